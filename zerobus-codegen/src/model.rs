@@ -1,0 +1,34 @@
+//! The schema model: what a Unity Catalog table is, and the one place that knows how its columns become fields.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `table_name` | the three parts of a table's name |
+//! | `table_info` | the JSON of the tables API, as lenient as the API is |
+//! | `type_json`, `type_text` | the two notations in which the API gives a column's type |
+//! | `sql_type` | a type as it was written, before anything is known to be supported |
+//! | `data_type` | a type that Zerobus carries |
+//! | `table` | a checked table |
+//! | `check` | from `TableInfo` to `Table`, with every problem of the table in one report |
+//! | `problem` | what is wrong with a table, where, and what to do |
+//! | `descriptor` | from a checked row to the protobuf descriptor that goes on the wire |
+//! | `printable` | names and comments of strangers, safe to print |
+
+mod check;
+mod data_type;
+mod descriptor;
+mod printable;
+mod problem;
+mod sql_type;
+mod table;
+mod table_info;
+mod table_name;
+mod type_json;
+mod type_text;
+
+pub use data_type::{DataType, Element, Field, MapKey, Scalar, Struct};
+pub use descriptor::{descriptor, message_name};
+pub use printable::Printable;
+pub use problem::{ColumnPath, Problem, Report};
+pub use table::{Note, Table};
+pub use table_info::{ColumnInfo, TableInfo};
+pub use table_name::{TableName, TableNameError};

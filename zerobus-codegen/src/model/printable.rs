@@ -1,0 +1,36 @@
+//! Text of strangers (names, comments, a server's message) made safe to print in a terminal, a log or an error.
+
+use std::fmt::{self, Display, Write as _};
+
+/// Displays text with every control, format and line-separating character escaped.
+///
+/// A table's comment may hold terminal escapes or bidirectional overrides; printed raw they could rewrite the line
+/// that a person reads.
+///
+/// ```
+/// use zerobus_codegen::Printable;
+///
+/// assert_eq!(Printable("a\u{1b}[2Jb").to_string(), "a\\u{1b}[2Jb");
+/// assert_eq!(Printable("größe").to_string(), "größe");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Printable<'a>(pub &'a str);
+
+impl Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if rewrites_the_line(c) {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a character can end, reorder or hide what stands around it.
+pub(crate) fn rewrites_the_line(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}

@@ -1,0 +1,110 @@
+//! A type as it was written, in whichever notation, before anything is known to be supported.
+
+use super::Scalar;
+
+/// The levels of nesting that the service's own converter follows.
+pub(crate) const MAX_NESTING: usize = 100;
+
+/// A type as the catalog wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SqlType {
+    Array(Box<SqlType>),
+    Map(Box<SqlType>, Box<SqlType>),
+    /// A type without parts, by its name in lower case with its arguments: `integer`, `decimal(10,2)`.
+    Named(String),
+    Struct(Vec<SqlField>),
+}
+
+/// A struct's field as the catalog wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SqlField {
+    pub(crate) name: String,
+    pub(crate) sql_type: SqlType,
+    pub(crate) nullable: bool,
+    pub(crate) comment: Option<String>,
+}
+
+impl SqlType {
+    /// The type of this name, in the one spelling that the model compares.
+    pub(crate) fn named(name: &str) -> Self {
+        Self::Named(name.trim().to_lowercase())
+    }
+
+    /// The outermost word, in upper case, for a message.
+    pub(crate) fn headline(&self) -> String {
+        match self {
+            Self::Array(_) => "ARRAY".to_owned(),
+            Self::Map(..) => "MAP".to_owned(),
+            Self::Named(name) => name.to_uppercase(),
+            Self::Struct(_) => "STRUCT".to_owned(),
+        }
+    }
+}
+
+/// What a type's name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// A decimal whose digits are out of range.
+    BadDecimal,
+    /// A type that Zerobus carries.
+    Scalar(Scalar),
+    /// A type that it does not carry, or that this crate does not know.
+    Unsupported,
+}
+
+/// The one table from a type's name, in any notation of the catalog, to what it stands for.
+///
+/// `type_json` writes `integer` and `long`, `type_text` and DDL write `int` and `bigint`, `type_name` writes `INT` and
+/// `LONG`.
+pub(crate) fn resolve(name: &str) -> Name {
+    let (word, arguments) = split_arguments(name);
+    let scalar = match word {
+        "bigint" | "long" => Scalar::Long,
+        "binary" => Scalar::Binary,
+        "bool" | "boolean" => Scalar::Boolean,
+        "byte" | "tinyint" => Scalar::Byte,
+        "char" | "character" => length(arguments).map_or(Scalar::String, Scalar::Char),
+        "date" => Scalar::Date,
+        "dec" | "decimal" | "numeric" => return decimal(arguments),
+        "double" => Scalar::Double,
+        "float" | "real" => Scalar::Float,
+        "int" | "integer" => Scalar::Int,
+        "short" | "smallint" => Scalar::Short,
+        "string" => Scalar::String,
+        "timestamp" | "timestamp_ltz" => Scalar::Timestamp,
+        "timestamp_ntz" => Scalar::TimestampNtz,
+        "varchar" => length(arguments).map_or(Scalar::String, Scalar::Varchar),
+        "variant" => Scalar::Variant,
+        // A collation changes how strings compare, not how they travel.
+        _ if word.starts_with("string collate ") => Scalar::String,
+        _ => return Name::Unsupported,
+    };
+    Name::Scalar(scalar)
+}
+
+fn split_arguments(name: &str) -> (&str, &str) {
+    match name.split_once('(') {
+        Some((word, rest)) => (word.trim(), rest.trim_end_matches(')')),
+        None => (name.trim(), ""),
+    }
+}
+
+fn length(arguments: &str) -> Option<u32> {
+    arguments.trim().parse().ok()
+}
+
+/// `DECIMAL` alone is `DECIMAL(10,0)`, as in Spark.
+fn decimal(arguments: &str) -> Name {
+    let mut digits = arguments.split(',').map(str::trim);
+    let precision = match digits.next() {
+        None | Some("") => Some(10),
+        Some(text) => text.parse().ok(),
+    };
+    let scale = digits.next().map_or(Some(0), |text| text.parse().ok());
+    match (precision, scale, digits.next()) {
+        (Some(precision @ 1..=38), Some(scale), None) if scale <= precision => {
+            Name::Scalar(Scalar::Decimal { precision, scale })
+        }
+        _ => Name::BadDecimal,
+    }
+}

@@ -1,0 +1,39 @@
+//! A checked table: everything in it can be written through Zerobus.
+
+use super::{ColumnPath, Field, Struct, TableName};
+
+/// A table that Zerobus can write to, as its row sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Table {
+    /// The full name.
+    pub name: TableName,
+    /// The comment, as it stands in the catalog: text of a stranger.
+    pub comment: Option<String>,
+    /// The columns that a row carries, by position.
+    pub row: Struct,
+    /// The names of the partition columns, outermost first.
+    pub partition_columns: Vec<String>,
+    /// The names of the columns that the table computes itself, which a row therefore leaves out.
+    pub omitted_columns: Vec<String>,
+    /// What a user should know: columns left out, values that the wire cannot tell apart.
+    pub notes: Vec<Note>,
+}
+
+/// Something about a table that is no problem, but that its user should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Note {
+    /// Where it stands.
+    pub path: ColumnPath,
+    /// What there is to know.
+    pub text: String,
+}
+
+impl Table {
+    /// The columns that a row carries, by position.
+    #[must_use]
+    pub fn columns(&self) -> &[Field] {
+        &self.row.fields
+    }
+}

@@ -1,0 +1,121 @@
+//! `type_json`: a column's type as Spark writes it in JSON.
+//!
+//! ```text
+//! column := field | type | "" | "{}" | "null"        the last three say nothing
+//! field  := {"name": string, "type": type, "nullable": bool = true, "metadata": object = {}}
+//! type   := string                                    "integer", "decimal(10,2)", ...
+//!         | {"type": "array", "elementType": type, ...}
+//!         | {"type": "map", "keyType": type, "valueType": type, ...}
+//!         | {"type": "struct", "fields": [field, ...]}
+//!         | {"type": "udt", ...}
+//! ```
+
+use serde_json::{Map, Value};
+
+use super::sql_type::{MAX_NESTING, SqlField, SqlType};
+
+/// What a column's `type_json` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TypeJson {
+    pub(crate) sql_type: SqlType,
+    /// Only where the whole field was given.
+    pub(crate) nullable: Option<bool>,
+    pub(crate) metadata: Metadata,
+}
+
+/// The keys of a field's metadata that matter to Zerobus.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    pub(crate) comment: Option<String>,
+    /// The table computes the value: `delta.generationExpression`.
+    pub(crate) generated: bool,
+    /// The table counts the value up: `delta.identity.*`.
+    pub(crate) identity: bool,
+}
+
+/// Reads a column's `type_json`; `Ok(None)` where it says nothing.
+///
+/// # Errors
+/// With the reason, if the text is not JSON of the grammar above.
+pub(crate) fn parse(text: &str) -> Result<Option<TypeJson>, String> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let value: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    match &value {
+        Value::Null => Ok(None),
+        Value::Object(object) if object.is_empty() => Ok(None),
+        Value::Object(object) if object.contains_key("name") && object.contains_key("type") => {
+            let (metadata, hidden) = read_metadata(object);
+            let sql_type = hidden.map_or_else(|| parse_type(&object["type"], 0), Ok)?;
+            let nullable = object.get("nullable").and_then(Value::as_bool);
+            Ok(Some(TypeJson { sql_type, nullable, metadata }))
+        }
+        _ => {
+            let sql_type = parse_type(&value, 0)?;
+            Ok(Some(TypeJson { sql_type, nullable: None, metadata: Metadata::default() }))
+        }
+    }
+}
+
+fn parse_type(value: &Value, depth: usize) -> Result<SqlType, String> {
+    if depth > MAX_NESTING {
+        return Err(format!("it nests deeper than {MAX_NESTING} levels"));
+    }
+    let object = match value {
+        Value::String(name) => return Ok(SqlType::named(name)),
+        Value::Object(object) => object,
+        other => return Err(format!("a type is a string or an object, found {other}")),
+    };
+    let part = |key: &str| {
+        let value = object.get(key).ok_or_else(|| format!("the key {key} is missing"))?;
+        parse_type(value, depth + 1)
+    };
+    match text(object, "type").map(str::to_lowercase).as_deref() {
+        Some("array") => Ok(SqlType::Array(Box::new(part("elementType")?))),
+        Some("map") => Ok(SqlType::Map(Box::new(part("keyType")?), Box::new(part("valueType")?))),
+        Some("struct") => parse_fields(object, depth),
+        Some(other) => Ok(SqlType::named(other)),
+        None => Err("the key type is missing".to_owned()),
+    }
+}
+
+fn parse_fields(object: &Map<String, Value>, depth: usize) -> Result<SqlType, String> {
+    let fields = object.get("fields").and_then(Value::as_array).ok_or("the key fields is missing")?;
+    let fields = fields.iter().map(|field| parse_field(field, depth)).collect::<Result<_, _>>()?;
+    Ok(SqlType::Struct(fields))
+}
+
+fn parse_field(value: &Value, depth: usize) -> Result<SqlField, String> {
+    let object = value.as_object().ok_or("a field is an object")?;
+    let name = text(object, "name").ok_or("a field has no name")?;
+    let written = object.get("type").ok_or_else(|| format!("field {name} has no type"))?;
+    let (metadata, hidden) = read_metadata(object);
+    Ok(SqlField {
+        name: name.to_owned(),
+        sql_type: hidden.map_or_else(|| parse_type(written, depth + 1), Ok)?,
+        nullable: object.get("nullable").and_then(Value::as_bool).unwrap_or(true),
+        comment: metadata.comment,
+    })
+}
+
+/// The metadata, and the type that hides there: Spark writes CHAR and VARCHAR as `"string"` and keeps the real type in
+/// `__CHAR_VARCHAR_TYPE_STRING`.
+fn read_metadata(field: &Map<String, Value>) -> (Metadata, Option<SqlType>) {
+    let Some(metadata) = field.get("metadata").and_then(Value::as_object) else {
+        return (Metadata::default(), None);
+    };
+    let hidden = text(metadata, "__CHAR_VARCHAR_TYPE_STRING")
+        .filter(|_| field.get("type").is_some_and(Value::is_string))
+        .map(SqlType::named);
+    let read = Metadata {
+        comment: text(metadata, "comment").filter(|comment| !comment.is_empty()).map(str::to_owned),
+        generated: metadata.contains_key("delta.generationExpression"),
+        identity: metadata.keys().any(|key| key.starts_with("delta.identity.")),
+    };
+    (read, hidden)
+}
+
+fn text<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    object.get(key).and_then(Value::as_str)
+}

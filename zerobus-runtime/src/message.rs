@@ -1,0 +1,40 @@
+//! What a row is to the runtime: a schema known at compile time, and one pass that writes its bytes.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `encoder` | the buffer that rows are written into, and protobuf's wire format |
+//! | `schema` | the schema of a row as constants, and the descriptor that it gives |
+//! | `value` | what may stand in a column, and which column type it is |
+//! | `field` | what may be a field of a row: a value, an optional one, a collection |
+
+mod encoder;
+mod field;
+mod schema;
+mod value;
+
+pub use encoder::{Encoder, WireType};
+
+pub use schema::{ColumnType, FieldSchema, MessageSchema, Presence};
+
+use prost_types::DescriptorProto;
+
+/// A row of a table, or a struct inside one: what `#[derive(ZerobusMessage)]` implements.
+pub trait ZerobusMessage {
+    /// The full name of the table that the struct was made for: `catalog.schema.table`.
+    const TABLE: Option<&'static str> = None;
+
+    /// The fields, in the order of their numbers.
+    const SCHEMA: &'static MessageSchema;
+
+    /// Appends the row as protobuf to what the encoder holds, in one pass and without an allocation of its own.
+    fn encode_to(&self, out: &mut Encoder);
+
+    /// The descriptor that a stream of these rows is opened with.
+    #[must_use]
+    fn descriptor() -> DescriptorProto
+    where
+        Self: Sized,
+    {
+        Self::SCHEMA.descriptor()
+    }
+}

@@ -1,0 +1,129 @@
+//! The buffer that rows are written into, and protobuf's wire format.
+//!
+//! A length stands before its content. Content of less than 128 bytes, nearly every nested message, is written behind
+//! one reserved byte that is filled in afterwards; only longer content is moved to make room. So a row is written in
+//! one pass, and no length is computed twice.
+
+/// The wire type of protobuf that follows a field's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum WireType {
+    /// `int32`, `int64`, `bool`.
+    Varint = 0,
+    /// `double`.
+    Fixed64 = 1,
+    /// `string`, `bytes`, messages.
+    Delimited = 2,
+    /// `float`.
+    Fixed32 = 5,
+}
+
+/// A growing buffer of protobuf bytes.
+///
+/// ```
+/// use zerobus_runtime::Encoder;
+/// use zerobus_runtime::message::WireType;
+///
+/// let mut out = Encoder::new();
+/// out.key(1, WireType::Varint);
+/// out.varint(150);
+/// assert_eq!(out.as_slice(), [0x08, 0x96, 0x01]);
+/// ```
+#[derive(Debug, Default, Clone)]
+pub struct Encoder {
+    bytes: Vec<u8>,
+}
+
+impl Encoder {
+    /// An empty buffer that holds no memory yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new() }
+    }
+
+    /// An empty buffer with room for this many bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes) }
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What was written, as the buffer itself.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// How many bytes were written.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Takes back everything behind the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(len);
+    }
+
+    /// Writes a field's key: its number and wire type.
+    #[inline]
+    pub fn key(&mut self, number: u32, wire_type: WireType) {
+        self.varint(u64::from(number << 3 | wire_type as u32));
+    }
+
+    /// Writes an integer in base 128.
+    #[inline]
+    pub fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.bytes.push((value & 0x7f) as u8 | 0x80);
+            value >>= 7;
+        }
+        self.bytes.push(value as u8);
+    }
+
+    /// Writes bytes as they are.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Writes bytes behind their length.
+    #[inline]
+    pub fn delimited(&mut self, bytes: &[u8]) {
+        self.varint(bytes.len() as u64);
+        self.raw(bytes);
+    }
+
+    /// Writes what `content` writes behind its length.
+    #[inline]
+    pub fn nested(&mut self, content: impl FnOnce(&mut Self)) {
+        let start = self.bytes.len();
+        self.bytes.push(0);
+        content(self);
+        let len = self.bytes.len() - start - 1;
+        if len < 0x80 {
+            self.bytes[start] = len as u8;
+        } else {
+            self.widen_length(start, len);
+        }
+    }
+
+    /// Makes room for a length of more than one byte before content that is already there.
+    #[cold]
+    fn widen_length(&mut self, start: usize, len: usize) {
+        let mut prefix = Self { bytes: Vec::with_capacity(10) };
+        prefix.varint(len as u64);
+        self.bytes.splice(start..=start, prefix.bytes);
+    }
+}

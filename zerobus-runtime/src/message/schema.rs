@@ -1,0 +1,99 @@
+//! The schema of a row as constants of the compiler, and the descriptor that it gives.
+
+use prost_types::DescriptorProto;
+use zerobus_codegen::{DataType, Element, Field, MapKey, Scalar, Struct};
+
+/// The schema of a message: its name and its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageSchema {
+    /// The message's name; inside another message the service's rules name it for its path instead.
+    pub name: &'static str,
+    /// The fields, in the order of their numbers.
+    pub fields: &'static [FieldSchema],
+}
+
+/// The schema of one field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldSchema {
+    /// The column's name.
+    pub name: &'static str,
+    /// The protobuf field number.
+    pub number: u32,
+    /// The column's type.
+    pub column_type: ColumnType,
+    /// Whether the value must be there.
+    pub presence: Presence,
+}
+
+/// Whether a field's value must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It may be left out.
+    Optional,
+    /// Any number of values may be there, none as well: arrays and maps.
+    Repeated,
+    /// It is always there.
+    Required,
+}
+
+/// The type of the column that a Rust type fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// `ARRAY<element>`.
+    Array(&'static ColumnType),
+    /// `MAP<key, value>`.
+    Map(Scalar, &'static ColumnType),
+    /// A single value.
+    Scalar(Scalar),
+    /// `STRUCT<...>`.
+    Struct(&'static MessageSchema),
+}
+
+impl MessageSchema {
+    /// The descriptor of this message: what a stream of its rows is opened with.
+    #[must_use]
+    pub fn descriptor(&self) -> DescriptorProto {
+        zerobus_codegen::descriptor(self.name, &self.row())
+    }
+
+    /// The schema in the terms of the model.
+    #[must_use]
+    pub fn row(&self) -> Struct {
+        Struct { fields: self.fields.iter().map(FieldSchema::field).collect() }
+    }
+}
+
+impl FieldSchema {
+    fn field(&self) -> Field {
+        let data_type = self.column_type.data_type();
+        // Numbers of protobuf fields end at 2^29 - 1, far below the end of `i32`.
+        let number = i32::try_from(self.number).unwrap_or(i32::MAX);
+        match self.presence {
+            Presence::Optional | Presence::Repeated => Field::nullable(self.name, number, data_type),
+            Presence::Required => Field::required(self.name, number, data_type),
+        }
+    }
+}
+
+impl ColumnType {
+    fn data_type(&self) -> DataType {
+        match self {
+            Self::Array(element) => DataType::Array(element.element()),
+            // The trait `Key` admits no type that protobuf cannot carry as a key.
+            Self::Map(key, value) => {
+                MapKey::new(*key).map_or(DataType::Scalar(*key), |key| DataType::Map(key, value.element()))
+            }
+            Self::Scalar(scalar) => DataType::Scalar(*scalar),
+            Self::Struct(message) => DataType::Struct(message.row()),
+        }
+    }
+
+    fn element(&self) -> Element {
+        match self {
+            // The trait `Element` admits no collection.
+            Self::Array(inner) | Self::Map(_, inner) => inner.element(),
+            Self::Scalar(scalar) => Element::Scalar(*scalar),
+            Self::Struct(message) => Element::Struct(message.row()),
+        }
+    }
+}

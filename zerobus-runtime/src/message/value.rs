@@ -1,0 +1,1 @@
+//! What may stand in a column, and which column type it is.

@@ -1,0 +1,15 @@
+//! The service's wire protocol: the messages and, behind the feature `server`, the service's side of the call.
+//!
+//! `generated.rs` comes from `proto/zerobus.proto`; the test `wire_is_generated` makes it anew and compares.
+//! Hidden from the docs: this is for the emulator and for tests, and follows the service without notice.
+
+#[allow(missing_docs, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated code")]
+#[rustfmt::skip]
+mod generated;
+
+pub use generated::*;
+
+/// The path of the one call.
+pub const EPHEMERAL_STREAM: &str = "/databricks.zerobus.Zerobus/EphemeralStream";
+/// The metadata key that names the table of a call.
+pub const TABLE_NAME_HEADER: &str = "x-databricks-zerobus-table-name";
