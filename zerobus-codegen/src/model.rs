@@ -25,6 +25,7 @@ mod table_name;
 mod type_json;
 mod type_text;
 
+pub use check::is_column_name;
 pub use data_type::{DataType, Element, Field, MapKey, Scalar, Struct};
 pub use descriptor::{descriptor, message_name};
 pub use printable::Printable;

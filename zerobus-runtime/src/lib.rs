@@ -1,7 +1,28 @@
 #![doc = include_str!("../README.md")]
 
 pub mod message;
+mod values;
 #[doc(hidden)]
 pub mod wire;
 
+/// What the code of the derive calls; no part of the API, and free to change with every version.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::message::convert::{
+        Convert, In, Json, Micros, Millis, Nanos, Secs, schema_as, schema_json, schema_optional_json, schema_with,
+    };
+}
+
+/// Includes the types that `zerobus_codegen::configure().compile(…)` generated in `build.rs`.
+///
+/// The table `main.geo.earthquakes` becomes `main::geo::Earthquakes` in the module where the macro stands.
+#[macro_export]
+macro_rules! include_tables {
+    () => {
+        ::core::include!(::core::concat!(::core::env!("OUT_DIR"), "/zerobus_tables.rs"));
+    };
+}
+
 pub use message::{Encoder, ZerobusMessage};
+pub use values::{Date, Decimal, Timestamp, TimestampNtz, ValueError, Variant};
+pub use zerobus_codegen_macros::ZerobusMessage;

@@ -2,19 +2,23 @@
 //!
 //! | file | what it owns |
 //! |---|---|
+//! | `convert` | how a field's value becomes the column's where an attribute says so |
 //! | `encoder` | the buffer that rows are written into, and protobuf's wire format |
 //! | `schema` | the schema of a row as constants, and the descriptor that it gives |
 //! | `value` | what may stand in a column, and which column type it is |
 //! | `field` | what may be a field of a row: a value, an optional one, a collection |
 
+pub(crate) mod convert;
 mod encoder;
 mod field;
 mod schema;
 mod value;
 
 pub use encoder::{Encoder, WireType};
-
+pub use field::Field;
 pub use schema::{ColumnType, FieldSchema, MessageSchema, Presence};
+pub use value::{Checked, Element, Key, Value};
+pub use zerobus_codegen::Scalar;
 
 use prost_types::DescriptorProto;
 

@@ -117,7 +117,7 @@ impl Check {
         let mut seen = HashSet::new();
         for name in names {
             let path = parent.join(name);
-            if !is_identifier(name) {
+            if !is_column_name(name) {
                 let found = format!("the name `{name}` is not of the form [A-Za-z_][A-Za-z0-9_]*");
                 self.problem(&path, found, "rename the column; Zerobus takes no other names");
             } else if !seen.insert(name.to_ascii_lowercase()) {
@@ -302,7 +302,9 @@ fn type_of_name(column: &ColumnInfo) -> Option<Result<SqlType, String>> {
     }
 }
 
-fn is_identifier(name: &str) -> bool {
+/// Whether Zerobus writes to a column of this name: `[A-Za-z_][A-Za-z0-9_]*`.
+#[must_use]
+pub fn is_column_name(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')

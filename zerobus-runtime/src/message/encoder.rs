@@ -4,6 +4,8 @@
 //! one reserved byte that is filled in afterwards; only longer content is moved to make room. So a row is written in
 //! one pass, and no length is computed twice.
 
+use crate::values::ValueError;
+
 /// The wire type of protobuf that follows a field's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
@@ -32,19 +34,21 @@ pub enum WireType {
 #[derive(Debug, Default, Clone)]
 pub struct Encoder {
     bytes: Vec<u8>,
+    /// The first value of the row that its column could not hold.
+    refusal: Option<Box<ValueError>>,
 }
 
 impl Encoder {
     /// An empty buffer that holds no memory yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { bytes: Vec::new() }
+        Self { bytes: Vec::new(), refusal: None }
     }
 
     /// An empty buffer with room for this many bytes.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes) }
+        Self { bytes: Vec::with_capacity(bytes), refusal: None }
     }
 
     /// What was written.
@@ -76,6 +80,20 @@ impl Encoder {
         self.bytes.truncate(len);
     }
 
+    /// Says that a value cannot be written: the row is then handed back to whoever sends it, and none of it goes out.
+    ///
+    /// For values that are converted while they are written, such as a `SystemTime` beyond the year 9999.
+    #[cold]
+    pub fn refuse(&mut self, error: ValueError) {
+        self.refusal.get_or_insert(Box::new(error));
+    }
+
+    /// Takes the first refusal since the last call; what was written since then is no whole row.
+    #[must_use]
+    pub fn take_refusal(&mut self) -> Option<Box<ValueError>> {
+        self.refusal.take()
+    }
+
     /// Writes a field's key: its number and wire type.
     #[inline]
     pub fn key(&mut self, number: u32, wire_type: WireType) {
@@ -89,6 +107,7 @@ impl Encoder {
             self.bytes.push((value & 0x7f) as u8 | 0x80);
             value >>= 7;
         }
+        #[expect(clippy::cast_possible_truncation, reason = "the loop left seven bits")]
         self.bytes.push(value as u8);
     }
 
@@ -112,18 +131,28 @@ impl Encoder {
         self.bytes.push(0);
         content(self);
         let len = self.bytes.len() - start - 1;
-        if len < 0x80 {
-            self.bytes[start] = len as u8;
-        } else {
-            self.widen_length(start, len);
+        match u8::try_from(len) {
+            Ok(len @ 0..0x80) => self.bytes[start] = len,
+            _ => self.widen_length(start, len),
         }
     }
 
     /// Makes room for a length of more than one byte before content that is already there.
     #[cold]
     fn widen_length(&mut self, start: usize, len: usize) {
-        let mut prefix = Self { bytes: Vec::with_capacity(10) };
+        let mut prefix = Self::with_capacity(10);
         prefix.varint(len as u64);
         self.bytes.splice(start..=start, prefix.bytes);
+    }
+}
+
+impl std::io::Write for Encoder {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.raw(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

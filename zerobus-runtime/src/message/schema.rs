@@ -3,6 +3,8 @@
 use prost_types::DescriptorProto;
 use zerobus_codegen::{DataType, Element, Field, MapKey, Scalar, Struct};
 
+use super::field::Field as FieldTrait;
+
 /// The schema of a message: its name and its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageSchema {
@@ -64,6 +66,12 @@ impl MessageSchema {
 }
 
 impl FieldSchema {
+    /// The schema of a field of the Rust type `F`.
+    #[must_use]
+    pub const fn of<F: FieldTrait + ?Sized>(name: &'static str, number: u32) -> Self {
+        Self { name, number, column_type: F::TYPE, presence: F::PRESENCE }
+    }
+
     fn field(&self) -> Field {
         let data_type = self.column_type.data_type();
         // Numbers of protobuf fields end at 2^29 - 1, far below the end of `i32`.

@@ -1,0 +1,72 @@
+//! The values of columns that Rust has no type of its own for.
+//!
+//! | file | column type | what the value is |
+//! |---|---|---|
+//! | `timestamp` | TIMESTAMP, TIMESTAMP_NTZ | microseconds since 1970-01-01 |
+//! | `date` | DATE | days since 1970-01-01 |
+//! | `decimal` | DECIMAL(p, s) | an integer of up to 38 digits, and where its point stands |
+//! | `variant` | VARIANT | JSON text |
+//!
+//! Units are named and never guessed; what is finer than a unit is floored toward the past, before 1970 too; and a value
+//! that its column could not hold cannot be made.
+
+mod date;
+mod decimal;
+mod foreign;
+mod timestamp;
+mod variant;
+
+pub use date::Date;
+pub use decimal::Decimal;
+pub use timestamp::{Timestamp, TimestampNtz};
+pub use variant::Variant;
+
+/// A value that its column could not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// More digits than the column has, before the point or behind it.
+    #[error("{found} does not fit DECIMAL({precision},{scale}); round it, or widen the column")]
+    Digits {
+        /// The number, as it was given.
+        found: Box<str>,
+        /// The column's digits in all.
+        precision: u8,
+        /// The column's digits behind the point.
+        scale: u8,
+    },
+    /// A value that serde cannot write as JSON.
+    #[error("a VARIANT cannot be made of this value: {reason}")]
+    Json {
+        /// The reason, as `serde_json` gives it.
+        reason: Box<str>,
+    },
+    /// Not a text of the form that the type reads.
+    #[error("`{}` is not {expected}", zerobus_codegen::Printable(.found))]
+    Malformed {
+        /// The text, or its beginning.
+        found: Box<str>,
+        /// The form that was expected, with an example.
+        expected: &'static str,
+    },
+    /// A point in time outside of the years 0001 to 9999.
+    #[error(
+        "{found} {unit} since 1970-01-01 lie outside of the years 0001 to 9999; is {unit} the unit of this number?"
+    )]
+    OutOfRange {
+        /// The number, as it was given.
+        found: i128,
+        /// Its unit.
+        unit: &'static str,
+    },
+}
+
+impl ValueError {
+    fn malformed(found: &str, expected: &'static str) -> Self {
+        Self::Malformed { found: found.chars().take(64).collect(), expected }
+    }
+
+    fn out_of_range(found: impl Into<i128>, unit: &'static str) -> Self {
+        Self::OutOfRange { found: found.into(), unit }
+    }
+}

@@ -1,0 +1,62 @@
+//! The types of the crate `chrono`.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone, Utc};
+
+use super::checked_value;
+use crate::values::{Date, Timestamp, TimestampNtz, ValueError};
+
+/// The day 1970-01-01 as chrono counts days from the year 1.
+const EPOCH_DAYS_FROM_CE: i32 = 719_163;
+
+impl<Tz: TimeZone> TryFrom<DateTime<Tz>> for Timestamp {
+    type Error = ValueError;
+
+    /// Floors to the microsecond.
+    fn try_from(time: DateTime<Tz>) -> Result<Self, ValueError> {
+        Self::from_micros(time.timestamp_micros())
+    }
+}
+
+impl From<Timestamp> for DateTime<Utc> {
+    fn from(time: Timestamp) -> Self {
+        // The range of `Timestamp` lies inside that of `DateTime`.
+        Self::from_timestamp_micros(time.as_micros()).unwrap_or_default()
+    }
+}
+
+impl TryFrom<NaiveDateTime> for TimestampNtz {
+    type Error = ValueError;
+
+    /// Floors to the microsecond.
+    fn try_from(time: NaiveDateTime) -> Result<Self, ValueError> {
+        Self::from_micros(time.and_utc().timestamp_micros())
+    }
+}
+
+impl From<TimestampNtz> for NaiveDateTime {
+    fn from(time: TimestampNtz) -> Self {
+        // The range of `TimestampNtz` lies inside that of `NaiveDateTime`.
+        DateTime::from_timestamp_micros(time.as_micros()).unwrap_or_default().naive_utc()
+    }
+}
+
+impl TryFrom<NaiveDate> for Date {
+    type Error = ValueError;
+
+    fn try_from(date: NaiveDate) -> Result<Self, ValueError> {
+        Self::from_days(date.num_days_from_ce() - EPOCH_DAYS_FROM_CE)
+    }
+}
+
+impl From<Date> for NaiveDate {
+    fn from(date: Date) -> Self {
+        // The range of `Date` lies inside that of `NaiveDate`.
+        Self::from_num_days_from_ce_opt(date.as_days() + EPOCH_DAYS_FROM_CE).unwrap_or_default()
+    }
+}
+
+checked_value! {
+    [Tz: TimeZone] DateTime<Tz> => Timestamp;
+    [] NaiveDateTime => TimestampNtz;
+    [] NaiveDate => Date;
+}
