@@ -2,4 +2,29 @@
 
 mod model;
 
+#[cfg(feature = "generate")]
+mod build;
+#[cfg(feature = "fetch")]
+mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "generate")]
+mod error;
+#[cfg(feature = "generate")]
+mod generate;
+#[cfg(feature = "generate")]
+mod output;
+#[cfg(feature = "generate")]
+mod snapshot;
+
+#[cfg(feature = "generate")]
+pub use build::{Configuration, configure};
+#[cfg(feature = "fetch")]
+pub use catalog::{Catalog, CatalogError, Credentials, Login, LoginOptions, Patience, Secret};
+#[cfg(feature = "generate")]
+pub use error::{Error, Failure};
+#[cfg(feature = "generate")]
+pub use generate::{proto, rust};
 pub use model::*;
+#[cfg(feature = "generate")]
+pub use snapshot::{Snapshot, Snapshots};

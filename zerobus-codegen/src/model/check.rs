@@ -131,7 +131,7 @@ impl Check {
         let path = ColumnPath::root().join(&column.name);
         let read = self.read_type(&path, column)?;
         if read.metadata.generated || read.metadata.identity {
-            let kind = if read.metadata.generated { "generated" } else { "an identity" };
+            let kind = if read.metadata.generated { "a generated" } else { "an identity" };
             self.note(&path, &format!("left out: the column is {kind} column, the table computes its value"));
             self.omitted.push(column.name.clone());
             return None;

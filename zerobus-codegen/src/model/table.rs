@@ -1,6 +1,8 @@
 //! A checked table: everything in it can be written through Zerobus.
 
-use super::{ColumnPath, Field, Struct, TableName};
+use std::fmt::{self, Display};
+
+use super::{ColumnPath, Field, Printable, Struct, TableName};
 
 /// A table that Zerobus can write to, as its row sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,5 +37,11 @@ impl Table {
     #[must_use]
     pub fn columns(&self) -> &[Field] {
         &self.row.fields
+    }
+}
+
+impl Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, Printable(&self.text))
     }
 }

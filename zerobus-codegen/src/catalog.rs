@@ -1,0 +1,113 @@
+//! The catalog client: tables of a workspace, or of the open-source server, as its REST API describes them.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `login` | host and credentials: arguments, then environment, then a profile |
+//! | `profile` | the INI of `~/.databrickscfg` |
+//! | `transport` | requests with patience: deadline, backoff, `Retry-After` |
+//! | `refusal` | what an error answer says, whatever its shape |
+//! | `error` | what can go wrong, with a remedy |
+//! | `snapshot_text` | the file that is kept of a table |
+
+mod error;
+mod login;
+mod profile;
+mod refusal;
+mod snapshot_text;
+mod transport;
+
+pub use error::CatalogError;
+pub use login::{Credentials, Login, LoginOptions, Secret};
+pub use transport::Patience;
+
+use base64::Engine as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use crate::{TableInfo, TableName};
+use transport::{Request, Transport};
+
+/// What may stand in a segment of a path as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A catalog to ask for tables.
+///
+/// ```no_run
+/// use zerobus_codegen::{Catalog, Login, LoginOptions};
+///
+/// let login = Login::from_environment(&LoginOptions::default())?;
+/// let table = Catalog::connect(login)?.table(&"main.geo.earthquakes".parse()?)?;
+/// println!("{} columns", table.columns.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Catalog {
+    host: String,
+    token: Option<Secret>,
+    transport: Transport,
+}
+
+/// The answer of the token endpoint, as far as it matters here.
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+}
+
+impl Catalog {
+    /// A catalog at this login's host. OAuth credentials are changed for a token here.
+    ///
+    /// # Errors
+    /// If the token endpoint refuses the credentials or cannot be reached.
+    pub fn connect(login: Login) -> Result<Self, CatalogError> {
+        Self::connect_with(login, Patience::default())
+    }
+
+    /// The same, with a deadline and a backoff of the caller's.
+    ///
+    /// # Errors
+    /// If the token endpoint refuses the credentials or cannot be reached.
+    pub fn connect_with(login: Login, patience: Patience) -> Result<Self, CatalogError> {
+        let transport = Transport::new(patience);
+        let Login { host, credentials } = login;
+        let token = match credentials {
+            Credentials::None => None,
+            Credentials::OAuth { client_id, client_secret } => {
+                Some(mint(&transport, &host, &client_id, &client_secret)?)
+            }
+            Credentials::Token(token) => Some(token),
+        };
+        Ok(Self { host, token, transport })
+    }
+
+    /// The table of this name.
+    ///
+    /// # Errors
+    /// If the table is not there, the credentials do not reach it, or the catalog cannot be reached.
+    pub fn table(&self, name: &TableName) -> Result<TableInfo, CatalogError> {
+        let segments = [name.catalog(), name.schema(), name.table()].map(segment);
+        let url = format!("{}/api/2.1/unity-catalog/tables/{}", self.host, segments.join("."));
+        self.transport.json(&Request {
+            url,
+            bearer: self.token.as_ref(),
+            basic: None,
+            form: None,
+            what: name.to_string(),
+        })
+    }
+}
+
+fn mint(transport: &Transport, host: &str, client_id: &str, client_secret: &Secret) -> Result<Secret, CatalogError> {
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("{client_id}:{}", client_secret.reveal()));
+    let answer: TokenAnswer = transport.json(&Request {
+        url: format!("{host}/oidc/v1/token"),
+        bearer: None,
+        basic: Some(&Secret::new(basic)),
+        form: Some("grant_type=client_credentials&scope=all-apis"),
+        what: format!("a token for the client {client_id}"),
+    })?;
+    Ok(Secret::new(answer.access_token))
+}
+
+fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}

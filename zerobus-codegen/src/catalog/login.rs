@@ -1,0 +1,222 @@
+//! Host and credentials, by the rules of Databricks' unified authentication: arguments, then the environment, then a
+//! profile of `~/.databrickscfg`.
+
+use std::env;
+use std::fmt::{self, Debug};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use super::CatalogError;
+use super::profile::{self, Profile};
+
+/// Text that never shows in a log, an error or a `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps this text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Where a catalog is, and as whom to ask it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Login {
+    /// The scheme and the host, without a slash at the end.
+    pub host: String,
+    /// The credentials.
+    pub credentials: Credentials,
+}
+
+/// As whom to ask a catalog.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Credentials {
+    /// As nobody: the open-source server asks for no token by default.
+    None,
+    /// As a service principal, by OAuth.
+    OAuth {
+        /// The client's id.
+        client_id: String,
+        /// The client's secret.
+        client_secret: Secret,
+    },
+    /// As the owner of a token.
+    Token(Secret),
+}
+
+/// What the caller says about the login; the rest comes from the environment and from a profile.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct LoginOptions {
+    /// The workspace's URL; its scheme may be missing.
+    pub host: Option<String>,
+    /// The name of a profile.
+    pub profile: Option<String>,
+}
+
+/// The settings that a source of them may give.
+#[derive(Default)]
+struct Settings {
+    host: Option<String>,
+    token: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+}
+
+impl Login {
+    /// A login with these credentials at this host, whose scheme may be missing.
+    ///
+    /// # Errors
+    /// If the host is no address, or credentials would travel unencrypted to another machine.
+    pub fn new(host: &str, credentials: Credentials) -> Result<Self, CatalogError> {
+        let refused = |reason| CatalogError::Host { host: host.to_owned(), reason };
+        let trimmed = host.trim().trim_end_matches('/');
+        let url = if trimmed.contains("://") { trimmed.to_owned() } else { format!("https://{trimmed}") };
+        let uri: ureq::http::Uri = url.parse().map_err(|_| refused("write it as https://<instance>"))?;
+        let name =
+            uri.host().filter(|name| !name.is_empty()).ok_or_else(|| refused("write it as https://<instance>"))?;
+        let loopback = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
+        match uri.scheme_str() {
+            Some("https") => {}
+            Some("http") if loopback || matches!(credentials, Credentials::None) => {}
+            Some("http") => return Err(refused("credentials go over https only; write https://")),
+            _ => return Err(refused("its scheme is neither http nor https")),
+        }
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(refused("it holds a user name; leave out everything before the @"));
+        }
+        Ok(Self { host: url, credentials })
+    }
+
+    /// The login that arguments, the environment and a profile give, in this order of weight.
+    ///
+    /// `DATABRICKS_HOST` (or `DATABRICKS_WORKSPACE_URL`), `DATABRICKS_TOKEN`, `DATABRICKS_CLIENT_ID`,
+    /// `DATABRICKS_CLIENT_SECRET`, `DATABRICKS_CONFIG_PROFILE` and `DATABRICKS_CONFIG_FILE` are read; an empty one is
+    /// unset. Without a named profile, `[DEFAULT]` fills in what is missing. A profile's credentials go to that
+    /// profile's host only.
+    ///
+    /// # Errors
+    /// If no host is named, the credentials contradict each other or are incomplete, or a named profile is missing.
+    pub fn from_environment(options: &LoginOptions) -> Result<Self, CatalogError> {
+        Self::resolve(options, &|name| env::var(name).ok())
+    }
+
+    /// The same from any environment.
+    pub(super) fn resolve(
+        options: &LoginOptions,
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, CatalogError> {
+        let variable = |name: &str| variables(name).filter(|value| !value.trim().is_empty());
+        let mut settings = Settings {
+            host: options
+                .host
+                .clone()
+                .or_else(|| variable("DATABRICKS_HOST"))
+                .or_else(|| variable("DATABRICKS_WORKSPACE_URL")),
+            token: variable("DATABRICKS_TOKEN"),
+            client_id: variable("DATABRICKS_CLIENT_ID"),
+            client_secret: variable("DATABRICKS_CLIENT_SECRET"),
+        };
+        let named = options.profile.clone().or_else(|| variable("DATABRICKS_CONFIG_PROFILE"));
+        if named.is_some() || settings.host.is_none() || !settings.has_credentials() {
+            settings.fill_in(read_profile(named.as_deref(), &variable)?);
+        }
+        settings.into_login()
+    }
+}
+
+impl Settings {
+    fn has_credentials(&self) -> bool {
+        self.token.is_some() || self.client_id.is_some() || self.client_secret.is_some()
+    }
+
+    /// Takes what is missing from a profile; its credentials only for the profile's own host.
+    fn fill_in(&mut self, profile: Profile) {
+        let same_host = match (&self.host, &profile.host) {
+            (Some(host), Some(other)) => bare(host) == bare(other),
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if self.host.is_none() {
+            self.host = profile.host;
+        }
+        if same_host && !self.has_credentials() {
+            self.token = profile.token;
+            self.client_id = profile.client_id;
+            self.client_secret = profile.client_secret;
+        }
+    }
+
+    fn into_login(self) -> Result<Login, CatalogError> {
+        let wrong = |reason: &str| CatalogError::Credentials { reason: reason.to_owned() };
+        let host = self.host.ok_or_else(|| {
+            wrong("no workspace is named; set DATABRICKS_HOST, or log in with `databricks configure`")
+        })?;
+        let credentials = match (self.token, self.client_id, self.client_secret) {
+            (Some(_), _, Some(_)) => {
+                return Err(wrong(
+                    "both a token and a client secret are set; unset DATABRICKS_TOKEN or DATABRICKS_CLIENT_SECRET",
+                ));
+            }
+            (Some(token), ..) => Credentials::Token(Secret::new(token)),
+            (None, Some(client_id), Some(secret)) => {
+                Credentials::OAuth { client_id, client_secret: Secret::new(secret) }
+            }
+            (None, Some(_), None) => {
+                return Err(wrong("a client id is set without its secret; set DATABRICKS_CLIENT_SECRET"));
+            }
+            (None, None, Some(_)) => {
+                return Err(wrong("a client secret is set without its id; set DATABRICKS_CLIENT_ID"));
+            }
+            (None, None, None) => Credentials::None,
+        };
+        Login::new(&host, credentials)
+    }
+}
+
+fn bare(host: &str) -> &str {
+    let host = host.trim().trim_end_matches('/');
+    host.split_once("://").map_or(host, |(_, rest)| rest)
+}
+
+/// The named profile, or `[DEFAULT]`, or nothing where neither the name nor the file is there.
+fn read_profile(named: Option<&str>, variable: &dyn Fn(&str) -> Option<String>) -> Result<Profile, CatalogError> {
+    let file = variable("DATABRICKS_CONFIG_FILE").map(PathBuf::from);
+    let home = variable("HOME").or_else(|| variable("USERPROFILE"));
+    let Some(path) = file.clone().or_else(|| home.map(|home| PathBuf::from(home).join(".databrickscfg"))) else {
+        return Ok(Profile::default());
+    };
+    let wrong = |reason: String| CatalogError::Profile { path: path.clone(), reason };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() && named.is_none() => {
+            return Ok(Profile::default());
+        }
+        Err(error) => {
+            return Err(wrong(format!("cannot read the profiles: {error}; write the file or unset its name")));
+        }
+    };
+    let profiles = profile::parse(&text).map_err(wrong)?;
+    match (profiles.into_iter().find(|(name, _)| name == named.unwrap_or("DEFAULT")), named) {
+        (Some((_, profile)), _) => Ok(profile),
+        (None, None) => Ok(Profile::default()),
+        (None, Some(name)) => {
+            Err(wrong(format!("there is no profile [{name}]; add it, or name another with DATABRICKS_CONFIG_PROFILE")))
+        }
+    }
+}

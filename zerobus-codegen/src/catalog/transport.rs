@@ -1,0 +1,190 @@
+//! Requests with patience: a total deadline, jittered backoff, and `Retry-After` where the server gives one.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use ureq::http::StatusCode;
+use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+
+use super::refusal::{Refusal, looks_like_html};
+use super::{CatalogError, Secret};
+
+/// A table's JSON may be large, a list of them more so; beyond this a server is not to be believed.
+const BODY_LIMIT: u64 = 256 << 20;
+
+/// How long to ask, and how long to wait between two attempts.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Patience {
+    /// The time for everything that is asked of a catalog, from its connection on.
+    pub deadline: Duration,
+    /// The first wait after a failed attempt; each further one may be twice as long.
+    pub first_wait: Duration,
+    /// The longest wait of the client's own choosing.
+    pub longest_wait: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(300),
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One thing to ask of a server.
+pub(super) struct Request<'a> {
+    pub(super) url: String,
+    pub(super) bearer: Option<&'a Secret>,
+    pub(super) basic: Option<&'a Secret>,
+    /// The body of a POST; a GET without.
+    pub(super) form: Option<&'a str>,
+    /// What is asked for, for messages.
+    pub(super) what: String,
+}
+
+/// Asks a server until it answers, refuses for good, or the deadline passes.
+#[derive(Debug)]
+pub(super) struct Transport {
+    agent: ureq::Agent,
+    patience: Patience,
+    started: Instant,
+}
+
+/// How an attempt ended that did not succeed.
+enum Miss {
+    /// Asking again would not help.
+    Final(CatalogError),
+    /// Asking again may help, after this wait if the server named one.
+    Passing { message: String, wait: Option<Duration>, source: Option<Box<ureq::Error>> },
+}
+
+impl Transport {
+    pub(super) fn new(patience: Patience) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .user_agent(concat!("zerobus-codegen/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        Self { agent, patience, started: Instant::now() }
+    }
+
+    /// The answer's JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, CatalogError> {
+        let body = self.text(request)?;
+        serde_json::from_str(&body).map_err(|error| {
+            let found = if looks_like_html(&body) {
+                "a web page".to_owned()
+            } else {
+                format!("what is not the JSON expected ({error})")
+            };
+            CatalogError::Answer { url: request.url.clone(), what: request.what.clone(), found }
+        })
+    }
+
+    fn text(&self, request: &Request<'_>) -> Result<String, CatalogError> {
+        let mut backoff = self.patience.first_wait;
+        loop {
+            let (message, wait, source) = match self.attempt(request) {
+                Ok(body) => return Ok(body),
+                Err(Miss::Final(error)) => return Err(error),
+                Err(Miss::Passing { message, wait, source }) => (message, wait, source),
+            };
+            let wait = wait.unwrap_or_else(|| backoff.mul_f64(0.5 + 0.5 * fastrand::f64()));
+            if wait >= self.remaining() {
+                return Err(self.give_up(request, message, source));
+            }
+            thread::sleep(wait);
+            backoff = (backoff * 2).min(self.patience.longest_wait);
+        }
+    }
+
+    fn give_up(&self, request: &Request<'_>, message: String, source: Option<Box<ureq::Error>>) -> CatalogError {
+        let (url, what) = (request.url.clone(), request.what.clone());
+        match source {
+            Some(source) => CatalogError::Unreachable { url, source },
+            None => CatalogError::Timeout { url, what, waited: self.started.elapsed(), message },
+        }
+    }
+
+    fn remaining(&self) -> Duration {
+        self.patience.deadline.saturating_sub(self.started.elapsed())
+    }
+
+    fn attempt(&self, request: &Request<'_>) -> Result<String, Miss> {
+        let answer = self.send(request).map_err(|error| miss(request, error))?;
+        let (parts, mut body) = answer.into_parts();
+        let text = body.with_config().limit(BODY_LIMIT).lossy_utf8(true).read_to_string();
+        let text = text.map_err(|error| miss(request, error))?;
+        if parts.status.is_success() {
+            return Ok(text);
+        }
+        let wait = parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        Err(refused(request, parts.status, &text, wait.map(Duration::from_secs)))
+    }
+
+    fn send(&self, request: &Request<'_>) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let authorization = match (request.bearer, request.basic) {
+            (Some(token), _) => Some(format!("Bearer {}", token.reveal())),
+            (None, Some(basic)) => Some(format!("Basic {}", basic.reveal())),
+            (None, None) => None,
+        };
+        let timeout = Some(self.remaining());
+        if let Some(form) = request.form {
+            let mut post = self.agent.post(&request.url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            if let Some(authorization) = authorization {
+                post = post.header(AUTHORIZATION, authorization);
+            }
+            return post.header(ACCEPT, "application/json").config().timeout_global(timeout).build().send(form);
+        }
+        let mut get = self.agent.get(&request.url);
+        if let Some(authorization) = authorization {
+            get = get.header(AUTHORIZATION, authorization);
+        }
+        get.header(ACCEPT, "application/json").config().timeout_global(timeout).build().call()
+    }
+}
+
+/// A request that got no answer.
+fn miss(request: &Request<'_>, error: ureq::Error) -> Miss {
+    let passing = matches!(
+        error,
+        ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::Protocol(_) | ureq::Error::Timeout(_)
+    );
+    let source = Box::new(error);
+    if passing {
+        return Miss::Passing { message: source.to_string(), wait: None, source: Some(source) };
+    }
+    Miss::Final(CatalogError::Unreachable { url: request.url.clone(), source })
+}
+
+/// A request that was answered with an error.
+fn refused(request: &Request<'_>, status: StatusCode, body: &str, wait: Option<Duration>) -> Miss {
+    let Refusal { code, message } = Refusal::read(status.as_u16(), body);
+    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
+        return Miss::Passing { message, wait, source: None };
+    }
+    let (url, what) = (request.url.clone(), request.what.clone());
+    Miss::Final(match status.as_u16() {
+        401 if request.basic.is_some() => denied(what, message, BAD_CLIENT),
+        400 if code == "invalid_client" || code == "unauthorized_client" => denied(what, message, BAD_CLIENT),
+        401 if request.bearer.is_none() => denied(what, message, NO_CREDENTIALS),
+        401 => denied(what, message, BAD_TOKEN),
+        403 => denied(what, message, NO_GRANT),
+        404 => CatalogError::NotFound { what, message },
+        status => CatalogError::Refused { url, what, status, message },
+    })
+}
+
+fn denied(what: String, message: String, remedy: &'static str) -> CatalogError {
+    CatalogError::Denied { what, message, remedy }
+}
+
+const BAD_CLIENT: &str = "check DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, and that the secret has not run out";
+const BAD_TOKEN: &str = "check that the token is whole, of this workspace, and has not run out";
+const NO_CREDENTIALS: &str =
+    "set DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or log in with `databricks configure`";
+const NO_GRANT: &str = "have USE CATALOG, USE SCHEMA and SELECT granted to the owner of these credentials";

@@ -1,0 +1,82 @@
+//! The command line: a function from arguments to text and an exit code, over the library.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `arguments` | the commands and their help |
+//! | `fetch` | `fetch`: snapshots from a catalog |
+//! | `generate` | `generate`: Rust, `.proto` and descriptors from snapshots |
+
+mod arguments;
+mod fetch;
+mod generate;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+
+/// What a run of the program leaves behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// What belongs on standard output.
+    pub out: String,
+    /// What belongs on standard error.
+    pub err: String,
+    /// The exit code: 0 for success, 1 for an error, 2 for arguments that make no sense.
+    pub code: u8,
+}
+
+impl Outcome {
+    /// An error, with everything that led to it.
+    fn failed(error: &dyn std::error::Error) -> Self {
+        let mut outcome = Self::default();
+        outcome.fail(error);
+        outcome
+    }
+
+    /// Adds an error to what is told.
+    fn fail(&mut self, error: &dyn std::error::Error) {
+        self.code = 1;
+        self.err.push_str("error: ");
+        self.err.push_str(&error.to_string());
+        let mut source = error.source();
+        while let Some(cause) = source {
+            // Writing to a String cannot fail.
+            let _ = write!(self.err, "\n  caused by: {}", crate::Printable(&cause.to_string()));
+            source = cause.source();
+        }
+        self.err.push('\n');
+    }
+
+    /// Adds a line of output.
+    fn line(&mut self, line: impl AsRef<str>) {
+        self.out.push_str(line.as_ref());
+        self.out.push('\n');
+    }
+}
+
+/// Runs the program with these arguments, the first being its name.
+///
+/// ```
+/// let outcome = zerobus_codegen::cli::run(["zerobus-codegen", "--version"]);
+/// assert_eq!(outcome.code, 0);
+/// assert!(outcome.out.starts_with("zerobus-codegen "));
+/// ```
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Outcome {
+    match Arguments::try_parse_from(arguments) {
+        Ok(Arguments { command: Command::Fetch(arguments) }) => fetch::run(&arguments),
+        Ok(Arguments { command: Command::Generate(arguments) }) => generate::run(&arguments),
+        Err(error) => {
+            let text = error.render().to_string();
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            if error.use_stderr() {
+                Outcome { err: text, code, ..Outcome::default() }
+            } else {
+                Outcome { out: text, code, ..Outcome::default() }
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The commands and their help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Unity Catalog tables to Rust types and protobuf descriptors for Zerobus.
+///
+/// A snapshot of a table's schema lives in your repository; builds read it offline. `fetch` writes it, `build.rs` or
+/// `generate` make code of it.
+#[derive(Debug, Parser)]
+#[command(name = "zerobus-codegen", version, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Fetch(Fetch),
+    Generate(Generate),
+}
+
+/// Write snapshots of tables from a catalog into a folder.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus-codegen fetch main.geo.earthquakes --out schemas
+  DATABRICKS_HOST=http://127.0.0.1:8080 zerobus-codegen fetch main.geo.earthquakes
+
+Credentials, the first that is there:
+  DATABRICKS_TOKEN                                    a token
+  DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET   a service principal, by OAuth
+  --profile NAME or DATABRICKS_CONFIG_PROFILE         a profile of ~/.databrickscfg
+  [DEFAULT] of ~/.databrickscfg")]
+pub(super) struct Fetch {
+    /// The tables: catalog.schema.table.
+    #[arg(required = true, value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    /// The folder to write to; one file a table, `<catalog.schema.table>.json`.
+    #[arg(long, value_name = "DIR", default_value = "schemas")]
+    pub(super) out: PathBuf,
+    /// The workspace's URL, instead of `DATABRICKS_HOST`.
+    #[arg(long, value_name = "URL")]
+    pub(super) host: Option<String>,
+    /// The profile of ~/.databrickscfg, instead of `DATABRICKS_CONFIG_PROFILE`.
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+}
+
+/// Write Rust types, .proto files and descriptors from snapshots.
+///
+/// Every good table is written, whatever is wrong with the others; if something is, the exit code is 1.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus-codegen generate --schemas schemas --rust-out src/generated
+  zerobus-codegen generate --schemas schemas --proto-out proto --descriptor-out descriptors
+  zerobus-codegen generate --schemas schemas            says what is wrong, writes nothing
+
+What is written:
+  --rust-out        zerobus_tables.rs, all tables in modules of their catalog and schema
+  --proto-out       <catalog.schema.table>.proto, proto2
+  --descriptor-out  <catalog.schema.table>.binpb, the serialized DescriptorProto of the row")]
+pub(super) struct Generate {
+    /// A folder of snapshots, or a single one; may be given more than once.
+    #[arg(long, required = true, value_name = "DIR")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// The folder for Rust.
+    #[arg(long, value_name = "DIR")]
+    pub(super) rust_out: Option<PathBuf>,
+    /// The folder for .proto files.
+    #[arg(long, value_name = "DIR")]
+    pub(super) proto_out: Option<PathBuf>,
+    /// The folder for descriptors.
+    #[arg(long, value_name = "DIR")]
+    pub(super) descriptor_out: Option<PathBuf>,
+}

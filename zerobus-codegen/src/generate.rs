@@ -1,0 +1,13 @@
+//! The generators: from checked tables to Rust and `.proto` text, without any I/O.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `comments` | comments of strangers as Rust docs and as `.proto` comments |
+//! | `names` | Rust names for columns, structs and modules |
+//! | `proto` | the `.proto` of a table: a view, and the template that renders it |
+//! | `rust` | the typed face: structs with `#[derive(ZerobusMessage)]` in nested modules |
+
+mod comments;
+mod names;
+pub mod proto;
+pub mod rust;
