@@ -1,20 +1,33 @@
 //! The implementation, in paths that no name of the user's can shadow.
 
+use std::path::Path as FilePath;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{GenericParam, Generics, Ident, Path, Type, WherePredicate, parse_quote};
 
+use crate::held;
 use crate::model::{Field, Message, Shape};
 use crate::parse::{Conversion, Unit};
 
 /// The traits that make the struct a row, and a value inside one.
-pub(crate) fn implementation(message: &Message<'_>) -> TokenStream {
-    match &message.shape {
+///
+/// The code names the snapshot that the struct was held against, so that the compiler sees it change.
+pub(crate) fn implementation(message: &Message<'_>, snapshot: Option<&FilePath>) -> TokenStream {
+    let implementation = match &message.shape {
         Shape::Newtype { ty, key } => newtype(message, ty, *key),
         Shape::Row(fields) => row(message, fields),
-    }
+    };
+    let tracked = snapshot.map(|file| {
+        let file = file.to_string_lossy();
+        quote!(
+            const _: &[u8] = ::core::include_bytes!(#file);
+        )
+    });
+    let checked = snapshot.and_then(|_| evaluated(message));
+    quote!(#implementation #tracked #checked)
 }
 
 /// Implementations that say nothing, so that a struct with an error has that error alone.
@@ -32,7 +45,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
         .table
         .as_ref()
         .map(|table| quote!(const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(#table);));
-    let schemas = fields.iter().map(|field| schema(field, runtime));
+    let schemas = fields.iter().map(|field| schema(field, message));
     let encodings = fields.iter().map(|field| encoding(field, runtime));
     quote! {
         #[automatically_derived]
@@ -102,23 +115,68 @@ fn message_name(message: &Message<'_>) -> String {
     }
 }
 
-fn schema(field: &Field<'_>, runtime: &Path) -> TokenStream {
-    let Field { ty, column, number, .. } = field;
-    let span = ty.span();
-    match &field.conversion {
-        None => quote_spanned!(span=> #runtime::message::FieldSchema::of::<#ty>(#column, #number)),
-        Some((span, Conversion::Json)) => match inside_option(ty) {
-            None => quote_spanned!(*span=> #runtime::__private::schema_json::<#ty>(#column, #number)),
-            Some(ty) => quote_spanned!(*span=> #runtime::__private::schema_optional_json::<#ty>(#column, #number)),
-        },
-        Some((_, Conversion::With(path))) => {
-            quote_spanned!(path.span()=> #runtime::__private::schema_with(#column, #number, #path))
+/// Has the compiler evaluate the schema where the struct stands, and not only where it is used.
+///
+/// With a type or a constant for a parameter there is no one schema to evaluate.
+fn evaluated(message: &Message<'_>) -> Option<TokenStream> {
+    let Message { ident, generics, runtime, .. } = message;
+    let lifetimes = generics.lifetimes().map(|_| quote!('static));
+    let monomorphic = generics.params.iter().all(|parameter| matches!(parameter, GenericParam::Lifetime(_)));
+    let generics = (!generics.params.is_empty()).then(|| quote!(<#(#lifetimes),*>));
+    monomorphic.then(|| {
+        quote! {
+            const _: &#runtime::message::MessageSchema = <#ident #generics as #runtime::ZerobusMessage>::SCHEMA;
         }
+    })
+}
+
+fn schema(field: &Field<'_>, message: &Message<'_>) -> TokenStream {
+    let Field { column, number, .. } = field;
+    let runtime = &message.runtime;
+    let found = field_type(field, runtime);
+    let span = field.ty.span();
+    let (Some(expected), Some(table)) = (&field.expected, &message.table) else {
+        return quote_spanned!(span=> #found.named(#column, #number));
+    };
+    let written = written(field);
+    let expected = held::field(expected, runtime);
+    // The panic stands here, and not in a function of the runtime, so that the error points at the field.
+    quote_spanned! {span=> {
+        const COLUMN: #runtime::__private::Column =
+            #runtime::__private::Column { schema: #expected, table: #table, field: #written };
+        match #runtime::__private::mismatch(#found, &COLUMN) {
+            ::core::option::Option::None => #runtime::__private::schema_of(#found, &COLUMN),
+            ::core::option::Option::Some(message) => ::core::panic!("{}", message.as_str()),
+        }
+    }}
+}
+
+/// What the field's type says of its column.
+fn field_type(field: &Field<'_>, runtime: &Path) -> TokenStream {
+    let ty = field.ty;
+    match &field.conversion {
+        None => quote_spanned!(ty.span()=> #runtime::message::FieldType::of::<#ty>()),
+        Some((span, Conversion::Json)) => match inside_option(ty) {
+            None => quote_spanned!(*span=> #runtime::__private::type_json::<#ty>()),
+            Some(ty) => quote_spanned!(*span=> #runtime::__private::type_optional_json::<#ty>()),
+        },
+        Some((_, Conversion::With(path))) => quote_spanned!(path.span()=> #runtime::__private::type_with(#path)),
         Some((span, conversion)) => {
             let to = target(conversion, *span, runtime);
-            quote_spanned!(*span=> #runtime::__private::schema_as::<#to, #ty>(#column, #number))
+            quote_spanned!(*span=> #runtime::__private::type_as::<#to, #ty>())
         }
     }
+}
+
+/// The field as its author wrote it, near enough: `mag: Option<f64>`.
+fn written(field: &Field<'_>) -> String {
+    let (member, ty) = (&field.member, field.ty);
+    let tokens = quote!(#ty).to_string();
+    let tight = ["<", ">", "::", ",", "&", "[", "]", ";"].iter().fold(tokens, |text, mark| {
+        let text = text.replace(&format!(" {mark}"), mark);
+        if matches!(*mark, "," | ";") { text } else { text.replace(&format!("{mark} "), mark) }
+    });
+    format!("{}: {tight}", quote!(#member))
 }
 
 fn encoding(field: &Field<'_>, runtime: &Path) -> TokenStream {
@@ -132,7 +190,7 @@ fn encoding(field: &Field<'_>, runtime: &Path) -> TokenStream {
         Some((_, Conversion::With(path))) => quote_spanned!(path.span()=> &#path(&self.#member)),
         Some((span, conversion)) => {
             let to = target(conversion, *span, runtime);
-            quote_spanned!(*span=> &<#ty as #runtime::__private::Convert<#to>>::convert(&self.#member))
+            quote_spanned!(*span=> &#runtime::__private::convert::<#to, _>(&self.#member))
         }
     };
     quote_spanned!(ty.span()=> #runtime::message::Field::encode_field(#value, #number, out);)

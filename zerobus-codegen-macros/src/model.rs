@@ -15,6 +15,8 @@ pub(crate) struct Message<'a> {
     pub(crate) generics: &'a Generics,
     pub(crate) runtime: Path,
     pub(crate) table: Option<LitStr>,
+    /// Whether the struct is to be held against the snapshot of its table.
+    pub(crate) held: bool,
     pub(crate) shape: Shape<'a>,
 }
 
@@ -38,6 +40,8 @@ pub(crate) struct Field<'a> {
     /// Where the column's name stands.
     pub(crate) column_span: Span,
     pub(crate) number: u32,
+    /// The column as the snapshot of the table has it.
+    pub(crate) expected: Option<zerobus_codegen::Field>,
     pub(crate) conversion: Option<(Span, Conversion)>,
 }
 
@@ -51,7 +55,8 @@ pub(crate) fn message<'a>(input: &'a DeriveInput, container: Container, errors: 
         }
     };
     let runtime = container.runtime.unwrap_or_else(|| parse_quote!(::zerobus_runtime));
-    Message { ident: &input.ident, generics: &input.generics, runtime, table: container.table, shape }
+    let held = container.table.is_some() && !container.unchecked;
+    Message { ident: &input.ident, generics: &input.generics, runtime, table: container.table, held, shape }
 }
 
 fn shape<'a>(input: &'a DeriveInput, data: &'a DataStruct, container: &Container, errors: &mut Errors) -> Shape<'a> {
@@ -90,6 +95,7 @@ fn fields<'a>(input: &DeriveInput, all: &'a Fields, container: &Container, error
             column: attributes.name.as_ref().map_or_else(|| column_name(ident, container.rename_all), LitStr::value),
             column_span: attributes.name.as_ref().map_or(ident.span(), Spanned::span),
             number: attributes.number.map_or(next, |number| parse_number(&number, next, errors)),
+            expected: None,
             conversion: attributes.conversion,
         });
     }

@@ -11,14 +11,14 @@ use crate::Errors;
 pub(crate) struct Container {
     /// `crate = path`: where the runtime is to be found.
     pub(crate) runtime: Option<Path>,
-    /// `generated`: zerobus-codegen made the struct from the snapshot itself.
-    pub(crate) generated: bool,
     /// `key`: a newtype may be the key of a MAP.
     pub(crate) key: bool,
     /// `rename_all = "…"`.
     pub(crate) rename_all: Option<RenameRule>,
     /// `table = "catalog.schema.table"`.
     pub(crate) table: Option<LitStr>,
+    /// `unchecked`, or `generated` where zerobus-codegen made the struct from the snapshot itself.
+    pub(crate) unchecked: bool,
 }
 
 /// `#[zerobus(…)]` on a field.
@@ -71,7 +71,8 @@ pub(crate) enum RenameRule {
     Upper,
 }
 
-const CONTAINER: &str = "expected one of: table = \"catalog.schema.table\", rename_all = \"…\", crate = path, key";
+const CONTAINER: &str =
+    "expected one of: table = \"catalog.schema.table\", rename_all = \"…\", crate = path, key, unchecked";
 const FIELD: &str = "expected one of: name = \"column\", skip, timestamp(unit), timestamp_ntz(unit), date, \
                      decimal(p, s), json, with = path, number = n";
 const RULES: &str = "expected one of: camelCase, lowercase, PascalCase, SCREAMING_SNAKE_CASE, snake_case, UPPERCASE";
@@ -83,9 +84,9 @@ pub(crate) fn container(input: &DeriveInput, errors: &mut Errors) -> Container {
     each_meta(&input.attrs, errors, |meta| {
         match name_of(&meta).as_str() {
             "crate" => set(&meta, &mut read.runtime, meta.value()?.parse()?)?,
-            "generated" => read.generated = true,
             "key" => read.key = true,
             "rename_all" => set(&meta, &mut read.rename_all, rename_rule(&meta.value()?.parse()?)?)?,
+            "generated" | "unchecked" => read.unchecked = true,
             "table" => set(&meta, &mut read.table, meta.value()?.parse()?)?,
             other => return Err(meta.error(format!("unknown attribute `{other}` of a struct; {CONTAINER}"))),
         }

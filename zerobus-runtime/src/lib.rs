@@ -9,8 +9,9 @@ pub mod wire;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::message::convert::{
-        Convert, In, Json, Micros, Millis, Nanos, Secs, schema_as, schema_json, schema_optional_json, schema_with,
+        Convert, In, Json, Micros, Millis, Nanos, Secs, convert, type_as, type_json, type_optional_json, type_with,
     };
+    pub use crate::message::held::{Column, mismatch, schema_of};
 }
 
 /// Includes the types that `zerobus_codegen::configure().compile(…)` generated in `build.rs`.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `convert` | how a field's value becomes the column's where an attribute says so |
 //! | `encoder` | the buffer that rows are written into, and protobuf's wire format |
+//! | `held` | a derived struct held against its table by the compiler |
 //! | `schema` | the schema of a row as constants, and the descriptor that it gives |
 //! | `value` | what may stand in a column, and which column type it is |
 //! | `field` | what may be a field of a row: a value, an optional one, a collection |
@@ -11,12 +12,13 @@
 pub(crate) mod convert;
 mod encoder;
 mod field;
+pub(crate) mod held;
 mod schema;
 mod value;
 
 pub use encoder::{Encoder, WireType};
 pub use field::Field;
-pub use schema::{ColumnType, FieldSchema, MessageSchema, Presence};
+pub use schema::{ColumnType, FieldSchema, FieldType, MessageSchema, Presence};
 pub use value::{Checked, Element, Key, Value};
 pub use zerobus_codegen::Scalar;
 

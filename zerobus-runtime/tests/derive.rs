@@ -157,7 +157,7 @@ fn attributes_name_number_skip_and_convert() {
         text.to_uppercase()
     }
     #[derive(ZerobusMessage)]
-    #[zerobus(table = "main.geo.quakes", rename_all = "camelCase")]
+    #[zerobus(table = "main.geo.quakes", unchecked, rename_all = "camelCase")]
     struct Row {
         event_id: i32,
         #[zerobus(name = "magType", number = 7)]

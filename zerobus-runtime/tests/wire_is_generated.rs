@@ -1,6 +1,7 @@
 //! `src/wire/generated.rs` is what `proto/zerobus.proto` gives.
 //!
 //! `UPDATE_GOLDENS=1 cargo test -p zerobus-runtime --test wire_is_generated` writes it anew.
+#![allow(clippy::expect_used, reason = "a test's panic is its verdict")]
 
 use std::fs;
 use std::path::Path;

@@ -1,2 +1,88 @@
-//! Stub.
-fn main() {}
+//! A week of real earthquakes into a Delta table, through types that `build.rs` made of the table's schema.
+//!
+//! As it stands it runs against the emulator, in this process. With `ZEROBUS_SERVER_ENDPOINT`,
+//! `DATABRICKS_WORKSPACE_URL`, `DATABRICKS_CLIENT_ID` and `DATABRICKS_CLIENT_SECRET` set, the same program writes to a
+//! real workspace.
+
+mod facts;
+mod feed;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use zerobus_emulator::Emulator;
+use zerobus_runtime::{Client, ZerobusMessage};
+
+zerobus_runtime::include_tables!();
+use main::geo::Earthquakes;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where the emulator keeps its tables; made anew by every run.
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/quickstart");
+const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
+const TABLE: &str = match Earthquakes::TABLE {
+    Some(table) => table,
+    None => "",
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    if std::env::var_os("ZEROBUS_SERVER_ENDPOINT").is_some() {
+        send_all(&Client::from_env()?).await?;
+        println!("ask the workspace   SELECT count(*), min(time), max(time) FROM {TABLE}");
+        return Ok(());
+    }
+    let emulator = start_emulator().await?;
+    let client = Client::builder()
+        .endpoint(emulator.url())
+        .workspace_url(emulator.url())
+        .credentials(emulator.client_id(), emulator.client_secret())
+        .build()?;
+    send_all(&client).await?;
+    show_table(&emulator).await?;
+    emulator.shutdown().await;
+    Ok(())
+}
+
+async fn start_emulator() -> Result<Emulator, Failure> {
+    let data = PathBuf::from(DATA);
+    if data.exists() {
+        std::fs::remove_dir_all(&data)?;
+    }
+    Ok(Emulator::builder().schemas(SCHEMAS).data(data).start().await?)
+}
+
+/// Sends every event of the feed and closes the stream: after that, every row is durable.
+async fn send_all(client: &Client) -> Result<(), Failure> {
+    let rows = feed::rows()?;
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} rows")?;
+    let progress = ProgressBar::new(rows.len() as u64).with_style(style);
+    let start = Instant::now();
+    let stream = client.stream::<Earthquakes>().open().await?;
+    for row in &rows {
+        stream.send(row).await?;
+        progress.inc(1);
+    }
+    let report = stream.close().await?;
+    let elapsed = start.elapsed();
+    progress.finish();
+    println!("rows sent          {}", rows.len());
+    println!("rows durable       {}", report.durable);
+    println!("rows/s             {:.0}", rows.len() as f64 / elapsed.as_secs_f64());
+    Ok(())
+}
+
+/// Reads the table back, and says how others can.
+async fn show_table(emulator: &Emulator) -> Result<(), Failure> {
+    let path = emulator.table_path(TABLE).ok_or("the emulator has no such table")?.canonicalize()?;
+    println!("{}", facts::Facts::of(&emulator.rows(TABLE).await?)?);
+    let path = path.display();
+    println!("the table          {path}");
+    println!("open it in DuckDB  duckdb -c \"SELECT * FROM delta_scan('{path}') LIMIT 5\"");
+    println!(
+        "or in Python       python -c \"import deltalake; print(deltalake.DeltaTable('{path}').to_pyarrow_table())\""
+    );
+    Ok(())
+}

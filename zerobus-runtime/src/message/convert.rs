@@ -7,16 +7,17 @@ use zerobus_codegen::Scalar;
 
 use super::encoder::{Encoder, WireType};
 use super::field::Field;
-use super::schema::{ColumnType, FieldSchema, Presence};
+use super::schema::{ColumnType, FieldType, Presence};
 use super::value::{Checked, Value};
 use crate::values::{Date, Decimal, Timestamp, TimestampNtz, ValueError};
 
 /// A type that an attribute converts to `To`: an integer of some unit, a decimal of another crate, a `Serialize`.
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` cannot be converted as the attribute asks",
-    label = "not converted to `{To}`",
-    note = "timestamp, timestamp_ntz and date take integers, an Option or a Vec of them",
-    note = "decimal(p, s) takes what implements TryInto<Decimal<p, s>>; json takes what implements Serialize"
+    label = "no integer, no text and no decimal that the attribute could convert",
+    note = "timestamp(unit), timestamp_ntz(unit) and date convert integers, an Option or a Vec of them",
+    note = "decimal(p, s) converts i32, i64, u64, String and, with the feature of that name, rust_decimal::Decimal",
+    note = "for any other type write a function, and name it with #[zerobus(with = path)]"
 )]
 pub trait Convert<To> {
     /// What is written.
@@ -45,16 +46,22 @@ pub struct Nanos;
 #[derive(Debug)]
 pub struct In<Unit, To>(PhantomData<(Unit, To)>);
 
-/// The schema of a field of the type `T` that an attribute converts.
-#[must_use]
-pub const fn schema_as<'a, To, T: Convert<To> + ?Sized + 'a>(name: &'static str, number: u32) -> FieldSchema {
-    FieldSchema::of::<T::Out<'a>>(name, number)
+/// The field's value as the attribute converts it.
+#[inline]
+pub fn convert<To, T: Convert<To> + ?Sized>(value: &T) -> T::Out<'_> {
+    value.convert()
 }
 
-/// The schema of a field that a function converts.
+/// What a field of the type `T` says that an attribute converts.
 #[must_use]
-pub const fn schema_with<A, F: Field>(name: &'static str, number: u32, _: fn(A) -> F) -> FieldSchema {
-    FieldSchema::of::<F>(name, number)
+pub const fn type_as<'a, To, T: Convert<To> + ?Sized + 'a>() -> FieldType {
+    FieldType::of::<T::Out<'a>>()
+}
+
+/// What a field says that a function converts.
+#[must_use]
+pub const fn type_with<A, F: Field>(_: fn(A) -> F) -> FieldType {
+    FieldType::of::<F>()
 }
 
 /// The elements of an array, each converted while it is written.
@@ -65,16 +72,16 @@ pub struct Each<'a, T, To>(&'a [T], PhantomData<To>);
 #[derive(Debug)]
 pub struct Json<'a, T: ?Sized>(pub &'a T);
 
-/// The schema of a field that is written as JSON.
+/// What a field says that is written as JSON.
 #[must_use]
-pub const fn schema_json<'a, T: Serialize + ?Sized + 'a>(name: &'static str, number: u32) -> FieldSchema {
-    FieldSchema::of::<Json<'a, T>>(name, number)
+pub const fn type_json<'a, T: Serialize + ?Sized + 'a>() -> FieldType {
+    FieldType::of::<Json<'a, T>>()
 }
 
-/// The schema of a field that is written as JSON, or left out.
+/// What a field says that is written as JSON, or left out.
 #[must_use]
-pub const fn schema_optional_json<'a, T: Serialize + 'a>(name: &'static str, number: u32) -> FieldSchema {
-    FieldSchema::of::<Option<Json<'a, T>>>(name, number)
+pub const fn type_optional_json<'a, T: Serialize + 'a>() -> FieldType {
+    FieldType::of::<Option<Json<'a, T>>>()
 }
 
 impl<T: Serialize + ?Sized> Value for Json<'_, T> {

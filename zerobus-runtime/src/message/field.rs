@@ -13,8 +13,8 @@ use super::value::{Element, Key, Value};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a row",
     label = "no column type holds a `{Self}`",
-    note = "u64, u128 and usize do not fit BIGINT: convert to i64, or to Decimal<20, 0>",
-    note = "a struct needs #[derive(ZerobusMessage)]; an integer that means a time needs #[zerobus(timestamp(millis))]",
+    note = "u64, u128 and usize do not fit BIGINT: convert to i64, or use #[zerobus(decimal(20, 0))] on a u64",
+    note = "a struct needs #[derive(ZerobusMessage)]; any Serialize can fill a VARIANT with #[zerobus(json)]",
     note = "a Vec holds single values or structs; for a Vec of Vecs, wrap the inner one in a struct"
 )]
 pub trait Field {
@@ -27,6 +27,7 @@ pub trait Field {
     fn encode_field(&self, number: u32, out: &mut Encoder);
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value + ?Sized> Field for T {
     const TYPE: ColumnType = T::TYPE;
     const PRESENCE: Presence = Presence::Required;

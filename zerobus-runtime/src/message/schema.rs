@@ -65,13 +65,30 @@ impl MessageSchema {
     }
 }
 
-impl FieldSchema {
-    /// The schema of a field of the Rust type `F`.
+/// What a Rust type says of the column that it fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldType {
+    /// The column's type.
+    pub column_type: ColumnType,
+    /// Whether the value must be there.
+    pub presence: Presence,
+}
+
+impl FieldType {
+    /// What the Rust type `F` says.
     #[must_use]
-    pub const fn of<F: FieldTrait + ?Sized>(name: &'static str, number: u32) -> Self {
-        Self { name, number, column_type: F::TYPE, presence: F::PRESENCE }
+    pub const fn of<F: FieldTrait + ?Sized>() -> Self {
+        Self { column_type: F::TYPE, presence: F::PRESENCE }
     }
 
+    /// The schema of a field of this type.
+    #[must_use]
+    pub const fn named(self, name: &'static str, number: u32) -> FieldSchema {
+        FieldSchema { name, number, column_type: self.column_type, presence: self.presence }
+    }
+}
+
+impl FieldSchema {
     fn field(&self) -> Field {
         let data_type = self.column_type.data_type();
         // Numbers of protobuf fields end at 2^29 - 1, far below the end of `i32`.

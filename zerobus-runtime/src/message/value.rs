@@ -35,8 +35,8 @@ use crate::values::{Date, Decimal, Timestamp, TimestampNtz, ValueError, Variant}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the value of any column type",
     label = "no column type holds a `{Self}`",
-    note = "u64, u128 and usize do not fit BIGINT: convert to i64, or to Decimal<20, 0>",
-    note = "a struct needs #[derive(ZerobusMessage)]; an integer that means a time needs #[zerobus(timestamp(millis))]"
+    note = "u64, u128 and usize do not fit BIGINT: convert to i64, or use #[zerobus(decimal(20, 0))] on a u64",
+    note = "a struct needs #[derive(ZerobusMessage)]; any Serialize can fill a VARIANT with #[zerobus(json)]"
 )]
 pub trait Value {
     /// The column type.
@@ -142,7 +142,10 @@ impl<const N: usize> Value for [u8; N] {
 }
 
 impl<const P: u8, const S: u8> Value for Decimal<P, S> {
-    const TYPE: ColumnType = ColumnType::Scalar(Scalar::Decimal { precision: P, scale: S });
+    const TYPE: ColumnType = {
+        let () = Self::IN_RANGE;
+        ColumnType::Scalar(Scalar::Decimal { precision: P, scale: S })
+    };
     const WIRE: WireType = WireType::Delimited;
 
     #[inline]

@@ -26,7 +26,8 @@ pub struct Decimal<const P: u8, const S: u8>(i128);
 
 impl<const P: u8, const S: u8> Decimal<P, S> {
     /// Fails the build for digits that no column has.
-    const IN_RANGE: () = assert!(P >= 1 && P <= 38 && S <= P, "DECIMAL(p, s) has p from 1 to 38 and s from 0 to p");
+    pub(crate) const IN_RANGE: () =
+        assert!(P >= 1 && P <= 38 && S <= P, "DECIMAL(p, s) has p from 1 to 38 and s from 0 to p");
 
     /// The largest value: `P` nines.
     pub const MAX: Self = Self(10_i128.pow(P as u32) - 1);

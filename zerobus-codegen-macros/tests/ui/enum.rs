@@ -1,0 +1,8 @@
+use zerobus_runtime::ZerobusMessage;
+
+#[derive(ZerobusMessage)]
+enum Row {
+    Quake(i32),
+}
+
+fn main() {}

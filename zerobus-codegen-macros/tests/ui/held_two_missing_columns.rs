@@ -1,0 +1,21 @@
+use zerobus_runtime::{Date, Timestamp, ZerobusMessage};
+
+#[derive(ZerobusMessage)]
+struct Location {
+    longitude: f64,
+    latitude: f64,
+}
+
+#[derive(ZerobusMessage)]
+#[zerobus(table = "main.geo.earthquakes")]
+struct Row {
+    time: Timestamp,
+    event_date: Date,
+    r#type: String,
+    status: String,
+    tsunami: bool,
+    location: Location,
+    ids: Vec<String>,
+}
+
+fn main() {}

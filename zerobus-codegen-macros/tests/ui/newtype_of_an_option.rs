@@ -1,0 +1,6 @@
+use zerobus_runtime::ZerobusMessage;
+
+#[derive(ZerobusMessage)]
+struct Id(Option<i32>);
+
+fn main() {}

@@ -1,0 +1,8 @@
+use zerobus_runtime::ZerobusMessage;
+
+#[derive(ZerobusMessage)]
+union Row {
+    id: i32,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use zerobus_runtime::ZerobusMessage;
+
+#[derive(ZerobusMessage)]
+struct Row {
+    count: Option<usize>,
+}
+
+fn main() {}
