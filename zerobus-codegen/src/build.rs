@@ -38,6 +38,13 @@ impl Configuration {
         self
     }
 
+    /// Where the generated code finds the runtime, if a program renames it: `::my_runtime`, `crate::runtime`.
+    #[must_use]
+    pub fn runtime(mut self, path: impl Into<String>) -> Self {
+        self.typed.runtime = Some(path.into());
+        self
+    }
+
     /// Writes `zerobus_tables.rs` with the types of every table that has a snapshot at these paths: a file itself, a
     /// folder for each `*.json` in it.
     ///
@@ -53,6 +60,7 @@ impl Configuration {
             // Cargo looks into a folder by itself.
             println!("cargo::rerun-if-changed={}", path.as_ref().display());
         }
+        self.typed.check()?;
         let out_dir = match &self.out_dir {
             Some(folder) => folder.clone(),
             None => env::var_os("OUT_DIR").ok_or(Error::OutDir)?.into(),

@@ -13,14 +13,6 @@ use crate::{Printable, Report};
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file that a person has to write is not as it should be.
-    #[error("{}: {reason}", .path.display())]
-    Config {
-        /// The file, or what stands for it.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
     /// Snapshots that cannot be read, or tables that Zerobus cannot write to: all of them, not only the first.
     #[error("{}", Listed(.0))]
     Failures(Vec<Failure>),
@@ -32,6 +24,14 @@ pub enum Error {
     NoSnapshot {
         /// The folder.
         path: PathBuf,
+    },
+    /// An option that makes no sense.
+    #[error("option {name}: {reason}")]
+    Option {
+        /// The option's name.
+        name: &'static str,
+        /// What is wrong with it, and what to write instead.
+        reason: String,
     },
     /// The environment variable `OUT_DIR` is not set, so this is no build script.
     #[error("OUT_DIR is not set; call `compile` from a build script, or name a folder with `out_dir`")]

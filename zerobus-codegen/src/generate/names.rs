@@ -66,11 +66,17 @@ impl Case {
     /// The name in this spelling, at least one character and no digit at its start; perhaps still a keyword.
     fn spell(self, name: &str) -> String {
         let ascii: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        let (spelled, prefix) = match self {
-            Self::Snake => (ascii.to_snake_case(), "n_"),
-            Self::UpperCamel => (ascii.to_upper_camel_case(), "N"),
+        let spelled = match self {
+            Self::Snake => ascii.to_snake_case(),
+            Self::UpperCamel => ascii.to_upper_camel_case(),
         };
-        if spelled.starts_with(|c: char| c.is_ascii_alphabetic()) { spelled } else { format!("{prefix}{spelled}") }
+        match (self, spelled.chars().next()) {
+            (Self::Snake, None) => "n".to_owned(),
+            (Self::UpperCamel, None) => "N".to_owned(),
+            (Self::Snake, Some('0'..='9')) => format!("n_{spelled}"),
+            (Self::UpperCamel, Some('0'..='9')) => format!("N{spelled}"),
+            (_, Some(_)) => spelled,
+        }
     }
 }
 
@@ -114,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_name_gives_an_identifier() {
-        assert_eq!(names(Case::Snake, &["_", "__", "_1", "größe", "a-b"]), ["n_", "n__2", "n_1", "gr_e", "a_b"]);
+        assert_eq!(names(Case::Snake, &["_", "__", "_1", "größe", "a-b"]), ["n", "n_2", "n_1", "gr_e", "a_b"]);
         assert_eq!(names(Case::UpperCamel, &["_", "2024_sales", "größe"]), ["N", "N2024Sales", "GrE"]);
     }
 }

@@ -136,9 +136,9 @@ impl Check {
             self.omitted.push(column.name.clone());
             return None;
         }
-        let number = self.number(&path, position)?;
+        let (number, data_type) = (self.number(&path, position), self.data_type(&path, &read.sql_type, 0));
+        let (number, data_type) = (number?, data_type?);
         let nullable = column.nullable.or(read.nullable).unwrap_or(true);
-        let data_type = self.data_type(&path, &read.sql_type, 0)?;
         let comment = column.comment.clone().filter(|comment| !comment.is_empty()).or(read.metadata.comment);
         let field = Field { name: column.name.clone(), number, data_type, nullable, comment };
         self.note_null_collection(&path, &field);

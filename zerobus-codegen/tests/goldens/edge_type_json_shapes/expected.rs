@@ -33,7 +33,7 @@ pub mod main {
             #[zerobus(number = 10)]
             pub after_gap: ::core::option::Option<::std::string::String>,
         }
-        /// The structs inside [`TypeJsonShapes`](super::TypeJsonShapes).
+        /// The structs inside [`TypeJsonShapes`].
         pub mod type_json_shapes {
             /// The struct of the column `empty`.
             #[derive(

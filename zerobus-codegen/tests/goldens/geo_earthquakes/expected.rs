@@ -73,7 +73,7 @@ pub mod main {
             /// `properties`: `VARIANT`
             pub properties: ::core::option::Option<::zerobus_runtime::Variant>,
         }
-        /// The structs inside [`Earthquakes`](super::Earthquakes).
+        /// The structs inside [`Earthquakes`].
         pub mod earthquakes {
             /// The struct of the column `location`.
             #[derive(

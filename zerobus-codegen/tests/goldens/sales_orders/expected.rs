@@ -37,7 +37,7 @@ pub mod main {
             /// `note`: `STRING`
             pub note: ::core::option::Option<::std::string::String>,
         }
-        /// The structs inside [`Orders`](super::Orders).
+        /// The structs inside [`Orders`].
         pub mod orders {
             /// The struct of the column `customer`.
             #[derive(
@@ -55,7 +55,7 @@ pub mod main {
                 /// `address`: `STRUCT`
                 pub address: ::core::option::Option<customer::Address>,
             }
-            /// The structs inside [`Customer`](super::Customer).
+            /// The structs inside [`Customer`].
             pub mod customer {
                 /// The struct of the column `address`.
                 #[derive(
@@ -73,7 +73,7 @@ pub mod main {
                     /// `geo`: `STRUCT`
                     pub geo: ::core::option::Option<address::Geo>,
                 }
-                /// The structs inside [`Address`](super::Address).
+                /// The structs inside [`Address`].
                 pub mod address {
                     /// The struct of the column `geo`.
                     #[derive(

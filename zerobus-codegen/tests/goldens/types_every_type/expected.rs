@@ -92,7 +92,7 @@ pub mod main {
             /// `n_struct`: `STRUCT`
             pub n_struct: ::core::option::Option<every_type::NStruct>,
         }
-        /// The structs inside [`EveryType`](super::EveryType).
+        /// The structs inside [`EveryType`].
         pub mod every_type {
             /// The struct of the column `c_struct`.
             #[derive(

@@ -1,0 +1,27 @@
+//! Writes the modules that `tests/goldens_compile.rs` compiles: every golden of zerobus-codegen, found by walking.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a build script's panic is its message")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn main() {
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zerobus-codegen/tests/goldens");
+    println!("cargo::rerun-if-changed={}", goldens.display());
+    let out: PathBuf = std::env::var_os("OUT_DIR").unwrap().into();
+    let mut cases: Vec<PathBuf> = fs::read_dir(&goldens).unwrap().map(|case| case.unwrap().path()).collect();
+    cases.retain(|case| case.join("expected.rs").exists());
+    cases.sort();
+
+    let mut plain = String::new();
+    for case in &cases {
+        let (name, file) = (case.file_name().unwrap().to_str().unwrap(), case.join("expected.rs"));
+        // Writing to a String cannot fail.
+        let _ =
+            writeln!(plain, "mod {name} {{ use super::shadows::*; include!({:?}); }}", file.canonicalize().unwrap());
+    }
+    fs::write(out.join("goldens.rs"), plain).unwrap();
+
+    let inputs = cases.iter().map(|case| case.join("input.json"));
+    zerobus_codegen::configure().runtime("crate::renamed").out_dir(out.join("renamed")).compile(inputs).unwrap();
+}
