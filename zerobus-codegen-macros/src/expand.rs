@@ -160,7 +160,9 @@ fn field_type(field: &Field<'_>, runtime: &Path) -> TokenStream {
             None => quote_spanned!(*span=> #runtime::__private::type_json::<#ty>()),
             Some(ty) => quote_spanned!(*span=> #runtime::__private::type_optional_json::<#ty>()),
         },
-        Some((_, Conversion::With(path))) => quote_spanned!(path.span()=> #runtime::__private::type_with(#path)),
+        Some((_, Conversion::With(path))) => {
+            quote_spanned!(path.span()=> #runtime::__private::type_with::<#ty, _>(|value| #path(value)))
+        }
         Some((span, conversion)) => {
             let to = target(conversion, *span, runtime);
             quote_spanned!(*span=> #runtime::__private::type_as::<#to, #ty>())

@@ -1,7 +1,6 @@
 //! `#[derive(ZerobusMessage)]`: a Rust struct as a row of a Unity Catalog table.
 //!
-//! Use it through `zerobus_runtime::ZerobusMessage`, whose documentation has the attributes; this crate is its engine.
-//! A struct passes through stages, a file each: `parse` reads the attributes as they are written, `model` gives every
+//! Use it as `zerobus_runtime::ZerobusMessage`; this crate is its engine. A struct passes through stages, a file each: `parse` reads the attributes as they are written, `model` gives every
 //! field its column, `table` looks that column up in the `snapshot`, `check` finds what is wrong, `expand` writes the
 //! implementation. What only types can tell is written as constants, which the compiler then evaluates.
 
@@ -16,7 +15,154 @@ mod table;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Implements `ZerobusMessage`: see the documentation of `zerobus_runtime::ZerobusMessage`.
+/// Makes a struct of yours a row of a table, or a STRUCT inside one.
+///
+/// ```
+/// use std::time::SystemTime;
+///
+/// use zerobus_runtime::ZerobusMessage;
+///
+/// #[derive(ZerobusMessage)]
+/// struct Reading<'a> {
+///     device: &'a str,
+///     at: SystemTime,
+///     celsius: Option<f64>,
+///     tags: Vec<String>,
+///     position: Position,
+/// }
+///
+/// #[derive(ZerobusMessage)]
+/// struct Position {
+///     latitude: f64,
+///     longitude: f64,
+/// }
+/// ```
+///
+/// # Fields
+///
+/// A field is taken for what its type *is*, by the traits `Value` and `Field` of `zerobus_runtime::message`, so an
+/// alias or a newtype works as well. A plain value is a NOT NULL column, an `Option` a nullable one; `Vec`, slices, arrays
+/// and sets are ARRAY, `HashMap` and `BTreeMap` are MAP, a struct with this derive is STRUCT. The table of Rust types and
+/// column types stands in the documentation of `zerobus_runtime::message::Value`.
+///
+/// A tuple struct of one field is a newtype: the column's value is that of the field.
+///
+/// ```
+/// use zerobus_runtime::ZerobusMessage;
+///
+/// #[derive(ZerobusMessage)]
+/// struct DeviceId(String);
+///
+/// #[derive(ZerobusMessage)]
+/// struct Reading<T> {
+///     device: DeviceId,
+///     value: T,
+/// }
+/// ```
+///
+/// # Held against a table
+///
+/// `#[zerobus(table = "catalog.schema.table")]` names the table, and the compiler holds the struct against the table's
+/// snapshot, `schemas/catalog.schema.table.json` in the package's folder, which `zerobus-codegen fetch` writes. A column
+/// that does not exist, a type that does not fit, a NOT NULL column without a field or with an `Option` for one: each is
+/// an error at the field, nested structs included. Nullable columns may be left out. Numbers and order are the table's.
+///
+/// ```text
+/// error[E0080]: evaluation panicked: column main.geo.earthquakes.mag is DOUBLE, field `mag: Option<String>` encodes STRING; use f64
+///   --> src/main.rs:9:17
+///    |
+///  9 |     mag: Option<String>,
+///    |          ^^^^^^
+/// ```
+///
+/// With `unchecked` the struct has a table and is held against nothing; fields are then numbered from 1.
+///
+/// ```
+/// use zerobus_runtime::ZerobusMessage;
+///
+/// #[derive(ZerobusMessage)]
+/// #[zerobus(table = "main.iot.readings", unchecked)]
+/// struct Reading {
+///     device: String,
+/// }
+/// assert_eq!(Reading::TABLE, Some("main.iot.readings"));
+/// ```
+///
+/// A struct with a type or a constant for a parameter is held against its table where it is used, not where it stands:
+/// before that its types are not known.
+///
+/// # Attributes of the struct
+///
+/// | attribute | what it does |
+/// |---|---|
+/// | `table = "catalog.schema.table"` | names the table, and holds the struct against its snapshot |
+/// | `unchecked` | with `table`: holds the struct against nothing |
+/// | `rename_all = "…"` | makes column names of field names: `camelCase`, `lowercase`, `PascalCase`, `SCREAMING_SNAKE_CASE`, `snake_case`, `UPPERCASE` |
+/// | `key` | on a newtype: it may be the key of a MAP |
+/// | `crate = path` | where `zerobus_runtime` is to be found, if not at `::zerobus_runtime` |
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use zerobus_runtime as zerobus;
+/// use zerobus_runtime::ZerobusMessage;
+///
+/// #[derive(ZerobusMessage, PartialEq, Eq, Hash)]
+/// #[zerobus(key)]
+/// struct Sensor(i32);
+///
+/// #[derive(ZerobusMessage)]
+/// #[zerobus(crate = zerobus, rename_all = "camelCase")]
+/// struct Reading {
+///     by_sensor: HashMap<Sensor, f64>,
+/// }
+/// assert_eq!(Reading::descriptor().field[0].name(), "bySensor");
+/// ```
+///
+/// # Attributes of a field
+///
+/// | attribute | what it does |
+/// |---|---|
+/// | `name = "column"` | names the column |
+/// | `skip` | the field is no column |
+/// | `timestamp(unit)` | an integer of `secs`, `millis`, `micros` or `nanos` since 1970-01-01T00:00:00Z fills a TIMESTAMP |
+/// | `timestamp_ntz(unit)` | the same of a wall clock, for a TIMESTAMP_NTZ |
+/// | `date` | an integer of days since 1970-01-01 fills a DATE |
+/// | `decimal(p, s)` | an integer, plain text, or a `rust_decimal::Decimal` fills a DECIMAL(p, s), exactly or not at all |
+/// | `json` | any `Serialize` fills a VARIANT as its JSON; an `Option` that is `None` is NULL |
+/// | `with = path` | what the function makes of a reference to the field fills the column |
+/// | `number = n` | the protobuf field number; without it the one after that of the field before, from 1 |
+///
+/// ```
+/// use std::net::IpAddr;
+///
+/// use zerobus_runtime::ZerobusMessage;
+///
+/// #[derive(ZerobusMessage)]
+/// struct Payment {
+///     #[zerobus(name = "paymentId")]
+///     id: i64,
+///     #[zerobus(timestamp(millis))]
+///     at: i64,
+///     #[zerobus(timestamp_ntz(secs))]
+///     local: Option<i64>,
+///     #[zerobus(date)]
+///     day: i32,
+///     #[zerobus(decimal(10, 2))]
+///     amount: String,
+///     #[zerobus(json)]
+///     details: Vec<(String, f64)>,
+///     #[zerobus(with = ToString::to_string)]
+///     address: IpAddr,
+///     #[zerobus(number = 20)]
+///     retries: i16,
+///     #[zerobus(skip)]
+///     attempts: u64,
+/// }
+/// ```
+///
+/// A conversion that finds no place in the column (a time beyond the year 9999, a decimal of too many digits) refuses
+/// that row alone when it is sent, with an error that names the value.
 #[proc_macro_derive(ZerobusMessage, attributes(zerobus))]
 pub fn derive_zerobus_message(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

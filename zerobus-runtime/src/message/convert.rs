@@ -58,9 +58,9 @@ pub const fn type_as<'a, To, T: Convert<To> + ?Sized + 'a>() -> FieldType {
     FieldType::of::<T::Out<'a>>()
 }
 
-/// What a field says that a function converts.
+/// What a field of the type `T` says that a function converts.
 #[must_use]
-pub const fn type_with<A, F: Field>(_: fn(A) -> F) -> FieldType {
+pub const fn type_with<'a, T: ?Sized + 'a, F: Field>(_: fn(&'a T) -> F) -> FieldType {
     FieldType::of::<F>()
 }
 
