@@ -1,6 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod auth;
+mod client;
+mod core;
+mod driver;
+mod error;
+mod event;
 pub mod message;
+mod offset;
+mod shared;
+mod stats;
+mod stream;
+mod transport;
+mod undelivered;
 mod values;
 #[doc(hidden)]
 pub mod wire;
@@ -24,6 +36,17 @@ macro_rules! include_tables {
     };
 }
 
+pub use auth::{Secret, Token, TokenFuture, TokenProvider};
+pub use client::{Client, ClientBuilder};
+pub use error::{Error, ErrorKind, ServerCode};
+pub use event::StreamEvent;
 pub use message::{Encoder, ZerobusMessage};
+pub use offset::Offset;
+pub use stats::{Report, Stats};
+pub use stream::{Encoded, EncodedStream, IngestStream, Json, JsonStream, StreamBuilder};
+#[doc(hidden)]
+pub use transport::Dial;
+pub use undelivered::{Persisted, Undelivered, UndeliveredRow};
 pub use values::{Date, Decimal, Timestamp, TimestampNtz, ValueError, Variant};
+pub use zerobus_codegen::TableName;
 pub use zerobus_codegen_macros::ZerobusMessage;

@@ -1,0 +1,194 @@
+//! The table's own token, from the workspace's token endpoint by the client's id and secret.
+//!
+//! ureq blocks, so the request runs on a thread of tokio's for that; a token is asked for about once an hour.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use serde_json::json;
+use ureq::Agent;
+use zerobus_codegen::TableName;
+use zeroize::Zeroizing;
+
+use super::{Secret, Token, TokenFuture, TokenProvider};
+use crate::error::{Error, Fault, Refusal};
+
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// Client credentials at a workspace's token endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct OAuth(Arc<Identity>);
+
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) token_url: String,
+    pub(crate) workspace_id: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Secret,
+    pub(crate) agent: Agent,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: Zeroizing<String>,
+    expires_in: Option<Seconds>,
+}
+
+/// Some token endpoints quote the number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Number(u64),
+    Text(String),
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Refused {
+    error: String,
+    error_description: String,
+    error_code: String,
+    message: String,
+}
+
+impl OAuth {
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self(Arc::new(identity))
+    }
+}
+
+/// The agent for token endpoints: redirects are refused, since they would carry the secret elsewhere.
+pub(crate) fn agent(user_agent: &str, timeout: Duration) -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(timeout))
+        .user_agent(user_agent)
+        .build()
+        .into()
+}
+
+impl TokenProvider for OAuth {
+    fn token(&self, table: &TableName) -> TokenFuture<'_> {
+        let (identity, table) = (Arc::clone(&self.0), table.clone());
+        Box::pin(async move {
+            let asked = tokio::task::spawn_blocking(move || identity.ask(&table)).await;
+            asked.unwrap_or_else(|_| Err(Fault::ShutDown.into()))
+        })
+    }
+}
+
+impl Identity {
+    fn ask(&self, table: &TableName) -> Result<Token, Error> {
+        let failed = |error: ureq::Error| Fault::Token {
+            table: table.to_string(),
+            url: self.token_url.clone(),
+            source: error.into(),
+        };
+        let basic = Zeroizing::new(format!("{}:{}", self.client_id, self.client_secret.reveal()));
+        let authorization = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(basic.as_bytes())));
+        let resource = format!("api://databricks/workspaces/{}/zerobusDirectWriteApi", self.workspace_id);
+        let details = authorization_details(table).to_string();
+        let mut response = self
+            .agent
+            .post(&self.token_url)
+            .header("authorization", authorization.as_str())
+            .send_form([
+                ("grant_type", "client_credentials"),
+                ("scope", "all-apis"),
+                ("resource", &resource),
+                ("authorization_details", &details),
+            ])
+            .map_err(failed)?;
+        let status = response.status().as_u16();
+        let body = Zeroizing::new(response.body_mut().read_to_string().map_err(failed)?);
+        if status != 200 {
+            return Err(self.refused(table, status, &body));
+        }
+        let granted: Granted = serde_json::from_str(&body).map_err(|error| Fault::Token {
+            table: table.to_string(),
+            url: self.token_url.clone(),
+            source: error.into(),
+        })?;
+        Ok(granted.into_token())
+    }
+
+    fn refused(&self, table: &TableName, http_status: u16, body: &str) -> Error {
+        let refused: Refused = serde_json::from_str(body).unwrap_or_default();
+        let first = |a: String, b: String| if a.is_empty() { b } else { a };
+        Fault::TokenRefused {
+            table: table.to_string(),
+            url: self.token_url.clone(),
+            refusal: Refusal {
+                http_status,
+                error: first(refused.error, refused.error_code),
+                description: first(refused.error_description, refused.message),
+            },
+        }
+        .into()
+    }
+}
+
+impl Granted {
+    fn into_token(self) -> Token {
+        let seconds = match self.expires_in {
+            Some(Seconds::Number(seconds)) => Some(seconds),
+            Some(Seconds::Text(text)) => text.parse().ok(),
+            None => None,
+        };
+        let lifetime = seconds.map_or(DEFAULT_LIFETIME, Duration::from_secs);
+        Token::new(self.access_token.as_str(), lifetime)
+    }
+}
+
+/// What the token is for: writing into this one table.
+fn authorization_details(table: &TableName) -> serde_json::Value {
+    let (catalog, schema) = (table.catalog(), table.schema());
+    let privilege = |privileges: &[&str], object_type: &str, path: String| {
+        json!({
+            "type": "unity_catalog_privileges",
+            "privileges": privileges,
+            "object_type": object_type,
+            "object_full_path": path,
+        })
+    };
+    let mut on_table = privilege(&["SELECT", "MODIFY"], "TABLE", table.to_string());
+    on_table["operations"] = json!(["zerobuswrite"]);
+    json!([
+        privilege(&["USE CATALOG"], "CATALOG", catalog.to_owned()),
+        privilege(&["USE SCHEMA"], "SCHEMA", format!("{catalog}.{schema}")),
+        on_table,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_for_the_table_alone() {
+        let details = authorization_details(&"main.geo.earthquakes".parse().unwrap());
+        let expected = json!([
+            {"type": "unity_catalog_privileges", "privileges": ["USE CATALOG"], "object_type": "CATALOG", "object_full_path": "main"},
+            {"type": "unity_catalog_privileges", "privileges": ["USE SCHEMA"], "object_type": "SCHEMA", "object_full_path": "main.geo"},
+            {"type": "unity_catalog_privileges", "privileges": ["SELECT", "MODIFY"], "object_type": "TABLE",
+             "object_full_path": "main.geo.earthquakes", "operations": ["zerobuswrite"]},
+        ]);
+        assert_eq!(details, expected);
+    }
+
+    #[test]
+    fn a_lifetime_may_be_a_number_a_text_or_missing() {
+        for (body, seconds) in [
+            (r#"{"access_token":"t","expires_in":60}"#, 60),
+            (r#"{"access_token":"t","expires_in":"60","token_type":"Bearer"}"#, 60),
+            (r#"{"access_token":"t"}"#, 3600),
+        ] {
+            let granted: Granted = serde_json::from_str(body).unwrap();
+            assert_eq!(granted.into_token().lifetime(), Duration::from_secs(seconds), "{body}");
+        }
+    }
+}

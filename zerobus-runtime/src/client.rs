@@ -1,0 +1,88 @@
+//! The client: where the service is and who asks; streams are opened from it.
+
+mod builder;
+mod env;
+
+use std::sync::Arc;
+
+use prost::Message;
+use prost_types::DescriptorProto;
+
+pub use builder::ClientBuilder;
+
+use crate::auth::Cache;
+use crate::error::Error;
+use crate::message::ZerobusMessage;
+use crate::stream::{Encoded, Json, StreamBuilder};
+use crate::transport::{RecordKind, Transport};
+
+/// Where the service is and who asks.
+///
+/// A client is cheap to clone; its clones share the tokens. Every stream has a connection of its own.
+///
+/// ```no_run
+/// # async fn f() -> Result<(), zerobus_runtime::Error> {
+/// use zerobus_runtime::Client;
+///
+/// let client = Client::builder()
+///     .endpoint("1234567890123456.zerobus.us-west-2.cloud.databricks.com")
+///     .workspace_url("https://example.cloud.databricks.com")
+///     .credentials("client-id", "client-secret")
+///     .build()?;
+/// let stream = client.json_stream("main.geo.earthquakes").open().await?;
+/// stream.send(&serde_json::json!({"id": "us7000n0bq", "mag": 4.2})).await?;
+/// stream.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Client {
+    transport: Transport,
+    tokens: Arc<Cache>,
+}
+
+impl Client {
+    /// A client from the environment: `ZEROBUS_SERVER_ENDPOINT`, `DATABRICKS_WORKSPACE_URL` (or `DATABRICKS_HOST`),
+    /// `DATABRICKS_CLIENT_ID`, `DATABRICKS_CLIENT_SECRET`, and `DATABRICKS_WORKSPACE_ID` where the endpoint's first
+    /// label is not the workspace's id.
+    ///
+    /// An empty variable is one that is not set.
+    ///
+    /// # Errors
+    /// If a variable is missing or is no address.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::builder().from_env().build()
+    }
+
+    /// A client of given parts.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// A stream of rows of a Rust type, into the table that the type was made for.
+    pub fn stream<T: ZerobusMessage>(&self) -> StreamBuilder<T> {
+        let descriptor = T::descriptor().encode_to_vec();
+        StreamBuilder::new(self.clone(), T::TABLE.unwrap_or_default(), RecordKind::Proto, Some(descriptor.into()))
+    }
+
+    /// A stream of rows that serialize as JSON.
+    pub fn json_stream(&self, table: impl AsRef<str>) -> StreamBuilder<Json> {
+        StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Json, None)
+    }
+
+    /// A stream of rows that are encoded already, as messages of this descriptor.
+    ///
+    /// The descriptor must be self-contained: every type that it uses is nested in it.
+    pub fn encoded_stream(&self, table: impl AsRef<str>, descriptor: &DescriptorProto) -> StreamBuilder<Encoded> {
+        let descriptor = descriptor.encode_to_vec();
+        StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Proto, Some(descriptor.into()))
+    }
+
+    pub(crate) const fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(crate) const fn tokens(&self) -> &Arc<Cache> {
+        &self.tokens
+    }
+}

@@ -1,0 +1,47 @@
+//! The streaming core: a state machine that knows no I/O, no clock, no tokio and no tonic.
+//!
+//! Events go in ([`Session::handle`], [`Session::push`], [`Session::pull`]), actions come out
+//! ([`Session::next_action`]); the time of day is an argument, counted from the start of the session.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `settings` | the limits and times that a stream is made with |
+//! | `batch` | the batch that rows are written into, and the batches that are cut from it |
+//! | `window` | the batches that are not yet durable: which are sent, which offset each has on the wire |
+//! | `ledger` | where every accepted row is, and the sum that must hold |
+//! | `retry` | backoff with jitter, and the budget of attempts between two acknowledgements |
+//! | `session` | the states below, and what each event does to them |
+//!
+//! ```text
+//!                        a row comes                                  opened
+//!   Dormant ------------------------------------------> Opening ----------------> Streaming
+//!      ^                                                 |   ^                    |  |   |
+//!      | nothing is left to deliver      ended, refused, |   | the pause is over  |  |   | CloseStreamSignal
+//!      |                                 not in time     v   |                    |  |   v
+//!      +------------------------------------------------ Waiting <----------------+  |  Draining
+//!      |                                                 ^   ^   ended, no ack in    |   |  all that was sent is
+//!      |                                                 |   |   time, violation     |   |  acknowledged, or the
+//!      |                     rows are left: at once      |   |                       |   v  time is over
+//!      +-------------------------------------------------+---|-----------------------|- HalfClosed
+//!                                                            |                       |   |  the server ended
+//!                                                            +-- ended with an error-|---+  its side
+//!                                                                                    v
+//!                          close() and nothing is left:  HalfClosed ----------> Closed
+//!
+//!   from every state: not worth a retry, budget used up, a row not durable in time ----> Failed
+//! ```
+//!
+//! `Closed` and `Failed` are final. In `Failed` the rows that are not durable stay until they are handed back.
+
+mod batch;
+mod ledger;
+mod retry;
+mod session;
+mod settings;
+mod window;
+
+pub(crate) use batch::Batch;
+use ledger::Ledger;
+pub(crate) use session::{Action, Event, Pull, Refused, Session, TokenAge};
+pub(crate) use settings::Settings;
+use window::Window;

@@ -1,0 +1,208 @@
+//! The batch that rows are written into, and the batches that are cut from it.
+//!
+//! A record in a batch is the key of field 1, its length and its bytes: the wire form of `ProtoEncodedBatch.records`,
+//! of `JsonBatch.records` alike. So the bytes of a batch are the body of its request as they stand, a replay needs a
+//! new envelope only, and a record can be found again without a second index.
+
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+
+use crate::message::{Encoder, WireType};
+
+/// The batch that is being written.
+#[derive(Debug, Default)]
+pub(super) struct OpenBatch {
+    encoder: Encoder,
+    rows: u32,
+    first: u64,
+    since: Duration,
+    /// The size of the last batch, for the first allocation of the next.
+    expected: usize,
+}
+
+/// Rows that go to the server in one request.
+#[derive(Debug, Clone)]
+pub(crate) struct Batch {
+    /// The records, each behind its key and length.
+    pub(crate) body: Bytes,
+    /// The offset of the first row.
+    pub(crate) first: u64,
+    pub(crate) rows: u32,
+    /// When the first row was accepted.
+    pub(crate) since: Duration,
+    /// When it was last given to the transport.
+    pub(crate) sent_at: Duration,
+    /// How often it was given to a transport.
+    pub(crate) attempts: u32,
+}
+
+impl OpenBatch {
+    pub(super) fn len(&self) -> usize {
+        self.encoder.len()
+    }
+
+    pub(super) const fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    pub(super) const fn since(&self) -> Duration {
+        self.since
+    }
+
+    pub(super) const fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Says when the first row comes, and its offset.
+    pub(super) fn begin(&mut self, first: u64, now: Duration) {
+        self.first = first;
+        self.since = now;
+        if self.encoder.is_empty() {
+            self.encoder = Encoder::with_capacity(self.expected);
+        }
+    }
+
+    /// Writes one record; the number of its bytes, key and length included.
+    ///
+    /// If `write` fails or panics, the batch is what it was before.
+    pub(super) fn append<E>(&mut self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<usize, E> {
+        let start = self.encoder.len();
+        let mut record = Record { encoder: &mut self.encoder, start, whole: false };
+        let mut written = Ok(());
+        record.encoder.key(1, WireType::Delimited);
+        record.encoder.nested(|out| written = write(out));
+        written?;
+        record.whole = true;
+        let bytes = record.encoder.len() - start;
+        drop(record);
+        self.rows += 1;
+        Ok(bytes)
+    }
+
+    /// Takes the last record back, which has this many bytes.
+    pub(super) fn take_back(&mut self, bytes: usize) {
+        self.encoder.truncate(self.encoder.len() - bytes);
+        self.rows -= 1;
+    }
+
+    /// Moves the last record, which has this many bytes, into the next batch and cuts what stands before it.
+    pub(super) fn cut_before_last(&mut self, bytes: usize, now: Duration) -> Batch {
+        let mut next = Encoder::with_capacity(self.expected.max(bytes));
+        next.raw(&self.encoder.as_slice()[self.encoder.len() - bytes..]);
+        self.take_back(bytes);
+        let batch = self.cut();
+        self.begin(batch.first + u64::from(batch.rows), now);
+        self.encoder = next;
+        self.rows = 1;
+        batch
+    }
+
+    /// Cuts the batch: what was written so far is closed, and the next row begins a new one.
+    pub(super) fn cut(&mut self) -> Batch {
+        let mut body = std::mem::take(&mut self.encoder).into_bytes();
+        // A little more than the last batch, so that a steady flow neither grows nor shrinks its buffers.
+        self.expected = body.len() + body.len() / 8;
+        // What is held is what is counted; shrinking a buffer leaves its bytes where they are.
+        body.shrink_to_fit();
+        let rows = std::mem::take(&mut self.rows);
+        Batch { body: body.into(), first: self.first, rows, since: self.since, sent_at: Duration::ZERO, attempts: 0 }
+    }
+}
+
+/// Takes a record back that was not written to its end.
+struct Record<'a> {
+    encoder: &'a mut Encoder,
+    start: usize,
+    whole: bool,
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        if !self.whole {
+            self.encoder.truncate(self.start);
+        }
+    }
+}
+
+impl Batch {
+    /// The records, without key and length.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Bytes> + use<> {
+        let mut body = self.body.clone();
+        std::iter::from_fn(move || next_record(&mut body))
+    }
+}
+
+/// The next record of a body that [`OpenBatch::append`] wrote.
+fn next_record(body: &mut Bytes) -> Option<Bytes> {
+    if !body.has_remaining() {
+        return None;
+    }
+    body.advance(1);
+    let len = prost::decode_length_delimiter(&mut *body).ok()?;
+    (len <= body.len()).then(|| body.split_to(len))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn append(open: &mut OpenBatch, row: &[u8]) -> usize {
+        open.append(|out| {
+            out.raw(row);
+            Ok::<_, Infallible>(())
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_batch_gives_its_records_back() {
+        let mut open = OpenBatch::default();
+        let rows: Vec<Vec<u8>> = [0, 1, 127, 128, 20_000].into_iter().map(|len| vec![7; len]).collect();
+        for row in &rows {
+            append(&mut open, row);
+        }
+        let batch = open.cut();
+        assert_eq!(batch.records().collect::<Vec<_>>(), rows);
+        assert!(open.is_empty());
+    }
+
+    #[test]
+    fn a_row_that_fails_or_panics_leaves_no_trace() {
+        let mut open = OpenBatch::default();
+        append(&mut open, b"good");
+        let failed: Result<usize, &str> = open.append(|out| {
+            out.raw(b"half");
+            Err("no")
+        });
+        assert_eq!(failed, Err("no"));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            open.append(|out| -> Result<(), Infallible> {
+                out.raw(b"half");
+                panic!("in the row's own code")
+            })
+        }));
+        assert!(panicked.is_err());
+        append(&mut open, b"next");
+        assert_eq!(open.cut().records().collect::<Vec<_>>(), [&b"good"[..], b"next"]);
+    }
+
+    #[test]
+    fn the_last_record_can_move_to_the_next_batch() {
+        let mut open = OpenBatch::default();
+        open.begin(5, Duration::ZERO);
+        append(&mut open, b"one");
+        let bytes = append(&mut open, b"two");
+        let batch = open.cut_before_last(bytes, Duration::from_secs(1));
+        assert_eq!((batch.first, batch.rows), (5, 1));
+        let next = open.cut();
+        assert_eq!((next.first, next.rows, next.since), (6, 1, Duration::from_secs(1)));
+        assert_eq!(next.records().collect::<Vec<_>>(), [&b"two"[..]]);
+    }
+}

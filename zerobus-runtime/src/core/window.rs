@@ -1,0 +1,183 @@
+//! The batches that are not yet durable: which are sent, and which offset each has on the wire.
+//!
+//! The batches stand in the order of their rows; the first `sent` of them are under way on the current server stream.
+//! The server counts requests from 0 on every stream, so a batch's offset there is the front's plus its place, and a
+//! new server stream only sets two numbers back. An acknowledgement touches the batches it acknowledges, and no other.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Batch;
+use crate::error::Violation;
+
+/// The batches that are cut and not yet durable, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    batches: VecDeque<Batch>,
+    sent: usize,
+    /// The offset on the wire that the front batch has, or will have, on the current server stream.
+    front: i64,
+    rows: u64,
+    bytes: usize,
+}
+
+/// What an acknowledgement made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Acked {
+    pub(crate) rows: u64,
+    pub(crate) bytes: usize,
+    /// When the newest of the batches was sent.
+    pub(crate) sent_at: Duration,
+}
+
+/// A batch as it goes to the transport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    pub(crate) wire_offset: i64,
+    pub(crate) body: Bytes,
+    pub(crate) rows: u32,
+    pub(crate) is_replay: bool,
+}
+
+impl Window {
+    pub(crate) fn push(&mut self, batch: Batch) {
+        self.rows += u64::from(batch.rows);
+        self.bytes += batch.body.len();
+        self.batches.push_back(batch);
+    }
+
+    pub(crate) const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    pub(crate) const fn has_sent(&self) -> bool {
+        self.sent > 0
+    }
+
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.sent < self.batches.len()
+    }
+
+    pub(crate) fn front(&self) -> Option<&Batch> {
+        self.batches.front()
+    }
+
+    /// Whether the current server stream has made anything durable.
+    pub(crate) const fn has_acked(&self) -> bool {
+        self.front > 0
+    }
+
+    /// The oldest batch that is under way.
+    pub(crate) fn oldest_sent(&self) -> Option<&Batch> {
+        if self.has_sent() { self.batches.front() } else { None }
+    }
+
+    /// Gives the next batch to the transport.
+    pub(crate) fn send(&mut self, now: Duration) -> Option<Outgoing> {
+        let batch = self.batches.get_mut(self.sent)?;
+        let wire_offset = self.front + i64::try_from(self.sent).unwrap_or(i64::MAX);
+        batch.sent_at = now;
+        batch.attempts += 1;
+        self.sent += 1;
+        Some(Outgoing { wire_offset, body: batch.body.clone(), rows: batch.rows, is_replay: batch.attempts > 1 })
+    }
+
+    /// A new server stream begins: all is unsent, and offsets count from 0.
+    pub(crate) const fn restart(&mut self) {
+        self.sent = 0;
+        self.front = 0;
+    }
+
+    /// The server says that every offset up to this one is durable.
+    ///
+    /// Nothing if it has said so before.
+    pub(crate) fn ack(&mut self, up_to: i64) -> Result<Option<Acked>, Violation> {
+        let last = self.front - 1;
+        let sent = self.front + i64::try_from(self.sent).unwrap_or(i64::MAX);
+        if up_to < last || up_to < 0 {
+            return Err(Violation::AckBelowLast { found: up_to, last });
+        }
+        if up_to >= sent {
+            return Err(Violation::AckAboveSent { found: up_to, sent });
+        }
+        let count = usize::try_from(up_to - last).unwrap_or(0);
+        Ok(self.pop(count))
+    }
+
+    /// Gives all batches up, oldest first.
+    pub(crate) fn take(&mut self) -> VecDeque<Batch> {
+        self.sent = 0;
+        self.rows = 0;
+        self.bytes = 0;
+        std::mem::take(&mut self.batches)
+    }
+
+    fn pop(&mut self, count: usize) -> Option<Acked> {
+        let mut acked = Acked { rows: 0, bytes: 0, sent_at: Duration::ZERO };
+        for batch in self.batches.drain(..count) {
+            acked.rows += u64::from(batch.rows);
+            acked.bytes += batch.body.len();
+            acked.sent_at = batch.sent_at;
+            self.front += 1;
+        }
+        self.sent -= count;
+        self.rows -= acked.rows;
+        self.bytes -= acked.bytes;
+        (count > 0).then_some(acked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(batches: u64) -> Window {
+        let mut window = Window::default();
+        for first in 0..batches {
+            window.push(Batch {
+                body: Bytes::from_static(b"\x0a\x01x"),
+                first,
+                rows: 1,
+                since: Duration::ZERO,
+                sent_at: Duration::ZERO,
+                attempts: 0,
+            });
+        }
+        window
+    }
+
+    #[test]
+    fn acks_are_believed_only_between_the_last_and_the_highest_sent() {
+        let mut window = window(3);
+        assert_eq!(window.ack(0), Err(Violation::AckAboveSent { found: 0, sent: 0 }));
+        window.send(Duration::ZERO);
+        window.send(Duration::ZERO);
+        assert_eq!(window.ack(2), Err(Violation::AckAboveSent { found: 2, sent: 2 }));
+        assert_eq!(window.ack(1).unwrap().map(|acked| acked.rows), Some(2));
+        assert_eq!(window.ack(1), Ok(None));
+        assert_eq!(window.ack(0), Err(Violation::AckBelowLast { found: 0, last: 1 }));
+        assert_eq!(window.ack(-1), Err(Violation::AckBelowLast { found: -1, last: 1 }));
+    }
+
+    #[test]
+    fn a_new_server_stream_counts_from_zero_and_sends_again() {
+        let mut window = window(3);
+        while window.send(Duration::ZERO).is_some() {}
+        window.ack(0).unwrap();
+        window.restart();
+        let again = window.send(Duration::ZERO).unwrap();
+        assert_eq!((again.wire_offset, again.is_replay), (0, true));
+        assert_eq!(window.ack(0).unwrap().map(|acked| acked.rows), Some(1));
+        assert_eq!(window.rows(), 1);
+    }
+}

@@ -1,0 +1,262 @@
+//! Every single thing that can go wrong, with what is known of it.
+
+use std::time::Duration;
+
+use zerobus_codegen::{Printable, TableNameError};
+
+use super::{Error, ErrorKind, ServerCode};
+use crate::offset::Offset;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What lies behind an [`Error`].
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("the server did not acknowledge anything for {} seconds, from {oldest} on", .after.as_secs_f32())]
+    AckTimeout { after: Duration, oldest: Offset },
+    #[error("the stream to {} is closed", Printable(.table))]
+    Closed { table: String },
+    #[error("cannot connect to {}", Printable(.endpoint))]
+    Connect { endpoint: String, source: BoxError },
+    #[error("{offset} was not durable within {} seconds", .after.as_secs_f32())]
+    DeliveryTimeout { after: Duration, offset: Offset, source: Option<Error> },
+    #[error("the server ended the stream")]
+    Ended,
+    #[error("the endpoint `{}` {problem}", Printable(.endpoint))]
+    Endpoint { endpoint: String, problem: &'static str },
+    #[error("{unacked} bytes wait for an acknowledgement, and the row does not fit into the budget of {budget} bytes")]
+    Full { unacked: usize, budget: usize },
+    #[error("no acknowledgement came in {attempts} attempts")]
+    GaveUp { attempts: u32, source: Error },
+    #[error("{what} is not set")]
+    Missing { what: &'static str },
+    #[error("the stream to {} was not opened within {} seconds", Printable(.table), .after.as_secs_f32())]
+    OpenTimeout { table: String, after: Duration },
+    #[error("`{}` is not a value that {option} can have: {expected}", Printable(.found))]
+    Option { option: &'static str, found: String, expected: &'static str },
+    #[error("a row of {bytes} bytes is above the limit of {limit} bytes")]
+    RowTooLarge { bytes: usize, limit: usize },
+    #[error("there was no room for the row within {} seconds", .after.as_secs_f32())]
+    SendTimeout { after: Duration },
+    #[error("a row does not serialize as JSON")]
+    Serialize { source: serde_json::Error },
+    #[error("the runtime shut down while rows were on their way")]
+    ShutDown,
+    #[error(transparent)]
+    Status(Status),
+    #[error("{0}")]
+    Table(#[from] TableNameError),
+    #[error("TLS cannot be set up")]
+    Tls { source: BoxError },
+    #[error("no token for {} from {}", Printable(.table), Printable(.url))]
+    Token { table: String, url: String, source: BoxError },
+    #[error("{} refused the token for {}: {}", Printable(.url), Printable(.table), .refusal)]
+    TokenRefused { table: String, url: String, refusal: Refusal },
+    #[error("{offset} was not accepted by this stream")]
+    UnknownOffset { offset: Offset },
+    #[error("the server broke the protocol: {0}")]
+    Violation(Violation),
+}
+
+/// A gRPC status with which the server ended a call.
+#[derive(Debug, thiserror::Error)]
+#[error("the server ended the stream to {}: {name}: {}", Printable(.table), Printable(.message))]
+pub(crate) struct Status {
+    pub(crate) code: i32,
+    pub(crate) name: &'static str,
+    pub(crate) message: String,
+    pub(crate) table: String,
+    pub(crate) source: Option<BoxError>,
+}
+
+/// What a token endpoint says when it refuses.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) http_status: u16,
+    pub(crate) error: String,
+    pub(crate) description: String,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HTTP {}", self.http_status)?;
+        for text in [&self.error, &self.description].into_iter().filter(|text| !text.is_empty()) {
+            write!(f, ", {}", Printable(text))?;
+        }
+        Ok(())
+    }
+}
+
+/// How a server broke the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Violation {
+    #[error("it acknowledged offset {found}, but only the offsets below {sent} were sent")]
+    AckAboveSent { found: i64, sent: i64 },
+    #[error("it acknowledged offset {found} after offset {last}")]
+    AckBelowLast { found: i64, last: i64 },
+    #[error("an acknowledgement has no offset")]
+    AckWithoutOffset,
+    #[error("a response has no payload that this client knows")]
+    EmptyResponse,
+    #[error("it answered before it created the stream")]
+    NotCreated,
+    #[error("it created the stream twice")]
+    CreatedTwice,
+}
+
+const INVALID_ARGUMENT: i32 = 3;
+const NOT_FOUND: i32 = 5;
+const PERMISSION_DENIED: i32 = 7;
+const FAILED_PRECONDITION: i32 = 9;
+const OUT_OF_RANGE: i32 = 11;
+const UNIMPLEMENTED: i32 = 12;
+const UNAUTHENTICATED: i32 = 16;
+
+impl Fault {
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::AckTimeout { .. }
+            | Self::DeliveryTimeout { .. }
+            | Self::OpenTimeout { .. }
+            | Self::SendTimeout { .. } => ErrorKind::Timeout,
+            Self::Closed { .. } => ErrorKind::Closed,
+            Self::Connect { .. } | Self::Ended | Self::ShutDown | Self::Token { .. } => ErrorKind::Transport,
+            Self::Endpoint { .. }
+            | Self::Missing { .. }
+            | Self::Option { .. }
+            | Self::Table(_)
+            | Self::Tls { .. }
+            | Self::UnknownOffset { .. } => ErrorKind::Configuration,
+            Self::Full { .. } => ErrorKind::Full,
+            Self::GaveUp { source, .. } => source.kind(),
+            Self::RowTooLarge { .. } | Self::Serialize { .. } => ErrorKind::Rejected,
+            Self::Status(status) => status.kind(),
+            Self::TokenRefused { .. } => ErrorKind::Credentials,
+            Self::Violation(_) => ErrorKind::Protocol,
+        }
+    }
+
+    pub(crate) fn code(&self) -> Option<ServerCode> {
+        match self {
+            Self::DeliveryTimeout { source: Some(source), .. } | Self::GaveUp { source, .. } => source.code(),
+            Self::Status(status) => ServerCode::parse(&status.message),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_retryable(&self) -> bool {
+        match self {
+            Self::AckTimeout { .. }
+            | Self::Connect { .. }
+            | Self::DeliveryTimeout { .. }
+            | Self::Ended
+            | Self::Full { .. }
+            | Self::OpenTimeout { .. }
+            | Self::SendTimeout { .. }
+            | Self::ShutDown
+            | Self::Token { .. }
+            | Self::Violation(_) => true,
+            Self::GaveUp { source, .. } => source.is_retryable(),
+            Self::Status(status) => status.is_retryable(),
+            Self::TokenRefused { refusal, .. } => refusal.http_status == 429 || refusal.http_status >= 500,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::AckTimeout { .. }
+            | Self::Ended
+            | Self::RowTooLarge { .. }
+            | Self::Table(_)
+            | Self::UnknownOffset { .. }
+            | Self::Violation(_) => None,
+            Self::Closed { .. } => Some("open a new stream"),
+            Self::Connect { .. } | Self::OpenTimeout { .. } => Some(
+                "check ZEROBUS_SERVER_ENDPOINT (<workspace-id>.zerobus.<region>.…), and that this machine may reach it",
+            ),
+            Self::DeliveryTimeout { source, .. } => source.as_ref().and_then(Error::remedy),
+            Self::Endpoint { .. } => Some(
+                "write <workspace-id>.zerobus.<region>.cloud.databricks.com (AWS), .azuredatabricks.net (Azure) or .gcp.databricks.com (GCP)",
+            ),
+            Self::Full { .. } | Self::SendTimeout { .. } => {
+                Some("wait for acknowledgements, use `send`, or raise `max_unacked_bytes`")
+            }
+            Self::GaveUp { source, .. } => source.remedy(),
+            Self::Missing { .. } => Some("set it in the environment or in the builder"),
+            Self::Option { .. } => Some("choose a value in this range"),
+            Self::Serialize { .. } => Some("the row's `Serialize` must give a JSON object"),
+            Self::ShutDown => Some("await `close` before the runtime ends"),
+            Self::Status(status) => status.remedy(),
+            Self::Tls { .. } => Some("check the system's certificate store and the given certificates"),
+            Self::Token { .. } => Some("check DATABRICKS_WORKSPACE_URL, and that this machine may reach it"),
+            Self::TokenRefused { refusal, .. } => Some(refusal.remedy()),
+        }
+    }
+
+    /// Whether a new token may help.
+    pub(crate) fn is_unauthenticated(&self) -> bool {
+        matches!(self, Self::Status(status) if status.code == UNAUTHENTICATED)
+    }
+}
+
+impl Status {
+    fn kind(&self) -> ErrorKind {
+        let code = ServerCode::parse(&self.message).map(ServerCode::code);
+        match (self.code, code) {
+            (
+                _,
+                Some(ServerCode::CANNOT_OPEN_TABLE | ServerCode::SCHEMA_VALIDATION | ServerCode::UNSUPPORTED_TABLE),
+            ) => ErrorKind::Schema,
+            (_, Some(ServerCode::MISSING_MODIFY)) | (PERMISSION_DENIED | UNAUTHENTICATED, _) => ErrorKind::Credentials,
+            (INVALID_ARGUMENT | OUT_OF_RANGE, _) => ErrorKind::Rejected,
+            (NOT_FOUND | FAILED_PRECONDITION, _) => ErrorKind::Schema,
+            (UNIMPLEMENTED, _) => ErrorKind::Configuration,
+            _ => ErrorKind::Transport,
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        let code = ServerCode::parse(&self.message).map(ServerCode::code);
+        if matches!(code, Some(ServerCode::STREAM_TIMEOUT | ServerCode::TEMPORARILY_BLOCKED)) {
+            return true;
+        }
+        !matches!(
+            self.code,
+            INVALID_ARGUMENT
+                | NOT_FOUND
+                | PERMISSION_DENIED
+                | FAILED_PRECONDITION
+                | OUT_OF_RANGE
+                | UNIMPLEMENTED
+                | UNAUTHENTICATED
+        )
+    }
+
+    fn remedy(&self) -> Option<&'static str> {
+        if let Some(remedy) = ServerCode::parse(&self.message).and_then(ServerCode::remedy) {
+            return Some(remedy);
+        }
+        match self.code {
+            INVALID_ARGUMENT | OUT_OF_RANGE => Some("compare the rows with the table's schema"),
+            NOT_FOUND => Some("check the table's name: Zerobus never creates a table"),
+            PERMISSION_DENIED => Some("grant USE CATALOG, USE SCHEMA, and SELECT and MODIFY explicitly on the table"),
+            UNAUTHENTICATED => Some("check the client's id and secret, and that the workspace is the endpoint's own"),
+            UNIMPLEMENTED => Some("the endpoint does not speak Zerobus: check ZEROBUS_SERVER_ENDPOINT"),
+            _ => None,
+        }
+    }
+}
+
+impl Refusal {
+    fn remedy(&self) -> &'static str {
+        match self.error.as_str() {
+            "invalid_authorization_details" => {
+                "the table is missing, or the service principal lacks USE CATALOG, USE SCHEMA, or SELECT and MODIFY on the table itself"
+            }
+            "invalid_client" => "check DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET",
+            _ if self.http_status == 404 => "check DATABRICKS_WORKSPACE_URL",
+            _ => "check the client's id and secret, and the grants on the table",
+        }
+    }
+}

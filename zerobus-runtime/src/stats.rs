@@ -1,0 +1,60 @@
+//! Figures of a stream, and the report at its end.
+
+use crate::core::Session;
+
+/// What a stream has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Rows that were accepted.
+    pub rows_accepted: u64,
+    /// Rows that the server has made durable.
+    pub rows_durable: u64,
+    /// Rows that were handed back, or wait to be.
+    pub rows_returned: u64,
+    /// Rows that are neither durable nor handed back.
+    pub rows_in_flight: u64,
+    /// Rows that were sent again on a new connection.
+    pub rows_replayed: u64,
+    /// Bytes of the accepted rows as they go on the wire.
+    pub bytes_accepted: u64,
+    /// Bytes of the rows that are durable.
+    pub bytes_durable: u64,
+    /// Bytes of the rows that are in flight; the byte budget bounds them.
+    pub bytes_in_flight: usize,
+    /// Requests that were sent, those that were sent again included.
+    pub batches_sent: u64,
+    /// Acknowledgements that came, those that repeated another included.
+    pub acks: u64,
+    /// Server streams that were opened.
+    pub opened: u64,
+}
+
+/// What a stream has done when it is closed and every row is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The rows that were accepted; all of them are durable.
+    pub rows: u64,
+    /// The figures of the whole stream.
+    pub stats: Stats,
+}
+
+impl Stats {
+    pub(crate) fn of(session: &Session) -> Self {
+        let ledger = session.ledger();
+        Self {
+            rows_accepted: ledger.accepted,
+            rows_durable: ledger.durable,
+            rows_returned: ledger.returned,
+            rows_in_flight: ledger.in_flight(),
+            rows_replayed: ledger.rows_replayed,
+            bytes_accepted: ledger.accepted_bytes,
+            bytes_durable: ledger.durable_bytes,
+            bytes_in_flight: session.unacked_bytes(),
+            batches_sent: ledger.batches_sent,
+            acks: ledger.acks,
+            opened: ledger.opened,
+        }
+    }
+}

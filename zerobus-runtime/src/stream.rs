@@ -1,0 +1,117 @@
+//! The handles: what a program sends rows with.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `builder` | the options of a stream, and its opening |
+//! | `typed` | sending rows of a Rust type |
+//! | `json` | sending rows that serialize |
+//! | `encoded` | sending rows that are encoded already |
+//! | `handle` | what all of them share: room, turns, the wait for acknowledgements |
+
+mod builder;
+mod encoded;
+mod handle;
+mod json;
+mod typed;
+
+use std::marker::PhantomData;
+
+pub use builder::StreamBuilder;
+pub use encoded::Encoded;
+use handle::Handle;
+pub use json::Json;
+
+use crate::error::Error;
+use crate::message::Encoder;
+use crate::offset::Offset;
+use crate::stats::{Report, Stats};
+use crate::undelivered::Undelivered;
+
+/// A stream of rows into one table.
+///
+/// A row is *accepted* when `send` gives its offset. From then on it ends in exactly one state: durable in the table,
+/// or handed back with the reason. `accepted == durable + returned + in flight` holds at every moment, and
+/// [`close`](Self::close) leaves nothing in flight.
+///
+/// - **Order** is that in which rows were accepted. Delivery is at least once: after a lost connection, rows that were
+///   sent and not acknowledged are sent again.
+/// - **Memory** is bounded in bytes: `send` waits while the accepted rows that are not durable fill the budget.
+/// - **Dropping** a stream does not drop its rows: they are delivered in the background until the delivery timeout,
+///   and what fails then is logged at ERROR. So is what is lost when the runtime shuts down before.
+/// - **Cancelling** any future of a stream loses nothing: a `send` that is dropped before it is ready has not accepted
+///   its row, `wait` and `flush` may be asked again, and a `close` that is dropped goes on as a drop does.
+///
+/// All methods take `&self`; an `Arc` shares a stream between tasks.
+#[derive(Debug)]
+pub struct IngestStream<T> {
+    handle: Handle,
+    /// Covariant, so that one stream takes rows of every lifetime; and `Send` whatever `T` is.
+    rows: PhantomData<fn() -> T>,
+}
+
+/// A stream of rows that serialize as JSON.
+pub type JsonStream = IngestStream<Json>;
+
+/// A stream of rows that are encoded already.
+pub type EncodedStream = IngestStream<Encoded>;
+
+impl<T> IngestStream<T> {
+    const fn new(handle: Handle) -> Self {
+        Self { handle, rows: PhantomData }
+    }
+
+    /// Waits until the row of this offset, and every row before it, is durable.
+    ///
+    /// # Errors
+    /// If the stream gave up before; the row is then among those that [`close`](Self::close) hands back.
+    pub async fn wait(&self, offset: Offset) -> Result<(), Error> {
+        self.handle.wait(offset.0 + 1).await
+    }
+
+    /// Waits until every row that was accepted so far is durable, and sends them without regard to the linger.
+    ///
+    /// # Errors
+    /// If the stream gave up before; the rows are then among those that [`close`](Self::close) hands back.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.handle.flush().await
+    }
+
+    /// The offset up to which every row is durable.
+    #[must_use]
+    pub fn acked(&self) -> Option<Offset> {
+        self.handle.acked()
+    }
+
+    /// What the stream has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.handle.stats()
+    }
+
+    /// Delivers every row that was accepted, ends the stream, and tells what it has done.
+    ///
+    /// # Errors
+    /// If rows could not be delivered: [`Error::undelivered`] holds each of them.
+    pub async fn close(self) -> Result<Report, Error> {
+        self.handle.close().await
+    }
+
+    /// Sends rows that another stream handed back.
+    ///
+    /// They must be of the same encoding and the same table. Rows that are accepted here are this stream's own from
+    /// then on.
+    ///
+    /// # Errors
+    /// As `send`; the rows from the failing one on were not accepted.
+    pub async fn send_undelivered(&self, rows: &Undelivered) -> Result<Option<Offset>, Error> {
+        let mut last = None;
+        for row in rows.rows() {
+            let write = |out: &mut Encoder| {
+                out.raw(&row.bytes);
+                Ok(())
+            };
+            last = Some(self.handle.send(write).await?);
+        }
+        Ok(last)
+    }
+}

@@ -1,0 +1,150 @@
+//! What all streams share: room, turns, the wait for acknowledgements.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::core::Refused;
+use crate::error::{Error, Fault};
+use crate::message::Encoder;
+use crate::offset::Offset;
+use crate::shared::{Inner, Queue, Shared, Waiting};
+use crate::stats::{Report, Stats};
+use crate::undelivered::Undelivered;
+
+/// After so many rows a task asks whether it is another task's turn; asking for every row would cost as much as the
+/// row itself.
+const ROWS_A_TURN: u32 = 32;
+
+/// One stream, without the type of its rows.
+#[derive(Debug)]
+pub(super) struct Handle {
+    shared: Arc<Shared>,
+    /// Rows since the start, for the turns alone: a lost count between threads does no harm.
+    rows: AtomicU32,
+}
+
+impl Handle {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, rows: AtomicU32::new(0) }
+    }
+
+    /// Accepts a row, and waits for room before if there is none.
+    ///
+    /// Nothing is awaited once the row is accepted, so that a dropped future has not accepted it.
+    #[inline]
+    pub(super) async fn send(&self, write: impl Fn(&mut Encoder) -> Result<(), Error>) -> Result<Offset, Error> {
+        let rows = self.rows.load(Ordering::Relaxed).wrapping_add(1);
+        self.rows.store(rows, Ordering::Relaxed);
+        if rows.is_multiple_of(ROWS_A_TURN) {
+            tokio::task::coop::consume_budget().await;
+        }
+        loop {
+            match self.shared.push(&write) {
+                Ok(offset) => return Ok(offset),
+                Err(Refused::Full { needed }) => self.room(needed).await,
+                Err(refused) => return Err(self.refusal(refused)),
+            }
+        }
+    }
+
+    /// Accepts a row if there is room.
+    #[inline]
+    pub(super) fn try_send(&self, write: impl FnOnce(&mut Encoder) -> Result<(), Error>) -> Result<Offset, Error> {
+        self.shared.push(write).map_err(|refused| self.refusal(refused))
+    }
+
+    /// As `send`, for at most this long.
+    pub(super) async fn send_timeout(
+        &self,
+        after: Duration,
+        write: impl Fn(&mut Encoder) -> Result<(), Error>,
+    ) -> Result<Offset, Error> {
+        match tokio::time::timeout(after, self.send(write)).await {
+            Ok(sent) => sent,
+            Err(_) => Err(Fault::SendTimeout { after }.into()),
+        }
+    }
+
+    pub(super) async fn flush(&self) -> Result<(), Error> {
+        let end = self.shared.flush();
+        self.wait(end).await
+    }
+
+    /// Waits until every row below `end` is durable.
+    pub(super) async fn wait(&self, end: u64) -> Result<(), Error> {
+        let durable = |inner: &mut Inner| {
+            if inner.session.ledger().durable >= end {
+                return Some(Ok(()));
+            }
+            if end > inner.session.ledger().accepted {
+                return Some(Err(Fault::UnknownOffset { offset: Offset(end - 1) }.into()));
+            }
+            let error = inner.session.error().cloned();
+            let closed = || Fault::Closed { table: inner.session.settings().table.clone() }.into();
+            inner.session.is_over().then(|| Err(error.unwrap_or_else(closed)))
+        };
+        // The rows below `end` are settled when the offset before it is.
+        Waiting::new(&self.shared, Queue::Settled, end.saturating_sub(1), durable).await
+    }
+
+    pub(super) fn acked(&self) -> Option<Offset> {
+        self.shared.lock().session.ledger().durable.checked_sub(1).map(Offset)
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats::of(&self.shared.lock().session)
+    }
+
+    pub(super) async fn close(self) -> Result<Report, Error> {
+        self.shared.close();
+        let over = |inner: &mut Inner| inner.session.is_over().then_some(());
+        Waiting::new(&self.shared, Queue::Settled, u64::MAX, over).await;
+        let mut inner = self.shared.lock();
+        let stats = Stats::of(&inner.session);
+        let returned = inner.session.take_returned();
+        match inner.session.error().cloned() {
+            Some(error) if !returned.is_empty() => {
+                Err(error.clone().with_undelivered(Undelivered::new(returned, error)))
+            }
+            _ => Ok(Report { rows: stats.rows_accepted, stats }),
+        }
+    }
+
+    async fn room(&self, needed: usize) {
+        let room = |inner: &mut Inner| {
+            let session = &inner.session;
+            let fits = session.unacked_bytes() + needed <= session.settings().max_unacked_bytes;
+            (fits || session.is_over()).then_some(())
+        };
+        Waiting::new(&self.shared, Queue::Room, 0, room).await;
+    }
+
+    #[cold]
+    fn refusal(&self, refused: Refused<Error>) -> Error {
+        let fault = match refused {
+            Refused::Closed => Fault::Closed { table: self.shared.lock().session.settings().table.clone() },
+            Refused::Failed(error) | Refused::Write(error) => return error,
+            Refused::Full { .. } => {
+                let inner = self.shared.lock();
+                Fault::Full {
+                    unacked: inner.session.unacked_bytes(),
+                    budget: inner.session.settings().max_unacked_bytes,
+                }
+            }
+            Refused::TooLarge { bytes, limit } => Fault::RowTooLarge { bytes, limit },
+        };
+        fault.into()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.close();
+        let mut inner = self.shared.lock();
+        inner.is_abandoned = true;
+        if inner.session.is_over() {
+            inner.report_loss();
+        }
+    }
+}

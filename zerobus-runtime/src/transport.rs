@@ -1,0 +1,21 @@
+//! The one gRPC call, over a connection of its own.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `endpoint` | the service's address: its parts, and which are allowed |
+//! | `dial` | how a connection is made: TCP and TLS, or what a test puts in its place |
+//! | `envelope` | what stands on the wire before a batch |
+//! | `requests` | the call's request side: a body that takes batches from the core when the connection asks |
+//! | `call` | the call itself, and its responses |
+
+mod call;
+mod dial;
+mod endpoint;
+mod envelope;
+mod requests;
+
+pub(crate) use call::{Call, Link, open};
+pub use dial::Dial;
+pub(crate) use dial::{DialOptions, Dialer, Transport};
+pub(crate) use endpoint::{Endpoint, PlainHttp};
+pub(crate) use envelope::{RecordKind, create_stream};

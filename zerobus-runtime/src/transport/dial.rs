@@ -1,0 +1,71 @@
+//! How a connection is made: TCP and TLS, or what a test puts in its place.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::transport::{Channel, ClientTlsConfig};
+
+use super::Endpoint;
+use crate::error::{Error, Fault};
+
+/// Makes connections to the service.
+pub trait Dial: Debug + Send + Sync + 'static {
+    /// Makes one connection.
+    ///
+    /// # Errors
+    /// If the service cannot be reached.
+    fn dial(&self) -> Pin<Box<dyn Future<Output = Result<Channel, tonic::transport::Error>> + Send + '_>>;
+}
+
+/// Dials an endpoint over TCP, with TLS where the address says https.
+#[derive(Debug)]
+pub(crate) struct Dialer {
+    endpoint: tonic::transport::Endpoint,
+}
+
+/// Where a client's connections go.
+#[derive(Debug, Clone)]
+pub(crate) struct Transport {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) dial: Arc<dyn Dial>,
+}
+
+/// What a connection is made with.
+#[derive(Debug, Clone)]
+pub(crate) struct DialOptions {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) keep_alive: Duration,
+    pub(crate) user_agent: String,
+}
+
+impl Dialer {
+    pub(crate) fn new(endpoint: &Endpoint, options: &DialOptions) -> Result<Self, Error> {
+        let mut dialer = tonic::transport::Endpoint::from(endpoint.uri().clone())
+            .connect_timeout(options.connect_timeout)
+            .http2_keep_alive_interval(options.keep_alive)
+            .keep_alive_timeout(options.keep_alive)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true)
+            .user_agent(options.user_agent.clone())
+            .map_err(|_| Fault::Option {
+                option: "user_agent",
+                found: options.user_agent.clone(),
+                expected: "visible ASCII characters",
+            })?;
+        if endpoint.is_https() {
+            dialer = dialer
+                .tls_config(ClientTlsConfig::new().with_native_roots())
+                .map_err(|error| Fault::Tls { source: error.into() })?;
+        }
+        Ok(Self { endpoint: dialer })
+    }
+}
+
+impl Dial for Dialer {
+    fn dial(&self) -> Pin<Box<dyn Future<Output = Result<Channel, tonic::transport::Error>> + Send + '_>> {
+        Box::pin(self.endpoint.connect())
+    }
+}

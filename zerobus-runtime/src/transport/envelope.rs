@@ -1,0 +1,106 @@
+//! What stands on the wire before a batch: gRPC's frame, and the envelope down to the records.
+//!
+//! ```text
+//! 00 LLLLLLLL                   gRPC: not compressed, length of the message
+//!   1a len                      EphemeralStreamRequest.ingest_record_batch
+//!     08 varint                 IngestRecordBatchRequest.offset_id
+//!     12 len  or  1a len        IngestRecordBatchRequest.proto_encoded_batch or .json_batch
+//!       0a len record ...       the batch as it was written
+//! ```
+
+use bytes::{BufMut, Bytes, BytesMut};
+use prost::Message;
+use prost::encoding::{encode_varint, encoded_len_varint};
+
+use crate::wire::ephemeral_stream_request::Payload;
+use crate::wire::{CreateIngestStreamRequest, EphemeralStreamRequest, RecordType};
+
+/// The encoding of a stream's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordKind {
+    Json,
+    Proto,
+}
+
+const GRPC_FRAME: usize = 5;
+const INGEST_RECORD_BATCH_KEY: u8 = 0x1a;
+const OFFSET_ID_KEY: u8 = 0x08;
+const PROTO_BATCH_KEY: u8 = 0x12;
+const JSON_BATCH_KEY: u8 = 0x1a;
+const LONGEST_PREFIX: usize = GRPC_FRAME + 1 + 10 + 1 + 10 + 1 + 10;
+
+/// The bytes before a batch of this length.
+pub(super) fn batch_prefix(kind: RecordKind, wire_offset: i64, body: usize) -> Bytes {
+    let body = body as u64;
+    let offset = wire_offset.cast_unsigned();
+    let batch = 2 + encoded_len_varint(offset) + encoded_len_varint(body);
+    let inner = batch as u64 + body;
+    let message = 1 + encoded_len_varint(inner) as u64 + inner;
+    let mut prefix = BytesMut::with_capacity(LONGEST_PREFIX);
+    put_frame(&mut prefix, message);
+    prefix.put_u8(INGEST_RECORD_BATCH_KEY);
+    encode_varint(inner, &mut prefix);
+    prefix.put_u8(OFFSET_ID_KEY);
+    encode_varint(offset, &mut prefix);
+    prefix.put_u8(match kind {
+        RecordKind::Json => JSON_BATCH_KEY,
+        RecordKind::Proto => PROTO_BATCH_KEY,
+    });
+    encode_varint(body, &mut prefix);
+    prefix.freeze()
+}
+
+/// The whole first message of a call, which creates the stream.
+pub(crate) fn create_stream(kind: RecordKind, table: &str, descriptor: Option<Bytes>) -> Bytes {
+    let record_type = match kind {
+        RecordKind::Json => RecordType::Json,
+        RecordKind::Proto => RecordType::Proto,
+    };
+    let create = CreateIngestStreamRequest {
+        table_name: Some(table.to_owned()),
+        descriptor_proto: descriptor,
+        record_type: Some(record_type.into()),
+        avro_schema_json: None,
+    };
+    let message = EphemeralStreamRequest { payload: Some(Payload::CreateStream(create)) }.encode_to_vec();
+    let mut framed = BytesMut::with_capacity(GRPC_FRAME + message.len());
+    put_frame(&mut framed, message.len() as u64);
+    framed.put_slice(&message);
+    framed.freeze()
+}
+
+fn put_frame(out: &mut BytesMut, message: u64) {
+    out.put_u8(0);
+    // A request is bounded far below 4 GiB when the stream is set up.
+    out.put_u32(u32::try_from(message).unwrap_or(u32::MAX));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ingest_record_batch_request::Batch;
+    use crate::wire::{IngestRecordBatchRequest, JsonBatch, ProtoEncodedBatch};
+
+    #[test]
+    fn prefix_and_body_are_the_message_that_prost_writes() {
+        for (offset, sizes) in [(0, vec![0]), (127, vec![1, 200]), (128, vec![70_000]), (i64::MAX, vec![])] {
+            for kind in [RecordKind::Json, RecordKind::Proto] {
+                let records: Vec<String> = sizes.iter().map(|len| "x".repeat(*len)).collect();
+                let batch = match kind {
+                    RecordKind::Json => Batch::JsonBatch(JsonBatch { records: records.clone() }),
+                    RecordKind::Proto => Batch::ProtoEncodedBatch(ProtoEncodedBatch {
+                        records: records.iter().cloned().map(Bytes::from).collect(),
+                    }),
+                };
+                let body = JsonBatch { records }.encode_to_vec();
+                let request = IngestRecordBatchRequest { offset_id: Some(offset), batch: Some(batch) };
+                let message =
+                    EphemeralStreamRequest { payload: Some(Payload::IngestRecordBatch(request)) }.encode_to_vec();
+                let mut written = batch_prefix(kind, offset, body.len()).to_vec();
+                written.extend(&body);
+                assert_eq!(written[..5], [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes()].concat());
+                assert_eq!(written[5..], message);
+            }
+        }
+    }
+}

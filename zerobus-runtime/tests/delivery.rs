@@ -1,0 +1,243 @@
+//! The whole client over real sockets against a scripted server: rows, acknowledgements, reconnections, ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+mod scripted;
+
+use std::time::Duration;
+
+use scripted::{Call, Row, Scripted, client, number};
+use tonic::Status;
+use zerobus_runtime::{ErrorKind, Persisted};
+
+fn rows(range: std::ops::Range<u64>) -> Vec<Row> {
+    range.map(Row::new).collect()
+}
+
+#[tokio::test]
+async fn every_row_arrives_once_and_in_order() {
+    let server = Scripted::new(Call::serve).start().await;
+    let stream = server.client().stream::<Row>().open().await.unwrap();
+    let last = stream.send_all(rows(0..10_000)).await.unwrap().unwrap();
+    stream.wait(last).await.unwrap();
+    assert_eq!(stream.acked(), Some(last));
+    let report = stream.close().await.unwrap();
+    assert_eq!((report.rows, report.stats.rows_durable, report.stats.rows_replayed), (10_000, 10_000, 0));
+    assert_eq!(server.records.durable(), (0..10_000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_stream_is_created_with_table_and_descriptor() {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+    let server = Scripted::new(move |mut call: Call| {
+        let sender = sender.clone();
+        async move {
+            sender.send(call.create().await).await.unwrap();
+            call.serve_created().await;
+        }
+    });
+    let server = server.start().await;
+    let stream = server.client().stream::<Row>().open().await.unwrap();
+    let create = receiver.recv().await.unwrap();
+    assert_eq!(create.table_name(), "main.test.rows");
+    let descriptor: prost_types::DescriptorProto = prost::Message::decode(create.descriptor_proto()).unwrap();
+    assert_eq!(descriptor, <Row as zerobus_runtime::ZerobusMessage>::descriptor());
+    assert_eq!(server.records.authorizations.lock().unwrap()[0], "Bearer token-1");
+    stream.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_of_json_arrive_as_text() {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+    let server = Scripted::new(move |mut call: Call| {
+        let sender = sender.clone();
+        async move {
+            call.create().await;
+            while let Some(received) = call.batch().await {
+                sender.send(received.rows[0].clone()).await.unwrap();
+                call.ack(received.offset).await;
+            }
+        }
+    });
+    let server = server.start().await;
+    let stream = server.client().json_stream("main.test.rows").open().await.unwrap();
+    stream.send(&serde_json::json!({"n": 1, "pad": "ä".repeat(100)})).await.unwrap();
+    let text = receiver.recv().await.unwrap();
+    assert_eq!(
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap(),
+        serde_json::json!({"n": 1, "pad": "ä".repeat(100)})
+    );
+    stream.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_replaced_and_unacked_rows_are_sent_again() {
+    let server = Scripted::new(|mut call: Call| async move {
+        if call.n > 0 {
+            return call.serve().await;
+        }
+        call.create().await;
+        let first = call.batch().await.unwrap();
+        call.keep(&first);
+        call.ack(first.offset).await;
+        // The second batch is received and forgotten.
+        call.batch().await.unwrap();
+        call.fail(Status::unavailable("going down")).await;
+    });
+    let server = server.start().await;
+    let stream = server.client().stream::<Row>().open().await.unwrap();
+    let first = stream.send(&Row::new(0)).await.unwrap();
+    stream.wait(first).await.unwrap();
+    stream.send_all(rows(1..100)).await.unwrap();
+    let report = stream.close().await.unwrap();
+    assert_eq!(server.records.durable(), (0..100).collect::<Vec<_>>());
+    assert_eq!(report.stats.opened, 2);
+    assert!(report.stats.rows_replayed > 0);
+}
+
+#[tokio::test]
+async fn a_close_signal_drains_and_reopens() {
+    let server = Scripted::new(|mut call: Call| async move {
+        if call.n > 0 {
+            return call.serve().await;
+        }
+        call.create().await;
+        let first = call.batch().await.unwrap();
+        call.close_signal(Duration::from_secs(60)).await;
+        call.keep(&first);
+        call.ack(first.offset).await;
+        assert!(call.batch().await.is_none(), "the client half-closes, and sends nothing more");
+    });
+    let server = server.start().await;
+    let stream = server.client().stream::<Row>().open().await.unwrap();
+    let first = stream.send(&Row::new(0)).await.unwrap();
+    stream.wait(first).await.unwrap();
+    stream.send_all(rows(1..100)).await.unwrap();
+    stream.close().await.unwrap();
+    assert_eq!(server.records.durable(), (0..100).collect::<Vec<_>>());
+    assert_eq!(server.records.calls(), 2);
+}
+
+#[tokio::test]
+async fn rows_that_are_refused_are_handed_back() {
+    let server = Scripted::new(|mut call: Call| async move {
+        call.create().await;
+        let first = call.batch().await.unwrap();
+        call.keep(&first);
+        call.ack(first.offset).await;
+        call.batch().await.unwrap();
+        call.fail(Status::permission_denied("MODIFY is missing. Error Code: 3, Error State: 1.")).await;
+    });
+    let server = server.start().await;
+    let stream = server.client().stream::<Row>().open().await.unwrap();
+    let first = stream.send(&Row::new(0)).await.unwrap();
+    stream.wait(first).await.unwrap();
+    let second = stream.send(&Row::new(1)).await.unwrap();
+    let waited = stream.wait(second).await.unwrap_err();
+    assert_eq!(waited.kind(), ErrorKind::Credentials);
+    assert_eq!(stream.send(&Row::new(2)).await.unwrap_err().kind(), ErrorKind::Credentials);
+    let error = stream.close().await.unwrap_err();
+    assert_eq!(error.code().map(zerobus_runtime::ServerCode::code), Some(3));
+    assert!(error.to_string().contains("main.test.rows") && error.to_string().contains("grant"), "{error}");
+    let undelivered = error.into_undelivered().unwrap();
+    let returned: Vec<_> = undelivered.rows().map(|row| (row.offset, number(&row.bytes), row.persisted)).collect();
+    assert_eq!(returned, [(second, 1, Persisted::Possibly)]);
+
+    let next = Scripted::new(Call::serve).start().await;
+    let stream = next.client().stream::<Row>().open().await.unwrap();
+    stream.send_undelivered(&undelivered).await.unwrap();
+    stream.close().await.unwrap();
+    assert_eq!(next.records.durable(), [1]);
+}
+
+#[tokio::test]
+async fn a_dropped_stream_goes_on_delivering() {
+    let server = Scripted::new(Call::serve).start().await;
+    let stream = server.client().stream::<Row>().open().await.unwrap();
+    stream.send_all(rows(0..1000)).await.unwrap();
+    drop(stream);
+    while server.records.durable().len() < 1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.records.durable(), (0..1000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn memory_is_bounded_in_bytes() {
+    let (permit, mut go) = tokio::sync::mpsc::channel::<()>(1);
+    let go = std::sync::Arc::new(tokio::sync::Mutex::new(go_once(&mut go)));
+    let server = Scripted::new(move |mut call: Call| {
+        let go = std::sync::Arc::clone(&go);
+        async move {
+            call.create().await;
+            go.lock().await.recv().await;
+            call.serve_created().await;
+        }
+    });
+    let server = server.start().await;
+    let stream = server.client().stream::<Row>().max_unacked_bytes(10_000).open().await.unwrap();
+    let mut accepted = 0;
+    let error = loop {
+        match stream.try_send(&Row::padded(accepted, 500)) {
+            Ok(_) => accepted += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Full);
+    assert!(stream.stats().bytes_in_flight <= 10_000);
+    let late = stream.send_timeout(&Row::padded(accepted, 500), Duration::from_millis(1)).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Timeout);
+    drop(permit);
+    stream.send(&Row::padded(accepted, 500)).await.unwrap();
+    let too_large = stream.send(&Row::padded(0, 20_000)).await.unwrap_err();
+    assert_eq!(too_large.kind(), ErrorKind::Rejected);
+    stream.close().await.unwrap();
+    assert_eq!(server.records.durable(), (0..=accepted).collect::<Vec<_>>());
+}
+
+fn go_once(receiver: &mut tokio::sync::mpsc::Receiver<()>) -> tokio::sync::mpsc::Receiver<()> {
+    std::mem::replace(receiver, tokio::sync::mpsc::channel(1).1)
+}
+
+#[tokio::test]
+async fn a_rejected_token_is_minted_anew_once() {
+    let server = Scripted::new(|call: Call| async move {
+        if call.n == 0 {
+            return call.fail(Status::unauthenticated("the token is expired")).await;
+        }
+        call.serve().await;
+    });
+    let server = server.start().await;
+    let stream = server.client().stream::<Row>().open().await.unwrap();
+    stream.send(&Row::new(0)).await.unwrap();
+    stream.close().await.unwrap();
+    assert_eq!(*server.records.authorizations.lock().unwrap(), ["Bearer token-1", "Bearer token-2"]);
+
+    let server = Scripted::new(|call: Call| async move {
+        call.fail(Status::unauthenticated("who are you")).await;
+    });
+    let server = server.start().await;
+    let error = server.client().stream::<Row>().open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+    assert_eq!(server.records.calls(), 2);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_there_is_named() {
+    // The port was free a moment ago, and nobody listens there.
+    let url = {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let stream = client(&url)
+        .build()
+        .unwrap()
+        .stream::<Row>()
+        .backoff(Duration::from_millis(1), Duration::from_millis(2))
+        .open()
+        .await;
+    let error = stream.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transport);
+    let text = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+    assert!(text.contains(&url) && text.contains("ZEROBUS_SERVER_ENDPOINT"), "{text}");
+}
