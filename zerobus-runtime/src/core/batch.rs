@@ -125,6 +125,8 @@ impl Drop for Record<'_> {
     fn drop(&mut self) {
         if !self.whole {
             self.encoder.truncate(self.start);
+            // A row whose code panicked after it was refused must not refuse the next one.
+            drop(self.encoder.take_refusal());
         }
     }
 }

@@ -6,6 +6,7 @@ use zerobus_codegen::{Printable, TableNameError};
 
 use super::{Error, ErrorKind, ServerCode};
 use crate::offset::Offset;
+use crate::values::ValueError;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -54,6 +55,8 @@ pub(crate) enum Fault {
     TokenRefused { table: String, url: String, refusal: Refusal },
     #[error("{offset} was not accepted by this stream")]
     UnknownOffset { offset: Offset },
+    #[error("a value of the row does not fit its column")]
+    Value { source: Box<ValueError> },
     #[error("the server broke the protocol: {0}")]
     Violation(Violation),
 }
@@ -129,7 +132,7 @@ impl Fault {
             | Self::UnknownOffset { .. } => ErrorKind::Configuration,
             Self::Full { .. } => ErrorKind::Full,
             Self::GaveUp { source, .. } => source.kind(),
-            Self::RowTooLarge { .. } | Self::Serialize { .. } => ErrorKind::Rejected,
+            Self::RowTooLarge { .. } | Self::Serialize { .. } | Self::Value { .. } => ErrorKind::Rejected,
             Self::Status(status) => status.kind(),
             Self::TokenRefused { .. } => ErrorKind::Credentials,
             Self::Violation(_) => ErrorKind::Protocol,
@@ -170,6 +173,7 @@ impl Fault {
             | Self::RowTooLarge { .. }
             | Self::Table(_)
             | Self::UnknownOffset { .. }
+            | Self::Value { .. }
             | Self::Violation(_) => None,
             Self::Closed { .. } => Some("open a new stream"),
             Self::Connect { .. } | Self::OpenTimeout { .. } => Some(
