@@ -1,1 +1,43 @@
-//! Stub.
+//! Unity Catalog and Zerobus on this machine: the service's rules kept, rows written to Delta tables before they are
+//! acked.
+//!
+//! In a test, [`Emulator::builder`] starts one in process; the program `zerobus-emulator` serves everything else.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `emulator` | the emulator in process: built, started, shut down |
+//! | `server` | the one port, and what every handler needs |
+//! | `catalog` | the tables, from their JSON |
+//! | `oauth`, `tokens` | the token endpoint, and the tokens it has handed out |
+//! | `tables_api` | the REST API that describes tables |
+//! | `stream` | one EphemeralStream call |
+//! | `client_descriptor`, `schema_check` | a client's descriptor, and whether it fits the table |
+//! | `decode`, `row` | a record on the wire to a checked row |
+//! | `sink` | where rows go: Delta tables, or memory |
+//! | `rows` | rows as JSON |
+//! | `limits` | what a stream may do, and for how long |
+//! | `refusal` | every answer of no |
+//! | `error_chain` | an error with all its causes |
+
+mod catalog;
+mod client_descriptor;
+mod decode;
+mod emulator;
+mod error_chain;
+mod limits;
+mod oauth;
+mod refusal;
+mod row;
+mod rows;
+mod schema_check;
+mod server;
+mod sink;
+mod stream;
+mod tables_api;
+mod tokens;
+
+pub use catalog::CatalogError;
+pub use emulator::{Builder, Emulator, RowsError, StartError};
+pub use limits::Limits;
+pub use schema_check::ColumnOrder;
+pub use sink::StorageError;

@@ -1,0 +1,161 @@
+//! The tables of this emulator: the JSON each was given as, and what the model makes of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+use zerobus_codegen::{Printable, Table, TableInfo};
+
+use crate::refusal::Refusal;
+
+/// Why the tables could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// Two files describe one table.
+    #[error("table {} stands in both {} and {}; remove one of the two", Printable(.table), .first.display(), .second.display())]
+    Duplicate {
+        /// The table's full name.
+        table: String,
+        /// The file that was read first.
+        first: PathBuf,
+        /// The file that was read second.
+        second: PathBuf,
+    },
+    /// A folder without a table.
+    #[error("{} holds no table; put the JSON of a table there (`zerobus-codegen fetch catalog.schema.table`)", .path.display())]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file that cannot be read.
+    #[error("{} cannot be read; name a file or a folder of table JSON", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file that is not JSON of a table.
+    #[error("{} is not the JSON of a table as the tables API gives it", .path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// All tables, by their full names.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    entries: BTreeMap<String, Entry>,
+}
+
+/// One table: as it was given, and as the model sees it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) info: TableInfo,
+    /// With every key of the original, for the tables API.
+    pub(crate) json: Value,
+    pub(crate) table: Result<Arc<Table>, String>,
+    file: PathBuf,
+}
+
+impl Catalog {
+    /// Reads a file, or every `.json` file of a folder.
+    pub(crate) fn read(&mut self, path: &Path) -> Result<(), CatalogError> {
+        let io = |source| CatalogError::Io { path: path.to_owned(), source };
+        if !path.is_dir() {
+            return self.read_file(path);
+        }
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(io)? {
+            let file = entry.map_err(io)?.path();
+            if file.extension().is_some_and(|extension| extension == "json") {
+                files.push(file);
+            }
+        }
+        if files.is_empty() {
+            return Err(CatalogError::Empty { path: path.to_owned() });
+        }
+        files.sort();
+        files.iter().try_for_each(|file| self.read_file(file))
+    }
+
+    pub(crate) fn entry(&self, full_name: &str) -> Option<&Entry> {
+        self.entries.get(full_name)
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// The table, if a stream can write to it.
+    pub(crate) fn writable(&self, full_name: &str) -> Result<&Arc<Table>, Refusal> {
+        let entry = self.entry(full_name).ok_or_else(|| Refusal::no_such_table(full_name))?;
+        if let Some(found) = entry.unsupported_kind() {
+            return Err(Refusal::unsupported_kind(full_name, &found));
+        }
+        let table = entry.table.as_ref().map_err(|report| Refusal::unsupported_table(report))?;
+        if table.omitted_columns.is_empty() {
+            Ok(table)
+        } else {
+            Err(Refusal::generated_columns(&table.name, &table.omitted_columns))
+        }
+    }
+
+    fn read_file(&mut self, file: &Path) -> Result<(), CatalogError> {
+        let text = std::fs::read(file).map_err(|source| CatalogError::Io { path: file.to_owned(), source })?;
+        let json_error = |source| CatalogError::Json { path: file.to_owned(), source };
+        let json: Value = serde_json::from_slice(&text).map_err(json_error)?;
+        for json in tables_of(json) {
+            let info: TableInfo = serde_json::from_value(json.clone()).map_err(json_error)?;
+            self.add(info, json, file)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, info: TableInfo, mut json: Value, file: &Path) -> Result<(), CatalogError> {
+        let full_name = info.full_name();
+        if let Some(first) = self.entries.get(&full_name) {
+            let (first, second) = (first.file.clone(), file.to_owned());
+            return Err(CatalogError::Duplicate { table: full_name, first, second });
+        }
+        if let Some(object) = json.as_object_mut() {
+            object.entry("full_name").or_insert_with(|| Value::String(full_name.clone()));
+        }
+        let table = Table::try_from(&info).map(Arc::new).map_err(|report| report.to_string());
+        if let Err(report) = &table {
+            tracing::warn!(%report, "a table is known to the tables API, but takes no rows");
+        }
+        self.entries.insert(full_name, Entry { info, json, table, file: file.to_owned() });
+        Ok(())
+    }
+}
+
+impl Entry {
+    /// What the table is, if it is not a managed Delta table.
+    fn unsupported_kind(&self) -> Option<String> {
+        let kind = self.info.table_type.as_deref().unwrap_or("MANAGED");
+        if !["MANAGED", "STREAMING_TABLE"].iter().any(|known| kind.eq_ignore_ascii_case(known)) {
+            return Some(format!("is of type {}", Printable(kind)));
+        }
+        let format = self.info.data_source_format.as_deref().unwrap_or("DELTA");
+        (!format.eq_ignore_ascii_case("DELTA")).then(|| format!("is in format {}", Printable(format)))
+    }
+}
+
+/// A file may hold one table, an array of tables, or an answer of the list call.
+fn tables_of(json: Value) -> Vec<Value> {
+    match json {
+        Value::Array(tables) => tables,
+        Value::Object(mut object) if object.get("tables").is_some_and(Value::is_array) => match object.remove("tables")
+        {
+            Some(Value::Array(tables)) => tables,
+            _ => Vec::new(),
+        },
+        table => vec![table],
+    }
+}

@@ -1,0 +1,81 @@
+//! From a record on the wire to a checked row: strict, or a reason that names the column.
+
+mod plan;
+mod scalar;
+
+use std::fmt::{self, Display};
+
+use bytes::Bytes;
+use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor};
+use zerobus_codegen::Table;
+
+use crate::row::Row;
+use plan::Plan;
+
+/// Decodes the records of one stream.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    message: MessageDescriptor,
+    plan: Plan,
+}
+
+/// Why a record does not decode.
+#[derive(Debug, PartialEq)]
+pub(crate) struct BadRecord {
+    /// The column's path, innermost segment first while it is being built; empty where the record as a whole is bad.
+    path: Vec<String>,
+    why: String,
+}
+
+impl Decoder {
+    /// For records of this message, which the schema check has found to fit the table.
+    pub(crate) fn new(table: &Table, message: MessageDescriptor) -> Self {
+        let plan = Plan::new(&table.row, &message);
+        Self { message, plan }
+    }
+
+    pub(crate) fn proto(&self, record: Bytes) -> Result<Row, BadRecord> {
+        let message = DynamicMessage::decode(self.message.clone(), record).map_err(BadRecord::whole)?;
+        self.plan.row(message)
+    }
+
+    /// The deserializer's words are the service's own.
+    pub(crate) fn json(&self, record: &str) -> Result<Row, BadRecord> {
+        let mut json = serde_json::Deserializer::from_str(record);
+        let options = DeserializeOptions::new().deny_unknown_fields(true);
+        let message = DynamicMessage::deserialize_with_options(self.message.clone(), &mut json, &options)
+            .map_err(BadRecord::whole)?;
+        json.end().map_err(BadRecord::whole)?;
+        self.plan.row(message)
+    }
+}
+
+impl BadRecord {
+    fn whole(error: impl Display) -> Self {
+        Self { path: Vec::new(), why: error.to_string() }
+    }
+
+    fn value(why: impl Into<String>) -> Self {
+        Self { path: Vec::new(), why: why.into() }
+    }
+
+    /// The same, seen from one level further out: the path is built while the error travels up.
+    fn within(mut self, segment: &str) -> Self {
+        self.path.push(segment.to_owned());
+        self
+    }
+}
+
+impl Display for BadRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            f.write_str("column ")?;
+            for (i, segment) in self.path.iter().rev().enumerate() {
+                let dot = if i == 0 { "" } else { "." };
+                write!(f, "{dot}{segment}")?;
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.why)
+    }
+}

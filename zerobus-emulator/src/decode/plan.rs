@@ -1,0 +1,130 @@
+//! Which field of a client's message feeds which column, found once for a stream; then message by message to rows.
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
+use zerobus_codegen::{DataType, Element, Field, Scalar, Struct};
+
+use super::{BadRecord, scalar};
+use crate::row::{Cell, Row};
+
+/// The columns of a row, or the fields of a struct.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    columns: Vec<Column>,
+}
+
+#[derive(Debug)]
+struct Column {
+    name: String,
+    nullable: bool,
+    /// The field that carries the column; none where the client leaves the column out for good.
+    source: Option<FieldDescriptor>,
+    shape: Shape,
+}
+
+#[derive(Debug)]
+enum Shape {
+    List(Item),
+    Map(Scalar, Item),
+    Scalar(Scalar),
+    Struct(Plan),
+}
+
+#[derive(Debug)]
+enum Item {
+    Scalar(Scalar),
+    Struct(Plan),
+}
+
+impl Plan {
+    pub(crate) fn new(row: &Struct, message: &MessageDescriptor) -> Self {
+        let columns = row
+            .fields
+            .iter()
+            .map(|field| {
+                let source = message.get_field_by_name(&field.name);
+                let shape = shape(field, source.as_ref());
+                Column { name: field.name.clone(), nullable: field.nullable, source, shape }
+            })
+            .collect();
+        Self { columns }
+    }
+
+    pub(crate) fn row(&self, mut message: DynamicMessage) -> Result<Row, BadRecord> {
+        if let Some(unknown) = message.unknown_fields().next() {
+            let why = format!("field number {} is not in the descriptor", unknown.number());
+            return Err(BadRecord::value(why));
+        }
+        self.columns.iter().map(|column| column.cell(&mut message).map_err(|bad| bad.within(&column.name))).collect()
+    }
+}
+
+impl Column {
+    fn cell(&self, message: &mut DynamicMessage) -> Result<Cell, BadRecord> {
+        let value = self.source.as_ref().and_then(|field| message.take_field(field));
+        match (&self.shape, value) {
+            (Shape::List(item), Some(Value::List(values))) => item.list(values),
+            (Shape::List(_), None) => Ok(Cell::List(Vec::new())),
+            (Shape::Map(key, item), Some(Value::Map(entries))) => item.map(*key, entries),
+            (Shape::Map(..), None) => Ok(Cell::Map(Vec::new())),
+            (Shape::Scalar(scalar), Some(value)) => scalar::cell(*scalar, value),
+            (Shape::Struct(plan), Some(Value::Message(inner))) => plan.row(inner).map(Cell::Struct),
+            (_, None) if self.nullable => Ok(Cell::Null),
+            (_, None) => Err(BadRecord::value("it is NOT NULL, and the record leaves it out")),
+            (_, Some(_)) => Err(BadRecord::value("the value is of another type than the descriptor says")),
+        }
+    }
+}
+
+impl Item {
+    fn cell(&self, value: Value) -> Result<Cell, BadRecord> {
+        match (self, value) {
+            (Self::Scalar(scalar), value) => scalar::cell(*scalar, value),
+            (Self::Struct(plan), Value::Message(message)) => plan.row(message).map(Cell::Struct),
+            (Self::Struct(_), _) => Err(BadRecord::value("the value is of another type than the descriptor says")),
+        }
+    }
+
+    fn list(&self, values: Vec<Value>) -> Result<Cell, BadRecord> {
+        let cells = values.into_iter().map(|value| self.cell(value).map_err(|bad| bad.within("element")));
+        cells.collect::<Result<_, _>>().map(Cell::List)
+    }
+
+    fn map(&self, key: Scalar, entries: impl IntoIterator<Item = (MapKey, Value)>) -> Result<Cell, BadRecord> {
+        let mut entries: Vec<(MapKey, Value)> = entries.into_iter().collect();
+        // The map arrives in the order of a hash.
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let cells = entries.into_iter().map(|(map_key, value)| {
+            let key = scalar::cell(key, Value::from(map_key)).map_err(|bad| bad.within("key"))?;
+            Ok((key, self.cell(value).map_err(|bad| bad.within("value"))?))
+        });
+        cells.collect::<Result<_, _>>().map(Cell::Map)
+    }
+}
+
+fn shape(field: &Field, source: Option<&FieldDescriptor>) -> Shape {
+    let kind = source.map(FieldDescriptor::kind);
+    match &field.data_type {
+        DataType::Array(element) => Shape::List(item(element, kind)),
+        DataType::Map(key, value) => {
+            let entry = kind.as_ref().and_then(Kind::as_message);
+            Shape::Map(key.scalar(), item(value, entry.map(|entry| entry.map_entry_value_field().kind())))
+        }
+        DataType::Scalar(scalar) => Shape::Scalar(*scalar),
+        DataType::Struct(row) => Shape::Struct(plan(row, kind)),
+    }
+}
+
+fn item(element: &Element, kind: Option<Kind>) -> Item {
+    match element {
+        Element::Scalar(scalar) => Item::Scalar(*scalar),
+        Element::Struct(row) => Item::Struct(plan(row, kind)),
+    }
+}
+
+/// Where the client has no such field, no message of it ever arrives, and the plan stays empty.
+fn plan(row: &Struct, kind: Option<Kind>) -> Plan {
+    match kind {
+        Some(Kind::Message(message)) => Plan::new(row, &message),
+        _ => Plan { columns: Vec::new() },
+    }
+}

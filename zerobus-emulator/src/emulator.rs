@@ -1,0 +1,279 @@
+//! The emulator in process: built, started, asked for its rows, shut down.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use zerobus_codegen::{Printable, TableName};
+
+use crate::catalog::{Catalog, CatalogError};
+use crate::limits::Limits;
+use crate::oauth::Credentials;
+use crate::rows;
+use crate::server::{self, App};
+use crate::sink::{Memory, Sink, StorageError};
+use crate::tokens::{Tokens, random_text};
+
+/// Why an emulator does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The port is taken, or not allowed.
+    #[error("cannot listen on {address}; choose another port, or 0 for a free one")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The tables cannot be read.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The data folder cannot be used.
+    #[error("the data folder {} cannot be used; name one that can be written to", .path.display())]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// Why rows cannot be read back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RowsError {
+    /// The table cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// No table of this name can hold rows.
+    #[error("table {} is not one of this emulator's that take rows; give its JSON to Builder::schemas", Printable(.table))]
+    UnknownTable {
+        /// The name asked for.
+        table: String,
+    },
+}
+
+/// Unity Catalog, its token endpoint and Zerobus on one port of this machine.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let emulator = zerobus_emulator::Emulator::builder().schemas("schemas").data("data").start().await?;
+/// println!("{} knows {}", emulator.url(), emulator.client_id());
+/// // … a client sends rows …
+/// let rows = emulator.rows("main.geo.earthquakes").await?;
+/// emulator.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// An emulator that is dropped without [`shutdown`](Self::shutdown) stops listening; rows on their way may be lost, as
+/// none of them was acked.
+#[derive(Debug)]
+pub struct Emulator {
+    app: App,
+    url: String,
+    stop: watch::Sender<bool>,
+    /// Ends when the last stream has ended.
+    streams: mpsc::Receiver<()>,
+    server: JoinHandle<()>,
+}
+
+/// How an [`Emulator`] is to be.
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    address: SocketAddr,
+    credentials: Credentials,
+    #[cfg(feature = "delta")]
+    data: Option<PathBuf>,
+    limits: Limits,
+    #[cfg(feature = "delta")]
+    linger: Duration,
+    schemas: Vec<PathBuf>,
+}
+
+impl Emulator {
+    /// An emulator without tables, on a free port of the loopback interface, that keeps rows in memory.
+    pub fn builder() -> Builder {
+        Builder {
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            credentials: Credentials { client_id: "zerobus-emulator".to_owned(), client_secret: random_text(32) },
+            #[cfg(feature = "delta")]
+            data: None,
+            limits: Limits::default(),
+            #[cfg(feature = "delta")]
+            linger: Duration::from_millis(2),
+            schemas: Vec::new(),
+        }
+    }
+
+    /// The workspace's URL, which is the Zerobus endpoint as well: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The id of the client that gets tokens.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.app.credentials.client_id
+    }
+
+    /// The secret of the client that gets tokens.
+    #[must_use]
+    pub fn client_secret(&self) -> &str {
+        &self.app.credentials.client_secret
+    }
+
+    /// The full names of all tables, those that take no rows included.
+    pub fn tables(&self) -> impl Iterator<Item = String> {
+        self.app.catalog.entries().map(|entry| entry.info.full_name())
+    }
+
+    /// The folder of a table's Delta table, which is made when the first stream opens; none without a data folder, and
+    /// for what is no table's full name.
+    #[must_use]
+    pub fn table_path(&self, table: &str) -> Option<PathBuf> {
+        let name: TableName = table.parse().ok()?;
+        self.app.sink.path(&name)
+    }
+
+    /// Every row that is stored in the table, in the order in which they were committed, as one JSON object a row.
+    ///
+    /// TIMESTAMP and TIMESTAMP_NTZ are integers (microseconds), DATE an integer (days), DECIMAL and VARIANT strings
+    /// (a VARIANT's is JSON text), BINARY a string (base64), a MAP an object; floats that are not finite are strings.
+    ///
+    /// # Errors
+    /// If the table is not known, takes no rows, or cannot be read.
+    pub async fn rows(&self, table: &str) -> Result<Vec<Value>, RowsError> {
+        let unknown = |_| RowsError::UnknownTable { table: table.to_owned() };
+        let known = self.app.catalog.writable(table).map_err(unknown)?;
+        let rows = self.app.sink.rows(known).await?;
+        Ok(rows.into_iter().map(|row| rows::json(known, row)).collect())
+    }
+
+    /// Stops: asks every stream to end, stores and acks what has arrived, and returns when all is on the disk.
+    ///
+    /// Streams that do not end by themselves are ended after [`Limits::shutdown_grace`].
+    pub async fn shutdown(mut self) {
+        // Without a receiver there is nothing left to stop.
+        let _ = self.stop.send(true);
+        // The server and its connections hold a sender too, hence the limit.
+        let grace = self.app.limits.shutdown_grace + Duration::from_secs(1);
+        drop(self.server);
+        let sink = Arc::clone(&self.app.sink);
+        drop(self.app);
+        let drained = async {
+            self.streams.recv().await;
+            sink.close().await;
+        };
+        if tokio::time::timeout(grace, drained).await.is_err() {
+            tracing::warn!(
+                "streams were still open when the emulator stopped; what they had not been acked may be lost"
+            );
+        }
+    }
+}
+
+impl Builder {
+    /// Adds the tables of a JSON file, or of every `.json` file in a folder.
+    ///
+    /// A file holds a table as the tables API gives it (what `zerobus-codegen fetch` writes), an array of tables, or a
+    /// whole answer of the list call.
+    pub fn schemas(mut self, path: impl Into<PathBuf>) -> Self {
+        self.schemas.push(path.into());
+        self
+    }
+
+    /// Writes rows to Delta tables below this folder, `<data>/<catalog>/<schema>/<table>`; what already stands there
+    /// goes on.
+    #[cfg(feature = "delta")]
+    pub fn data(mut self, path: impl Into<PathBuf>) -> Self {
+        self.data = Some(path.into());
+        self
+    }
+
+    /// How long a commit waits for rows of other requests and streams.
+    #[cfg(feature = "delta")]
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    /// Listens on this address instead of a free port of the loopback interface.
+    pub fn address(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// Listens on this port; 0 is a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.address.set_port(port);
+        self
+    }
+
+    /// The client that gets tokens, instead of one with a secret by chance.
+    pub fn credentials(mut self, client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
+        self.credentials = Credentials { client_id: client_id.into(), client_secret: client_secret.into() };
+        self
+    }
+
+    /// The id of the client that gets tokens; its secret stays as it is.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.credentials.client_id = client_id.into();
+        self
+    }
+
+    /// The limits of streams and tokens.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Starts the emulator on the runtime of the caller.
+    ///
+    /// # Errors
+    /// If a table's JSON cannot be read, the data folder cannot be used, or the port is taken.
+    pub async fn start(self) -> Result<Emulator, StartError> {
+        let mut catalog = Catalog::default();
+        self.schemas.iter().try_for_each(|path| catalog.read(path))?;
+        let sink = self.sink()?;
+        let bind = |source| StartError::Bind { address: self.address, source };
+        let listener = TcpListener::bind(self.address).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let (stop, stopping) = watch::channel(false);
+        let (running, streams) = mpsc::channel(1);
+        let tokens = Tokens::new(self.limits.token_lifetime);
+        let app = App {
+            catalog: Arc::new(catalog),
+            credentials: Arc::new(self.credentials),
+            limits: Arc::new(self.limits),
+            sink: Arc::new(sink),
+            stopping,
+            streams: running,
+            tokens: Arc::new(tokens),
+        };
+        let server = tokio::spawn(server::serve(app.clone(), listener));
+        Ok(Emulator { app, url: format!("http://{address}"), stop, streams, server })
+    }
+
+    #[cfg(feature = "delta")]
+    fn sink(&self) -> Result<Sink, StartError> {
+        let Some(path) = &self.data else { return Ok(Sink::Memory(Memory::default())) };
+        crate::sink::delta::Delta::new(path, self.linger)
+            .map(Sink::Delta)
+            .map_err(|source| StartError::Data { path: path.clone(), source })
+    }
+
+    #[cfg(not(feature = "delta"))]
+    #[expect(clippy::unnecessary_wraps, reason = "the Delta sink can fail to start")]
+    fn sink(&self) -> Result<Sink, StartError> {
+        Ok(Sink::Memory(Memory::default()))
+    }
+}

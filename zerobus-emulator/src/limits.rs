@@ -1,0 +1,48 @@
+//! What a stream may do, and for how long.
+
+use std::time::Duration;
+
+use crate::schema_check::ColumnOrder;
+
+/// The limits of the service, each settable.
+///
+/// ```
+/// use std::time::Duration;
+/// use zerobus_emulator::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.stream_lifetime = Duration::from_secs(5);
+/// assert_eq!(limits.record_bytes, 10 << 20);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How long a stream has, after CloseStreamSignal, to end by itself.
+    pub close_grace: Duration,
+    /// Whether the descriptor must follow the table's order of columns.
+    pub column_order: ColumnOrder,
+    /// The largest record, and the largest sum of the records of one request, in bytes.
+    pub record_bytes: usize,
+    /// The most records of one request.
+    pub records_per_request: usize,
+    /// How long streams have to end by themselves when the server stops.
+    pub shutdown_grace: Duration,
+    /// How long a stream lives until the server sends CloseStreamSignal.
+    pub stream_lifetime: Duration,
+    /// How long a token is good.
+    pub token_lifetime: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            close_grace: Duration::from_secs(30),
+            column_order: ColumnOrder::Free,
+            record_bytes: 10 << 20,
+            records_per_request: 100_000,
+            shutdown_grace: Duration::from_secs(5),
+            stream_lifetime: Duration::from_secs(15 * 60),
+            token_lifetime: Duration::from_secs(60 * 60),
+        }
+    }
+}

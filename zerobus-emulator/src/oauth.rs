@@ -1,0 +1,174 @@
+//! The token endpoint: `POST /oidc/v1/token`, client credentials by Basic or by form.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use axum::Json;
+use axum::extract::{Form, State};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::catalog::Catalog;
+use crate::server::App;
+use crate::tokens::Scope;
+
+/// Whom this server knows.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
+
+/// An answer of no, in the shape of RFC 6749.
+struct OauthError {
+    status: StatusCode,
+    error: &'static str,
+    description: String,
+}
+
+impl OauthError {
+    fn bad(error: &'static str, description: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, error, description: description.into() }
+    }
+}
+
+impl IntoResponse for OauthError {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.error, "error_description": self.description });
+        (self.status, Json(body)).into_response()
+    }
+}
+
+/// One entry of `authorization_details`.
+#[derive(Debug, Deserialize)]
+struct Privilege {
+    r#type: String,
+    #[serde(default)]
+    privileges: Vec<String>,
+    object_type: String,
+    object_full_path: String,
+    #[serde(default)]
+    operations: Vec<String>,
+}
+
+/// Answers `POST /oidc/v1/token`.
+pub(crate) async fn token(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Form(form): Form<HashMap<String, String>>,
+) -> Response {
+    match grant(&app, &headers, &form) {
+        Ok(scope) => {
+            let body = json!({
+                "access_token": app.tokens.issue(scope),
+                "token_type": "Bearer",
+                "expires_in": app.tokens.lifetime().as_secs(),
+                "scope": "all-apis",
+            });
+            Json(body).into_response()
+        }
+        Err(error) => {
+            tracing::info!(error = error.error, description = error.description, "token refused");
+            error.into_response()
+        }
+    }
+}
+
+fn grant(app: &App, headers: &HeaderMap, form: &HashMap<String, String>) -> Result<Scope, OauthError> {
+    let given = credentials(headers, form);
+    if given.as_ref() != Some(&app.credentials) {
+        let description = "the client's id or secret is wrong; take both from what the emulator prints".to_owned();
+        return Err(OauthError { status: StatusCode::UNAUTHORIZED, error: "invalid_client", description });
+    }
+    let field = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    match field("grant_type") {
+        Some("client_credentials") => {}
+        Some(_) => return Err(OauthError::bad("unsupported_grant_type", "grant_type is not client_credentials")),
+        None => return Err(OauthError::bad("invalid_request", "grant_type is missing")),
+    }
+    if !field("scope").is_some_and(|scope| scope.split(' ').any(|word| word == "all-apis")) {
+        return Err(OauthError::bad("invalid_scope", "scope is not all-apis"));
+    }
+    match field("authorization_details") {
+        None => Ok(Scope::Catalog),
+        Some(details) => {
+            check_resource(field("resource"))?;
+            table_scope(&app.catalog, details).map(Scope::Table)
+        }
+    }
+}
+
+/// Basic goes before the form, as RFC 6749 wants it.
+fn credentials(headers: &HeaderMap, form: &HashMap<String, String>) -> Option<Credentials> {
+    let Some(header) = headers.get(header::AUTHORIZATION) else {
+        let (client_id, client_secret) = (form.get("client_id")?.clone(), form.get("client_secret")?.clone());
+        return Some(Credentials { client_id, client_secret });
+    };
+    let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (client_id, client_secret) = text.split_once(':')?;
+    Some(Credentials { client_id: client_id.to_owned(), client_secret: client_secret.to_owned() })
+}
+
+/// `api://databricks/workspaces/<workspace-id>/zerobusDirectWriteApi`; the id is whatever the endpoint's first label is.
+fn check_resource(resource: Option<&str>) -> Result<(), OauthError> {
+    let workspace = resource
+        .and_then(|resource| resource.strip_prefix("api://databricks/workspaces/"))
+        .and_then(|rest| rest.strip_suffix("/zerobusDirectWriteApi"));
+    match workspace {
+        Some(id) if !id.is_empty() && !id.contains('/') => Ok(()),
+        _ => Err(OauthError::bad(
+            "invalid_target",
+            "resource is not api://databricks/workspaces/<workspace-id>/zerobusDirectWriteApi",
+        )),
+    }
+}
+
+/// The table that the details name, if they ask for all that a stream needs.
+fn table_scope(catalog: &Catalog, details: &str) -> Result<String, OauthError> {
+    let bad = |description: String| OauthError::bad("invalid_authorization_details", description);
+    let privileges: Vec<Privilege> = serde_json::from_str(details).map_err(|error| bad(error.to_string()))?;
+    if let Some(other) = privileges.iter().find(|privilege| privilege.r#type != "unity_catalog_privileges") {
+        return Err(bad(format!("type {} is not unity_catalog_privileges", other.r#type)));
+    }
+    let find = |object_type: &str, wanted: &[&str]| {
+        privileges
+            .iter()
+            .filter(|privilege| privilege.object_type.eq_ignore_ascii_case(object_type))
+            .find(|privilege| wanted.iter().all(|word| privilege.privileges.iter().any(|given| given == word)))
+            .ok_or_else(|| bad(format!("{} on the {object_type} is not asked for", wanted.join(" and "))))
+    };
+    let table = find("TABLE", &["SELECT", "MODIFY"])?;
+    if !table.operations.iter().any(|operation| operation == "zerobuswrite") {
+        return Err(bad("the TABLE's operations do not name zerobuswrite".to_owned()));
+    }
+    let schema = find("SCHEMA", &["USE SCHEMA"])?;
+    let catalog_privilege = find("CATALOG", &["USE CATALOG"])?;
+    let name = &table.object_full_path;
+    let parts: Vec<&str> = name.split('.').collect();
+    let [catalog_name, schema_name, _] = parts[..] else {
+        return Err(bad(format!("{name} is not a table's full name")));
+    };
+    if schema.object_full_path != format!("{catalog_name}.{schema_name}")
+        || catalog_privilege.object_full_path != catalog_name
+    {
+        return Err(bad(format!("the CATALOG and SCHEMA named are not those of table {name}")));
+    }
+    if catalog.entry(name).is_none() {
+        return Err(bad(format!("table {name} does not exist, or its privileges are not granted")));
+    }
+    Ok(name.clone())
+}

@@ -1,0 +1,216 @@
+//! Every refusal of the service: its gRPC status, its numeric code, its text and, for schemas, its detail.
+
+use std::collections::HashMap;
+use std::fmt::{self, Display};
+
+use prost::Message;
+use tonic::{Code, Status};
+use zerobus_codegen::{Printable, TableName};
+
+/// What a descriptor does against a table's schema, as the service names it in the detail of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    FieldCountMismatch,
+    FieldNotInTable,
+    FieldOutOfOrder,
+    MissingRequiredColumn,
+    TypeIncompatible,
+}
+
+/// One answer of no.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refusal {
+    status: Code,
+    code: u32,
+    text: String,
+    causes: Vec<Cause>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: Code, code: u32, text: impl Into<String>) -> Self {
+        Self { status, code, text: text.into(), causes: Vec::new() }
+    }
+
+    pub(crate) fn unauthenticated(why: &str) -> Self {
+        Self::new(Code::Unauthenticated, 16, format!("the token is refused: {why}"))
+    }
+
+    /// The token is good, but not for this table.
+    pub(crate) fn not_granted(table: &str) -> Self {
+        let text = format!(
+            "the token does not carry SELECT and MODIFY on table {}; ask for one with its authorization_details",
+            Printable(table)
+        );
+        Self::new(Code::PermissionDenied, 3, text)
+    }
+
+    pub(crate) fn no_such_table(table: &str) -> Self {
+        let text = format!("table {} does not exist", Printable(table));
+        Self::new(Code::NotFound, 4024, text)
+    }
+
+    /// A view, an external table, another format.
+    pub(crate) fn unsupported_kind(table: &str, found: &str) -> Self {
+        let text = format!(
+            "unsupported table kind: table {} {found}; Zerobus writes to managed Delta tables",
+            Printable(table)
+        );
+        Self::new(Code::InvalidArgument, 4024, text)
+    }
+
+    pub(crate) fn generated_columns(table: &TableName, columns: &[String]) -> Self {
+        let columns = columns.join(", ");
+        let text = format!("cannot open table {table}: it has generated or identity columns: {}", Printable(&columns));
+        Self::new(Code::InvalidArgument, 1022, text)
+    }
+
+    /// The table as such cannot take rows: a type that Zerobus does not carry.
+    pub(crate) fn unsupported_table(report: &str) -> Self {
+        Self::new(Code::InvalidArgument, 8001, report)
+    }
+
+    pub(crate) fn schema(table: &TableName, causes: Vec<Cause>, why: &str) -> Self {
+        let text = format!("schema validation failed for table {table}: {why}");
+        Self { causes, ..Self::new(Code::InvalidArgument, 8001, text) }
+    }
+
+    pub(crate) fn bad_descriptor(why: &str) -> Self {
+        let text = format!("the descriptor_proto cannot be read: {}", Printable(why));
+        Self::new(Code::InvalidArgument, 8001, text)
+    }
+
+    /// A record that does not decode, by its place in the stream.
+    pub(crate) fn bad_record(offset: i64, index: usize, why: &str) -> Self {
+        let text = format!("record {index} of the request at offset {offset} does not decode: {}", Printable(why));
+        Self::new(Code::InvalidArgument, 4044, text)
+    }
+
+    /// A breach of the protocol.
+    pub(crate) fn protocol(why: impl Display) -> Self {
+        Self::new(Code::InvalidArgument, 4001, format!("protocol violation: {why}"))
+    }
+
+    pub(crate) fn too_large(what: impl Display) -> Self {
+        Self::new(Code::InvalidArgument, 4045, what.to_string())
+    }
+
+    pub(crate) fn unsupported_record_type(found: &str) -> Self {
+        Self::new(Code::Unimplemented, 4002, format!("record type {found} is not supported; use PROTO or JSON"))
+    }
+
+    /// The rows could not be made durable.
+    pub(crate) fn storage(why: impl Display) -> Self {
+        Self::new(Code::Internal, 5001, format!("the rows could not be stored: {why}"))
+    }
+
+    /// The stream has lived its time, and the client did not heed the signal.
+    pub(crate) fn stream_timeout() -> Self {
+        Self::new(Code::Unavailable, 6002, "the stream has reached the end of its life; open a new one")
+    }
+
+    pub(crate) fn shutting_down() -> Self {
+        Self::new(Code::Unavailable, 6002, "the server is shutting down; open a new stream")
+    }
+}
+
+impl Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} Error Code: {}, Error State: 0.", Sentence(&self.text), self.code)
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        if refusal.causes.is_empty() {
+            return Self::new(refusal.status, message);
+        }
+        let details = RpcStatus {
+            code: refusal.status.into(),
+            message: message.clone(),
+            details: vec![prost_types::Any {
+                type_url: "type.googleapis.com/google.rpc.ErrorInfo".to_owned(),
+                value: ErrorInfo::schema(&refusal.causes).encode_to_vec(),
+            }],
+        };
+        Self::with_details(refusal.status, message, details.encode_to_vec().into())
+    }
+}
+
+/// The text with a full stop at its end, since the code follows in a sentence of its own.
+struct Sentence<'a>(&'a str);
+
+impl Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)?;
+        if self.0.ends_with(['.', '!', '?']) { Ok(()) } else { f.write_str(".") }
+    }
+}
+
+impl Cause {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::FieldCountMismatch => "FIELD_COUNT_MISMATCH",
+            Self::FieldNotInTable => "FIELD_NOT_IN_TABLE",
+            Self::FieldOutOfOrder => "FIELD_OUT_OF_ORDER",
+            Self::MissingRequiredColumn => "MISSING_REQUIRED_COLUMN",
+            Self::TypeIncompatible => "TYPE_INCOMPATIBLE",
+        }
+    }
+}
+
+/// `google.rpc.Status`, which gRPC carries in `grpc-status-details-bin`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<prost_types::Any>,
+}
+
+/// `google.rpc.ErrorInfo`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct ErrorInfo {
+    #[prost(string, tag = "1")]
+    reason: String,
+    #[prost(string, tag = "2")]
+    domain: String,
+    #[prost(map = "string, string", tag = "3")]
+    metadata: HashMap<String, String>,
+}
+
+impl ErrorInfo {
+    fn schema(causes: &[Cause]) -> Self {
+        let mut names: Vec<&str> = causes.iter().map(|cause| cause.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Self {
+            reason: "SCHEMA_VALIDATION_FAILED".to_owned(),
+            domain: "zerobus.databricks.com".to_owned(),
+            metadata: HashMap::from([("causes".to_owned(), names.join(","))]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_ends_in_its_code_and_a_schema_refusal_carries_its_causes() {
+        let name: TableName = "main.geo.quakes".parse().unwrap();
+        let causes = vec![Cause::TypeIncompatible, Cause::FieldNotInTable, Cause::TypeIncompatible];
+        let status = Status::from(Refusal::schema(&name, causes, "field x is not a column"));
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(
+            status.message(),
+            "schema validation failed for table main.geo.quakes: field x is not a column. Error Code: 8001, Error State: 0."
+        );
+        let details = RpcStatus::decode(status.details()).unwrap();
+        let info = ErrorInfo::decode(details.details[0].value.as_slice()).unwrap();
+        assert_eq!(info.reason, "SCHEMA_VALIDATION_FAILED");
+        assert_eq!(info.metadata["causes"], "FIELD_NOT_IN_TABLE,TYPE_INCOMPATIBLE");
+    }
+}

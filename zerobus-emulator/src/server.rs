@@ -1,0 +1,98 @@
+//! The one port: HTTP/1.1 and HTTP/2 side by side, REST and gRPC by path.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tonic::service::Routes;
+
+use crate::catalog::Catalog;
+use crate::limits::Limits;
+use crate::oauth::{self, Credentials};
+use crate::sink::Sink;
+use crate::stream::service::Service;
+use crate::tables_api;
+use crate::tokens::Tokens;
+
+/// The receive window of an HTTP/2 stream: a message of the largest size fits in, so that a client never stands still.
+const WINDOW_BYTES: u32 = 16 << 20;
+
+/// What every handler needs; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) sink: Arc<Sink>,
+    /// True once the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Held by every running stream, so that the other end knows when the last has ended.
+    pub(crate) streams: mpsc::Sender<()>,
+    pub(crate) tokens: Arc<Tokens>,
+}
+
+/// Serves the port until the server stops.
+pub(crate) async fn serve(app: App, listener: TcpListener) {
+    let router = router(app.clone());
+    let mut stopping = app.stopping.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stopping) => return,
+        };
+        match accepted {
+            Ok((socket, _)) => {
+                tokio::spawn(connection(router.clone(), socket, app.stopping.clone()));
+            }
+            // Out of file descriptors, or a client that was gone before it was accepted.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+}
+
+/// Ends when the server stops.
+pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // A sender that is gone is a server that is gone.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+fn router(app: App) -> Router {
+    let rest = Router::new()
+        .route("/oidc/v1/token", post(oauth::token))
+        .route("/api/2.1/unity-catalog/catalogs", get(tables_api::catalogs))
+        .route("/api/2.1/unity-catalog/schemas", get(tables_api::schemas))
+        .route("/api/2.1/unity-catalog/tables", get(tables_api::tables))
+        .route("/api/2.1/unity-catalog/tables/{full_name}", get(tables_api::table))
+        .with_state(app.clone());
+    let grpc = Routes::new(Service::server(app)).prepare().into_axum_router();
+    rest.merge(grpc).fallback(tables_api::no_such_path)
+}
+
+async fn connection(router: Router, socket: TcpStream, mut stopping: watch::Receiver<bool>) {
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "a socket keeps its delay");
+    }
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http2().initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
+    let serving = builder.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
+    tokio::pin!(serving);
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = stopped(&mut stopping) => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(error = %error, "a connection ended in an error");
+    }
+}

@@ -1,0 +1,121 @@
+//! Where rows go. A row is stored before its offset is reported, and reported in the order in which it came.
+
+#[cfg(feature = "delta")]
+pub(crate) mod delta;
+mod memory;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use zerobus_codegen::{Table, TableName};
+
+use crate::row::Row;
+
+pub(crate) use memory::Memory;
+
+/// Why rows could not be stored or read back.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The Delta table at the place does not have the columns of the snapshot.
+    #[error("the Delta table at {} has other columns than the snapshot of the table; name another data folder, or remove that one", .path.display())]
+    Drift {
+        /// The table's folder.
+        path: PathBuf,
+    },
+    /// Reading or writing failed.
+    #[error("the Delta table at {} cannot be {doing}", .path.display())]
+    Failed {
+        /// The table's folder.
+        path: PathBuf,
+        /// What was being done, as `written`.
+        doing: &'static str,
+        /// What went wrong.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The emulator stops, and takes no more rows.
+    #[error("the emulator is stopping")]
+    Stopping,
+}
+
+/// The rows of one request, on their way into a table.
+#[derive(Debug)]
+pub(crate) struct Append {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) offset: i64,
+    /// The size of the records on the wire.
+    pub(crate) bytes: usize,
+    pub(crate) stored: Stored,
+}
+
+/// Where to report that every offset of a stream up to this one is stored.
+pub(crate) type Stored = mpsc::UnboundedSender<Result<i64, StorageError>>;
+
+/// One place for all tables.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    #[cfg(feature = "delta")]
+    Delta(delta::Delta),
+    Memory(Memory),
+}
+
+/// One table's end of the sink; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) enum TableSink {
+    #[cfg(feature = "delta")]
+    Delta(delta::Queue),
+    Memory(memory::Rows),
+}
+
+impl Sink {
+    /// Makes the table ready for rows.
+    pub(crate) async fn open(&self, table: &Arc<Table>) -> Result<TableSink, StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.open(table).await.map(TableSink::Delta),
+            Self::Memory(memory) => Ok(TableSink::Memory(memory.open(&table.name))),
+        }
+    }
+
+    /// Every row that is stored.
+    pub(crate) async fn rows(&self, table: &Arc<Table>) -> Result<Vec<Row>, StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.rows(table).await,
+            Self::Memory(memory) => Ok(memory.rows(&table.name)),
+        }
+    }
+
+    /// The folder of a table.
+    pub(crate) fn path(&self, table: &TableName) -> Option<PathBuf> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => Some(delta.path(table)),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// Stores what is on its way, and takes no more.
+    pub(crate) async fn close(&self) {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.close().await,
+            Self::Memory(_) => {}
+        }
+    }
+}
+
+impl TableSink {
+    /// Hands rows over; waits while too much is on its way.
+    pub(crate) async fn append(&self, append: Append) -> Result<(), StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(queue) => queue.append(append).await,
+            Self::Memory(rows) => {
+                rows.append(append);
+                Ok(())
+            }
+        }
+    }
+}

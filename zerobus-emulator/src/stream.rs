@@ -1,0 +1,127 @@
+//! One EphemeralStream call: opened against its table, read to its end, acked when rows are stored.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `protocol` | what may come when, without I/O |
+//! | `service` | the gRPC service that starts streams |
+//! | `session` | an open stream: requests in, rows to the sink, acks out |
+
+mod protocol;
+pub(crate) mod service;
+mod session;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tonic::{Status, Streaming};
+use zerobus_codegen::{Printable, Table};
+use zerobus_runtime::wire::ephemeral_stream_response::Payload;
+use zerobus_runtime::wire::{
+    CreateIngestStreamRequest, CreateIngestStreamResponse, EphemeralStreamRequest, EphemeralStreamResponse, RecordType,
+};
+
+use crate::client_descriptor;
+use crate::decode::Decoder;
+use crate::error_chain::ErrorChain;
+use crate::refusal::Refusal;
+use crate::schema_check;
+use crate::server::App;
+use protocol::Protocol;
+use session::Session;
+
+/// The responses of a call, on their way to the client.
+#[derive(Debug, Clone)]
+struct Responses(mpsc::Sender<Result<EphemeralStreamResponse, Status>>);
+
+/// How a stream comes to its end.
+#[derive(Debug)]
+enum End {
+    /// The client has gone, or listens no more.
+    Gone,
+    /// The client has half-closed, and everything it sent is stored and acked.
+    HalfClosed,
+    Refused(Refusal),
+}
+
+/// One call, from its first request to its end.
+pub(crate) struct Stream {
+    app: App,
+    /// The table that the call's metadata names, and its token opens.
+    table_name: String,
+    requests: Streaming<EphemeralStreamRequest>,
+    responses: Responses,
+}
+
+impl Stream {
+    /// Serves the call.
+    pub(crate) async fn run(mut self) {
+        let end = match self.open().await {
+            Ok(session) => session.serve(&self.app, &mut self.requests, &self.responses).await,
+            Err(end) => end,
+        };
+        if let End::Refused(refusal) = end {
+            tracing::info!(table = %Printable(&self.table_name), %refusal, "stream refused");
+            // A client that has gone hears nothing, and needs nothing.
+            let _ = self.responses.0.send(Err(refusal.into())).await;
+        }
+    }
+
+    async fn open(&mut self) -> Result<Session, End> {
+        let first = match self.requests.message().await {
+            Ok(Some(request)) => request,
+            Ok(None) => return Err(End::HalfClosed),
+            Err(status) => return Err(broken(&status)),
+        };
+        let (protocol, create) = Protocol::open(first, &self.app.limits)?;
+        let (table, decoder) = self.decoder(&protocol, &create)?;
+        let sink = self.app.sink.open(&table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
+        let stream_id = Some(crate::tokens::random_text(24));
+        self.responses.send(Payload::CreateStreamResponse(CreateIngestStreamResponse { stream_id })).await?;
+        Ok(Session::new(protocol, decoder, sink))
+    }
+
+    fn decoder(
+        &self,
+        protocol: &Protocol,
+        create: &CreateIngestStreamRequest,
+    ) -> Result<(Arc<Table>, Decoder), Refusal> {
+        let name = create.table_name();
+        if name != self.table_name {
+            return Err(Refusal::protocol(format_args!(
+                "create_stream names table {}, the call's metadata {}",
+                Printable(name),
+                Printable(&self.table_name)
+            )));
+        }
+        let table = self.app.catalog.writable(name)?;
+        let message = match (protocol.record_type(), &create.descriptor_proto) {
+            (RecordType::Proto, Some(descriptor)) => client_descriptor::read(descriptor)?,
+            (RecordType::Proto, None) => return Err(Refusal::bad_descriptor("a PROTO stream needs one")),
+            _ => client_descriptor::of_table(&table.descriptor())?,
+        };
+        schema_check::check(table, &message, self.app.limits.column_order)?;
+        Ok((Arc::clone(table), Decoder::new(table, message)))
+    }
+}
+
+impl Responses {
+    async fn send(&self, payload: Payload) -> Result<(), End> {
+        self.0.send(Ok(EphemeralStreamResponse { payload: Some(payload) })).await.map_err(|_| End::Gone)
+    }
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What a read that failed means: a message beyond the limit or one that is no message is refused, else the client has
+/// gone.
+fn broken(status: &Status) -> End {
+    match status.code() {
+        tonic::Code::OutOfRange | tonic::Code::ResourceExhausted => End::Refused(Refusal::too_large(status.message())),
+        tonic::Code::Internal => End::Refused(Refusal::protocol(Printable(status.message()))),
+        _ => End::Gone,
+    }
+}

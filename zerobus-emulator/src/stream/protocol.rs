@@ -1,0 +1,124 @@
+//! The protocol of one stream, request by request, without I/O: what may come when, with which offset, how large.
+
+use bytes::Bytes;
+use zerobus_runtime::wire::ephemeral_stream_request::Payload;
+use zerobus_runtime::wire::ingest_record_batch_request::Batch;
+use zerobus_runtime::wire::ingest_record_request::Record;
+use zerobus_runtime::wire::{
+    CreateIngestStreamRequest, EphemeralStreamRequest, IngestRecordBatchRequest, IngestRecordRequest, RecordType,
+};
+
+use crate::limits::Limits;
+use crate::refusal::Refusal;
+
+/// The records of one request, in the encoding that the stream was opened for.
+#[derive(Debug, PartialEq)]
+pub(super) enum Records {
+    Json(Vec<String>),
+    Proto(Vec<Bytes>),
+}
+
+/// One request that keeps the rules.
+#[derive(Debug, PartialEq)]
+pub(super) struct Ingest {
+    pub(super) offset: i64,
+    pub(super) records: Records,
+    pub(super) bytes: usize,
+}
+
+/// What the next request has to be.
+#[derive(Debug)]
+pub(super) struct Protocol {
+    record_type: RecordType,
+    next_offset: i64,
+    record_bytes: usize,
+    records: usize,
+}
+
+impl Protocol {
+    /// Reads the first request, which has to create the stream.
+    pub(super) fn open(
+        request: EphemeralStreamRequest,
+        limits: &Limits,
+    ) -> Result<(Self, CreateIngestStreamRequest), Refusal> {
+        let Some(Payload::CreateStream(create)) = request.payload else {
+            return Err(Refusal::protocol("the first request is not create_stream"));
+        };
+        let record_type = match create.record_type() {
+            kind @ (RecordType::Proto | RecordType::Json) => kind,
+            RecordType::Avro => return Err(Refusal::unsupported_record_type("AVRO")),
+            RecordType::Unspecified => return Err(Refusal::unsupported_record_type("RECORD_TYPE_UNSPECIFIED")),
+        };
+        let (record_bytes, records) = (limits.record_bytes, limits.records_per_request);
+        Ok((Self { record_type, next_offset: 0, record_bytes, records }, create))
+    }
+
+    pub(super) const fn record_type(&self) -> RecordType {
+        self.record_type
+    }
+
+    /// Reads every later request.
+    pub(super) fn ingest(&mut self, request: EphemeralStreamRequest) -> Result<Ingest, Refusal> {
+        let (offset, records) = match request.payload {
+            Some(Payload::CreateStream(_)) => return Err(Refusal::protocol("create_stream came a second time")),
+            Some(Payload::IngestRecord(request)) => single(request)?,
+            Some(Payload::IngestRecordBatch(request)) => batch(request)?,
+            None => return Err(Refusal::protocol("a request has no payload, or one that this server does not know")),
+        };
+        let fits = matches!(
+            (&records, self.record_type),
+            (Records::Json(_), RecordType::Json) | (Records::Proto(_), RecordType::Proto)
+        );
+        if !fits {
+            let opened = self.record_type.as_str_name();
+            return Err(Refusal::protocol(format_args!("the stream was opened for {opened} records")));
+        }
+        let offset = offset.ok_or_else(|| Refusal::protocol("a request has no offset_id"))?;
+        if offset != self.next_offset {
+            let expected = self.next_offset;
+            return Err(Refusal::protocol(format_args!("offset_id {offset} came where {expected} is due")));
+        }
+        let bytes = self.check_size(offset, &records)?;
+        self.next_offset += 1;
+        Ok(Ingest { offset, records, bytes })
+    }
+
+    fn check_size(&self, offset: i64, records: &Records) -> Result<usize, Refusal> {
+        let sizes: Vec<usize> = match records {
+            Records::Json(records) => records.iter().map(String::len).collect(),
+            Records::Proto(records) => records.iter().map(Bytes::len).collect(),
+        };
+        if sizes.len() > self.records {
+            let (found, limit) = (sizes.len(), self.records);
+            let text = format!("the request at offset {offset} has {found} records, more than {limit}");
+            return Err(Refusal::too_large(text));
+        }
+        let bytes = sizes.iter().sum();
+        if bytes > self.record_bytes {
+            let limit = self.record_bytes;
+            let text = format!("the records of the request at offset {offset} are {bytes} bytes, more than {limit}");
+            return Err(Refusal::too_large(text));
+        }
+        Ok(bytes)
+    }
+}
+
+fn single(request: IngestRecordRequest) -> Result<(Option<i64>, Records), Refusal> {
+    let records = match request.record {
+        Some(Record::JsonRecord(record)) => Records::Json(vec![record]),
+        Some(Record::ProtoEncodedRecord(record)) => Records::Proto(vec![record]),
+        Some(Record::AvroEncodedRecord(_)) => return Err(Refusal::unsupported_record_type("AVRO")),
+        None => return Err(Refusal::protocol("ingest_record has no record")),
+    };
+    Ok((request.offset_id, records))
+}
+
+fn batch(request: IngestRecordBatchRequest) -> Result<(Option<i64>, Records), Refusal> {
+    let records = match request.batch {
+        Some(Batch::JsonBatch(batch)) => Records::Json(batch.records),
+        Some(Batch::ProtoEncodedBatch(batch)) => Records::Proto(batch.records),
+        Some(Batch::AvroBatch(_)) => return Err(Refusal::unsupported_record_type("AVRO")),
+        None => return Err(Refusal::protocol("ingest_record_batch has no batch")),
+    };
+    Ok((request.offset_id, records))
+}

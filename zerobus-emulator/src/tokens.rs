@@ -1,0 +1,91 @@
+//! The tokens that were handed out: what each is good for, and until when.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::refusal::Refusal;
+
+/// What a token opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The tables API.
+    Catalog,
+    /// Rows into one table, by its full name.
+    Table(String),
+}
+
+/// All tokens that are still good.
+pub(crate) struct Tokens {
+    lifetime: Duration,
+    issued: Mutex<HashMap<String, Grant>>,
+}
+
+struct Grant {
+    scope: Scope,
+    expires: Instant,
+}
+
+impl Tokens {
+    pub(crate) fn new(lifetime: Duration) -> Self {
+        Self { lifetime, issued: Mutex::default() }
+    }
+
+    pub(crate) const fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// A new token; opaque, so that no client reads anything into it.
+    pub(crate) fn issue(&self, scope: Scope) -> String {
+        let token = random_text(48);
+        let now = Instant::now();
+        let grant = Grant { scope, expires: now + self.lifetime };
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        issued.retain(|_, grant| grant.expires > now);
+        issued.insert(token.clone(), grant);
+        token
+    }
+
+    /// Whether an `authorization` header opens a stream into the table.
+    pub(crate) fn check_table(&self, header: Option<&str>, table: &str) -> Result<(), Refusal> {
+        match self.scope(header)? {
+            Scope::Table(granted) if granted == table => Ok(()),
+            _ => Err(Refusal::not_granted(table)),
+        }
+    }
+
+    /// Whether an `authorization` header opens the tables API.
+    pub(crate) fn check_catalog(&self, header: Option<&str>) -> Result<(), Refusal> {
+        match self.scope(header)? {
+            Scope::Catalog => Ok(()),
+            Scope::Table(_) => Err(Refusal::unauthenticated("it is a Zerobus token, not one for the REST API")),
+        }
+    }
+
+    fn scope(&self, header: Option<&str>) -> Result<Scope, Refusal> {
+        let header = header.ok_or_else(|| Refusal::unauthenticated("the request has no authorization header"))?;
+        let token = header
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim())
+            .ok_or_else(|| Refusal::unauthenticated("the authorization header is not of the form `Bearer <token>`"))?;
+        let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        match issued.get(token) {
+            Some(grant) if grant.expires > Instant::now() => Ok(grant.scope.clone()),
+            Some(_) => Err(Refusal::unauthenticated("it has expired")),
+            None => Err(Refusal::unauthenticated("it is not one that this server handed out, or it has expired")),
+        }
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("lifetime", &self.lifetime).finish_non_exhaustive()
+    }
+}
+
+/// Letters and digits by chance.
+pub(crate) fn random_text(length: usize) -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(length).collect()
+}

@@ -1,0 +1,181 @@
+//! Rows from the wire to a table and back, with every type, in both encodings.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+mod support;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use support::{Call, record, table, tables};
+use zerobus_emulator::Emulator;
+
+async fn on_disk(data: &Path) -> Emulator {
+    Emulator::builder().schemas(tables()).data(data).start().await.unwrap()
+}
+
+async fn in_memory() -> Emulator {
+    Emulator::builder().schemas(tables()).start().await.unwrap()
+}
+
+/// A row with a value in every column, at an end of its range.
+fn full() -> Value {
+    json!({
+        "c_byte": -128, "c_short": -32768, "c_int": i32::MIN, "c_long": i64::MIN,
+        "c_float": 0.1, "c_double": -2.5e300, "c_boolean": true, "c_string": "größe \u{1F30D}", "c_binary": "AAEC/w==",
+        "c_date": -719_162, "c_timestamp": -62_135_596_800_000_000_i64, "c_timestamp_ntz": 253_402_300_799_999_999_i64,
+        "c_decimal": "-12345678.90", "c_decimal_wide": "12345678901234567890.123456789012345678", "c_varchar": "ab",
+        "c_variant": "{\"a\":[1,2.5,null,\"x\"],\"b\":{\"c\":true}}",
+        "c_array": [1, -2, 3], "c_map": { "k": 1.5, "l": -0.0 }, "c_struct": { "a": 7, "b": "y" },
+        "n_byte": 127, "n_short": 32767, "n_int": 0, "n_long": 0, "n_float": "NaN", "n_double": "-Infinity",
+        "n_boolean": false, "n_string": "", "n_binary": "", "n_date": 0, "n_timestamp": 1, "n_timestamp_ntz": -1,
+        "n_decimal": "0.00", "n_variant": "null", "n_array": [0, -1], "n_map": { "-5": 20000 },
+        "n_struct": { "at": -1, "day": -1 },
+    })
+}
+
+/// A row in which everything nullable is left out.
+fn sparse() -> Value {
+    let mut row = full();
+    row.as_object_mut().unwrap().retain(|name, _| name.starts_with("c_"));
+    row["c_array"] = json!([]);
+    row["c_map"] = json!({});
+    row
+}
+
+/// What the sparse row reads as: null, but for collections, which the wire cannot leave out.
+fn sparse_read() -> Value {
+    let mut row = sparse();
+    for name in full().as_object().unwrap().keys().filter(|name| name.starts_with("n_")) {
+        row[name] = match name.as_str() {
+            "n_array" => json!([]),
+            "n_map" => json!({}),
+            _ => Value::Null,
+        };
+    }
+    row
+}
+
+async fn send_every_type(emulator: &Emulator) {
+    let every = table("main.types.every_type");
+    let mut call = Call::proto(emulator, &every).await;
+    call.send_proto(0, record(&every, &full())).await;
+    call.send_protos(1, vec![record(&every, &sparse())]).await;
+    assert_eq!(call.finish().await.unwrap(), Some(1));
+    let mut call = Call::json(emulator, "main.types.every_type").await;
+    call.send_json(0, &full()).await;
+    call.send_jsons(1, &[sparse()]).await;
+    assert_eq!(call.finish().await.unwrap(), Some(1));
+    let stored = emulator.rows("main.types.every_type").await.unwrap();
+    assert_eq!(stored, [full(), sparse_read(), full(), sparse_read()]);
+}
+
+#[tokio::test]
+async fn every_type_comes_back_from_delta_as_it_was_sent() {
+    let data = tempfile::tempdir().unwrap();
+    let emulator = on_disk(data.path()).await;
+    send_every_type(&emulator).await;
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn every_type_comes_back_from_memory_as_it_was_sent() {
+    let emulator = in_memory().await;
+    send_every_type(&emulator).await;
+    assert_eq!(emulator.table_path("main.types.every_type"), None);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_restart_on_the_same_folder_goes_on() {
+    let data = tempfile::tempdir().unwrap();
+    for run in 0..3 {
+        let emulator = on_disk(data.path()).await;
+        let mut call = Call::json(&emulator, "main.sales.orders").await;
+        for offset in 0..5 {
+            call.send_json(offset, &order(run * 5 + offset)).await;
+        }
+        assert_eq!(call.finish().await.unwrap(), Some(4));
+        let rows = emulator.rows("main.sales.orders").await.unwrap();
+        let ids: Vec<i64> = rows.iter().map(|row| row["order_id"].as_i64().unwrap()).collect();
+        assert_eq!(ids, (0..run * 5 + 5).collect::<Vec<_>>());
+        emulator.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn rows_of_one_table_lie_in_its_partitions() {
+    let data = tempfile::tempdir().unwrap();
+    let emulator = on_disk(data.path()).await;
+    let mut call = Call::json(&emulator, "main.geo.earthquakes").await;
+    call.send_jsons(0, &[quake("a", 20_000), quake("b", 20_001), quake("c", 20_000)]).await;
+    assert_eq!(call.finish().await.unwrap(), Some(0));
+    let path = emulator.table_path("main.geo.earthquakes").unwrap();
+    assert_eq!(path, data.path().canonicalize().unwrap().join("main/geo/earthquakes"));
+    assert!(path.join("event_date=2024-10-04").is_dir());
+    assert!(path.join("event_date=2024-10-05").is_dir());
+    let rows = emulator.rows("main.geo.earthquakes").await.unwrap();
+    let mut dates: Vec<(&str, i64)> =
+        rows.iter().map(|row| (row["id"].as_str().unwrap(), row["event_date"].as_i64().unwrap())).collect();
+    dates.sort_unstable();
+    assert_eq!(dates, [("a", 20_000), ("b", 20_001), ("c", 20_000)]);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn many_streams_and_commits_lose_nothing_and_keep_the_order_of_each_stream() {
+    let data = tempfile::tempdir().unwrap();
+    let emulator = on_disk(data.path()).await;
+    let mut calls = Vec::new();
+    for stream in 0..4 {
+        let mut call = Call::json(&emulator, "main.sales.orders").await;
+        for offset in 0..40 {
+            call.send_json(offset, &order(stream * 1000 + offset)).await;
+            if stream == 0 {
+                // Waiting for each ack makes at least so many commits: enough for a checkpoint in all.
+                call.acked(offset).await;
+            }
+        }
+        calls.push(call);
+    }
+    for call in calls {
+        call.finish().await.unwrap();
+    }
+    let rows = emulator.rows("main.sales.orders").await.unwrap();
+    let ids: Vec<i64> = rows.iter().map(|row| row["order_id"].as_i64().unwrap()).collect();
+    for stream in 0..4 {
+        let of_stream: Vec<i64> = ids.iter().copied().filter(|id| id / 1000 == stream).collect();
+        assert_eq!(of_stream, (stream * 1000..stream * 1000 + 40).collect::<Vec<_>>());
+    }
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_table_is_checkpointed_and_still_reads_in_order() {
+    let data = tempfile::tempdir().unwrap();
+    let emulator = Emulator::builder().schemas(tables()).data(data.path()).linger(std::time::Duration::ZERO);
+    let emulator = emulator.start().await.unwrap();
+    let mut call = Call::json(&emulator, "main.sales.orders").await;
+    for offset in 0..130 {
+        call.send_json(offset, &order(offset)).await;
+        call.acked(offset).await;
+    }
+    call.finish().await.unwrap();
+    let log = emulator.table_path("main.sales.orders").unwrap().join("_delta_log");
+    assert!(log.join("_last_checkpoint").is_file());
+    let rows = emulator.rows("main.sales.orders").await.unwrap();
+    let ids: Vec<i64> = rows.iter().map(|row| row["order_id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, (0..130).collect::<Vec<_>>());
+    emulator.shutdown().await;
+}
+
+fn order(id: i64) -> Value {
+    json!({ "order_id": id, "placed_at": 1_700_000_000_000_000_i64 + id, "lines": [], "currency": "EUR" })
+}
+
+fn quake(id: &str, day: i32) -> Value {
+    json!({
+        "id": id, "time": i64::from(day) * 86_400_000_000, "event_date": day, "type": "earthquake",
+        "status": "reviewed", "tsunami": false, "sig": 1, "ids": [id],
+        "location": { "longitude": 1.0, "latitude": 2.0, "depth_km": 3.0 },
+    })
+}

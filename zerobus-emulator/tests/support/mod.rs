@@ -1,0 +1,236 @@
+//! A raw client: the wire's messages over tonic, and ureq for the REST side. No rule of a client is kept here, so that
+//! tests can break each of them.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use prost_types::{DescriptorProto, FileDescriptorProto};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::client::Grpc;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status, Streaming};
+use tonic_prost::ProstCodec;
+use zerobus_codegen::{Table, TableInfo};
+use zerobus_emulator::Emulator;
+use zerobus_runtime::wire::ephemeral_stream_request::Payload;
+use zerobus_runtime::wire::ephemeral_stream_response::Payload as Answer;
+use zerobus_runtime::wire::ingest_record_batch_request::Batch;
+use zerobus_runtime::wire::ingest_record_request::Record;
+use zerobus_runtime::wire::{
+    CreateIngestStreamRequest, EPHEMERAL_STREAM, EphemeralStreamRequest, EphemeralStreamResponse,
+    IngestRecordBatchRequest, IngestRecordRequest, JsonBatch, ProtoEncodedBatch, RecordType, TABLE_NAME_HEADER,
+};
+
+/// The folder of table JSON.
+pub(crate) fn tables() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/tables")
+}
+
+/// A table of the folder.
+pub(crate) fn table(name: &str) -> Table {
+    let text = std::fs::read(tables().join(format!("{name}.json"))).unwrap();
+    let info: TableInfo = serde_json::from_slice(&text).unwrap();
+    Table::try_from(&info).unwrap()
+}
+
+/// The message of a descriptor, for encoding records.
+pub(crate) fn message(descriptor: &DescriptorProto) -> MessageDescriptor {
+    let file = FileDescriptorProto {
+        name: Some("t.proto".to_owned()),
+        message_type: vec![descriptor.clone()],
+        ..Default::default()
+    };
+    let mut pool = DescriptorPool::new();
+    pool.add_file_descriptor_proto(file).unwrap();
+    pool.get_message_by_name(descriptor.name()).unwrap()
+}
+
+/// A record from JSON, by a table's own descriptor.
+pub(crate) fn record(table: &Table, json: &Value) -> Bytes {
+    let message = DynamicMessage::deserialize(message(&table.descriptor()), json).unwrap();
+    message.encode_to_vec().into()
+}
+
+/// An HTTP answer: status and body.
+pub(crate) async fn http(
+    build: impl FnOnce(&ureq::Agent) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> + Send + 'static,
+) -> (u16, Value) {
+    tokio::task::spawn_blocking(move || {
+        let agent = ureq::Agent::new_with_config(ureq::config::Config::builder().http_status_as_error(false).build());
+        let mut response = build(&agent).unwrap();
+        let body = response.body_mut().read_to_string().unwrap();
+        (response.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::String(body)))
+    })
+    .await
+    .unwrap()
+}
+
+/// The authorization details of a stream's token.
+pub(crate) fn details(table: &str) -> String {
+    let parts: Vec<&str> = table.split('.').collect();
+    json!([
+        { "type": "unity_catalog_privileges", "privileges": ["USE CATALOG"], "object_type": "CATALOG", "object_full_path": parts[0] },
+        { "type": "unity_catalog_privileges", "privileges": ["USE SCHEMA"], "object_type": "SCHEMA", "object_full_path": format!("{}.{}", parts[0], parts[1]) },
+        { "type": "unity_catalog_privileges", "privileges": ["SELECT", "MODIFY"], "object_type": "TABLE", "object_full_path": table, "operations": ["zerobuswrite"] },
+    ])
+    .to_string()
+}
+
+/// Asks the token endpoint with a form.
+pub(crate) async fn ask_token(emulator: &Emulator, form: Vec<(&'static str, String)>) -> (u16, Value) {
+    let url = format!("{}/oidc/v1/token", emulator.url());
+    http(move |agent| agent.post(&url).send_form(form)).await
+}
+
+/// A token for a table's streams, or for the REST API without a table.
+pub(crate) async fn token(emulator: &Emulator, table: Option<&str>) -> String {
+    let mut form = vec![
+        ("grant_type", "client_credentials".to_owned()),
+        ("scope", "all-apis".to_owned()),
+        ("client_id", emulator.client_id().to_owned()),
+        ("client_secret", emulator.client_secret().to_owned()),
+    ];
+    if let Some(table) = table {
+        form.push(("resource", "api://databricks/workspaces/127/zerobusDirectWriteApi".to_owned()));
+        form.push(("authorization_details", details(table)));
+    }
+    let (status, body) = ask_token(emulator, form).await;
+    assert_eq!(status, 200, "{body}");
+    body["access_token"].as_str().unwrap().to_owned()
+}
+
+/// One call, spoken by hand.
+pub(crate) struct Call {
+    requests: mpsc::Sender<EphemeralStreamRequest>,
+    responses: Streaming<EphemeralStreamResponse>,
+}
+
+impl Call {
+    /// Starts the call with a token and a table in its metadata.
+    pub(crate) async fn start(url: &str, token: &str, table: &str) -> Result<Self, Status> {
+        let channel: Channel = Endpoint::from_shared(url.to_owned()).unwrap().connect().await.unwrap();
+        let mut grpc = Grpc::new(channel).max_encoding_message_size(64 << 20);
+        grpc.ready().await.unwrap();
+        let (requests, receiver) = mpsc::channel(16);
+        let mut request = Request::new(ReceiverStream::new(receiver));
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        request.metadata_mut().insert(TABLE_NAME_HEADER, table.parse().unwrap());
+        let codec: ProstCodec<EphemeralStreamRequest, EphemeralStreamResponse> = ProstCodec::default();
+        let response = grpc.streaming(request, EPHEMERAL_STREAM.parse().unwrap(), codec).await?;
+        Ok(Self { requests, responses: response.into_inner() })
+    }
+
+    /// A stream of PROTO records by the table's own descriptor.
+    pub(crate) async fn proto(emulator: &Emulator, table: &Table) -> Self {
+        let descriptor = table.descriptor();
+        Self::open(emulator, &table.name.to_string(), RecordType::Proto, Some(&descriptor)).await.unwrap()
+    }
+
+    /// A stream of JSON records.
+    pub(crate) async fn json(emulator: &Emulator, table: &str) -> Self {
+        Self::open(emulator, table, RecordType::Json, None).await.unwrap()
+    }
+
+    /// Opens a stream, up to its id.
+    pub(crate) async fn open(
+        emulator: &Emulator,
+        table: &str,
+        kind: RecordType,
+        descriptor: Option<&DescriptorProto>,
+    ) -> Result<Self, Status> {
+        let token = token(emulator, Some(table)).await;
+        let mut call = Self::start(emulator.url(), &token, table).await?;
+        call.create(table, kind, descriptor.map(|descriptor| descriptor.encode_to_vec().into())).await;
+        match call.next().await? {
+            Some(Answer::CreateStreamResponse(response)) => assert!(!response.stream_id().is_empty()),
+            other => panic!("not a stream id: {other:?}"),
+        }
+        Ok(call)
+    }
+
+    pub(crate) async fn create(&mut self, table: &str, kind: RecordType, descriptor_proto: Option<Bytes>) {
+        self.send(Payload::CreateStream(CreateIngestStreamRequest {
+            table_name: Some(table.to_owned()),
+            descriptor_proto,
+            record_type: Some(kind.into()),
+            avro_schema_json: None,
+        }))
+        .await;
+    }
+
+    pub(crate) async fn send(&mut self, payload: Payload) {
+        // A stream that the server has ended takes nothing: the test reads why.
+        let _ = self.requests.send(EphemeralStreamRequest { payload: Some(payload) }).await;
+    }
+
+    pub(crate) async fn send_empty(&mut self) {
+        let _ = self.requests.send(EphemeralStreamRequest { payload: None }).await;
+    }
+
+    pub(crate) async fn send_proto(&mut self, offset: i64, record: Bytes) {
+        let record = Some(Record::ProtoEncodedRecord(record));
+        self.send(Payload::IngestRecord(IngestRecordRequest { offset_id: Some(offset), record })).await;
+    }
+
+    pub(crate) async fn send_protos(&mut self, offset: i64, records: Vec<Bytes>) {
+        let batch = Some(Batch::ProtoEncodedBatch(ProtoEncodedBatch { records }));
+        self.send(Payload::IngestRecordBatch(IngestRecordBatchRequest { offset_id: Some(offset), batch })).await;
+    }
+
+    pub(crate) async fn send_json(&mut self, offset: i64, record: &Value) {
+        let record = Some(Record::JsonRecord(record.to_string()));
+        self.send(Payload::IngestRecord(IngestRecordRequest { offset_id: Some(offset), record })).await;
+    }
+
+    pub(crate) async fn send_jsons(&mut self, offset: i64, records: &[Value]) {
+        let batch = Some(Batch::JsonBatch(JsonBatch { records: records.iter().map(Value::to_string).collect() }));
+        self.send(Payload::IngestRecordBatch(IngestRecordBatchRequest { offset_id: Some(offset), batch })).await;
+    }
+
+    /// The next answer; none at the end of a stream that ended well.
+    pub(crate) async fn next(&mut self) -> Result<Option<Answer>, Status> {
+        Ok(self.responses.message().await?.map(|response| response.payload.unwrap()))
+    }
+
+    /// Reads acks up to this offset.
+    pub(crate) async fn acked(&mut self, offset: i64) {
+        loop {
+            match self.next().await.unwrap() {
+                Some(Answer::IngestRecordResponse(ack)) if ack.durability_ack_up_to_offset() == offset => return,
+                Some(Answer::IngestRecordResponse(ack)) => assert!(ack.durability_ack_up_to_offset() < offset),
+                other => panic!("not an ack: {other:?}"),
+            }
+        }
+    }
+
+    /// Half-closes, and reads to the end: the last offset that was acked.
+    pub(crate) async fn finish(mut self) -> Result<Option<i64>, Status> {
+        let (closed, _) = mpsc::channel(1);
+        self.requests = closed;
+        let mut last = None;
+        while let Some(answer) = self.next().await? {
+            match answer {
+                Answer::IngestRecordResponse(ack) => last = Some(ack.durability_ack_up_to_offset()),
+                other => panic!("not an ack: {other:?}"),
+            }
+        }
+        Ok(last)
+    }
+
+    /// Reads to the refusal that ends the stream.
+    pub(crate) async fn refusal(mut self) -> Status {
+        loop {
+            match self.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the stream ended well"),
+                Err(status) => return status,
+            }
+        }
+    }
+}
