@@ -69,7 +69,7 @@ async fn send_all(client: &Client) -> Result<(), Failure> {
     let elapsed = start.elapsed();
     progress.finish();
     println!("rows sent          {}", rows.len());
-    println!("rows durable       {}", report.durable);
+    println!("rows durable       {}", report.rows);
     println!("rows/s             {:.0}", rows.len() as f64 / elapsed.as_secs_f64());
     Ok(())
 }
