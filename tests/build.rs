@@ -1,4 +1,5 @@
-//! Writes the modules that `tests/goldens_compile.rs` compiles: every golden of zerobus-codegen, found by walking.
+//! Writes the modules that `tests/goldens_compile.rs` compiles: every golden of zerobus-codegen, found by walking; and
+//! the snapshots and types that `tests/end_to_end.rs` runs with.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a build script's panic is its message")]
 
 use std::fmt::Write as _;
@@ -21,6 +22,17 @@ fn main() {
             writeln!(plain, "mod {name} {{ use super::shadows::*; include!({:?}); }}", file.canonicalize().unwrap());
     }
     fs::write(out.join("goldens.rs"), plain).unwrap();
+
+    // A snapshot is named for its table; the emulator takes a folder of them.
+    let schemas = out.join("schemas");
+    fs::create_dir_all(&schemas).unwrap();
+    for table in ["main.edge.a_view", "main.geo.earthquakes", "main.sales.orders", "main.types.every_type"] {
+        let case = table.trim_start_matches("main.").replace('.', "_");
+        fs::copy(goldens.join(case).join("input.json"), schemas.join(format!("{table}.json"))).unwrap();
+    }
+    let tables = ["main.geo.earthquakes", "main.sales.orders", "main.types.every_type"];
+    let tables = tables.map(|table| schemas.join(format!("{table}.json")));
+    zerobus_codegen::configure().out_dir(out.join("plain")).compile(tables).unwrap();
 
     let inputs = cases.iter().map(|case| case.join("input.json"));
     zerobus_codegen::configure().runtime("crate::renamed").out_dir(out.join("renamed")).compile(inputs).unwrap();
