@@ -3,11 +3,17 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `arguments` | the commands and their help |
+//! | `check` | `check`: generated files against snapshots, snapshots against the catalog |
+//! | `diff` | `diff`: two snapshots, or two folders of them |
+//! | `findings` | what a check found, as text, JSON or GitHub annotations |
 //! | `fetch` | `fetch`: snapshots from a catalog |
 //! | `generate` | `generate`: Rust, `.proto` and descriptors from snapshots |
 
 mod arguments;
+mod check;
+mod diff;
 mod fetch;
+mod findings;
 mod generate;
 
 use std::ffi::OsString;
@@ -25,7 +31,8 @@ pub struct Outcome {
     pub out: String,
     /// What belongs on standard error.
     pub err: String,
-    /// The exit code: 0 for success, 1 for an error, 2 for arguments that make no sense.
+    /// The exit code: 0 for success, 1 for an error, 2 for arguments that make no sense; of `check` and `diff` also 3
+    /// for drift that is safe and 4 for drift that breaks a program.
     pub code: u8,
 }
 
@@ -40,15 +47,8 @@ impl Outcome {
     /// Adds an error to what is told.
     fn fail(&mut self, error: &dyn std::error::Error) {
         self.code = 1;
-        self.err.push_str("error: ");
-        self.err.push_str(&error.to_string());
-        let mut source = error.source();
-        while let Some(cause) = source {
-            // Writing to a String cannot fail.
-            let _ = write!(self.err, "\n  caused by: {}", crate::Printable(&cause.to_string()));
-            source = cause.source();
-        }
-        self.err.push('\n');
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.err, "error: {}", chain(error));
     }
 
     /// Adds a line of output.
@@ -56,6 +56,18 @@ impl Outcome {
         self.out.push_str(line.as_ref());
         self.out.push('\n');
     }
+}
+
+/// An error's text, with everything that led to it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  caused by: {}", crate::Printable(&cause.to_string()));
+        source = cause.source();
+    }
+    text
 }
 
 /// Runs the program with these arguments, the first being its name.
@@ -67,8 +79,12 @@ impl Outcome {
 /// ```
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Outcome {
     match Arguments::try_parse_from(arguments) {
-        Ok(Arguments { command: Command::Fetch(arguments) }) => fetch::run(&arguments),
-        Ok(Arguments { command: Command::Generate(arguments) }) => generate::run(&arguments),
+        Ok(Arguments { command }) => match command {
+            Command::Check(arguments) => check::run(&arguments),
+            Command::Diff(arguments) => diff::run(&arguments),
+            Command::Fetch(arguments) => fetch::run(&arguments),
+            Command::Generate(arguments) => generate::run(&arguments),
+        },
         Err(error) => {
             let text = error.render().to_string();
             let code = u8::try_from(error.exit_code()).unwrap_or(2);

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug, Display};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{Printable, Report};
 
@@ -96,6 +96,16 @@ pub enum Failure {
     },
 }
 
+impl Failure {
+    /// The file that it is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Duplicate { second: path, .. } | Self::Json { path, .. } | Self::Table { path, .. } => path,
+        }
+    }
+}
+
 impl Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Display::fmt(self, f)?;
@@ -123,13 +133,13 @@ impl Display for Listed<'_> {
 }
 
 /// The folder to which a fresh snapshot of this file would be written.
-fn folder(path: &std::path::Path) -> String {
+fn folder(path: &Path) -> String {
     let folder = if path.extension().is_some() { path.parent() } else { Some(path) };
     folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(".".as_ref()).display().to_string()
 }
 
 /// The table for which a snapshot's file is named.
-fn table(path: &std::path::Path) -> String {
+fn table(path: &Path) -> String {
     let stem = path.file_stem().and_then(|stem| stem.to_str());
     match stem.and_then(|stem| stem.parse::<crate::TableName>().ok()) {
         Some(name) => name.to_string(),

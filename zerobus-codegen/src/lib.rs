@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod drift;
 mod model;
 
 #[cfg(feature = "generate")]
@@ -21,6 +22,7 @@ mod snapshot;
 pub use build::{Configuration, configure};
 #[cfg(feature = "fetch")]
 pub use catalog::{Catalog, CatalogError, Credentials, Login, LoginOptions, Patience, Secret};
+pub use drift::{Change, ChangeKind, Drift, Severity};
 #[cfg(feature = "generate")]
 pub use error::{Error, Failure};
 #[cfg(feature = "generate")]

@@ -63,7 +63,7 @@ fn a_folder_of_good_tables_gives_zero() {
 fn arguments_that_make_no_sense_give_two_and_help_gives_zero() {
     assert_eq!(zerobus_codegen(&["generate"]).code, 2);
     assert_eq!(zerobus_codegen(&["nothing"]).code, 2);
-    for command in ["fetch", "generate"] {
+    for command in ["check", "diff", "fetch", "generate"] {
         let help = zerobus_codegen(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.out.contains("Examples:"), "{}", help.out);
@@ -75,4 +75,89 @@ fn a_missing_folder_is_named_with_its_remedy() {
     let outcome = zerobus_codegen(&["generate", "--schemas", "no/such/folder"]);
     assert_eq!(outcome.code, 1);
     assert!(outcome.err.contains("no/such/folder") && outcome.err.contains("zerobus-codegen fetch"), "{}", outcome.err);
+}
+
+/// A folder with the snapshot of the earthquakes, after a change to its text.
+fn earthquakes(change: impl Fn(String) -> String) -> tempfile::TempDir {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/geo_earthquakes/input.json");
+    let folder = tempfile::tempdir().unwrap();
+    let text = change(fs::read_to_string(golden).unwrap());
+    fs::write(folder.path().join("main.geo.earthquakes.json"), text).unwrap();
+    folder
+}
+
+fn path(folder: &tempfile::TempDir) -> &str {
+    folder.path().to_str().unwrap()
+}
+
+#[test]
+fn diff_tells_drift_by_its_exit_code() {
+    let old = earthquakes(|text| text);
+    let unchanged = zerobus_codegen(&["diff", path(&old), path(&old)]);
+    assert_eq!((unchanged.code, unchanged.out.as_str()), (0, "main.geo.earthquakes: none\n"));
+
+    let nullable = earthquakes(|text| text.replacen("\"nullable\": false", "\"nullable\": true", 1));
+    let safe = zerobus_codegen(&["diff", path(&old), path(&nullable)]);
+    assert_eq!(safe.code, 3);
+    assert!(safe.out.contains("main.geo.earthquakes: safe\n  safe      id: made nullable"), "{}", safe.out);
+    assert_eq!(zerobus_codegen(&["diff", path(&nullable), path(&old)]).code, 4);
+
+    let missing = zerobus_codegen(&["diff", path(&old), "no/such/file.json"]);
+    assert_eq!(missing.code, 1);
+    assert!(missing.err.contains("no/such/file.json"), "{}", missing.err);
+}
+
+#[test]
+fn diff_of_folders_tells_tables_that_come_and_go() {
+    let (one, all) = (earthquakes(|text| text), corpus());
+    let grown = zerobus_codegen(&["diff", path(&one), path(&all)]);
+    assert!(grown.out.contains("main.sales.orders: safe\n  safe      the table is new"), "{}", grown.out);
+    assert_eq!(grown.code, 1, "the corpus has tables that were never good");
+    let shrunk = zerobus_codegen(&["diff", path(&all), path(&one)]);
+    assert!(shrunk.out.contains("main.sales.orders: breaking\n  breaking  the table is gone"), "{}", shrunk.out);
+    let view = earthquakes(|text| text.replace("\"MANAGED\"", "\"VIEW\""));
+    let view = zerobus_codegen(&["diff", path(&one), path(&view)]);
+    assert_eq!(view.code, 4);
+    assert!(view.out.contains("it is of type VIEW"), "{}", view.out);
+}
+
+#[test]
+fn drift_is_told_to_programs_and_to_github() {
+    let old = earthquakes(|text| text);
+    let new = earthquakes(|text| {
+        text.replace("\"name\": \"mag\"", "\"name\": \"m%g\"")
+            .replace(r#"\"name\":\"mag\""#, "")
+            .replace("m%g", "magnitude")
+    });
+    let json = zerobus_codegen(&["diff", path(&old), path(&new), "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["drift"], "breaking");
+    let change = &json["tables"][0]["changes"][0];
+    assert_eq!(
+        (&change["column"], &change["change"], &change["to"]),
+        (&"mag".into(), &"renamed".into(), &"magnitude".into())
+    );
+    let github = zerobus_codegen(&["diff", path(&new), path(&old), "--format", "github"]);
+    let line = github.out.lines().next().unwrap();
+    assert!(line.starts_with("::error file="), "{line}");
+    assert!(line.contains(",title=breaking drift of main.geo.earthquakes::magnitude: renamed to mag;"), "{line}");
+    let line_number = fs::read_to_string(old.path().join("main.geo.earthquakes.json")).unwrap();
+    assert!(line_number.contains("\"mag\""));
+}
+
+#[test]
+fn check_finds_stale_and_missing_files() {
+    let (schemas, out) = (earthquakes(|text| text), tempfile::tempdir().unwrap());
+    let folders = ["--schemas", path(&schemas), "--rust-out", path(&out), "--proto-out", path(&out)];
+    let check = || zerobus_codegen(&[&["check"][..], &folders[..]].concat());
+    let missing = check();
+    assert_eq!(missing.code, 1);
+    assert!(missing.err.contains("main.geo.earthquakes.proto cannot be read"), "{}", missing.err);
+    assert_eq!(zerobus_codegen(&[&["generate"][..], &folders[..]].concat()).code, 0);
+    assert_eq!((check().code, check().err.as_str()), (0, ""));
+    let file = out.path().join("zerobus_tables.rs");
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("mag_type", "magnitude_type")).unwrap();
+    let stale = check();
+    assert_eq!(stale.code, 1);
+    assert!(stale.err.contains("zerobus_tables.rs is not what the snapshots give; run `zerobus-codegen generate`"));
 }

@@ -2,11 +2,14 @@
 #![cfg(feature = "generate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
+mod arbitrary;
+
 use std::fs;
 use std::path::Path;
 
+use proptest::prelude::*;
 use prost_types::field_descriptor_proto::Type;
-use prost_types::{DescriptorProto, FieldDescriptorProto, MessageOptions};
+use prost_types::{DescriptorProto, FieldDescriptorProto};
 use protox::file::{ChainFileResolver, File, FileResolver};
 use zerobus_codegen::{Table, TableInfo, proto};
 
@@ -31,11 +34,11 @@ fn parsed(table: &Table) -> DescriptorProto {
     file.message_type.into_iter().next().unwrap()
 }
 
-/// A message with every type in the place of its name, and without what protoc decides by itself.
+/// A message with every type in the place of its name, and without what protoc decides by itself; a map is what it is on
+/// the wire.
 #[derive(Debug, PartialEq)]
 struct Shape {
     fields: Vec<(String, i32, i32, String, ShapeType)>,
-    is_map_entry: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -45,28 +48,26 @@ enum ShapeType {
 }
 
 fn shape(message: &DescriptorProto) -> Shape {
-    let fields = message.field.iter().map(|field| {
-        let (name, json_name) = (field.name().to_owned(), field.json_name().to_owned());
-        (name, field.number(), field.label().into(), json_name, shape_type(message, field))
-    });
-    let is_map_entry = message.options.as_ref().is_some_and(MessageOptions::map_entry);
-    Shape { fields: fields.collect(), is_map_entry }
+    shape_in(message, message)
 }
 
-fn shape_type(message: &DescriptorProto, field: &FieldDescriptorProto) -> ShapeType {
+/// The type of a map's value stands beside the entry, not in it: what is not inside is looked for beside.
+fn shape_in(message: &DescriptorProto, outer: &DescriptorProto) -> Shape {
+    let fields = message.field.iter().map(|field| {
+        let (name, json_name) = (field.name().to_owned(), field.json_name().to_owned());
+        (name, field.number(), field.label().into(), json_name, shape_type(message, outer, field))
+    });
+    Shape { fields: fields.collect() }
+}
+
+fn shape_type(message: &DescriptorProto, outer: &DescriptorProto, field: &FieldDescriptorProto) -> ShapeType {
     if field.r#type() != Type::Message {
         return ShapeType::Scalar(field.r#type());
     }
-    // The type of a map's value stands beside the entry, not in it: the entry is looked into here.
     let name = field.type_name().rsplit('.').next().unwrap();
-    let inner = message.nested_type.iter().find(|nested| nested.name() == name);
-    let inner = inner.unwrap_or_else(|| panic!("no message {name} in {}", message.name()));
-    if !inner.options.as_ref().is_some_and(MessageOptions::map_entry) {
-        return ShapeType::Message(shape(inner));
-    }
-    let mut entry = inner.clone();
-    entry.nested_type.clone_from(&message.nested_type);
-    ShapeType::Message(shape(&entry))
+    let mut beside = message.nested_type.iter().chain(&outer.nested_type);
+    let inner = beside.find(|nested| nested.name() == name);
+    ShapeType::Message(shape_in(inner.unwrap_or_else(|| panic!("no message {name} in {}", message.name())), message))
 }
 
 #[test]
@@ -81,4 +82,15 @@ fn the_corpus_parses_back_to_its_descriptors() {
         good += 1;
     }
     assert!(good >= 8, "only {good} good tables");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_table_parses_back_to_its_descriptor(columns in arbitrary::columns(true)) {
+        let json = arbitrary::table_json("any_table", &columns);
+        let table = Table::try_from(&serde_json::from_value::<TableInfo>(json).unwrap()).unwrap();
+        prop_assert_eq!(shape(&parsed(&table)), shape(&table.descriptor()));
+    }
 }

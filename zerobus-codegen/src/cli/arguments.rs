@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Unity Catalog tables to Rust types and protobuf descriptors for Zerobus.
 ///
 /// A snapshot of a table's schema lives in your repository; builds read it offline. `fetch` writes it, `build.rs` or
-/// `generate` make code of it.
+/// `generate` make code of it, and `check` tells in CI when table, snapshot and code part.
 #[derive(Debug, Parser)]
 #[command(name = "zerobus-codegen", version, max_term_width = 100)]
 pub(super) struct Arguments {
@@ -17,6 +17,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    Check(Check),
+    Diff(Diff),
     Fetch(Fetch),
     Generate(Generate),
 }
@@ -40,6 +42,13 @@ pub(super) struct Fetch {
     /// The folder to write to; one file a table, `<catalog.schema.table>.json`.
     #[arg(long, value_name = "DIR", default_value = "schemas")]
     pub(super) out: PathBuf,
+    #[command(flatten)]
+    pub(super) login: Login,
+}
+
+/// Which workspace, and as whom.
+#[derive(Debug, Args)]
+pub(super) struct Login {
     /// The workspace's URL, instead of `DATABRICKS_HOST`.
     #[arg(long, value_name = "URL")]
     pub(super) host: Option<String>,
@@ -63,6 +72,13 @@ What is written:
   --proto-out       <catalog.schema.table>.proto, proto2
   --descriptor-out  <catalog.schema.table>.binpb, the serialized DescriptorProto of the row")]
 pub(super) struct Generate {
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+}
+
+/// What is read, and where what is made of it goes.
+#[derive(Debug, Args)]
+pub(super) struct Outputs {
     /// A folder of snapshots, or a single one; may be given more than once.
     #[arg(long, required = true, value_name = "DIR")]
     pub(super) schemas: Vec<PathBuf>,
@@ -75,4 +91,68 @@ pub(super) struct Generate {
     /// The folder for descriptors.
     #[arg(long, value_name = "DIR")]
     pub(super) descriptor_out: Option<PathBuf>,
+}
+
+/// Tell whether generated files and tables are what the snapshots say.
+///
+/// Without --live nothing but files is read: each file that `generate` would write has to be there as it would write it.
+/// With --live every table is asked for, and its drift since the snapshot is told.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus-codegen check --schemas schemas --rust-out src/generated
+  zerobus-codegen check --schemas schemas --live
+  zerobus-codegen check --schemas schemas --live --format github      in a workflow
+
+Exit codes:
+  0  no drift
+  1  an error: a stale file, a broken snapshot, a catalog that cannot be reached
+  3  safe drift: a nullable column was added, a column was made nullable
+  4  breaking drift: a column was dropped, renamed, retyped or moved, NOT NULL was added")]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+    /// Compare the snapshots with the tables of the catalog as well.
+    #[arg(long)]
+    pub(super) live: bool,
+    #[command(flatten)]
+    pub(super) login: Login,
+    /// How to tell what was found.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+/// Tell what changed from one snapshot, or folder of snapshots, to another.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus-codegen diff old/main.geo.earthquakes.json schemas/main.geo.earthquakes.json
+  zerobus-codegen diff schemas-of-production schemas --format json
+
+Exit codes:
+  0  no drift
+  1  an error: a snapshot that is broken or not there
+  3  safe drift: a nullable column was added, a column was made nullable
+  4  breaking drift: a column was dropped, renamed, retyped or moved, NOT NULL was added")]
+pub(super) struct Diff {
+    /// The snapshot, or folder of snapshots, that a deployed program was built from.
+    #[arg(value_name = "A")]
+    pub(super) old: PathBuf,
+    /// The other one.
+    #[arg(value_name = "B")]
+    pub(super) new: PathBuf,
+    /// How to tell what was found.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+/// How to tell what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Annotations of a GitHub workflow: each finding at its line.
+    Github,
+    /// One JSON document.
+    Json,
+    /// Lines for people.
+    Text,
 }

@@ -1,9 +1,9 @@
 //! `fetch`: snapshots from a catalog.
 
 use super::Outcome;
-use super::arguments::Fetch;
+use super::arguments::{self, Fetch};
 use crate::output::{Written, replace};
-use crate::{Catalog, Login, LoginOptions, Table, TableName};
+use crate::{Catalog, CatalogError, Login, LoginOptions, Table, TableName};
 
 pub(super) fn run(arguments: &Fetch) -> Outcome {
     let mut outcome = Outcome::default();
@@ -17,8 +17,7 @@ pub(super) fn run(arguments: &Fetch) -> Outcome {
     if outcome.code != 0 {
         return outcome;
     }
-    let options = LoginOptions { host: arguments.host.clone(), profile: arguments.profile.clone() };
-    let catalog = match Login::from_environment(&options).and_then(Catalog::connect) {
+    let catalog = match connect(&arguments.login) {
         Ok(catalog) => catalog,
         Err(error) => return Outcome::failed(&error),
     };
@@ -28,6 +27,12 @@ pub(super) fn run(arguments: &Fetch) -> Outcome {
         }
     }
     outcome
+}
+
+/// The catalog that arguments, environment and profile name.
+pub(super) fn connect(login: &arguments::Login) -> Result<Catalog, CatalogError> {
+    let options = LoginOptions { host: login.host.clone(), profile: login.profile.clone() };
+    Catalog::connect(Login::from_environment(&options)?)
 }
 
 fn fetch(

@@ -1,32 +1,27 @@
 //! `generate`: Rust, `.proto` and descriptors from snapshots.
 
+use std::path::PathBuf;
+
 use prost::Message as _;
 
 use super::Outcome;
-use super::arguments::Generate;
+use super::arguments::{Generate, Outputs};
 use crate::generate::{proto, rust};
 use crate::output::{Written, replace};
-use crate::{Error, Snapshot, Snapshots, Table};
+use crate::{Snapshot, Snapshots, Table};
 
 pub(super) fn run(arguments: &Generate) -> Outcome {
-    let read = match Snapshots::read(&arguments.schemas) {
+    let read = match Snapshots::read(&arguments.outputs.schemas) {
         Ok(read) => read,
         Err(error) => return Outcome::failed(&error),
     };
     let mut outcome = Outcome::default();
-    let mut changed = 0;
     for snapshot in &read.tables {
         report(&mut outcome, snapshot);
-        match write_table(arguments, &snapshot.table) {
-            Ok(files) => changed += files,
-            Err(error) => outcome.fail(&error),
-        }
     }
-    if let Some(folder) = &arguments.rust_out
-        && !read.tables.is_empty()
-    {
-        let tables: Vec<&Table> = read.tables.iter().map(|snapshot| &snapshot.table).collect();
-        match replace(&folder.join(crate::build::FILE), rust::file(&tables).as_bytes()) {
+    let mut changed = 0;
+    for (path, bytes) in files(&arguments.outputs, &read.tables) {
+        match replace(&path, &bytes) {
             Ok(written) => changed += usize::from(written == Written::Changed),
             Err(error) => outcome.fail(&error),
         }
@@ -50,16 +45,20 @@ fn report(outcome: &mut Outcome, snapshot: &Snapshot) {
     }
 }
 
-/// Writes what is one file a table, and tells how many files changed.
-fn write_table(arguments: &Generate, table: &Table) -> Result<usize, Error> {
-    let mut changed = 0;
-    if let Some(folder) = &arguments.proto_out {
-        let path = folder.join(format!("{}.proto", table.name));
-        changed += usize::from(replace(&path, proto::file(table).as_bytes())? == Written::Changed);
+/// Every file that these tables give, with its bytes.
+pub(super) fn files(outputs: &Outputs, snapshots: &[Snapshot]) -> Vec<(PathBuf, Vec<u8>)> {
+    let tables: Vec<&Table> = snapshots.iter().map(|snapshot| &snapshot.table).collect();
+    let mut files = Vec::new();
+    for table in &tables {
+        if let Some(folder) = &outputs.proto_out {
+            files.push((folder.join(format!("{}.proto", table.name)), proto::file(table).into_bytes()));
+        }
+        if let Some(folder) = &outputs.descriptor_out {
+            files.push((folder.join(format!("{}.binpb", table.name)), table.descriptor().encode_to_vec()));
+        }
     }
-    if let Some(folder) = &arguments.descriptor_out {
-        let path = folder.join(format!("{}.binpb", table.name));
-        changed += usize::from(replace(&path, &table.descriptor().encode_to_vec())? == Written::Changed);
+    if let Some(folder) = outputs.rust_out.as_ref().filter(|_| !tables.is_empty()) {
+        files.push((folder.join(crate::build::FILE), rust::file(&tables).into_bytes()));
     }
-    Ok(changed)
+    files
 }

@@ -3,6 +3,10 @@
 //! `protoc` makes of it the very descriptor that a stream is opened with, but for two things it decides by itself: it
 //! names a map's entry for the field alone, where the service's converter takes the path (`AttributesEntry`,
 //! `LinesElementAttributesEntry`), and it has no `proto3_optional` in proto2. Neither is on the wire of a row.
+//!
+//! `protoc` also puts fields, nested messages and the entries that it names itself into one scope; the service's
+//! converter does not. So a message may have to step aside here (column `Location STRUCT` has the message `Location2`),
+//! and a map whose entry finds its name taken is written as what it is on the wire: repeated messages of key and value.
 
 use std::collections::HashSet;
 
@@ -84,21 +88,33 @@ impl Message {
         let mut messages = Vec::new();
         let mut fields = Vec::with_capacity(row.fields.len());
         for (proto, field) in descriptor.field.iter().zip(&row.fields) {
-            let entry = nested(descriptor, proto.type_name());
             if let Some((inner, message)) = inner_struct(descriptor, proto, &field.data_type) {
                 let mut view = Self::new(message, inner);
                 view.name = names.of(message.name());
                 messages.push(view);
             }
-            fields.push(Line::new(proto, entry, field, &names));
+            let entry = nested(descriptor, proto.type_name()).filter(|message| is_map_entry(message));
+            let unmapped = entry.filter(|entry| names.has(entry.name()));
+            if let Some(entry) = unmapped {
+                let fields = entry.field.iter().map(|proto| Line::new(proto, None, None, &names)).collect();
+                let name = names.of(entry.name());
+                messages.push(Self { comments: Vec::new(), name, fields, messages: Vec::new() });
+            }
+            fields.push(Line::new(proto, entry.filter(|_| unmapped.is_none()), Some(field), &names));
         }
         Self { comments: Vec::new(), name: descriptor.name().to_owned(), fields, messages }
     }
 }
 
 impl Line {
-    fn new(proto: &FieldDescriptorProto, entry: Option<&DescriptorProto>, field: &Field, names: &Names) -> Self {
-        let declaration = match entry.filter(|entry| is_map_entry(entry)).map(|entry| &entry.field[..]) {
+    /// The line of a field; `entry` where it is written as a map.
+    fn new(
+        proto: &FieldDescriptorProto,
+        entry: Option<&DescriptorProto>,
+        field: Option<&Field>,
+        names: &Names,
+    ) -> Self {
+        let declaration = match entry.map(|entry| &entry.field[..]) {
             Some([key, value]) => format!("map<{}, {}>", type_of(key, names), type_of(value, names)),
             _ => format!("{} {}", label(proto.label()), type_of(proto, names)),
         };
@@ -109,15 +125,12 @@ impl Line {
             // A column's name is an identifier, so it needs no escape in quotes.
             format!(" [json_name = \"{}\"]", proto.json_name())
         };
-        let comments = field.comment.as_deref().map(plain).unwrap_or_default();
+        let comments = field.and_then(|field| field.comment.as_deref()).map(plain).unwrap_or_default();
         Self { comments, declaration, name, number: proto.number(), options }
     }
 }
 
-/// What the nested messages of one message are called in the `.proto`.
-///
-/// `protoc` puts fields, nested messages and the map entries that it names itself into one scope. The service's
-/// converter does not, so a message may have to step aside here: column `Location STRUCT` has the message `Location2`.
+/// What the nested messages of one message are called in the `.proto`, but for the entries that `protoc` names itself.
 struct Names {
     names: Vec<(String, String)>,
 }
@@ -125,13 +138,16 @@ struct Names {
 impl Names {
     fn new(descriptor: &DescriptorProto) -> Self {
         let mut taken: HashSet<String> = descriptor.field.iter().map(|field| field.name().to_owned()).collect();
+        let mut by_protoc = HashSet::new();
         for field in &descriptor.field {
-            if nested(descriptor, field.type_name()).is_some_and(is_map_entry) {
-                taken.insert(protoc_entry_name(field.name()));
+            if let Some(entry) = nested(descriptor, field.type_name()).filter(|message| is_map_entry(message))
+                && taken.insert(protoc_entry_name(field.name()))
+            {
+                by_protoc.insert(entry.name());
             }
         }
         let mut names = Vec::new();
-        for message in descriptor.nested_type.iter().filter(|message| !is_map_entry(message)) {
+        for message in descriptor.nested_type.iter().filter(|message| !by_protoc.contains(message.name())) {
             let mut name = message.name().to_owned();
             let mut n = 2;
             while !taken.insert(name.clone()) {
@@ -141,6 +157,11 @@ impl Names {
             names.push((message.name().to_owned(), name));
         }
         Self { names }
+    }
+
+    /// Whether the message is written out.
+    fn has(&self, message: &str) -> bool {
+        self.names.iter().any(|(given, _)| given == message)
     }
 
     fn of(&self, message: &str) -> String {

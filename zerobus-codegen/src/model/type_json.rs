@@ -10,6 +10,7 @@
 //!         | {"type": "udt", ...}
 //! ```
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::sql_type::{MAX_NESTING, SqlField, SqlType};
@@ -41,7 +42,7 @@ pub(crate) fn parse(text: &str) -> Result<Option<TypeJson>, String> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let value: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let value = read_json(text)?;
     match &value {
         Value::Null => Ok(None),
         Value::Object(object) if object.is_empty() => Ok(None),
@@ -56,6 +57,29 @@ pub(crate) fn parse(text: &str) -> Result<Option<TypeJson>, String> {
             Ok(Some(TypeJson { sql_type, nullable: None, metadata: Metadata::default() }))
         }
     }
+}
+
+/// Reads JSON as deep as the deepest type that is followed; `serde_json` by itself stops before.
+///
+/// A level of types is at most a struct's object, its list of fields and a field.
+fn read_json(text: &str) -> Result<Value, String> {
+    let mut depth = 0_usize;
+    for c in text.bytes() {
+        match c {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        // Brackets in a comment count as well, hence the room to spare.
+        if depth > 4 * MAX_NESTING {
+            return Err(format!("it nests deeper than {MAX_NESTING} levels"));
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.disable_recursion_limit();
+    let value = Value::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
+    deserializer.end().map_err(|error| error.to_string())?;
+    Ok(value)
 }
 
 fn parse_type(value: &Value, depth: usize) -> Result<SqlType, String> {

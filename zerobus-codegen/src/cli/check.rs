@@ -1,0 +1,64 @@
+//! `check`: generated files against snapshots, and snapshots against the catalog.
+
+use std::fs;
+
+use super::arguments::Check;
+use super::fetch::connect;
+use super::findings::Findings;
+use super::{Outcome, chain, generate};
+use crate::{Catalog, CatalogError, ChangeKind, Drift, Snapshot, Snapshots, Table};
+
+pub(super) fn run(arguments: &Check) -> Outcome {
+    let mut findings = Findings::default();
+    match Snapshots::read(&arguments.outputs.schemas) {
+        Ok(read) => {
+            for failure in &read.failures {
+                findings.error(chain(failure), Some(failure.path()));
+            }
+            files(arguments, &read.tables, &mut findings);
+            if arguments.live {
+                live(arguments, &read.tables, &mut findings);
+            }
+        }
+        Err(error) => findings.error(chain(&error), None),
+    }
+    findings.outcome(arguments.format)
+}
+
+/// Each generated file has to be there, byte for byte.
+fn files(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
+    for (path, bytes) in generate::files(&arguments.outputs, snapshots) {
+        let wrong = match fs::read(&path) {
+            Ok(found) if found == bytes => continue,
+            Ok(_) => "is not what the snapshots give".to_owned(),
+            Err(error) => format!("cannot be read: {error}"),
+        };
+        let text = format!("{} {wrong}; run `zerobus-codegen generate` with the same folders", path.display());
+        findings.error(text, Some(&path));
+    }
+}
+
+fn live(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
+    let catalog = match connect(&arguments.login) {
+        Ok(catalog) => catalog,
+        Err(error) => return findings.error(chain(&error), None),
+    };
+    for snapshot in snapshots {
+        match drift(&catalog, snapshot) {
+            Ok(drift) => findings.drift(drift, Some(&snapshot.path)),
+            Err(error) => findings.error(chain(&error), Some(&snapshot.path)),
+        }
+    }
+}
+
+fn drift(catalog: &Catalog, snapshot: &Snapshot) -> Result<Drift, CatalogError> {
+    let info = match catalog.table(&snapshot.table.name) {
+        Ok(info) => info,
+        Err(CatalogError::NotFound { .. }) => return Ok(Drift::of_table(&snapshot.table, ChangeKind::TableDropped)),
+        Err(error) => return Err(error),
+    };
+    Ok(match Table::try_from(&info) {
+        Ok(table) => Drift::between(&snapshot.table, &table),
+        Err(report) => Drift::unsupported(&report),
+    })
+}
