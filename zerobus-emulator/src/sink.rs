@@ -45,6 +45,7 @@ pub(crate) struct Append {
     pub(crate) rows: Vec<Row>,
     pub(crate) offset: i64,
     /// The size of the records on the wire.
+    #[cfg_attr(not(feature = "delta"), expect(dead_code, reason = "memory has no queue to bound"))]
     pub(crate) bytes: usize,
     pub(crate) stored: Stored,
 }
@@ -88,6 +89,7 @@ impl Sink {
     }
 
     /// The folder of a table.
+    #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory has no folders"))]
     pub(crate) fn path(&self, table: &TableName) -> Option<PathBuf> {
         match self {
             #[cfg(feature = "delta")]
