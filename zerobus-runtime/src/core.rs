@@ -40,6 +40,9 @@ mod session;
 mod settings;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use batch::Batch;
 use ledger::Ledger;
 pub(crate) use session::{Action, Event, Pull, Refused, Session, TokenAge};

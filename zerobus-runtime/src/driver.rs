@@ -73,6 +73,8 @@ impl Driver {
             }
         };
         let event = tokio::select! {
+            // In order, so that a simulation runs the same way every time; every event looks at the clock as well.
+            biased;
             event = connection.next() => event,
             () = elapsed => Some(Event::Elapsed),
             () = self.shared.changed() => None,

@@ -87,6 +87,8 @@ pub struct Records {
     pub calls: AtomicUsize,
     pub authorizations: Mutex<Vec<String>>,
     pub durable: Mutex<Vec<u64>>,
+    /// What the client did that it must not do; a panic in the server's task would be heard by nobody.
+    pub violations: Mutex<Vec<String>>,
 }
 
 impl Records {

@@ -1,0 +1,144 @@
+//! How the server misbehaves.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use tonic::Status;
+
+use crate::scripted::{Call, Received, number};
+
+/// The server's manners, by seed.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    pub seed: u64,
+    /// From this call on it behaves.
+    pub calm_from: usize,
+    /// How likely a fault is at each request.
+    pub rate: f64,
+}
+
+impl Faults {
+    /// Serves one call.
+    pub async fn serve(self, mut call: Call) {
+        let mut random = Rng::with_seed(self.seed ^ (call.n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let is_calm = call.n >= self.calm_from;
+        if !is_calm && refuse(&mut call, &mut random).await {
+            return;
+        }
+        call.create().await;
+        let mut last_row = None;
+        let mut last_ack = -1;
+        while let Some(received) = call.batch().await {
+            check_order(&call, &received, &mut last_row);
+            let faulty = !is_calm && random.f64() < self.rate;
+            if !faulty {
+                call.keep(&received);
+                if random.u8(..) < 60 {
+                    pause(&mut random, 400).await;
+                }
+                // An acknowledgement may stand for several requests.
+                if is_calm || random.u8(..) < 200 {
+                    last_ack = received.offset;
+                    call.ack(last_ack).await;
+                }
+            } else if misbehave(&mut call, &mut random, &received, last_ack).await {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether the stream was not created.
+async fn refuse(call: &mut Call, random: &mut Rng) -> bool {
+    match random.u32(0..20) {
+        0 => call.fail(Status::unavailable("no")).await,
+        1 => call.fail(Status::unauthenticated("expired")).await,
+        2 => call.fail(Status::internal("oh. Error Code: 6006, Error State: 1.")).await,
+        // The stream is not created, and nothing else happens either.
+        3 => pause(random, 60_000).await,
+        4 => {}
+        5 => call.ack(0).await,
+        _ => {
+            if random.bool() {
+                pause(random, 500).await;
+            }
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether the call is over.
+async fn misbehave(call: &mut Call, random: &mut Rng, received: &Received, last_ack: i64) -> bool {
+    if random.bool() {
+        call.keep(received);
+    }
+    match random.u32(0..16) {
+        0 => call.fail(Status::unavailable("age. Error Code: 6002, Error State: 1.")).await,
+        1 => call.fail(Status::internal("oh")).await,
+        2 => call.fail(Status::resource_exhausted("slow down")).await,
+        3 => call.fail(Status::unauthenticated("expired")).await,
+        // Far above what can be under way: nobody can tell a lie about what is from the truth.
+        4 => call.ack(received.offset + 10_000 + i64::from(random.u8(..))).await,
+        5 => call.ack(last_ack - 1 - i64::from(random.u8(0..3))).await,
+        // It goes without a word, with OK.
+        6 => {}
+        // It stalls: no acknowledgement, no end, nothing read.
+        7 => pause(random, 120_000).await,
+        8 | 9 => {
+            call.close_signal(Duration::from_millis(random.u64(0..3000))).await;
+            return late_acks(call, random, received).await;
+        }
+        10 | 11 if last_ack >= 0 => {
+            for _ in 0..random.u8(1..5) {
+                call.ack(last_ack).await;
+            }
+            call.keep(received);
+            call.ack(received.offset).await;
+            return false;
+        }
+        12 => {
+            call.keep(received);
+            pause(random, 3000).await;
+            call.ack(received.offset).await;
+            return false;
+        }
+        13 => call.fail(Status::permission_denied("no. Error Code: 3, Error State: 1.")).await,
+        _ => call.fail(Status::unavailable("going down")).await,
+    }
+    true
+}
+
+/// After a close signal: reads what still comes, and acknowledges it late or not at all.
+async fn late_acks(call: &mut Call, random: &mut Rng, received: &Received) -> bool {
+    call.keep(received);
+    let mut last = received.offset;
+    let mut last_row = received.rows.last().map(|row| number(row));
+    if random.bool() {
+        call.ack(last).await;
+    }
+    while let Some(received) = call.batch().await {
+        check_order(call, &received, &mut last_row);
+        call.keep(&received);
+        last = received.offset;
+    }
+    pause(random, 500).await;
+    if random.bool() {
+        call.ack(last).await;
+    }
+    true
+}
+
+async fn pause(random: &mut Rng, most_millis: u64) {
+    tokio::time::sleep(Duration::from_millis(random.u64(0..most_millis))).await;
+}
+
+fn check_order(call: &Call, received: &Received, last: &mut Option<u64>) {
+    for row in &received.rows {
+        let row = number(row);
+        if last.is_some_and(|last| last >= row) {
+            call.records.violations.lock().unwrap().push(format!("row {row} came after {last:?} in call {}", call.n));
+        }
+        *last = Some(row);
+    }
+}

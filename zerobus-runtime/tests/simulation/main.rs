@@ -1,0 +1,99 @@
+//! The whole client in a simulated network on simulated time, by seed.
+//!
+//! `SIMULATION_SEEDS=20000 cargo test -p zerobus-runtime --test simulation` runs more seeds,
+//! `SIMULATION_SEED=17` the one that failed. A seed decides what the program does, what the server does, and what the
+//! network does to both; it runs the same way every time.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `network` | TCP of the simulation under client and server |
+//! | `faults` | how the server misbehaves |
+//! | `program` | what the program does with its stream, and what it was told |
+//! | `run` | one seed: the hosts, the partitions, the verdict |
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+#![allow(unreachable_pub, reason = "the modules of one test binary")]
+
+mod faults;
+mod network;
+mod program;
+mod run;
+#[path = "../scripted/mod.rs"]
+mod scripted;
+
+use std::collections::BTreeMap;
+use std::panic::catch_unwind;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use run::run;
+
+const SEEDS: u64 = 1000;
+
+/// What must happen in some of the seeds, as it stands in a trace; else the simulation proves less than it says.
+const HAPPENINGS: [&str; 13] = [
+    "AckAboveSent",
+    "AckBelowLast",
+    "AckTimeout",
+    "Closing {",
+    "DeliveryTimeout",
+    "OpenTimeout",
+    "closed: Err",
+    "closed: Ok",
+    "code: 16",
+    "Error Code: 6002",
+    "dropped: Err",
+    "dropped: Ok",
+    "open failed",
+];
+
+#[test]
+fn no_row_is_lost_whatever_happens() {
+    if let Some(seed) = variable("SIMULATION_SEED") {
+        for line in run(seed).trace {
+            println!("{line}");
+        }
+        return;
+    }
+    let seeds = variable("SIMULATION_SEEDS").unwrap_or(SEEDS);
+    let next = AtomicU64::new(0);
+    let happened = Mutex::new(BTreeMap::<&str, u64>::new());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds {
+                        return;
+                    }
+                    let Ok(run) = catch_unwind(|| run(seed)) else {
+                        next.store(seeds, Ordering::Relaxed);
+                        panic!("seed {seed} failed; SIMULATION_SEED={seed} runs it again");
+                    };
+                    let trace = run.trace.join("\n");
+                    let mut happened = happened.lock().unwrap();
+                    for what in HAPPENINGS.into_iter().filter(|what| trace.contains(what)) {
+                        *happened.entry(what).or_default() += 1;
+                    }
+                }
+            });
+        }
+    });
+    let happened = happened.into_inner().unwrap();
+    println!("in how many of {seeds} seeds: {happened:?}");
+    if seeds >= SEEDS {
+        assert_eq!(happened.len(), HAPPENINGS.len(), "{happened:?}");
+    }
+}
+
+#[test]
+fn a_seed_runs_the_same_way_every_time() {
+    for seed in 0..25 {
+        assert_eq!(run(seed).trace, run(seed).trace, "seed {seed}");
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
+}

@@ -1,0 +1,280 @@
+//! What the program does with its stream, and what it was told.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fastrand::Rng;
+use zerobus_runtime::{Client, Error, ErrorKind, IngestStream, Offset, Persisted, Stats, StreamEvent, Undelivered};
+
+use crate::network::SimulatedDial;
+use crate::scripted::{Records, Row, Tokens, number};
+
+const BUDGET: usize = 4000;
+
+/// What the program was told.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub trace: Mutex<Vec<String>>,
+    /// The stream ended, well or not.
+    pub ended: Mutex<Option<Result<(), Error>>>,
+}
+
+/// What the program does, by seed.
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub seed: u64,
+    pub actions: u32,
+    pub closes: bool,
+    pub linger: Duration,
+}
+
+/// One stream of the program, and the number of each row that it accepted.
+struct Producer {
+    stream: IngestStream<Row>,
+    random: Rng,
+    next: u64,
+    accepted: BTreeMap<Offset, u64>,
+    records: Arc<Records>,
+}
+
+impl Told {
+    pub fn note(&self, what: String) {
+        let at = turmoil::sim_elapsed().unwrap_or_default();
+        self.trace.lock().unwrap().push(format!("{at:?} {what}"));
+    }
+}
+
+impl Program {
+    pub async fn run(self, told: Arc<Told>, records: Arc<Records>) -> turmoil::Result {
+        let client = Client::builder()
+            .endpoint("http://server")
+            .allow_plain_http()
+            .token_provider(Tokens::default())
+            .dial(SimulatedDial)
+            .build()?;
+        let Some(stream) = self.open(&client, &told).await else { return Ok(()) };
+        let random = Rng::with_seed(self.seed);
+        let mut producer =
+            Producer { stream, random, next: 0, accepted: BTreeMap::new(), records: Arc::clone(&records) };
+        for _ in 0..self.actions {
+            if !producer.act().await {
+                break;
+            }
+        }
+        if self.closes {
+            if let Some(undelivered) = producer.close(&told).await {
+                self.send_again(&client, &told, undelivered, &records).await;
+            }
+        } else {
+            producer.drop_and_wait(&told).await;
+        }
+        Ok(())
+    }
+
+    /// A stream, or nothing if the server refuses for good.
+    async fn open(&self, client: &Client, told: &Arc<Told>) -> Option<IngestStream<Row>> {
+        for _ in 0..5 {
+            let hook = Arc::clone(told);
+            let opened = client
+                .stream::<Row>()
+                .max_unacked_bytes(BUDGET)
+                .max_batch_bytes(600)
+                .linger(self.linger)
+                .ack_timeout(Duration::from_secs(2))
+                .open_timeout(Duration::from_secs(3))
+                .delivery_timeout(Duration::from_secs(20))
+                .backoff(Duration::from_millis(50), Duration::from_secs(1))
+                .on_event(move |event| hook.event(event))
+                .open()
+                .await;
+            match opened {
+                Ok(stream) => return Some(stream),
+                Err(error) => told.note(format!("open failed: {error}")),
+            }
+        }
+        None
+    }
+
+    /// Sends what was handed back on a new stream, once.
+    async fn send_again(&self, client: &Client, told: &Arc<Told>, undelivered: Undelivered, records: &Records) {
+        let Some(stream) = self.open(client, told).await else { return };
+        if stream.send_undelivered(&undelivered).await.is_err() {
+            return;
+        }
+        if stream.close().await.is_ok() {
+            let durable = records.durable();
+            for row in undelivered.rows() {
+                assert!(durable.contains(&number(&row.bytes)), "a row that was sent again is durable");
+            }
+        }
+    }
+}
+
+impl Told {
+    fn event(&self, event: &StreamEvent) {
+        self.note(format!("{event:?}"));
+        match event {
+            StreamEvent::Closed => *self.ended.lock().unwrap() = Some(Ok(())),
+            StreamEvent::Failed { error } => *self.ended.lock().unwrap() = Some(Err(error.clone())),
+            _ => {}
+        }
+    }
+}
+
+impl Producer {
+    /// One action; whether the stream goes on.
+    async fn act(&mut self) -> bool {
+        let goes_on = match self.random.u32(0..12) {
+            0..5 => self.send_some().await,
+            5 => self.try_send_until_full(),
+            6 => self.send_and_cancel().await,
+            7 => self.wait_for_one().await,
+            8 => self.flush().await,
+            9 => {
+                tokio::time::sleep(Duration::from_millis(self.random.u64(0..2000))).await;
+                true
+            }
+            _ => {
+                tokio::task::yield_now().await;
+                true
+            }
+        };
+        check(&self.stream.stats());
+        goes_on
+    }
+
+    fn row(&mut self) -> Row {
+        let n = self.next;
+        self.next += 1;
+        Row::padded(n, self.random.usize(0..200))
+    }
+
+    async fn send_some(&mut self) -> bool {
+        for _ in 0..self.random.u32(1..40) {
+            let row = self.row();
+            match self.stream.send(&row).await {
+                Ok(offset) => self.accept(offset, row.n),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    fn try_send_until_full(&mut self) -> bool {
+        for _ in 0..100 {
+            let row = self.row();
+            match self.stream.try_send(&row) {
+                Ok(offset) => self.accept(offset, row.n),
+                Err(error) => return error.kind() == ErrorKind::Full,
+            }
+        }
+        true
+    }
+
+    /// A send that is dropped has not accepted its row, or gave its offset.
+    async fn send_and_cancel(&mut self) -> bool {
+        let patience = Duration::from_millis(self.random.u64(0..50));
+        let row = self.row();
+        let before = self.stream.stats().rows_accepted;
+        match tokio::time::timeout(patience, self.stream.send(&row)).await {
+            Ok(Ok(offset)) => self.accept(offset, row.n),
+            Ok(Err(_)) => return false,
+            Err(_) => assert_eq!(self.stream.stats().rows_accepted, before, "a dropped send accepts nothing"),
+        }
+        true
+    }
+
+    async fn wait_for_one(&mut self) -> bool {
+        let Some((offset, _)) = self.random.choice(&self.accepted).map(|(offset, n)| (*offset, *n)) else {
+            return true;
+        };
+        let patience = Duration::from_millis(self.random.u64(0..5000));
+        match tokio::time::timeout(patience, self.stream.wait(offset)).await {
+            Ok(Ok(())) => self.expect_durable(Some(offset)),
+            Ok(Err(_)) => return false,
+            Err(_) => {}
+        }
+        true
+    }
+
+    async fn flush(&mut self) -> bool {
+        let last = self.accepted.last_key_value().map(|(offset, _)| *offset);
+        let flushed = self.stream.flush().await;
+        if flushed.is_ok() {
+            self.expect_durable(last);
+        }
+        self.expect_durable(self.stream.acked());
+        flushed.is_ok()
+    }
+
+    fn accept(&mut self, offset: Offset, n: u64) {
+        assert_eq!(offset.value(), self.accepted.len() as u64, "offsets have no gap");
+        self.accepted.insert(offset, n);
+    }
+
+    /// What is said to be durable is.
+    fn expect_durable(&self, up_to: Option<Offset>) {
+        let Some(up_to) = up_to else { return };
+        let durable = self.records.durable();
+        for (offset, n) in self.accepted.range(..=up_to) {
+            assert!(durable.contains(n), "{offset} is said to be durable, and the server does not have it");
+        }
+    }
+
+    /// Closes the stream; the rows that are handed back.
+    async fn close(self, told: &Told) -> Option<Undelivered> {
+        let Self { stream, accepted, records, .. } = self;
+        let closed = stream.close().await;
+        let durable = records.durable();
+        told.note(format!("closed: {:?}", closed.as_ref().map(|report| report.rows)));
+        let undelivered = match closed {
+            Ok(report) => {
+                assert_eq!(report.rows, accepted.len() as u64);
+                assert_eq!(report.stats.rows_durable, report.rows);
+                None
+            }
+            Err(error) => Some(error.into_undelivered().expect("an error of close holds the rows")),
+        };
+        let mut returned = BTreeMap::new();
+        for row in undelivered.iter().flat_map(Undelivered::rows) {
+            let n = number(&row.bytes);
+            assert_eq!(accepted.get(&row.offset), Some(&n), "what is handed back was accepted");
+            assert!(
+                row.persisted == Persisted::Possibly || !durable.contains(&n),
+                "said not to have left, and is there"
+            );
+            returned.insert(row.offset, n);
+        }
+        for (offset, n) in &accepted {
+            assert!(
+                returned.contains_key(offset) || durable.contains(n),
+                "{offset} is neither durable nor handed back"
+            );
+        }
+        undelivered
+    }
+
+    /// Drops the stream; it goes on in the background, and comes to an end.
+    async fn drop_and_wait(self, told: &Told) {
+        let Self { stream, accepted, records, .. } = self;
+        drop(stream);
+        for _ in 0..300 {
+            if told.ended.lock().unwrap().is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let ended = told.ended.lock().unwrap().clone().expect("a dropped stream comes to an end");
+        told.note(format!("dropped: {ended:?}"));
+        if ended.is_ok() {
+            let durable = records.durable();
+            assert!(accepted.values().all(|n| durable.contains(n)), "a dropped stream delivers its rows");
+        }
+    }
+}
+
+fn check(stats: &Stats) {
+    assert_eq!(stats.rows_accepted, stats.rows_durable + stats.rows_returned + stats.rows_in_flight);
+    assert!(stats.bytes_in_flight <= BUDGET, "memory is bounded");
+}

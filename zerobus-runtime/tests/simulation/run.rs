@@ -1,0 +1,96 @@
+//! One seed: the hosts, the partitions, the verdict.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use turmoil::{Builder, Sim};
+
+use crate::faults::Faults;
+use crate::network::serve;
+use crate::program::{Program, Told};
+use crate::scripted::{Records, Scripted};
+
+/// What a run leaves behind.
+pub struct Run {
+    pub trace: Vec<String>,
+}
+
+/// Runs a seed to its end.
+pub fn run(seed: u64) -> Run {
+    let mut random = Rng::with_seed(seed);
+    // The client's own jitter.
+    fastrand::seed(seed);
+    let faults = Faults { seed, calm_from: random.usize(0..12), rate: random.f64() * 0.5 };
+    let program = Program {
+        seed,
+        actions: random.u32(1..40),
+        closes: random.u8(..) < 200,
+        linger: Duration::from_millis(if random.bool() { 0 } else { random.u64(1..30) }),
+    };
+    let told = Arc::new(Told::default());
+    let mut sim = Builder::new()
+        .rng_seed(seed)
+        .tick_duration(Duration::from_millis(5))
+        .simulation_duration(Duration::from_secs(600))
+        .min_message_latency(Duration::from_millis(1))
+        .max_message_latency(Duration::from_millis(random.u64(2..100)))
+        .tcp_capacity(4096)
+        .build();
+    let records = host_server(&mut sim, faults);
+    sim.client("client", program.run(Arc::clone(&told), Arc::clone(&records)));
+    disturb(&mut sim, &mut random);
+    check_first_deliveries(&records);
+    assert_eq!(*records.violations.lock().unwrap(), [""; 0]);
+    let trace = std::mem::take(&mut *told.trace.lock().unwrap());
+    Run { trace }
+}
+
+fn host_server(sim: &mut Sim<'_>, faults: Faults) -> Arc<Records> {
+    let service = Scripted::new(move |call| faults.clone().serve(call));
+    let records = Arc::clone(&service.records);
+    sim.host("server", move || serve(service.clone()));
+    records
+}
+
+/// Runs the simulation, and parts and crashes its hosts meanwhile.
+fn disturb(sim: &mut Sim<'_>, random: &mut Rng) {
+    let is_rough = random.u8(..) < 120;
+    let mut next = Duration::from_millis(random.u64(0..5000));
+    let mut disturbances = if is_rough { random.u32(1..5) } else { 0 };
+    let mut is_parted = false;
+    while !sim.step().expect("the program does not fail") {
+        if sim.elapsed() < next || (disturbances == 0 && !is_parted) {
+            continue;
+        }
+        next = sim.elapsed() + Duration::from_millis(random.u64(0..4000));
+        if is_parted {
+            sim.repair("client", "server");
+            sim.release("client", "server");
+            is_parted = false;
+            continue;
+        }
+        disturbances -= 1;
+        match random.u32(0..5) {
+            0 => sim.partition("client", "server"),
+            1 => sim.partition_oneway("server", "client"),
+            2 => sim.partition_oneway("client", "server"),
+            3 => sim.hold("client", "server"),
+            _ => {
+                sim.crash("server");
+                sim.bounce("server");
+                continue;
+            }
+        }
+        is_parted = true;
+    }
+}
+
+/// Rows become durable for the first time in the order in which they were sent, but for those that a program sent
+/// again on a second stream.
+fn check_first_deliveries(records: &Records) {
+    let mut seen = std::collections::BTreeSet::new();
+    let first: Vec<u64> = records.durable().into_iter().filter(|row| seen.insert(*row)).collect();
+    let descents = first.windows(2).filter(|pair| pair[0] > pair[1]).count();
+    assert!(descents <= 1, "rows become durable in their order: {first:?}");
+}
