@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use zerobus_emulator::Emulator;
 use zerobus_runtime::{
-    Client, ClientBuilder, Date, Error, ErrorKind, Persisted, Timestamp, TimestampNtz, ZerobusMessage,
+    Client, ClientBuilder, Date, Error, ErrorKind, Persisted, ServerCode, Timestamp, TimestampNtz, ZerobusMessage,
 };
 
 #[allow(dead_code, unreachable_pub, missing_docs, clippy::pedantic, reason = "generated code of tables used in part")]
@@ -272,17 +272,13 @@ async fn a_view_cannot_be_opened() {
     let data = tempfile::tempdir().unwrap();
     let emulator = emulator(data.path()).await;
     let error = client(&emulator).build().unwrap().json_stream("main.edge.a_view").open().await.unwrap_err();
-    assert_eq!(error.code().map(|code| code.code()), Some(4024));
+    assert_eq!(error.code().map(ServerCode::code), Some(4024));
 }
 
 /// The error, its sources and its remedy name what a reader needs.
 fn assert_names(error: &Error, names: &[&str], remedy: &str) {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        text.push_str(&format!(": {inner}"));
-        source = inner.source();
-    }
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let text = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     for name in names {
         assert!(text.contains(name), "`{text}` does not name {name}");
     }

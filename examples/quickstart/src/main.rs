@@ -70,7 +70,7 @@ async fn send_all(client: &Client) -> Result<(), Failure> {
     progress.finish();
     println!("rows sent          {}", rows.len());
     println!("rows durable       {}", report.rows);
-    println!("rows/s             {:.0}", rows.len() as f64 / elapsed.as_secs_f64());
+    println!("rows/s             {}", rows.len() as u128 * 1_000_000 / elapsed.as_micros().max(1));
     Ok(())
 }
 
