@@ -156,6 +156,7 @@ fn field_type(field: &Field<'_>, runtime: &Path) -> TokenStream {
     let ty = field.ty;
     match &field.conversion {
         None => quote_spanned!(ty.span()=> #runtime::message::FieldType::of::<#ty>()),
+        Some((span, Conversion::Default(_))) => quote_spanned!(*span=> #runtime::__private::type_or::<#ty>()),
         Some((span, Conversion::Json)) => match inside_option(ty) {
             None => quote_spanned!(*span=> #runtime::__private::type_json::<#ty>()),
             Some(ty) => quote_spanned!(*span=> #runtime::__private::type_optional_json::<#ty>()),
@@ -185,6 +186,10 @@ fn encoding(field: &Field<'_>, runtime: &Path) -> TokenStream {
     let Field { ty, member, number, .. } = field;
     let value = match &field.conversion {
         None => quote!(&self.#member),
+        Some((span, Conversion::Default(path))) => {
+            let default = path.as_ref().map_or_else(|| quote!(::core::default::Default::default), |path| quote!(#path));
+            quote_spanned!(*span=> &#runtime::__private::or(&self.#member, #default))
+        }
         Some((span, Conversion::Json)) if inside_option(ty).is_some() => {
             quote_spanned!(*span=> &::core::option::Option::as_ref(&self.#member).map(#runtime::__private::Json))
         }
@@ -212,7 +217,7 @@ fn target(conversion: &Conversion, span: Span, runtime: &Path) -> TokenStream {
     match conversion {
         Conversion::Date => quote_spanned!(span=> #runtime::Date),
         Conversion::Decimal(precision, scale) => quote_spanned!(span=> #runtime::Decimal<#precision, #scale>),
-        Conversion::Json | Conversion::With(_) => quote_spanned!(span=> #runtime::Variant),
+        Conversion::Default(_) | Conversion::Json | Conversion::With(_) => quote_spanned!(span=> #runtime::Variant),
         Conversion::Timestamp(of) => {
             let unit = unit(of);
             quote_spanned!(span=> #runtime::__private::In<#runtime::__private::#unit, #runtime::Timestamp>)

@@ -125,6 +125,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// |---|---|
 /// | `name = "column"` | names the column |
 /// | `skip` | the field is no column |
+/// | `default`, `default = path` | an `Option` that is `None` is written as its type's default, or as what the function gives: so it can fill a NOT NULL column |
 /// | `timestamp(unit)` | an integer of `secs`, `millis`, `micros` or `nanos` since 1970-01-01T00:00:00Z fills a TIMESTAMP |
 /// | `timestamp_ntz(unit)` | the same of a wall clock, for a TIMESTAMP_NTZ |
 /// | `date` | an integer of days since 1970-01-01 fills a DATE |
@@ -146,6 +147,8 @@ use syn::{DeriveInput, parse_macro_input};
 ///     at: i64,
 ///     #[zerobus(timestamp_ntz(secs))]
 ///     local: Option<i64>,
+///     #[zerobus(default)]
+///     note: Option<String>,
 ///     #[zerobus(date)]
 ///     day: i32,
 ///     #[zerobus(decimal(10, 2))]
@@ -160,6 +163,8 @@ use syn::{DeriveInput, parse_macro_input};
 ///     attempts: u64,
 /// }
 /// ```
+///
+/// There is no `flatten`: the numbers of a struct's fields are fixed where the struct stands.
 ///
 /// A conversion that finds no place in the column (a time beyond the year 9999, a decimal of too many digits) refuses
 /// that row alone when it is sent, with an error that names the value.

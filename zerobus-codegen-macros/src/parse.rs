@@ -39,6 +39,8 @@ pub(crate) struct FieldAttributes {
 pub(crate) enum Conversion {
     /// `date`: an integer of days.
     Date,
+    /// `default`, `default = path`: what stands in for `None`.
+    Default(Option<Path>),
     /// `decimal(p, s)`: a decimal type of another crate.
     Decimal(LitInt, LitInt),
     /// `json`: any `Serialize` as a VARIANT.
@@ -73,8 +75,10 @@ pub(crate) enum RenameRule {
 
 const CONTAINER: &str =
     "expected one of: table = \"catalog.schema.table\", rename_all = \"…\", crate = path, key, unchecked";
-const FIELD: &str = "expected one of: name = \"column\", skip, timestamp(unit), timestamp_ntz(unit), date, \
+const FIELD: &str = "expected one of: name = \"column\", skip, default, timestamp(unit), timestamp_ntz(unit), date, \
                      decimal(p, s), json, with = path, number = n";
+const FLATTEN: &str = "`flatten` is not supported: the numbers of a struct's fields are fixed where the struct stands; \
+                       nest it as a STRUCT, or write its fields here";
 const RULES: &str = "expected one of: camelCase, lowercase, PascalCase, SCREAMING_SNAKE_CASE, snake_case, UPPERCASE";
 const UNITS: &str = "expected the integer's unit: secs, millis, micros or nanos, as in timestamp(millis)";
 
@@ -127,6 +131,9 @@ fn conversion(meta: &ParseNestedMeta<'_>, name: &str) -> syn::Result<Conversion>
             content.parse::<Token![,]>()?;
             Conversion::Decimal(precision, content.parse()?)
         }
+        "default" if meta.input.peek(Token![=]) => Conversion::Default(Some(meta.value()?.parse()?)),
+        "default" => Conversion::Default(None),
+        "flatten" => return Err(meta.error(FLATTEN)),
         "json" => Conversion::Json,
         "timestamp" => Conversion::Timestamp(unit(meta)?),
         "timestamp_ntz" => Conversion::TimestampNtz(unit(meta)?),

@@ -21,7 +21,8 @@ pub mod wire;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::message::convert::{
-        Convert, In, Json, Micros, Millis, Nanos, Secs, convert, type_as, type_json, type_optional_json, type_with,
+        Convert, In, Json, Micros, Millis, Nanos, Secs, convert, or, type_as, type_json, type_optional_json, type_or,
+        type_with,
     };
     pub use crate::message::held::{Column, mismatch, schema_of};
 }

@@ -153,6 +153,9 @@ fn options_collections_and_structs_nest() {
 
 #[test]
 fn attributes_name_number_skip_and_convert() {
+    fn seven() -> i16 {
+        7
+    }
     fn shout(text: &str) -> String {
         text.to_uppercase()
     }
@@ -177,6 +180,10 @@ fn attributes_name_number_skip_and_convert() {
         extra: Option<Vec<u8>>,
         #[zerobus(with = shout)]
         r#type: String,
+        #[zerobus(default)]
+        note: Option<String>,
+        #[zerobus(default = seven)]
+        level: Option<i16>,
     }
     let row = Row {
         event_id: 1,
@@ -188,6 +195,8 @@ fn attributes_name_number_skip_and_convert() {
         price: "1.5".to_owned(),
         extra: Some(vec![1]),
         r#type: "quake".to_owned(),
+        note: None,
+        level: None,
     };
     let expected = [
         ("eventId", 1),
@@ -198,6 +207,8 @@ fn attributes_name_number_skip_and_convert() {
         ("price", 11),
         ("extra", 12),
         ("type", 13),
+        ("note", 14),
+        ("level", 15),
     ];
     assert_eq!(columns::<Row>(), expected.map(|(name, number)| (name.to_owned(), number)));
     assert_eq!(Row::TABLE, Some("main.geo.quakes"));
@@ -206,7 +217,7 @@ fn attributes_name_number_skip_and_convert() {
         read(&row),
         json!({
             "eventId": 1, "updated": -1000, "wall": [1_000_000, 2_000_000], "day": 3, "price": "1.5",
-            "extra": "[1]", "type": "QUAKE",
+            "extra": "[1]", "type": "QUAKE", "note": "", "level": 7,
         })
     );
 }

@@ -72,6 +72,63 @@ pub struct Each<'a, T, To>(&'a [T], PhantomData<To>);
 #[derive(Debug)]
 pub struct Json<'a, T: ?Sized>(pub &'a T);
 
+/// An `Option`, for which a default can stand in.
+#[diagnostic::on_unimplemented(
+    message = "`default` is for an Option, and `{Self}` is none",
+    label = "never None, so no default can stand in for it",
+    note = "remove the attribute: a value that is always there fills a NOT NULL column as it is"
+)]
+pub trait Optional {
+    /// What the `Option` holds.
+    type Inner: Value;
+
+    /// The value, if it is there.
+    fn given(&self) -> Option<&Self::Inner>;
+}
+
+impl<T: Value> Optional for Option<T> {
+    type Inner = T;
+
+    #[inline]
+    fn given(&self) -> Option<&T> {
+        self.as_ref()
+    }
+}
+
+/// A value, or what stands in for it.
+#[derive(Debug)]
+pub enum Or<'a, T> {
+    /// What stands in.
+    Default(T),
+    /// The value.
+    Given(&'a T),
+}
+
+/// What a field says for which a default can stand in.
+#[must_use]
+pub const fn type_or<T: Optional>() -> FieldType {
+    FieldType::of::<T::Inner>()
+}
+
+/// The field's value, or what stands in for it.
+#[inline]
+pub fn or<T: Optional>(field: &T, default: impl FnOnce() -> T::Inner) -> Or<'_, T::Inner> {
+    field.given().map_or_else(|| Or::Default(default()), Or::Given)
+}
+
+impl<T: Value> Value for Or<'_, T> {
+    const TYPE: ColumnType = T::TYPE;
+    const WIRE: WireType = T::WIRE;
+
+    #[inline]
+    fn encode(&self, out: &mut Encoder) {
+        match self {
+            Self::Default(value) => value.encode(out),
+            Self::Given(value) => value.encode(out),
+        }
+    }
+}
+
 /// What a field says that is written as JSON.
 #[must_use]
 pub const fn type_json<'a, T: Serialize + ?Sized + 'a>() -> FieldType {
