@@ -164,7 +164,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// }
 /// ```
 ///
-/// There is no `flatten`: the numbers of a struct's fields are fixed where the struct stands.
+/// There is no `flatten`: the numbers of a struct's fields are fixed where the struct stands. Structs nested deeper than
+/// thirty levels need `#![recursion_limit = "256"]` in the crate, since the compiler evaluates their schemas in one go.
 ///
 /// A conversion that finds no place in the column (a time beyond the year 9999, a decimal of too many digits) refuses
 /// that row alone when it is sent, with an error that names the value.
