@@ -8,6 +8,7 @@
 //! | `findings` | what a check found, as text, JSON or GitHub annotations |
 //! | `fetch` | `fetch`: snapshots from a catalog |
 //! | `generate` | `generate`: Rust, `.proto` and descriptors from snapshots |
+//! | `progress` | a bar on a terminal, nothing in CI |
 
 mod arguments;
 mod check;
@@ -15,6 +16,7 @@ mod diff;
 mod fetch;
 mod findings;
 mod generate;
+mod progress;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;

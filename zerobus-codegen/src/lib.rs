@@ -21,7 +21,10 @@ mod snapshot;
 #[cfg(feature = "generate")]
 pub use build::{Configuration, configure};
 #[cfg(feature = "fetch")]
-pub use catalog::{Catalog, CatalogError, Credentials, Login, LoginOptions, Patience, Secret};
+pub use catalog::{
+    Catalog, CatalogError, Credentials, ListedTable, Login, LoginOptions, Patience, Secret, TablePattern,
+    TablePatternError,
+};
 pub use drift::{Change, ChangeKind, Drift, Severity};
 #[cfg(feature = "generate")]
 pub use error::{Error, Failure};

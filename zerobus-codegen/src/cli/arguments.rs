@@ -28,7 +28,11 @@ pub(super) enum Command {
 #[command(after_help = "\
 Examples:
   zerobus-codegen fetch main.geo.earthquakes --out schemas
-  DATABRICKS_HOST=http://127.0.0.1:8080 zerobus-codegen fetch main.geo.earthquakes
+  zerobus-codegen fetch 'main.geo.*' main.sales.orders       every table of a schema, and one more
+  zerobus-codegen fetch 'main.*'                             every table of a catalog
+  zerobus-codegen fetch main.geo.earthquakes --host http://127.0.0.1:8080
+
+Of a pattern's tables, those that Zerobus cannot write to are left out with a note.
 
 Credentials, the first that is there:
   DATABRICKS_TOKEN                                    a token
@@ -36,7 +40,7 @@ Credentials, the first that is there:
   --profile NAME or DATABRICKS_CONFIG_PROFILE         a profile of ~/.databrickscfg
   [DEFAULT] of ~/.databrickscfg")]
 pub(super) struct Fetch {
-    /// The tables: catalog.schema.table.
+    /// The tables: catalog.schema.table, catalog.schema.* or catalog.*.
     #[arg(required = true, value_name = "NAME")]
     pub(super) names: Vec<String>,
     /// The folder to write to; one file a table, `<catalog.schema.table>.json`.

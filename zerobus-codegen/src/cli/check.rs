@@ -5,8 +5,9 @@ use std::fs;
 use super::arguments::Check;
 use super::fetch::connect;
 use super::findings::Findings;
+use super::progress::Progress;
 use super::{Outcome, chain, generate};
-use crate::{Catalog, CatalogError, ChangeKind, Drift, Snapshot, Snapshots, Table};
+use crate::{CatalogError, ChangeKind, Drift, Snapshot, Snapshots, Table, TableInfo, TableName};
 
 pub(super) fn run(arguments: &Check) -> Outcome {
     let mut findings = Findings::default();
@@ -43,16 +44,19 @@ fn live(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
         Ok(catalog) => catalog,
         Err(error) => return findings.error(chain(&error), None),
     };
-    for snapshot in snapshots {
-        match drift(&catalog, snapshot) {
+    let names: Vec<TableName> = snapshots.iter().map(|snapshot| snapshot.table.name.clone()).collect();
+    let progress = Progress::new(names.len());
+    let answers = catalog.tables(&names, &|_| progress.step());
+    for (snapshot, answer) in snapshots.iter().zip(answers) {
+        match drift(snapshot, answer) {
             Ok(drift) => findings.drift(drift, Some(&snapshot.path)),
             Err(error) => findings.error(chain(&error), Some(&snapshot.path)),
         }
     }
 }
 
-fn drift(catalog: &Catalog, snapshot: &Snapshot) -> Result<Drift, CatalogError> {
-    let info = match catalog.table(&snapshot.table.name) {
+fn drift(snapshot: &Snapshot, answer: Result<TableInfo, CatalogError>) -> Result<Drift, CatalogError> {
+    let info = match answer {
         Ok(info) => info,
         Err(CatalogError::NotFound { .. }) => return Ok(Drift::of_table(&snapshot.table, ChangeKind::TableDropped)),
         Err(error) => return Err(error),
