@@ -63,6 +63,15 @@ pub enum Error {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
+    /// Statements that cannot be read, or create no table.
+    #[cfg(feature = "ddl")]
+    #[error("{}: {source}; correct the statement", .path.display())]
+    Ddl {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: crate::ddl::DdlError,
+    },
     /// Two snapshots describe the same table.
     #[error("{second}: table {table} is also in {first}; remove one of the two", first = .first.display(), second = .second.display())]
     Duplicate {
@@ -101,6 +110,8 @@ impl Failure {
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
+            #[cfg(feature = "ddl")]
+            Self::Ddl { path, .. } => path,
             Self::Duplicate { second: path, .. } | Self::Json { path, .. } | Self::Table { path, .. } => path,
         }
     }

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "ddl")]
+pub mod ddl;
 mod drift;
 mod model;
 

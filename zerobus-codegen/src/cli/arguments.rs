@@ -18,6 +18,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Check(Check),
+    Ddl(Ddl),
     Diff(Diff),
     Fetch(Fetch),
     Generate(Generate),
@@ -70,6 +71,7 @@ Examples:
   zerobus-codegen generate --schemas schemas --rust-out src/generated
   zerobus-codegen generate --schemas schemas --proto-out proto --descriptor-out descriptors
   zerobus-codegen generate --schemas schemas            says what is wrong, writes nothing
+  zerobus-codegen generate --ddl tables.sql --rust-out src/generated
 
 What is written:
   --rust-out        zerobus_tables.rs, all tables in modules of their catalog and schema
@@ -80,12 +82,22 @@ pub(super) struct Generate {
     pub(super) outputs: Outputs,
 }
 
+impl Outputs {
+    /// Everything that tables are read from.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &PathBuf> {
+        self.schemas.iter().chain(&self.ddl)
+    }
+}
+
 /// What is read, and where what is made of it goes.
 #[derive(Debug, Args)]
 pub(super) struct Outputs {
     /// A folder of snapshots, or a single one; may be given more than once.
-    #[arg(long, required = true, value_name = "DIR")]
+    #[arg(long, required_unless_present = "ddl", value_name = "DIR")]
     pub(super) schemas: Vec<PathBuf>,
+    /// A file of CREATE TABLE statements (*.sql), as further tables; may be given more than once.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ddl: Vec<PathBuf>,
     /// The folder for Rust.
     #[arg(long, value_name = "DIR")]
     pub(super) rust_out: Option<PathBuf>,
@@ -148,6 +160,21 @@ pub(super) struct Diff {
     /// How to tell what was found.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+/// Print the statements that create the tables of snapshots, and the grants that writing to them needs.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus-codegen ddl --schemas schemas
+  zerobus-codegen ddl --schemas schemas/main.geo.earthquakes.json --grantee 0b1c2d3e-service-principal")]
+pub(super) struct Ddl {
+    /// A folder of snapshots, or a single one; may be given more than once.
+    #[arg(long, required = true, value_name = "DIR")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Who is to write: a service principal by its application id, a group or a user by name.
+    #[arg(long, value_name = "NAME", default_value = "application id of the service principal")]
+    pub(super) grantee: String,
 }
 
 /// How to tell what was found.

@@ -11,7 +11,7 @@ use crate::{CatalogError, ChangeKind, Drift, Snapshot, Snapshots, Table, TableIn
 
 pub(super) fn run(arguments: &Check) -> Outcome {
     let mut findings = Findings::default();
-    match Snapshots::read(&arguments.outputs.schemas) {
+    match Snapshots::read(arguments.outputs.sources()) {
         Ok(read) => {
             for failure in &read.failures {
                 findings.error(chain(failure), Some(failure.path()));

@@ -11,7 +11,7 @@ use crate::output::{Written, replace};
 use crate::{Snapshot, Snapshots, Table};
 
 pub(super) fn run(arguments: &Generate) -> Outcome {
-    let read = match Snapshots::read(&arguments.outputs.schemas) {
+    let read = match Snapshots::read(arguments.outputs.sources()) {
         Ok(read) => read,
         Err(error) => return Outcome::failed(&error),
     };
