@@ -13,6 +13,14 @@ use crate::{Printable, Report};
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A file of options is not as it should be.
+    #[error("{}: {reason}", .path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// Snapshots that cannot be read, or tables that Zerobus cannot write to: all of them, not only the first.
     #[error("{}", Listed(.0))]
     Failures(Vec<Failure>),

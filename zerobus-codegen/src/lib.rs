@@ -16,6 +16,8 @@ mod error;
 #[cfg(feature = "generate")]
 mod generate;
 #[cfg(feature = "generate")]
+mod options;
+#[cfg(feature = "generate")]
 mod output;
 #[cfg(feature = "generate")]
 mod snapshot;
@@ -33,5 +35,7 @@ pub use error::{Error, Failure};
 #[cfg(feature = "generate")]
 pub use generate::{proto, rust};
 pub use model::*;
+#[cfg(feature = "generate")]
+pub use options::{Face, Options, Visibility};
 #[cfg(feature = "generate")]
 pub use snapshot::{Snapshot, Snapshots};

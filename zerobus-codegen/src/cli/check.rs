@@ -28,7 +28,11 @@ pub(super) fn run(arguments: &Check) -> Outcome {
 
 /// Each generated file has to be there, byte for byte.
 fn files(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
-    for (path, bytes) in generate::files(&arguments.outputs, snapshots) {
+    let files = match generate::files(&arguments.outputs, snapshots) {
+        Ok(files) => files,
+        Err(error) => return findings.error(chain(&error), None),
+    };
+    for (path, bytes) in files {
         let wrong = match fs::read(&path) {
             Ok(found) if found == bytes => continue,
             Ok(_) => "is not what the snapshots give".to_owned(),
