@@ -3,9 +3,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::generate::rust::Typed;
+use crate::generate::rust;
 use crate::output::replace;
-use crate::{Error, Snapshots, Table};
+use crate::{Error, Face, Options, Snapshots, Table, Visibility};
 
 /// The name of the file that a build script writes and `zerobus_runtime::include_tables!()` includes.
 pub(crate) const FILE: &str = "zerobus_tables.rs";
@@ -24,13 +24,71 @@ pub fn configure() -> Configuration {
 }
 
 /// The options of a build; made by [`configure`].
+///
+/// They are added to those of a `zerobus.toml` beside the `Cargo.toml`, or of `[package.metadata.zerobus]` in it, which the
+/// program reads as well; [`Options`] tells what may stand there, and what a path is.
 #[derive(Debug, Clone, Default)]
 pub struct Configuration {
     out_dir: Option<PathBuf>,
-    typed: Typed,
+    options: Options,
 }
 
 impl Configuration {
+    /// `BTreeMap` instead of `HashMap` for the maps at a path.
+    #[must_use]
+    pub fn btree_map(mut self, path: impl Into<String>) -> Self {
+        self.options.btree_maps.push(path.into());
+        self
+    }
+
+    /// `::bytes::Bytes` instead of `Vec<u8>` for BINARY at a path.
+    #[must_use]
+    pub fn bytes(mut self, path: impl Into<String>) -> Self {
+        self.options.bytes.push(path.into());
+        self
+    }
+
+    /// One more derive of the structs at a path.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), zerobus_codegen::Error> {
+    /// zerobus_codegen::configure().derive(".", "::serde::Serialize").compile(["schemas"])
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn derive(mut self, path: impl Into<String>, derive: impl Into<String>) -> Self {
+        self.options.derives.entry(path.into()).or_default().push(derive.into());
+        self
+    }
+
+    /// A type of your own for the column, element, key or value at exactly this path.
+    #[must_use]
+    pub fn extern_type(mut self, path: impl Into<String>, own: impl Into<String>) -> Self {
+        self.options.extern_types.insert(path.into(), own.into());
+        self
+    }
+
+    /// Which types are generated.
+    #[must_use]
+    pub fn face(mut self, face: Face) -> Self {
+        self.options.face = Some(face);
+        self
+    }
+
+    /// One more attribute of the fields at a path.
+    #[must_use]
+    pub fn field_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.options.field_attributes.entry(path.into()).or_default().push(attribute.into());
+        self
+    }
+
+    /// A module around everything: `tables`, `db::tables`.
+    #[must_use]
+    pub fn module(mut self, path: impl Into<String>) -> Self {
+        self.options.module = Some(path.into());
+        self
+    }
+
     /// The folder to write to, instead of cargo's `OUT_DIR`.
     #[must_use]
     pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -41,7 +99,21 @@ impl Configuration {
     /// Where the generated code finds the runtime, if a program renames it: `::my_runtime`, `crate::runtime`.
     #[must_use]
     pub fn runtime(mut self, path: impl Into<String>) -> Self {
-        self.typed.runtime = Some(path.into());
+        self.options.runtime = Some(path.into());
+        self
+    }
+
+    /// One more attribute of the structs at a path.
+    #[must_use]
+    pub fn type_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.options.type_attributes.entry(path.into()).or_default().push(attribute.into());
+        self
+    }
+
+    /// Who sees the generated items.
+    #[must_use]
+    pub fn visibility(mut self, visibility: Visibility) -> Self {
+        self.options.visibility = Some(visibility);
         self
     }
 
@@ -60,7 +132,7 @@ impl Configuration {
             // Cargo looks into a folder by itself.
             println!("cargo::rerun-if-changed={}", path.as_ref().display());
         }
-        self.typed.check()?;
+        let options = self.all_options()?;
         let out_dir = match &self.out_dir {
             Some(folder) => folder.clone(),
             None => env::var_os("OUT_DIR").ok_or(Error::OutDir)?.into(),
@@ -70,7 +142,17 @@ impl Configuration {
             return Err(Error::Failures(read.failures));
         }
         let tables: Vec<&Table> = read.tables.iter().map(|snapshot| &snapshot.table).collect();
-        replace(&out_dir.join(FILE), self.typed.file(&tables).as_bytes())?;
+        replace(&out_dir.join(FILE), rust::file_with(&tables, &options)?.as_bytes())?;
         Ok(())
+    }
+
+    /// These options behind those of the package's file.
+    fn all_options(&self) -> Result<Options, Error> {
+        let Some(package) = env::var_os("CARGO_MANIFEST_DIR") else { return Ok(self.options.clone()) };
+        let (options, file) = Options::read(Path::new(&package))?;
+        // A file that is not there would make cargo run the script every time.
+        let file = file.unwrap_or_else(|| Path::new(&package).join("Cargo.toml"));
+        println!("cargo::rerun-if-changed={}", file.display());
+        Ok(options.merged(self.options.clone()))
     }
 }

@@ -2,33 +2,47 @@
 //!
 //! | file | what it owns |
 //! |---|---|
+//! | `listing` | what a catalog holds, page by page |
 //! | `login` | host and credentials: arguments, then environment, then a profile |
 //! | `profile` | the INI of `~/.databrickscfg` |
+//! | `pattern` | which tables to ask for |
 //! | `transport` | requests with patience: deadline, backoff, `Retry-After` |
 //! | `refusal` | what an error answer says, whatever its shape |
 //! | `error` | what can go wrong, with a remedy |
 //! | `snapshot_text` | the file that is kept of a table |
 
 mod error;
+mod listing;
 mod login;
+mod pattern;
 mod profile;
 mod refusal;
 mod snapshot_text;
 mod transport;
 
 pub use error::CatalogError;
+pub use listing::ListedTable;
 pub use login::{Credentials, Login, LoginOptions, Secret};
+pub use pattern::{TablePattern, TablePatternError};
 pub use transport::Patience;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use base64::Engine as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::{TableInfo, TableName};
 use transport::{Request, Transport};
 
 /// What may stand in a segment of a path as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// How many tables are asked for at once.
+const AT_ONCE: usize = 8;
 
 /// A catalog to ask for tables.
 ///
@@ -85,14 +99,49 @@ impl Catalog {
     /// If the table is not there, the credentials do not reach it, or the catalog cannot be reached.
     pub fn table(&self, name: &TableName) -> Result<TableInfo, CatalogError> {
         let segments = [name.catalog(), name.schema(), name.table()].map(segment);
-        let url = format!("{}/api/2.1/unity-catalog/tables/{}", self.host, segments.join("."));
-        self.transport.json(&Request {
-            url,
-            bearer: self.token.as_ref(),
-            basic: None,
-            form: None,
-            what: name.to_string(),
-        })
+        let path = format!("/api/2.1/unity-catalog/tables/{}", segments.join("."));
+        let info: TableInfo = self.get(&path, &name.to_string())?;
+        if info.full_name().to_lowercase() == name.to_string().to_lowercase() {
+            return Ok(info);
+        }
+        let found = format!("the table {}", info.full_name());
+        Err(CatalogError::Answer { url: self.url(&path), what: name.to_string(), found })
+    }
+
+    /// The tables of these names, in their order, a few asked for at once; `done` is told after each.
+    pub fn tables(
+        &self,
+        names: &[TableName],
+        done: &(dyn Fn(&TableName) + Sync),
+    ) -> Vec<Result<TableInfo, CatalogError>> {
+        let next = AtomicUsize::new(0);
+        let answers = Mutex::new(Vec::with_capacity(names.len()));
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE.min(names.len()) {
+                scope.spawn(|| {
+                    loop {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(name) = names.get(place) else { break };
+                        let answer = self.table(name);
+                        done(name);
+                        // Nobody panics with the lock held.
+                        answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, answer));
+                    }
+                });
+            }
+        });
+        let mut answers = answers.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        answers.sort_by_key(|&(place, _)| place);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.host)
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str, what: &str) -> Result<T, CatalogError> {
+        let (url, bearer) = (self.url(path), self.token.as_ref());
+        self.transport.json(&Request { url, bearer, basic: None, form: None, what: what.to_owned() })
     }
 }
 

@@ -4,17 +4,21 @@
 //! |---|---|
 //! | `arguments` | the commands and their help |
 //! | `check` | `check`: generated files against snapshots, snapshots against the catalog |
+//! | `ddl` | `ddl`: snapshots as SQL |
 //! | `diff` | `diff`: two snapshots, or two folders of them |
 //! | `findings` | what a check found, as text, JSON or GitHub annotations |
 //! | `fetch` | `fetch`: snapshots from a catalog |
 //! | `generate` | `generate`: Rust, `.proto` and descriptors from snapshots |
+//! | `progress` | a bar on a terminal, nothing in CI |
 
 mod arguments;
 mod check;
+mod ddl;
 mod diff;
 mod fetch;
 mod findings;
 mod generate;
+mod progress;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -58,13 +62,16 @@ impl Outcome {
     }
 }
 
-/// An error's text, with everything that led to it.
+/// An error's text, with everything that led to it and that it does not tell itself.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "\n  caused by: {}", crate::Printable(&cause.to_string()));
+        let told = crate::Printable(&cause.to_string()).to_string();
+        if !text.contains(&told) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n  caused by: {told}");
+        }
         source = cause.source();
     }
     text
@@ -81,6 +88,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     match Arguments::try_parse_from(arguments) {
         Ok(Arguments { command }) => match command {
             Command::Check(arguments) => check::run(&arguments),
+            Command::Ddl(arguments) => ddl::run(&arguments),
             Command::Diff(arguments) => diff::run(&arguments),
             Command::Fetch(arguments) => fetch::run(&arguments),
             Command::Generate(arguments) => generate::run(&arguments),

@@ -13,6 +13,14 @@ use crate::{Printable, Report};
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A file of options is not as it should be.
+    #[error("{}: {reason}", .path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// Snapshots that cannot be read, or tables that Zerobus cannot write to: all of them, not only the first.
     #[error("{}", Listed(.0))]
     Failures(Vec<Failure>),
@@ -63,6 +71,15 @@ pub enum Error {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
+    /// Statements that cannot be read, or create no table.
+    #[cfg(feature = "ddl")]
+    #[error("{}: {source}; correct the statement", .path.display())]
+    Ddl {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: crate::ddl::DdlError,
+    },
     /// Two snapshots describe the same table.
     #[error("{second}: table {table} is also in {first}; remove one of the two", first = .first.display(), second = .second.display())]
     Duplicate {
@@ -101,6 +118,8 @@ impl Failure {
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
+            #[cfg(feature = "ddl")]
+            Self::Ddl { path, .. } => path,
             Self::Duplicate { second: path, .. } | Self::Json { path, .. } | Self::Table { path, .. } => path,
         }
     }

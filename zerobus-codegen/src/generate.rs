@@ -6,8 +6,10 @@
 //! | `names` | Rust names for columns, structs and modules |
 //! | `proto` | the `.proto` of a table: a view, and the template that renders it |
 //! | `rust` | the typed face: structs with `#[derive(ZerobusMessage)]` in nested modules |
+//! | `writer` | the options made ready to write with, and what they make of a column's type |
 
 mod comments;
 mod names;
 pub mod proto;
 pub mod rust;
+mod writer;

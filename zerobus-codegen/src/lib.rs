@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "ddl")]
+pub mod ddl;
 mod drift;
 mod model;
 
@@ -14,6 +16,8 @@ mod error;
 #[cfg(feature = "generate")]
 mod generate;
 #[cfg(feature = "generate")]
+mod options;
+#[cfg(feature = "generate")]
 mod output;
 #[cfg(feature = "generate")]
 mod snapshot;
@@ -21,12 +25,17 @@ mod snapshot;
 #[cfg(feature = "generate")]
 pub use build::{Configuration, configure};
 #[cfg(feature = "fetch")]
-pub use catalog::{Catalog, CatalogError, Credentials, Login, LoginOptions, Patience, Secret};
+pub use catalog::{
+    Catalog, CatalogError, Credentials, ListedTable, Login, LoginOptions, Patience, Secret, TablePattern,
+    TablePatternError,
+};
 pub use drift::{Change, ChangeKind, Drift, Severity};
 #[cfg(feature = "generate")]
 pub use error::{Error, Failure};
 #[cfg(feature = "generate")]
 pub use generate::{proto, rust};
 pub use model::*;
+#[cfg(feature = "generate")]
+pub use options::{Face, Options, Visibility};
 #[cfg(feature = "generate")]
 pub use snapshot::{Snapshot, Snapshots};

@@ -33,3 +33,10 @@ pub use problem::{ColumnPath, Problem, Report};
 pub use table::{Note, Table};
 pub use table_info::{ColumnInfo, TableInfo};
 pub use table_name::{TableName, TableNameError};
+
+#[cfg(feature = "ddl")]
+pub(crate) use {
+    printable::rewrites_the_line,
+    sql_type::{Name, SqlField, SqlType, resolve},
+    type_text::{parse_in_statement as parse_type_in_statement, unquote},
+};

@@ -29,7 +29,8 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// Reads every snapshot of these paths: a file itself, a folder for each `*.json` in it.
+    /// Reads every snapshot of these paths: a file itself, a folder for each `*.json` in it. With the feature `ddl` a
+    /// file `*.sql` is read for its `CREATE TABLE` statements.
     ///
     /// A snapshot that is broken, or of a table that Zerobus cannot write to, is a [`Failure`] beside the good ones.
     ///
@@ -49,14 +50,35 @@ impl Snapshots {
 
     fn add(&mut self, path: PathBuf) -> Result<(), Error> {
         let bytes = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        #[cfg(feature = "ddl")]
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
+            self.add_statements(path, &String::from_utf8_lossy(&bytes));
+            return Ok(());
+        }
         match serde_json::from_slice::<TableInfo>(&bytes) {
-            Ok(info) => match Table::try_from(&info) {
-                Ok(table) => self.tables.push(Snapshot { path, info, table }),
-                Err(report) => self.failures.push(Failure::Table { path, report }),
-            },
+            Ok(info) => self.add_table(path, info),
             Err(source) => self.failures.push(Failure::Json { path, source }),
         }
         Ok(())
+    }
+
+    #[cfg(feature = "ddl")]
+    fn add_statements(&mut self, path: PathBuf, text: &str) {
+        match crate::ddl::tables(text) {
+            Ok(tables) => {
+                for info in tables {
+                    self.add_table(path.clone(), info);
+                }
+            }
+            Err(source) => self.failures.push(Failure::Ddl { path, source }),
+        }
+    }
+
+    fn add_table(&mut self, path: PathBuf, info: TableInfo) {
+        match Table::try_from(&info) {
+            Ok(table) => self.tables.push(Snapshot { path, info, table }),
+            Err(report) => self.failures.push(Failure::Table { path, report }),
+        }
     }
 
     /// Unity Catalog compares names without regard to case, so neither may two snapshots differ by case alone.

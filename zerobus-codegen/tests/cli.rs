@@ -63,7 +63,7 @@ fn a_folder_of_good_tables_gives_zero() {
 fn arguments_that_make_no_sense_give_two_and_help_gives_zero() {
     assert_eq!(zerobus_codegen(&["generate"]).code, 2);
     assert_eq!(zerobus_codegen(&["nothing"]).code, 2);
-    for command in ["check", "diff", "fetch", "generate"] {
+    for command in ["check", "ddl", "diff", "fetch", "generate"] {
         let help = zerobus_codegen(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.out.contains("Examples:"), "{}", help.out);
@@ -160,4 +160,30 @@ fn check_finds_stale_and_missing_files() {
     let stale = check();
     assert_eq!(stale.code, 1);
     assert!(stale.err.contains("zerobus_tables.rs is not what the snapshots give; run `zerobus-codegen generate`"));
+}
+
+#[test]
+fn statements_are_a_source_and_an_output() {
+    let (schemas, out) = (earthquakes(|text| text), tempfile::tempdir().unwrap());
+    let printed = zerobus_codegen(&["ddl", "--schemas", path(&schemas), "--grantee", "0b1c"]);
+    assert_eq!(printed.code, 0, "{}", printed.err);
+    assert!(
+        printed.out.starts_with("CREATE TABLE `main`.`geo`.`earthquakes` (\n  `id` STRING NOT NULL COMMENT 'Event id")
+    );
+    assert!(printed.out.ends_with("GRANT SELECT, MODIFY ON TABLE `main`.`geo`.`earthquakes` TO `0b1c`;\n"));
+    let file = out.path().join("tables.sql");
+    fs::write(&file, &printed.out).unwrap();
+    let generated = ["generate", "--ddl", file.to_str().unwrap(), "--rust-out", path(&out), "--proto-out", path(&out)];
+    assert_eq!(zerobus_codegen(&generated).code, 0);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/geo_earthquakes");
+    let same = |file: &str, expected: &str| {
+        let found = fs::read_to_string(out.path().join(file)).unwrap();
+        assert_eq!(found, fs::read_to_string(golden.join(expected)).unwrap());
+    };
+    same("zerobus_tables.rs", "expected.rs");
+    same("main.geo.earthquakes.proto", "expected.proto");
+    fs::write(&file, "CREATE TABLE main.geo.x (a INT, b ARRAY<)").unwrap();
+    let broken = zerobus_codegen(&generated);
+    assert_eq!(broken.code, 1);
+    assert!(broken.err.contains("tables.sql: line 1: the type `ARRAY<` of column b cannot be read"), "{}", broken.err);
 }

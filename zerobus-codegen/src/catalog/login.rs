@@ -84,7 +84,9 @@ impl Login {
     /// # Errors
     /// If the host is no address, or credentials would travel unencrypted to another machine.
     pub fn new(host: &str, credentials: Credentials) -> Result<Self, CatalogError> {
-        let refused = |reason| CatalogError::Host { host: host.to_owned(), reason };
+        // What stands before an @ may be a password.
+        let shown = host.rsplit('@').next().unwrap_or_default();
+        let refused = |reason| CatalogError::Host { host: shown.to_owned(), reason };
         let trimmed = host.trim().trim_end_matches('/');
         let url = if trimmed.contains("://") { trimmed.to_owned() } else { format!("https://{trimmed}") };
         let uri: ureq::http::Uri = url.parse().map_err(|_| refused("write it as https://<instance>"))?;
@@ -218,5 +220,104 @@ fn read_profile(named: Option<&str>, variable: &dyn Fn(&str) -> Option<String>) 
         (None, Some(name)) => {
             Err(wrong(format!("there is no profile [{name}]; add it, or name another with DATABRICKS_CONFIG_PROFILE")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// A login from these variables and the text of a profiles' file.
+    fn login(variables: &[(&str, &str)], profiles: Option<&str>) -> Result<Login, String> {
+        login_with(&LoginOptions::default(), variables, profiles)
+    }
+
+    fn login_with(options: &LoginOptions, variables: &[(&str, &str)], profiles: Option<&str>) -> Result<Login, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(profiles.unwrap_or_default().as_bytes()).unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        let lookup = |name: &str| match name {
+            "DATABRICKS_CONFIG_FILE" => profiles.map(|_| path.clone()),
+            _ => variables.iter().find(|(given, _)| *given == name).map(|(_, value)| (*value).to_owned()),
+        };
+        Login::resolve(options, &lookup).map_err(|error| error.to_string().replace(&path, "FILE"))
+    }
+
+    fn token(login: Result<Login, String>) -> (String, String) {
+        match login.unwrap() {
+            Login { host, credentials: Credentials::Token(token) } => (host, token.0),
+            other => panic!("{other:?} has no token"),
+        }
+    }
+
+    const HOST: (&str, &str) = ("DATABRICKS_HOST", "acme.cloud.databricks.com/");
+    const PROFILES: &str = "; comment\n[DEFAULT]\nhost = https://default.test\ntoken = t-default\n\n[work]\n\
+                            host=https://work.test/\nclient_id = me\nclient_secret = s3cret\ncluster_id = 1\n";
+
+    #[test]
+    fn the_environment_wins_over_a_profile() {
+        let environment = [HOST, ("DATABRICKS_TOKEN", "t-env")];
+        let expected = ("https://acme.cloud.databricks.com".to_owned(), "t-env".to_owned());
+        assert_eq!(token(login(&environment, Some(PROFILES))), expected);
+        let workspace = [("DATABRICKS_WORKSPACE_URL", "https://w.test"), ("DATABRICKS_TOKEN", "t")];
+        assert_eq!(token(login(&workspace, None)).0, "https://w.test");
+    }
+
+    #[test]
+    fn the_default_profile_fills_in_and_an_empty_variable_is_unset() {
+        let expected = ("https://default.test".to_owned(), "t-default".to_owned());
+        assert_eq!(token(login(&[], Some(PROFILES))), expected);
+        assert_eq!(token(login(&[("DATABRICKS_HOST", ""), ("DATABRICKS_TOKEN", " ")], Some(PROFILES))), expected);
+    }
+
+    #[test]
+    fn a_named_profile_is_found_or_missed() {
+        let work = login(&[("DATABRICKS_CONFIG_PROFILE", "work")], Some(PROFILES)).unwrap();
+        assert_eq!(work.host, "https://work.test");
+        assert!(matches!(work.credentials, Credentials::OAuth { .. }));
+        assert!(!format!("{work:?}").contains("s3cret"));
+        let options = LoginOptions { profile: Some("play".to_owned()), ..LoginOptions::default() };
+        assert_eq!(
+            login_with(&options, &[], Some(PROFILES)).unwrap_err(),
+            "FILE: there is no profile [play]; add it, or name another with DATABRICKS_CONFIG_PROFILE"
+        );
+    }
+
+    #[test]
+    fn a_profiles_credentials_stay_at_its_host() {
+        let elsewhere = login(&[HOST], Some(PROFILES)).unwrap();
+        assert!(matches!(elsewhere.credentials, Credentials::None));
+        let same = [("DATABRICKS_HOST", "default.test")];
+        assert_eq!(token(login(&same, Some(PROFILES))).1, "t-default");
+    }
+
+    #[test]
+    fn contradictions_and_gaps_are_told() {
+        for (variables, expected) in [
+            (&[][..], "no workspace is named; set DATABRICKS_HOST"),
+            (&[HOST, ("DATABRICKS_TOKEN", "t"), ("DATABRICKS_CLIENT_SECRET", "s3cret")], "both a token and a client"),
+            (&[HOST, ("DATABRICKS_CLIENT_ID", "me")], "a client id is set without its secret"),
+            (&[HOST, ("DATABRICKS_CLIENT_SECRET", "s3cret")], "a client secret is set without its id"),
+            (&[("DATABRICKS_HOST", "http://far.test"), ("DATABRICKS_TOKEN", "t")], "credentials go over https only"),
+            (&[("DATABRICKS_HOST", "ftp://far.test")], "its scheme is neither http nor https"),
+            (&[("DATABRICKS_HOST", "https://user:pw@far.test")], "it holds a user name"),
+            (&[("DATABRICKS_HOST", "not a host")], "write it as https://<instance>"),
+        ] {
+            let error = login(variables, None).unwrap_err();
+            assert!(error.contains(expected), "{expected} is not in: {error}");
+            assert!(!error.contains("s3cret") && !error.contains("pw"), "{error}");
+        }
+        let broken = login(&[], Some("[DEFAULT]\nsome secret text\n")).unwrap_err();
+        assert_eq!(broken, "FILE: line 2 is no `key = value`; correct it");
+    }
+
+    #[test]
+    fn plain_http_serves_loopback_and_the_open_source_server() {
+        for host in ["http://127.0.0.1:8080", "http://localhost:8080/", "http://[::1]:1"] {
+            Login::new(host, Credentials::Token(Secret::new("t"))).unwrap();
+        }
+        Login::new("http://uc.internal:8080", Credentials::None).unwrap();
     }
 }

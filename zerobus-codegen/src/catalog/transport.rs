@@ -13,6 +13,9 @@ use super::{CatalogError, Secret};
 /// A table's JSON may be large, a list of them more so; beyond this a server is not to be believed.
 const BODY_LIMIT: u64 = 256 << 20;
 
+/// How often to try a server that cannot be reached at all.
+const UNREACHABLE_ATTEMPTS: u32 = 4;
+
 /// How long to ask, and how long to wait between two attempts.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -78,6 +81,9 @@ impl Transport {
         serde_json::from_str(&body).map_err(|error| {
             let found = if looks_like_html(&body) {
                 "a web page".to_owned()
+            } else if request.basic.is_some() {
+                // The parser may quote what it did not expect, and here that may be a token.
+                "what is not the JSON expected".to_owned()
             } else {
                 format!("what is not the JSON expected ({error})")
             };
@@ -87,6 +93,7 @@ impl Transport {
 
     fn text(&self, request: &Request<'_>) -> Result<String, CatalogError> {
         let mut backoff = self.patience.first_wait;
+        let mut unreachable = 0;
         loop {
             let (message, wait, source) = match self.attempt(request) {
                 Ok(body) => return Ok(body),
@@ -94,7 +101,8 @@ impl Transport {
                 Err(Miss::Passing { message, wait, source }) => (message, wait, source),
             };
             let wait = wait.unwrap_or_else(|| backoff.mul_f64(0.5 + 0.5 * fastrand::f64()));
-            if wait >= self.remaining() {
+            unreachable += u32::from(source.is_some());
+            if wait >= self.remaining() || unreachable >= UNREACHABLE_ATTEMPTS {
                 return Err(self.give_up(request, message, source));
             }
             thread::sleep(wait);

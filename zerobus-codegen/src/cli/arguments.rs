@@ -1,8 +1,11 @@
 //! The commands and their help.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{Error, Face, Options, Visibility};
 
 /// Unity Catalog tables to Rust types and protobuf descriptors for Zerobus.
 ///
@@ -18,6 +21,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Check(Check),
+    Ddl(Ddl),
     Diff(Diff),
     Fetch(Fetch),
     Generate(Generate),
@@ -28,7 +32,11 @@ pub(super) enum Command {
 #[command(after_help = "\
 Examples:
   zerobus-codegen fetch main.geo.earthquakes --out schemas
-  DATABRICKS_HOST=http://127.0.0.1:8080 zerobus-codegen fetch main.geo.earthquakes
+  zerobus-codegen fetch 'main.geo.*' main.sales.orders       every table of a schema, and one more
+  zerobus-codegen fetch 'main.*'                             every table of a catalog
+  zerobus-codegen fetch main.geo.earthquakes --host http://127.0.0.1:8080
+
+Of a pattern's tables, those that Zerobus cannot write to are left out with a note.
 
 Credentials, the first that is there:
   DATABRICKS_TOKEN                                    a token
@@ -36,7 +44,7 @@ Credentials, the first that is there:
   --profile NAME or DATABRICKS_CONFIG_PROFILE         a profile of ~/.databrickscfg
   [DEFAULT] of ~/.databrickscfg")]
 pub(super) struct Fetch {
-    /// The tables: catalog.schema.table.
+    /// The tables: catalog.schema.table, catalog.schema.* or catalog.*.
     #[arg(required = true, value_name = "NAME")]
     pub(super) names: Vec<String>,
     /// The folder to write to; one file a table, `<catalog.schema.table>.json`.
@@ -66,6 +74,7 @@ Examples:
   zerobus-codegen generate --schemas schemas --rust-out src/generated
   zerobus-codegen generate --schemas schemas --proto-out proto --descriptor-out descriptors
   zerobus-codegen generate --schemas schemas            says what is wrong, writes nothing
+  zerobus-codegen generate --ddl tables.sql --rust-out src/generated --derive .=::serde::Serialize
 
 What is written:
   --rust-out        zerobus_tables.rs, all tables in modules of their catalog and schema
@@ -76,15 +85,101 @@ pub(super) struct Generate {
     pub(super) outputs: Outputs,
 }
 
+/// What the Rust looks like; added to what a file says.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of --rust-out, as in zerobus.toml")]
+pub(super) struct Rust {
+    /// The file of options, instead of zerobus.toml or [package.metadata.zerobus] in the working directory.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Which types are generated.
+    #[arg(long, value_enum)]
+    face: Option<Face>,
+    /// A module around everything.
+    #[arg(long, value_name = "PATH")]
+    module: Option<String>,
+    /// Who sees the generated items.
+    #[arg(long, value_enum)]
+    visibility: Option<Visibility>,
+    /// Where the generated code finds the runtime.
+    #[arg(long, value_name = "PATH")]
+    runtime: Option<String>,
+    /// `BTreeMap` instead of `HashMap`, at a path such as `main.geo`; `.` is everything.
+    #[arg(long, value_name = "PATH")]
+    btree_map: Vec<String>,
+    /// `Bytes` instead of `Vec<u8>` for BINARY, at a path.
+    #[arg(long, value_name = "PATH")]
+    bytes: Vec<String>,
+    /// One more derive of structs, as in `.=::serde::Serialize`.
+    #[arg(long, value_name = "PATH=DERIVE", value_parser = pair)]
+    derive: Vec<(String, String)>,
+    /// A type of your own, as in `main.geo.earthquakes.time=::std::time::SystemTime`.
+    #[arg(long, value_name = "PATH=TYPE", value_parser = pair)]
+    extern_type: Vec<(String, String)>,
+    /// One more attribute of fields.
+    #[arg(long, value_name = "PATH=ATTRIBUTE", value_parser = pair)]
+    field_attribute: Vec<(String, String)>,
+    /// One more attribute of structs.
+    #[arg(long, value_name = "PATH=ATTRIBUTE", value_parser = pair)]
+    type_attribute: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (path, value) = text.split_once('=').ok_or("write it as PATH=VALUE")?;
+    Ok((path.to_owned(), value.to_owned()))
+}
+
+fn lists(pairs: &[(String, String)]) -> BTreeMap<String, Vec<String>> {
+    let mut lists: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, value) in pairs {
+        lists.entry(path.clone()).or_default().push(value.clone());
+    }
+    lists
+}
+
+impl Rust {
+    /// The options of the file and of the arguments together.
+    pub(super) fn options(&self) -> Result<Options, Error> {
+        let file = match &self.config {
+            Some(file) => Options::read_file(file)?,
+            None => Options::read(Path::new("."))?.0,
+        };
+        Ok(file.merged(Options {
+            btree_maps: self.btree_map.clone(),
+            bytes: self.bytes.clone(),
+            derives: lists(&self.derive),
+            extern_types: self.extern_type.iter().cloned().collect(),
+            face: self.face,
+            field_attributes: lists(&self.field_attribute),
+            module: self.module.clone(),
+            runtime: self.runtime.clone(),
+            type_attributes: lists(&self.type_attribute),
+            visibility: self.visibility,
+        }))
+    }
+}
+
+impl Outputs {
+    /// Everything that tables are read from.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &PathBuf> {
+        self.schemas.iter().chain(&self.ddl)
+    }
+}
+
 /// What is read, and where what is made of it goes.
 #[derive(Debug, Args)]
 pub(super) struct Outputs {
     /// A folder of snapshots, or a single one; may be given more than once.
-    #[arg(long, required = true, value_name = "DIR")]
+    #[arg(long, required_unless_present = "ddl", value_name = "DIR")]
     pub(super) schemas: Vec<PathBuf>,
+    /// A file of CREATE TABLE statements (*.sql), as further tables; may be given more than once.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ddl: Vec<PathBuf>,
     /// The folder for Rust.
     #[arg(long, value_name = "DIR")]
     pub(super) rust_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) rust: Rust,
     /// The folder for .proto files.
     #[arg(long, value_name = "DIR")]
     pub(super) proto_out: Option<PathBuf>,
@@ -144,6 +239,21 @@ pub(super) struct Diff {
     /// How to tell what was found.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+/// Print the statements that create the tables of snapshots, and the grants that writing to them needs.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus-codegen ddl --schemas schemas
+  zerobus-codegen ddl --schemas schemas/main.geo.earthquakes.json --grantee 0b1c2d3e-service-principal")]
+pub(super) struct Ddl {
+    /// A folder of snapshots, or a single one; may be given more than once.
+    #[arg(long, required = true, value_name = "DIR")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Who is to write: a service principal by its application id, a group or a user by name.
+    #[arg(long, value_name = "NAME", default_value = "application id of the service principal")]
+    pub(super) grantee: String,
 }
 
 /// How to tell what was found.

@@ -5,12 +5,13 @@ use std::fs;
 use super::arguments::Check;
 use super::fetch::connect;
 use super::findings::Findings;
+use super::progress::Progress;
 use super::{Outcome, chain, generate};
-use crate::{Catalog, CatalogError, ChangeKind, Drift, Snapshot, Snapshots, Table};
+use crate::{CatalogError, ChangeKind, Drift, Snapshot, Snapshots, Table, TableInfo, TableName};
 
 pub(super) fn run(arguments: &Check) -> Outcome {
     let mut findings = Findings::default();
-    match Snapshots::read(&arguments.outputs.schemas) {
+    match Snapshots::read(arguments.outputs.sources()) {
         Ok(read) => {
             for failure in &read.failures {
                 findings.error(chain(failure), Some(failure.path()));
@@ -27,7 +28,11 @@ pub(super) fn run(arguments: &Check) -> Outcome {
 
 /// Each generated file has to be there, byte for byte.
 fn files(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
-    for (path, bytes) in generate::files(&arguments.outputs, snapshots) {
+    let files = match generate::files(&arguments.outputs, snapshots) {
+        Ok(files) => files,
+        Err(error) => return findings.error(chain(&error), None),
+    };
+    for (path, bytes) in files {
         let wrong = match fs::read(&path) {
             Ok(found) if found == bytes => continue,
             Ok(_) => "is not what the snapshots give".to_owned(),
@@ -43,16 +48,19 @@ fn live(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
         Ok(catalog) => catalog,
         Err(error) => return findings.error(chain(&error), None),
     };
-    for snapshot in snapshots {
-        match drift(&catalog, snapshot) {
+    let names: Vec<TableName> = snapshots.iter().map(|snapshot| snapshot.table.name.clone()).collect();
+    let progress = Progress::new(names.len());
+    let answers = catalog.tables(&names, &|_| progress.step());
+    for (snapshot, answer) in snapshots.iter().zip(answers) {
+        match drift(snapshot, answer) {
             Ok(drift) => findings.drift(drift, Some(&snapshot.path)),
             Err(error) => findings.error(chain(&error), Some(&snapshot.path)),
         }
     }
 }
 
-fn drift(catalog: &Catalog, snapshot: &Snapshot) -> Result<Drift, CatalogError> {
-    let info = match catalog.table(&snapshot.table.name) {
+fn drift(snapshot: &Snapshot, answer: Result<TableInfo, CatalogError>) -> Result<Drift, CatalogError> {
+    let info = match answer {
         Ok(info) => info,
         Err(CatalogError::NotFound { .. }) => return Ok(Drift::of_table(&snapshot.table, ChangeKind::TableDropped)),
         Err(error) => return Err(error),

@@ -1,16 +1,22 @@
 //! `fetch`: snapshots from a catalog.
 
+use std::path::Path;
+
 use super::Outcome;
 use super::arguments::{self, Fetch};
+use super::progress::Progress;
 use crate::output::{Written, replace};
-use crate::{Catalog, CatalogError, Login, LoginOptions, Table, TableName};
+use crate::{
+    Catalog, CatalogError, Error, ListedTable, Login, LoginOptions, Printable, Table, TableInfo, TableName,
+    TablePattern,
+};
 
 pub(super) fn run(arguments: &Fetch) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut names: Vec<TableName> = Vec::new();
+    let mut patterns: Vec<TablePattern> = Vec::new();
     for name in &arguments.names {
         match name.parse() {
-            Ok(name) => names.push(name),
+            Ok(pattern) => patterns.push(pattern),
             Err(error) => outcome.fail(&error),
         }
     }
@@ -21,9 +27,15 @@ pub(super) fn run(arguments: &Fetch) -> Outcome {
         Ok(catalog) => catalog,
         Err(error) => return Outcome::failed(&error),
     };
-    for name in &names {
-        if let Err(error) = fetch(&catalog, name, arguments, &mut outcome) {
-            outcome.fail(error.as_ref());
+    let wanted = wanted(&catalog, &patterns, &mut outcome);
+    let names: Vec<TableName> = wanted.iter().map(|(name, _)| name.clone()).collect();
+    let progress = Progress::new(names.len());
+    let answers = catalog.tables(&names, &|_| progress.step());
+    drop(progress);
+    for ((_, asked), answer) in wanted.iter().zip(answers) {
+        match answer {
+            Ok(info) => keep(&info, *asked, &arguments.out, &mut outcome),
+            Err(error) => outcome.fail(&error),
         }
     }
     outcome
@@ -35,21 +47,56 @@ pub(super) fn connect(login: &arguments::Login) -> Result<Catalog, CatalogError>
     Catalog::connect(Login::from_environment(&options)?)
 }
 
-fn fetch(
-    catalog: &Catalog,
-    name: &TableName,
-    arguments: &Fetch,
-    outcome: &mut Outcome,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let info = catalog.table(name)?;
-    let path = arguments.out.join(format!("{name}.json"));
-    let written = match replace(&path, info.snapshot_text()?.as_bytes())? {
-        Written::Changed => "written",
-        Written::Unchanged => "unchanged",
-    };
-    outcome.line(format!("{}: {written}, {} columns", path.display(), info.columns.len()));
-    if let Err(report) = Table::try_from(&info) {
+/// How a table came to be fetched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    ByName,
+    ByPattern,
+}
+
+/// The tables of all patterns, each once.
+fn wanted(catalog: &Catalog, patterns: &[TablePattern], outcome: &mut Outcome) -> Vec<(TableName, Asked)> {
+    let mut wanted: Vec<(TableName, Asked)> = Vec::new();
+    for pattern in patterns {
+        let asked = if matches!(pattern, TablePattern::Table(_)) { Asked::ByName } else { Asked::ByPattern };
+        let listed = catalog.list(pattern).unwrap_or_else(|error| {
+            outcome.fail(&error);
+            Vec::new()
+        });
+        if listed.is_empty() && outcome.code == 0 {
+            outcome.line(format!("{}: no table is to be seen with these credentials", Printable(&pattern.to_string())));
+        }
+        for ListedTable { name, .. } in listed {
+            if !wanted.iter().any(|(other, _)| *other == name) {
+                wanted.push((name, asked));
+            }
+        }
+    }
+    wanted
+}
+
+/// Writes the snapshot of a table, unless a pattern brought it along and nothing can be written to it.
+fn keep(info: &TableInfo, asked: Asked, folder: &Path, outcome: &mut Outcome) {
+    let (table, name) = (Table::try_from(info), info.full_name());
+    if let (Err(report), Asked::ByPattern) = (&table, asked) {
+        return outcome.line(format!("left out: {report}"));
+    }
+    match write(info, folder) {
+        Ok(written) => outcome.line(format!("{}: {written}, {} columns", Printable(&name), info.columns.len())),
+        Err(error) => return outcome.fail(error.as_ref()),
+    }
+    if let Err(report) = table {
         outcome.line(format!("warning: {report}"));
     }
-    Ok(())
+}
+
+fn write(info: &TableInfo, folder: &Path) -> Result<&'static str, Box<dyn std::error::Error>> {
+    // The name comes from the server: checked, it cannot lead out of the folder.
+    let name = TableName::new(&info.catalog_name, &info.schema_name, &info.name)?;
+    let written: Result<Written, Error> =
+        replace(&folder.join(format!("{name}.json")), info.snapshot_text()?.as_bytes());
+    Ok(match written? {
+        Written::Changed => "written",
+        Written::Unchanged => "unchanged",
+    })
 }

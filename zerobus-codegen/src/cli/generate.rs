@@ -8,10 +8,10 @@ use super::Outcome;
 use super::arguments::{Generate, Outputs};
 use crate::generate::{proto, rust};
 use crate::output::{Written, replace};
-use crate::{Snapshot, Snapshots, Table};
+use crate::{Error, Snapshot, Snapshots, Table};
 
 pub(super) fn run(arguments: &Generate) -> Outcome {
-    let read = match Snapshots::read(&arguments.outputs.schemas) {
+    let read = match Snapshots::read(arguments.outputs.sources()) {
         Ok(read) => read,
         Err(error) => return Outcome::failed(&error),
     };
@@ -20,7 +20,11 @@ pub(super) fn run(arguments: &Generate) -> Outcome {
         report(&mut outcome, snapshot);
     }
     let mut changed = 0;
-    for (path, bytes) in files(&arguments.outputs, &read.tables) {
+    let files = files(&arguments.outputs, &read.tables).unwrap_or_else(|error| {
+        outcome.fail(&error);
+        Vec::new()
+    });
+    for (path, bytes) in files {
         match replace(&path, &bytes) {
             Ok(written) => changed += usize::from(written == Written::Changed),
             Err(error) => outcome.fail(&error),
@@ -46,7 +50,7 @@ fn report(outcome: &mut Outcome, snapshot: &Snapshot) {
 }
 
 /// Every file that these tables give, with its bytes.
-pub(super) fn files(outputs: &Outputs, snapshots: &[Snapshot]) -> Vec<(PathBuf, Vec<u8>)> {
+pub(super) fn files(outputs: &Outputs, snapshots: &[Snapshot]) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
     let tables: Vec<&Table> = snapshots.iter().map(|snapshot| &snapshot.table).collect();
     let mut files = Vec::new();
     for table in &tables {
@@ -58,7 +62,8 @@ pub(super) fn files(outputs: &Outputs, snapshots: &[Snapshot]) -> Vec<(PathBuf, 
         }
     }
     if let Some(folder) = outputs.rust_out.as_ref().filter(|_| !tables.is_empty()) {
-        files.push((folder.join(crate::build::FILE), rust::file(&tables).into_bytes()));
+        let text = rust::file_with(&tables, &outputs.rust.options()?)?;
+        files.push((folder.join(crate::build::FILE), text.into_bytes()));
     }
-    files
+    Ok(files)
 }

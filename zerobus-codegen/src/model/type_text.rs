@@ -8,7 +8,8 @@
 //! field  := name ":" type [ "not" "null" ] [ "comment" quoted ]
 //! name   := "`" any "`" | any but ":"
 //! ```
-//! Keywords are compared without regard to case.
+//! Keywords are compared without regard to case. In a statement the colon may be missing, and a name without backticks is
+//! then a word.
 
 use super::sql_type::{MAX_NESTING, SqlField, SqlType};
 
@@ -17,14 +18,47 @@ use super::sql_type::{MAX_NESTING, SqlField, SqlType};
 /// # Errors
 /// With the reason, if the text does not follow the grammar above.
 pub(crate) fn parse(text: &str) -> Result<SqlType, String> {
-    let mut scanner = Scanner { rest: text };
+    parse_with(text, Colon::Always)
+}
+
+/// Reads a type of a statement.
+///
+/// # Errors
+/// With the reason, if the text does not follow the grammar above.
+#[cfg(feature = "ddl")]
+pub(crate) fn parse_in_statement(text: &str) -> Result<SqlType, String> {
+    parse_with(text, Colon::Perhaps)
+}
+
+/// The text of a quoted string.
+///
+/// # Errors
+/// If it is not one quoted string and nothing else.
+#[cfg(feature = "ddl")]
+pub(crate) fn unquote(text: &str) -> Result<String, String> {
+    let mut scanner = Scanner { rest: text, colon: Colon::Always };
+    let unquoted = scanner.quoted()?;
+    scanner.skip_space();
+    if scanner.rest.is_empty() { Ok(unquoted) } else { Err(scanner.unexpected("the end")) }
+}
+
+fn parse_with(text: &str, colon: Colon) -> Result<SqlType, String> {
+    let mut scanner = Scanner { rest: text, colon };
     let sql_type = scanner.sql_type(0)?;
     scanner.skip_space();
     if scanner.rest.is_empty() { Ok(sql_type) } else { Err(scanner.unexpected("the end")) }
 }
 
+/// Whether a colon stands between a field's name and its type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Colon {
+    Always,
+    Perhaps,
+}
+
 struct Scanner<'a> {
     rest: &'a str,
+    colon: Colon,
 }
 
 impl<'a> Scanner<'a> {
@@ -77,8 +111,17 @@ impl<'a> Scanner<'a> {
         if let Some(after) = self.rest.strip_prefix('`') {
             let (name, rest) = after.split_once('`').ok_or("a backtick is not closed")?;
             self.rest = rest;
-            self.expect(':')?;
+            if self.colon == Colon::Always || self.looks_at(':') {
+                self.expect(':')?;
+            }
             return Ok(name.to_owned());
+        }
+        if self.colon == Colon::Perhaps {
+            let name = self.word();
+            if self.looks_at(':') {
+                self.expect(':')?;
+            }
+            return if name.is_empty() { Err(self.unexpected("a field's name")) } else { Ok(name.to_owned()) };
         }
         let (name, rest) = self.rest.split_once(':').ok_or_else(|| self.unexpected("a field's name and a colon"))?;
         self.rest = rest;
@@ -98,7 +141,7 @@ impl<'a> Scanner<'a> {
             self.rest = rest;
         }
         loop {
-            let mut ahead = Scanner { rest: self.rest };
+            let mut ahead = Scanner { rest: self.rest, colon: self.colon };
             let word = ahead.word();
             if word.is_empty() || word.eq_ignore_ascii_case("not") || word.eq_ignore_ascii_case("comment") {
                 return Ok(SqlType::named(&name));
@@ -109,7 +152,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A quoted string in which a backslash escapes and a doubled quote stands for one.
+    /// A quoted string in which a backslash escapes (`\\n`, `\\u2028`, `\\'`) and a doubled quote stands for one.
     fn quoted(&mut self) -> Result<String, String> {
         self.skip_space();
         let quote = self.rest.chars().next().filter(|c| matches!(c, '\'' | '"')).ok_or("a comment has no quotes")?;
@@ -120,17 +163,33 @@ impl<'a> Scanner<'a> {
                 self.rest = &self.rest[at + c.len_utf8()..];
                 return Ok(text);
             }
-            if c == quote || c == '\\' {
-                text.extend(chars.next().map(|(_, escaped)| escaped));
-            } else {
-                text.push(c);
+            match (c, chars.peek().map(|&(_, next)| next)) {
+                ('\\', Some('n')) => text.push('\n'),
+                ('\\', Some('r')) => text.push('\r'),
+                ('\\', Some('t')) => text.push('\t'),
+                ('\\', Some('u')) => text.extend(unicode(self.rest, at + 2, 4)),
+                ('\\', Some('U')) => text.extend(unicode(self.rest, at + 2, 8)),
+                // A doubled quote, or a character that stands for itself.
+                (_, Some(next)) if c == quote || c == '\\' => text.push(next),
+                _ => {
+                    text.push(c);
+                    continue;
+                }
+            }
+            let digits = match chars.next() {
+                Some((_, 'u')) if c == '\\' => 4,
+                Some((_, 'U')) if c == '\\' => 8,
+                _ => 0,
+            };
+            for _ in 0..digits {
+                chars.next();
             }
         }
         Err("a comment's quotes are not closed".to_owned())
     }
 
     fn take_keyword(&mut self, keyword: &str) -> bool {
-        let mut ahead = Scanner { rest: self.rest };
+        let mut ahead = Scanner { rest: self.rest, colon: self.colon };
         let found = ahead.word().eq_ignore_ascii_case(keyword);
         if found {
             self.rest = ahead.rest;
@@ -169,6 +228,11 @@ impl<'a> Scanner<'a> {
             format!("expected {expected} at `{found}`")
         }
     }
+}
+
+/// The character of so many hexadecimal digits.
+fn unicode(text: &str, at: usize, digits: usize) -> Option<char> {
+    char::from_u32(u32::from_str_radix(text.get(at..at + digits)?, 16).ok()?)
 }
 
 #[cfg(test)]

@@ -1,0 +1,28 @@
+//! A bar on a terminal; nothing where standard error is a file or a CI log.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How far a number of equal steps has got.
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar of this many steps; indicatif draws none where there is no terminal.
+    pub(super) fn new(steps: usize) -> Self {
+        let bar = ProgressBar::new(steps as u64);
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} tables, {eta} left") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// One step is done.
+    pub(super) fn step(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,159 @@
+//! From `TableInfo` to `CREATE TABLE` and the grants that a writer needs. Every name stands in backticks and every comment
+//! in quotes; an expression of the catalog's is printed only if it is one expression and nothing else.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use sqlparser::dialect::DatabricksDialect;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
+
+use crate::model::rewrites_the_line;
+use crate::{ColumnInfo, DataType, Element, Field, Report, Struct, Table, TableInfo};
+
+/// The statement that creates the table.
+///
+/// # Errors
+/// If the table is not one that Zerobus can write to.
+pub fn create_table(info: &TableInfo) -> Result<String, Report> {
+    let table = Table::try_from(info)?;
+    let mut columns: Vec<&ColumnInfo> = info.columns.iter().collect();
+    columns.sort_by_key(|column| column.position);
+    let lines: Vec<String> = columns.iter().map(|column| column_line(column, &table)).collect();
+    let streaming = info.table_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("STREAMING_TABLE"));
+    let kind = if streaming { "CREATE STREAMING TABLE" } else { "CREATE TABLE" };
+    let mut sql = format!("{kind} {} (\n{}\n)", full_name(&table), lines.join(",\n"));
+    if !streaming {
+        sql.push_str("\nUSING DELTA");
+    }
+    if !table.partition_columns.is_empty() {
+        let columns: Vec<String> = table.partition_columns.iter().map(|name| quoted_name(name)).collect();
+        // Writing to a String cannot fail.
+        let _ = write!(sql, "\nPARTITIONED BY ({})", columns.join(", "));
+    }
+    if let Some(comment) = &table.comment {
+        let _ = write!(sql, "\nCOMMENT {}", quoted(comment));
+    }
+    sql.push_str(";\n");
+    Ok(sql)
+}
+
+/// The grants that a service principal needs to write to the table through Zerobus, each given explicitly.
+#[must_use]
+pub fn grants(table: &Table, grantee: &str) -> String {
+    let (catalog, schema) = (quoted_name(table.name.catalog()), quoted_name(table.name.schema()));
+    let (name, grantee) = (full_name(table), quoted_name(grantee));
+    format!(
+        "GRANT USE CATALOG ON CATALOG {catalog} TO {grantee};\n\
+         GRANT USE SCHEMA ON SCHEMA {catalog}.{schema} TO {grantee};\n\
+         GRANT SELECT, MODIFY ON TABLE {name} TO {grantee};\n"
+    )
+}
+
+fn full_name(table: &Table) -> String {
+    [table.name.catalog(), table.name.schema(), table.name.table()].map(quoted_name).join(".")
+}
+
+fn column_line(column: &ColumnInfo, table: &Table) -> String {
+    if let Some(field) = table.columns().iter().find(|field| field.name == column.name) {
+        let default = expression(&metadata(column, "CURRENT_DEFAULT"));
+        let default = default.map(|default| format!(" DEFAULT {default}")).unwrap_or_default();
+        return format!(
+            "  {} {}{}{default}{}",
+            quoted_name(&field.name),
+            sql(&field.data_type),
+            not_null(field),
+            comment(field)
+        );
+    }
+    let name = quoted_name(&column.name);
+    let written = column.type_text.as_deref().unwrap_or_default();
+    // The checked table knows no type of a column that it leaves out; a single word needs no check.
+    let sql_type =
+        if written.chars().all(|c| c.is_ascii_alphanumeric() || "_(),".contains(c)) { written } else { "STRING" };
+    let sql_type = sql_type.to_uppercase();
+    if let Some(expression) = expression(&metadata(column, "delta.generationExpression")) {
+        return format!("  {name} {sql_type} GENERATED ALWAYS AS ({expression})");
+    }
+    let number = |key: &str| metadata(column, key).as_i64().unwrap_or(1);
+    let (start, step) = (number("delta.identity.start"), number("delta.identity.step"));
+    let explicit = metadata(column, "delta.identity.allowExplicitInsert").as_bool().unwrap_or(false);
+    let when = if explicit { "BY DEFAULT" } else { "ALWAYS" };
+    format!("  {name} {sql_type} GENERATED {when} AS IDENTITY (START WITH {start} INCREMENT BY {step})")
+}
+
+fn metadata(column: &ColumnInfo, key: &str) -> Value {
+    let field: Option<Value> = column.type_json.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    field.map(|mut field| field["metadata"][key].take()).unwrap_or_default()
+}
+
+fn sql(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Array(inner) => format!("ARRAY<{}>", element(inner)),
+        DataType::Map(key, value) => format!("MAP<{}, {}>", key.scalar(), element(value)),
+        DataType::Scalar(scalar) => scalar.to_string(),
+        DataType::Struct(fields) => fields_sql(fields),
+    }
+}
+
+fn element(of: &Element) -> String {
+    match of {
+        Element::Scalar(scalar) => scalar.to_string(),
+        Element::Struct(fields) => fields_sql(fields),
+    }
+}
+
+fn fields_sql(row: &Struct) -> String {
+    let fields = row.fields.iter().map(|field| {
+        format!("{}: {}{}{}", quoted_name(&field.name), sql(&field.data_type), not_null(field), comment(field))
+    });
+    format!("STRUCT<{}>", fields.collect::<Vec<_>>().join(", "))
+}
+
+const fn not_null(field: &Field) -> &'static str {
+    if field.nullable { "" } else { " NOT NULL" }
+}
+
+fn comment(field: &Field) -> String {
+    field.comment.as_deref().map(|comment| format!(" COMMENT {}", quoted(comment))).unwrap_or_default()
+}
+
+fn quoted_name(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// The text as a string of SQL, on one line and without a character that a terminal acts on.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("'");
+    for c in text.chars() {
+        // Writing to a String cannot fail.
+        let _ = match c {
+            '\'' | '\\' => write!(quoted, "\\{c}"),
+            '\n' => write!(quoted, "\\n"),
+            c if rewrites_the_line(c) => write!(quoted, "\\u{:04X}", u32::from(c)),
+            c => write!(quoted, "{c}"),
+        };
+    }
+    quoted.push('\'');
+    quoted
+}
+
+/// The text of an expression, if it is one and nothing else.
+fn expression(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    let dialect = DatabricksDialect {};
+    let tokens = Tokenizer::new(&dialect, text).tokenize().ok()?;
+    let harmless = |token: &Token| {
+        !matches!(
+            token,
+            Token::SemiColon
+                | Token::Whitespace(Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_))
+        )
+    };
+    if !tokens.iter().all(harmless) || text.chars().any(rewrites_the_line) {
+        return None;
+    }
+    let mut parser = Parser::new(&dialect).with_tokens(tokens);
+    parser.parse_expr().ok()?;
+    (parser.peek_token().token == Token::EOF).then(|| text.to_owned())
+}

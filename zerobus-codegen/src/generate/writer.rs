@@ -1,0 +1,183 @@
+//! The options made ready to write with, and what they make of a column's type.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+use syn::parse::Parser as _;
+use syn::punctuated::Punctuated;
+
+use crate::options::covers;
+use crate::{DataType, Element, Error, Field, Options, Scalar, Struct, Visibility};
+
+/// The options as tokens.
+pub(super) struct Writer {
+    pub(super) runtime: TokenStream,
+    /// The derive's option that says where the runtime is, if not at its usual place.
+    pub(super) renamed: Option<TokenStream>,
+    pub(super) visibility: TokenStream,
+    /// The modules around everything, outermost first.
+    pub(super) modules: Vec<Ident>,
+    btree_maps: Vec<String>,
+    bytes: Vec<String>,
+    derives: Vec<(String, TokenStream)>,
+    extern_types: Vec<(String, TokenStream)>,
+    field_attributes: Vec<(String, TokenStream)>,
+    type_attributes: Vec<(String, TokenStream)>,
+}
+
+impl Writer {
+    /// Reads the options that are Rust.
+    pub(super) fn new(options: &Options) -> Result<Self, Error> {
+        let path = options.runtime.as_deref().map(|path| tokens::<syn::Path>("runtime", path)).transpose()?;
+        let modules = match options.module.as_deref() {
+            None => Vec::new(),
+            Some(text) => {
+                let parser = Punctuated::<Ident, syn::Token![::]>::parse_separated_nonempty;
+                parser.parse_str(text).map_err(|error| wrong("module", text, &error))?.into_iter().collect()
+            }
+        };
+        Ok(Self {
+            renamed: path.as_ref().map(|path| quote! { crate = #path, }),
+            runtime: path.unwrap_or_else(|| quote! { ::zerobus_runtime }),
+            visibility: match options.visibility.unwrap_or_default() {
+                Visibility::Crate => quote! { pub(crate) },
+                Visibility::Public => quote! { pub },
+            },
+            modules,
+            btree_maps: options.btree_maps.clone(),
+            bytes: options.bytes.clone(),
+            derives: by_path("derives", lists(&options.derives), tokens::<syn::Path>)?,
+            extern_types: by_path("extern_types", options.extern_types.iter(), tokens::<syn::Type>)?,
+            field_attributes: by_path("field_attributes", lists(&options.field_attributes), attributes)?,
+            type_attributes: by_path("type_attributes", lists(&options.type_attributes), attributes)?,
+        })
+    }
+
+    pub(super) fn derives(&self, path: &str) -> Vec<&TokenStream> {
+        covering(&self.derives, path)
+    }
+
+    pub(super) fn field_attributes(&self, path: &str) -> Vec<&TokenStream> {
+        covering(&self.field_attributes, path)
+    }
+
+    pub(super) fn type_attributes(&self, path: &str) -> Vec<&TokenStream> {
+        covering(&self.type_attributes, path)
+    }
+
+    /// The struct to generate for the type of the column at this path: none if it holds none, or one of the user's.
+    pub(super) fn generated_struct<'a>(&self, path: &str, data_type: &'a DataType) -> Option<&'a Struct> {
+        let row = holds_struct(data_type)?;
+        let place = match data_type {
+            DataType::Array(_) => format!("{path}.element"),
+            DataType::Map(..) => format!("{path}.value"),
+            DataType::Scalar(_) | DataType::Struct(_) => path.to_owned(),
+        };
+        self.extern_type(&place).is_none().then_some(row)
+    }
+
+    /// The type of a field; `inside` is that of its struct, where one is generated.
+    pub(super) fn field_type(&self, path: &str, field: &Field, inside: Option<&TokenStream>) -> TokenStream {
+        let element = |element: &Element, part: &str| {
+            let path = format!("{path}.{part}");
+            match element {
+                Element::Scalar(scalar) => self.scalar(&path, *scalar),
+                Element::Struct(_) => self.extern_type(&path).or(inside).cloned().unwrap_or_default(),
+            }
+        };
+        let singular = match &field.data_type {
+            DataType::Array(inner) => {
+                let inner = element(inner, "element");
+                return quote! { ::std::vec::Vec<#inner> };
+            }
+            DataType::Map(key, value) => {
+                let (key, value) = (self.scalar(&format!("{path}.key"), key.scalar()), element(value, "value"));
+                let is_btree = self.btree_maps.iter().any(|of| covers(of, path));
+                let map = if is_btree {
+                    quote! { BTreeMap }
+                } else {
+                    quote! { HashMap }
+                };
+                return quote! { ::std::collections::#map<#key, #value> };
+            }
+            DataType::Scalar(scalar) => self.scalar(path, *scalar),
+            DataType::Struct(_) => self.extern_type(path).or(inside).cloned().unwrap_or_default(),
+        };
+        if field.nullable {
+            quote! { ::core::option::Option<#singular> }
+        } else {
+            singular
+        }
+    }
+
+    /// The user's own type for exactly this place.
+    fn extern_type(&self, path: &str) -> Option<&TokenStream> {
+        self.extern_types.iter().find(|(place, _)| place == path).map(|(_, own)| own)
+    }
+
+    fn scalar(&self, path: &str, scalar: Scalar) -> TokenStream {
+        if let Some(own) = self.extern_type(path) {
+            return own.clone();
+        }
+        let runtime = &self.runtime;
+        match scalar {
+            Scalar::Binary if self.bytes.iter().any(|of| covers(of, path)) => quote! { ::bytes::Bytes },
+            Scalar::Binary => quote! { ::std::vec::Vec<u8> },
+            Scalar::Boolean => quote! { bool },
+            Scalar::Byte => quote! { i8 },
+            Scalar::Char(_) | Scalar::String | Scalar::Varchar(_) => quote! { ::std::string::String },
+            Scalar::Date => quote! { #runtime::Date },
+            Scalar::Decimal { precision, scale } => {
+                let (precision, scale) = (Literal::u8_unsuffixed(precision), Literal::u8_unsuffixed(scale));
+                quote! { #runtime::Decimal<#precision, #scale> }
+            }
+            Scalar::Double => quote! { f64 },
+            Scalar::Float => quote! { f32 },
+            Scalar::Int => quote! { i32 },
+            Scalar::Long => quote! { i64 },
+            Scalar::Short => quote! { i16 },
+            Scalar::Timestamp => quote! { #runtime::Timestamp },
+            Scalar::TimestampNtz => quote! { #runtime::TimestampNtz },
+            Scalar::Variant => quote! { #runtime::Variant },
+        }
+    }
+}
+
+pub(super) fn holds_struct(data_type: &DataType) -> Option<&Struct> {
+    match data_type {
+        DataType::Array(Element::Struct(row)) | DataType::Map(_, Element::Struct(row)) | DataType::Struct(row) => {
+            Some(row)
+        }
+        DataType::Array(_) | DataType::Map(..) | DataType::Scalar(_) => None,
+    }
+}
+
+fn covering<'a>(by_path: &'a [(String, TokenStream)], place: &str) -> Vec<&'a TokenStream> {
+    by_path.iter().filter(|(path, _)| covers(path, place)).map(|(_, tokens)| tokens).collect()
+}
+
+fn lists(lists: &std::collections::BTreeMap<String, Vec<String>>) -> impl Iterator<Item = (&String, &String)> {
+    lists.iter().flat_map(|(path, texts)| texts.iter().map(move |text| (path, text)))
+}
+
+fn by_path<'a>(
+    name: &'static str,
+    texts: impl Iterator<Item = (&'a String, &'a String)>,
+    read: impl Fn(&'static str, &str) -> Result<TokenStream, Error>,
+) -> Result<Vec<(String, TokenStream)>, Error> {
+    texts.map(|(path, text)| Ok((path.clone(), read(name, text)?))).collect()
+}
+
+/// The text as tokens, if it is Rust of this kind.
+fn tokens<T: syn::parse::Parse + quote::ToTokens>(name: &'static str, text: &str) -> Result<TokenStream, Error> {
+    let parsed: T = syn::parse_str(text).map_err(|error| wrong(name, text, &error))?;
+    Ok(quote! { #parsed })
+}
+
+fn attributes(name: &'static str, text: &str) -> Result<TokenStream, Error> {
+    let parsed = syn::Attribute::parse_outer.parse_str(text).map_err(|error| wrong(name, text, &error))?;
+    Ok(quote! { #(#parsed)* })
+}
+
+fn wrong(name: &'static str, text: &str, error: &syn::Error) -> Error {
+    Error::Option { name, reason: format!("`{text}` is not what stands there: {error}; correct it") }
+}

@@ -1,0 +1,172 @@
+//! What generated Rust looks like, where the default is not wanted: the same options for build.rs, for the program and in
+//! a file, so that none of them can disagree.
+//!
+//! The file is `zerobus.toml` beside the `Cargo.toml`, or `[package.metadata.zerobus]` in it:
+//!
+//! ```toml
+//! face = "typed"                                  # or "prost"
+//! module = "tables"                               # a module around everything
+//! visibility = "crate"                            # or "public"
+//! runtime = "::zerobus_runtime"
+//! btree_maps = ["."]                              # by path; "." is everything
+//! bytes = ["main.geo"]                            # ::bytes::Bytes for BINARY
+//!
+//! [derives]
+//! "main.geo.earthquakes" = ["::serde::Serialize"]
+//! [type_attributes]
+//! "." = ["#[non_exhaustive]"]
+//! [field_attributes]
+//! "main.geo.earthquakes.mag" = ["#[serde(rename = \"magnitude\")]"]
+//! [extern_types]
+//! "main.geo.earthquakes.time" = "::std::time::SystemTime"
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::Error;
+
+/// The file's name.
+const FILE: &str = "zerobus.toml";
+
+/// Which types are generated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Face {
+    /// What prost-build makes of the descriptor, with a `ZerobusMessage` implementation beside each type; needs the
+    /// feature `prost`.
+    Prost,
+    /// Structs with `#[derive(ZerobusMessage)]`, with the value types of the runtime.
+    #[default]
+    Typed,
+}
+
+/// Who sees the generated items.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Visibility {
+    /// `pub(crate)`.
+    Crate,
+    /// `pub`.
+    #[default]
+    Public,
+}
+
+/// What generated Rust looks like.
+///
+/// A path is `.` for everything, or the beginning of `catalog.schema.table.column`, whole names only; an array's element is
+/// the part `element`, a map's key and value are `key` and `value`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Options {
+    /// Paths whose maps are `BTreeMap` instead of `HashMap`.
+    pub btree_maps: Vec<String>,
+    /// Paths whose BINARY is `::bytes::Bytes` instead of `Vec<u8>`.
+    pub bytes: Vec<String>,
+    /// Further derives of structs, by path.
+    pub derives: BTreeMap<String, Vec<String>>,
+    /// Types of your own instead of those that would be generated, by the path of a column, an element, a key or a value.
+    pub extern_types: BTreeMap<String, String>,
+    /// Which types are generated.
+    pub face: Option<Face>,
+    /// Attributes of fields, by path.
+    pub field_attributes: BTreeMap<String, Vec<String>>,
+    /// A module around everything: `tables`, `db::tables`.
+    pub module: Option<String>,
+    /// Where the generated code finds the runtime; `::zerobus_runtime` if not said.
+    pub runtime: Option<String>,
+    /// Attributes of structs, by path.
+    pub type_attributes: BTreeMap<String, Vec<String>>,
+    /// Who sees the generated items.
+    pub visibility: Option<Visibility>,
+}
+
+/// The part of a `Cargo.toml` that matters here.
+#[derive(Deserialize)]
+struct Manifest {
+    package: Option<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    zerobus: Option<Options>,
+}
+
+impl Options {
+    /// The options that stand in a file of this folder, and that file; the defaults if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be read, says something that is no option, or there are two of them.
+    pub fn read(folder: &Path) -> Result<(Self, Option<PathBuf>), Error> {
+        let (own, manifest) = (folder.join(FILE), folder.join("Cargo.toml"));
+        let in_manifest = parse::<Manifest>(&manifest)?.and_then(|manifest| manifest.package?.metadata?.zerobus);
+        match (parse::<Self>(&own)?, in_manifest) {
+            (Some(_), Some(_)) => Err(Error::Config {
+                path: own,
+                reason: "[package.metadata.zerobus] in Cargo.toml has options as well; keep one of the two".to_owned(),
+            }),
+            (Some(options), None) => Ok((options, Some(own))),
+            (None, Some(options)) => Ok((options, Some(manifest))),
+            (None, None) => Ok((Self::default(), None)),
+        }
+    }
+
+    /// The options of one file, which is a `zerobus.toml` whatever it is called.
+    ///
+    /// # Errors
+    /// If the file cannot be read or says something that is no option.
+    pub fn read_file(path: &Path) -> Result<Self, Error> {
+        let missing = || Error::Config { path: path.to_owned(), reason: "there is no such file".to_owned() };
+        parse(path)?.ok_or_else(missing)
+    }
+
+    /// These options, with those of another added: where both say something, the other one wins.
+    #[must_use]
+    pub fn merged(mut self, other: Self) -> Self {
+        self.btree_maps.extend(other.btree_maps);
+        self.bytes.extend(other.bytes);
+        for (path, derives) in other.derives {
+            self.derives.entry(path).or_default().extend(derives);
+        }
+        self.extern_types.extend(other.extern_types);
+        self.face = other.face.or(self.face);
+        for (path, attributes) in other.field_attributes {
+            self.field_attributes.entry(path).or_default().extend(attributes);
+        }
+        self.module = other.module.or(self.module);
+        self.runtime = other.runtime.or(self.runtime);
+        for (path, attributes) in other.type_attributes {
+            self.type_attributes.entry(path).or_default().extend(attributes);
+        }
+        self.visibility = other.visibility.or(self.visibility);
+        self
+    }
+}
+
+/// Whether a path of the options covers a place.
+pub(crate) fn covers(path: &str, place: &str) -> bool {
+    path == "." || place.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
+    };
+    let wrong = |error: toml::de::Error| Error::Config { path: path.to_owned(), reason: error.to_string() };
+    toml::from_str(&text).map(Some).map_err(wrong)
+}
