@@ -15,15 +15,19 @@
 //! | `decode`, `row` | a record on the wire to a checked row |
 //! | `sink` | where rows go: Delta tables, or memory |
 //! | `rows` | rows as JSON |
+//! | `faults` | misbehaviour on demand |
+//! | `connection` | one TCP connection, which a fault may cut |
 //! | `limits` | what a stream may do, and for how long |
 //! | `refusal` | every answer of no |
 //! | `error_chain` | an error with all its causes |
 
 mod catalog;
 mod client_descriptor;
+mod connection;
 mod decode;
 mod emulator;
 mod error_chain;
+mod faults;
 mod limits;
 mod oauth;
 mod refusal;
@@ -38,6 +42,7 @@ mod tokens;
 
 pub use catalog::CatalogError;
 pub use emulator::{Builder, Emulator, RowsError, StartError};
+pub use faults::{Fault, FaultError};
 pub use limits::Limits;
 pub use schema_check::ColumnOrder;
 pub use sink::StorageError;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
-use zerobus_emulator::{Emulator, StartError};
+use zerobus_emulator::{Emulator, Fault, Limits, StartError};
 
 /// Unity Catalog and Zerobus on this machine, writing Delta tables.
 ///
@@ -30,6 +30,19 @@ struct Arguments {
     /// The client's secret; by chance if it is not given.
     #[arg(long, env = "DATABRICKS_CLIENT_SECRET", hide_env_values = true)]
     client_secret: Option<String>,
+    /// Misbehaviour, such as `reset after=3 times=2`, `ack-delay=50ms`, `status=UNAVAILABLE/6006 chance=0.1`; more can be
+    /// posted to /emulator/faults while the emulator runs.
+    #[arg(long = "fault", value_name = "FAULT")]
+    faults: Vec<Fault>,
+    /// The seed of faults that strike by chance; by chance itself if it is not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// After how many seconds a stream is asked to close.
+    #[arg(long, default_value_t = 900)]
+    stream_lifetime_s: u64,
+    /// How many seconds a token is good.
+    #[arg(long, default_value_t = 3600)]
+    token_lifetime_s: u64,
     /// How many milliseconds a commit waits for more rows.
     #[arg(long, default_value_t = 2)]
     linger_ms: u64,
@@ -68,18 +81,23 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn start(arguments: Arguments) -> Result<Emulator, StartError> {
-    let mut builder = Emulator::builder().port(arguments.port).linger(Duration::from_millis(arguments.linger_ms));
-    for path in arguments.schemas {
-        builder = builder.schemas(path);
-    }
+    let mut limits = Limits::default();
+    limits.stream_lifetime = Duration::from_secs(arguments.stream_lifetime_s);
+    limits.token_lifetime = Duration::from_secs(arguments.token_lifetime_s);
+    let linger = Duration::from_millis(arguments.linger_ms);
+    let mut builder =
+        Emulator::builder().port(arguments.port).client_id(arguments.client_id).linger(linger).limits(limits);
+    builder = arguments.schemas.into_iter().fold(builder, zerobus_emulator::Builder::schemas);
+    builder = arguments.faults.into_iter().fold(builder, zerobus_emulator::Builder::fault);
     if let Some(path) = arguments.data {
         builder = builder.data(path);
     }
-    let secret = arguments.client_secret.filter(|secret| !secret.is_empty());
-    builder = match secret {
-        Some(secret) => builder.credentials(arguments.client_id, secret),
-        None => builder.client_id(arguments.client_id),
-    };
+    if let Some(secret) = arguments.client_secret.filter(|secret| !secret.is_empty()) {
+        builder = builder.client_secret(secret);
+    }
+    if let Some(seed) = arguments.seed {
+        builder = builder.seed(seed);
+    }
     builder.start().await
 }
 

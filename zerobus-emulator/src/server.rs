@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -13,6 +13,9 @@ use tokio::sync::{mpsc, watch};
 use tonic::service::Routes;
 
 use crate::catalog::Catalog;
+use crate::connection::Connection;
+use crate::faults::control;
+use crate::faults::script::Faults;
 use crate::limits::Limits;
 use crate::oauth::{self, Credentials};
 use crate::sink::Sink;
@@ -28,6 +31,7 @@ const WINDOW_BYTES: u32 = 16 << 20;
 pub(crate) struct App {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) credentials: Arc<Credentials>,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) sink: Arc<Sink>,
     /// True once the server stops.
@@ -72,6 +76,7 @@ fn router(app: App) -> Router {
         .route("/api/2.1/unity-catalog/schemas", get(tables_api::schemas))
         .route("/api/2.1/unity-catalog/tables", get(tables_api::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(tables_api::table))
+        .route("/emulator/faults", get(control::list).post(control::arm).delete(control::disarm))
         .with_state(app.clone());
     let grpc = Routes::new(Service::server(app)).prepare().into_axum_router();
     rest.merge(grpc).fallback(tables_api::no_such_path)
@@ -83,10 +88,13 @@ async fn connection(router: Router, socket: TcpStream, mut stopping: watch::Rece
     }
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http2().initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
+    let handle = Connection::default();
+    let router = router.layer(Extension(handle.clone()));
     let serving = builder.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
     tokio::pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => served,
+        () = handle.is_cut() => return,
         () = stopped(&mut stopping) => {
             serving.as_mut().graceful_shutdown();
             serving.await

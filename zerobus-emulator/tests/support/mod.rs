@@ -209,10 +209,14 @@ impl Call {
         }
     }
 
+    /// Ends the requests.
+    pub(crate) fn half_close(&mut self) {
+        self.requests = mpsc::channel(1).0;
+    }
+
     /// Half-closes, and reads to the end: the last offset that was acked.
     pub(crate) async fn finish(mut self) -> Result<Option<i64>, Status> {
-        let (closed, _) = mpsc::channel(1);
-        self.requests = closed;
+        self.half_close();
         let mut last = None;
         while let Some(answer) = self.next().await? {
             match answer {
