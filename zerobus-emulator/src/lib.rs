@@ -10,7 +10,9 @@
 //! | `catalog` | the tables, from their JSON |
 //! | `oauth`, `tokens` | the token endpoint, and the tokens it has handed out |
 //! | `tables_api` | the REST API that describes tables |
+//! | `discovery` | where a client finds the endpoints |
 //! | `stream` | one EphemeralStream call |
+//! | `rest_insert` | rows over plain HTTP |
 //! | `client_descriptor`, `schema_check` | a client's descriptor, and whether it fits the table |
 //! | `decode`, `row` | a record on the wire to a checked row |
 //! | `sink` | where rows go: Delta tables, or memory |
@@ -20,17 +22,23 @@
 //! | `limits` | what a stream may do, and for how long |
 //! | `refusal` | every answer of no |
 //! | `error_chain` | an error with all its causes |
+//! | `program` | the program |
 
 mod catalog;
 mod client_descriptor;
 mod connection;
 mod decode;
+mod discovery;
 mod emulator;
 mod error_chain;
 mod faults;
 mod limits;
 mod oauth;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod program;
 mod refusal;
+mod rest_insert;
 mod row;
 mod rows;
 mod schema_check;

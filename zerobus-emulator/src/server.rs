@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -14,10 +15,12 @@ use tonic::service::Routes;
 
 use crate::catalog::Catalog;
 use crate::connection::Connection;
+use crate::discovery;
 use crate::faults::control;
 use crate::faults::script::Faults;
 use crate::limits::Limits;
 use crate::oauth::{self, Credentials};
+use crate::rest_insert;
 use crate::sink::Sink;
 use crate::stream::service::Service;
 use crate::tables_api;
@@ -70,12 +73,17 @@ pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 fn router(app: App) -> Router {
+    // The handler refuses what is too large in the service's words; this only keeps a body from growing without end.
+    let insert_body = DefaultBodyLimit::max(app.limits.record_bytes.saturating_mul(2));
     let rest = Router::new()
         .route("/oidc/v1/token", post(oauth::token))
         .route("/api/2.1/unity-catalog/catalogs", get(tables_api::catalogs))
         .route("/api/2.1/unity-catalog/schemas", get(tables_api::schemas))
         .route("/api/2.1/unity-catalog/tables", get(tables_api::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(tables_api::table))
+        .route("/zerobus/v1/tables/{full_name}/insert", post(rest_insert::insert).layer(insert_body))
+        .route("/.well-known/databricks-config", get(discovery::databricks_config))
+        .route("/oidc/.well-known/oauth-authorization-server", get(discovery::authorization_server))
         .route("/emulator/faults", get(control::list).post(control::arm).delete(control::disarm))
         .with_state(app.clone());
     let grpc = Routes::new(Service::server(app)).prepare().into_axum_router();

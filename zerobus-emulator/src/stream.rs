@@ -109,7 +109,7 @@ impl Stream {
         let message = match (protocol.record_type(), &create.descriptor_proto) {
             (RecordType::Proto, Some(descriptor)) => client_descriptor::read(descriptor)?,
             (RecordType::Proto, None) => return Err(Refusal::bad_descriptor("a PROTO stream needs one")),
-            _ => client_descriptor::of_table(&table.descriptor())?,
+            _ => return Ok((Arc::clone(table), Decoder::of_table(table)?)),
         };
         schema_check::check(table, &message, self.app.limits.column_order)?;
         Ok((Arc::clone(table), Decoder::new(table, message)))

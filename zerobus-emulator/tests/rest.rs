@@ -142,3 +142,47 @@ async fn the_rest_api_refuses_in_its_own_shape() {
         assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()));
     }
 }
+
+async fn insert(emulator: &Emulator, token: &str, table: &str, body: String) -> (u16, Value) {
+    let url = format!("{}/zerobus/v1/tables/{table}/insert", emulator.url());
+    let header = format!("Bearer {token}");
+    http(move |agent| {
+        agent.post(&url).header("authorization", header).header("content-type", "application/json").send(body)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn rows_are_inserted_over_plain_http_all_or_none() {
+    let emulator = emulator().await;
+    let orders = "main.sales.orders";
+    let token = token(&emulator, Some(orders)).await;
+    let order = |id: i64| json!({ "order_id": id, "placed_at": 1, "lines": [], "currency": "EUR" });
+    let answer = insert(&emulator, &token, orders, json!([order(1), order(2)]).to_string()).await;
+    assert_eq!(answer, (200, json!({})));
+    for (body, text) in [
+        (json!([order(3), { "order_id": 4 }]).to_string(), "record 1"),
+        ("{}".to_owned(), "the body is no JSON array"),
+        (format!("[{}]", " ".repeat(11 << 20)), "more than 10485760"),
+    ] {
+        let (status, answer) = insert(&emulator, &token, orders, body).await;
+        assert_eq!((status, &answer["error_code"]), (400, &json!("INVALID_PARAMETER_VALUE")), "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(text), "{answer}");
+    }
+    let (status, answer) = insert(&emulator, "made-up", orders, "[]".to_owned()).await;
+    assert_eq!((status, &answer["error_code"]), (401, &json!("UNAUTHENTICATED")));
+    let (status, answer) = insert(&emulator, &token, "main.geo.earthquakes", "[]".to_owned()).await;
+    assert_eq!((status, &answer["error_code"]), (403, &json!("PERMISSION_DENIED")));
+    assert_eq!(emulator.rows(orders).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_endpoints_can_be_discovered() {
+    let emulator = emulator().await;
+    for path in [".well-known/databricks-config", "oidc/.well-known/oauth-authorization-server"] {
+        let url = format!("{}/{path}", emulator.url());
+        let (status, body) = http(move |agent| agent.get(&url).call()).await;
+        assert_eq!(status, 200);
+        assert!(body.to_string().contains(&format!("{}/oidc", emulator.url())), "{body}");
+    }
+}
