@@ -9,6 +9,8 @@ use bytes::Bytes;
 use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor};
 use zerobus_codegen::Table;
 
+use crate::client_descriptor;
+use crate::refusal::Refusal;
 use crate::row::Row;
 use plan::Plan;
 
@@ -34,6 +36,11 @@ impl Decoder {
         Self { message, plan }
     }
 
+    /// For records in JSON.
+    pub(crate) fn of_table(table: &Table) -> Result<Self, Refusal> {
+        Ok(Self::new(table, client_descriptor::of_table(&table.descriptor())?))
+    }
+
     pub(crate) fn proto(&self, record: Bytes) -> Result<Row, BadRecord> {
         let message = DynamicMessage::decode(self.message.clone(), record).map_err(BadRecord::whole)?;
         self.plan.row(message)
@@ -42,11 +49,19 @@ impl Decoder {
     /// The deserializer's words are the service's own.
     pub(crate) fn json(&self, record: &str) -> Result<Row, BadRecord> {
         let mut json = serde_json::Deserializer::from_str(record);
-        let options = DeserializeOptions::new().deny_unknown_fields(true);
-        let message = DynamicMessage::deserialize_with_options(self.message.clone(), &mut json, &options)
-            .map_err(BadRecord::whole)?;
+        let row = self.read(&mut json)?;
         json.end().map_err(BadRecord::whole)?;
-        self.plan.row(message)
+        Ok(row)
+    }
+
+    pub(crate) fn json_value(&self, record: serde_json::Value) -> Result<Row, BadRecord> {
+        self.read(record)
+    }
+
+    fn read<'de, D: serde::Deserializer<'de>>(&self, json: D) -> Result<Row, BadRecord> {
+        let options = DeserializeOptions::new().deny_unknown_fields(true);
+        let message = DynamicMessage::deserialize_with_options(self.message.clone(), json, &options);
+        self.plan.row(message.map_err(BadRecord::whole)?)
     }
 }
 

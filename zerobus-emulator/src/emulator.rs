@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 use zerobus_codegen::{Printable, TableName};
 
 use crate::catalog::{Catalog, CatalogError};
+use crate::faults::Fault;
+use crate::faults::script::Faults;
 use crate::limits::Limits;
 use crate::oauth::Credentials;
 use crate::rows;
@@ -92,9 +94,11 @@ pub struct Builder {
     credentials: Credentials,
     #[cfg(feature = "delta")]
     data: Option<PathBuf>,
+    faults: Vec<Fault>,
     limits: Limits,
     #[cfg(feature = "delta")]
     linger: Duration,
+    seed: u64,
     schemas: Vec<PathBuf>,
 }
 
@@ -106,9 +110,11 @@ impl Emulator {
             credentials: Credentials { client_id: "zerobus-emulator".to_owned(), client_secret: random_text(32) },
             #[cfg(feature = "delta")]
             data: None,
+            faults: Vec::new(),
             limits: Limits::default(),
             #[cfg(feature = "delta")]
             linger: Duration::from_millis(2),
+            seed: fastrand::u64(..),
             schemas: Vec::new(),
         }
     }
@@ -156,6 +162,22 @@ impl Emulator {
         let known = self.app.catalog.writable(table).map_err(unknown)?;
         let rows = self.app.sink.rows(known).await?;
         Ok(rows.into_iter().map(|row| rows::json(known, row)).collect())
+    }
+
+    /// Arms a fault.
+    pub fn inject(&self, fault: Fault) {
+        self.app.faults.arm(fault);
+    }
+
+    /// Disarms every fault.
+    pub fn clear_faults(&self) {
+        self.app.faults.disarm_all();
+    }
+
+    /// The faults that have struck, in order, one a line: seed, fault, stream, table and place.
+    #[must_use]
+    pub fn struck_faults(&self) -> Vec<String> {
+        self.app.faults.struck()
     }
 
     /// Stops: asks every stream to end, stores and acks what has arrived, and returns when all is on the disk.
@@ -218,21 +240,33 @@ impl Builder {
         self
     }
 
-    /// The client that gets tokens, instead of one with a secret by chance.
-    pub fn credentials(mut self, client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
-        self.credentials = Credentials { client_id: client_id.into(), client_secret: client_secret.into() };
+    /// The id of the client that gets tokens.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.credentials.client_id = client_id.into();
         self
     }
 
-    /// The id of the client that gets tokens; its secret stays as it is.
-    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
-        self.credentials.client_id = client_id.into();
+    /// The secret of the client that gets tokens, instead of one by chance.
+    pub fn client_secret(mut self, client_secret: impl Into<String>) -> Self {
+        self.credentials.client_secret = client_secret.into();
         self
     }
 
     /// The limits of streams and tokens.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Arms a fault from the start.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// The seed of faults that strike by chance; by chance itself if it is not given.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
         self
     }
 
@@ -253,6 +287,7 @@ impl Builder {
         let app = App {
             catalog: Arc::new(catalog),
             credentials: Arc::new(self.credentials),
+            faults: Arc::new(Faults::new(self.seed, self.faults)),
             limits: Arc::new(self.limits),
             sink: Arc::new(sink),
             stopping,

@@ -10,23 +10,35 @@
 //! | `catalog` | the tables, from their JSON |
 //! | `oauth`, `tokens` | the token endpoint, and the tokens it has handed out |
 //! | `tables_api` | the REST API that describes tables |
+//! | `discovery` | where a client finds the endpoints |
 //! | `stream` | one EphemeralStream call |
+//! | `rest_insert` | rows over plain HTTP |
 //! | `client_descriptor`, `schema_check` | a client's descriptor, and whether it fits the table |
 //! | `decode`, `row` | a record on the wire to a checked row |
 //! | `sink` | where rows go: Delta tables, or memory |
 //! | `rows` | rows as JSON |
+//! | `faults` | misbehaviour on demand |
+//! | `connection` | one TCP connection, which a fault may cut |
 //! | `limits` | what a stream may do, and for how long |
 //! | `refusal` | every answer of no |
 //! | `error_chain` | an error with all its causes |
+//! | `program` | the program |
 
 mod catalog;
 mod client_descriptor;
+mod connection;
 mod decode;
+mod discovery;
 mod emulator;
 mod error_chain;
+mod faults;
 mod limits;
 mod oauth;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod program;
 mod refusal;
+mod rest_insert;
 mod row;
 mod rows;
 mod schema_check;
@@ -38,6 +50,7 @@ mod tokens;
 
 pub use catalog::CatalogError;
 pub use emulator::{Builder, Emulator, RowsError, StartError};
+pub use faults::{Fault, FaultError};
 pub use limits::Limits;
 pub use schema_check::ColumnOrder;
 pub use sink::StorageError;

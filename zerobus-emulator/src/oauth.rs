@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::catalog::Catalog;
+use crate::faults::{Kind, Point};
 use crate::server::App;
 use crate::tokens::Scope;
 
@@ -66,6 +67,9 @@ pub(crate) async fn token(
     headers: HeaderMap,
     Form(form): Form<HashMap<String, String>>,
 ) -> Response {
+    if let Some(status) = injected(&app) {
+        return (status, Json(json!({ "error": "temporarily_unavailable" }))).into_response();
+    }
     match grant(&app, &headers, &form) {
         Ok(scope) => {
             let body = json!({
@@ -81,6 +85,13 @@ pub(crate) async fn token(
             error.into_response()
         }
     }
+}
+
+fn injected(app: &App) -> Option<StatusCode> {
+    let kinds = app.faults.strike(&mut app.faults.stream(""), Point::Token, 0);
+    kinds
+        .iter()
+        .find_map(|kind| if let Kind::TokenStatus(status) = kind { StatusCode::from_u16(*status).ok() } else { None })
 }
 
 fn grant(app: &App, headers: &HeaderMap, form: &HashMap<String, String>) -> Result<Scope, OauthError> {

@@ -108,6 +108,11 @@ impl Refusal {
         Self::new(Code::Unavailable, 6002, "the stream has reached the end of its life; open a new one")
     }
 
+    /// What a fault asks for.
+    pub(crate) fn injected(status: Code, code: u32) -> Self {
+        Self::new(status, code, "injected fault")
+    }
+
     pub(crate) fn shutting_down() -> Self {
         Self::new(Code::Unavailable, 6002, "the server is shutting down; open a new stream")
     }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -13,8 +14,13 @@ use tokio::sync::{mpsc, watch};
 use tonic::service::Routes;
 
 use crate::catalog::Catalog;
+use crate::connection::Connection;
+use crate::discovery;
+use crate::faults::control;
+use crate::faults::script::Faults;
 use crate::limits::Limits;
 use crate::oauth::{self, Credentials};
+use crate::rest_insert;
 use crate::sink::Sink;
 use crate::stream::service::Service;
 use crate::tables_api;
@@ -28,6 +34,7 @@ const WINDOW_BYTES: u32 = 16 << 20;
 pub(crate) struct App {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) credentials: Arc<Credentials>,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) sink: Arc<Sink>,
     /// True once the server stops.
@@ -66,12 +73,18 @@ pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 fn router(app: App) -> Router {
+    // The handler refuses what is too large in the service's words; this only keeps a body from growing without end.
+    let insert_body = DefaultBodyLimit::max(app.limits.record_bytes.saturating_mul(2));
     let rest = Router::new()
         .route("/oidc/v1/token", post(oauth::token))
         .route("/api/2.1/unity-catalog/catalogs", get(tables_api::catalogs))
         .route("/api/2.1/unity-catalog/schemas", get(tables_api::schemas))
         .route("/api/2.1/unity-catalog/tables", get(tables_api::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(tables_api::table))
+        .route("/zerobus/v1/tables/{full_name}/insert", post(rest_insert::insert).layer(insert_body))
+        .route("/.well-known/databricks-config", get(discovery::databricks_config))
+        .route("/oidc/.well-known/oauth-authorization-server", get(discovery::authorization_server))
+        .route("/emulator/faults", get(control::list).post(control::arm).delete(control::disarm))
         .with_state(app.clone());
     let grpc = Routes::new(Service::server(app)).prepare().into_axum_router();
     rest.merge(grpc).fallback(tables_api::no_such_path)
@@ -83,10 +96,13 @@ async fn connection(router: Router, socket: TcpStream, mut stopping: watch::Rece
     }
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http2().initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
+    let handle = Connection::default();
+    let router = router.layer(Extension(handle.clone()));
     let serving = builder.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
     tokio::pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => served,
+        () = handle.is_cut() => return,
         () = stopped(&mut stopping) => {
             serving.as_mut().graceful_shutdown();
             serving.await

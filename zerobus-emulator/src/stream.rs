@@ -2,10 +2,12 @@
 //!
 //! | file | what it owns |
 //! |---|---|
+//! | `acks` | what is stored, told to the client |
 //! | `protocol` | what may come when, without I/O |
 //! | `service` | the gRPC service that starts streams |
 //! | `session` | an open stream: requests in, rows to the sink, acks out |
 
+mod acks;
 mod protocol;
 pub(crate) mod service;
 mod session;
@@ -21,11 +23,14 @@ use zerobus_runtime::wire::{
 };
 
 use crate::client_descriptor;
+use crate::connection::Connection;
 use crate::decode::Decoder;
 use crate::error_chain::ErrorChain;
+use crate::faults::script::StreamFaults;
 use crate::refusal::Refusal;
 use crate::schema_check;
 use crate::server::App;
+use crate::sink::TableSink;
 use protocol::Protocol;
 use session::Session;
 
@@ -38,9 +43,9 @@ struct Responses(mpsc::Sender<Result<EphemeralStreamResponse, Status>>);
 enum End {
     /// The client has gone, or listens no more.
     Gone,
-    /// The client has half-closed, and everything it sent is stored and acked.
-    HalfClosed,
     Refused(Refusal),
+    /// Everything that was sent is stored and acked, and nothing more will come.
+    Well,
 }
 
 /// One call, from its first request to its end.
@@ -50,26 +55,33 @@ pub(crate) struct Stream {
     table_name: String,
     requests: Streaming<EphemeralStreamRequest>,
     responses: Responses,
+    connection: Connection,
+    faults: StreamFaults,
 }
 
 impl Stream {
     /// Serves the call.
     pub(crate) async fn run(mut self) {
-        let end = match self.open().await {
-            Ok(session) => session.serve(&self.app, &mut self.requests, &self.responses).await,
+        let opened = self.open().await;
+        let Self { app, table_name, mut requests, responses, connection, faults } = self;
+        let end = match opened {
+            Ok((protocol, decoder, sink)) => {
+                let session = Session { protocol, decoder, sink, connection, faults };
+                session.serve(&app, &mut requests, &responses).await
+            }
             Err(end) => end,
         };
         if let End::Refused(refusal) = end {
-            tracing::info!(table = %Printable(&self.table_name), %refusal, "stream refused");
+            tracing::info!(table = %Printable(&table_name), %refusal, "stream refused");
             // A client that has gone hears nothing, and needs nothing.
-            let _ = self.responses.0.send(Err(refusal.into())).await;
+            let _ = responses.0.send(Err(refusal.into())).await;
         }
     }
 
-    async fn open(&mut self) -> Result<Session, End> {
+    async fn open(&mut self) -> Result<(Protocol, Decoder, TableSink), End> {
         let first = match self.requests.message().await {
             Ok(Some(request)) => request,
-            Ok(None) => return Err(End::HalfClosed),
+            Ok(None) => return Err(End::Well),
             Err(status) => return Err(broken(&status)),
         };
         let (protocol, create) = Protocol::open(first, &self.app.limits)?;
@@ -77,7 +89,7 @@ impl Stream {
         let sink = self.app.sink.open(&table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
         let stream_id = Some(crate::tokens::random_text(24));
         self.responses.send(Payload::CreateStreamResponse(CreateIngestStreamResponse { stream_id })).await?;
-        Ok(Session::new(protocol, decoder, sink))
+        Ok((protocol, decoder, sink))
     }
 
     fn decoder(
@@ -97,7 +109,7 @@ impl Stream {
         let message = match (protocol.record_type(), &create.descriptor_proto) {
             (RecordType::Proto, Some(descriptor)) => client_descriptor::read(descriptor)?,
             (RecordType::Proto, None) => return Err(Refusal::bad_descriptor("a PROTO stream needs one")),
-            _ => client_descriptor::of_table(&table.descriptor())?,
+            _ => return Ok((Arc::clone(table), Decoder::of_table(table)?)),
         };
         schema_check::check(table, &message, self.app.limits.column_order)?;
         Ok((Arc::clone(table), Decoder::new(table, message)))

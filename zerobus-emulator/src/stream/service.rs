@@ -7,6 +7,9 @@ use zerobus_runtime::wire::zerobus_server::{Zerobus, ZerobusServer};
 use zerobus_runtime::wire::{EphemeralStreamRequest, EphemeralStreamResponse, TABLE_NAME_HEADER};
 
 use super::{Responses, Stream};
+use crate::connection::Connection;
+use crate::faults::script::StreamFaults;
+use crate::faults::{Kind, Point};
 use crate::refusal::Refusal;
 use crate::server::App;
 
@@ -35,6 +38,17 @@ impl Service {
         self.app.tokens.check_table(text("authorization"), table)?;
         Ok(table.to_owned())
     }
+
+    fn misbehave(&self, faults: &mut StreamFaults) -> Result<(), Refusal> {
+        for kind in self.app.faults.strike(faults, Point::Call, 0) {
+            match kind {
+                Kind::OpenStatus(status, code) => return Err(Refusal::injected(status, code)),
+                Kind::TokenRejected => return Err(Refusal::unauthenticated("it is rejected (injected)")),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 #[tonic::async_trait]
@@ -45,10 +59,14 @@ impl Zerobus for Service {
         &self,
         request: Request<Streaming<EphemeralStreamRequest>>,
     ) -> Result<Response<Self::EphemeralStreamStream>, Status> {
-        let table_name = self.table_name(&request).inspect_err(|refusal| tracing::info!(%refusal, "call refused"))?;
+        let refused = |refusal: &Refusal| tracing::info!(%refusal, "call refused");
+        let table_name = self.table_name(&request).inspect_err(refused)?;
+        let mut faults = self.app.faults.stream(&table_name);
+        self.misbehave(&mut faults).inspect_err(refused)?;
+        let connection = request.extensions().get::<Connection>().cloned().unwrap_or_default();
         let (sender, receiver) = mpsc::channel(RESPONSES);
         let (app, responses) = (self.app.clone(), Responses(sender));
-        let stream = Stream { app, table_name, requests: request.into_inner(), responses };
+        let stream = Stream { app, table_name, requests: request.into_inner(), responses, connection, faults };
         let streams = self.app.streams.clone();
         tokio::spawn(async move {
             let _running = streams;

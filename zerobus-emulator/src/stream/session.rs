@@ -3,133 +3,158 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tonic::Streaming;
 use zerobus_runtime::wire::ephemeral_stream_response::Payload;
-use zerobus_runtime::wire::{CloseStreamSignal, EphemeralStreamRequest, IngestRecordResponse};
+use zerobus_runtime::wire::{CloseStreamSignal, EphemeralStreamRequest};
 
+use super::acks::Acks;
 use super::protocol::{Protocol, Records};
 use super::{End, Responses, broken};
+use crate::connection::Connection;
 use crate::decode::{BadRecord, Decoder};
 use crate::error_chain::ErrorChain;
+use crate::faults::script::StreamFaults;
+use crate::faults::{Kind, Point};
 use crate::refusal::Refusal;
 use crate::row::Row;
 use crate::server::{App, stopped};
-use crate::sink::{Append, StorageError, Stored, TableSink};
-
-type Reports = mpsc::UnboundedReceiver<Result<i64, StorageError>>;
+use crate::sink::{Append, Stored, TableSink};
 
 /// A stream between its opening and its end.
 pub(super) struct Session {
-    protocol: Protocol,
-    decoder: Decoder,
-    sink: TableSink,
+    pub(super) protocol: Protocol,
+    pub(super) decoder: Decoder,
+    pub(super) sink: TableSink,
+    pub(super) connection: Connection,
+    pub(super) faults: StreamFaults,
+}
+
+/// Why the reading of a stream has stopped, if it is not an error.
+enum Stop {
+    /// The client has half-closed; the last offset it sent.
+    HalfClosed(i64),
+    /// A fault: the server ends the stream of its own accord.
+    Ended,
+}
+
+/// The reading side of a session.
+struct Reader<'a> {
+    app: &'a App,
+    session: Session,
+    stored: Stored,
+    /// Asks for a CloseStreamSignal with this grace.
+    close: mpsc::Sender<Duration>,
 }
 
 impl Session {
-    pub(super) const fn new(protocol: Protocol, decoder: Decoder, sink: TableSink) -> Self {
-        Self { protocol, decoder, sink }
-    }
-
     /// Reads the stream to its end; what came before the end is stored and acked, however it ends.
     pub(super) async fn serve(
-        self,
+        mut self,
         app: &App,
         requests: &mut Streaming<EphemeralStreamRequest>,
         responses: &Responses,
     ) -> End {
-        let (stored, mut reports) = mpsc::unbounded_channel();
-        let mut acks = Acks { responses, last: -1 };
-        let end = {
-            let reading = self.read(requests, stored);
-            let closing = close(app, responses);
+        let (stored, reports) = mpsc::unbounded_channel();
+        let (close, close_requests) = mpsc::channel(1);
+        let acking = Acks::new(app, responses, self.faults.fork()).run(reports);
+        tokio::pin!(acking);
+        let stop = {
+            let reading = Reader { app, session: self, stored, close }.run(requests);
+            let closing = close_in_time(app, responses, close_requests);
             tokio::pin!(reading, closing);
-            loop {
-                tokio::select! {
-                    biased;
-                    Some(report) = reports.recv() => if let Err(end) = acks.report(report).await { return end },
-                    read = &mut reading => break read,
-                    refusal = &mut closing => break Err(End::Refused(refusal)),
-                }
+            tokio::select! {
+                biased;
+                // The reports go on as long as the reader does, so this is a client that does not listen, or a failure.
+                acked = &mut acking => return acked.err().unwrap_or(End::Gone),
+                stop = &mut reading => stop,
+                refusal = &mut closing => Err(End::Refused(refusal)),
             }
         };
-        // The reader has gone, and its end of the reports with it: they end when everything is stored.
-        match (acks.rest(&mut reports).await, end) {
-            (Err(end), _) | (Ok(()), Err(end)) => end,
-            (Ok(()), Ok(last)) if acks.last < last => Refusal::storage("the table's writer has failed").into(),
-            (Ok(()), Ok(_)) => End::HalfClosed,
+        // With the reader its end of the reports has gone: they end when everything is stored.
+        match (acking.await, stop) {
+            (Err(end), _) | (Ok(_), Err(end)) => end,
+            (Ok(acked), Ok(Stop::HalfClosed(last))) if acked < last => {
+                Refusal::storage("the table's writer has failed").into()
+            }
+            (Ok(_), Ok(Stop::HalfClosed(_) | Stop::Ended)) => End::Well,
+        }
+    }
+}
+
+impl Reader<'_> {
+    async fn run(mut self, requests: &mut Streaming<EphemeralStreamRequest>) -> Result<Stop, End> {
+        let mut last = -1;
+        let mut handled = 0;
+        loop {
+            if let Some(stop) = self.misbehave(handled).await? {
+                return Ok(stop);
+            }
+            let request = match requests.message().await {
+                Ok(Some(request)) => request,
+                Ok(None) => return Ok(Stop::HalfClosed(last)),
+                Err(status) => return Err(broken(&status)),
+            };
+            last = self.ingest(request).await?;
+            handled += 1;
         }
     }
 
-    /// Gives the last offset once the client has half-closed.
-    async fn read(mut self, requests: &mut Streaming<EphemeralStreamRequest>, stored: Stored) -> Result<i64, End> {
-        let mut last = -1;
-        loop {
-            let request = match requests.message().await {
-                Ok(Some(request)) => request,
-                Ok(None) => return Ok(last),
-                Err(status) => return Err(broken(&status)),
-            };
-            let ingest = self.protocol.ingest(request)?;
-            let rows = self.rows(ingest.offset, ingest.records)?;
-            last = ingest.offset;
-            let append = Append { rows, offset: last, bytes: ingest.bytes, stored: stored.clone() };
-            self.sink.append(append).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
-        }
+    async fn ingest(&mut self, request: EphemeralStreamRequest) -> Result<i64, End> {
+        let ingest = self.session.protocol.ingest(request)?;
+        let rows = self.rows(ingest.offset, ingest.records)?;
+        let append = Append { rows, offset: ingest.offset, bytes: ingest.bytes, stored: self.stored.clone() };
+        self.session.sink.append(append).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
+        Ok(ingest.offset)
     }
 
     /// All rows of a request, or none.
     fn rows(&self, offset: i64, records: Records) -> Result<Vec<Row>, Refusal> {
+        let decoder = &self.session.decoder;
         let refuse = |index: usize, bad: &BadRecord| Refusal::bad_record(offset, index, &bad.to_string());
         match records {
             Records::Json(records) => {
                 let rows = records.iter().enumerate();
-                rows.map(|(i, record)| self.decoder.json(record).map_err(|bad| refuse(i, &bad))).collect()
+                rows.map(|(i, record)| decoder.json(record).map_err(|bad| refuse(i, &bad))).collect()
             }
             Records::Proto(records) => {
                 let rows = records.into_iter().enumerate();
-                rows.map(|(i, record)| self.decoder.proto(record).map_err(|bad| refuse(i, &bad))).collect()
+                rows.map(|(i, record)| decoder.proto(record).map_err(|bad| refuse(i, &bad))).collect()
             }
         }
     }
-}
 
-/// Tells the client how far it is stored.
-struct Acks<'a> {
-    responses: &'a Responses,
-    last: i64,
-}
-
-impl Acks<'_> {
-    async fn report(&mut self, report: Result<i64, StorageError>) -> Result<(), End> {
-        let offset = report.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
-        self.last = offset;
-        let ack = IngestRecordResponse { durability_ack_up_to_offset: Some(offset) };
-        self.responses.send(Payload::IngestRecordResponse(ack)).await
-    }
-
-    async fn rest(&mut self, reports: &mut Reports) -> Result<(), End> {
-        while let Some(report) = reports.recv().await {
-            self.report(report).await?;
+    async fn misbehave(&mut self, handled: u64) -> Result<Option<Stop>, End> {
+        for kind in self.app.faults.strike(&mut self.session.faults, Point::Request, handled) {
+            match kind {
+                // A stream that is closing already needs no second signal.
+                Kind::CloseSignal(grace) => drop(self.close.try_send(grace)),
+                Kind::DiskFull => return Err(Refusal::storage("no space left on device (injected)").into()),
+                Kind::End => return Ok(Some(Stop::Ended)),
+                Kind::Latency(latency) => tokio::time::sleep(latency).await,
+                Kind::Reset => {
+                    self.session.connection.cut();
+                    return Err(End::Gone);
+                }
+                Kind::Status(status, code) => return Err(Refusal::injected(status, code).into()),
+                _ => {}
+            }
         }
-        Ok(())
+        Ok(None)
     }
 }
 
-/// Sends CloseStreamSignal when the stream's time is over or the server stops; ends when the client has not heeded it.
-async fn close(app: &App, responses: &Responses) -> Refusal {
+/// Sends CloseStreamSignal when the stream's time is over, the server stops or a fault asks for it; ends when the
+/// client has not heeded it.
+async fn close_in_time(app: &App, responses: &Responses, mut requests: mpsc::Receiver<Duration>) -> Refusal {
     let mut stopping = app.stopping.clone();
     let (grace, refusal) = tokio::select! {
         () = tokio::time::sleep(app.limits.stream_lifetime) => (app.limits.close_grace, Refusal::stream_timeout()),
         () = stopped(&mut stopping) => (app.limits.shutdown_grace, Refusal::shutting_down()),
+        Some(grace) = requests.recv() => (grace, Refusal::stream_timeout()),
     };
-    signal(responses, grace).await;
-    tokio::time::sleep_until(Instant::now() + grace).await;
-    refusal
-}
-
-async fn signal(responses: &Responses, grace: Duration) {
     let duration = prost_types::Duration::try_from(grace).ok();
     // The reader notices a client that has gone.
     let _ = responses.send(Payload::CloseStreamSignal(CloseStreamSignal { duration })).await;
+    tokio::time::sleep(grace).await;
+    refusal
 }

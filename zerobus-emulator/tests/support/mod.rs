@@ -83,24 +83,49 @@ pub(crate) fn details(table: &str) -> String {
 }
 
 /// Asks the token endpoint with a form.
-pub(crate) async fn ask_token(emulator: &Emulator, form: Vec<(&'static str, String)>) -> (u16, Value) {
-    let url = format!("{}/oidc/v1/token", emulator.url());
+pub(crate) async fn ask_token(emulator: impl Into<Credentials>, form: Vec<(&'static str, String)>) -> (u16, Value) {
+    let url = format!("{}/oidc/v1/token", emulator.into().url);
     http(move |agent| agent.post(&url).send_form(form)).await
 }
 
+/// Where an emulator is, and who may call it.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    pub(crate) url: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+}
+
+impl From<&Emulator> for Credentials {
+    fn from(emulator: &Emulator) -> Self {
+        Self {
+            url: emulator.url().to_owned(),
+            client_id: emulator.client_id().to_owned(),
+            client_secret: emulator.client_secret().to_owned(),
+        }
+    }
+}
+
+impl From<&Credentials> for Credentials {
+    fn from(credentials: &Credentials) -> Self {
+        credentials.clone()
+    }
+}
+
 /// A token for a table's streams, or for the REST API without a table.
-pub(crate) async fn token(emulator: &Emulator, table: Option<&str>) -> String {
+pub(crate) async fn token(emulator: impl Into<Credentials>, table: Option<&str>) -> String {
+    let credentials = emulator.into();
     let mut form = vec![
         ("grant_type", "client_credentials".to_owned()),
         ("scope", "all-apis".to_owned()),
-        ("client_id", emulator.client_id().to_owned()),
-        ("client_secret", emulator.client_secret().to_owned()),
+        ("client_id", credentials.client_id.clone()),
+        ("client_secret", credentials.client_secret.clone()),
     ];
     if let Some(table) = table {
         form.push(("resource", "api://databricks/workspaces/127/zerobusDirectWriteApi".to_owned()));
         form.push(("authorization_details", details(table)));
     }
-    let (status, body) = ask_token(emulator, form).await;
+    let (status, body) = ask_token(credentials, form).await;
     assert_eq!(status, 200, "{body}");
     body["access_token"].as_str().unwrap().to_owned()
 }
@@ -139,13 +164,14 @@ impl Call {
 
     /// Opens a stream, up to its id.
     pub(crate) async fn open(
-        emulator: &Emulator,
+        emulator: impl Into<Credentials>,
         table: &str,
         kind: RecordType,
         descriptor: Option<&DescriptorProto>,
     ) -> Result<Self, Status> {
-        let token = token(emulator, Some(table)).await;
-        let mut call = Self::start(emulator.url(), &token, table).await?;
+        let credentials = emulator.into();
+        let token = token(&credentials, Some(table)).await;
+        let mut call = Self::start(&credentials.url, &token, table).await?;
         call.create(table, kind, descriptor.map(|descriptor| descriptor.encode_to_vec().into())).await;
         match call.next().await? {
             Some(Answer::CreateStreamResponse(response)) => assert!(!response.stream_id().is_empty()),
@@ -209,10 +235,14 @@ impl Call {
         }
     }
 
+    /// Ends the requests.
+    pub(crate) fn half_close(&mut self) {
+        self.requests = mpsc::channel(1).0;
+    }
+
     /// Half-closes, and reads to the end: the last offset that was acked.
     pub(crate) async fn finish(mut self) -> Result<Option<i64>, Status> {
-        let (closed, _) = mpsc::channel(1);
-        self.requests = closed;
+        self.half_close();
         let mut last = None;
         while let Some(answer) = self.next().await? {
             match answer {

@@ -1,0 +1,34 @@
+//! The control path: `/emulator/faults`, to arm faults while the emulator runs.
+//!
+//! `GET` tells the seed, what is armed and what has struck; `POST` arms faults in their text form, one a line; `DELETE`
+//! disarms all.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::Fault;
+use crate::server::App;
+use crate::tables_api::ApiError;
+
+pub(crate) async fn list(State(app): State<App>) -> Json<Value> {
+    Json(json!({ "seed": app.faults.seed(), "armed": app.faults.armed(), "struck": app.faults.struck() }))
+}
+
+pub(crate) async fn arm(State(app): State<App>, body: String) -> Result<Json<Value>, ApiError> {
+    let lines = body.lines().filter(|line| !line.trim().is_empty());
+    let faults = lines
+        .map(str::parse::<Fault>)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", error.to_string()))?;
+    for fault in faults {
+        app.faults.arm(fault);
+    }
+    Ok(list(State(app)).await)
+}
+
+pub(crate) async fn disarm(State(app): State<App>) -> Json<Value> {
+    app.faults.disarm_all();
+    list(State(app)).await
+}

@@ -1,0 +1,80 @@
+//! The program: arguments in, an emulator until a signal comes or a command has ended, an exit code out.
+
+mod arguments;
+mod exec;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::error_chain::ErrorChain;
+use crate::{Emulator, StartError};
+use arguments::{Arguments, Command};
+
+/// Runs the program with the arguments of the process.
+pub async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("zerobus_emulator=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(Arguments::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {}", ErrorChain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
+    let command = arguments.command.clone();
+    let emulator = start(arguments).await?;
+    match command {
+        Some(Command::Exec { command }) => {
+            let ended = exec::run(&command, &environment(&emulator)).await;
+            emulator.shutdown().await;
+            Ok(ended?)
+        }
+        None => {
+            for (name, value) in environment(&emulator) {
+                println!("export {name}={value}");
+            }
+            println!("# ready on {}, {} tables", emulator.url(), emulator.tables().count());
+            stop_signal().await?;
+            tracing::info!("stopping");
+            emulator.shutdown().await;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn start(arguments: Arguments) -> Result<Emulator, StartError> {
+    arguments.builder().start().await
+}
+
+/// What a client's environment has to hold.
+fn environment(emulator: &Emulator) -> [(&'static str, &str); 5] {
+    [
+        ("DATABRICKS_HOST", emulator.url()),
+        ("DATABRICKS_WORKSPACE_URL", emulator.url()),
+        ("ZEROBUS_SERVER_ENDPOINT", emulator.url()),
+        ("DATABRICKS_CLIENT_ID", emulator.client_id()),
+        ("DATABRICKS_CLIENT_SECRET", emulator.client_secret()),
+    ]
+}
+
+/// Ends when the process is asked to stop.
+async fn stop_signal() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,79 @@
+//! Rows over plain HTTP: `POST /zerobus/v1/tables/{full_name}/insert`, a JSON array of records, all of them or none.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tonic::{Code, Status};
+use zerobus_codegen::Table;
+
+use crate::decode::Decoder;
+use crate::error_chain::ErrorChain;
+use crate::refusal::Refusal;
+use crate::row::Row;
+use crate::server::App;
+use crate::sink::Append;
+
+/// Answers `{}` when every row is stored.
+pub(crate) async fn insert(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(full_name): Path<String>,
+    body: Bytes,
+) -> Response {
+    match store(&app, &headers, &full_name, &body).await {
+        Ok(()) => Json(json!({})).into_response(),
+        Err(refusal) => {
+            tracing::info!(table = %zerobus_codegen::Printable(&full_name), %refusal, "insert refused");
+            answer(refusal)
+        }
+    }
+}
+
+async fn store(app: &App, headers: &HeaderMap, full_name: &str, body: &[u8]) -> Result<(), Refusal> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    app.tokens.check_table(header, full_name)?;
+    let table = app.catalog.writable(full_name)?;
+    if body.len() > app.limits.record_bytes {
+        let (found, limit) = (body.len(), app.limits.record_bytes);
+        return Err(Refusal::too_large(format_args!("the body is {found} bytes, more than {limit}")));
+    }
+    let rows = rows(table, body)?;
+    let sink = app.sink.open(table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
+    let (stored, mut reports) = mpsc::unbounded_channel();
+    let append = Append { rows, offset: 0, bytes: body.len(), stored };
+    sink.append(append).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
+    match reports.recv().await {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => Err(Refusal::storage(ErrorChain(&error))),
+        None => Err(Refusal::storage("the table's writer has failed")),
+    }
+}
+
+fn rows(table: &Arc<Table>, body: &[u8]) -> Result<Vec<Row>, Refusal> {
+    let bad_body = |error: serde_json::Error| Refusal::bad_record(0, 0, &format!("the body is no JSON array: {error}"));
+    let records: Vec<Value> = serde_json::from_slice(body).map_err(bad_body)?;
+    let decoder = Decoder::of_table(table)?;
+    let rows = records.into_iter().enumerate().map(|(index, record)| {
+        decoder.json_value(record).map_err(|bad| Refusal::bad_record(0, index, &bad.to_string()))
+    });
+    rows.collect()
+}
+
+fn answer(refusal: Refusal) -> Response {
+    let status = Status::from(refusal);
+    let (http, error_code) = match status.code() {
+        Code::InvalidArgument | Code::OutOfRange => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
+        Code::NotFound => (StatusCode::NOT_FOUND, "TABLE_DOES_NOT_EXIST"),
+        Code::PermissionDenied => (StatusCode::FORBIDDEN, "PERMISSION_DENIED"),
+        Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
+        Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+    };
+    (http, Json(json!({ "error_code": error_code, "message": status.message() }))).into_response()
+}

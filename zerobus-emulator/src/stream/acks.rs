@@ -1,0 +1,78 @@
+//! The acks of a stream: sent as the sink reports, or spoilt by a fault.
+
+use tokio::sync::mpsc;
+use zerobus_runtime::wire::IngestRecordResponse;
+use zerobus_runtime::wire::ephemeral_stream_response::Payload;
+
+use super::{End, Responses};
+use crate::error_chain::ErrorChain;
+use crate::faults::script::StreamFaults;
+use crate::faults::{Kind, Point};
+use crate::refusal::Refusal;
+use crate::server::App;
+use crate::sink::StorageError;
+
+pub(super) type Reports = mpsc::UnboundedReceiver<Result<i64, StorageError>>;
+
+/// Tells the client how far its requests are stored.
+pub(super) struct Acks<'a> {
+    app: &'a App,
+    responses: &'a Responses,
+    faults: StreamFaults,
+    sent: u64,
+}
+
+impl<'a> Acks<'a> {
+    pub(super) const fn new(app: &'a App, responses: &'a Responses, faults: StreamFaults) -> Self {
+        Self { app, responses, faults, sent: 0 }
+    }
+
+    /// Acks until the reports end; gives the last offset that was stored, -1 without any.
+    pub(super) async fn run(mut self, mut reports: Reports) -> Result<i64, End> {
+        let mut last = -1;
+        while let Some(report) = reports.recv().await {
+            last = stored(report)?;
+            last = self.ack(last, &mut reports).await?;
+        }
+        Ok(last)
+    }
+
+    async fn ack(&mut self, mut offset: i64, reports: &mut Reports) -> Result<i64, End> {
+        let kinds = self.app.faults.strike(&mut self.faults, Point::Ack, self.sent);
+        self.sent += 1;
+        for kind in &kinds {
+            if let Kind::AckDelay(delay) = kind {
+                tokio::time::sleep(*delay).await;
+                // Acks are cumulative: one for all that was stored meanwhile keeps the delay from adding up.
+                while let Ok(report) = reports.try_recv() {
+                    offset = stored(report)?;
+                }
+            }
+        }
+        if kinds.contains(&Kind::AckDrop) {
+            return Ok(offset);
+        }
+        if kinds.contains(&Kind::AckEmpty) {
+            self.send(None).await?;
+            return Ok(offset);
+        }
+        let beyond: i64 = kinds.iter().map(|kind| if let Kind::AckBeyond(offsets) = kind { *offsets } else { 0 }).sum();
+        self.send(Some(offset.saturating_add(beyond))).await?;
+        if kinds.contains(&Kind::AckRepeat) {
+            self.send(Some(offset)).await?;
+        }
+        if kinds.contains(&Kind::AckBack) {
+            self.send(Some(offset - 1)).await?;
+        }
+        Ok(offset)
+    }
+
+    async fn send(&self, offset: Option<i64>) -> Result<(), End> {
+        let ack = IngestRecordResponse { durability_ack_up_to_offset: offset };
+        self.responses.send(Payload::IngestRecordResponse(ack)).await
+    }
+}
+
+fn stored(report: Result<i64, StorageError>) -> Result<i64, Refusal> {
+    report.map_err(|error| Refusal::storage(ErrorChain(&error)))
+}

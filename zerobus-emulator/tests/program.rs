@@ -1,0 +1,152 @@
+//! The program: what it prints, how it stops, what survives when it is killed.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use support::{Call, Credentials, tables};
+use zerobus_emulator::Emulator;
+use zerobus_runtime::wire::RecordType;
+use zerobus_runtime::wire::ephemeral_stream_response::Payload as Answer;
+
+const ORDERS: &str = "main.sales.orders";
+
+fn order(id: i64) -> Value {
+    json!({ "order_id": id, "placed_at": 1, "lines": [], "currency": "EUR" })
+}
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zerobus-emulator"));
+    command.arg("--schemas").arg(tables()).env_remove("ZEROBUS_EMULATOR_CLIENT_SECRET").stderr(Stdio::null());
+    command
+}
+
+/// A running program, killed when the test is over.
+struct Running(Child);
+
+impl Running {
+    fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    fn terminate(mut self) -> bool {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.0.wait().unwrap().success()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already if the test went well.
+        let _ = self.0.kill();
+    }
+}
+
+/// Starts the program, and reads what it exports until it is ready.
+fn start(data: &Path) -> (Running, Credentials) {
+    let mut child = program().args(["--port", "0", "--data"]).arg(data).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let running = Running(child);
+    let mut exported = HashMap::new();
+    for line in lines {
+        if line.starts_with("# ready on http://127.0.0.1:") {
+            break;
+        }
+        let (name, value) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
+        exported.insert(name.to_owned(), value.to_owned());
+    }
+    assert_eq!(exported["DATABRICKS_HOST"], exported["ZEROBUS_SERVER_ENDPOINT"]);
+    assert_eq!(exported["DATABRICKS_HOST"], exported["DATABRICKS_WORKSPACE_URL"]);
+    let credentials = Credentials {
+        url: exported["ZEROBUS_SERVER_ENDPOINT"].clone(),
+        client_id: exported["DATABRICKS_CLIENT_ID"].clone(),
+        client_secret: exported["DATABRICKS_CLIENT_SECRET"].clone(),
+    };
+    (running, credentials)
+}
+
+async fn ids(data: &Path) -> Vec<i64> {
+    let emulator = Emulator::builder().schemas(tables()).data(data).start().await.unwrap();
+    let rows = emulator.rows(ORDERS).await.unwrap();
+    emulator.shutdown().await;
+    rows.iter().map(|row| row["order_id"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_well_with_everything_stored() {
+    let data = tempfile::tempdir().unwrap();
+    let (running, credentials) = start(data.path());
+    let mut call = Call::open(&credentials, ORDERS, RecordType::Json, None).await.unwrap();
+    for offset in 0..10 {
+        call.send_json(offset, &order(offset)).await;
+    }
+    assert_eq!(call.finish().await.unwrap(), Some(9));
+    let ended = tokio::task::spawn_blocking(move || running.terminate()).await.unwrap();
+    assert!(ended);
+    assert_eq!(ids(data.path()).await, (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_kill_at_any_moment_loses_no_acked_row() {
+    let data = tempfile::tempdir().unwrap();
+    let mut next = 0;
+    for acks in [1, 2, 5, 9] {
+        let (running, credentials) = start(data.path());
+        let mut call = Call::open(&credentials, ORDERS, RecordType::Json, None).await.unwrap();
+        let first = next;
+        let mut acked = None;
+        let mut seen = 0;
+        for offset in 0..200 {
+            call.send_json(offset, &order(next)).await;
+            next += 1;
+            // Only some acks are awaited, so that rows are on their way in every state when the kill comes.
+            if offset % 7 == 0 {
+                if let Answer::IngestRecordResponse(ack) = call.next().await.unwrap().unwrap() {
+                    acked = ack.durability_ack_up_to_offset;
+                    seen += 1;
+                }
+                if seen == acks {
+                    break;
+                }
+            }
+        }
+        running.kill();
+        let stored = ids(data.path()).await;
+        let last = first + acked.unwrap();
+        assert!((first..=last).all(|id| stored.contains(&id)), "acked up to {last}, stored {stored:?}");
+    }
+}
+
+fn exec(arguments: &[&str]) -> Output {
+    program().args(["exec", "--"]).args(arguments).stdout(Stdio::piped()).output().unwrap()
+}
+
+#[test]
+fn exec_sets_the_environment_and_passes_the_exit_code_on() {
+    let output = exec(&["sh", "-c", "echo $ZEROBUS_SERVER_ENDPOINT $DATABRICKS_CLIENT_ID; exit 7"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("http://127.0.0.1:") && text.ends_with(" zerobus-emulator\n"), "{text}");
+    assert_eq!(output.status.code(), Some(7));
+    assert!(exec(&["true"]).status.success());
+    assert_eq!(exec(&["sh", "-c", "kill -KILL $$"]).status.code(), Some(128 + 9));
+    assert_eq!(exec(&["/no/such/program"]).status.code(), Some(1));
+}
+
+#[test]
+fn bad_arguments_are_told() {
+    let output = |arguments: &[&str]| program().args(arguments).stderr(Stdio::piped()).output().unwrap();
+    let told = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
+    let fault = output(&["--fault", "explode"]);
+    assert!(told(&fault).contains("`explode` is not a fault"), "{}", told(&fault));
+    let missing = output(&["--schemas", "/no/such/folder"]);
+    assert!(told(&missing).contains("/no/such/folder cannot be read"), "{}", told(&missing));
+    assert_eq!(missing.status.code(), Some(1));
+}

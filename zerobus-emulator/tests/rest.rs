@@ -1,0 +1,188 @@
+//! The token endpoint and the tables API: answers and refusals in the service's shapes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{ask_token, details, http, tables, token};
+use zerobus_emulator::Emulator;
+
+async fn emulator() -> Emulator {
+    Emulator::builder().schemas(tables()).start().await.unwrap()
+}
+
+/// A good form, changed.
+fn form(emulator: &Emulator, change: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    let mut form = vec![
+        ("grant_type", "client_credentials".to_owned()),
+        ("scope", "all-apis".to_owned()),
+        ("client_id", emulator.client_id().to_owned()),
+        ("client_secret", emulator.client_secret().to_owned()),
+        ("resource", "api://databricks/workspaces/1/zerobusDirectWriteApi".to_owned()),
+        ("authorization_details", details("main.sales.orders")),
+    ];
+    for (name, value) in change {
+        form.retain(|(key, _)| key != name);
+        form.push((name, (*value).to_owned()));
+    }
+    form
+}
+
+#[tokio::test]
+async fn a_token_by_form_and_by_basic() {
+    let emulator = emulator().await;
+    let (status, body) = ask_token(&emulator, form(&emulator, &[])).await;
+    assert_eq!((status, &body["token_type"], &body["expires_in"]), (200, &json!("Bearer"), &json!(3600)));
+    let url = format!("{}/oidc/v1/token", emulator.url());
+    let (id, secret) = (emulator.client_id(), emulator.client_secret());
+    let basic = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{id}:{secret}"));
+    let (status, body) = http(move |agent| {
+        agent
+            .post(&url)
+            .header("authorization", format!("Basic {basic}"))
+            .send_form([("grant_type", "client_credentials"), ("scope", "all-apis")])
+    })
+    .await;
+    assert_eq!(status, 200, "{body}");
+}
+
+#[tokio::test]
+async fn a_token_is_refused_as_the_service_does() {
+    let emulator = emulator().await;
+    let other_schema = details("main.sales.orders").replace("\"main.sales\"", "\"main.geo\"");
+    let read_only = details("main.sales.orders").replace(",\"MODIFY\"", "");
+    for (change, status, error) in [
+        (vec![("client_secret", "wrong")], 401, "invalid_client"),
+        (vec![("client_id", "")], 401, "invalid_client"),
+        (vec![("grant_type", "password")], 400, "unsupported_grant_type"),
+        (vec![("grant_type", "")], 400, "invalid_request"),
+        (vec![("scope", "sql")], 400, "invalid_scope"),
+        (vec![("resource", "")], 400, "invalid_target"),
+        (vec![("resource", "api://databricks/workspaces//zerobusDirectWriteApi")], 400, "invalid_target"),
+        (vec![("authorization_details", "{")], 400, "invalid_authorization_details"),
+        (vec![("authorization_details", "[]")], 400, "invalid_authorization_details"),
+        (vec![("authorization_details", &read_only)], 400, "invalid_authorization_details"),
+        (vec![("authorization_details", &other_schema)], 400, "invalid_authorization_details"),
+        (vec![("authorization_details", &details("main.sales.missing"))], 400, "invalid_authorization_details"),
+    ] {
+        let (found, body) = ask_token(&emulator, form(&emulator, &change)).await;
+        assert_eq!((found, &body["error"]), (status, &json!(error)), "{change:?}: {body}");
+        assert!(body["error_description"].as_str().is_some_and(|text| !text.is_empty()));
+        assert!(!body.to_string().contains(emulator.client_secret()));
+    }
+}
+
+async fn get(emulator: &Emulator, token: &str, path: &str) -> (u16, Value) {
+    let (url, header) = (format!("{}/api/2.1/unity-catalog/{path}", emulator.url()), format!("Bearer {token}"));
+    http(move |agent| agent.get(&url).header("authorization", header).call()).await
+}
+
+#[tokio::test]
+async fn a_table_is_served_with_every_key_it_was_given_with() {
+    let emulator = emulator().await;
+    let token = token(&emulator, None).await;
+    let (status, body) = get(&emulator, &token, "tables/main.geo.earthquakes").await;
+    let original = std::fs::read(tables().join("main.geo.earthquakes.json")).unwrap();
+    assert_eq!((status, body), (200, serde_json::from_slice(&original).unwrap()));
+    let (status, body) = get(&emulator, &token, "tables/main%2Egeo%2Eearthquakes").await;
+    assert_eq!((status, &body["name"]), (200, &json!("earthquakes")));
+}
+
+#[tokio::test]
+async fn pages_may_be_empty_and_still_go_on() {
+    let emulator = emulator().await;
+    let token = token(&emulator, None).await;
+    let (mut names, mut page_token, mut empty) = (Vec::new(), String::new(), 0);
+    loop {
+        let path = format!("tables?catalog_name=main&schema_name=edge&max_results=2&page_token={page_token}");
+        let (status, body) = get(&emulator, &token, &path).await;
+        assert_eq!(status, 200, "{body}");
+        let tables = body["tables"].as_array().unwrap();
+        assert!(tables.len() <= 2);
+        empty += usize::from(tables.is_empty());
+        names.extend(tables.iter().map(|table| table["name"].as_str().unwrap().to_owned()));
+        match body.get("next_page_token") {
+            Some(next) => page_token = next.as_str().unwrap().to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(names, ["a_view", "generated_columns", "unsupported_nested_array", "unsupported_scalars"]);
+    assert_eq!(empty, 1);
+}
+
+#[tokio::test]
+async fn catalogs_and_schemas_are_listed() {
+    let emulator = emulator().await;
+    let token = token(&emulator, None).await;
+    let (_, body) = get(&emulator, &token, "catalogs").await;
+    assert_eq!(body["catalogs"][0]["name"], "main");
+    let (_, body) = get(&emulator, &token, "schemas?catalog_name=main").await;
+    let names: Vec<&str> = body["schemas"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["edge", "geo", "sales", "types"]);
+}
+
+#[tokio::test]
+async fn the_rest_api_refuses_in_its_own_shape() {
+    let emulator = emulator().await;
+    let good = token(&emulator, None).await;
+    let zerobus = token(&emulator, Some("main.sales.orders")).await;
+    for (token, path, status, code) in [
+        ("", "tables/main.geo.earthquakes", 401, "UNAUTHENTICATED"),
+        (&zerobus, "tables/main.geo.earthquakes", 401, "UNAUTHENTICATED"),
+        (&good, "tables/main.geo.missing", 404, "TABLE_DOES_NOT_EXIST"),
+        (&good, "tables?schema_name=geo", 400, "INVALID_PARAMETER_VALUE"),
+        (&good, "tables?catalog_name=main&schema_name=geo&max_results=x", 400, "INVALID_PARAMETER_VALUE"),
+        (&good, "tables?catalog_name=main&schema_name=geo&page_token=x", 400, "INVALID_PARAMETER_VALUE"),
+        (&good, "tables?catalog_name=main&schema_name=none", 404, "SCHEMA_DOES_NOT_EXIST"),
+        (&good, "schemas?catalog_name=none", 404, "CATALOG_DOES_NOT_EXIST"),
+        (&good, "volumes", 404, "ENDPOINT_NOT_FOUND"),
+    ] {
+        let (found, body) = get(&emulator, token, path).await;
+        assert_eq!((found, &body["error_code"]), (status, &json!(code)), "{path}: {body}");
+        assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()));
+    }
+}
+
+async fn insert(emulator: &Emulator, token: &str, table: &str, body: String) -> (u16, Value) {
+    let url = format!("{}/zerobus/v1/tables/{table}/insert", emulator.url());
+    let header = format!("Bearer {token}");
+    http(move |agent| {
+        agent.post(&url).header("authorization", header).header("content-type", "application/json").send(body)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn rows_are_inserted_over_plain_http_all_or_none() {
+    let emulator = emulator().await;
+    let orders = "main.sales.orders";
+    let token = token(&emulator, Some(orders)).await;
+    let order = |id: i64| json!({ "order_id": id, "placed_at": 1, "lines": [], "currency": "EUR" });
+    let answer = insert(&emulator, &token, orders, json!([order(1), order(2)]).to_string()).await;
+    assert_eq!(answer, (200, json!({})));
+    for (body, text) in [
+        (json!([order(3), { "order_id": 4 }]).to_string(), "record 1"),
+        ("{}".to_owned(), "the body is no JSON array"),
+        (format!("[{}]", " ".repeat(11 << 20)), "more than 10485760"),
+    ] {
+        let (status, answer) = insert(&emulator, &token, orders, body).await;
+        assert_eq!((status, &answer["error_code"]), (400, &json!("INVALID_PARAMETER_VALUE")), "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(text), "{answer}");
+    }
+    let (status, answer) = insert(&emulator, "made-up", orders, "[]".to_owned()).await;
+    assert_eq!((status, &answer["error_code"]), (401, &json!("UNAUTHENTICATED")));
+    let (status, answer) = insert(&emulator, &token, "main.geo.earthquakes", "[]".to_owned()).await;
+    assert_eq!((status, &answer["error_code"]), (403, &json!("PERMISSION_DENIED")));
+    assert_eq!(emulator.rows(orders).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_endpoints_can_be_discovered() {
+    let emulator = emulator().await;
+    for path in [".well-known/databricks-config", "oidc/.well-known/oauth-authorization-server"] {
+        let url = format!("{}/{path}", emulator.url());
+        let (status, body) = http(move |agent| agent.get(&url).call()).await;
+        assert_eq!(status, 200);
+        assert!(body.to_string().contains(&format!("{}/oidc", emulator.url())), "{body}");
+    }
+}
