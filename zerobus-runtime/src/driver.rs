@@ -108,7 +108,7 @@ impl Driver {
             StreamEvent::Closed => Err(Fault::Closed { table: self.table.to_string() }.into()),
             StreamEvent::Failed { error } => Err(error.clone()),
             StreamEvent::Opened { .. } => Ok(()),
-            StreamEvent::Closing { .. } | StreamEvent::Reconnecting { .. } => return,
+            StreamEvent::Closing { .. } | StreamEvent::Reconnecting { .. } | StreamEvent::Rejected { .. } => return,
         };
         if let Some(first_open) = self.first_open.take() {
             // Whoever opened the stream may have gone meanwhile; the stream then closes by itself.
@@ -153,6 +153,9 @@ fn log(event: &StreamEvent) {
         StreamEvent::Opened { replays } => tracing::info!(name: "zerobus.stream.opened", replays, "stream opened"),
         StreamEvent::Reconnecting { reason, pause } => {
             tracing::warn!(name: "zerobus.stream.reconnecting", %reason, ?pause, "connection lost");
+        }
+        StreamEvent::Rejected { offset, reason } => {
+            tracing::error!(name: "zerobus.stream.row_rejected", %offset, %reason, "the server refused a row");
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct Stats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// The rows that were accepted; all of them are durable.
+    /// The rows that are durable: all that were accepted, but those that were taken as rejected.
     pub rows: u64,
     /// The figures of the whole stream.
     pub stats: Stats,

@@ -33,6 +33,9 @@ use crate::undelivered::Undelivered;
 /// or handed back with the reason. `accepted == durable + returned + in flight` holds at every moment, and
 /// [`close`](Self::close) leaves nothing in flight.
 ///
+/// - **A row that the server refuses** does not take others with it: the rows that were under way go again one request
+///   at a time, until that row is found. It alone is handed back, by `close` or before by
+///   [`take_rejected`](Self::take_rejected).
 /// - **Order** is that in which rows were accepted. Delivery is at least once: after a lost connection, rows that were
 ///   sent and not acknowledged are sent again.
 /// - **Memory** is bounded in bytes: `send` waits while the accepted rows that are not durable fill the budget.
@@ -60,23 +63,25 @@ impl<T> IngestStream<T> {
         Self { handle, rows: PhantomData }
     }
 
-    /// Waits until the row of this offset, and every row before it, is durable.
+    /// Waits until the row of this offset is durable; every row before it is settled then.
     ///
     /// # Errors
-    /// If the stream gave up before; the row is then among those that [`close`](Self::close) hands back.
+    /// If the server refused the row or the stream gave up before; the row is then among those that
+    /// [`close`](Self::close) hands back. If the stream has not accepted a row of this offset.
     pub async fn wait(&self, offset: Offset) -> Result<(), Error> {
-        self.handle.wait(offset.0 + 1).await
+        self.handle.wait(offset).await
     }
 
     /// Waits until every row that was accepted so far is durable, and sends them without regard to the linger.
     ///
     /// # Errors
-    /// If the stream gave up before; the rows are then among those that [`close`](Self::close) hands back.
+    /// If the server refused a row, which is told once, or the stream gave up; the rows are then among those that
+    /// [`close`](Self::close) hands back.
     pub async fn flush(&self) -> Result<(), Error> {
         self.handle.flush().await
     }
 
-    /// The offset up to which every row is durable.
+    /// The offset up to which every row is durable, but for single rows that the server refused.
     #[must_use]
     pub fn acked(&self) -> Option<Offset> {
         self.handle.acked()
@@ -86,6 +91,14 @@ impl<T> IngestStream<T> {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.handle.stats()
+    }
+
+    /// Takes the single rows that the server refused while it took those around them.
+    ///
+    /// Rows that are taken here are not handed back by [`close`](Self::close) again.
+    #[must_use]
+    pub fn take_rejected(&self) -> Option<Undelivered> {
+        self.handle.take_rejected()
     }
 
     /// Delivers every row that was accepted, ends the stream, and tells what it has done.

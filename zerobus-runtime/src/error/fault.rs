@@ -198,6 +198,11 @@ impl Fault {
         }
     }
 
+    /// Whether the server refused what a request holds, and not who asks or for which table.
+    pub(crate) fn refuses_rows(&self) -> bool {
+        matches!(self, Self::Status(status) if matches!(status.code, INVALID_ARGUMENT | OUT_OF_RANGE) && status.kind() == ErrorKind::Rejected)
+    }
+
     /// Whether a new token may help.
     pub(crate) fn is_unauthenticated(&self) -> bool {
         matches!(self, Self::Status(status) if status.code == UNAUTHENTICATED)

@@ -127,6 +127,14 @@ impl<T> StreamBuilder<T> {
         self
     }
 
+    /// How many single rows the server may refuse before the stream gives up; 100 by default.
+    ///
+    /// Finding such a row takes a few connections. With 0 the first one ends the stream.
+    pub const fn max_rejected_rows(mut self, rows: usize) -> Self {
+        self.settings.max_rejected_rows = rows;
+        self
+    }
+
     /// Calls `hook` for every event of the stream, on its task: it must not block.
     pub fn on_event(mut self, hook: impl Fn(&StreamEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Some(Arc::new(hook));
