@@ -14,6 +14,7 @@ use crate::auth::Cache;
 use crate::core::{Action, Event, TokenAge};
 use crate::error::{Error, Fault};
 use crate::event::{OnEvent, StreamEvent};
+use crate::meter::Meter;
 use crate::shared::Shared;
 use crate::transport::{self, Call, Link, RecordKind, Transport};
 
@@ -27,6 +28,7 @@ pub(crate) struct Driver {
     /// The message that creates the stream on the server.
     pub(crate) create: Bytes,
     pub(crate) on_event: Option<Arc<OnEvent>>,
+    pub(crate) meter: Meter,
     /// Who waits for the first connection.
     pub(crate) first_open: Option<oneshot::Sender<Result<(), Error>>>,
 }
@@ -56,7 +58,7 @@ impl Driver {
                     connection = Connection::Opening(self.open(generation, token));
                 }
                 Ok(Action::Reset) => connection = Connection::None,
-                Ok(Action::Stop) => break,
+                Ok(Action::Stop) => return self.meter.record(&self.shared),
                 Ok(Action::Tell(event)) => self.tell(&event),
                 Err(deadline) => self.rest(&mut connection, deadline).await,
             }
@@ -64,7 +66,7 @@ impl Driver {
     }
 
     /// Waits for the next event and gives it to the core.
-    async fn rest(&self, connection: &mut Connection, deadline: Option<Duration>) {
+    async fn rest(&mut self, connection: &mut Connection, deadline: Option<Duration>) {
         let at = deadline.map(|deadline| self.shared.instant(deadline));
         let elapsed = async {
             match at {
@@ -81,6 +83,7 @@ impl Driver {
         };
         if let Some(event) = event {
             self.shared.handle(event);
+            self.meter.record(&self.shared);
         }
     }
 

@@ -7,6 +7,7 @@ mod driver;
 mod error;
 mod event;
 pub mod message;
+mod meter;
 mod offset;
 mod shared;
 mod stats;

@@ -30,6 +30,7 @@ impl Session {
             Ok(Some(acked)) => {
                 self.ledger.durable += acked.rows;
                 self.ledger.durable_bytes += acked.bytes as u64;
+                self.ledger.ack_took(now.saturating_sub(acked.sent_at));
                 self.settled += acked.rows;
                 self.retry.progress();
                 self.renewed_token = false;

@@ -14,6 +14,7 @@ use crate::core::Settings;
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
 use crate::event::{OnEvent, StreamEvent};
+use crate::meter::Meter;
 use crate::shared::Shared;
 use crate::transport::{RecordKind, create_stream};
 
@@ -157,6 +158,7 @@ impl<T> StreamBuilder<T> {
         let create = create_stream(self.kind, &table.to_string(), self.descriptor);
         // The handle comes first: if this future is dropped, so is the handle, and the driver ends.
         let stream = IngestStream::new(Handle::new(Arc::clone(&shared)));
+        let meter = Meter::new(&table.to_string());
         let driver = Driver {
             shared,
             transport: self.client.transport().clone(),
@@ -165,6 +167,7 @@ impl<T> StreamBuilder<T> {
             kind: self.kind,
             create,
             on_event: self.on_event,
+            meter,
             first_open: Some(sender),
         };
         driver.spawn();
