@@ -45,11 +45,16 @@ enum Connection {
 impl Driver {
     /// Starts the task on the current tokio runtime.
     pub(crate) fn spawn(self) {
-        let span = tracing::info_span!("zerobus.stream", table = %self.table);
-        tokio::spawn(self.run().instrument(span));
+        tokio::spawn(self.run());
     }
 
-    async fn run(mut self) {
+    /// Drives the stream to its end.
+    pub(crate) fn run(self) -> impl Future<Output = ()> + Send {
+        let span = tracing::info_span!("zerobus.stream", table = %self.table);
+        self.drive().instrument(span)
+    }
+
+    async fn drive(mut self) {
         let _departure = Departure { shared: Arc::clone(&self.shared) };
         let mut connection = Connection::None;
         loop {

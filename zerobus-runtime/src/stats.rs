@@ -37,7 +37,7 @@ pub struct Stats {
 }
 
 /// What a stream has done when it is closed and every row is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
     /// The rows that are durable: all that were accepted, but those that were taken as rejected.

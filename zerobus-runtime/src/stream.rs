@@ -3,23 +3,23 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `builder` | the options of a stream, and its opening |
-//! | `typed` | sending rows of a Rust type |
-//! | `json` | sending rows that serialize |
-//! | `encoded` | sending rows that are encoded already |
-//! | `handle` | what all of them share: room, turns, the wait for acknowledgements |
+//! | `accepts` | which rows a stream takes, and how they are written |
+//! | `handle` | a stream without the type of its rows: room, turns, the wait for acknowledgements |
+//! | `blocking` | a stream for programs without async |
 
+mod accepts;
+mod blocking;
 mod builder;
-mod encoded;
 mod handle;
-mod json;
-mod typed;
 
 use std::marker::PhantomData;
 
+use std::time::Duration;
+
+pub use accepts::{Accepts, Encoded, Json};
+pub use blocking::BlockingStream;
 pub use builder::StreamBuilder;
-pub use encoded::Encoded;
 use handle::Handle;
-pub use json::Json;
 
 use crate::error::Error;
 use crate::message::Encoder;
@@ -61,6 +61,70 @@ pub type EncodedStream = IngestStream<Encoded>;
 impl<T> IngestStream<T> {
     const fn new(handle: Handle) -> Self {
         Self { handle, rows: PhantomData }
+    }
+
+    /// Accepts a row, and waits before while the byte budget is used up.
+    ///
+    /// Rows of a [`JsonStream`] must serialize as a JSON object of the table's columns: TIMESTAMP and DATE as integers
+    /// (microseconds and days since 1970), DECIMAL and VARIANT as strings, BINARY as base64, as this crate's own value
+    /// types do. Rows of an [`EncodedStream`] must be messages of its descriptor; they are not looked at.
+    ///
+    /// # Errors
+    /// If the stream gave up, the row is above the limit, it does not serialize, or a value of it does not fit its column
+    /// (a `SystemTime` beyond the year 9999); the row is then not accepted.
+    ///
+    /// ```no_run
+    /// # async fn f<T: zerobus_runtime::ZerobusMessage>(stream: zerobus_runtime::IngestStream<T>, row: T) -> Result<(), zerobus_runtime::Error> {
+    /// let offset = stream.send(&row).await?;
+    /// stream.wait(offset).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub async fn send<R: ?Sized>(&self, row: &R) -> Result<Offset, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.handle.send(|out| T::write(row, out)).await
+    }
+
+    /// Accepts a row if there is room for it now.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and of the kind [`Full`](crate::ErrorKind::Full) if there is no room.
+    #[inline]
+    pub fn try_send<R: ?Sized>(&self, row: &R) -> Result<Offset, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.handle.try_send(|out| T::write(row, out))
+    }
+
+    /// Accepts a row, and waits before for at most this long while the byte budget is used up.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and of the kind [`Timeout`](crate::ErrorKind::Timeout) if no room came in time.
+    pub async fn send_timeout<R: ?Sized>(&self, row: &R, timeout: Duration) -> Result<Offset, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.handle.send_timeout(timeout, |out| T::write(row, out)).await
+    }
+
+    /// Accepts every row of an iterator in its order; the offset of the last.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); the rows before the failing one were accepted.
+    pub async fn send_all<I>(&self, rows: I) -> Result<Option<Offset>, Error>
+    where
+        I: IntoIterator,
+        T: Accepts<I::Item>,
+    {
+        let mut last = None;
+        for row in rows {
+            last = Some(self.send(&row).await?);
+        }
+        Ok(last)
     }
 
     /// Waits until the row of this offset is durable; every row before it is settled then.

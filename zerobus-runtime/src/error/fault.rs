@@ -47,6 +47,8 @@ pub(crate) enum Fault {
     Status(Status),
     #[error("{0}")]
     Table(#[from] TableNameError),
+    #[error("no thread can be started for the stream")]
+    Thread { source: std::io::Error },
     #[error("TLS cannot be set up")]
     Tls { source: BoxError },
     #[error("no token for {} from {}", Printable(.table), Printable(.url))]
@@ -128,6 +130,7 @@ impl Fault {
             | Self::Missing { .. }
             | Self::Option { .. }
             | Self::Table(_)
+            | Self::Thread { .. }
             | Self::Tls { .. }
             | Self::UnknownOffset { .. } => ErrorKind::Configuration,
             Self::Full { .. } => ErrorKind::Full,
@@ -172,6 +175,7 @@ impl Fault {
             | Self::Ended
             | Self::RowTooLarge { .. }
             | Self::Table(_)
+            | Self::Thread { .. }
             | Self::UnknownOffset { .. }
             | Self::Value { .. }
             | Self::Violation(_) => None,

@@ -39,6 +39,15 @@ impl Handle {
         if rows.is_multiple_of(ROWS_A_TURN) {
             tokio::task::coop::consume_budget().await;
         }
+        self.send_at_once(write).await
+    }
+
+    /// As `send`, without turns.
+    #[inline]
+    pub(super) async fn send_at_once(
+        &self,
+        write: impl Fn(&mut Encoder) -> Result<(), Error>,
+    ) -> Result<Offset, Error> {
         loop {
             match self.shared.push(&write) {
                 Ok(offset) => return Ok(offset),
