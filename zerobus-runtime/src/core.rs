@@ -10,7 +10,11 @@
 //! | `window` | the batches that are not yet durable: which are sent, which offset each has on the wire |
 //! | `ledger` | where every accepted row is, and the sum that must hold |
 //! | `retry` | backoff with jitter, and the budget of attempts between two acknowledgements |
-//! | `session` | the states below, and what each event does to them |
+//! | `returned` | the rows that are handed back |
+//! | `event` | what goes in and what comes out |
+//! | `session` | the session: rows in, requests out, and the questions that handle and driver ask |
+//! | `transitions` | what each event does to the states below |
+//! | `deadlines` | the times at which something is due |
 //!
 //! ```text
 //!                        a row comes                                  opened
@@ -31,20 +35,29 @@
 //!   from every state: not worth a retry, budget used up, a row not durable in time ----> Failed
 //! ```
 //!
+//! A connection that ends because the server refuses a row is followed by another at once, on which the rows that were
+//! under way go one request at a time, until the row is found and handed back.
+//!
 //! `Closed` and `Failed` are final. In `Failed` the rows that are not durable stay until they are handed back.
 
 mod batch;
+mod deadlines;
+mod event;
 mod ledger;
 mod retry;
+mod returned;
 mod session;
 mod settings;
+mod transitions;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use batch::Batch;
+pub(crate) use event::{Action, Event, Pull, Refused, TokenAge};
 use ledger::Ledger;
-pub(crate) use session::{Action, Event, Pull, Refused, Session, TokenAge};
+pub(crate) use returned::ReturnedBatch;
+pub(crate) use session::Session;
 pub(crate) use settings::Settings;
 use window::Window;

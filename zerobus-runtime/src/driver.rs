@@ -14,6 +14,7 @@ use crate::auth::Cache;
 use crate::core::{Action, Event, TokenAge};
 use crate::error::{Error, Fault};
 use crate::event::{OnEvent, StreamEvent};
+use crate::meter::Meter;
 use crate::shared::Shared;
 use crate::transport::{self, Call, Link, RecordKind, Transport};
 
@@ -27,6 +28,7 @@ pub(crate) struct Driver {
     /// The message that creates the stream on the server.
     pub(crate) create: Bytes,
     pub(crate) on_event: Option<Arc<OnEvent>>,
+    pub(crate) meter: Meter,
     /// Who waits for the first connection.
     pub(crate) first_open: Option<oneshot::Sender<Result<(), Error>>>,
 }
@@ -43,11 +45,16 @@ enum Connection {
 impl Driver {
     /// Starts the task on the current tokio runtime.
     pub(crate) fn spawn(self) {
-        let span = tracing::info_span!("zerobus.stream", table = %self.table);
-        tokio::spawn(self.run().instrument(span));
+        tokio::spawn(self.run());
     }
 
-    async fn run(mut self) {
+    /// Drives the stream to its end.
+    pub(crate) fn run(self) -> impl Future<Output = ()> + Send {
+        let span = tracing::info_span!("zerobus.stream", table = %self.table);
+        self.drive().instrument(span)
+    }
+
+    async fn drive(mut self) {
         let _departure = Departure { shared: Arc::clone(&self.shared) };
         let mut connection = Connection::None;
         loop {
@@ -56,7 +63,7 @@ impl Driver {
                     connection = Connection::Opening(self.open(generation, token));
                 }
                 Ok(Action::Reset) => connection = Connection::None,
-                Ok(Action::Stop) => break,
+                Ok(Action::Stop) => return self.meter.record(&self.shared),
                 Ok(Action::Tell(event)) => self.tell(&event),
                 Err(deadline) => self.rest(&mut connection, deadline).await,
             }
@@ -64,7 +71,7 @@ impl Driver {
     }
 
     /// Waits for the next event and gives it to the core.
-    async fn rest(&self, connection: &mut Connection, deadline: Option<Duration>) {
+    async fn rest(&mut self, connection: &mut Connection, deadline: Option<Duration>) {
         let at = deadline.map(|deadline| self.shared.instant(deadline));
         let elapsed = async {
             match at {
@@ -81,6 +88,7 @@ impl Driver {
         };
         if let Some(event) = event {
             self.shared.handle(event);
+            self.meter.record(&self.shared);
         }
     }
 
@@ -108,7 +116,7 @@ impl Driver {
             StreamEvent::Closed => Err(Fault::Closed { table: self.table.to_string() }.into()),
             StreamEvent::Failed { error } => Err(error.clone()),
             StreamEvent::Opened { .. } => Ok(()),
-            StreamEvent::Closing { .. } | StreamEvent::Reconnecting { .. } => return,
+            StreamEvent::Closing { .. } | StreamEvent::Reconnecting { .. } | StreamEvent::Rejected { .. } => return,
         };
         if let Some(first_open) = self.first_open.take() {
             // Whoever opened the stream may have gone meanwhile; the stream then closes by itself.
@@ -153,6 +161,9 @@ fn log(event: &StreamEvent) {
         StreamEvent::Opened { replays } => tracing::info!(name: "zerobus.stream.opened", replays, "stream opened"),
         StreamEvent::Reconnecting { reason, pause } => {
             tracing::warn!(name: "zerobus.stream.reconnecting", %reason, ?pause, "connection lost");
+        }
+        StreamEvent::Rejected { offset, reason } => {
+            tracing::error!(name: "zerobus.stream.row_rejected", %offset, %reason, "the server refused a row");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::offset::Offset;
 
 /// Something that happened to a stream.
 #[derive(Debug, Clone)]
@@ -31,6 +32,13 @@ pub enum StreamEvent {
         reason: Error,
         /// How long it waits before the attempt.
         pause: Duration,
+    },
+    /// The server refused a single row, which is handed back; all others go on.
+    Rejected {
+        /// The row's offset.
+        offset: Offset,
+        /// Why the server refused it.
+        reason: Error,
     },
 }
 

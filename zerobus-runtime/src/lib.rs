@@ -7,6 +7,7 @@ mod driver;
 mod error;
 mod event;
 pub mod message;
+mod meter;
 mod offset;
 mod shared;
 mod stats;
@@ -44,7 +45,7 @@ pub use event::StreamEvent;
 pub use message::{Encoder, ZerobusMessage};
 pub use offset::Offset;
 pub use stats::{Report, Stats};
-pub use stream::{Encoded, EncodedStream, IngestStream, Json, JsonStream, StreamBuilder};
+pub use stream::{Accepts, BlockingStream, Encoded, EncodedStream, IngestStream, Json, JsonStream, StreamBuilder};
 #[doc(hidden)]
 pub use transport::Dial;
 pub use undelivered::{Persisted, Undelivered, UndeliveredRow};

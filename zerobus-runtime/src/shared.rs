@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::core::{Action, Event, Pull, Refused, Session, Settings};
+use crate::core::{Action, Event, Pull, Refused, ReturnedBatch, Session, Settings};
 use crate::error::Error;
 use crate::message::Encoder;
 use crate::offset::Offset;
@@ -122,6 +122,11 @@ impl Shared {
         self.change(Session::flush)
     }
 
+    /// The rows that the server refused and nobody has taken yet; their bytes leave the budget.
+    pub(crate) fn take_rejected(&self) -> Vec<ReturnedBatch> {
+        self.change(|session| if session.is_over() { Vec::new() } else { session.take_returned() })
+    }
+
     /// What the driver is to do next, or until when it may sleep.
     pub(crate) fn next_action(&self) -> Result<Action, Option<Duration>> {
         let mut inner = self.lock();
@@ -178,15 +183,14 @@ impl Inner {
     /// Says at ERROR which rows are lost, where nobody is left to take them.
     pub(crate) fn report_loss(&mut self) {
         let returned = self.session.take_returned();
-        let rows: u64 = returned.iter().map(|batch| u64::from(batch.rows)).sum();
-        if let (Some(error), 1..) = (self.session.error(), rows) {
-            let table = &self.session.settings().table;
+        let rows: u64 = returned.iter().map(|part| u64::from(part.batch.rows)).sum();
+        if let Some(part) = returned.last() {
             tracing::error!(
                 name: "zerobus.stream.rows_lost",
-                table,
+                table = self.session.settings().table,
                 rows,
-                %error,
-                "a stream was dropped, not closed, and its last rows could not be delivered"
+                error = %part.reason,
+                "a stream was dropped, not closed, and some of its rows could not be delivered"
             );
         }
     }

@@ -1,5 +1,7 @@
 //! Figures of a stream, and the report at its end.
 
+use std::time::Duration;
+
 use crate::core::Session;
 
 /// What a stream has done so far.
@@ -28,13 +30,17 @@ pub struct Stats {
     pub acks: u64,
     /// Server streams that were opened.
     pub opened: u64,
+    /// The time from sending a request to its acknowledgement, smoothed; none before the first.
+    pub ack_latency: Option<Duration>,
+    /// The longest of these times.
+    pub longest_ack_latency: Duration,
 }
 
 /// What a stream has done when it is closed and every row is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// The rows that were accepted; all of them are durable.
+    /// The rows that are durable: all that were accepted, but those that were taken as rejected.
     pub rows: u64,
     /// The figures of the whole stream.
     pub stats: Stats,
@@ -55,6 +61,8 @@ impl Stats {
             batches_sent: ledger.batches_sent,
             acks: ledger.acks,
             opened: ledger.opened,
+            ack_latency: ledger.ack_latency,
+            longest_ack_latency: ledger.longest_ack_latency,
         }
     }
 }

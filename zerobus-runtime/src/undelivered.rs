@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::core::Batch;
+use crate::core::ReturnedBatch;
 use crate::error::Error;
 use crate::offset::Offset;
 
@@ -13,8 +13,7 @@ use crate::offset::Offset;
 /// [`IngestStream::send_undelivered`]: crate::IngestStream::send_undelivered
 #[derive(Debug, Clone)]
 pub struct Undelivered {
-    batches: Vec<Batch>,
-    reason: Error,
+    parts: Vec<ReturnedBatch>,
 }
 
 /// One row that was handed back.
@@ -41,38 +40,33 @@ pub enum Persisted {
 }
 
 impl Undelivered {
-    pub(crate) const fn new(batches: Vec<Batch>, reason: Error) -> Self {
-        Self { batches, reason }
+    /// What was handed back, if anything was.
+    pub(crate) fn new(parts: Vec<ReturnedBatch>) -> Option<Self> {
+        (!parts.is_empty()).then_some(Self { parts })
     }
 
-    /// How many rows there are.
+    /// How many rows there are; at least one.
+    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.batches.iter().map(|batch| u64::from(batch.rows)).sum()
+        self.parts.iter().map(|part| u64::from(part.batch.rows)).sum()
     }
 
-    /// Whether there is no row.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.batches.is_empty()
-    }
-
-    /// Why they were not delivered.
-    #[must_use]
-    pub const fn reason(&self) -> &Error {
-        &self.reason
-    }
-
-    /// The rows, in the order in which they were accepted.
+    /// The rows, in the order in which they were handed back: that of their offsets.
     pub fn rows(&self) -> impl Iterator<Item = UndeliveredRow> + '_ {
-        self.batches.iter().flat_map(move |batch| {
+        self.parts.iter().flat_map(|ReturnedBatch { batch, reason }| {
             let persisted = if batch.attempts == 0 { Persisted::No } else { Persisted::Possibly };
             (batch.first..).zip(batch.records()).map(move |(offset, bytes)| UndeliveredRow {
                 offset: Offset(offset),
                 bytes,
                 persisted,
-                reason: self.reason.clone(),
+                reason: reason.clone(),
             })
         })
+    }
+
+    /// Why the last of them was not delivered: where a stream gave up, that is why.
+    pub(crate) fn last_reason(&self) -> Option<&Error> {
+        self.parts.last().map(|part| &part.reason)
     }
 }

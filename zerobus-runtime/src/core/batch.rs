@@ -132,6 +132,23 @@ impl Drop for Record<'_> {
 }
 
 impl Batch {
+    /// Two batches of half the rows each, of the same bytes; the batch itself if it is a single row.
+    pub(super) fn halves(self) -> Result<(Self, Self), Self> {
+        let first_rows = self.rows / 2;
+        if first_rows == 0 {
+            return Err(self);
+        }
+        let mut second = self.body.clone();
+        for _ in 0..first_rows {
+            next_record(&mut second);
+        }
+        let body = self.body.slice(..self.body.len() - second.len());
+        let first = Self { body, rows: first_rows, ..self.clone() };
+        let rest =
+            Self { body: second, rows: self.rows - first_rows, first: self.first + u64::from(first_rows), ..self };
+        Ok((first, rest))
+    }
+
     /// The records, without key and length.
     pub(crate) fn records(&self) -> impl Iterator<Item = Bytes> + use<> {
         let mut body = self.body.clone();

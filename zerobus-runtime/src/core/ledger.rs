@@ -1,5 +1,7 @@
 //! Where every accepted row is, and the sum that must hold.
 
+use std::time::Duration;
+
 /// Counts of rows; `accepted == durable + returned + in flight` at every moment.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ledger {
@@ -12,11 +14,21 @@ pub(crate) struct Ledger {
     pub(crate) rows_replayed: u64,
     pub(crate) acks: u64,
     pub(crate) opened: u64,
+    /// From sending to acknowledgement, smoothed over the last acknowledgements; none before the first.
+    pub(crate) ack_latency: Option<Duration>,
+    pub(crate) longest_ack_latency: Duration,
 }
 
 impl Ledger {
     /// Rows that are neither durable nor handed back.
     pub(crate) const fn in_flight(&self) -> u64 {
         self.accepted - self.durable - self.returned
+    }
+
+    /// Takes in how long an acknowledgement took; each one has an eighth of the weight.
+    pub(super) fn ack_took(&mut self, latency: Duration) {
+        let smoothed = self.ack_latency.map_or(latency, |before| (before * 7 + latency) / 8);
+        self.ack_latency = Some(smoothed);
+        self.longest_ack_latency = self.longest_ack_latency.max(latency);
     }
 }

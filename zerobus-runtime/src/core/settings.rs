@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) blocked_pause: Duration,
     /// How many attempts may follow each other without an acknowledgement.
     pub(crate) max_attempts: u32,
+    /// How many single rows the server may refuse before the stream gives up.
+    pub(crate) max_rejected_rows: usize,
     /// How many attempts the first opening has: a wrong address should be told soon.
     pub(crate) max_first_attempts: u32,
 }
@@ -46,6 +48,7 @@ impl Settings {
             backoff_max: Duration::from_secs(30),
             blocked_pause: Duration::from_secs(60),
             max_attempts: 20,
+            max_rejected_rows: 100,
             max_first_attempts: 4,
         }
     }

@@ -46,6 +46,7 @@ enum Ending {
     Blocked,
     Unauthenticated,
     PermissionDenied,
+    Rejected,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -86,7 +87,12 @@ struct World {
     last_ack: i64,
     durable: BTreeSet<u64>,
     accepted: u64,
+    /// The server refuses the last of so many rows.
+    poison: u64,
 }
+
+/// No row is this one.
+const NEVER: u64 = u64::MAX;
 
 fn settings(linger: Duration) -> Settings {
     let mut settings = Settings::new("main.test.rows");
@@ -99,7 +105,7 @@ fn settings(linger: Duration) -> Settings {
 }
 
 impl World {
-    fn new(settings: Settings, seed: u64) -> Self {
+    fn new(settings: Settings, seed: u64, poison: u64) -> Self {
         let session = Session::new(settings, fastrand::Rng::with_seed(seed), Duration::ZERO);
         let mut world = Self {
             session,
@@ -112,6 +118,7 @@ impl World {
             last_ack: -1,
             durable: BTreeSet::new(),
             accepted: 0,
+            poison,
         };
         world.act();
         world
@@ -124,13 +131,12 @@ impl World {
             Step::Open => self.open(),
             Step::Keep { part, says } => self.keep(part, says),
             Step::RepeatAck if self.last_ack >= 0 => self.ack(Some(self.last_ack)),
-            Step::RepeatAck => {}
             Step::BogusAck(offset) => self.bogus_ack(offset),
             Step::AckWithoutOffset => self.ack(None),
             Step::CloseSignal { millis } if self.is_open => {
                 self.handle(Event::CloseSignal(Duration::from_millis(millis)));
             }
-            Step::CloseSignal { .. } => {}
+            Step::CloseSignal { .. } | Step::RepeatAck => {}
             Step::End(ending) => self.end(ending),
             Step::Advance { millis } => {
                 self.now += Duration::from_millis(millis);
@@ -209,14 +215,25 @@ impl World {
             reason = "small"
         )]
         let count = (fresh as f64 * part).round() as usize;
-        for rows in &self.received[self.kept..self.kept + count] {
+        let until = self.kept + count;
+        let poisoned =
+            self.received[self.kept..until].iter().position(|rows| rows.iter().any(|row| self.is_poison(*row)));
+        let good = poisoned.map_or(until, |poisoned| self.kept + poisoned);
+        for rows in &self.received[self.kept..good] {
             self.durable.extend(rows);
         }
-        self.kept += count;
+        self.kept = good;
         if says && self.kept > 0 {
             self.last_ack = i64::try_from(self.kept).unwrap() - 1;
             self.ack(Some(self.last_ack));
         }
+        if poisoned.is_some() && self.is_open {
+            self.end(Ending::Rejected);
+        }
+    }
+
+    const fn is_poison(&self, row: u64) -> bool {
+        row % self.poison == self.poison - 1
     }
 
     fn bogus_ack(&mut self, offset: i64) {
@@ -248,6 +265,7 @@ impl World {
             Ending::StreamTimeout => Some(status(14, "age. Error Code: 6002, Error State: 1.")),
             Ending::Blocked => Some(status(8, "slow down. Error Code: 6006, Error State: 1.")),
             Ending::Unauthenticated => Some(status(16, "who?")),
+            Ending::Rejected => Some(status(3, "a record does not decode. Error Code: 4044, Error State: 1.")),
             Ending::PermissionDenied => Some(status(7, "no. Error Code: 3, Error State: 1.")),
         };
         (self.is_open, self.has_ended) = (false, true);
@@ -278,9 +296,17 @@ impl World {
         let ledger = self.session.ledger();
         assert_eq!(ledger.accepted, self.accepted);
         assert_eq!(ledger.accepted, ledger.durable + ledger.returned + ledger.in_flight());
-        for row in 0..ledger.durable {
-            assert!(self.durable.contains(&row), "row {row} is reported durable, and the server does not have it");
+        let mut durable = 0;
+        for row in 0..self.session.delivered() {
+            match self.session.outcome(row).unwrap() {
+                Ok(()) => {
+                    assert!(self.durable.contains(&row), "row {row} is said to be durable, and the server has it not");
+                    durable += 1;
+                }
+                Err(error) => assert!(self.is_poison(row), "row {row} is good, and handed back: {error}"),
+            }
         }
+        assert_eq!(durable, ledger.durable);
         assert!(self.session.unacked_bytes() <= 1000, "memory is bounded");
         if ledger.in_flight() > 0 {
             assert!(self.session.deadline().is_some(), "rows are in flight and no time is set at which this ends");
@@ -314,20 +340,24 @@ impl World {
 
     /// Every accepted row is durable or handed back, and what is said of it is true.
     fn settle(&mut self) {
-        let durable = self.session.ledger().durable;
         let returned = self.session.take_returned();
-        let mut next = durable;
-        for batch in &returned {
-            assert_eq!(batch.first, next, "what is handed back has no gap");
+        assert_eq!(returned.is_empty(), self.session.ledger().returned == 0);
+        let mut last = None;
+        let mut settled = self.session.ledger().durable;
+        for ReturnedBatch { batch, .. } in &returned {
             let rows: Vec<u64> = batch.records().map(|record| number(&record)).collect();
             assert_eq!(rows, (batch.first..batch.first + u64::from(batch.rows)).collect::<Vec<_>>());
+            assert!(last < Some(batch.first), "what is handed back is in order");
+            last = rows.last().copied();
             if batch.attempts == 0 {
                 assert!(rows.iter().all(|row| !self.durable.contains(row)), "said never to have left, and is there");
             }
-            next += u64::from(batch.rows);
+            settled += u64::from(batch.rows);
         }
-        assert_eq!(next, self.accepted, "durable and handed back is all that was accepted");
-        assert_eq!(returned.is_empty(), self.session.error().is_none() || durable == self.accepted);
+        assert_eq!(settled, self.accepted, "durable and handed back is all that was accepted");
+        if self.session.error().is_none() {
+            assert!((0..self.accepted).all(|row| self.is_poison(row) != self.durable.contains(&row)));
+        }
     }
 }
 
@@ -354,8 +384,9 @@ proptest! {
         steps in prop::collection::vec(step(), 0..120),
         seed: u64,
         linger in prop_oneof![Just(0_u64), Just(50)],
+        poison in prop_oneof![Just(NEVER), 2_u64..100],
     ) {
-        let mut world = World::new(settings(Duration::from_millis(linger)), seed);
+        let mut world = World::new(settings(Duration::from_millis(linger)), seed, poison);
         for step in &steps {
             world.step(step);
         }
@@ -366,7 +397,7 @@ proptest! {
 
 /// A session with an open connection, and rows in it.
 fn streaming(rows: u8) -> World {
-    let mut world = World::new(settings(Duration::ZERO), 7);
+    let mut world = World::new(settings(Duration::ZERO), 7, NEVER);
     world.open();
     world.step(&Step::Push { rows, bytes: 1 });
     world
@@ -388,7 +419,7 @@ fn a_lone_row_goes_at_once_and_rows_gather_while_the_transport_is_busy() {
 
 #[test]
 fn linger_gathers_until_its_end_or_a_flush() {
-    let mut world = World::new(settings(Duration::from_secs(1)), 7);
+    let mut world = World::new(settings(Duration::from_secs(1)), 7, NEVER);
     world.open();
     world.step(&Step::Push { rows: 1, bytes: 1 });
     world.pull();
@@ -426,6 +457,20 @@ fn code_6006_waits_a_minute_and_6002_does_not_wait() {
     let mut world = streaming(1);
     world.end(Ending::StreamTimeout);
     assert!(world.connection.is_some() && !world.has_ended, "a new connection is being opened");
+}
+
+#[test]
+fn a_row_that_the_server_refuses_is_found_and_the_others_are_delivered() {
+    let mut world = World::new(settings(Duration::ZERO), 7, 50);
+    world.open();
+    for _ in 0..20 {
+        world.step(&Step::Push { rows: 5, bytes: 1 });
+        world.pull();
+    }
+    world.heal();
+    let returned: Vec<u64> = world.session.take_returned().iter().map(|part| part.batch.first).collect();
+    assert_eq!(returned, [49, 99]);
+    assert_eq!(world.durable.len(), 98);
 }
 
 #[test]

@@ -41,6 +41,13 @@ pub(crate) struct Outgoing {
     pub(crate) is_replay: bool,
 }
 
+/// What became of a front batch that was to be split.
+#[derive(Debug)]
+pub(crate) enum Split {
+    Halved,
+    Single(Batch),
+}
+
 impl Window {
     pub(crate) fn push(&mut self, batch: Batch) {
         self.rows += u64::from(batch.rows);
@@ -58,6 +65,34 @@ impl Window {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.batches.is_empty()
+    }
+
+    /// How many batches are under way.
+    pub(crate) const fn sent(&self) -> usize {
+        self.sent
+    }
+
+    /// The offset behind the last row of the first so many batches.
+    pub(crate) fn end_of(&self, batches: usize) -> u64 {
+        let last = batches.checked_sub(1).and_then(|last| self.batches.get(last));
+        last.map_or(0, |batch| batch.first + u64::from(batch.rows))
+    }
+
+    /// Makes two batches of the front one, or takes it out if it is a single row.
+    pub(crate) fn split_front(&mut self) -> Split {
+        let Some(front) = self.batches.pop_front() else { return Split::Halved };
+        match front.halves() {
+            Ok((first, second)) => {
+                self.batches.push_front(second);
+                self.batches.push_front(first);
+                Split::Halved
+            }
+            Err(single) => {
+                self.rows -= u64::from(single.rows);
+                self.bytes -= single.body.len();
+                Split::Single(single)
+            }
+        }
     }
 
     pub(crate) const fn has_sent(&self) -> bool {

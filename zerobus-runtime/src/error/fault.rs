@@ -47,6 +47,8 @@ pub(crate) enum Fault {
     Status(Status),
     #[error("{0}")]
     Table(#[from] TableNameError),
+    #[error("no thread can be started for the stream")]
+    Thread { source: std::io::Error },
     #[error("TLS cannot be set up")]
     Tls { source: BoxError },
     #[error("no token for {} from {}", Printable(.table), Printable(.url))]
@@ -128,6 +130,7 @@ impl Fault {
             | Self::Missing { .. }
             | Self::Option { .. }
             | Self::Table(_)
+            | Self::Thread { .. }
             | Self::Tls { .. }
             | Self::UnknownOffset { .. } => ErrorKind::Configuration,
             Self::Full { .. } => ErrorKind::Full,
@@ -172,6 +175,7 @@ impl Fault {
             | Self::Ended
             | Self::RowTooLarge { .. }
             | Self::Table(_)
+            | Self::Thread { .. }
             | Self::UnknownOffset { .. }
             | Self::Value { .. }
             | Self::Violation(_) => None,
@@ -196,6 +200,11 @@ impl Fault {
             Self::Token { .. } => Some("check DATABRICKS_WORKSPACE_URL, and that this machine may reach it"),
             Self::TokenRefused { refusal, .. } => Some(refusal.remedy()),
         }
+    }
+
+    /// Whether the server refused what a request holds, and not who asks or for which table.
+    pub(crate) fn refuses_rows(&self) -> bool {
+        matches!(self, Self::Status(status) if matches!(status.code, INVALID_ARGUMENT | OUT_OF_RANGE) && status.kind() == ErrorKind::Rejected)
     }
 
     /// Whether a new token may help.

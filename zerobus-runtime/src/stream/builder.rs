@@ -8,12 +8,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use zerobus_codegen::TableName;
 
-use super::{Handle, IngestStream};
+use super::{BlockingStream, Handle, IngestStream};
 use crate::client::Client;
 use crate::core::Settings;
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
 use crate::event::{OnEvent, StreamEvent};
+use crate::meter::Meter;
 use crate::shared::Shared;
 use crate::transport::{RecordKind, create_stream};
 
@@ -41,6 +42,13 @@ pub struct StreamBuilder<T> {
     descriptor: Option<Bytes>,
     on_event: Option<Arc<OnEvent>>,
     rows: PhantomData<fn() -> T>,
+}
+
+/// A stream whose driver does not run yet.
+struct Prepared<T> {
+    stream: IngestStream<T>,
+    driver: Driver,
+    first_open: oneshot::Receiver<Result<(), Error>>,
 }
 
 impl<T> StreamBuilder<T> {
@@ -127,6 +135,14 @@ impl<T> StreamBuilder<T> {
         self
     }
 
+    /// How many single rows the server may refuse before the stream gives up; 100 by default.
+    ///
+    /// Finding such a row takes a few connections. With 0 the first one ends the stream.
+    pub const fn max_rejected_rows(mut self, rows: usize) -> Self {
+        self.settings.max_rejected_rows = rows;
+        self
+    }
+
     /// Calls `hook` for every event of the stream, on its task: it must not block.
     pub fn on_event(mut self, hook: impl Fn(&StreamEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Some(Arc::new(hook));
@@ -142,26 +158,41 @@ impl<T> StreamBuilder<T> {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn open(self) -> Result<IngestStream<T>, Error> {
+        let Prepared { stream, driver, first_open } = self.prepare()?;
+        driver.spawn();
+        first_open.await.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?;
+        Ok(stream)
+    }
+
+    /// Opens the stream for a program without async; a thread of its own drives it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if no thread can be started.
+    pub fn open_blocking(self) -> Result<BlockingStream<T>, Error> {
+        let Prepared { stream, driver, first_open } = self.prepare()?;
+        BlockingStream::start(stream, driver, first_open)
+    }
+
+    fn prepare(self) -> Result<Prepared<T>, Error> {
         let table = self.table_name()?;
         self.check()?;
+        let meter = Meter::new(&self.settings.table);
         let shared = Shared::new(self.settings);
         let (sender, first_open) = oneshot::channel();
-        let create = create_stream(self.kind, &table.to_string(), self.descriptor);
-        // The handle comes first: if this future is dropped, so is the handle, and the driver ends.
+        // The handle comes first: if whoever opens goes, so does the handle, and the driver ends.
         let stream = IngestStream::new(Handle::new(Arc::clone(&shared)));
         let driver = Driver {
             shared,
             transport: self.client.transport().clone(),
             tokens: Arc::clone(self.client.tokens()),
+            create: create_stream(self.kind, &table.to_string(), self.descriptor),
             table,
             kind: self.kind,
-            create,
             on_event: self.on_event,
+            meter,
             first_open: Some(sender),
         };
-        driver.spawn();
-        first_open.await.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?;
-        Ok(stream)
+        Ok(Prepared { stream, driver, first_open })
     }
 
     fn table_name(&self) -> Result<TableName, Error> {

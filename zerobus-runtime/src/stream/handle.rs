@@ -39,6 +39,15 @@ impl Handle {
         if rows.is_multiple_of(ROWS_A_TURN) {
             tokio::task::coop::consume_budget().await;
         }
+        self.send_at_once(write).await
+    }
+
+    /// As `send`, without turns.
+    #[inline]
+    pub(super) async fn send_at_once(
+        &self,
+        write: impl Fn(&mut Encoder) -> Result<(), Error>,
+    ) -> Result<Offset, Error> {
         loop {
             match self.shared.push(&write) {
                 Ok(offset) => return Ok(offset),
@@ -68,47 +77,56 @@ impl Handle {
 
     pub(super) async fn flush(&self) -> Result<(), Error> {
         let end = self.shared.flush();
-        self.wait(end).await
+        let flushed = |inner: &mut Inner| {
+            if inner.session.delivered() >= end {
+                return Some(inner.session.untold_rejection().map_or(Ok(()), Err));
+            }
+            inner.session.error().map(|error| Err(error.clone()))
+        };
+        self.settled(end, flushed).await
     }
 
-    /// Waits until every row below `end` is durable.
-    pub(super) async fn wait(&self, end: u64) -> Result<(), Error> {
-        let durable = |inner: &mut Inner| {
-            if inner.session.ledger().durable >= end {
-                return Some(Ok(()));
+    /// Waits until it is settled what becomes of a row.
+    pub(super) async fn wait(&self, offset: Offset) -> Result<(), Error> {
+        let outcome = |inner: &mut Inner| {
+            if offset.0 >= inner.session.ledger().accepted {
+                return Some(Err(Fault::UnknownOffset { offset }.into()));
             }
-            if end > inner.session.ledger().accepted {
-                return Some(Err(Fault::UnknownOffset { offset: Offset(end - 1) }.into()));
-            }
-            let error = inner.session.error().cloned();
-            let closed = || Fault::Closed { table: inner.session.settings().table.clone() }.into();
-            inner.session.is_over().then(|| Err(error.unwrap_or_else(closed)))
+            inner.session.outcome(offset.0)
         };
-        // The rows below `end` are settled when the offset before it is.
-        Waiting::new(&self.shared, Queue::Settled, end.saturating_sub(1), durable).await
+        self.settled(offset.0 + 1, outcome).await
     }
 
     pub(super) fn acked(&self) -> Option<Offset> {
-        self.shared.lock().session.ledger().durable.checked_sub(1).map(Offset)
+        self.shared.lock().session.delivered().checked_sub(1).map(Offset)
     }
 
     pub(super) fn stats(&self) -> Stats {
         Stats::of(&self.shared.lock().session)
     }
 
+    pub(super) fn take_rejected(&self) -> Option<Undelivered> {
+        let rejected = self.shared.take_rejected();
+        Undelivered::new(rejected)
+    }
+
     pub(super) async fn close(self) -> Result<Report, Error> {
         self.shared.close();
-        let over = |inner: &mut Inner| inner.session.is_over().then_some(());
-        Waiting::new(&self.shared, Queue::Settled, u64::MAX, over).await;
+        self.settled(u64::MAX, |inner| inner.session.is_over().then_some(())).await;
         let mut inner = self.shared.lock();
         let stats = Stats::of(&inner.session);
-        let returned = inner.session.take_returned();
-        match inner.session.error().cloned() {
-            Some(error) if !returned.is_empty() => {
-                Err(error.clone().with_undelivered(Undelivered::new(returned, error)))
-            }
-            _ => Ok(Report { rows: stats.rows_accepted, stats }),
-        }
+        let Some(undelivered) = Undelivered::new(inner.session.take_returned()) else {
+            return Ok(Report { rows: stats.rows_durable, stats });
+        };
+        let reason = inner.session.error().or(undelivered.last_reason()).cloned();
+        let error = reason.unwrap_or_else(|| Fault::Ended.into());
+        Err(error.with_undelivered(undelivered))
+    }
+
+    /// Waits until `ready` has an answer, which may come when the rows below `end` are settled.
+    async fn settled<T>(&self, end: u64, ready: impl FnMut(&mut Inner) -> Option<T> + Unpin) -> T {
+        // The rows below `end` are settled when the one before it is.
+        Waiting::new(&self.shared, Queue::Settled, end.saturating_sub(1), ready).await
     }
 
     async fn room(&self, needed: usize) {

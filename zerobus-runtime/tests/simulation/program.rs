@@ -39,7 +39,7 @@ struct Producer {
 }
 
 impl Told {
-    pub fn note(&self, what: String) {
+    pub fn note(&self, what: &str) {
         let at = turmoil::sim_elapsed().unwrap_or_default();
         self.trace.lock().unwrap().push(format!("{at:?} {what}"));
     }
@@ -90,7 +90,7 @@ impl Program {
                 .await;
             match opened {
                 Ok(stream) => return Some(stream),
-                Err(error) => told.note(format!("open failed: {error}")),
+                Err(error) => told.note(&format!("open failed: {error}")),
             }
         }
         None
@@ -113,7 +113,7 @@ impl Program {
 
 impl Told {
     fn event(&self, event: &StreamEvent) {
-        self.note(format!("{event:?}"));
+        self.note(&format!("{event:?}"));
         match event {
             StreamEvent::Closed => *self.ended.lock().unwrap() = Some(Ok(())),
             StreamEvent::Failed { error } => *self.ended.lock().unwrap() = Some(Err(error.clone())),
@@ -227,7 +227,7 @@ impl Producer {
         let Self { stream, accepted, records, .. } = self;
         let closed = stream.close().await;
         let durable = records.durable();
-        told.note(format!("closed: {:?}", closed.as_ref().map(|report| report.rows)));
+        told.note(&format!("closed: {:?}", closed.as_ref().map(|report| report.rows)));
         let undelivered = match closed {
             Ok(report) => {
                 assert_eq!(report.rows, accepted.len() as u64);
@@ -266,7 +266,7 @@ impl Producer {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let ended = told.ended.lock().unwrap().clone().expect("a dropped stream comes to an end");
-        told.note(format!("dropped: {ended:?}"));
+        told.note(&format!("dropped: {ended:?}"));
         if ended.is_ok() {
             let durable = records.durable();
             assert!(accepted.values().all(|n| durable.contains(n)), "a dropped stream delivers its rows");
