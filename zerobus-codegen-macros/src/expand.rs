@@ -1,6 +1,6 @@
 //! The implementation, in paths that no name of the user's can shadow.
 
-use std::path::Path as FilePath;
+use std::path::PathBuf;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -14,20 +14,15 @@ use crate::parse::{Conversion, Unit};
 
 /// The traits that make the struct a row, and a value inside one.
 ///
-/// The code names the snapshot that the struct was held against, so that the compiler sees it change.
-pub(crate) fn implementation(message: &Message<'_>, snapshot: Option<&FilePath>) -> TokenStream {
+/// The code names the files by which the struct was held against its table, so that the compiler sees them change.
+pub(crate) fn implementation(message: &Message<'_>, held_by: Option<&[PathBuf]>) -> TokenStream {
     let implementation = match &message.shape {
         Shape::Newtype { ty, key } => newtype(message, ty, *key),
         Shape::Row(fields) => row(message, fields),
     };
-    let tracked = snapshot.map(|file| {
-        let file = file.to_string_lossy();
-        quote!(
-            const _: &[u8] = ::core::include_bytes!(#file);
-        )
-    });
-    let checked = snapshot.and_then(|_| evaluated(message));
-    quote!(#implementation #tracked #checked)
+    let files = held_by.into_iter().flatten().map(|file| file.to_string_lossy().into_owned());
+    let evaluated = held_by.and_then(|_| evaluated(message));
+    quote!(#implementation #(const _: &[u8] = ::core::include_bytes!(#files);)* #evaluated)
 }
 
 /// Implementations that say nothing, so that a struct with an error has that error alone.

@@ -63,7 +63,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// # Held against a table
 ///
 /// `#[zerobus(table = "catalog.schema.table")]` names the table, and the compiler holds the struct against the table's
-/// snapshot, `schemas/catalog.schema.table.json` in the package's folder, which `zerobus-codegen fetch` writes. A column
+/// snapshot, `schemas/catalog.schema.table.json` in the package's folder, which `zerobus-codegen fetch` writes. (Another
+/// folder than `schemas` is named by `schemas = "…"` in the package's `zerobus.toml` or `[package.metadata.zerobus]`.) A column
 /// that does not exist, a type that does not fit, a NOT NULL column without a field or with an `Option` for one: each is
 /// an error at the field, nested structs included. Nullable columns may be left out. Numbers and order are the table's.
 ///
@@ -176,9 +177,9 @@ pub fn derive_zerobus_message(input: TokenStream) -> TokenStream {
     let container = parse::container(&input, &mut errors);
     let mut message = model::message(&input, container, &mut errors);
     check::check(&message, &mut errors);
-    let snapshot = table::hold(&mut message, &mut errors);
+    let held_by = table::hold(&mut message, &mut errors);
     match errors.into_compile_error() {
-        None => expand::implementation(&message, snapshot.as_deref()).into(),
+        None => expand::implementation(&message, held_by.as_deref()).into(),
         Some(error) => [error, expand::stub(&message)].into_iter().collect::<proc_macro2::TokenStream>().into(),
     }
 }

@@ -8,8 +8,8 @@ use crate::Errors;
 use crate::model::{Field, Message, Shape};
 use crate::snapshot;
 
-/// Gives every field its column of the table, with the table's number and order; tells the snapshot's path.
-pub(crate) fn hold(message: &mut Message<'_>, errors: &mut Errors) -> Option<PathBuf> {
+/// Gives every field its column of the table, with the table's number and order; tells the files that were read.
+pub(crate) fn hold(message: &mut Message<'_>, errors: &mut Errors) -> Option<Vec<PathBuf>> {
     let literal = message.table.clone().filter(|_| message.held)?;
     let name: TableName = literal.value().parse().ok()?;
     let snapshot = match snapshot::load(&name) {
@@ -29,7 +29,7 @@ pub(crate) fn hold(message: &mut Message<'_>, errors: &mut Errors) -> Option<Pat
             errors.push(ident, missing);
         }
     }
-    Some(snapshot.file)
+    Some(snapshot.read)
 }
 
 fn find(field: &mut Field<'_>, table: &Table, errors: &mut Errors) {

@@ -5,6 +5,7 @@
 //! | `table_name` | the three parts of a table's name |
 //! | `table_info` | the JSON of the tables API, as lenient as the API is |
 //! | `type_json`, `type_text` | the two notations in which the API gives a column's type |
+//! | `sql_text` | a row as SQL writes it |
 //! | `sql_type` | a type as it was written, before anything is known to be supported |
 //! | `data_type` | a type that Zerobus carries |
 //! | `table` | a checked table |
@@ -18,6 +19,7 @@ mod data_type;
 mod descriptor;
 mod printable;
 mod problem;
+pub(crate) mod sql_text;
 mod sql_type;
 mod table;
 mod table_info;

@@ -8,6 +8,7 @@
 //! module = "tables"                               # a module around everything
 //! visibility = "crate"                            # or "public"
 //! runtime = "::zerobus_runtime"
+//! schemas = "schemas"                             # where the derive looks for snapshots
 //! btree_maps = ["."]                              # by path; "." is everything
 //! bytes = ["main.geo"]                            # ::bytes::Bytes for BINARY
 //!
@@ -83,6 +84,8 @@ pub struct Options {
     pub module: Option<String>,
     /// Where the generated code finds the runtime; `::zerobus_runtime` if not said.
     pub runtime: Option<String>,
+    /// The folder, from that of the file, in which the derive looks for the snapshots of tables; `schemas` if not said.
+    pub schemas: Option<String>,
     /// Attributes of structs, by path.
     pub type_attributes: BTreeMap<String, Vec<String>>,
     /// Who sees the generated items.
@@ -148,6 +151,7 @@ impl Options {
         }
         self.module = other.module.or(self.module);
         self.runtime = other.runtime.or(self.runtime);
+        self.schemas = other.schemas.or(self.schemas);
         for (path, attributes) in other.type_attributes {
             self.type_attributes.entry(path).or_default().extend(attributes);
         }

@@ -43,4 +43,38 @@ pub trait ZerobusMessage {
     {
         Self::SCHEMA.descriptor()
     }
+
+    /// The statement that creates a table for rows of this type.
+    ///
+    /// Arrays and maps become nullable columns, since the wire cannot tell a null one from an empty one. Without a
+    /// [`TABLE`](Self::TABLE) the table is called `main.default.<the struct's name>`: put the name in that you want.
+    ///
+    /// ```
+    /// use zerobus_runtime::{Decimal, Timestamp, ZerobusMessage};
+    ///
+    /// #[derive(ZerobusMessage)]
+    /// #[zerobus(table = "main.shop.payments", unchecked)]
+    /// struct Payment {
+    ///     at: Timestamp,
+    ///     amount: Decimal<10, 2>,
+    ///     note: Option<String>,
+    /// }
+    /// assert_eq!(
+    ///     Payment::create_table(),
+    ///     "CREATE TABLE `main`.`shop`.`payments` (
+    ///   `at` TIMESTAMP NOT NULL,
+    ///   `amount` DECIMAL(10,2) NOT NULL,
+    ///   `note` STRING
+    /// )
+    /// USING DELTA;
+    /// "
+    /// );
+    /// ```
+    #[must_use]
+    fn create_table() -> String
+    where
+        Self: Sized,
+    {
+        Self::SCHEMA.create_table(Self::TABLE)
+    }
 }

@@ -153,6 +153,7 @@ impl Rust {
             field_attributes: lists(&self.field_attribute),
             module: self.module.clone(),
             runtime: self.runtime.clone(),
+            schemas: None,
             type_attributes: lists(&self.type_attribute),
             visibility: self.visibility,
         }))

@@ -9,7 +9,8 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
 use crate::model::rewrites_the_line;
-use crate::{ColumnInfo, DataType, Element, Field, Report, Struct, Table, TableInfo};
+use crate::model::sql_text::{column_line, quoted, quoted_name};
+use crate::{ColumnInfo, Report, Table, TableInfo};
 
 /// The statement that creates the table.
 ///
@@ -19,7 +20,7 @@ pub fn create_table(info: &TableInfo) -> Result<String, Report> {
     let table = Table::try_from(info)?;
     let mut columns: Vec<&ColumnInfo> = info.columns.iter().collect();
     columns.sort_by_key(|column| column.position);
-    let lines: Vec<String> = columns.iter().map(|column| column_line(column, &table)).collect();
+    let lines: Vec<String> = columns.iter().map(|column| line(column, &table)).collect();
     let streaming = info.table_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("STREAMING_TABLE"));
     let kind = if streaming { "CREATE STREAMING TABLE" } else { "CREATE TABLE" };
     let mut sql = format!("{kind} {} (\n{}\n)", full_name(&table), lines.join(",\n"));
@@ -54,17 +55,10 @@ fn full_name(table: &Table) -> String {
     [table.name.catalog(), table.name.schema(), table.name.table()].map(quoted_name).join(".")
 }
 
-fn column_line(column: &ColumnInfo, table: &Table) -> String {
+fn line(column: &ColumnInfo, table: &Table) -> String {
     if let Some(field) = table.columns().iter().find(|field| field.name == column.name) {
         let default = expression(&metadata(column, "CURRENT_DEFAULT"));
-        let default = default.map(|default| format!(" DEFAULT {default}")).unwrap_or_default();
-        return format!(
-            "  {} {}{}{default}{}",
-            quoted_name(&field.name),
-            sql(&field.data_type),
-            not_null(field),
-            comment(field)
-        );
+        return column_line(field, &default.map(|default| format!(" DEFAULT {default}")).unwrap_or_default());
     }
     let name = quoted_name(&column.name);
     let written = column.type_text.as_deref().unwrap_or_default();
@@ -85,57 +79,6 @@ fn column_line(column: &ColumnInfo, table: &Table) -> String {
 fn metadata(column: &ColumnInfo, key: &str) -> Value {
     let field: Option<Value> = column.type_json.as_deref().and_then(|text| serde_json::from_str(text).ok());
     field.map(|mut field| field["metadata"][key].take()).unwrap_or_default()
-}
-
-fn sql(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Array(inner) => format!("ARRAY<{}>", element(inner)),
-        DataType::Map(key, value) => format!("MAP<{}, {}>", key.scalar(), element(value)),
-        DataType::Scalar(scalar) => scalar.to_string(),
-        DataType::Struct(fields) => fields_sql(fields),
-    }
-}
-
-fn element(of: &Element) -> String {
-    match of {
-        Element::Scalar(scalar) => scalar.to_string(),
-        Element::Struct(fields) => fields_sql(fields),
-    }
-}
-
-fn fields_sql(row: &Struct) -> String {
-    let fields = row.fields.iter().map(|field| {
-        format!("{}: {}{}{}", quoted_name(&field.name), sql(&field.data_type), not_null(field), comment(field))
-    });
-    format!("STRUCT<{}>", fields.collect::<Vec<_>>().join(", "))
-}
-
-const fn not_null(field: &Field) -> &'static str {
-    if field.nullable { "" } else { " NOT NULL" }
-}
-
-fn comment(field: &Field) -> String {
-    field.comment.as_deref().map(|comment| format!(" COMMENT {}", quoted(comment))).unwrap_or_default()
-}
-
-fn quoted_name(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
-/// The text as a string of SQL, on one line and without a character that a terminal acts on.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("'");
-    for c in text.chars() {
-        // Writing to a String cannot fail.
-        let _ = match c {
-            '\'' | '\\' => write!(quoted, "\\{c}"),
-            '\n' => write!(quoted, "\\n"),
-            c if rewrites_the_line(c) => write!(quoted, "\\u{:04X}", u32::from(c)),
-            c => write!(quoted, "{c}"),
-        };
-    }
-    quoted.push('\'');
-    quoted
 }
 
 /// The text of an expression, if it is one and nothing else.

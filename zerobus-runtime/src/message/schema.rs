@@ -1,7 +1,7 @@
 //! The schema of a row as constants of the compiler, and the descriptor that it gives.
 
 use prost_types::DescriptorProto;
-use zerobus_codegen::{DataType, Element, Field, MapKey, Scalar, Struct};
+use zerobus_codegen::{DataType, Element, Field, MapKey, Scalar, Struct, TableName};
 
 use super::field::Field as FieldTrait;
 
@@ -56,6 +56,14 @@ impl MessageSchema {
     #[must_use]
     pub fn descriptor(&self) -> DescriptorProto {
         zerobus_codegen::descriptor(self.name, &self.row())
+    }
+
+    /// The statement that creates a table of this name, or of one made up, for rows of this message.
+    pub(super) fn create_table(&self, table: Option<&str>) -> String {
+        let given = table.and_then(|name| name.parse().ok());
+        // The derive refuses a name that does not parse, and a Rust identifier is a name that does.
+        let name = given.or_else(|| TableName::new("main", "default", &self.name.to_lowercase()).ok());
+        name.map(|name| self.row().create_table(&name)).unwrap_or_default()
     }
 
     /// The schema in the terms of the model.

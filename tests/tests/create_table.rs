@@ -1,0 +1,47 @@
+//! A struct to CREATE TABLE and back: the table that would hold the rows has the descriptor that the rows are sent with.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+use std::collections::BTreeMap;
+
+use zerobus_codegen::{Table, ddl};
+use zerobus_runtime::{Date, Decimal, Timestamp, TimestampNtz, Variant, ZerobusMessage};
+
+#[derive(ZerobusMessage)]
+#[expect(dead_code, reason = "only the schema matters")]
+struct Inner {
+    amount: Decimal<12, 4>,
+    shipped: Vec<Timestamp>,
+    at: Option<TimestampNtz>,
+}
+
+#[derive(ZerobusMessage)]
+#[zerobus(table = "main.shop.orders", unchecked)]
+#[expect(dead_code, reason = "only the schema matters")]
+struct Order<'a> {
+    id: i64,
+    tiny: i8,
+    small: Option<i16>,
+    int: i32,
+    float: f32,
+    double: f64,
+    yes: bool,
+    // A word of SQL.
+    select: &'a str,
+    bytes: Option<&'a [u8]>,
+    day: Date,
+    extra: Variant,
+    inner: Inner,
+    maybe: Option<Inner>,
+    lines: Vec<Inner>,
+    by_name: BTreeMap<String, Inner>,
+    by_day: BTreeMap<Date, f64>,
+}
+
+#[test]
+fn the_table_has_the_descriptor_of_the_rows() {
+    let sql = Order::create_table();
+    let tables = ddl::tables(&sql).unwrap();
+    let table = Table::try_from(&tables[0]).unwrap();
+    assert_eq!(table.name.to_string(), "main.shop.orders");
+    assert_eq!(table.descriptor(), Order::descriptor(), "{sql}");
+}
