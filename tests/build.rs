@@ -1,4 +1,4 @@
-//! Writes the modules that `tests/goldens_compile.rs` compiles: every golden of zerobus-codegen, found by walking; and
+//! Writes the modules that `tests/goldens_compile.rs` and `tests/faces.rs` compile: every golden of zerobus-codegen, found by walking; and
 //! the snapshots and types that `tests/end_to_end.rs` runs with.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a build script's panic is its message")]
 
@@ -14,14 +14,17 @@ fn main() {
     cases.retain(|case| case.join("expected.rs").exists());
     cases.sort();
 
-    let mut plain = String::new();
+    let (mut plain, mut prost) = (String::new(), String::new());
     for case in &cases {
         let (name, file) =
             (case.file_name().unwrap().to_str().unwrap(), case.join("expected.rs").canonicalize().unwrap());
         // Writing to a String cannot fail.
         let _ = writeln!(plain, "mod {name} {{ use super::shadows::*; include!({:?}); }}", file.to_str().unwrap());
+        let file = file.with_file_name("expected_prost.rs");
+        let _ = writeln!(prost, "mod {name} {{ include!({:?}); }}", file.to_str().unwrap());
     }
     fs::write(out.join("goldens.rs"), plain).unwrap();
+    fs::write(out.join("goldens_prost.rs"), prost).unwrap();
 
     // A snapshot is named for its table; the emulator takes a folder of them.
     let schemas = out.join("schemas");

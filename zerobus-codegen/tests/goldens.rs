@@ -1,14 +1,14 @@
 //! Goldens by folder: `goldens/<case>/input.json` and what the generators make of it.
 //!
-//! A good table has `expected.rs`, `expected.proto` and `report.txt` with its notes, if it has any; a bad one has
+//! A good table has `expected.rs`, `expected_prost.rs`, `expected.proto` and `report.txt` with its notes, if it has any; a bad one has
 //! `report.txt` with its problems alone. `UPDATE_GOLDENS=1` writes what a run gives.
-#![cfg(feature = "generate")]
+#![cfg(feature = "prost")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zerobus_codegen::{Table, TableInfo, proto, rust};
+use zerobus_codegen::{Face, Options, Table, TableInfo, proto, rust};
 
 #[test]
 fn every_case_gives_what_is_expected() {
@@ -27,13 +27,25 @@ fn check(case: &Path) -> Vec<String> {
             let notes = table.notes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
             [
                 ("expected.rs", Some(rust::file(&[&table]))),
+                ("expected_prost.rs", Some(prost_face(&table))),
                 ("expected.proto", Some(proto::file(&table))),
                 ("report.txt", (!notes.is_empty()).then(|| format!("{notes}\n"))),
             ]
         }
-        Err(report) => [("expected.rs", None), ("expected.proto", None), ("report.txt", Some(format!("{report}\n")))],
+        Err(report) => [
+            ("expected.rs", None),
+            ("expected_prost.rs", None),
+            ("expected.proto", None),
+            ("report.txt", Some(format!("{report}\n"))),
+        ],
     };
     outputs.into_iter().filter_map(|(name, text)| compare(&case.join(name), text.as_deref())).collect()
+}
+
+fn prost_face(table: &Table) -> String {
+    let mut options = Options::default();
+    options.face = Some(Face::Prost);
+    rust::file_with(&[table], &options).expect("the options are good")
 }
 
 fn compare(path: &Path, text: Option<&str>) -> Option<String> {

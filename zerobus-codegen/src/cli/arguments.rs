@@ -179,14 +179,14 @@ pub(super) struct Outputs {
     /// The folder for Rust.
     #[arg(long, value_name = "DIR")]
     pub(super) rust_out: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) rust: Rust,
     /// The folder for .proto files.
     #[arg(long, value_name = "DIR")]
     pub(super) proto_out: Option<PathBuf>,
     /// The folder for descriptors.
     #[arg(long, value_name = "DIR")]
     pub(super) descriptor_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) rust: Rust,
 }
 
 /// Tell whether generated files and tables are what the snapshots say.

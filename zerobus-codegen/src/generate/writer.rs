@@ -6,10 +6,11 @@ use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 
 use crate::options::covers;
-use crate::{DataType, Element, Error, Field, Options, Scalar, Struct, Visibility};
+use crate::{DataType, Element, Error, Face, Field, Options, Scalar, Struct, Visibility};
 
 /// The options as tokens.
 pub(super) struct Writer {
+    pub(super) face: Face,
     pub(super) runtime: TokenStream,
     /// The derive's option that says where the runtime is, if not at its usual place.
     pub(super) renamed: Option<TokenStream>,
@@ -35,7 +36,13 @@ impl Writer {
                 parser.parse_str(text).map_err(|error| wrong("module", text, &error))?.into_iter().collect()
             }
         };
+        let face = options.face.unwrap_or_default();
+        if face == Face::Prost && !cfg!(feature = "prost") {
+            let reason = "the face prost needs the feature `prost` of zerobus-codegen; turn it on".to_owned();
+            return Err(Error::Option { name: "face", reason });
+        }
         Ok(Self {
+            face,
             renamed: path.as_ref().map(|path| quote! { crate = #path, }),
             runtime: path.unwrap_or_else(|| quote! { ::zerobus_runtime }),
             visibility: match options.visibility.unwrap_or_default() {
@@ -75,13 +82,32 @@ impl Writer {
         self.extern_type(&place).is_none().then_some(row)
     }
 
-    /// The type of a field; `inside` is that of its struct, where one is generated.
+    /// The type of the user's own for the struct of the column at this path.
+    pub(super) fn users_struct(&self, path: &str, data_type: &DataType) -> Option<TokenStream> {
+        let own = match data_type {
+            DataType::Array(Element::Struct(_)) => self.extern_type(&format!("{path}.element")),
+            DataType::Map(_, Element::Struct(_)) => self.extern_type(&format!("{path}.value")),
+            DataType::Struct(_) => self.extern_type(path),
+            DataType::Array(_) | DataType::Map(..) | DataType::Scalar(_) => None,
+        };
+        own.cloned()
+    }
+
+    pub(super) fn is_btree_map(&self, path: &str) -> bool {
+        self.btree_maps.iter().any(|of| covers(of, path))
+    }
+
+    pub(super) fn is_bytes(&self, path: &str) -> bool {
+        self.bytes.iter().any(|of| covers(of, path))
+    }
+
+    /// The type of a field; `inside` is that of its struct.
     pub(super) fn field_type(&self, path: &str, field: &Field, inside: Option<&TokenStream>) -> TokenStream {
         let element = |element: &Element, part: &str| {
             let path = format!("{path}.{part}");
             match element {
                 Element::Scalar(scalar) => self.scalar(&path, *scalar),
-                Element::Struct(_) => self.extern_type(&path).or(inside).cloned().unwrap_or_default(),
+                Element::Struct(_) => quote! { #inside },
             }
         };
         let singular = match &field.data_type {
@@ -91,8 +117,7 @@ impl Writer {
             }
             DataType::Map(key, value) => {
                 let (key, value) = (self.scalar(&format!("{path}.key"), key.scalar()), element(value, "value"));
-                let is_btree = self.btree_maps.iter().any(|of| covers(of, path));
-                let map = if is_btree {
+                let map = if self.is_btree_map(path) {
                     quote! { BTreeMap }
                 } else {
                     quote! { HashMap }
@@ -100,7 +125,7 @@ impl Writer {
                 return quote! { ::std::collections::#map<#key, #value> };
             }
             DataType::Scalar(scalar) => self.scalar(path, *scalar),
-            DataType::Struct(_) => self.extern_type(path).or(inside).cloned().unwrap_or_default(),
+            DataType::Struct(_) => quote! { #inside },
         };
         if field.nullable {
             quote! { ::core::option::Option<#singular> }
@@ -120,7 +145,7 @@ impl Writer {
         }
         let runtime = &self.runtime;
         match scalar {
-            Scalar::Binary if self.bytes.iter().any(|of| covers(of, path)) => quote! { ::bytes::Bytes },
+            Scalar::Binary if self.is_bytes(path) => quote! { ::bytes::Bytes },
             Scalar::Binary => quote! { ::std::vec::Vec<u8> },
             Scalar::Boolean => quote! { bool },
             Scalar::Byte => quote! { i8 },

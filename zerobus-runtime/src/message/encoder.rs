@@ -137,6 +137,12 @@ impl Encoder {
         }
     }
 
+    /// Writes a message of prost's, without its length.
+    pub fn prost(&mut self, message: &impl prost::Message) {
+        // A message is refused only where there is no room, and a `Vec` makes room.
+        let _ = message.encode(&mut self.bytes);
+    }
+
     /// Makes room for a length of more than one byte before content that is already there.
     #[cold]
     fn widen_length(&mut self, start: usize, len: usize) {

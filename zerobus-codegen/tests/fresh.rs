@@ -1,0 +1,105 @@
+//! A build that changes nothing leaves cargo nothing to do: cargo itself is the judge.
+#![cfg(feature = "generate")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+const MANIFEST: &str = r#"
+[package]
+name = "fresh"
+version = "0.0.0"
+edition = "2024"
+
+[workspace]
+
+[build-dependencies]
+zerobus-codegen = { path = "ZEROBUS_CODEGEN" }
+"#;
+
+const BUILD: &str = "fn main() -> Result<(), zerobus_codegen::Error> {
+    zerobus_codegen::configure().compile([\"schemas\"])
+}
+";
+
+/// The types themselves need the runtime; this package only looks at their text.
+const MAIN: &str = "fn main() {
+    print!(\"{}\", include_str!(concat!(env!(\"OUT_DIR\"), \"/zerobus_tables.rs\")));
+}
+";
+
+struct Package {
+    folder: tempfile::TempDir,
+    target: PathBuf,
+}
+
+impl Package {
+    /// A package with one snapshot, built in the target folder of this test's own build.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let codegen = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let write = |path: &str, text: &str| fs::write(folder.path().join(path), text).unwrap();
+        fs::create_dir_all(folder.path().join("src")).unwrap();
+        fs::create_dir_all(folder.path().join("schemas")).unwrap();
+        write("Cargo.toml", &MANIFEST.replace("ZEROBUS_CODEGEN", codegen.to_str().unwrap()));
+        write("build.rs", BUILD);
+        write("src/main.rs", MAIN);
+        // The versions of this workspace, so that nothing is asked of a registry.
+        fs::copy(codegen.join("../Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fresh");
+        let package = Self { folder, target };
+        package.copy("geo_earthquakes");
+        package
+    }
+
+    fn copy(&self, case: &str) {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(case).join("input.json");
+        fs::copy(golden, self.folder.path().join("schemas").join(case).with_extension("json")).unwrap();
+    }
+
+    /// Builds, and tells for which packages cargo had something to do.
+    fn build(&self) -> Vec<String> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["build", "--offline", "--message-format=json"]).current_dir(self.folder.path());
+        let output = command.env("CARGO_TARGET_DIR", &self.target).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let messages = String::from_utf8(output.stdout).unwrap();
+        let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        messages
+            .filter(|message| message["reason"] == "compiler-artifact" && message["fresh"] == false)
+            .map(|message| message["target"]["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The generated file's modification time.
+    fn written(&self) -> SystemTime {
+        let mut newest = None;
+        for folder in fs::read_dir(self.target.join("debug/build")).unwrap() {
+            let file = folder.unwrap().path().join("out/zerobus_tables.rs");
+            newest = newest.max(fs::metadata(file).and_then(|file| file.modified()).ok());
+        }
+        newest.unwrap()
+    }
+}
+
+#[test]
+fn a_build_that_changes_nothing_is_fresh() {
+    let package = Package::new();
+    assert!(package.build().contains(&"fresh".to_owned()));
+    let written = package.written();
+    assert_eq!(package.build(), Vec::<String>::new(), "nothing changed");
+
+    // The script runs again, finds the same bytes, and leaves the file alone.
+    let snapshot = package.folder.path().join("schemas/geo_earthquakes.json");
+    let text = fs::read_to_string(&snapshot).unwrap();
+    fs::write(&snapshot, text.replace("\"owner\": \"data-platform@example.com\"", "\"owner\": \"somebody\"")).unwrap();
+    package.build();
+    assert_eq!(package.written(), written);
+
+    package.copy("sales_orders");
+    assert!(package.build().contains(&"fresh".to_owned()), "a new snapshot is noticed");
+    assert!(package.written() > written);
+}
