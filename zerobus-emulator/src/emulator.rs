@@ -19,6 +19,8 @@ use crate::oauth::Credentials;
 use crate::rows;
 use crate::server::{self, App};
 use crate::sink::{Memory, Sink, StorageError};
+#[cfg(feature = "tls")]
+use crate::tls::{self, TlsError};
 use crate::tokens::{Tokens, random_text};
 
 /// Why an emulator does not start.
@@ -44,6 +46,10 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// HTTPS cannot be served.
+    #[cfg(feature = "tls")]
+    #[error("HTTPS cannot be served")]
+    Tls(#[from] TlsError),
 }
 
 /// Why rows cannot be read back.
@@ -100,6 +106,8 @@ pub struct Builder {
     linger: Duration,
     seed: u64,
     schemas: Vec<PathBuf>,
+    #[cfg(feature = "tls")]
+    tls: Option<PathBuf>,
 }
 
 impl Emulator {
@@ -116,10 +124,13 @@ impl Emulator {
             linger: Duration::from_millis(2),
             seed: fastrand::u64(..),
             schemas: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
-    /// The workspace's URL, which is the Zerobus endpoint as well: `http://127.0.0.1:PORT`.
+    /// The workspace's URL, which is the Zerobus endpoint as well: `http://127.0.0.1:PORT`, or `https` with
+    /// certificates.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -228,6 +239,17 @@ impl Builder {
         self
     }
 
+    /// Serves HTTPS beside HTTP on the same port, with certificates that are kept in this folder and made there at
+    /// first.
+    ///
+    /// Clients trust `ca.pem` in the folder: `SSL_CERT_FILE` names it to Rust programs that use the system's roots,
+    /// `REQUESTS_CA_BUNDLE` to Python's requests.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.tls = Some(folder.into());
+        self
+    }
+
     /// Listens on this address instead of a free port of the loopback interface.
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
@@ -278,6 +300,8 @@ impl Builder {
         let mut catalog = Catalog::default();
         self.schemas.iter().try_for_each(|path| catalog.read(path))?;
         let sink = self.sink()?;
+        #[cfg(feature = "tls")]
+        let tls = self.tls.as_deref().map(tls::acceptor).transpose()?;
         let bind = |source| StartError::Bind { address: self.address, source };
         let listener = TcpListener::bind(self.address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
@@ -292,10 +316,13 @@ impl Builder {
             sink: Arc::new(sink),
             stopping,
             streams: running,
+            #[cfg(feature = "tls")]
+            tls,
             tokens: Arc::new(tokens),
         };
         let server = tokio::spawn(server::serve(app.clone(), listener));
-        Ok(Emulator { app, url: format!("http://{address}"), stop, streams, server })
+        let scheme = app.scheme();
+        Ok(Emulator { app, url: format!("{scheme}://{address}"), stop, streams, server })
     }
 
     #[cfg(feature = "delta")]

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `emulator` | the emulator in process: built, started, shut down |
 //! | `server` | the one port, and what every handler needs |
+//! | `tls` | HTTPS, with an authority of the emulator's own |
 //! | `catalog` | the tables, from their JSON |
 //! | `oauth`, `tokens` | the token endpoint, and the tokens it has handed out |
 //! | `tables_api` | the REST API that describes tables |
@@ -46,6 +47,8 @@ mod server;
 mod sink;
 mod stream;
 mod tables_api;
+#[cfg(feature = "tls")]
+mod tls;
 mod tokens;
 
 pub use catalog::CatalogError;
@@ -54,3 +57,5 @@ pub use faults::{Fault, FaultError};
 pub use limits::Limits;
 pub use schema_check::ColumnOrder;
 pub use sink::StorageError;
+#[cfg(feature = "tls")]
+pub use tls::TlsError;

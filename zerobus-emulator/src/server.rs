@@ -9,8 +9,11 @@ use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+#[cfg(feature = "tls")]
+use tokio_rustls::TlsAcceptor;
 use tonic::service::Routes;
 
 use crate::catalog::Catalog;
@@ -26,11 +29,13 @@ use crate::stream::service::Service;
 use crate::tables_api;
 use crate::tokens::Tokens;
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The receive window of an HTTP/2 stream: a message of the largest size fits in, so that a client never stands still.
 const WINDOW_BYTES: u32 = 16 << 20;
 
 /// What every handler needs; cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct App {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) credentials: Arc<Credentials>,
@@ -41,7 +46,34 @@ pub(crate) struct App {
     pub(crate) stopping: watch::Receiver<bool>,
     /// Held by every running stream, so that the other end knows when the last has ended.
     pub(crate) streams: mpsc::Sender<()>,
+    /// Accepts TLS beside plain HTTP.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) tokens: Arc<Tokens>,
+}
+
+/// The first byte of a TLS connection: a handshake record. No HTTP request begins so.
+#[cfg(feature = "tls")]
+const TLS_HANDSHAKE: u8 = 0x16;
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("credentials", &self.credentials)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// How clients are told to call.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
+    }
 }
 
 /// Serves the port until the server stops.
@@ -55,7 +87,7 @@ pub(crate) async fn serve(app: App, listener: TcpListener) {
         };
         match accepted {
             Ok((socket, _)) => {
-                tokio::spawn(connection(router.clone(), socket, app.stopping.clone()));
+                tokio::spawn(connection(app.clone(), router.clone(), socket));
             }
             // Out of file descriptors, or a client that was gone before it was accepted.
             Err(error) => {
@@ -90,25 +122,57 @@ fn router(app: App) -> Router {
     rest.merge(grpc).fallback(tables_api::no_such_path)
 }
 
-async fn connection(router: Router, socket: TcpStream, mut stopping: watch::Receiver<bool>) {
+/// Serves one connection to its end; the server's end, or a fault's, is its end too.
+async fn connection(app: App, router: Router, socket: TcpStream) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a socket keeps its delay");
     }
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http2().initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
     let handle = Connection::default();
     let router = router.layer(Extension(handle.clone()));
+    tokio::select! {
+        served = accept(&app, router, socket) => {
+            if let Err(error) = served {
+                tracing::debug!(error, "a connection ended in an error");
+            }
+        }
+        () = handle.is_cut() => {}
+    }
+}
+
+#[cfg(feature = "tls")]
+async fn accept(app: &App, router: Router, socket: TcpStream) -> Result<(), BoxError> {
+    let mut stopping = app.stopping.clone();
+    let Some(tls) = &app.tls else { return http(stopping, router, socket).await };
+    let mut first = [0];
+    let read = tokio::select! {
+        read = socket.peek(&mut first) => read?,
+        () = stopped(&mut stopping) => return Ok(()),
+    };
+    if read == 1 && first[0] == TLS_HANDSHAKE {
+        let socket = tls.accept(socket).await?;
+        return http(stopping, router, socket).await;
+    }
+    http(stopping, router, socket).await
+}
+
+#[cfg(not(feature = "tls"))]
+async fn accept(app: &App, router: Router, socket: TcpStream) -> Result<(), BoxError> {
+    http(app.stopping.clone(), router, socket).await
+}
+
+async fn http<S>(mut stopping: watch::Receiver<bool>, router: Router, socket: S) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http2().initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
     let serving = builder.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
     tokio::pin!(serving);
-    let served = tokio::select! {
+    tokio::select! {
         served = serving.as_mut() => served,
-        () = handle.is_cut() => return,
         () = stopped(&mut stopping) => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
-    };
-    if let Err(error) = served {
-        tracing::debug!(error = %error, "a connection ended in an error");
     }
 }

@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     /// The port of 127.0.0.1; 0 is a free one, which is what `exec` takes unless told otherwise.
     #[arg(long, global = true)]
     port: Option<u16>,
+    /// Serves HTTPS beside HTTP, with certificates that are kept in this folder and made there at first.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(super) tls: Option<PathBuf>,
     /// The client that gets tokens.
     #[arg(long, global = true, default_value = "zerobus-emulator")]
     client_id: String,
@@ -86,6 +89,9 @@ impl Arguments {
         builder = self.faults.into_iter().fold(builder, Builder::fault);
         if let Some(path) = self.data {
             builder = builder.data(path);
+        }
+        if let Some(folder) = self.tls {
+            builder = builder.tls(folder);
         }
         if let Some(secret) = self.client_secret.filter(|secret| !secret.is_empty()) {
             builder = builder.client_secret(secret);
