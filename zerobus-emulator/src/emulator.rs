@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use zerobus_codegen::{Printable, TableName};
 
+use crate::activity::Activity;
 use crate::catalog::{Catalog, CatalogError};
 use crate::faults::Fault;
 use crate::faults::script::Faults;
@@ -191,6 +192,12 @@ impl Emulator {
         self.app.faults.struck()
     }
 
+    /// The last refusals, oldest first, in the words that the clients got.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        self.app.activity.refusals()
+    }
+
     /// Stops: asks every stream to end, stores and acks what has arrived, and returns when all is on the disk.
     ///
     /// Streams that do not end by themselves are ended after [`Limits::shutdown_grace`].
@@ -309,6 +316,7 @@ impl Builder {
         let (running, streams) = mpsc::channel(1);
         let tokens = Tokens::new(self.limits.token_lifetime);
         let app = App {
+            activity: Arc::new(Activity::new()),
             catalog: Arc::new(catalog),
             credentials: Arc::new(self.credentials),
             faults: Arc::new(Faults::new(self.seed, self.faults)),

@@ -20,11 +20,13 @@
 //! | `rows` | rows as JSON |
 //! | `faults` | misbehaviour on demand |
 //! | `connection` | one TCP connection, which a fault may cut |
+//! | `activity`, `page` | what goes on, and the page that shows it |
 //! | `limits` | what a stream may do, and for how long |
 //! | `refusal` | every answer of no |
 //! | `error_chain` | an error with all its causes |
 //! | `program` | the program |
 
+mod activity;
 mod catalog;
 mod client_descriptor;
 mod connection;
@@ -35,6 +37,7 @@ mod error_chain;
 mod faults;
 mod limits;
 mod oauth;
+mod page;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod program;

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tonic::service::Routes;
 
+use crate::activity::Activity;
 use crate::catalog::Catalog;
 use crate::connection::Connection;
 use crate::discovery;
@@ -23,6 +24,7 @@ use crate::faults::control;
 use crate::faults::script::Faults;
 use crate::limits::Limits;
 use crate::oauth::{self, Credentials};
+use crate::page;
 use crate::rest_insert;
 use crate::sink::Sink;
 use crate::stream::service::Service;
@@ -37,6 +39,7 @@ const WINDOW_BYTES: u32 = 16 << 20;
 /// What every handler needs; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App {
+    pub(crate) activity: Arc<Activity>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) faults: Arc<Faults>,
@@ -116,6 +119,8 @@ fn router(app: App) -> Router {
         .route("/zerobus/v1/tables/{full_name}/insert", post(rest_insert::insert).layer(insert_body))
         .route("/.well-known/databricks-config", get(discovery::databricks_config))
         .route("/oidc/.well-known/oauth-authorization-server", get(discovery::authorization_server))
+        .route("/", get(page::page))
+        .route("/emulator/status", get(page::status))
         .route("/emulator/faults", get(control::list).post(control::arm).delete(control::disarm))
         .with_state(app.clone());
     let grpc = Routes::new(Service::server(app)).prepare().into_axum_router();
