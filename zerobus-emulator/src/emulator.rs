@@ -101,6 +101,8 @@ pub struct Builder {
     credentials: Credentials,
     #[cfg(feature = "delta")]
     data: Option<PathBuf>,
+    #[cfg(feature = "ddl")]
+    ddl: Vec<PathBuf>,
     faults: Vec<Fault>,
     limits: Limits,
     #[cfg(feature = "delta")]
@@ -119,6 +121,8 @@ impl Emulator {
             credentials: Credentials { client_id: "zerobus-emulator".to_owned(), client_secret: random_text(32) },
             #[cfg(feature = "delta")]
             data: None,
+            #[cfg(feature = "ddl")]
+            ddl: Vec::new(),
             faults: Vec::new(),
             limits: Limits::default(),
             #[cfg(feature = "delta")]
@@ -231,6 +235,13 @@ impl Builder {
         self
     }
 
+    /// Adds the tables of a file of CREATE TABLE statements, in Databricks SQL.
+    #[cfg(feature = "ddl")]
+    pub fn ddl(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ddl.push(path.into());
+        self
+    }
+
     /// Writes rows to Delta tables below this folder, `<data>/<catalog>/<schema>/<table>`; what already stands there
     /// goes on.
     #[cfg(feature = "delta")]
@@ -306,6 +317,8 @@ impl Builder {
     pub async fn start(self) -> Result<Emulator, StartError> {
         let mut catalog = Catalog::default();
         self.schemas.iter().try_for_each(|path| catalog.read(path))?;
+        #[cfg(feature = "ddl")]
+        self.ddl.iter().try_for_each(|path| catalog.read_ddl(path))?;
         let sink = self.sink()?;
         #[cfg(feature = "tls")]
         let tls = self.tls.as_deref().map(tls::acceptor).transpose()?;
