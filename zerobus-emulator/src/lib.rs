@@ -1,7 +1,6 @@
-//! Unity Catalog and Zerobus on this machine: the service's rules kept, rows written to Delta tables before they are
-//! acked.
+#![doc = include_str!("../README.md")]
 //!
-//! In a test, [`Emulator::builder`] starts one in process; the program `zerobus-emulator` serves everything else.
+//! ## Files
 //!
 //! | file | what it owns |
 //! |---|---|
