@@ -13,6 +13,15 @@ use crate::refusal::Refusal;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
+    /// A file that is not of CREATE TABLE statements.
+    #[cfg(feature = "ddl")]
+    #[error("{} is not of CREATE TABLE statements", .path.display())]
+    Ddl {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: zerobus_codegen::ddl::DdlError,
+    },
     /// Two files describe one table.
     #[error("table {} stands in both {} and {}; remove one of the two", Printable(.table), .first.display(), .second.display())]
     Duplicate {
@@ -23,10 +32,10 @@ pub enum CatalogError {
         /// The file that was read second.
         second: PathBuf,
     },
-    /// A folder without a table.
-    #[error("{} holds no table; put the JSON of a table there (`zerobus-codegen fetch catalog.schema.table`)", .path.display())]
+    /// A folder or a file without a table.
+    #[error("{} holds no table; put the JSON of a table there (`zerobus-codegen fetch catalog.schema.table`), or name a file of CREATE TABLE statements", .path.display())]
     Empty {
-        /// The folder.
+        /// The folder or the file.
         path: PathBuf,
     },
     /// A file that cannot be read.
@@ -82,6 +91,24 @@ impl Catalog {
         }
         files.sort();
         files.iter().try_for_each(|file| self.read_file(file))
+    }
+
+    /// Reads the CREATE TABLE statements of a file.
+    #[cfg(feature = "ddl")]
+    pub(crate) fn read_ddl(&mut self, file: &Path) -> Result<(), CatalogError> {
+        let text =
+            std::fs::read_to_string(file).map_err(|source| CatalogError::Io { path: file.to_owned(), source })?;
+        let tables = zerobus_codegen::ddl::tables(&text)
+            .map_err(|source| CatalogError::Ddl { path: file.to_owned(), source })?;
+        if tables.is_empty() {
+            return Err(CatalogError::Empty { path: file.to_owned() });
+        }
+        for info in tables {
+            let json =
+                serde_json::to_value(&info).map_err(|source| CatalogError::Json { path: file.to_owned(), source })?;
+            self.add(info, json, file)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn entry(&self, full_name: &str) -> Option<&Entry> {

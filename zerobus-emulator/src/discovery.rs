@@ -1,18 +1,21 @@
 //! Where a client finds the endpoints: `/.well-known/databricks-config`, and the token endpoint's own metadata.
 
 use axum::Json;
+use axum::extract::State;
 use http::{HeaderMap, header};
 use serde_json::{Value, json};
 
+use crate::server::App;
+
 /// Answers `GET /.well-known/databricks-config`.
-pub(crate) async fn databricks_config(headers: HeaderMap) -> Json<Value> {
-    let host = host(&headers);
+pub(crate) async fn databricks_config(State(app): State<App>, headers: HeaderMap) -> Json<Value> {
+    let host = host(&app, &headers);
     Json(json!({ "oidc_endpoint": format!("{host}/oidc"), "workspace_id": "127", "host_type": "WORKSPACE" }))
 }
 
 /// Answers `GET /oidc/.well-known/oauth-authorization-server`.
-pub(crate) async fn authorization_server(headers: HeaderMap) -> Json<Value> {
-    let host = host(&headers);
+pub(crate) async fn authorization_server(State(app): State<App>, headers: HeaderMap) -> Json<Value> {
+    let host = host(&app, &headers);
     Json(json!({
         "issuer": format!("{host}/oidc"),
         "token_endpoint": format!("{host}/oidc/v1/token"),
@@ -23,7 +26,7 @@ pub(crate) async fn authorization_server(headers: HeaderMap) -> Json<Value> {
 }
 
 /// This server as the client calls it.
-fn host(headers: &HeaderMap) -> String {
+fn host(app: &App, headers: &HeaderMap) -> String {
     let name = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1");
-    format!("http://{name}")
+    format!("{}://{name}", app.scheme())
 }

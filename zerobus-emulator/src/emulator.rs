@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use zerobus_codegen::{Printable, TableName};
 
+use crate::activity::Activity;
 use crate::catalog::{Catalog, CatalogError};
 use crate::faults::Fault;
 use crate::faults::script::Faults;
@@ -19,6 +20,8 @@ use crate::oauth::Credentials;
 use crate::rows;
 use crate::server::{self, App};
 use crate::sink::{Memory, Sink, StorageError};
+#[cfg(feature = "tls")]
+use crate::tls::{self, TlsError};
 use crate::tokens::{Tokens, random_text};
 
 /// Why an emulator does not start.
@@ -44,6 +47,10 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// HTTPS cannot be served.
+    #[cfg(feature = "tls")]
+    #[error("HTTPS cannot be served")]
+    Tls(#[from] TlsError),
 }
 
 /// Why rows cannot be read back.
@@ -94,12 +101,16 @@ pub struct Builder {
     credentials: Credentials,
     #[cfg(feature = "delta")]
     data: Option<PathBuf>,
+    #[cfg(feature = "ddl")]
+    ddl: Vec<PathBuf>,
     faults: Vec<Fault>,
     limits: Limits,
     #[cfg(feature = "delta")]
     linger: Duration,
     seed: u64,
     schemas: Vec<PathBuf>,
+    #[cfg(feature = "tls")]
+    tls: Option<PathBuf>,
 }
 
 impl Emulator {
@@ -110,16 +121,21 @@ impl Emulator {
             credentials: Credentials { client_id: "zerobus-emulator".to_owned(), client_secret: random_text(32) },
             #[cfg(feature = "delta")]
             data: None,
+            #[cfg(feature = "ddl")]
+            ddl: Vec::new(),
             faults: Vec::new(),
             limits: Limits::default(),
             #[cfg(feature = "delta")]
             linger: Duration::from_millis(2),
             seed: fastrand::u64(..),
             schemas: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
-    /// The workspace's URL, which is the Zerobus endpoint as well: `http://127.0.0.1:PORT`.
+    /// The workspace's URL, which is the Zerobus endpoint as well: `http://127.0.0.1:PORT`, or `https` with
+    /// certificates.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -180,6 +196,12 @@ impl Emulator {
         self.app.faults.struck()
     }
 
+    /// The last refusals, oldest first, in the words that the clients got.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        self.app.activity.refusals()
+    }
+
     /// Stops: asks every stream to end, stores and acks what has arrived, and returns when all is on the disk.
     ///
     /// Streams that do not end by themselves are ended after [`Limits::shutdown_grace`].
@@ -213,6 +235,13 @@ impl Builder {
         self
     }
 
+    /// Adds the tables of a file of CREATE TABLE statements, in Databricks SQL.
+    #[cfg(feature = "ddl")]
+    pub fn ddl(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ddl.push(path.into());
+        self
+    }
+
     /// Writes rows to Delta tables below this folder, `<data>/<catalog>/<schema>/<table>`; what already stands there
     /// goes on.
     #[cfg(feature = "delta")]
@@ -225,6 +254,17 @@ impl Builder {
     #[cfg(feature = "delta")]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
+        self
+    }
+
+    /// Serves HTTPS beside HTTP on the same port, with certificates that are kept in this folder and made there at
+    /// first.
+    ///
+    /// Clients trust `ca.pem` in the folder: `SSL_CERT_FILE` names it to Rust programs that use the system's roots,
+    /// `REQUESTS_CA_BUNDLE` to Python's requests.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.tls = Some(folder.into());
         self
     }
 
@@ -277,7 +317,11 @@ impl Builder {
     pub async fn start(self) -> Result<Emulator, StartError> {
         let mut catalog = Catalog::default();
         self.schemas.iter().try_for_each(|path| catalog.read(path))?;
+        #[cfg(feature = "ddl")]
+        self.ddl.iter().try_for_each(|path| catalog.read_ddl(path))?;
         let sink = self.sink()?;
+        #[cfg(feature = "tls")]
+        let tls = self.tls.as_deref().map(tls::acceptor).transpose()?;
         let bind = |source| StartError::Bind { address: self.address, source };
         let listener = TcpListener::bind(self.address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
@@ -285,6 +329,7 @@ impl Builder {
         let (running, streams) = mpsc::channel(1);
         let tokens = Tokens::new(self.limits.token_lifetime);
         let app = App {
+            activity: Arc::new(Activity::new()),
             catalog: Arc::new(catalog),
             credentials: Arc::new(self.credentials),
             faults: Arc::new(Faults::new(self.seed, self.faults)),
@@ -292,10 +337,13 @@ impl Builder {
             sink: Arc::new(sink),
             stopping,
             streams: running,
+            #[cfg(feature = "tls")]
+            tls,
             tokens: Arc::new(tokens),
         };
         let server = tokio::spawn(server::serve(app.clone(), listener));
-        Ok(Emulator { app, url: format!("http://{address}"), stop, streams, server })
+        let scheme = app.scheme();
+        Ok(Emulator { app, url: format!("{scheme}://{address}"), stop, streams, server })
     }
 
     #[cfg(feature = "delta")]

@@ -1,12 +1,12 @@
-//! Unity Catalog and Zerobus on this machine: the service's rules kept, rows written to Delta tables before they are
-//! acked.
+#![doc = include_str!("../README.md")]
 //!
-//! In a test, [`Emulator::builder`] starts one in process; the program `zerobus-emulator` serves everything else.
+//! ## Files
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `emulator` | the emulator in process: built, started, shut down |
 //! | `server` | the one port, and what every handler needs |
+//! | `tls` | HTTPS, with an authority of the emulator's own |
 //! | `catalog` | the tables, from their JSON |
 //! | `oauth`, `tokens` | the token endpoint, and the tokens it has handed out |
 //! | `tables_api` | the REST API that describes tables |
@@ -19,11 +19,13 @@
 //! | `rows` | rows as JSON |
 //! | `faults` | misbehaviour on demand |
 //! | `connection` | one TCP connection, which a fault may cut |
+//! | `activity`, `page` | what goes on, and the page that shows it |
 //! | `limits` | what a stream may do, and for how long |
 //! | `refusal` | every answer of no |
 //! | `error_chain` | an error with all its causes |
 //! | `program` | the program |
 
+mod activity;
 mod catalog;
 mod client_descriptor;
 mod connection;
@@ -34,6 +36,7 @@ mod error_chain;
 mod faults;
 mod limits;
 mod oauth;
+mod page;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod program;
@@ -46,6 +49,8 @@ mod server;
 mod sink;
 mod stream;
 mod tables_api;
+#[cfg(feature = "tls")]
+mod tls;
 mod tokens;
 
 pub use catalog::CatalogError;
@@ -54,3 +59,5 @@ pub use faults::{Fault, FaultError};
 pub use limits::Limits;
 pub use schema_check::ColumnOrder;
 pub use sink::StorageError;
+#[cfg(feature = "tls")]
+pub use tls::TlsError;

@@ -1,7 +1,7 @@
 //! The token endpoint: `POST /oidc/v1/token`, client credentials by Basic or by form.
 
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Display};
 
 use axum::Json;
 use axum::extract::{Form, State};
@@ -10,6 +10,7 @@ use base64::Engine as _;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
+use zerobus_codegen::Printable;
 
 use crate::catalog::Catalog;
 use crate::faults::{Kind, Point};
@@ -39,6 +40,12 @@ struct OauthError {
 impl OauthError {
     fn bad(error: &'static str, description: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, error, description: description.into() }
+    }
+}
+
+impl Display for OauthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no token: {}: {}", self.error, Printable(&self.description))
     }
 }
 
@@ -81,7 +88,7 @@ pub(crate) async fn token(
             Json(body).into_response()
         }
         Err(error) => {
-            tracing::info!(error = error.error, description = error.description, "token refused");
+            app.activity.refused("", &error);
             error.into_response()
         }
     }

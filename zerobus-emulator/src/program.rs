@@ -4,13 +4,14 @@ mod arguments;
 mod exec;
 
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
 use crate::error_chain::ErrorChain;
-use crate::{Emulator, StartError};
+use crate::{Emulator, StartError, tls};
 use arguments::{Arguments, Command};
 
 /// Runs the program with the arguments of the process.
@@ -28,15 +29,19 @@ pub async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let command = arguments.command.clone();
+    let folder = arguments.tls.clone();
     let emulator = start(arguments).await?;
+    // Other programs run elsewhere, so they need the whole path.
+    let authority = folder.map(|folder| tls::authority(&folder).canonicalize()).transpose()?;
+    let environment = environment(&emulator, authority.as_deref());
     match command {
         Some(Command::Exec { command }) => {
-            let ended = exec::run(&command, &environment(&emulator)).await;
+            let ended = exec::run(&command, &environment).await;
             emulator.shutdown().await;
             Ok(ended?)
         }
         None => {
-            for (name, value) in environment(&emulator) {
+            for (name, value) in environment {
                 println!("export {name}={value}");
             }
             println!("# ready on {}, {} tables", emulator.url(), emulator.tables().count());
@@ -53,14 +58,22 @@ async fn start(arguments: Arguments) -> Result<Emulator, StartError> {
 }
 
 /// What a client's environment has to hold.
-fn environment(emulator: &Emulator) -> [(&'static str, &str); 5] {
-    [
+fn environment(emulator: &Emulator, authority: Option<&Path>) -> Vec<(&'static str, String)> {
+    let mut environment: Vec<(&'static str, String)> = [
         ("DATABRICKS_HOST", emulator.url()),
         ("DATABRICKS_WORKSPACE_URL", emulator.url()),
         ("ZEROBUS_SERVER_ENDPOINT", emulator.url()),
         ("DATABRICKS_CLIENT_ID", emulator.client_id()),
         ("DATABRICKS_CLIENT_SECRET", emulator.client_secret()),
     ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into();
+    if let Some(authority) = authority {
+        for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
+            environment.push((name, authority.display().to_string()));
+        }
+    }
+    environment
 }
 
 /// Ends when the process is asked to stop.

@@ -29,7 +29,7 @@ pub(crate) async fn insert(
     match store(&app, &headers, &full_name, &body).await {
         Ok(()) => Json(json!({})).into_response(),
         Err(refusal) => {
-            tracing::info!(table = %zerobus_codegen::Printable(&full_name), %refusal, "insert refused");
+            app.activity.refused(&full_name, &refusal);
             answer(refusal)
         }
     }
@@ -44,6 +44,9 @@ async fn store(app: &App, headers: &HeaderMap, full_name: &str, body: &[u8]) -> 
         return Err(Refusal::too_large(format_args!("the body is {found} bytes, more than {limit}")));
     }
     let rows = rows(table, body)?;
+    let watched = app.activity.watch(table, "REST");
+    watched.sample(&rows);
+    watched.ingested(rows.len(), body.len());
     let sink = app.sink.open(table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
     let (stored, mut reports) = mpsc::unbounded_channel();
     let append = Append { rows, offset: 0, bytes: body.len(), stored };

@@ -9,10 +9,14 @@ use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+#[cfg(feature = "tls")]
+use tokio_rustls::TlsAcceptor;
 use tonic::service::Routes;
 
+use crate::activity::Activity;
 use crate::catalog::Catalog;
 use crate::connection::Connection;
 use crate::discovery;
@@ -20,18 +24,22 @@ use crate::faults::control;
 use crate::faults::script::Faults;
 use crate::limits::Limits;
 use crate::oauth::{self, Credentials};
+use crate::page;
 use crate::rest_insert;
 use crate::sink::Sink;
 use crate::stream::service::Service;
 use crate::tables_api;
 use crate::tokens::Tokens;
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The receive window of an HTTP/2 stream: a message of the largest size fits in, so that a client never stands still.
 const WINDOW_BYTES: u32 = 16 << 20;
 
 /// What every handler needs; cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct App {
+    pub(crate) activity: Arc<Activity>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) faults: Arc<Faults>,
@@ -41,7 +49,34 @@ pub(crate) struct App {
     pub(crate) stopping: watch::Receiver<bool>,
     /// Held by every running stream, so that the other end knows when the last has ended.
     pub(crate) streams: mpsc::Sender<()>,
+    /// Accepts TLS beside plain HTTP.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) tokens: Arc<Tokens>,
+}
+
+/// The first byte of a TLS connection: a handshake record. No HTTP request begins so.
+#[cfg(feature = "tls")]
+const TLS_HANDSHAKE: u8 = 0x16;
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("credentials", &self.credentials)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// How clients are told to call.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
+    }
 }
 
 /// Serves the port until the server stops.
@@ -55,7 +90,7 @@ pub(crate) async fn serve(app: App, listener: TcpListener) {
         };
         match accepted {
             Ok((socket, _)) => {
-                tokio::spawn(connection(router.clone(), socket, app.stopping.clone()));
+                tokio::spawn(connection(app.clone(), router.clone(), socket));
             }
             // Out of file descriptors, or a client that was gone before it was accepted.
             Err(error) => {
@@ -84,31 +119,65 @@ fn router(app: App) -> Router {
         .route("/zerobus/v1/tables/{full_name}/insert", post(rest_insert::insert).layer(insert_body))
         .route("/.well-known/databricks-config", get(discovery::databricks_config))
         .route("/oidc/.well-known/oauth-authorization-server", get(discovery::authorization_server))
+        .route("/", get(page::page))
+        .route("/emulator/status", get(page::status))
         .route("/emulator/faults", get(control::list).post(control::arm).delete(control::disarm))
         .with_state(app.clone());
     let grpc = Routes::new(Service::server(app)).prepare().into_axum_router();
     rest.merge(grpc).fallback(tables_api::no_such_path)
 }
 
-async fn connection(router: Router, socket: TcpStream, mut stopping: watch::Receiver<bool>) {
+/// Serves one connection to its end; the server's end, or a fault's, is its end too.
+async fn connection(app: App, router: Router, socket: TcpStream) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a socket keeps its delay");
     }
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http2().initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
     let handle = Connection::default();
     let router = router.layer(Extension(handle.clone()));
+    tokio::select! {
+        served = accept(&app, router, socket) => {
+            if let Err(error) = served {
+                tracing::debug!(error, "a connection ended in an error");
+            }
+        }
+        () = handle.is_cut() => {}
+    }
+}
+
+#[cfg(feature = "tls")]
+async fn accept(app: &App, router: Router, socket: TcpStream) -> Result<(), BoxError> {
+    let mut stopping = app.stopping.clone();
+    let Some(tls) = &app.tls else { return http(stopping, router, socket).await };
+    let mut first = [0];
+    let read = tokio::select! {
+        read = socket.peek(&mut first) => read?,
+        () = stopped(&mut stopping) => return Ok(()),
+    };
+    if read == 1 && first[0] == TLS_HANDSHAKE {
+        let socket = tls.accept(socket).await?;
+        return http(stopping, router, socket).await;
+    }
+    http(stopping, router, socket).await
+}
+
+#[cfg(not(feature = "tls"))]
+async fn accept(app: &App, router: Router, socket: TcpStream) -> Result<(), BoxError> {
+    http(app.stopping.clone(), router, socket).await
+}
+
+async fn http<S>(mut stopping: watch::Receiver<bool>, router: Router, socket: S) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http2().initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
     let serving = builder.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
     tokio::pin!(serving);
-    let served = tokio::select! {
+    tokio::select! {
         served = serving.as_mut() => served,
-        () = handle.is_cut() => return,
         () = stopped(&mut stopping) => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
-    };
-    if let Err(error) = served {
-        tracing::debug!(error = %error, "a connection ended in an error");
     }
 }

@@ -59,26 +59,30 @@ pub(crate) struct Stream {
     faults: StreamFaults,
 }
 
+/// What a stream is once it is open.
+type Opened = (Arc<Table>, Protocol, Decoder, TableSink);
+
 impl Stream {
     /// Serves the call.
     pub(crate) async fn run(mut self) {
         let opened = self.open().await;
         let Self { app, table_name, mut requests, responses, connection, faults } = self;
         let end = match opened {
-            Ok((protocol, decoder, sink)) => {
-                let session = Session { protocol, decoder, sink, connection, faults };
+            Ok((table, protocol, decoder, sink)) => {
+                let watched = Arc::new(app.activity.watch(&table, protocol.record_type().as_str_name()));
+                let session = Session { protocol, decoder, sink, connection, faults, watched };
                 session.serve(&app, &mut requests, &responses).await
             }
             Err(end) => end,
         };
         if let End::Refused(refusal) = end {
-            tracing::info!(table = %Printable(&table_name), %refusal, "stream refused");
+            app.activity.refused(&table_name, &refusal);
             // A client that has gone hears nothing, and needs nothing.
             let _ = responses.0.send(Err(refusal.into())).await;
         }
     }
 
-    async fn open(&mut self) -> Result<(Protocol, Decoder, TableSink), End> {
+    async fn open(&mut self) -> Result<Opened, End> {
         let first = match self.requests.message().await {
             Ok(Some(request)) => request,
             Ok(None) => return Err(End::Well),
@@ -89,7 +93,7 @@ impl Stream {
         let sink = self.app.sink.open(&table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
         let stream_id = Some(crate::tokens::random_text(24));
         self.responses.send(Payload::CreateStreamResponse(CreateIngestStreamResponse { stream_id })).await?;
-        Ok((protocol, decoder, sink))
+        Ok((table, protocol, decoder, sink))
     }
 
     fn decoder(

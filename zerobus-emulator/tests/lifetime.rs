@@ -126,3 +126,27 @@ async fn a_folder_whose_table_has_other_columns_is_refused_at_the_opening() {
     assert!(status.message().contains("has other columns than the snapshot"), "{}", status.message());
     emulator.shutdown().await;
 }
+
+#[cfg(feature = "ddl")]
+#[tokio::test]
+async fn tables_come_from_create_table_statements_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tables.sql");
+    let ddl = "CREATE TABLE main.shop.carts (id BIGINT NOT NULL, total DECIMAL(10,2), day DATE) PARTITIONED BY (day);\n\
+               CREATE TABLE main.shop.visits (at TIMESTAMP NOT NULL, page STRING);";
+    std::fs::write(&file, ddl).unwrap();
+    let emulator = Emulator::builder().ddl(&file).data(folder.path().join("data")).start().await.unwrap();
+    let mut call = Call::json(&emulator, "main.shop.carts").await;
+    call.send_json(0, &json!({ "id": 1, "total": "9.5", "day": 20_000 })).await;
+    assert_eq!(call.finish().await.unwrap(), Some(0));
+    let rows = emulator.rows("main.shop.carts").await.unwrap();
+    assert_eq!(rows, [json!({ "id": 1, "total": "9.50", "day": 20_000 })]);
+    assert!(emulator.table_path("main.shop.carts").unwrap().join("day=2024-10-04").is_dir());
+    emulator.shutdown().await;
+    std::fs::write(&file, "DROP TABLE x").unwrap();
+    let error = Emulator::builder().ddl(&file).start().await.unwrap_err();
+    assert!(matches!(error, StartError::Catalog(CatalogError::Empty { .. })), "{error}");
+    std::fs::write(&file, "CREATE TABLE main.shop.carts (id").unwrap();
+    let error = Emulator::builder().ddl(&file).start().await.unwrap_err();
+    assert!(matches!(error, StartError::Catalog(CatalogError::Ddl { .. })), "{error}");
+}

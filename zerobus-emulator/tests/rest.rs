@@ -186,3 +186,27 @@ async fn the_endpoints_can_be_discovered() {
         assert!(body.to_string().contains(&format!("{}/oidc", emulator.url())), "{body}");
     }
 }
+
+#[tokio::test]
+async fn the_page_shows_tables_streams_rows_and_refusals() {
+    let emulator = emulator().await;
+    let orders = "main.sales.orders";
+    let mut call = support::Call::json(&emulator, orders).await;
+    call.send_json(0, &json!({ "order_id": 7, "placed_at": 1, "lines": [], "currency": "EUR" })).await;
+    call.acked(0).await;
+    ask_token(&emulator, form(&emulator, &[("client_secret", "wrong")])).await;
+    let status = |path: &'static str| {
+        let url = format!("{}{path}", emulator.url());
+        http(move |agent| agent.get(&url).call())
+    };
+    let (_, now) = status("/emulator/status").await;
+    let table = |name: &str| now["tables"].as_array().unwrap().iter().find(|t| t["name"] == name).unwrap().clone();
+    assert_eq!((&table(orders)["rows"], &table(orders)["last"][0]["order_id"]), (&json!(1), &json!(7)));
+    assert!(table("main.edge.a_view")["refused_because"].as_str().unwrap().contains("is of type VIEW"));
+    assert_eq!((&now["streams"][0]["table"], &now["streams"][0]["acked"]), (&json!(orders), &json!(0)));
+    assert!(now["refusals"][0]["text"].as_str().unwrap().contains("invalid_client"), "{now}");
+    assert!(emulator.refusals()[0].contains("invalid_client"));
+    call.finish().await.unwrap();
+    let (_, page) = status("/").await;
+    assert!(page.as_str().unwrap().contains("<title>Zerobus emulator</title>"));
+}

@@ -17,15 +17,21 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
     /// A table's JSON, or a folder of such files (`zerobus-codegen fetch catalog.schema.table` writes them); may be
-    /// given more than once.
-    #[arg(long, global = true, default_value = "schemas", value_name = "PATH")]
+    /// given more than once. Without this and `--ddl` it is the folder `schemas`.
+    #[arg(long, global = true, value_name = "PATH")]
     schemas: Vec<PathBuf>,
+    /// A file of CREATE TABLE statements in Databricks SQL; may be given more than once.
+    #[arg(long, global = true, value_name = "FILE")]
+    ddl: Vec<PathBuf>,
     /// Where the Delta tables stand; without it rows are kept in memory.
     #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// The port of 127.0.0.1; 0 is a free one, which is what `exec` takes unless told otherwise.
     #[arg(long, global = true)]
     port: Option<u16>,
+    /// Serves HTTPS beside HTTP, with certificates that are kept in this folder and made there at first.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(super) tls: Option<PathBuf>,
     /// The client that gets tokens.
     #[arg(long, global = true, default_value = "zerobus-emulator")]
     client_id: String,
@@ -82,10 +88,17 @@ impl Arguments {
             .client_id(self.client_id)
             .linger(Duration::from_millis(self.linger))
             .limits(limits);
+        if self.schemas.is_empty() && self.ddl.is_empty() {
+            builder = builder.schemas("schemas");
+        }
         builder = self.schemas.into_iter().fold(builder, Builder::schemas);
+        builder = self.ddl.into_iter().fold(builder, Builder::ddl);
         builder = self.faults.into_iter().fold(builder, Builder::fault);
         if let Some(path) = self.data {
             builder = builder.data(path);
+        }
+        if let Some(folder) = self.tls {
+            builder = builder.tls(folder);
         }
         if let Some(secret) = self.client_secret.filter(|secret| !secret.is_empty()) {
             builder = builder.client_secret(secret);

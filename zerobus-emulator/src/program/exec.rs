@@ -17,12 +17,12 @@ pub(super) struct ExecError {
 }
 
 /// Runs the command to its end; a signal that asks us to stop ends it.
-pub(super) async fn run(command: &[String], environment: &[(&str, &str)]) -> Result<ExitCode, ExecError> {
+pub(super) async fn run(command: &[String], environment: &[(&str, String)]) -> Result<ExitCode, ExecError> {
     let [program, arguments @ ..] = command else { return Ok(ExitCode::SUCCESS) };
     let failed = |source| ExecError { command: program.clone(), source };
     let mut child = Command::new(program)
         .args(arguments)
-        .envs(environment.iter().copied())
+        .envs(environment.iter().map(|(name, value)| (*name, value)))
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;

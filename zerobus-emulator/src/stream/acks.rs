@@ -1,10 +1,13 @@
 //! The acks of a stream: sent as the sink reports, or spoilt by a fault.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use zerobus_runtime::wire::IngestRecordResponse;
 use zerobus_runtime::wire::ephemeral_stream_response::Payload;
 
 use super::{End, Responses};
+use crate::activity::Watched;
 use crate::error_chain::ErrorChain;
 use crate::faults::script::StreamFaults;
 use crate::faults::{Kind, Point};
@@ -19,12 +22,18 @@ pub(super) struct Acks<'a> {
     app: &'a App,
     responses: &'a Responses,
     faults: StreamFaults,
+    watched: Arc<Watched>,
     sent: u64,
 }
 
 impl<'a> Acks<'a> {
-    pub(super) const fn new(app: &'a App, responses: &'a Responses, faults: StreamFaults) -> Self {
-        Self { app, responses, faults, sent: 0 }
+    pub(super) const fn new(
+        app: &'a App,
+        responses: &'a Responses,
+        faults: StreamFaults,
+        watched: Arc<Watched>,
+    ) -> Self {
+        Self { app, responses, faults, watched, sent: 0 }
     }
 
     /// Acks until the reports end; gives the last offset that was stored, -1 without any.
@@ -56,6 +65,7 @@ impl<'a> Acks<'a> {
             self.send(None).await?;
             return Ok(offset);
         }
+        self.watched.acked(offset);
         let beyond: i64 = kinds.iter().map(|kind| if let Kind::AckBeyond(offsets) = kind { *offsets } else { 0 }).sum();
         self.send(Some(offset.saturating_add(beyond))).await?;
         if kinds.contains(&Kind::AckRepeat) {

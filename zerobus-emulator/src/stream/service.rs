@@ -59,10 +59,10 @@ impl Zerobus for Service {
         &self,
         request: Request<Streaming<EphemeralStreamRequest>>,
     ) -> Result<Response<Self::EphemeralStreamStream>, Status> {
-        let refused = |refusal: &Refusal| tracing::info!(%refusal, "call refused");
-        let table_name = self.table_name(&request).inspect_err(refused)?;
+        let activity = &self.app.activity;
+        let table_name = self.table_name(&request).inspect_err(|refusal| activity.refused("", refusal))?;
         let mut faults = self.app.faults.stream(&table_name);
-        self.misbehave(&mut faults).inspect_err(refused)?;
+        self.misbehave(&mut faults).inspect_err(|refusal| activity.refused(&table_name, refusal))?;
         let connection = request.extensions().get::<Connection>().cloned().unwrap_or_default();
         let (sender, receiver) = mpsc::channel(RESPONSES);
         let (app, responses) = (self.app.clone(), Responses(sender));

@@ -1,5 +1,6 @@
 //! An open stream: requests are checked and decoded, their rows go to the sink, and what is stored is acked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -10,6 +11,7 @@ use zerobus_runtime::wire::{CloseStreamSignal, EphemeralStreamRequest};
 use super::acks::Acks;
 use super::protocol::{Protocol, Records};
 use super::{End, Responses, broken};
+use crate::activity::Watched;
 use crate::connection::Connection;
 use crate::decode::{BadRecord, Decoder};
 use crate::error_chain::ErrorChain;
@@ -27,6 +29,7 @@ pub(super) struct Session {
     pub(super) sink: TableSink,
     pub(super) connection: Connection,
     pub(super) faults: StreamFaults,
+    pub(super) watched: Arc<Watched>,
 }
 
 /// Why the reading of a stream has stopped, if it is not an error.
@@ -56,7 +59,8 @@ impl Session {
     ) -> End {
         let (stored, reports) = mpsc::unbounded_channel();
         let (close, close_requests) = mpsc::channel(1);
-        let acking = Acks::new(app, responses, self.faults.fork()).run(reports);
+        let watched = Arc::clone(&self.watched);
+        let acking = Acks::new(app, responses, self.faults.fork(), watched).run(reports);
         tokio::pin!(acking);
         let stop = {
             let reading = Reader { app, session: self, stored, close }.run(requests);
@@ -102,6 +106,8 @@ impl Reader<'_> {
     async fn ingest(&mut self, request: EphemeralStreamRequest) -> Result<i64, End> {
         let ingest = self.session.protocol.ingest(request)?;
         let rows = self.rows(ingest.offset, ingest.records)?;
+        self.session.watched.sample(&rows);
+        self.session.watched.ingested(rows.len(), ingest.bytes);
         let append = Append { rows, offset: ingest.offset, bytes: ingest.bytes, stored: self.stored.clone() };
         self.session.sink.append(append).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
         Ok(ingest.offset)

@@ -13,7 +13,6 @@ import json
 import math
 import pathlib
 import struct
-import subprocess
 import sys
 import tempfile
 
@@ -22,6 +21,8 @@ import duckdb
 import duckdb_extension_delta
 from zerobus import RecordType, StreamConfigurationOptions, TableProperties
 from zerobus.sdk.sync import ZerobusSdk
+
+from emulator import running
 
 TABLE = "main.types.every_type"
 
@@ -146,20 +147,6 @@ def from_duckdb(given, kind):
     return json.loads(given) if kind == "variant" and given is not None else given
 
 
-def start(program, schemas, data):
-    process = subprocess.Popen(
-        [program, "--schemas", schemas, "--data", data, "--port", "0"], stdout=subprocess.PIPE, text=True
-    )
-    exported = {}
-    for line in process.stdout:
-        if line.startswith("export "):
-            name, text = line[len("export "):].strip().split("=", 1)
-            exported[name] = text
-        if line.startswith("# ready"):
-            return process, exported
-    raise SystemExit("the emulator did not start")
-
-
 def send(env, rows):
     sdk = ZerobusSdk(env["ZEROBUS_SERVER_ENDPOINT"], env["DATABRICKS_WORKSPACE_URL"])
     options = StreamConfigurationOptions(record_type=RecordType.JSON)
@@ -193,12 +180,8 @@ def main():
     rows = [FULL, SPARSE]
     wanted = [expected(row, types) for row in rows]
     with tempfile.TemporaryDirectory() as data:
-        process, env = start(program, schemas, data)
-        try:
+        with running(program, schemas, data) as env:
             send(env, rows)
-        finally:
-            process.terminate()
-            assert process.wait(20) == 0, "the emulator did not stop well"
         path = str(pathlib.Path(data, *TABLE.split(".")))
         key = lambda row: row["n_byte"] is None
         compare("deltalake", sorted(read_deltalake(path, types), key=key), wanted)

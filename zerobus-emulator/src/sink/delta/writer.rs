@@ -14,7 +14,7 @@ use crate::row::Row;
 use crate::sink::{Append, StorageError, Stored};
 
 /// Bytes of records that may wait before a table; more make their streams wait.
-const QUEUE_BYTES: usize = 64 << 20;
+const QUEUE_BYTES: usize = 32 << 20;
 /// Rows that make a commit without further waiting.
 const COMMIT_ROWS: usize = 200_000;
 

@@ -1,0 +1,47 @@
+//! The page at `/`, and the state that it shows: `/emulator/status`.
+//!
+//! Everything that strangers named reaches the page as text of a node, never as markup.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{Html, IntoResponse};
+use http::header;
+use serde_json::{Value, json};
+
+use crate::server::App;
+
+const PAGE: &str = include_str!("page.html");
+/// Nothing but what the page itself holds may run or load.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
+
+/// Answers `GET /`.
+pub(crate) async fn page() -> impl IntoResponse {
+    ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE))
+}
+
+/// Answers `GET /emulator/status`.
+pub(crate) async fn status(State(app): State<App>) -> Json<Value> {
+    let mut status = app.activity.snapshot();
+    let received = status["tables"].take();
+    let tables: Vec<Value> = app
+        .catalog
+        .entries()
+        .map(|entry| {
+            let name = entry.info.full_name();
+            let reason = app.catalog.writable(&name).err().map(|refusal| refusal.to_string());
+            let folder = entry.table.as_ref().ok().and_then(|table| app.sink.path(&table.name));
+            let received = &received[&name];
+            json!({
+                "name": name,
+                "refused_because": reason,
+                "folder": folder,
+                "rows": received["rows"].as_u64().unwrap_or(0),
+                "bytes": received["bytes"].as_u64().unwrap_or(0),
+                "last": received["last"],
+            })
+        })
+        .collect();
+    status["tables"] = json!(tables);
+    status["faults"] = json!({ "seed": app.faults.seed(), "armed": app.faults.armed(), "struck": app.faults.struck() });
+    Json(status)
+}
