@@ -34,7 +34,7 @@ use crate::undelivered::{Persisted, Undelivered};
 /// ```
 #[derive(Debug)]
 pub struct Lanes<T> {
-    lanes: Vec<super::IngestStream<T>>,
+    streams: Vec<super::IngestStream<T>>,
     /// By home: the lane that takes its rows.
     routes: Vec<AtomicUsize>,
     hasher: RandomState,
@@ -82,13 +82,13 @@ impl<T> LanesBuilder<T> {
             driver.spawn();
             openings.push((stream, first_open));
         }
-        let mut lanes = Vec::with_capacity(openings.len());
+        let mut streams = Vec::with_capacity(openings.len());
         for (stream, first_open) in openings {
             first_open.await.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?;
-            lanes.push(stream);
+            streams.push(stream);
         }
-        let routes = (0..lanes.len()).map(AtomicUsize::new).collect();
-        Ok(Lanes { lanes, routes, hasher: RandomState::new(), stranded: Mutex::default() })
+        let routes = (0..streams.len()).map(AtomicUsize::new).collect();
+        Ok(Lanes { streams, routes, hasher: RandomState::new(), stranded: Mutex::default() })
     }
 }
 
@@ -104,7 +104,7 @@ impl<T> Lanes<T> {
         let home = self.home(key);
         loop {
             let lane = self.routes[home].load(Ordering::Acquire);
-            match self.lanes[lane].send(row).await {
+            match self.streams[lane].send(row).await {
                 Ok(_) => return Ok(()),
                 Err(_) if self.handle(lane).error().is_some() => self.move_rows().await?,
                 Err(error) => return Err(error),
@@ -122,7 +122,7 @@ impl<T> Lanes<T> {
         T: Accepts<R>,
     {
         let lane = self.routes[self.home(key)].load(Ordering::Acquire);
-        self.lanes[lane].try_send(row).map(drop)
+        self.streams[lane].try_send(row).map(drop)
     }
 
     /// Waits until every row that was accepted so far is durable.
@@ -132,7 +132,7 @@ impl<T> Lanes<T> {
     pub async fn flush(&self) -> Result<(), Error> {
         let mut refused = Ok(());
         let mut lane = 0;
-        while lane < self.lanes.len() {
+        while lane < self.streams.len() {
             match self.handle(lane).flush().await {
                 Err(_) if self.handle(lane).error().is_some() && self.is_routed(lane) => {
                     self.move_rows().await?;
@@ -151,7 +151,7 @@ impl<T> Lanes<T> {
     /// What each lane has done so far.
     #[must_use]
     pub fn stats(&self) -> Vec<Stats> {
-        self.lanes.iter().map(super::IngestStream::stats).collect()
+        self.streams.iter().map(super::IngestStream::stats).collect()
     }
 
     /// Delivers every row that was accepted, ends every lane, and tells what each has done.
@@ -166,7 +166,7 @@ impl<T> Lanes<T> {
         let mut reason = None;
         let Stranded { rows, refused: mut parts, .. } = self.stranded.into_inner();
         parts.extend(rows);
-        for lane in self.lanes {
+        for lane in self.streams {
             match lane.close().await {
                 Ok(report) => reports.push(report),
                 Err(error) => {
@@ -181,12 +181,12 @@ impl<T> Lanes<T> {
     }
 
     fn handle(&self, lane: usize) -> &Handle {
-        &self.lanes[lane].handle
+        &self.streams[lane].handle
     }
 
     fn home(&self, key: &(impl Hash + ?Sized)) -> usize {
-        let lanes = self.lanes.len() as u64;
-        usize::try_from(self.hasher.hash_one(key) % lanes).unwrap_or(0)
+        let homes = self.routes.len() as u64;
+        usize::try_from(self.hasher.hash_one(key) % homes).unwrap_or(0)
     }
 
     fn is_routed(&self, lane: usize) -> bool {
@@ -220,7 +220,7 @@ impl<T> Lanes<T> {
 
     /// Takes what the lanes that gave up since the last time hand back.
     fn take_failed(&self, stranded: &mut Stranded) {
-        for lane in 0..self.lanes.len() {
+        for lane in 0..self.streams.len() {
             let Some(error) = self.handle(lane).error().filter(|_| !stranded.gone.contains(&lane)) else { continue };
             stranded.gone.push(lane);
             let (refused, left): (Vec<_>, Vec<_>) =
@@ -247,13 +247,13 @@ impl<T> Lanes<T> {
 
     /// The lane that lives and has the least to do.
     fn living(&self) -> Option<usize> {
-        (0..self.lanes.len())
+        (0..self.streams.len())
             .filter(|lane| self.handle(*lane).error().is_none())
             .min_by_key(|lane| self.handle(*lane).stats().bytes_in_flight)
     }
 
     fn last_error(&self) -> Error {
-        let error = self.lanes.iter().rev().find_map(|lane| lane.handle.error());
+        let error = self.streams.iter().rev().find_map(|lane| lane.handle.error());
         error.unwrap_or_else(|| Fault::ShutDown.into())
     }
 }
