@@ -2,6 +2,7 @@
 
 mod builder;
 mod env;
+mod roots;
 
 use std::sync::Arc;
 

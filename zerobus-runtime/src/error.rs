@@ -97,6 +97,11 @@ impl Error {
         self.undelivered.map(|rows| *rows)
     }
 
+    /// The same error, without the rows that it may hold.
+    pub(crate) fn clone_without_rows(&self) -> Self {
+        Self { fault: Arc::clone(&self.fault), undelivered: None }
+    }
+
     pub(crate) fn with_undelivered(mut self, rows: Undelivered) -> Self {
         self.undelivered = Some(Box::new(rows));
         self

@@ -45,7 +45,9 @@ pub use event::StreamEvent;
 pub use message::{Encoder, ZerobusMessage};
 pub use offset::Offset;
 pub use stats::{Report, Stats};
-pub use stream::{Accepts, BlockingStream, Encoded, EncodedStream, IngestStream, Json, JsonStream, StreamBuilder};
+pub use stream::{
+    Accepts, BlockingStream, Encoded, EncodedStream, IngestStream, Json, JsonStream, Lanes, LanesBuilder, StreamBuilder,
+};
 #[doc(hidden)]
 pub use transport::Dial;
 pub use undelivered::{Persisted, Undelivered, UndeliveredRow};

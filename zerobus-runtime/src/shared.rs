@@ -122,6 +122,11 @@ impl Shared {
         self.change(Session::flush)
     }
 
+    /// What was handed back so far, by rejections or because the stream gave up.
+    pub(crate) fn take_returned(&self) -> Vec<ReturnedBatch> {
+        self.change(Session::take_returned)
+    }
+
     /// The rows that the server refused and nobody has taken yet; their bytes leave the budget.
     pub(crate) fn take_rejected(&self) -> Vec<ReturnedBatch> {
         self.change(|session| if session.is_over() { Vec::new() } else { session.take_returned() })

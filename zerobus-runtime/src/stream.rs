@@ -6,11 +6,13 @@
 //! | `accepts` | which rows a stream takes, and how they are written |
 //! | `handle` | a stream without the type of its rows: room, turns, the wait for acknowledgements |
 //! | `blocking` | a stream for programs without async |
+//! | `lanes` | many streams into one table, with the order kept by key |
 
 mod accepts;
 mod blocking;
 mod builder;
 mod handle;
+mod lanes;
 
 use std::marker::PhantomData;
 
@@ -20,9 +22,9 @@ pub use accepts::{Accepts, Encoded, Json};
 pub use blocking::BlockingStream;
 pub use builder::StreamBuilder;
 use handle::Handle;
+pub use lanes::{Lanes, LanesBuilder};
 
 use crate::error::Error;
-use crate::message::Encoder;
 use crate::offset::Offset;
 use crate::stats::{Report, Stats};
 use crate::undelivered::Undelivered;
@@ -183,11 +185,7 @@ impl<T> IngestStream<T> {
     pub async fn send_undelivered(&self, rows: &Undelivered) -> Result<Option<Offset>, Error> {
         let mut last = None;
         for row in rows.rows() {
-            let write = |out: &mut Encoder| {
-                out.raw(&row.bytes);
-                Ok(())
-            };
-            last = Some(self.handle.send(write).await?);
+            last = Some(self.handle.send_again(&row.bytes, row.persisted).await?);
         }
         Ok(last)
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `endpoint` | the service's address: its parts, and which are allowed |
 //! | `dial` | how a connection is made: TCP and TLS, or what a test puts in its place |
+//! | `tunnel` | a connection by way of a proxy |
 //! | `envelope` | what stands on the wire before a batch |
 //! | `requests` | the call's request side: a body that takes batches from the core when the connection asks |
 //! | `call` | the call itself, and its responses |
@@ -13,6 +14,7 @@ mod dial;
 mod endpoint;
 mod envelope;
 mod requests;
+mod tunnel;
 
 pub(crate) use call::{Call, Link, open};
 pub use dial::Dial;

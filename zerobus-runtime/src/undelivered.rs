@@ -65,6 +65,10 @@ impl Undelivered {
         })
     }
 
+    pub(crate) fn into_parts(self) -> Vec<ReturnedBatch> {
+        self.parts
+    }
+
     /// Why the last of them was not delivered: where a stream gave up, that is why.
     pub(crate) fn last_reason(&self) -> Option<&Error> {
         self.parts.last().map(|part| &part.reason)

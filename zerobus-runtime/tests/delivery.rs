@@ -244,3 +244,23 @@ async fn an_endpoint_that_is_not_there_is_named() {
     let text = format!("{error}: {}", std::error::Error::source(&error).unwrap());
     assert!(text.contains(&url) && text.contains("ZEROBUS_SERVER_ENDPOINT"), "{text}");
 }
+
+#[tokio::test]
+async fn tls_trusts_an_authority_of_ones_own_and_nobody_unknown() {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (certified.cert.pem(), certified.signing_key.serialize_pem());
+    let identity = tonic::transport::Identity::from_pem(&certificate, key);
+    let server = Scripted::new(Call::serve).start_tls(identity).await;
+
+    let trusting = client(&server.url).certificate_authority(certificate).build().unwrap();
+    let stream = trusting.stream::<Row>().open().await.unwrap();
+    stream.send(&Row::new(0)).await.unwrap();
+    stream.close().await.unwrap();
+    assert_eq!(server.records.durable(), [0]);
+
+    let wary = client(&server.url).build().unwrap().stream::<Row>();
+    let error = wary.backoff(Duration::from_millis(1), Duration::from_millis(2)).open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transport);
+    let text = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+    assert!(text.contains(&server.url), "{text}");
+}

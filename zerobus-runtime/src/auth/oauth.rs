@@ -1,19 +1,18 @@
-//! The table's own token, from the workspace's token endpoint by the client's id and secret.
+//! The table's own token, from the workspace's token endpoint.
 //!
 //! ureq blocks, so the request runs on a thread of tokio's for that; a token is asked for about once an hour.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::json;
-use ureq::Agent;
+use ureq::tls::TlsConfig;
+use ureq::{Agent, Proxy};
 use zerobus_codegen::TableName;
 use zeroize::Zeroizing;
 
-use super::{Secret, Token, TokenFuture, TokenProvider};
+use super::{Proof, Token, TokenFuture, TokenProvider};
 use crate::error::{Error, Fault, Refusal};
 
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
@@ -26,8 +25,7 @@ pub(crate) struct OAuth(Arc<Identity>);
 pub(crate) struct Identity {
     pub(crate) token_url: String,
     pub(crate) workspace_id: String,
-    pub(crate) client_id: String,
-    pub(crate) client_secret: Secret,
+    pub(crate) proof: Proof,
     pub(crate) agent: Agent,
 }
 
@@ -61,14 +59,17 @@ impl OAuth {
 }
 
 /// The agent for token endpoints: redirects are refused, since they would carry the secret elsewhere.
-pub(crate) fn agent(user_agent: &str, timeout: Duration) -> Agent {
-    Agent::config_builder()
+pub(crate) fn agent(user_agent: &str, timeout: Duration, tls: Option<TlsConfig>, proxy: Option<Proxy>) -> Agent {
+    let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .timeout_global(Some(timeout))
         .user_agent(user_agent)
-        .build()
-        .into()
+        .proxy(proxy);
+    match tls {
+        None => config.build().into(),
+        Some(tls) => config.tls_config(tls).build().into(),
+    }
 }
 
 impl TokenProvider for OAuth {
@@ -83,37 +84,29 @@ impl TokenProvider for OAuth {
 
 impl Identity {
     fn ask(&self, table: &TableName) -> Result<Token, Error> {
-        let failed = |error: ureq::Error| Fault::Token {
-            table: table.to_string(),
-            url: self.token_url.clone(),
-            source: error.into(),
-        };
-        let basic = Zeroizing::new(format!("{}:{}", self.client_id, self.client_secret.reveal()));
-        let authorization = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(basic.as_bytes())));
+        let failed = |source| self.failed(table, source);
+        let mut form = self.proof.form().map_err(failed)?;
         let resource = format!("api://databricks/workspaces/{}/zerobusDirectWriteApi", self.workspace_id);
-        let details = authorization_details(table).to_string();
-        let mut response = self
-            .agent
-            .post(&self.token_url)
-            .header("authorization", authorization.as_str())
-            .send_form([
-                ("grant_type", "client_credentials"),
-                ("scope", "all-apis"),
-                ("resource", &resource),
-                ("authorization_details", &details),
-            ])
-            .map_err(failed)?;
+        form.push(("scope", Zeroizing::new("all-apis".to_owned())));
+        form.push(("resource", Zeroizing::new(resource)));
+        form.push(("authorization_details", Zeroizing::new(authorization_details(table).to_string())));
+        let mut request = self.agent.post(&self.token_url);
+        if let Some(authorization) = self.proof.authorization() {
+            request = request.header("authorization", authorization.as_str());
+        }
+        let form = form.iter().map(|(name, value)| (*name, value.as_str()));
+        let mut response = request.send_form(form).map_err(|error| failed(error.into()))?;
         let status = response.status().as_u16();
-        let body = Zeroizing::new(response.body_mut().read_to_string().map_err(failed)?);
+        let body = Zeroizing::new(response.body_mut().read_to_string().map_err(|error| failed(error.into()))?);
         if status != 200 {
             return Err(self.refused(table, status, &body));
         }
-        let granted: Granted = serde_json::from_str(&body).map_err(|error| Fault::Token {
-            table: table.to_string(),
-            url: self.token_url.clone(),
-            source: error.into(),
-        })?;
+        let granted: Granted = serde_json::from_str(&body).map_err(|error| failed(error.into()))?;
         Ok(granted.into_token())
+    }
+
+    fn failed(&self, table: &TableName, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+        Fault::Token { table: table.to_string(), url: self.token_url.clone(), source }.into()
     }
 
     fn refused(&self, table: &TableName, http_status: u16, body: &str) -> Error {

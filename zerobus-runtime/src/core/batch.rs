@@ -17,6 +17,8 @@ pub(super) struct OpenBatch {
     rows: u32,
     first: u64,
     since: Duration,
+    /// A row of it may have been persisted by way of another stream.
+    was_sent: bool,
     /// The size of the last batch, for the first allocation of the next.
     expected: usize,
 }
@@ -67,6 +69,11 @@ impl OpenBatch {
         }
     }
 
+    /// Says that a row that comes was sent before, by another stream.
+    pub(super) const fn was_sent(&mut self) {
+        self.was_sent = true;
+    }
+
     /// Writes one record; the number of its bytes, key and length included.
     ///
     /// If `write` fails or panics, the batch is what it was before.
@@ -95,7 +102,9 @@ impl OpenBatch {
         let mut next = Encoder::with_capacity(self.expected.max(bytes));
         next.raw(&self.encoder.as_slice()[self.encoder.len() - bytes..]);
         self.take_back(bytes);
+        let was_sent = self.was_sent;
         let batch = self.cut();
+        self.was_sent = was_sent;
         self.begin(batch.first + u64::from(batch.rows), now);
         self.encoder = next;
         self.rows = 1;
@@ -110,7 +119,8 @@ impl OpenBatch {
         // What is held is what is counted; shrinking a buffer leaves its bytes where they are.
         body.shrink_to_fit();
         let rows = std::mem::take(&mut self.rows);
-        Batch { body: body.into(), first: self.first, rows, since: self.since, sent_at: Duration::ZERO, attempts: 0 }
+        let attempts = u32::from(std::mem::take(&mut self.was_sent));
+        Batch { body: body.into(), first: self.first, rows, since: self.since, sent_at: Duration::ZERO, attempts }
     }
 }
 
@@ -147,6 +157,17 @@ impl Batch {
         let rest =
             Self { body: second, rows: self.rows - first_rows, first: self.first + u64::from(first_rows), ..self };
         Ok((first, rest))
+    }
+
+    /// Batches of one row each, of the same bytes.
+    pub(crate) fn single_rows(self) -> impl Iterator<Item = Self> {
+        let mut rest = self.body.clone();
+        (self.first..).map_while(move |first| {
+            let whole = rest.clone();
+            next_record(&mut rest)?;
+            let body = whole.slice(..whole.len() - rest.len());
+            Some(Self { body, first, rows: 1, ..self.clone() })
+        })
     }
 
     /// The records, without key and length.

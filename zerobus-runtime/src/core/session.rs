@@ -110,6 +110,11 @@ impl Session {
         Ok(offset)
     }
 
+    /// Says that the row that is pushed next was sent before, by another stream.
+    pub(crate) const fn was_sent(&mut self) {
+        self.open.was_sent();
+    }
+
     /// What the transport of this generation is to send now.
     pub(crate) fn pull(&mut self, now: Duration, generation: u64) -> Pull {
         if generation != self.generation {

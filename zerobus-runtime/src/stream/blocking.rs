@@ -114,11 +114,7 @@ impl<T> BlockingStream<T> {
     pub fn send_undelivered(&self, rows: &Undelivered) -> Result<Option<Offset>, Error> {
         let mut last = None;
         for row in rows.rows() {
-            let write = |out: &mut crate::Encoder| {
-                out.raw(&row.bytes);
-                Ok(())
-            };
-            last = Some(block_on(self.stream()?.handle.send_at_once(write))?);
+            last = Some(block_on(self.stream()?.handle.send_again(&row.bytes, row.persisted))?);
         }
         Ok(last)
     }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::core::Refused;
+use crate::core::{Refused, ReturnedBatch};
 use crate::error::{Error, Fault};
 use crate::message::Encoder;
 use crate::offset::Offset;
 use crate::shared::{Inner, Queue, Shared, Waiting};
 use crate::stats::{Report, Stats};
-use crate::undelivered::Undelivered;
+use crate::undelivered::{Persisted, Undelivered};
 
 /// After so many rows a task asks whether it is another task's turn; asking for every row would cost as much as the
 /// row itself.
@@ -55,6 +55,27 @@ impl Handle {
                 Err(refused) => return Err(self.refusal(refused)),
             }
         }
+    }
+
+    /// Accepts a row that another stream handed back.
+    pub(super) async fn send_again(&self, row: &[u8], persisted: Persisted) -> Result<Offset, Error> {
+        if persisted == Persisted::Possibly {
+            self.shared.lock().session.was_sent();
+        }
+        let write = |out: &mut Encoder| {
+            out.raw(row);
+            Ok(())
+        };
+        self.send_at_once(write).await
+    }
+
+    /// Why the stream gave up, if it has.
+    pub(super) fn error(&self) -> Option<Error> {
+        self.shared.lock().session.error().cloned()
+    }
+
+    pub(super) fn take_returned(&self) -> Vec<ReturnedBatch> {
+        self.shared.take_returned()
     }
 
     /// Accepts a row if there is room.

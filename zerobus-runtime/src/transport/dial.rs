@@ -6,9 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tonic::transport::{Channel, ClientTlsConfig};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig};
+use ureq::Proxy;
 
 use super::Endpoint;
+use super::tunnel::Tunnel;
 use crate::error::{Error, Fault};
 
 /// Makes connections to the service.
@@ -24,6 +26,7 @@ pub trait Dial: Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct Dialer {
     endpoint: tonic::transport::Endpoint,
+    tunnel: Option<Tunnel>,
 }
 
 /// Where a client's connections go.
@@ -34,15 +37,18 @@ pub(crate) struct Transport {
 }
 
 /// What a connection is made with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct DialOptions {
     pub(crate) connect_timeout: Duration,
     pub(crate) keep_alive: Duration,
     pub(crate) user_agent: String,
+    /// Certificates in PEM form that are trusted besides the system's.
+    pub(crate) authority: Option<Vec<u8>>,
+    pub(crate) proxy: Option<Proxy>,
 }
 
 impl Dialer {
-    pub(crate) fn new(endpoint: &Endpoint, options: &DialOptions) -> Result<Self, Error> {
+    pub(crate) fn new(endpoint: &Endpoint, options: DialOptions) -> Result<Self, Error> {
         let mut dialer = tonic::transport::Endpoint::from(endpoint.uri().clone())
             .connect_timeout(options.connect_timeout)
             .http2_keep_alive_interval(options.keep_alive)
@@ -56,16 +62,22 @@ impl Dialer {
                 expected: "visible ASCII characters",
             })?;
         if endpoint.is_https() {
-            dialer = dialer
-                .tls_config(ClientTlsConfig::new().with_native_roots())
-                .map_err(|error| Fault::Tls { source: error.into() })?;
+            let mut tls = ClientTlsConfig::new().with_native_roots();
+            if let Some(pem) = options.authority {
+                tls = tls.ca_certificate(Certificate::from_pem(pem));
+            }
+            dialer = dialer.tls_config(tls).map_err(|error| Fault::Tls { source: error.into() })?;
         }
-        Ok(Self { endpoint: dialer })
+        let tunnel = Tunnel::to(endpoint.uri(), options.proxy.as_ref());
+        Ok(Self { endpoint: dialer, tunnel })
     }
 }
 
 impl Dial for Dialer {
     fn dial(&self) -> Pin<Box<dyn Future<Output = Result<Channel, tonic::transport::Error>> + Send + '_>> {
-        Box::pin(self.endpoint.connect())
+        match &self.tunnel {
+            None => Box::pin(self.endpoint.connect()),
+            Some(tunnel) => Box::pin(self.endpoint.connect_with_connector(tunnel.clone())),
+        }
     }
 }

@@ -53,6 +53,10 @@ impl Endpoint {
         self.uri.scheme() == Some(&Scheme::HTTPS)
     }
 
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.uri.host().is_some_and(is_loopback)
+    }
+
     /// The first label of the host: the workspace's id in an endpoint of the service.
     pub(crate) fn first_label(&self) -> &str {
         let host = self.uri.host().unwrap_or_default();

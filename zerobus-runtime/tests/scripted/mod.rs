@@ -15,6 +15,7 @@ use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::server::{Grpc, NamedService, StreamingService};
+use tonic::transport::{Identity, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 use zerobus_codegen::Scalar;
@@ -198,10 +199,21 @@ impl Scripted {
     pub async fn start(self) -> Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
+        self.serve(tonic::transport::Server::builder(), listener, url)
+    }
+
+    /// As `start`, with TLS for the name `localhost`.
+    pub async fn start_tls(self, identity: Identity) -> Server {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
+        let tls = ServerTlsConfig::new().identity(identity);
+        let server = tonic::transport::Server::builder().tls_config(tls).expect("a certificate and its key");
+        self.serve(server, listener, url)
+    }
+
+    fn serve(self, mut server: tonic::transport::Server, listener: tokio::net::TcpListener, url: String) -> Server {
         let records = Arc::clone(&self.records);
-        let serving =
-            tonic::transport::Server::builder().add_service(self).serve_with_incoming(TcpListenerStream::new(listener));
-        tokio::spawn(serving);
+        tokio::spawn(server.add_service(self).serve_with_incoming(TcpListenerStream::new(listener)));
         Server { url, records }
     }
 }

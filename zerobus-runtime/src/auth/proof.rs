@@ -1,0 +1,63 @@
+//! How a client proves to a token endpoint who it is.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use zeroize::Zeroizing;
+
+use super::Secret;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Gives the token of another identity provider, a JWT, each time it is asked.
+pub(crate) type Jwt = dyn Fn() -> Result<Secret, BoxError> + Send + Sync;
+
+/// What stands for the client.
+#[derive(Clone)]
+pub(crate) enum Proof {
+    /// A token of another provider, exchanged for one of the workspace (RFC 8693).
+    Jwt { client_id: Option<String>, jwt: Arc<Jwt> },
+    /// A client's id and secret.
+    Secret { client_id: String, client_secret: Secret },
+}
+
+impl Proof {
+    /// The header of the request, where the proof is one.
+    pub(super) fn authorization(&self) -> Option<Zeroizing<String>> {
+        match self {
+            Self::Jwt { .. } => None,
+            Self::Secret { client_id, client_secret } => {
+                let basic = Zeroizing::new(format!("{client_id}:{}", client_secret.reveal()));
+                Some(Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(basic.as_bytes()))))
+            }
+        }
+    }
+
+    /// The fields of the request's form.
+    pub(super) fn form(&self) -> Result<Vec<(&'static str, Zeroizing<String>)>, BoxError> {
+        let text = |text: &str| Zeroizing::new(text.to_owned());
+        match self {
+            Self::Jwt { client_id, jwt } => {
+                let mut form = vec![
+                    ("grant_type", text("urn:ietf:params:oauth:grant-type:token-exchange")),
+                    ("subject_token_type", text("urn:ietf:params:oauth:token-type:jwt")),
+                    ("subject_token", text(jwt()?.reveal())),
+                ];
+                form.extend(client_id.as_deref().map(|id| ("client_id", text(id))));
+                Ok(form)
+            }
+            Self::Secret { .. } => Ok(vec![("grant_type", text("client_credentials"))]),
+        }
+    }
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Jwt { client_id, .. } => write!(f, "Jwt {{ client_id: {client_id:?} }}"),
+            Self::Secret { client_id, .. } => write!(f, "Secret {{ client_id: {client_id:?} }}"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A connection by way of an HTTP proxy: CONNECT, and then TLS through it as if there were none.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tonic::codegen::Service;
+use tonic::transport::Uri;
+use ureq::{Proxy, ProxyProtocol};
+use zeroize::Zeroizing;
+
+/// The longest answer to a CONNECT that is read.
+const LONGEST_ANSWER: usize = 16 * 1024;
+
+/// Connects through a proxy.
+#[derive(Debug, Clone)]
+pub(super) struct Tunnel {
+    pub(super) proxy: Proxy,
+}
+
+impl Tunnel {
+    /// The tunnel to an address, if a proxy stands before it; only HTTP proxies are spoken to.
+    pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>) -> Option<Self> {
+        let proxy = proxy.filter(|proxy| proxy.protocol() == ProxyProtocol::Http && !proxy.is_no_proxy(uri))?;
+        Some(Self { proxy: proxy.clone() })
+    }
+
+    async fn connect(self, uri: Uri) -> io::Result<TokioIo<TcpStream>> {
+        let target = target(&uri);
+        let mut stream = TcpStream::connect((self.proxy.host(), self.proxy.port())).await?;
+        stream.set_nodelay(true)?;
+        stream.write_all(self.request(&target).as_bytes()).await?;
+        let answer = read_head(&mut stream).await?;
+        let status = answer.split_ascii_whitespace().nth(1).unwrap_or_default();
+        if status != "200" {
+            let proxy = format!("{}:{}", self.proxy.host(), self.proxy.port());
+            return Err(io::Error::other(format!("the proxy {proxy} does not connect to {target}: HTTP {status:?}")));
+        }
+        Ok(TokioIo::new(stream))
+    }
+
+    fn request(&self, target: &str) -> Zeroizing<String> {
+        let mut request = Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n"));
+        if let Some(user) = self.proxy.username() {
+            let basic = Zeroizing::new(format!("{user}:{}", self.proxy.password().unwrap_or_default()));
+            request.push_str("proxy-authorization: Basic ");
+            BASE64_STANDARD.encode_string(basic.as_bytes(), &mut request);
+            request.push_str("\r\n");
+        }
+        request.push_str("\r\n");
+        request
+    }
+}
+
+impl Service<Uri> for Tunnel {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}
+
+fn target(uri: &Uri) -> String {
+    let default = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+    format!("{}:{}", uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(default))
+}
+
+/// The head of the proxy's answer; nothing of what follows it is read.
+async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if head.len() == LONGEST_ANSWER {
+            return Err(io::Error::other("the proxy's answer has no end"));
+        }
+        head.push(stream.read_u8().await?);
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
