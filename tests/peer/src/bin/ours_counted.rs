@@ -1,0 +1,14 @@
+//! The program of the own client that counts its allocations, which would disturb the other figures.
+
+use std::alloc::System;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use zerobus_peer::plan::Plan;
+use zerobus_peer::{Failure, ours};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() -> Result<(), Failure> {
+    Plan::run(ours::run)
+}
