@@ -68,8 +68,12 @@ const THOUSAND: Client = Client {
 const CLIENTS: [Client; 3] = [OURS, SINGLE, THOUSAND];
 
 /// Shapes with the factor by which a row of the shape is heavier than a flat one.
-const SHAPES: [(&str, &str, u64); 4] =
-    [("flat", "10 columns, 120 bytes", 1), ("wide", "1 KB", 4), ("nested", "nested three deep", 1), ("json", "JSON", 3)];
+const SHAPES: [(&str, &str, u64); 4] = [
+    ("flat", "10 columns, 120 bytes", 1),
+    ("wide", "1 KB", 4),
+    ("nested", "nested three deep", 1),
+    ("json", "JSON", 3),
+];
 
 /// Runs what is asked for, and prints it.
 ///
@@ -113,7 +117,8 @@ struct Bench {
 
 impl Bench {
     fn content(&self) -> Result<String, Failure> {
-        let mut table = String::from("| the same rows arrive | rows | bytes | sum of their hashes |\n|---|--:|--:|---|\n");
+        let mut table =
+            String::from("| the same rows arrive | rows | bytes | sum of their hashes |\n|---|--:|--:|---|\n");
         for (shape, name, _) in SHAPES {
             let mut first: Option<Summary> = None;
             for client in CLIENTS {
@@ -240,7 +245,8 @@ impl Bench {
             for (client, reports) in clients.iter().zip(reports) {
                 #[expect(clippy::cast_precision_loss, reason = "nanoseconds of seconds")]
                 let micros = |value: fn(&Report) -> u64| median(&reports, |report| value(report) as f64 / 1e3);
-                let cpu = median(&reports, |report| 100.0 * per_row(report.cpu_ns, report) / per_row(report.wall_ns, report));
+                let cpu =
+                    median(&reports, |report| 100.0 * per_row(report.cpu_ns, report) / per_row(report.wall_ns, report));
                 let (p50, p99) = (micros(|report| report.p50_ns), micros(|report| report.p99_ns));
                 writeln!(table, "| {rate} | {} | {p50:.0} | {p99:.0} | {cpu:.1} |", client.name)?;
             }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `rows` | the rows, as our types and as prost's |
 //! | `plan` | what a client is to do: how many rows of which shape, how |
-//! | `ours`, `official` | the two clients |
+//! | `../clients` | the two clients, which only their programs compile |
 //! | `measure` | CPU, memory, allocations, latency of this process |
 //! | `scan` | requests read from the wire without decoding a row |
 //! | `server` | the neutral server |
@@ -15,8 +15,6 @@
 
 pub mod compare;
 pub mod measure;
-pub mod official;
-pub mod ours;
 pub mod plan;
 pub mod rows;
 pub mod scan;

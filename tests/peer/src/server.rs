@@ -153,12 +153,7 @@ impl Call {
         Ok(())
     }
 
-    fn take(
-        &mut self,
-        data: &[u8],
-        messages: &mut Messages,
-        responses: &mut SendStream<Bytes>,
-    ) -> Result<(), Failure> {
+    fn take(&mut self, data: &[u8], messages: &mut Messages, responses: &mut SendStream<Bytes>) -> Result<(), Failure> {
         let content = if self.options.hash { Content::Hashed } else { Content::Counted };
         let mut last = None;
         messages.feed(data, |message| {

@@ -1,7 +1,10 @@
 //! The program of the official client that is measured.
 
+#[path = "../../clients/official.rs"]
+mod official;
+
+use zerobus_peer::Failure;
 use zerobus_peer::plan::Plan;
-use zerobus_peer::{Failure, official};
 
 fn main() -> Result<(), Failure> {
     Plan::run(official::run)

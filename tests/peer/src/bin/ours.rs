@@ -1,7 +1,10 @@
-//! The program of the own client that is measured.
+//! The program of our client that is measured.
 
+#[path = "../../clients/ours.rs"]
+mod ours;
+
+use zerobus_peer::Failure;
 use zerobus_peer::plan::Plan;
-use zerobus_peer::{Failure, ours};
 
 fn main() -> Result<(), Failure> {
     Plan::run(ours::run)

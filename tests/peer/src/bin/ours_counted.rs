@@ -1,10 +1,13 @@
-//! The program of the own client that counts its allocations, which would disturb the other figures.
+//! The program of our client that counts its allocations, which would disturb the other figures.
+
+#[path = "../../clients/ours.rs"]
+mod ours;
 
 use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use zerobus_peer::Failure;
 use zerobus_peer::plan::Plan;
-use zerobus_peer::{Failure, ours};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

@@ -12,10 +12,10 @@ use databricks_zerobus_ingest_sdk::{
 use prost::Message;
 use zerobus_runtime::ZerobusMessage;
 
-use crate::Failure;
-use crate::measure::Report;
-use crate::plan::{Calls, Plan, Sender, Shape};
-use crate::rows::{Flat, JsonFlat, Nested, Numbered, Pool, ProstFlat, ProstNested, ProstWide, Wide};
+use zerobus_peer::Failure;
+use zerobus_peer::measure::Report;
+use zerobus_peer::plan::{Calls, Plan, Sender, Shape};
+use zerobus_peer::rows::{Flat, JsonFlat, Nested, Numbered, Pool, ProstFlat, ProstNested, ProstWide, Wide};
 
 const BATCH: usize = 1000;
 
@@ -23,7 +23,7 @@ const BATCH: usize = 1000;
 ///
 /// # Errors
 /// If the client fails.
-pub async fn run(plan: Plan) -> Result<Report, Failure> {
+pub(crate) async fn run(plan: Plan) -> Result<Report, Failure> {
     match plan.shape {
         Shape::Flat => proto::<ProstFlat, Flat>(&plan, "main.peer.flat").await,
         Shape::Json => json(&plan, "main.peer.flat").await,
@@ -56,7 +56,8 @@ where
     R: Record,
     E: Fn(&T) -> R,
 {
-    let client = Official { stream: Arc::clone(&stream), rows: Pool::new(), encode, calls: plan.calls, record: PhantomData };
+    let client =
+        Official { stream: Arc::clone(&stream), rows: Pool::new(), encode, calls: plan.calls, record: PhantomData };
     let report = plan.drive(client).await?;
     Arc::into_inner(stream).ok_or("somebody still waits for a row")?.close().await?;
     Ok(report)

@@ -9,16 +9,16 @@ use zerobus_runtime::{
     ZerobusMessage,
 };
 
-use crate::Failure;
-use crate::measure::Report;
-use crate::plan::{Plan, Sender, Shape};
-use crate::rows::{Flat, JsonFlat, Nested, Numbered, Pool, Wide};
+use zerobus_peer::Failure;
+use zerobus_peer::measure::Report;
+use zerobus_peer::plan::{Plan, Sender, Shape};
+use zerobus_peer::rows::{Flat, JsonFlat, Nested, Numbered, Pool, Wide};
 
 /// Does what the plan says.
 ///
 /// # Errors
 /// If the client fails.
-pub async fn run(plan: Plan) -> Result<Report, Failure> {
+pub(crate) async fn run(plan: Plan) -> Result<Report, Failure> {
     let client = Client::builder().endpoint(&plan.url).token_provider(Static).build()?;
     match plan.shape {
         Shape::Flat => typed::<Flat>(&client, &plan).await,
