@@ -1,1 +1,29 @@
-//! What is compared with the official client lives in `tests/`; run `cargo test` in this folder.
+//! This workspace held against the official client.
+//!
+//! `tests/descriptors.rs` compares what both make of a table; the rest compares what a row costs. A neutral server, and
+//! for each client a program of its own, so that what is measured is one client and nothing else.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `rows` | the rows, as our types and as prost's |
+//! | `plan` | what a client is to do: how many rows of which shape, how |
+//! | `../clients` | the two clients, which only their programs compile |
+//! | `measure` | CPU, memory, allocations, latency of this process |
+//! | `scan` | requests read from the wire without decoding a row |
+//! | `server` | the neutral server |
+//! | `compare` | alternating runs of the programs, medians, the tables |
+
+pub mod compare;
+pub mod measure;
+pub mod plan;
+pub mod rows;
+pub mod scan;
+pub mod server;
+
+/// The types of `schemas/`, as zerobus-codegen writes them.
+pub mod tables {
+    zerobus_runtime::include_tables!();
+}
+
+/// Why a program ends before its time.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

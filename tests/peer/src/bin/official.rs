@@ -1,0 +1,11 @@
+//! The program of the official client that is measured.
+
+#[path = "../../clients/official.rs"]
+mod official;
+
+use zerobus_peer::Failure;
+use zerobus_peer::plan::Plan;
+
+fn main() -> Result<(), Failure> {
+    Plan::run(official::run)
+}

@@ -1,0 +1,17 @@
+//! The program of the official client that counts its allocations, which would disturb the other figures.
+
+#[path = "../../clients/official.rs"]
+mod official;
+
+use std::alloc::System;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use zerobus_peer::Failure;
+use zerobus_peer::plan::Plan;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() -> Result<(), Failure> {
+    Plan::run(official::run)
+}

@@ -1,0 +1,11 @@
+//! The program of our client that is measured.
+
+#[path = "../../clients/ours.rs"]
+mod ours;
+
+use zerobus_peer::Failure;
+use zerobus_peer::plan::Plan;
+
+fn main() -> Result<(), Failure> {
+    Plan::run(ours::run)
+}
