@@ -7,7 +7,6 @@ use zerobus_codegen::{Table, ddl};
 use zerobus_runtime::{Date, Decimal, Timestamp, TimestampNtz, Variant, ZerobusMessage};
 
 #[derive(ZerobusMessage)]
-#[expect(dead_code, reason = "only the schema matters")]
 struct Inner {
     amount: Decimal<12, 4>,
     shipped: Vec<Timestamp>,
@@ -16,7 +15,6 @@ struct Inner {
 
 #[derive(ZerobusMessage)]
 #[zerobus(table = "main.shop.orders", unchecked)]
-#[expect(dead_code, reason = "only the schema matters")]
 struct Order<'a> {
     id: i64,
     tiny: i8,
