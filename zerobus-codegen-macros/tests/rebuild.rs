@@ -1,0 +1,77 @@
+//! A changed snapshot rebuilds what is held against it, and an unchanged one does not.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const MAIN: &str = r#"
+use zerobus_runtime::ZerobusMessage;
+
+#[derive(ZerobusMessage)]
+#[zerobus(table = "main.test.rows")]
+struct Row {
+    id: i64,
+}
+
+fn main() {
+    let _ = (Row { id: 1 }).id;
+}
+"#;
+
+/// A package of its own, with its snapshots in the folder that its zerobus.toml names.
+struct Package(PathBuf);
+
+impl Package {
+    fn new() -> Self {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rebuild");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(folder.join("src")).unwrap();
+        fs::create_dir_all(folder.join("tables")).unwrap();
+        let manifest = format!(
+            "[package]\nname = \"rebuild\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
+             [dependencies]\nzerobus-runtime = {{ path = {:?} }}\n",
+            workspace.join("zerobus-runtime")
+        );
+        fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+        fs::write(folder.join("zerobus.toml"), "schemas = \"tables\"\n").unwrap();
+        fs::write(folder.join("src/main.rs"), MAIN).unwrap();
+        Self(folder)
+    }
+
+    /// Writes a snapshot of a table with a column of this type.
+    fn snapshot(&self, column_type: &str) {
+        let json = format!(
+            r#"{{"name": "rows", "catalog_name": "main", "schema_name": "test",
+                "columns": [{{"name": "id", "type_text": "{column_type}", "nullable": false, "position": 0}}]}}"#
+        );
+        fs::write(self.0.join("tables/main.test.rows.json"), json).unwrap();
+    }
+
+    /// What `cargo check` says of the package.
+    fn check(&self) -> (bool, String) {
+        let output = Command::new(env!("CARGO"))
+            .args(["check", "--offline", "--color", "never", "--target-dir"])
+            .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("rebuild-target"))
+            .current_dir(&self.0)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+#[test]
+fn a_changed_snapshot_rebuilds_and_an_unchanged_one_does_not() {
+    let package = Package::new();
+    package.snapshot("bigint");
+    let (passes, words) = package.check();
+    assert!(passes, "{words}");
+    let (passes, words) = package.check();
+    assert!(passes && !words.contains("Checking rebuild"), "nothing has changed: {words}");
+    package.snapshot("string");
+    let (passes, words) = package.check();
+    assert!(!passes, "the column became a STRING: {words}");
+    assert!(words.contains("column main.test.rows.id is STRING, field `id: i64` encodes BIGINT"), "{words}");
+}
