@@ -1,4 +1,5 @@
 //! Rows from the wire to a table and back, with every type, in both encodings.
+#![cfg(feature = "delta")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 mod support;

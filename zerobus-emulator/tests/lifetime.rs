@@ -1,4 +1,5 @@
 //! The life of a stream and of the emulator: signals, graces, starting and stopping.
+#![cfg(feature = "delta")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 mod support;
