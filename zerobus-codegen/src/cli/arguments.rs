@@ -75,6 +75,9 @@ pub(super) struct Login {
     /// The profile of ~/.databrickscfg, instead of `DATABRICKS_CONFIG_PROFILE`.
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+    /// When to give up asking a busy catalog, for everything together.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(super) timeout: u64,
 }
 
 /// Write Rust types, .proto files and descriptors from snapshots.
