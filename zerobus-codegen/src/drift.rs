@@ -18,7 +18,10 @@ use std::fmt::{self, Display};
 use crate::{ColumnPath, DataType, Element, Field, Printable, Report, Struct, Table};
 
 /// What a change does to a program that is deployed.
+///
+/// The order is that of harm, the worse one the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Severity {
     /// Nothing: it goes on writing.
     Safe,

@@ -40,7 +40,7 @@ const FILE: &str = "zerobus.toml";
 #[non_exhaustive]
 pub enum Face {
     /// What prost-build makes of the descriptor, with a `ZerobusMessage` implementation beside each type; needs the
-    /// feature `prost`.
+    /// feature `prost` here, and `prost` 0.14 beside the types.
     Prost,
     /// Structs with `#[derive(ZerobusMessage)]`, with the value types of the runtime.
     #[default]

@@ -55,7 +55,9 @@ impl Snapshots {
             self.add_statements(path, &String::from_utf8_lossy(&bytes));
             return Ok(());
         }
-        match serde_json::from_slice::<TableInfo>(&bytes) {
+        // Some editors put a byte order mark in front, which is no JSON.
+        let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        match serde_json::from_slice::<TableInfo>(json) {
             Ok(info) => self.add_table(path, info),
             Err(source) => self.failures.push(Failure::Json { path, source }),
         }

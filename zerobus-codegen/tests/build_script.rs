@@ -102,3 +102,11 @@ fn two_snapshots_of_one_table_are_refused() {
     let error = compile(schemas.path(), out.path()).unwrap_err().to_string();
     assert!(error.contains("is also in"), "{error}");
 }
+
+#[test]
+fn a_byte_order_mark_is_read_over() {
+    let (schemas, out) = folders(&[]);
+    let text = fs::read_to_string(golden("geo_earthquakes")).unwrap();
+    fs::write(schemas.path().join("a.json"), format!("\u{feff}{text}")).unwrap();
+    compile(schemas.path(), out.path()).unwrap();
+}

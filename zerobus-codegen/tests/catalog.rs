@@ -329,4 +329,11 @@ fn live_drift_is_told_by_the_exit_code() {
     assert_eq!(gone.code, 4, "{}", gone.out);
     assert!(gone.out.contains("the table is gone"), "{}", gone.out);
     assert_eq!(check(Reply::new(403, "")).code, 1);
+
+    let busy = Server::start(|_, _| Reply::new(503, ""));
+    let folder = schemas.path().to_str().unwrap();
+    let given_up =
+        cli::run(["zerobus-codegen", "check", "--live", "--schemas", folder, "--host", &busy.url, "--timeout", "1"]);
+    assert_eq!(given_up.code, 1);
+    assert!(given_up.err.contains("allow more time (--timeout)"), "{}", given_up.err);
 }

@@ -63,6 +63,7 @@ fn a_folder_of_good_tables_gives_zero() {
 fn arguments_that_make_no_sense_give_two_and_help_gives_zero() {
     assert_eq!(zerobus_codegen(&["generate"]).code, 2);
     assert_eq!(zerobus_codegen(&["nothing"]).code, 2);
+    assert!(zerobus_codegen(&["--help"]).out.contains("Examples:"));
     for command in ["check", "ddl", "diff", "fetch", "generate"] {
         let help = zerobus_codegen(&[command, "--help"]);
         assert_eq!(help.code, 0);

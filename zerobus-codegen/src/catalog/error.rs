@@ -80,7 +80,7 @@ pub enum CatalogError {
     },
     /// The deadline passed while the server was busy or not to be reached.
     #[error(
-        "gave up asking {} for {} after {:.1} s: {}; try again later, or allow more time",
+        "gave up asking {} for {} after {:.1} s: {}; try again later, or allow more time (--timeout)",
         Printable(.url), Printable(.what), .waited.as_secs_f64(), Printable(.message)
     )]
     Timeout {

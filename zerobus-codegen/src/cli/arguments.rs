@@ -12,7 +12,19 @@ use crate::{Error, Face, Options, Visibility};
 /// A snapshot of a table's schema lives in your repository; builds read it offline. `fetch` writes it, `build.rs` or
 /// `generate` make code of it, and `check` tells in CI when table, snapshot and code part.
 #[derive(Debug, Parser)]
-#[command(name = "zerobus-codegen", version, max_term_width = 100)]
+#[command(
+    name = "zerobus-codegen",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  zerobus-codegen fetch main.geo.earthquakes --out schemas                take a snapshot
+  zerobus-codegen generate --schemas schemas --rust-out src/generated     make code of it
+  zerobus-codegen check --schemas schemas --live                          in CI: has the table drifted?
+  zerobus-codegen ddl --schemas schemas                                   create the table elsewhere
+
+Each command's --help has more."
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -63,6 +75,9 @@ pub(super) struct Login {
     /// The profile of ~/.databrickscfg, instead of `DATABRICKS_CONFIG_PROFILE`.
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+    /// When to give up asking a busy catalog, for everything together.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(super) timeout: u64,
 }
 
 /// Write Rust types, .proto files and descriptors from snapshots.

@@ -1,13 +1,14 @@
 //! `fetch`: snapshots from a catalog.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::Outcome;
 use super::arguments::{self, Fetch};
 use super::progress::Progress;
 use crate::output::{Written, replace};
 use crate::{
-    Catalog, CatalogError, Error, ListedTable, Login, LoginOptions, Printable, Table, TableInfo, TableName,
+    Catalog, CatalogError, Error, ListedTable, Login, LoginOptions, Patience, Printable, Table, TableInfo, TableName,
     TablePattern,
 };
 
@@ -44,7 +45,8 @@ pub(super) fn run(arguments: &Fetch) -> Outcome {
 /// The catalog that arguments, environment and profile name.
 pub(super) fn connect(login: &arguments::Login) -> Result<Catalog, CatalogError> {
     let options = LoginOptions { host: login.host.clone(), profile: login.profile.clone() };
-    Catalog::connect(Login::from_environment(&options)?)
+    let patience = Patience { deadline: Duration::from_secs(login.timeout), ..Patience::default() };
+    Catalog::connect_with(Login::from_environment(&options)?, patience)
 }
 
 /// How a table came to be fetched.

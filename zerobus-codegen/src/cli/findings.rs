@@ -50,6 +50,9 @@ impl Findings {
 
     fn text(&self) -> Outcome {
         let mut outcome = Outcome::default();
+        if self.drifts.is_empty() && self.errors.is_empty() {
+            outcome.line("everything is as the snapshots say");
+        }
         for (drift, _) in &self.drifts {
             outcome.line(format!("{}: {}", Printable(&drift.table), word(drift.severity())));
             for change in &drift.changes {
