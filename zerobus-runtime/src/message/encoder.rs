@@ -175,10 +175,10 @@ impl Encoder {
     /// Writes a whole field of eight bytes.
     #[inline]
     pub fn fixed_64_field(&mut self, number: u32, value: [u8; 8]) {
-        let [a, b, c, d, e, f, g, h] = value;
+        let [v0, v1, v2, v3, v4, v5, v6, v7] = value;
         match Key::new(number, WireType::Fixed64) {
-            Key::One(key) => self.raw(&[key, a, b, c, d, e, f, g, h]),
-            Key::Two([first, second]) => self.raw(&[first, second, a, b, c, d, e, f, g, h]),
+            Key::One(key) => self.raw(&[key, v0, v1, v2, v3, v4, v5, v6, v7]),
+            Key::Two([first, second]) => self.raw(&[first, second, v0, v1, v2, v3, v4, v5, v6, v7]),
             Key::Long(key) => {
                 self.varint(key);
                 self.raw(&value);
