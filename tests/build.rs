@@ -1,10 +1,12 @@
-//! Writes the modules that `tests/goldens_compile.rs` and `tests/faces.rs` compile: every golden of zerobus-codegen, found by walking; and
-//! the snapshots and types that `tests/end_to_end.rs` runs with.
+//! Writes the modules that `tests/goldens_compile.rs` and `tests/faces.rs` compile: every golden of zerobus-codegen, found
+//! by walking; and the snapshots and types that `tests/end_to_end.rs` runs with.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a build script's panic is its message")]
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use zerobus_codegen::{Face, configure};
 
 fn main() {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zerobus-codegen/tests/goldens");
@@ -21,7 +23,7 @@ fn main() {
         // Writing to a String cannot fail.
         let _ = writeln!(plain, "mod {name} {{ use super::shadows::*; include!({:?}); }}", file.to_str().unwrap());
         let file = file.with_file_name("expected_prost.rs");
-        let _ = writeln!(prost, "mod {name} {{ include!({:?}); }}", file.to_str().unwrap());
+        let _ = writeln!(prost, "mod {name} {{ use super::shadows::*; include!({:?}); }}", file.to_str().unwrap());
     }
     fs::write(out.join("goldens.rs"), plain).unwrap();
     fs::write(out.join("goldens_prost.rs"), prost).unwrap();
@@ -35,8 +37,10 @@ fn main() {
     }
     let tables = ["main.geo.earthquakes", "main.sales.orders", "main.types.every_type"];
     let tables = tables.map(|table| schemas.join(format!("{table}.json")));
-    zerobus_codegen::configure().out_dir(out.join("plain")).compile(tables).unwrap();
+    configure().out_dir(out.join("plain")).compile(tables).unwrap();
 
-    let inputs = cases.iter().map(|case| case.join("input.json"));
-    zerobus_codegen::configure().runtime("crate::renamed").out_dir(out.join("renamed")).compile(inputs).unwrap();
+    for (face, folder) in [(Face::Typed, "renamed"), (Face::Prost, "renamed_prost")] {
+        let inputs = cases.iter().map(|case| case.join("input.json"));
+        configure().face(face).runtime("crate::renamed").out_dir(out.join(folder)).compile(inputs).unwrap();
+    }
 }

@@ -15,8 +15,30 @@ use prost_types::{DescriptorProto, FileDescriptorProto};
 use zerobus_codegen::{Table, TableInfo};
 use zerobus_runtime::{Date, Decimal, Encoder, Timestamp, TimestampNtz, Variant, ZerobusMessage};
 
+/// The runtime under another name.
+mod renamed {
+    pub(crate) use zerobus_runtime::*;
+}
+
+/// Names that would win over those of the prelude.
+mod shadows {
+    #![allow(dead_code, reason = "these names are there to be in the way")]
+    pub(crate) struct Option;
+    pub(crate) struct Result;
+    pub(crate) struct String;
+    pub(crate) struct Vec;
+    pub(crate) trait Clone {}
+}
+
+/// The prost face of every golden, with the runtime renamed.
+mod renamed_prost_face {
+    include!(concat!(env!("OUT_DIR"), "/renamed_prost/zerobus_tables.rs"));
+}
+
 /// The prost face of every golden.
+#[allow(unused_imports, reason = "the names that are in the way should not matter")]
 mod prost_face {
+    use super::shadows;
     include!(concat!(env!("OUT_DIR"), "/goldens_prost.rs"));
 
     pub(super) use edge_clashes::main::edge::Clashes;
@@ -101,6 +123,7 @@ fn the_prost_face_has_the_descriptor_of_its_table() {
         ("edge_wide", prost_face::Wide::descriptor()),
         ("sales_orders", prost_face::Orders::descriptor()),
         ("types_every_type", prost_face::EveryType::descriptor()),
+        ("sales_orders", renamed_prost_face::main::sales::Orders::descriptor()),
     ] {
         assert_eq!(descriptor, of_table(case), "{case}");
     }
