@@ -104,6 +104,21 @@ async fn a_restart_on_the_same_folder_goes_on() {
 }
 
 #[tokio::test]
+async fn a_table_whose_making_was_cut_short_is_made_anew() {
+    let data = tempfile::tempdir().unwrap();
+    let log = data.path().join("main/sales/orders/_delta_log");
+    std::fs::create_dir_all(&log).unwrap();
+    std::fs::write(log.join("00000000000000000000.json#1"), "{\"commitInfo\":").unwrap();
+    let emulator = on_disk(data.path()).await;
+    assert_eq!(emulator.rows("main.sales.orders").await.unwrap(), Vec::<Value>::new());
+    let mut call = Call::json(&emulator, "main.sales.orders").await;
+    call.send_json(0, &order(1)).await;
+    assert_eq!(call.finish().await.unwrap(), Some(0));
+    assert_eq!(emulator.rows("main.sales.orders").await.unwrap().len(), 1);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
 async fn rows_of_one_table_lie_in_its_partitions() {
     let data = tempfile::tempdir().unwrap();
     let emulator = on_disk(data.path()).await;
@@ -153,20 +168,25 @@ async fn many_streams_and_commits_lose_nothing_and_keep_the_order_of_each_stream
 #[tokio::test]
 async fn a_table_is_checkpointed_and_still_reads_in_order() {
     let data = tempfile::tempdir().unwrap();
-    let emulator = Emulator::builder().schemas(tables()).data(data.path()).linger(std::time::Duration::ZERO);
-    let emulator = emulator.start().await.unwrap();
-    let mut call = Call::json(&emulator, "main.sales.orders").await;
-    for offset in 0..130 {
-        call.send_json(offset, &order(offset)).await;
-        call.acked(offset).await;
+    let mut checkpoint = false;
+    for run in 0..2 {
+        let builder = Emulator::builder().schemas(tables()).data(data.path()).linger(std::time::Duration::ZERO);
+        let emulator = builder.start().await.unwrap();
+        let mut call = Call::json(&emulator, "main.sales.orders").await;
+        for offset in 0..60 {
+            call.send_json(offset, &order(run * 60 + offset)).await;
+            call.acked(offset).await;
+        }
+        call.finish().await.unwrap();
+        let log = emulator.table_path("main.sales.orders").unwrap().join("_delta_log");
+        assert!(!checkpoint);
+        checkpoint = log.join("_last_checkpoint").is_file();
+        let rows = emulator.rows("main.sales.orders").await.unwrap();
+        let ids: Vec<i64> = rows.iter().map(|row| row["order_id"].as_i64().unwrap()).collect();
+        assert_eq!(ids, (0..run * 60 + 60).collect::<Vec<_>>());
+        emulator.shutdown().await;
     }
-    call.finish().await.unwrap();
-    let log = emulator.table_path("main.sales.orders").unwrap().join("_delta_log");
-    assert!(log.join("_last_checkpoint").is_file());
-    let rows = emulator.rows("main.sales.orders").await.unwrap();
-    let ids: Vec<i64> = rows.iter().map(|row| row["order_id"].as_i64().unwrap()).collect();
-    assert_eq!(ids, (0..130).collect::<Vec<_>>());
-    emulator.shutdown().await;
+    assert!(checkpoint, "120 commits over two runs make one checkpoint");
 }
 
 fn order(id: i64) -> Value {

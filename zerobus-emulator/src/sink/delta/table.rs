@@ -37,6 +37,7 @@ pub(super) struct DeltaTable {
     snapshot: SnapshotRef,
     /// The columns that stand in a data file: all but the partition columns.
     file_schema: ArrowSchemaRef,
+    /// As the last commit found it; the log knows, so that restarts do not put the checkpoint off for ever.
     commits_since_checkpoint: u64,
 }
 
@@ -44,7 +45,7 @@ impl DeltaTable {
     /// Opens the table at the path, or creates it there.
     pub(super) fn open(kernel: Arc<Kernel>, path: PathBuf, table: Arc<Table>) -> Result<Self, StorageError> {
         let expected = schema::schema(&table.row).map_err(|error| failed(&path, "created", error))?;
-        if !path.join("_delta_log").is_dir() {
+        if !has_commit(&path) {
             create(&kernel, &path, &table, &expected).map_err(|error| failed(&path, "created", error))?;
         }
         let snapshot = snapshot(&kernel, &path).map_err(|error| failed(&path, "opened", error))?;
@@ -63,10 +64,11 @@ impl DeltaTable {
 
     /// Writes a checkpoint when one is due. The table is whole without it, so a failure is only told.
     pub(super) fn maintain(&mut self) {
-        if self.commits_since_checkpoint < CHECKPOINT_EVERY {
+        // After a failure the next try is as far away as after a success.
+        let since = std::mem::take(&mut self.commits_since_checkpoint);
+        if since == 0 || !since.is_multiple_of(CHECKPOINT_EVERY) {
             return;
         }
-        self.commits_since_checkpoint = 0;
         match self.snapshot.checkpoint(self.kernel.engine().as_ref(), None) {
             Ok((_, snapshot)) => self.snapshot = snapshot,
             Err(error) => tracing::warn!(path = %self.path.display(), %error, "no checkpoint was written"),
@@ -92,7 +94,7 @@ impl DeltaTable {
             }
             match transaction.commit(engine.as_ref())? {
                 CommitResult::Committed(committed) => {
-                    self.commits_since_checkpoint += 1;
+                    self.commits_since_checkpoint = committed.post_commit_stats().commits_since_checkpoint;
                     self.snapshot = match committed.post_commit_snapshot() {
                         Some(snapshot) => Arc::clone(snapshot),
                         None => snapshot(&self.kernel, &self.path)?,
@@ -124,7 +126,7 @@ impl DeltaTable {
 
 /// Every row of the table, in the order of the commits.
 pub(super) fn read(kernel: &Kernel, path: &Path, table: &Table) -> Result<Vec<Row>, StorageError> {
-    if !path.join("_delta_log").is_dir() {
+    if !has_commit(path) {
         return Ok(Vec::new());
     }
     scan(kernel, path, table).map_err(|error| failed(path, "read", error))
@@ -168,6 +170,12 @@ fn rows_of(table: &Table, batch: &RecordBatch) -> KernelResult<Vec<Row>> {
     let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
     let row = |_| columns.iter_mut().map(|column| column.next().unwrap_or(Cell::Null)).collect();
     Ok((0..batch.num_rows()).map(row).collect())
+}
+
+/// Whether there is a table: a kill may have left the folder of a log whose first commit never came.
+fn has_commit(path: &Path) -> bool {
+    let log = path.join("_delta_log");
+    log.join("00000000000000000000.json").is_file() || log.join("_last_checkpoint").is_file()
 }
 
 fn create(kernel: &Kernel, path: &Path, table: &Table, schema: &StructType) -> KernelResult<()> {
