@@ -3,15 +3,18 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `fault` | every single thing that can go wrong, with what is known of it |
+//! | `schema_cause` | why a schema does not fit its table, from the details of a status |
 //! | `server_code` | the service's numeric codes and what to do about each |
 
 mod fault;
+mod schema_cause;
 mod server_code;
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
 
 pub(crate) use fault::{Fault, Refusal, Status, Violation};
+pub(crate) use schema_cause::SchemaCause;
 pub use server_code::ServerCode;
 
 use crate::undelivered::Undelivered;

@@ -264,3 +264,54 @@ async fn tls_trusts_an_authority_of_ones_own_and_nobody_unknown() {
     let text = format!("{error}: {}", std::error::Error::source(&error).unwrap());
     assert!(text.contains(&server.url), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_tasks_share_a_stream_whose_connection_is_lost_again_and_again() {
+    const TASKS: u64 = 4;
+    const ROWS: u64 = 3000;
+    let server = Scripted::new(|mut call: Call| async move {
+        call.create().await;
+        let mut batches = 0;
+        while let Some(received) = call.batch().await {
+            batches += 1;
+            if batches > 5 + call.n {
+                return call.fail(Status::unavailable("going down")).await;
+            }
+            call.keep(&received);
+            call.ack(received.offset).await;
+        }
+    });
+    let server = server.start().await;
+    let stream = server
+        .client()
+        .stream::<Row>()
+        .max_unacked_bytes(2000)
+        .backoff(Duration::from_millis(1), Duration::from_millis(2))
+        .open()
+        .await
+        .unwrap();
+    let stream = std::sync::Arc::new(stream);
+    let tasks = (0..TASKS).map(|task| {
+        let stream = std::sync::Arc::clone(&stream);
+        tokio::spawn(async move {
+            for n in 0..ROWS {
+                let offset = stream.send(&Row::new(task * ROWS + n)).await.unwrap();
+                if n % 500 == 0 {
+                    stream.wait(offset).await.unwrap();
+                }
+            }
+            stream.flush().await.unwrap();
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    let stream = std::sync::Arc::into_inner(stream).unwrap();
+    let report = stream.close().await.unwrap();
+    assert_eq!(report.rows, TASKS * ROWS);
+    assert!(report.stats.opened > 1, "the connection was lost");
+    let mut durable = server.records.durable();
+    durable.sort_unstable();
+    durable.dedup();
+    assert_eq!(durable, (0..TASKS * ROWS).collect::<Vec<_>>());
+}

@@ -19,7 +19,7 @@ pub(super) struct OpenBatch {
     since: Duration,
     /// A row of it may have been persisted by way of another stream.
     was_sent: bool,
-    /// The size of the last batch, for the first allocation of the next.
+    /// How much the next batch may hold, by those before it.
     expected: usize,
     /// How many bytes the length of the last record took: a guess for the next, since rows of a table are alike.
     prefix: usize,
@@ -116,8 +116,9 @@ impl OpenBatch {
     /// Cuts the batch: what was written so far is closed, and the next row begins a new one.
     pub(super) fn cut(&mut self) -> Batch {
         let mut body = std::mem::take(&mut self.encoder).into_bytes();
-        // A little more than the last batch, so that a steady flow neither grows nor shrinks its buffers.
-        self.expected = body.len() + body.len() / 8;
+        // A little more than the last batch, and not much less than those before it: a flow whose batches differ in
+        // size would copy its rows each time that a buffer grows.
+        self.expected = (body.len() + body.len() / 8).max(self.expected - self.expected / 8);
         // What is held is what is counted; shrinking a buffer leaves its bytes where they are.
         body.shrink_to_fit();
         let rows = std::mem::take(&mut self.rows);

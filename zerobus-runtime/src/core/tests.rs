@@ -373,7 +373,7 @@ fn number(mut record: &[u8]) -> u64 {
 
 fn status(code: i32, message: &str) -> Error {
     let (name, table) = ("status", "main.test.rows".to_owned());
-    Fault::Status(Status { code, name, message: message.to_owned(), table, source: None }).into()
+    Fault::Status(Status { code, name, message: message.to_owned(), table, schema_cause: None, source: None }).into()
 }
 
 proptest! {

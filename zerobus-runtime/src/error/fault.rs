@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zerobus_codegen::{Printable, TableNameError};
 
-use super::{Error, ErrorKind, ServerCode};
+use super::{Error, ErrorKind, SchemaCause, ServerCode};
 use crate::offset::Offset;
 use crate::values::ValueError;
 
@@ -71,6 +71,7 @@ pub(crate) struct Status {
     pub(crate) name: &'static str,
     pub(crate) message: String,
     pub(crate) table: String,
+    pub(crate) schema_cause: Option<SchemaCause>,
     pub(crate) source: Option<BoxError>,
 }
 
@@ -215,6 +216,9 @@ impl Fault {
 
 impl Status {
     fn kind(&self) -> ErrorKind {
+        if self.schema_cause.is_some() {
+            return ErrorKind::Schema;
+        }
         let code = ServerCode::parse(&self.message).map(ServerCode::code);
         match (self.code, code) {
             (
@@ -234,6 +238,10 @@ impl Status {
         if matches!(code, Some(ServerCode::STREAM_TIMEOUT | ServerCode::TEMPORARILY_BLOCKED)) {
             return true;
         }
+        // Whatever the status: neither the table nor the rows change by another attempt.
+        if self.kind() == ErrorKind::Schema {
+            return false;
+        }
         !matches!(
             self.code,
             INVALID_ARGUMENT
@@ -247,6 +255,9 @@ impl Status {
     }
 
     fn remedy(&self) -> Option<&'static str> {
+        if let Some(cause) = self.schema_cause {
+            return Some(cause.remedy());
+        }
         if let Some(remedy) = ServerCode::parse(&self.message).and_then(ServerCode::remedy) {
             return Some(remedy);
         }

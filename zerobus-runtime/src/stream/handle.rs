@@ -39,7 +39,14 @@ impl Handle {
         if rows.is_multiple_of(ROWS_A_TURN) {
             tokio::task::coop::consume_budget().await;
         }
-        self.send_at_once(write).await
+        match self.shared.push(&write) {
+            Ok(offset) => Ok(offset),
+            Err(Refused::Full { needed }) => {
+                self.room(needed).await;
+                self.send_at_once(write).await
+            }
+            Err(refused) => Err(self.refusal(refused)),
+        }
     }
 
     /// As `send`, without turns.

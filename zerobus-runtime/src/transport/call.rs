@@ -16,7 +16,7 @@ use super::requests::Requests;
 use super::{RecordKind, Transport};
 use crate::auth::Token;
 use crate::core::Event;
-use crate::error::{self, Error, Fault, Violation};
+use crate::error::{self, Error, Fault, SchemaCause, Violation};
 use crate::shared::Shared;
 use crate::wire::ephemeral_stream_response::Payload;
 use crate::wire::{EPHEMERAL_STREAM, EphemeralStreamRequest, EphemeralStreamResponse, TABLE_NAME_HEADER};
@@ -112,6 +112,7 @@ fn refused(table: &str, status: Status) -> Error {
         name: status.code().description(),
         message: status.message().to_owned(),
         table: table.to_owned(),
+        schema_cause: SchemaCause::find(status.details()),
         source: has_source.then(|| status.into()),
     })
     .into()
