@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
-use crate::message::{Encoder, WireType};
+use crate::message::Encoder;
 
 /// The batch that is being written.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(super) struct OpenBatch {
     was_sent: bool,
     /// The size of the last batch, for the first allocation of the next.
     expected: usize,
+    /// How many bytes the length of the last record took: a guess for the next, since rows of a table are alike.
+    prefix: usize,
 }
 
 /// Rows that go to the server in one request.
@@ -40,7 +42,8 @@ pub(crate) struct Batch {
 }
 
 impl OpenBatch {
-    pub(super) fn len(&self) -> usize {
+    #[inline]
+    pub(super) const fn len(&self) -> usize {
         self.encoder.len()
     }
 
@@ -77,18 +80,17 @@ impl OpenBatch {
     /// Writes one record; the number of its bytes, key and length included.
     ///
     /// If `write` fails or panics, the batch is what it was before.
+    #[inline]
     pub(super) fn append<E>(&mut self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<usize, E> {
-        let start = self.encoder.len();
+        let reserved = self.prefix.max(1);
+        let start = self.encoder.begin_record(reserved);
         let mut record = Record { encoder: &mut self.encoder, start, whole: false };
-        let mut written = Ok(());
-        record.encoder.key(1, WireType::Delimited);
-        record.encoder.nested(|out| written = write(out));
-        written?;
+        write(record.encoder)?;
         record.whole = true;
-        let bytes = record.encoder.len() - start;
         drop(record);
+        self.prefix = self.encoder.end_record(start, reserved);
         self.rows += 1;
-        Ok(bytes)
+        Ok(self.encoder.len() - start)
     }
 
     /// Takes the last record back, which has this many bytes.
@@ -132,6 +134,7 @@ struct Record<'a> {
 }
 
 impl Drop for Record<'_> {
+    #[inline]
     fn drop(&mut self) {
         if !self.whole {
             self.encoder.truncate(self.start);

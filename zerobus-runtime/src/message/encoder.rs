@@ -1,8 +1,13 @@
 //! The buffer that rows are written into, and protobuf's wire format.
 //!
+//! A key and what follows it are written at once, in arrays of a constant size: one check for room, and plain stores.
+//! An integer of unknown length is written in eight bytes, of which those that do not count are taken back.
+//!
 //! A length stands before its content. Content of less than 128 bytes, nearly every nested message, is written behind
 //! one reserved byte that is filled in afterwards; only longer content is moved to make room. So a row is written in
 //! one pass, and no length is computed twice.
+
+use std::fmt;
 
 use crate::values::ValueError;
 
@@ -31,7 +36,7 @@ pub enum WireType {
 /// out.varint(150);
 /// assert_eq!(out.as_slice(), [0x08, 0x96, 0x01]);
 /// ```
-#[derive(Debug, Default, Clone)]
+#[derive(Default, Clone)]
 pub struct Encoder {
     bytes: Vec<u8>,
     /// The first value of the row that its column could not hold.
@@ -65,17 +70,19 @@ impl Encoder {
 
     /// How many bytes were written.
     #[must_use]
-    pub fn len(&self) -> usize {
+    #[inline]
+    pub const fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Whether nothing was written.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Takes back everything behind the first `len` bytes.
+    #[inline]
     pub fn truncate(&mut self, len: usize) {
         self.bytes.truncate(len);
     }
@@ -90,25 +97,38 @@ impl Encoder {
 
     /// Takes the first refusal since the last call; what was written since then is no whole row.
     #[must_use]
-    pub fn take_refusal(&mut self) -> Option<Box<ValueError>> {
+    #[inline]
+    pub const fn take_refusal(&mut self) -> Option<Box<ValueError>> {
         self.refusal.take()
     }
 
     /// Writes a field's key: its number and wire type.
     #[inline]
     pub fn key(&mut self, number: u32, wire_type: WireType) {
-        self.varint(u64::from(number << 3 | wire_type as u32));
+        match Key::new(number, wire_type) {
+            Key::One(key) => self.raw(&[key]),
+            Key::Two(key) => self.raw(&key),
+            Key::Long(key) => self.varint(key),
+        }
     }
 
     /// Writes an integer in base 128.
-    #[inline]
-    pub fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.bytes.push((value & 0x7f) as u8 | 0x80);
-            value >>= 7;
+    pub fn varint(&mut self, value: u64) {
+        // Whatever may call another function is one itself, and called last: so the rule needs no stack.
+        if self.bytes.capacity() - self.bytes.len() < 8 || value >= SHORT_VARINT {
+            return self.slow_varint(value);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "the loop left seven bits")]
-        self.bytes.push(value as u8);
+        let [low, high, ..] = (value << 1).to_le_bytes();
+        if value < 0x80 {
+            self.raw(&[low >> 1]);
+        } else if value < 0x4000 {
+            self.raw(&[low >> 1 | 0x80, high]);
+        } else {
+            let (bytes, used) = base_128(value);
+            let end = self.bytes.len() + used;
+            self.raw(&bytes);
+            self.bytes.truncate(end);
+        }
     }
 
     /// Writes bytes as they are.
@@ -124,16 +144,107 @@ impl Encoder {
         self.raw(bytes);
     }
 
+    /// Writes a whole field that is an integer.
+    #[inline]
+    pub fn varint_field(&mut self, number: u32, value: u64) {
+        let [low, ..] = value.to_le_bytes();
+        match Key::new(number, WireType::Varint) {
+            Key::One(key) if value < 0x80 => self.raw(&[key, low]),
+            Key::Two([a, b]) if value < 0x80 => self.raw(&[a, b, low]),
+            _ => {
+                self.key(number, WireType::Varint);
+                self.varint(value);
+            }
+        }
+    }
+
+    /// Writes a whole field of four bytes.
+    #[inline]
+    pub fn fixed_32_field(&mut self, number: u32, value: [u8; 4]) {
+        let [a, b, c, d] = value;
+        match Key::new(number, WireType::Fixed32) {
+            Key::One(key) => self.raw(&[key, a, b, c, d]),
+            Key::Two([first, second]) => self.raw(&[first, second, a, b, c, d]),
+            Key::Long(key) => {
+                self.varint(key);
+                self.raw(&value);
+            }
+        }
+    }
+
+    /// Writes a whole field of eight bytes.
+    #[inline]
+    pub fn fixed_64_field(&mut self, number: u32, value: [u8; 8]) {
+        let [a, b, c, d, e, f, g, h] = value;
+        match Key::new(number, WireType::Fixed64) {
+            Key::One(key) => self.raw(&[key, a, b, c, d, e, f, g, h]),
+            Key::Two([first, second]) => self.raw(&[first, second, a, b, c, d, e, f, g, h]),
+            Key::Long(key) => {
+                self.varint(key);
+                self.raw(&value);
+            }
+        }
+    }
+
+    /// Writes a whole field of bytes or text.
+    #[inline]
+    pub fn delimited_field(&mut self, number: u32, bytes: &[u8]) {
+        let [low, ..] = bytes.len().to_le_bytes();
+        match Key::new(number, WireType::Delimited) {
+            Key::One(key) if bytes.len() < 0x80 => self.raw(&[key, low]),
+            Key::Two([a, b]) if bytes.len() < 0x80 => self.raw(&[a, b, low]),
+            _ => {
+                self.key(number, WireType::Delimited);
+                self.varint(bytes.len() as u64);
+            }
+        }
+        self.raw(bytes);
+    }
+
     /// Writes what `content` writes behind its length.
     #[inline]
     pub fn nested(&mut self, content: impl FnOnce(&mut Self)) {
         let start = self.bytes.len();
-        self.bytes.push(0);
+        self.raw(&[0]);
         content(self);
-        let len = self.bytes.len() - start - 1;
-        match u8::try_from(len) {
-            Ok(len @ 0..0x80) => self.bytes[start] = len,
-            _ => self.widen_length(start, len),
+        self.end_nested(start, 1);
+    }
+
+    /// Begins a record of a batch: its key, and room for a length that takes so many bytes; where the record begins.
+    #[inline]
+    pub(crate) fn begin_record(&mut self, reserved: usize) -> usize {
+        let start = self.bytes.len();
+        // A length of a request fits into four bytes, and a constant size into two stores.
+        self.raw(&[Self::RECORD_KEY, 0, 0, 0, 0]);
+        self.bytes.truncate(start + 1 + reserved);
+        start
+    }
+
+    /// Ends the record that began there; how many bytes its length took.
+    #[inline]
+    pub(crate) fn end_record(&mut self, start: usize, reserved: usize) -> usize {
+        self.end_nested(start + 1, reserved)
+    }
+
+    /// The key of `ProtoEncodedBatch.records` and of `JsonBatch.records`.
+    const RECORD_KEY: u8 = 0x0a;
+
+    /// Writes the length before what follows it; how many bytes it took.
+    ///
+    /// The content is moved only if it took another number of bytes than were reserved.
+    #[inline]
+    fn end_nested(&mut self, start: usize, reserved: usize) -> usize {
+        let len = self.bytes.len() - start - reserved;
+        match self.bytes.get_mut(start..) {
+            Some([prefix, ..]) if reserved == 1 && len < 0x80 => {
+                *prefix = len.to_le_bytes()[0];
+                1
+            }
+            Some([low, high, ..]) if reserved == 2 && (0x80..0x4000).contains(&len) => {
+                [*low, *high] = [len.to_le_bytes()[0] | 0x80, (len >> 7).to_le_bytes()[0]];
+                2
+            }
+            _ => self.prefix(start, reserved, len),
         }
     }
 
@@ -143,22 +254,193 @@ impl Encoder {
         let _ = message.encode(&mut self.bytes);
     }
 
-    /// Makes room for a length of more than one byte before content that is already there.
+    /// Writes a length of any size before content that is there already; how many bytes it takes.
+    fn prefix(&mut self, start: usize, reserved: usize, len: usize) -> usize {
+        // Nothing that fits into memory reaches the end of a short varint.
+        let (prefix, size) = base_128(len as u64 & (SHORT_VARINT - 1));
+        if size != reserved {
+            self.move_content(start, reserved, size);
+        }
+        if let Some(room) = self.bytes.get_mut(start..start + size) {
+            room.copy_from_slice(&prefix[..size]);
+        }
+        size
+    }
+
+    /// Moves what stands behind a length, so that another length has room.
     #[cold]
-    fn widen_length(&mut self, start: usize, len: usize) {
-        let mut prefix = Self::with_capacity(10);
-        prefix.varint(len as u64);
-        self.bytes.splice(start..=start, prefix.bytes);
+    fn move_content(&mut self, start: usize, reserved: usize, wanted: usize) {
+        let end = self.bytes.len();
+        let moved_end = end - reserved + wanted;
+        self.bytes.resize(end.max(moved_end), 0);
+        self.bytes.copy_within(start + reserved..end, start + wanted);
+        self.bytes.truncate(moved_end);
+    }
+
+    /// Writes an integer of any size, a negative one above all.
+    #[inline(never)]
+    fn slow_varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.bytes.push(value.to_le_bytes()[0] | 0x80);
+            value >>= 7;
+        }
+        self.bytes.push(value.to_le_bytes()[0]);
+    }
+}
+
+/// A field's key as it stands on the wire; where the number is a constant, so is the key.
+#[derive(Clone, Copy)]
+enum Key {
+    /// Of a number from 2048 on, to be written in base 128.
+    Long(u64),
+    /// Of a number below 16.
+    One(u8),
+    /// Of a number below 2048, and so of every column that a table can have.
+    Two([u8; 2]),
+}
+
+impl Key {
+    #[inline]
+    const fn new(number: u32, wire_type: WireType) -> Self {
+        let key = (number as u64) << 3 | wire_type as u64;
+        match (base_128(key), number) {
+            (([key, ..], _), 0..16) => Self::One(key),
+            (([first, second, ..], _), 16..2048) => Self::Two([first, second]),
+            _ => Self::Long(key),
+        }
+    }
+}
+
+/// Integers below this take at most eight bytes in base 128.
+const SHORT_VARINT: u64 = 1 << 56;
+
+/// An integer below [`SHORT_VARINT`] in base 128, and how many of the bytes count.
+///
+/// The groups of seven bits are spread to eight bits in three steps, from halves to quarters to eighths; all but the
+/// last byte that counts get the bit that says that more follow.
+#[inline]
+const fn base_128(value: u64) -> ([u8; 8], usize) {
+    let halves = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
+    let quarters = halves & 0x0000_3fff_0000_3fff | (halves & 0x0fff_c000_0fff_c000) << 2;
+    let groups = quarters & 0x007f_007f_007f_007f | (quarters & 0x3f80_3f80_3f80_3f80) << 1;
+    let bits = 64 - (value | 1).leading_zeros() as usize;
+    ((groups | FOLLOWS[bits]).to_le_bytes(), bytes_of(bits))
+}
+
+/// A seventh, rounded up, for numbers of 1 to 64: nine sixty-fourths are near enough.
+#[inline]
+const fn bytes_of(bits: usize) -> usize {
+    (9 * bits + 64) / 64
+}
+
+/// The bits that say that more bytes follow, by the number of bits that an integer has.
+const FOLLOWS: [u64; 65] = {
+    let mut follows = [0; 65];
+    let mut bits = 1;
+    while bits <= 56 {
+        follows[bits] = 0x8080_8080_8080_8080 & ((1 << (8 * (bytes_of(bits) - 1))) - 1);
+        bits += 1;
+    }
+    follows
+};
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("len", &self.bytes.len())
+            .field("refusal", &self.refusal)
+            .finish_non_exhaustive()
     }
 }
 
 impl std::io::Write for Encoder {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.raw(bytes);
         Ok(bytes.len())
     }
 
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.raw(bytes);
+        Ok(())
+    }
+
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values around every length that a varint can have.
+    fn values() -> impl Iterator<Item = u64> {
+        let around =
+            (0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1, 0x5555_5555_5555_5555 >> bit]);
+        around.chain([u64::MAX, u64::MAX - 1])
+    }
+
+    #[test]
+    fn varints_are_those_of_prost() {
+        for value in values() {
+            let mut expected = Vec::new();
+            prost::encoding::encode_varint(value, &mut expected);
+            let mut out = Encoder::new();
+            out.varint(value);
+            assert_eq!(out.as_slice(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn whole_fields_are_key_and_value() {
+        for number in [1, 15, 16, 2047, 2048, (1 << 29) - 1] {
+            for value in values() {
+                check(number, WireType::Varint, |out| out.varint_field(number, value), |out| out.varint(value));
+            }
+            let (short, long) = (1.5_f32.to_le_bytes(), 1.5_f64.to_le_bytes());
+            check(number, WireType::Fixed32, |out| out.fixed_32_field(number, short), |out| out.raw(&short));
+            check(number, WireType::Fixed64, |out| out.fixed_64_field(number, long), |out| out.raw(&long));
+            for len in [0, 1, 127, 128, 20_000] {
+                let text = vec![b'x'; len];
+                let field = |out: &mut Encoder| out.delimited_field(number, &text);
+                check(number, WireType::Delimited, field, |out| out.delimited(&text));
+            }
+        }
+    }
+
+    fn check(number: u32, wire: WireType, field: impl FnOnce(&mut Encoder), value: impl FnOnce(&mut Encoder)) {
+        let (mut found, mut expected) = (Encoder::new(), Encoder::new());
+        field(&mut found);
+        expected.key(number, wire);
+        value(&mut expected);
+        assert_eq!(found.as_slice(), expected.as_slice(), "field {number}");
+    }
+
+    #[test]
+    fn a_length_stands_before_its_content_whatever_was_guessed() {
+        for len in [0, 1, 127, 128, 16_383, 16_384, 3_000_000] {
+            let content: Vec<u8> = (0..len).map(|n| u64::to_le_bytes(n)[0]).collect();
+            let mut expected = Encoder::new();
+            expected.raw(b"before");
+            expected.delimited_field(1, &content);
+            expected.raw(b"after");
+            let mut nested = Encoder::new();
+            nested.raw(b"before\x0a");
+            nested.nested(|out| out.raw(&content));
+            nested.raw(b"after");
+            assert_eq!(nested.as_slice(), expected.as_slice(), "{len} bytes");
+            for reserved in 1..=4 {
+                let mut out = Encoder::new();
+                out.raw(b"before");
+                let start = out.begin_record(reserved);
+                out.raw(&content);
+                let taken = out.end_record(start, reserved);
+                assert_eq!(taken, out.len() - content.len() - 7);
+                out.raw(b"after");
+                assert_eq!(out.as_slice(), expected.as_slice(), "{len} bytes behind {reserved}");
+            }
+        }
     }
 }

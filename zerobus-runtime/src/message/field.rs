@@ -34,8 +34,7 @@ impl<T: Value + ?Sized> Field for T {
 
     #[inline]
     fn encode_field(&self, number: u32, out: &mut Encoder) {
-        out.key(number, T::WIRE);
-        self.encode(out);
+        self.encode_with_key(number, out);
     }
 }
 

@@ -46,6 +46,15 @@ pub trait Value {
 
     /// Appends the value without its key, behind its length where it has one.
     fn encode(&self, out: &mut Encoder);
+
+    /// Appends the value behind its key.
+    ///
+    /// What it appends by default is right for every value; the values of this crate do it in one step.
+    #[inline]
+    fn encode_with_key(&self, number: u32, out: &mut Encoder) {
+        out.key(number, Self::WIRE);
+        self.encode(out);
+    }
 }
 
 /// A value that an array can hold, or a map as its value: every [`Value`] but `u8`, since a `Vec<u8>` is BINARY.
@@ -80,6 +89,12 @@ macro_rules! varint {
                 #[expect(clippy::cast_sign_loss, reason = "the bits are what goes on the wire")]
                 out.varint(i64::from(*self) as u64);
             }
+
+            #[inline]
+            fn encode_with_key(&self, number: u32, out: &mut Encoder) {
+                #[expect(clippy::cast_sign_loss, reason = "the bits are what goes on the wire")]
+                out.varint_field(number, i64::from(*self) as u64);
+            }
         }
 
         impl Key for $rust {
@@ -101,44 +116,89 @@ varint! {
     u32 => Long, Element;
 }
 
-macro_rules! by_method {
-    ($($rust:ty => $scalar:ident, $wire:ident, |$value:ident, $out:ident| $encode:expr;)*) => {$(
-        impl Value for $rust {
+/// What is bytes behind their length.
+macro_rules! delimited {
+    ($([$($generics:tt)*] $rust:ty => $scalar:ident, |$value:ident| $bytes:expr;)*) => {$(
+        impl<$($generics)*> Value for $rust {
             const TYPE: ColumnType = ColumnType::Scalar(Scalar::$scalar);
-            const WIRE: WireType = WireType::$wire;
+            const WIRE: WireType = WireType::Delimited;
 
             #[inline]
-            fn encode(&self, $out: &mut Encoder) {
+            fn encode(&self, out: &mut Encoder) {
                 let $value = self;
-                $encode;
+                out.delimited($bytes);
+            }
+
+            #[inline]
+            fn encode_with_key(&self, number: u32, out: &mut Encoder) {
+                let $value = self;
+                out.delimited_field(number, $bytes);
             }
         }
     )*};
 }
 
-by_method! {
-    [u8] => Binary, Delimited, |value, out| out.delimited(value);
-    Bytes => Binary, Delimited, |value, out| out.delimited(value);
-    Date => Date, Varint, |value, out| value.as_days().encode(out);
-    String => String, Delimited, |value, out| out.delimited(value.as_bytes());
-    SystemTime => Timestamp, Varint, |value, out| Checked(Timestamp::try_from(*value)).encode(out);
-    Timestamp => Timestamp, Varint, |value, out| value.as_micros().encode(out);
-    TimestampNtz => TimestampNtz, Varint, |value, out| value.as_micros().encode(out);
-    Variant => Variant, Delimited, |value, out| out.delimited(value.as_str().as_bytes());
-    Vec<u8> => Binary, Delimited, |value, out| out.delimited(value);
-    f32 => Float, Fixed32, |value, out| out.raw(&value.to_le_bytes());
-    f64 => Double, Fixed64, |value, out| out.raw(&value.to_le_bytes());
-    str => String, Delimited, |value, out| out.delimited(value.as_bytes());
+delimited! {
+    [] [u8] => Binary, |value| value;
+    [] Bytes => Binary, |value| value;
+    [] String => String, |value| value.as_bytes();
+    [] Variant => Variant, |value| value.as_str().as_bytes();
+    [] Vec<u8> => Binary, |value| value;
+    [] str => String, |value| value.as_bytes();
+    [const N: usize] [u8; N] => Binary, |value| value;
 }
 
-impl<const N: usize> Value for [u8; N] {
-    const TYPE: ColumnType = ColumnType::Scalar(Scalar::Binary);
-    const WIRE: WireType = WireType::Delimited;
+macro_rules! fixed {
+    ($($rust:ty => $scalar:ident, $wire:ident, $field:ident;)*) => {$(
+        impl Value for $rust {
+            const TYPE: ColumnType = ColumnType::Scalar(Scalar::$scalar);
+            const WIRE: WireType = WireType::$wire;
 
-    #[inline]
-    fn encode(&self, out: &mut Encoder) {
-        out.delimited(self);
-    }
+            #[inline]
+            fn encode(&self, out: &mut Encoder) {
+                out.raw(&self.to_le_bytes());
+            }
+
+            #[inline]
+            fn encode_with_key(&self, number: u32, out: &mut Encoder) {
+                out.$field(number, self.to_le_bytes());
+            }
+        }
+    )*};
+}
+
+fixed! {
+    f32 => Float, Fixed32, fixed_32_field;
+    f64 => Double, Fixed64, fixed_64_field;
+}
+
+/// What travels as another value.
+macro_rules! travels_as {
+    ($($rust:ty => $scalar:ident, |$value:ident| $inner:expr;)*) => {$(
+        impl Value for $rust {
+            const TYPE: ColumnType = ColumnType::Scalar(Scalar::$scalar);
+            const WIRE: WireType = WireType::Varint;
+
+            #[inline]
+            fn encode(&self, out: &mut Encoder) {
+                let $value = self;
+                $inner.encode(out);
+            }
+
+            #[inline]
+            fn encode_with_key(&self, number: u32, out: &mut Encoder) {
+                let $value = self;
+                $inner.encode_with_key(number, out);
+            }
+        }
+    )*};
+}
+
+travels_as! {
+    Date => Date, |value| value.as_days();
+    SystemTime => Timestamp, |value| Checked(Timestamp::try_from(*value));
+    Timestamp => Timestamp, |value| value.as_micros();
+    TimestampNtz => TimestampNtz, |value| value.as_micros();
 }
 
 impl<const P: u8, const S: u8> Value for Decimal<P, S> {
@@ -151,6 +211,11 @@ impl<const P: u8, const S: u8> Value for Decimal<P, S> {
     #[inline]
     fn encode(&self, out: &mut Encoder) {
         self.with_text(|text| out.delimited(text.as_bytes()));
+    }
+
+    #[inline]
+    fn encode_with_key(&self, number: u32, out: &mut Encoder) {
+        self.with_text(|text| out.delimited_field(number, text.as_bytes()));
     }
 }
 
@@ -169,6 +234,14 @@ impl<V: Value> Value for Checked<V> {
             Err(error) => out.refuse(error.clone()),
         }
     }
+
+    #[inline]
+    fn encode_with_key(&self, number: u32, out: &mut Encoder) {
+        match &self.0 {
+            Ok(value) => value.encode_with_key(number, out),
+            Err(error) => out.refuse(error.clone()),
+        }
+    }
 }
 
 macro_rules! pointer {
@@ -180,6 +253,11 @@ macro_rules! pointer {
             #[inline]
             fn encode(&self, out: &mut Encoder) {
                 (**self).encode(out);
+            }
+
+            #[inline]
+            fn encode_with_key(&self, number: u32, out: &mut Encoder) {
+                (**self).encode_with_key(number, out);
             }
         }
     )*};
