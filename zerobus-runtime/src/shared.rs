@@ -67,6 +67,7 @@ impl Shared {
     }
 
     /// The core itself; a row whose own code panicked has left no trace in it, so a poisoned lock is a sound one.
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,7 +77,17 @@ impl Shared {
     pub(crate) fn push<E>(&self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<Offset, Refused<E>> {
         let mut inner = self.lock();
         let pushed = inner.session.push(|| self.now(), write);
-        if matches!(pushed, Err(Refused::Full { .. })) {
+        let is_full = matches!(pushed, Err(Refused::Full { .. }));
+        // Most rows join a batch that somebody is to take anyway, and there is nothing more to do.
+        if is_full || inner.session.has_begun_batch() || inner.sender.is_some() {
+            self.rouse(inner, is_full);
+        }
+        pushed
+    }
+
+    /// Wakes whoever has to act on a row that was accepted, or found no room.
+    fn rouse(&self, mut inner: MutexGuard<'_, Inner>, is_full: bool) {
+        if is_full {
             // Whoever fills the budget does not wait for the linger.
             inner.session.flush();
         } else if inner.session.has_begun_batch() {
@@ -85,7 +96,6 @@ impl Shared {
         let sender = inner.ready_sender();
         drop(inner);
         wake(sender);
-        pushed
     }
 
     /// What the transport is to send now; if nothing, its task is woken when there is something.

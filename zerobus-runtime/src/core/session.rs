@@ -86,8 +86,8 @@ impl Session {
         clock: impl Fn() -> Duration,
         write: impl FnOnce(&mut Encoder) -> Result<(), E>,
     ) -> Result<Offset, Refused<E>> {
-        if let Some(refused) = self.refusal() {
-            return Err(refused);
+        if self.refuses() {
+            return Err(self.refusal());
         }
         if self.open.is_empty() {
             self.open.begin(self.ledger.accepted, clock());
@@ -271,15 +271,19 @@ impl Session {
         }
     }
 
-    fn refusal<E>(&self) -> Option<Refused<E>> {
-        if let State::Failed(error) = &self.state {
-            return Some(Refused::Failed(error.clone()));
-        }
-        if self.is_closing {
-            return Some(Refused::Closed);
-        }
+    #[inline]
+    fn refuses(&self) -> bool {
         let is_full = self.unacked_bytes() >= self.settings.max_unacked_bytes;
-        is_full.then_some(Refused::Full { needed: 1 })
+        is_full || self.is_closing || matches!(self.state, State::Failed(_))
+    }
+
+    #[cold]
+    fn refusal<E>(&self) -> Refused<E> {
+        match &self.state {
+            State::Failed(error) => Refused::Failed(error.clone()),
+            _ if self.is_closing => Refused::Closed,
+            _ => Refused::Full { needed: 1 },
+        }
     }
 
     fn no_room<E>(&self, bytes: usize) -> Refused<E> {
