@@ -31,8 +31,8 @@ impl Package {
         fs::create_dir_all(folder.join("tables")).unwrap();
         let manifest = format!(
             "[package]\nname = \"rebuild\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
-             [dependencies]\nzerobus-runtime = {{ path = {:?} }}\n",
-            workspace.join("zerobus-runtime")
+             [dependencies]\nzerobus-runtime = {{ path = '{}' }}\n",
+            workspace.join("zerobus-runtime").display()
         );
         fs::write(folder.join("Cargo.toml"), manifest).unwrap();
         fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
