@@ -156,6 +156,10 @@ fn check_finds_stale_and_missing_files() {
     assert!(missing.err.contains("main.geo.earthquakes.proto cannot be read"), "{}", missing.err);
     assert_eq!(zerobus_codegen(&[&["generate"][..], &folders[..]].concat()).code, 0);
     assert_eq!((check().code, check().err.as_str()), (0, ""));
+    let leftover = out.path().join("main.geo.gone.proto");
+    fs::write(&leftover, "").unwrap();
+    assert!(check().err.contains("main.geo.gone.proto is of no snapshot; remove it"), "{}", check().err);
+    fs::remove_file(leftover).unwrap();
     let file = out.path().join("zerobus_tables.rs");
     fs::write(&file, fs::read_to_string(&file).unwrap().replace("mag_type", "magnitude_type")).unwrap();
     let stale = check();

@@ -1,8 +1,9 @@
 //! `check`: generated files against snapshots, and snapshots against the catalog.
 
 use std::fs;
+use std::path::PathBuf;
 
-use super::arguments::Check;
+use super::arguments::{Check, Outputs};
 use super::fetch::connect;
 use super::findings::Findings;
 use super::progress::Progress;
@@ -32,6 +33,10 @@ fn files(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
         Ok(files) => files,
         Err(error) => return findings.error(chain(&error), None),
     };
+    for path in leftovers(arguments, &files) {
+        let text = format!("{} is of no snapshot; remove it, or fetch its table", path.display());
+        findings.error(text, Some(&path));
+    }
     for (path, bytes) in files {
         let wrong = match fs::read(&path) {
             Ok(found) if found == bytes => continue,
@@ -41,6 +46,24 @@ fn files(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
         let text = format!("{} {wrong}; run `zerobus-codegen generate` with the same folders", path.display());
         findings.error(text, Some(&path));
     }
+}
+
+/// The `.proto` files and descriptors that are named for a table without a snapshot.
+fn leftovers(arguments: &Check, files: &[(PathBuf, Vec<u8>)]) -> Vec<PathBuf> {
+    let Outputs { proto_out, descriptor_out, .. } = &arguments.outputs;
+    let mut leftovers = Vec::new();
+    for (folder, extension) in [(proto_out, "proto"), (descriptor_out, "binpb")] {
+        // A folder that is not there has its files reported as missing.
+        let Some(entries) = folder.as_ref().and_then(|folder| fs::read_dir(folder).ok()) else { continue };
+        leftovers.extend(entries.flatten().map(|entry| entry.path()).filter(|path| {
+            let table = path.file_stem().and_then(|stem| stem.to_str()?.parse::<TableName>().ok());
+            path.extension().is_some_and(|found| found == extension)
+                && table.is_some()
+                && !files.iter().any(|(expected, _)| expected == path)
+        }));
+    }
+    leftovers.sort();
+    leftovers
 }
 
 fn live(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
