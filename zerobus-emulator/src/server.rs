@@ -70,6 +70,7 @@ impl std::fmt::Debug for App {
 
 impl App {
     /// How clients are told to call.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "without TLS there is one scheme"))]
     pub(crate) const fn scheme(&self) -> &'static str {
         #[cfg(feature = "tls")]
         if self.tls.is_some() {
