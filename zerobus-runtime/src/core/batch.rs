@@ -86,9 +86,10 @@ impl OpenBatch {
         let start = self.encoder.begin_record(reserved);
         let mut record = Record { encoder: &mut self.encoder, start, whole: false };
         write(record.encoder)?;
+        let prefix = record.encoder.end_record(start, reserved);
         record.whole = true;
         drop(record);
-        self.prefix = self.encoder.end_record(start, reserved);
+        self.prefix = prefix;
         self.rows += 1;
         Ok(self.encoder.len() - start)
     }

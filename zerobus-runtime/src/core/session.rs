@@ -86,14 +86,15 @@ impl Session {
         clock: impl Fn() -> Duration,
         write: impl FnOnce(&mut Encoder) -> Result<(), E>,
     ) -> Result<Offset, Refused<E>> {
-        if self.refuses() {
+        let room = self.settings.max_unacked_bytes.saturating_sub(self.unacked_bytes());
+        if room == 0 || self.is_closing || matches!(self.state, State::Failed(_)) {
             return Err(self.refusal());
         }
         if self.open.is_empty() {
             self.open.begin(self.ledger.accepted, clock());
         }
         let bytes = self.open.append(write).map_err(Refused::Write)?;
-        if bytes > self.settings.max_row_bytes || self.unacked_bytes() > self.settings.max_unacked_bytes {
+        if bytes > self.settings.max_row_bytes.min(room) {
             self.open.take_back(bytes);
             return Err(self.no_room(bytes));
         }
@@ -269,12 +270,6 @@ impl Session {
             State::Draining { .. } | State::Opening { .. } => false,
             _ => true,
         }
-    }
-
-    #[inline]
-    fn refuses(&self) -> bool {
-        let is_full = self.unacked_bytes() >= self.settings.max_unacked_bytes;
-        is_full || self.is_closing || matches!(self.state, State::Failed(_))
     }
 
     #[cold]

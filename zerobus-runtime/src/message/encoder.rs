@@ -118,11 +118,14 @@ impl Encoder {
         if self.bytes.capacity() - self.bytes.len() < 8 || value >= SHORT_VARINT {
             return self.slow_varint(value);
         }
-        let [low, high, ..] = (value << 1).to_le_bytes();
+        let ([low, ..], [middle, ..]) = (value.to_le_bytes(), (value >> 7).to_le_bytes());
         if value < 0x80 {
-            self.raw(&[low >> 1]);
+            self.raw(&[low]);
         } else if value < 0x4000 {
-            self.raw(&[low >> 1 | 0x80, high]);
+            self.raw(&[low | 0x80, middle]);
+        } else if value < 0x20_0000 {
+            let [high, ..] = (value >> 14).to_le_bytes();
+            self.raw(&[low | 0x80, middle | 0x80, high]);
         } else {
             let (bytes, used) = base_128(value);
             let end = self.bytes.len() + used;

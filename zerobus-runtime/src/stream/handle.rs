@@ -41,11 +41,7 @@ impl Handle {
         }
         match self.shared.push(&write) {
             Ok(offset) => Ok(offset),
-            Err(Refused::Full { needed }) => {
-                self.room(needed).await;
-                self.send_at_once(write).await
-            }
-            Err(refused) => Err(self.refusal(refused)),
+            Err(refused) => self.send_after(refused, write).await,
         }
     }
 
@@ -55,13 +51,26 @@ impl Handle {
         &self,
         write: impl Fn(&mut Encoder) -> Result<(), Error>,
     ) -> Result<Offset, Error> {
-        loop {
+        match self.shared.push(&write) {
+            Ok(offset) => Ok(offset),
+            Err(refused) => self.send_after(refused, write).await,
+        }
+    }
+
+    /// Goes on after a refusal: waits for room as often as there is none.
+    async fn send_after(
+        &self,
+        mut refused: Refused<Error>,
+        write: impl Fn(&mut Encoder) -> Result<(), Error>,
+    ) -> Result<Offset, Error> {
+        while let Refused::Full { needed } = refused {
+            self.room(needed).await;
             match self.shared.push(&write) {
                 Ok(offset) => return Ok(offset),
-                Err(Refused::Full { needed }) => self.room(needed).await,
-                Err(refused) => return Err(self.refusal(refused)),
+                Err(again) => refused = again,
             }
         }
+        Err(self.refusal(refused))
     }
 
     /// Accepts a row that another stream handed back.
