@@ -83,7 +83,7 @@ impl Encoder {
 
     /// Takes back everything behind the first `len` bytes.
     #[inline]
-    pub fn truncate(&mut self, len: usize) {
+    pub(crate) fn truncate(&mut self, len: usize) {
         self.bytes.truncate(len);
     }
 

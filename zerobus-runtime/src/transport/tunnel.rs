@@ -27,7 +27,12 @@ pub(super) struct Tunnel {
 impl Tunnel {
     /// The tunnel to an address, if a proxy stands before it; only HTTP proxies are spoken to.
     pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>) -> Option<Self> {
-        let proxy = proxy.filter(|proxy| proxy.protocol() == ProxyProtocol::Http && !proxy.is_no_proxy(uri))?;
+        let proxy = proxy.filter(|proxy| !proxy.is_no_proxy(uri))?;
+        if proxy.protocol() != ProxyProtocol::Http {
+            let (host, port) = (proxy.host(), proxy.port());
+            tracing::warn!(name: "zerobus.proxy.ignored", host, port, "only a proxy that is named by http:// is spoken to");
+            return None;
+        }
         Some(Self { proxy: proxy.clone() })
     }
 
