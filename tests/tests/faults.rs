@@ -21,6 +21,7 @@ struct Quake {
     tsunami: bool,
     sig: i16,
     location: Location,
+    ids: Vec<String>,
 }
 
 #[derive(ZerobusMessage)]
@@ -39,6 +40,7 @@ fn quake(n: usize) -> Quake {
         tsunami: false,
         sig: 0,
         location: Location { longitude: 0.0, latitude: 0.0 },
+        ids: vec![],
     }
 }
 
