@@ -51,7 +51,7 @@ fn ours<T: Numbered + ZerobusMessage>(rows: u64) {
     let mut out = Encoder::with_capacity(64 * 1024);
     for n in 0..rows {
         if out.len() > 32 * 1024 {
-            out.truncate(0);
+            out = Encoder::with_capacity(64 * 1024);
         }
         pool.row(n).encode_to(&mut out);
         black_box(out.as_slice());
