@@ -25,6 +25,11 @@
 //! | `error_chain` | an error with all its causes |
 //! | `program` | the program |
 
+#![cfg_attr(
+    not(feature = "delta"),
+    allow(clippy::unused_async, clippy::unused_self, reason = "a sink in memory has nothing to wait for")
+)]
+
 mod activity;
 mod catalog;
 mod client_descriptor;
