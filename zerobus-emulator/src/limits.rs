@@ -17,6 +17,8 @@ use crate::schema_check::ColumnOrder;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
+    /// The bytes of records that a stream may send within a second; no quota if `None`, since the service's is soft.
+    pub bytes_per_second: Option<usize>,
     /// How long a stream has, after CloseStreamSignal, to end by itself.
     pub close_grace: Duration,
     /// Whether the descriptor must follow the table's order of columns.
@@ -25,6 +27,8 @@ pub struct Limits {
     pub record_bytes: usize,
     /// The most records of one request.
     pub records_per_request: usize,
+    /// The records that a stream may send within a second; no quota if `None`, since the service's is soft.
+    pub records_per_second: Option<usize>,
     /// How long streams have to end by themselves when the server stops.
     pub shutdown_grace: Duration,
     /// How long a stream lives until the server sends CloseStreamSignal.
@@ -36,10 +40,12 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            bytes_per_second: None,
             close_grace: Duration::from_secs(30),
             column_order: ColumnOrder::Free,
             record_bytes: 10 << 20,
             records_per_request: 100_000,
+            records_per_second: None,
             shutdown_grace: Duration::from_secs(5),
             stream_lifetime: Duration::from_secs(15 * 60),
             token_lifetime: Duration::from_secs(60 * 60),

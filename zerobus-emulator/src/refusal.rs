@@ -94,6 +94,11 @@ impl Refusal {
         Self::new(Code::InvalidArgument, 4045, what.to_string())
     }
 
+    /// The stream has sent more than its quota within a second.
+    pub(crate) fn over_quota(what: impl Display) -> Self {
+        Self::new(Code::ResourceExhausted, 4029, format!("the stream is over its quota: {what}; send more slowly"))
+    }
+
     pub(crate) fn unsupported_record_type(found: &str) -> Self {
         Self::new(Code::Unimplemented, 4002, format!("record type {found} is not supported; use PROTO or JSON"))
     }

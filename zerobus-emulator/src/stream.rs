@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `acks` | what is stored, told to the client |
 //! | `protocol` | what may come when, without I/O |
+//! | `quota` | so many records and bytes within a second |
 //! | `service` | the gRPC service that starts streams |
 //! | `session` | an open stream: requests in, rows to the sink, acks out |
 
 mod acks;
 mod protocol;
+mod quota;
 pub(crate) mod service;
 mod session;
 

@@ -342,6 +342,18 @@ mod ingesting {
         call.send_json(0, &json!({ "note": "x".repeat(2 << 20) })).await;
         expect(&call.refusal().await, Code::InvalidArgument, 4045, "");
     }
+
+    #[tokio::test]
+    async fn more_than_a_quota_within_a_second() {
+        let emulator = limited(|limits| limits.records_per_second = Some(2)).await;
+        let mut call = Call::json(&emulator, ORDERS).await;
+        call.send_jsons(0, &[order(), order(), order()]).await;
+        expect(&call.refusal().await, Code::ResourceExhausted, 4029, "3 records came within a second, more than 2");
+        let emulator = limited(|limits| limits.bytes_per_second = Some(10)).await;
+        let mut call = Call::json(&emulator, ORDERS).await;
+        call.send_jsons(0, &[order()]).await;
+        expect(&call.refusal().await, Code::ResourceExhausted, 4029, "more than 10");
+    }
 }
 
 mod records {

@@ -1,4 +1,8 @@
 //! One test for each fault that users of today's clients suffer from, named after it.
+//!
+//! Those that are not the client's have their tests elsewhere: drift found in production in `zerobus-codegen/tests/drift.rs`,
+//! schema tools that disagree in `tests/peer/tests/descriptors.rs`, the missing emulator in `tests/tests/faults.rs`.
+//! Duplicates stay: delivery is at least once, and a row that is handed back says whether it may be there already.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -11,7 +15,7 @@ use std::time::{Duration, Instant};
 use scripted::{Call, Row, Scripted, Server, client, number};
 use tokio::sync::Notify;
 use tonic::Status;
-use zerobus_runtime::{Error, ErrorKind, IngestStream, Persisted, StreamBuilder, StreamEvent};
+use zerobus_runtime::{Date, Error, ErrorKind, IngestStream, Persisted, StreamBuilder, StreamEvent, Timestamp};
 
 fn rows(range: std::ops::Range<u64>) -> Vec<Row> {
     range.map(Row::new).collect()
@@ -340,6 +344,19 @@ fn full_text(error: &Error) -> String {
         source = inner.source();
     }
     text
+}
+
+#[test]
+fn timestamps_are_converted_by_hand() {
+    let millis = 1_517_966_773_840;
+    assert_eq!(Timestamp::from_millis(millis).unwrap().as_micros(), millis * 1_000);
+    // A number of another unit is out of range, or says so in its name.
+    assert!(Timestamp::from_secs(millis).is_err());
+    // Before 1970 the fraction is floored and not cut off; beyond 2038 nothing overflows.
+    let before = std::time::SystemTime::UNIX_EPOCH - Duration::from_nanos(1);
+    assert_eq!(Timestamp::try_from(before).unwrap().as_micros(), -1);
+    assert_eq!(Timestamp::from_micros(-1).unwrap().date(), Date::from_ymd(1969, 12, 31).unwrap());
+    assert_eq!(Timestamp::from_secs(1 << 32).unwrap().to_string(), "2106-02-07T06:28:16Z");
 }
 
 #[tokio::test]

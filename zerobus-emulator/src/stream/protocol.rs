@@ -18,6 +18,15 @@ pub(super) enum Records {
     Proto(Vec<Bytes>),
 }
 
+impl Records {
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Json(records) => records.len(),
+            Self::Proto(records) => records.len(),
+        }
+    }
+}
+
 /// One request that keeps the rules.
 #[derive(Debug, PartialEq)]
 pub(super) struct Ingest {

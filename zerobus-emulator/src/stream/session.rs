@@ -1,7 +1,7 @@
 //! An open stream: requests are checked and decoded, their rows go to the sink, and what is stored is acked.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tonic::Streaming;
@@ -10,6 +10,7 @@ use zerobus_runtime::wire::{CloseStreamSignal, EphemeralStreamRequest};
 
 use super::acks::Acks;
 use super::protocol::{Protocol, Records};
+use super::quota::Quota;
 use super::{End, Responses, broken};
 use crate::activity::Watched;
 use crate::connection::Connection;
@@ -44,6 +45,7 @@ enum Stop {
 struct Reader<'a> {
     app: &'a App,
     session: Session,
+    quota: Quota,
     stored: Stored,
     /// Asks for a CloseStreamSignal with this grace.
     close: mpsc::Sender<Duration>,
@@ -63,7 +65,8 @@ impl Session {
         let acking = Acks::new(app, responses, self.faults.fork(), watched).run(reports);
         tokio::pin!(acking);
         let stop = {
-            let reading = Reader { app, session: self, stored, close }.run(requests);
+            let quota = Quota::new(&app.limits, Instant::now());
+            let reading = Reader { app, session: self, quota, stored, close }.run(requests);
             let closing = close_in_time(app, responses, close_requests);
             tokio::pin!(reading, closing);
             tokio::select! {
@@ -105,6 +108,7 @@ impl Reader<'_> {
 
     async fn ingest(&mut self, request: EphemeralStreamRequest) -> Result<i64, End> {
         let ingest = self.session.protocol.ingest(request)?;
+        self.quota.take(ingest.records.len(), ingest.bytes, Instant::now())?;
         let rows = self.rows(ingest.offset, ingest.records)?;
         self.session.watched.sample(&rows);
         self.session.watched.ingested(rows.len(), ingest.bytes);
