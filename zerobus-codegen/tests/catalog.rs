@@ -140,7 +140,7 @@ fn a_busy_server_is_asked_again_when_it_says() {
 fn patience_ends_at_the_deadline() {
     let server = Server::start(|_, _| Reply::new(503, "busy"));
     let login = Login::new(&server.url, token()).unwrap();
-    let catalog = Catalog::connect_with(login.clone(), patience(Duration::from_millis(100))).unwrap();
+    let catalog = Catalog::connect_with(login.clone(), patience(Duration::from_millis(500))).unwrap();
     let error = catalog.table(&earthquakes()).unwrap_err();
     assert!(matches!(error, CatalogError::Timeout { .. }), "{error}");
     assert!(error.to_string().contains("status 503: busy; try again later"), "{error}");

@@ -94,6 +94,8 @@ impl Transport {
     fn text(&self, request: &Request<'_>) -> Result<String, CatalogError> {
         let mut backoff = self.patience.first_wait;
         let mut unreachable = 0;
+        // What the server said last; an attempt that the deadline cuts off says nothing of its own.
+        let mut answered = None;
         loop {
             let (message, wait, source) = match self.attempt(request) {
                 Ok(body) => return Ok(body),
@@ -101,20 +103,32 @@ impl Transport {
                 Err(Miss::Passing { message, wait, source }) => (message, wait, source),
             };
             let wait = wait.unwrap_or_else(|| backoff.mul_f64(0.5 + 0.5 * fastrand::f64()));
-            unreachable += u32::from(source.is_some());
+            match &source {
+                None => answered = Some(message),
+                Some(_) => unreachable += 1,
+            }
             if wait >= self.remaining() || unreachable >= UNREACHABLE_ATTEMPTS {
-                return Err(self.give_up(request, message, source));
+                return Err(self.give_up(request, answered, source));
             }
             thread::sleep(wait);
             backoff = (backoff * 2).min(self.patience.longest_wait);
         }
     }
 
-    fn give_up(&self, request: &Request<'_>, message: String, source: Option<Box<ureq::Error>>) -> CatalogError {
+    fn give_up(
+        &self,
+        request: &Request<'_>,
+        answered: Option<String>,
+        source: Option<Box<ureq::Error>>,
+    ) -> CatalogError {
         let (url, what) = (request.url.clone(), request.what.clone());
-        match source {
-            Some(source) => CatalogError::Unreachable { url, source },
-            None => CatalogError::Timeout { url, what, waited: self.started.elapsed(), message },
+        match (answered, source) {
+            (None, Some(source)) => CatalogError::Unreachable { url, source },
+            (Some(_), Some(source)) if !self.remaining().is_zero() => CatalogError::Unreachable { url, source },
+            (answered, _) => {
+                let message = answered.unwrap_or_default();
+                CatalogError::Timeout { url, what, waited: self.started.elapsed(), message }
+            }
         }
     }
 
