@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `endpoint` | the service's address: its parts, and which are allowed |
 //! | `dial` | how a connection is made: TCP and TLS, or what a test puts in its place |
+//! | `socket` | the TCP connection: straight to the service or through a proxy |
 //! | `tunnel` | a connection by way of a proxy |
+//! | `gathered` | frames that go to the system together |
 //! | `envelope` | what stands on the wire before a batch |
 //! | `requests` | the call's request side: a body that takes batches from the core when the connection asks |
 //! | `call` | the call itself, and its responses |
@@ -13,7 +15,9 @@ mod call;
 mod dial;
 mod endpoint;
 mod envelope;
+mod gathered;
 mod requests;
+mod socket;
 mod tunnel;
 
 pub(crate) use call::{Call, Link, open};

@@ -10,7 +10,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 use ureq::Proxy;
 
 use super::Endpoint;
-use super::tunnel::Tunnel;
+use super::socket::Sockets;
 use crate::error::{Error, Fault};
 
 /// Makes connections to the service.
@@ -26,7 +26,7 @@ pub trait Dial: Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct Dialer {
     endpoint: tonic::transport::Endpoint,
-    tunnel: Option<Tunnel>,
+    sockets: Sockets,
 }
 
 /// Where a client's connections go.
@@ -54,7 +54,6 @@ impl Dialer {
             .http2_keep_alive_interval(options.keep_alive)
             .keep_alive_timeout(options.keep_alive)
             .keep_alive_while_idle(true)
-            .tcp_nodelay(true)
             .user_agent(options.user_agent.clone())
             .map_err(|_| Fault::Option {
                 option: "user_agent",
@@ -68,16 +67,13 @@ impl Dialer {
             }
             dialer = dialer.tls_config(tls).map_err(|error| Fault::Tls { source: error.into() })?;
         }
-        let tunnel = Tunnel::to(endpoint.uri(), options.proxy.as_ref());
-        Ok(Self { endpoint: dialer, tunnel })
+        let sockets = Sockets::to(endpoint.uri(), options.proxy.as_ref(), options.connect_timeout);
+        Ok(Self { endpoint: dialer, sockets })
     }
 }
 
 impl Dial for Dialer {
     fn dial(&self) -> Pin<Box<dyn Future<Output = Result<Channel, tonic::transport::Error>> + Send + '_>> {
-        match &self.tunnel {
-            None => Box::pin(self.endpoint.connect()),
-            Some(tunnel) => Box::pin(self.endpoint.connect_with_connector(tunnel.clone())),
-        }
+        Box::pin(self.endpoint.connect_with_connector(self.sockets.clone()))
     }
 }

@@ -1,16 +1,11 @@
 //! A connection by way of an HTTP proxy: CONNECT, and then TLS through it as if there were none.
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tonic::codegen::Service;
 use tonic::transport::Uri;
 use ureq::{Proxy, ProxyProtocol};
 use zeroize::Zeroizing;
@@ -36,7 +31,8 @@ impl Tunnel {
         Some(Self { proxy: proxy.clone() })
     }
 
-    async fn connect(self, uri: Uri) -> io::Result<TokioIo<TcpStream>> {
+    /// Connects to the address through the proxy.
+    pub(super) async fn connect(self, uri: Uri) -> io::Result<TcpStream> {
         let target = target(&uri);
         let mut stream = TcpStream::connect((self.proxy.host(), self.proxy.port())).await?;
         stream.set_nodelay(true)?;
@@ -47,7 +43,7 @@ impl Tunnel {
             let proxy = format!("{}:{}", self.proxy.host(), self.proxy.port());
             return Err(io::Error::other(format!("the proxy {proxy} does not connect to {target}: HTTP {status:?}")));
         }
-        Ok(TokioIo::new(stream))
+        Ok(stream)
     }
 
     fn request(&self, target: &str) -> Zeroizing<String> {
@@ -60,20 +56,6 @@ impl Tunnel {
         }
         request.push_str("\r\n");
         request
-    }
-}
-
-impl Service<Uri> for Tunnel {
-    type Response = TokioIo<TcpStream>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().connect(uri))
     }
 }
 

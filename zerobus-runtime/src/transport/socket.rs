@@ -1,0 +1,59 @@
+//! The TCP connection of a call: straight to the service or through a proxy.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tonic::codegen::Service;
+use tonic::transport::Uri;
+use ureq::Proxy;
+
+use super::gathered::Gathered;
+use super::tunnel::Tunnel;
+
+/// Connects to an address; TLS comes on top.
+#[derive(Debug, Clone)]
+pub(super) enum Sockets {
+    Direct(HttpConnector),
+    Tunnel(Tunnel),
+}
+
+impl Sockets {
+    /// What connects to this address, by way of the proxy if one stands before it.
+    pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>, connect_timeout: Duration) -> Self {
+        if let Some(tunnel) = Tunnel::to(uri, proxy) {
+            return Self::Tunnel(tunnel);
+        }
+        let mut direct = HttpConnector::new();
+        // The address may say https: what that means is settled above.
+        direct.enforce_http(false);
+        direct.set_nodelay(true);
+        direct.set_connect_timeout(Some(connect_timeout));
+        Self::Direct(direct)
+    }
+
+    async fn connect(self, uri: Uri) -> Result<TcpStream, tonic::codegen::StdError> {
+        match self {
+            Self::Direct(mut direct) => Ok(direct.call(uri).await?.into_inner()),
+            Self::Tunnel(tunnel) => Ok(tunnel.connect(uri).await?),
+        }
+    }
+}
+
+impl Service<Uri> for Sockets {
+    type Response = TokioIo<Gathered<TcpStream>>;
+    type Error = tonic::codegen::StdError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let sockets = self.clone();
+        Box::pin(async move { Ok(TokioIo::new(Gathered::new(sockets.connect(uri).await?))) })
+    }
+}
