@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `settings` | the limits and times that a stream is made with |
 //! | `batch` | the batch that rows are written into, and the batches that are cut from it |
+//! | `pace` | how fast rows come |
 //! | `window` | the batches that are not yet durable: which are sent, which offset each has on the wire |
 //! | `ledger` | where every accepted row is, and the sum that must hold |
 //! | `retry` | backoff with jitter, and the budget of attempts between two acknowledgements |
@@ -44,6 +45,7 @@ mod batch;
 mod deadlines;
 mod event;
 mod ledger;
+mod pace;
 mod retry;
 mod returned;
 mod session;
@@ -57,6 +59,7 @@ mod tests;
 pub(crate) use batch::Batch;
 pub(crate) use event::{Action, Event, Pull, Refused, TokenAge};
 use ledger::Ledger;
+use pace::Pace;
 pub(crate) use returned::ReturnedBatch;
 pub(crate) use session::Session;
 pub(crate) use settings::Settings;

@@ -78,8 +78,9 @@ impl Shared {
         let mut inner = self.lock();
         let pushed = inner.session.push(|| self.now(), write);
         let is_full = matches!(pushed, Err(Refused::Full { .. }));
-        // Most rows join a batch that somebody is to take anyway, and there is nothing more to do.
-        if is_full || inner.session.has_begun_batch() || inner.sender.is_some() {
+        // A row that joins a batch changes nothing for anybody: who is to take the batch, or waits for its linger, was
+        // woken when it began, and where the row fills it, the next one begins.
+        if is_full || inner.session.has_begun_batch() {
             self.rouse(inner, is_full);
         }
         pushed
@@ -130,6 +131,11 @@ impl Shared {
     /// Sends what is there; the offset behind the last row.
     pub(crate) fn flush(&self) -> u64 {
         self.change(Session::flush)
+    }
+
+    /// Says that somebody waits for this row.
+    pub(crate) fn expect(&self, offset: Offset) {
+        self.change(|session| session.expect(offset.0));
     }
 
     /// What was handed back so far, by rejections or because the stream gave up.

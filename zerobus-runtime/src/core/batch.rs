@@ -21,8 +21,9 @@ pub(super) struct OpenBatch {
     was_sent: bool,
     /// How much the next batch may hold, by those before it.
     expected: usize,
-    /// How many bytes the length of the last record took: a guess for the next, since rows of a table are alike.
-    prefix: usize,
+    /// How many bytes more than one the length of the last record took: a guess for the next, since rows of a table are
+    /// alike.
+    long_prefix: usize,
 }
 
 /// Rows that go to the server in one request.
@@ -82,14 +83,14 @@ impl OpenBatch {
     /// If `write` fails or panics, the batch is what it was before.
     #[inline]
     pub(super) fn append<E>(&mut self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<usize, E> {
-        let reserved = self.prefix.max(1);
+        let reserved = 1 + self.long_prefix;
         let start = self.encoder.begin_record(reserved);
         let mut record = Record { encoder: &mut self.encoder, start, whole: false };
         write(record.encoder)?;
         let prefix = record.encoder.end_record(start, reserved);
         record.whole = true;
         drop(record);
-        self.prefix = prefix;
+        self.long_prefix = prefix - 1;
         self.rows += 1;
         Ok(self.encoder.len() - start)
     }

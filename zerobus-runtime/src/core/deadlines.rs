@@ -79,10 +79,10 @@ impl Session {
 
     pub(super) fn linger_deadline(&self) -> Option<Duration> {
         let lingers = matches!(self.state, State::Streaming)
-            && !self.settings.linger.is_zero()
+            && !self.linger().is_zero()
             && !self.open.is_empty()
             && !self.window.has_unsent()
             && self.open.first() >= self.flushed;
-        lingers.then(|| self.open.since() + self.settings.linger)
+        lingers.then(|| self.open.since() + self.linger())
     }
 }

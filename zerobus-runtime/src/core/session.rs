@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::batch::OpenBatch;
 use super::retry::Retry;
 use super::returned::Returned;
-use super::{Action, Event, Ledger, Pull, Refused, ReturnedBatch, Settings, TokenAge, Window};
+use super::{Action, Event, Ledger, Pace, Pull, Refused, ReturnedBatch, Settings, TokenAge, Window};
 use crate::error::Error;
 use crate::event::StreamEvent;
 use crate::message::Encoder;
@@ -28,6 +28,10 @@ pub(crate) struct Session {
     pub(super) settled: u64,
     /// Rows below are wanted on their way, whatever the linger.
     pub(super) flushed: u64,
+    /// Somebody waits for rows below to be settled.
+    pub(super) awaited: u64,
+    pub(super) pace: Pace,
+    /// No more rows are taken: the session closes, or has failed.
     pub(super) is_closing: bool,
     /// A new token was asked for since the last progress.
     pub(super) renewed_token: bool,
@@ -66,6 +70,8 @@ impl Session {
             generation: 0,
             settled: 0,
             flushed: 0,
+            awaited: 0,
+            pace: Pace::default(),
             is_closing: false,
             renewed_token: false,
             last_error: None,
@@ -87,11 +93,11 @@ impl Session {
         write: impl FnOnce(&mut Encoder) -> Result<(), E>,
     ) -> Result<Offset, Refused<E>> {
         let room = self.settings.max_unacked_bytes.saturating_sub(self.unacked_bytes());
-        if room == 0 || self.is_closing || matches!(self.state, State::Failed(_)) {
+        if room == 0 || self.is_closing {
             return Err(self.refusal());
         }
         if self.open.is_empty() {
-            self.open.begin(self.ledger.accepted, clock());
+            self.begin_batch(clock());
         }
         let bytes = self.open.append(write).map_err(Refused::Write)?;
         if bytes > self.settings.max_row_bytes.min(room) {
@@ -170,6 +176,11 @@ impl Session {
         self.flushed
     }
 
+    /// Says that somebody waits for a row, so that it does not wait for others that come fast.
+    pub(crate) fn expect(&mut self, row: u64) {
+        self.awaited = self.awaited.max(row.saturating_add(1).min(self.ledger.accepted));
+    }
+
     /// Takes no more rows, delivers those that are there, and ends.
     pub(crate) fn close(&mut self, now: Duration) {
         self.is_closing = true;
@@ -192,6 +203,7 @@ impl Session {
         self.returned.give_up(self.window.take(), &error);
         self.lost_from = Some(self.settled);
         self.settled = self.ledger.accepted;
+        self.is_closing = true;
         self.generation += 1;
         self.actions.retain(|action| matches!(action, Action::Tell(_)));
         self.actions.extend([Action::Reset, Action::Tell(StreamEvent::Failed { error: error.clone() }), Action::Stop]);
@@ -264,7 +276,7 @@ impl Session {
     pub(crate) fn can_pull(&self) -> bool {
         match self.state {
             State::Streaming => {
-                let is_due = self.settings.linger.is_zero() || self.open.first() < self.flushed;
+                let is_due = self.linger().is_zero() || self.open.first() < self.flushed;
                 !self.must_wait() && (self.window.has_unsent() || (is_due && !self.open.is_empty()))
             }
             State::Draining { .. } | State::Opening { .. } => false,
@@ -284,6 +296,11 @@ impl Session {
     fn no_room<E>(&self, bytes: usize) -> Refused<E> {
         let limit = self.settings.max_row_bytes.min(self.settings.max_unacked_bytes);
         if bytes > limit { Refused::TooLarge { bytes, limit } } else { Refused::Full { needed: bytes } }
+    }
+
+    fn begin_batch(&mut self, now: Duration) {
+        self.pace.observe(now, self.ledger.accepted_bytes);
+        self.open.begin(self.ledger.accepted, now);
     }
 
     fn cut_full_batch(&mut self, last: usize, clock: &impl Fn() -> Duration) {
@@ -315,7 +332,14 @@ impl Session {
 
     /// Whether the open batch may go now.
     fn is_due(&self, now: Duration) -> bool {
-        !self.open.is_empty() && (self.open.first() < self.flushed || now >= self.open.since() + self.settings.linger)
+        !self.open.is_empty() && (self.open.first() < self.flushed || now >= self.open.since() + self.linger())
+    }
+
+    /// How long the open batch waits for more rows.
+    pub(super) fn linger(&self) -> Duration {
+        let Settings { linger, fast_bytes, fast_wait, .. } = self.settings;
+        let gathers = self.open.first() >= self.awaited && self.pace.brings(fast_bytes, fast_wait);
+        if gathers { linger.max(fast_wait) } else { linger }
     }
 
     /// The sum that must hold at every moment.

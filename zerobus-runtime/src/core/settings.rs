@@ -11,6 +11,10 @@ pub(crate) struct Settings {
     pub(crate) max_row_bytes: usize,
     pub(crate) max_unacked_bytes: usize,
     pub(crate) linger: Duration,
+    /// Rows come fast where so many bytes come within `fast_wait`.
+    pub(crate) fast_bytes: usize,
+    /// How long a batch waits for more rows where they come fast.
+    pub(crate) fast_wait: Duration,
     pub(crate) ack_timeout: Duration,
     pub(crate) open_timeout: Duration,
     pub(crate) delivery_timeout: Duration,
@@ -40,6 +44,8 @@ impl Settings {
             max_row_bytes: Self::REQUEST_LIMIT,
             max_unacked_bytes: 64 * 1024 * 1024,
             linger: Duration::ZERO,
+            fast_bytes: 64 * 1024,
+            fast_wait: Duration::from_millis(1),
             ack_timeout: Duration::from_secs(60),
             open_timeout: Duration::from_secs(30),
             delivery_timeout: Duration::from_secs(300),

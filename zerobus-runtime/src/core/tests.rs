@@ -100,6 +100,8 @@ fn settings(linger: Duration) -> Settings {
     settings.max_batch_rows = 7;
     settings.max_unacked_bytes = 1000;
     settings.linger = linger;
+    settings.fast_bytes = 60;
+    settings.fast_wait = Duration::from_millis(10);
     settings.ack_timeout = Duration::from_secs(20);
     settings
 }
@@ -399,7 +401,7 @@ proptest! {
 fn streaming(rows: u8) -> World {
     let mut world = World::new(settings(Duration::ZERO), 7, NEVER);
     world.open();
-    world.step(&Step::Push { rows, bytes: 1 });
+    world.step(&Step::Push { rows, bytes: 10 });
     world
 }
 
@@ -432,6 +434,54 @@ fn linger_gathers_until_its_end_or_a_flush() {
     world.step(&Step::Flush);
     world.pull();
     assert_eq!(world.received[1], [1]);
+}
+
+/// A session with an open connection, to which rows came so fast that a batch waits for more; one of them waits.
+fn fast() -> World {
+    let mut world = streaming(7);
+    for rows in [7, 1] {
+        world.step(&Step::Advance { millis: 5 });
+        world.step(&Step::Push { rows, bytes: 10 });
+        world.step(&Step::Pull { requests: 9 });
+    }
+    assert_eq!(world.received.concat(), (0..14).collect::<Vec<_>>());
+    world
+}
+
+#[test]
+fn where_rows_come_fast_a_batch_waits_until_it_is_full() {
+    let mut world = fast();
+    world.step(&Step::Push { rows: 5, bytes: 10 });
+    world.pull();
+    assert_eq!(world.received.concat().len(), 14);
+    world.step(&Step::Push { rows: 1, bytes: 10 });
+    world.pull();
+    assert_eq!(world.received.last().unwrap(), &[14, 15, 16, 17, 18, 19, 20]);
+}
+
+#[test]
+fn where_rows_came_fast_and_come_no_more_a_batch_goes_after_a_short_wait() {
+    let mut world = fast();
+    assert_eq!(world.session.deadline(), Some(world.now + Duration::from_millis(10)));
+    world.step(&Step::Advance { millis: 10 });
+    world.pull();
+    assert_eq!(world.received.last().unwrap(), &[14]);
+    advance(&mut world, 1);
+    world.step(&Step::Push { rows: 1, bytes: 1 });
+    world.pull();
+    assert_eq!(world.received.last().unwrap(), &[15], "a row after a pause");
+}
+
+#[test]
+fn a_row_that_somebody_waits_for_does_not_wait_for_others() {
+    let mut world = fast();
+    world.session.expect(13);
+    world.pull();
+    assert_eq!(world.received.concat().len(), 14, "row 13 is on its way");
+    world.session.expect(14);
+    assert!(world.session.can_pull());
+    world.pull();
+    assert_eq!(world.received.last().unwrap(), &[14]);
 }
 
 #[test]

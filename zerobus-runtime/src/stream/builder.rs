@@ -106,7 +106,9 @@ impl<T> StreamBuilder<T> {
 
     /// How long the first row of a request may wait for more; not at all by default.
     ///
-    /// Without it, a request goes as soon as the connection can take it, with what has gathered until then.
+    /// Without it, a request goes as soon as the connection can take it, with what has gathered until then. Only where
+    /// more than 64 KiB of rows come in a millisecond, it waits a millisecond to be full, unless somebody waits for one of
+    /// its rows: requests of a few rows each would cost more than the rows.
     pub const fn linger(mut self, linger: Duration) -> Self {
         self.settings.linger = linger;
         self

@@ -125,6 +125,7 @@ impl Handle {
 
     /// Waits until it is settled what becomes of a row.
     pub(super) async fn wait(&self, offset: Offset) -> Result<(), Error> {
+        self.shared.expect(offset);
         let outcome = |inner: &mut Inner| {
             if offset.0 >= inner.session.ledger().accepted {
                 return Some(Err(Fault::UnknownOffset { offset }.into()));
