@@ -13,14 +13,14 @@ use crate::message::Encoder;
 /// The batch that is being written.
 #[derive(Debug, Default)]
 pub(super) struct OpenBatch {
+    /// How many bytes a batch should have at most.
+    room: usize,
     encoder: Encoder,
     rows: u32,
     first: u64,
     since: Duration,
     /// A row of it may have been persisted by way of another stream.
     was_sent: bool,
-    /// How much the next batch may hold, by those before it.
-    expected: usize,
     /// How many bytes more than one the length of the last record took: a guess for the next, since rows of a table are
     /// alike.
     long_prefix: usize,
@@ -43,6 +43,16 @@ pub(crate) struct Batch {
 }
 
 impl OpenBatch {
+    pub(super) fn new(room: usize) -> Self {
+        Self { room, ..Self::default() }
+    }
+
+    /// Whether another row of so many bytes is too much.
+    #[inline]
+    pub(super) const fn is_full_for(&self, bytes: usize) -> bool {
+        self.encoder.len() + bytes > self.room
+    }
+
     #[inline]
     pub(super) const fn len(&self) -> usize {
         self.encoder.len()
@@ -68,8 +78,8 @@ impl OpenBatch {
     pub(super) fn begin(&mut self, first: u64, now: Duration) {
         self.first = first;
         self.since = now;
-        if self.encoder.is_empty() {
-            self.encoder = Encoder::with_capacity(self.expected);
+        if self.encoder.capacity() == 0 {
+            self.encoder = Encoder::with_capacity(self.room);
         }
     }
 
@@ -103,29 +113,40 @@ impl OpenBatch {
 
     /// Moves the last record, which has this many bytes, into the next batch and cuts what stands before it.
     pub(super) fn cut_before_last(&mut self, bytes: usize, now: Duration) -> Batch {
-        let mut next = Encoder::with_capacity(self.expected.max(bytes));
-        next.raw(&self.encoder.as_slice()[self.encoder.len() - bytes..]);
+        let last = self.encoder.as_slice()[self.encoder.len() - bytes..].to_vec();
         self.take_back(bytes);
         let was_sent = self.was_sent;
         let batch = self.cut();
         self.was_sent = was_sent;
         self.begin(batch.first + u64::from(batch.rows), now);
-        self.encoder = next;
+        self.encoder.raw(&last);
         self.rows = 1;
         batch
     }
 
     /// Cuts the batch: what was written so far is closed, and the next row begins a new one.
     pub(super) fn cut(&mut self) -> Batch {
-        let mut body = std::mem::take(&mut self.encoder).into_bytes();
-        // A little more than the last batch, and not much less than those before it: a flow whose batches differ in
-        // size would copy its rows each time that a buffer grows.
-        self.expected = (body.len() + body.len() / 8).max(self.expected - self.expected / 8);
-        // What is held is what is counted; shrinking a buffer leaves its bytes where they are.
-        body.shrink_to_fit();
         let rows = std::mem::take(&mut self.rows);
         let attempts = u32::from(std::mem::take(&mut self.was_sent));
-        Batch { body: body.into(), first: self.first, rows, since: self.since, sent_at: Duration::ZERO, attempts }
+        Batch { body: self.take_body(), first: self.first, rows, since: self.since, sent_at: Duration::ZERO, attempts }
+    }
+
+    /// The bytes of the batch, in no more memory than is counted for them.
+    ///
+    /// A batch that nearly fills its buffer, or is longer than a batch should be, takes it along. A smaller one is copied:
+    /// a buffer that shrinks by much leaves a hole in the heap that no other buffer fits into.
+    fn take_body(&mut self) -> Bytes {
+        let (len, capacity) = (self.encoder.len(), self.encoder.capacity());
+        if capacity <= self.room && capacity - len > capacity / 16 {
+            let body = Bytes::copy_from_slice(self.encoder.as_slice());
+            self.encoder.truncate(0);
+            return body;
+        }
+        let mut body = std::mem::take(&mut self.encoder).into_bytes();
+        if capacity > self.room {
+            body.shrink_to_fit();
+        }
+        body.into()
     }
 }
 

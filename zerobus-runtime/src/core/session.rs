@@ -59,10 +59,11 @@ pub(super) enum State {
 impl Session {
     /// A session that opens its first connection; its first action says so.
     pub(crate) fn new(settings: Settings, random: fastrand::Rng, now: Duration) -> Self {
+        let open = OpenBatch::new(settings.max_batch_bytes);
         let mut session = Self {
             settings,
             state: State::Dormant,
-            open: OpenBatch::default(),
+            open,
             window: Window::default(),
             ledger: Ledger::default(),
             retry: Retry::new(random),
@@ -107,7 +108,8 @@ impl Session {
         let offset = Offset(self.ledger.accepted);
         self.ledger.accepted += 1;
         self.ledger.accepted_bytes += bytes as u64;
-        if self.open.len() >= self.settings.max_batch_bytes || self.open.rows() >= self.settings.max_batch_rows {
+        // The next row is likely to be as long as this one.
+        if self.open.is_full_for(bytes) || self.open.rows() >= self.settings.max_batch_rows {
             self.cut_full_batch(bytes, &clock);
         }
         if matches!(self.state, State::Dormant) {
@@ -304,7 +306,7 @@ impl Session {
     }
 
     fn cut_full_batch(&mut self, last: usize, clock: &impl Fn() -> Duration) {
-        let overflows = self.open.len() > self.settings.max_batch_bytes && self.open.rows() > 1;
+        let overflows = self.open.is_full_for(0) && self.open.rows() > 1;
         let batch = if overflows { self.open.cut_before_last(last, clock()) } else { self.open.cut() };
         self.window.push(batch);
     }

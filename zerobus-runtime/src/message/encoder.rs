@@ -75,6 +75,12 @@ impl Encoder {
         self.bytes.len()
     }
 
+    /// How many bytes fit without another allocation.
+    #[must_use]
+    pub(crate) const fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Whether nothing was written.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
