@@ -13,7 +13,7 @@ use prost::Message;
 use zerobus_runtime::ZerobusMessage;
 
 use zerobus_peer::Failure;
-use zerobus_peer::measure::Report;
+use zerobus_peer::measure::{Report, Usage};
 use zerobus_peer::plan::{Calls, Plan, Sender, Shape};
 use zerobus_peer::rows::{Flat, JsonFlat, Nested, Numbered, Pool, ProstFlat, ProstNested, ProstWide, Wide};
 
@@ -24,6 +24,9 @@ const BATCH: usize = 1000;
 /// # Errors
 /// If the client fails.
 pub(crate) async fn run(plan: Plan) -> Result<Report, Failure> {
+    if let Some(streams) = plan.idle {
+        return idle(&plan, streams).await;
+    }
     match plan.shape {
         Shape::Flat => proto::<ProstFlat, Flat>(&plan, "main.peer.flat").await,
         Shape::Json => json(&plan, "main.peer.flat").await,
@@ -39,6 +42,26 @@ async fn proto<T: Message + Numbered, O: ZerobusMessage>(plan: &Plan, table: &'s
     let stream = Arc::new(builder.compiled_proto(O::descriptor()).build().await?);
     let encode = |row: &T| ProtoBytes(row.encode_to_vec());
     drive(plan, stream, encode).await
+}
+
+async fn idle(plan: &Plan, streams: u64) -> Result<Report, Failure> {
+    let table = "main.peer.flat";
+    let sdk = ZerobusSdk::builder().endpoint(&plan.url).build()?;
+    let mut rows = Pool::<ProstFlat>::new();
+    let mut open = Vec::new();
+    let before = Usage::now()?;
+    for n in 0..streams {
+        let builder = sdk.stream_builder().table(table).headers_provider(Arc::new(Headers(table)));
+        let stream = builder.compiled_proto(Flat::descriptor()).build().await?;
+        stream.ingest_record_offset(ProtoBytes(rows.row(n).encode_to_vec())).await?;
+        stream.flush().await?;
+        open.push(stream);
+    }
+    let report = before.report(streams, &mut [])?;
+    for mut stream in open {
+        stream.close().await?;
+    }
+    Ok(report)
 }
 
 async fn json(plan: &Plan, table: &'static str) -> Result<Report, Failure> {

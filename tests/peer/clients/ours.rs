@@ -10,7 +10,7 @@ use zerobus_runtime::{
 };
 
 use zerobus_peer::Failure;
-use zerobus_peer::measure::Report;
+use zerobus_peer::measure::{Report, Usage};
 use zerobus_peer::plan::{Plan, Sender, Shape};
 use zerobus_peer::rows::{Flat, JsonFlat, Nested, Numbered, Pool, Wide};
 
@@ -20,6 +20,9 @@ use zerobus_peer::rows::{Flat, JsonFlat, Nested, Numbered, Pool, Wide};
 /// If the client fails.
 pub(crate) async fn run(plan: Plan) -> Result<Report, Failure> {
     let client = Client::builder().endpoint(&plan.url).token_provider(Static).build()?;
+    if let Some(streams) = plan.idle {
+        return idle(&client, &plan, streams).await;
+    }
     match plan.shape {
         Shape::Flat => typed::<Flat>(&client, &plan).await,
         Shape::Json => json(&client, &plan).await,
@@ -33,6 +36,23 @@ async fn typed<T: ZerobusMessage + Numbered>(client: &Client, plan: &Plan) -> Re
     let stream = Arc::new(configured(client.stream::<T>(), plan).open().await?);
     let report = plan.drive(Typed { stream: Arc::clone(&stream), rows }).await?;
     close(stream).await?;
+    Ok(report)
+}
+
+async fn idle(client: &Client, plan: &Plan, streams: u64) -> Result<Report, Failure> {
+    let mut rows = Pool::<Flat>::new();
+    let mut open = Vec::new();
+    let before = Usage::now()?;
+    for n in 0..streams {
+        let stream = configured(client.stream::<Flat>(), plan).open().await?;
+        stream.send(rows.row(n)).await?;
+        stream.flush().await?;
+        open.push(stream);
+    }
+    let report = before.report(streams, &mut [])?;
+    for stream in open {
+        stream.close().await?;
+    }
     Ok(report)
 }
 

@@ -82,7 +82,7 @@ const SHAPES: [(&str, &str, u64); 4] = [
 pub fn run(options: &Options) -> Result<(), Failure> {
     let bench = Bench { programs: programs()?, runs: options.runs };
     let mut all = String::new();
-    let sections: [(Section, fn(&Bench) -> Result<String, Failure>); 7] = [
+    let sections: [(Section, Comparison); 7] = [
         (Section::Content, Bench::content),
         (Section::Throughput, Bench::throughput),
         (Section::Allocations, Bench::allocations),
@@ -109,6 +109,20 @@ fn programs() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe()?;
     Ok(own.parent().ok_or("a program lies in a folder")?.to_owned())
 }
+
+/// What all clients are given in the same way.
+#[derive(Debug, Clone, Copy)]
+struct Case<'a> {
+    name: &'a str,
+    /// By how much a row is heavier than a flat one, or a run shorter than usual.
+    weight: u64,
+    client: &'a [&'a str],
+    server: &'a [&'a str],
+    certificate: Option<&'a Path>,
+}
+
+/// Makes one of the tables.
+type Comparison = fn(&Bench) -> Result<String, Failure>;
 
 struct Bench {
     programs: PathBuf,
@@ -139,7 +153,8 @@ impl Bench {
     fn throughput(&self) -> Result<String, Failure> {
         let mut table = rates_head("rows");
         for (shape, name, weight) in SHAPES {
-            self.rates(&mut table, name, weight, &["--shape", shape], &[], None)?;
+            let client = &["--shape", shape];
+            self.rates(&mut table, Case { name, weight, client, server: &[], certificate: None })?;
         }
         Ok(table)
     }
@@ -148,8 +163,9 @@ impl Bench {
         let mut table = rates_head("acknowledged after");
         for delay in ["0", "20", "200", "1000"] {
             // With room for every row of the run, as the official client has it by default.
-            let room = ["--budget", "2000000000"];
-            self.rates(&mut table, &format!("{delay} ms"), 2, &room, &["--ack-delay-ms", delay], None)?;
+            let client = &["--budget", "2000000000"];
+            let (name, server) = (&format!("{delay} ms"), &["--ack-delay-ms", delay]);
+            self.rates(&mut table, Case { name, weight: 2, client, server, certificate: None })?;
         }
         Ok(table)
     }
@@ -158,27 +174,21 @@ impl Bench {
         let mut table = rates_head("over TLS");
         let certificate = std::env::temp_dir().join(format!("zerobus-peer-{}.pem", std::process::id()));
         let path = certificate.display().to_string();
-        let rated = self.rates(&mut table, "10 columns, 120 bytes", 2, &[], &["--tls", &path], Some(&certificate));
+        let (name, server) = ("10 columns, 120 bytes", &["--tls", &path]);
+        let case = Case { name, weight: 2, client: &[], server, certificate: Some(&certificate) };
+        let rated = self.rates(&mut table, case);
         // Nothing is left behind, however it ended.
         let _ = std::fs::remove_file(&certificate);
         rated.map(|()| table)
     }
 
     /// A line for each client, with its CPU and rows a second, and how many times ours that is.
-    fn rates(
-        &self,
-        table: &mut String,
-        name: &str,
-        weight: u64,
-        arguments: &[&str],
-        server: &[&str],
-        certificate: Option<&Path>,
-    ) -> Result<(), Failure> {
+    fn rates(&self, table: &mut String, case: Case<'_>) -> Result<(), Failure> {
         let mut ours = None;
-        let rows = CLIENTS.map(|client| (client.rows / weight).to_string());
+        let rows = CLIENTS.map(|client| (client.rows / case.weight).to_string());
         let reports = self.alternate(CLIENTS.len(), |index| {
-            let arguments = [&["--rows", &rows[index]], arguments].concat();
-            self.once(CLIENTS[index], &arguments, server, certificate)
+            let arguments = [&["--rows", &rows[index]], case.client].concat();
+            self.once(CLIENTS[index], &arguments, case.server, case.certificate)
         })?;
         for (client, reports) in CLIENTS.iter().zip(reports) {
             let cpu = median(&reports, |report| per_row(report.cpu_ns, report));
@@ -187,7 +197,8 @@ impl Bench {
             let (our_cpu, our_rate) = *ours.get_or_insert((cpu, rate));
             writeln!(
                 table,
-                "| {name} | {} | {cpu:.0} | {system:.0} | {rate:.2} | {:.1}x | {:.1}x |",
+                "| {} | {} | {cpu:.0} | {system:.0} | {rate:.2} | {:.1}x | {:.1}x |",
+                case.name,
                 client.name,
                 cpu / our_cpu,
                 our_rate / rate
@@ -231,7 +242,22 @@ impl Bench {
             let name = format!("ours, budget of {} MiB, acknowledged after 100 ms", budget >> 20);
             memory_line(&mut table, &name, &report, budget)?;
         }
+        self.idle(&mut table)?;
         Ok(table)
+    }
+
+    /// Streams that have sent a row and wait: what one of them holds.
+    fn idle(&self, table: &mut String) -> Result<(), Failure> {
+        writeln!(table, "\n| an idle stream | KiB |\n|---|--:|")?;
+        for client in [OURS, SINGLE] {
+            let mut server = Server::start(&self.programs, &[])?;
+            let mut report = self.report(client, &server, &["--idle", "200"], None)?;
+            for _ in 0..std::mem::replace(&mut report.rows, 1) {
+                check(client, &report, &server.summary()?)?;
+            }
+            writeln!(table, "| {} | {} |", client.name, (report.peak_bytes - report.idle_bytes) / 200 / 1024)?;
+        }
+        Ok(())
     }
 
     fn latency(&self) -> Result<String, Failure> {
@@ -278,6 +304,20 @@ impl Bench {
         certificate: Option<&Path>,
     ) -> Result<(Report, Summary), Failure> {
         let mut server = Server::start(&self.programs, server)?;
+        let report = self.report(client, &server, arguments, certificate)?;
+        let summary = server.summary()?;
+        check(client, &report, &summary)?;
+        Ok((report, summary))
+    }
+
+    /// What a client reports when it is done.
+    fn report(
+        &self,
+        client: Client,
+        server: &Server,
+        arguments: &[&str],
+        certificate: Option<&Path>,
+    ) -> Result<Report, Failure> {
         let mut command = Command::new(self.programs.join(client.program));
         command.args(["--url", &server.url]).args(client.arguments).args(arguments);
         if let Some(certificate) = certificate {
@@ -287,12 +327,7 @@ impl Bench {
         if !output.status.success() {
             return Err(format!("{} failed: {}", client.name, output.status).into());
         }
-        let report: Report = serde_json::from_slice(&output.stdout)?;
-        let summary: Summary = serde_json::from_str(&server.line()?)?;
-        if summary.rows != report.rows {
-            return Err(format!("{}: {} rows sent, {} arrived", client.name, report.rows, summary.rows).into());
-        }
-        Ok((report, summary))
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
 }
 
@@ -312,6 +347,11 @@ impl Server {
         Ok(server)
     }
 
+    /// What has arrived on the stream that ended next.
+    fn summary(&mut self) -> Result<Summary, Failure> {
+        Ok(serde_json::from_str(&self.line()?)?)
+    }
+
     fn line(&mut self) -> Result<String, Failure> {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
@@ -328,6 +368,13 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn check(client: Client, report: &Report, arrived: &Summary) -> Result<(), Failure> {
+    if arrived.rows != report.rows {
+        return Err(format!("{}: {} rows sent, {} arrived", client.name, report.rows, arrived.rows).into());
+    }
+    Ok(())
 }
 
 fn rates_head(what: &str) -> String {

@@ -54,6 +54,9 @@ pub struct Plan {
     /// How many rows are sent.
     #[arg(long, default_value_t = 1_000_000)]
     pub rows: u64,
+    /// Opens so many streams instead, which send a row each and then wait.
+    #[arg(long)]
+    pub idle: Option<u64>,
     /// How many rows a call takes.
     #[arg(long, default_value = "single")]
     pub calls: Calls,

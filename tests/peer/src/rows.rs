@@ -33,7 +33,6 @@ impl<T: Numbered> Pool<T> {
     #[inline]
     pub fn row(&mut self, n: u64) -> &T {
         // The length is a constant, so that this is a multiplication.
-        #[expect(clippy::cast_possible_truncation, reason = "the pool is small")]
         let row = &mut self.0[(n % POOL) as usize];
         row.number(n);
         row
@@ -188,7 +187,6 @@ fn text(n: u64, len: usize) -> String {
     while text.len() < len {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         text.push(' ');
-        #[expect(clippy::cast_possible_truncation, reason = "any word will do")]
         text.push_str(words[(state >> 33) as usize % words.len()]);
     }
     text.truncate(len);

@@ -179,8 +179,9 @@ impl Call {
     /// Says that every offset is durable whose time has come, in one response.
     fn acknowledge(&mut self, now: Instant, responses: &mut SendStream<Bytes>) -> Result<(), Failure> {
         let mut last = None;
-        while let Some((_, offset)) = self.due.pop_front_if(|(at, _)| *at <= now) {
-            last = Some(offset);
+        while let Some((_, offset)) = self.due.front().filter(|(at, _)| *at <= now) {
+            last = Some(*offset);
+            self.due.pop_front();
         }
         if let Some(last) = last {
             responses.send_data(ack(last), false)?;
