@@ -5,6 +5,7 @@
 //! | `builder` | the options of a stream, and its opening |
 //! | `accepts` | which rows a stream takes, and how they are written |
 //! | `handle` | a stream without the type of its rows: room, turns, the wait for acknowledgements |
+//! | `sending` | the future of a row that is sent |
 //! | `blocking` | a stream for programs without async |
 //! | `lanes` | many streams into one table, with the order kept by key |
 
@@ -13,9 +14,10 @@ mod blocking;
 mod builder;
 mod handle;
 mod lanes;
+mod sending;
 
+use std::future::Future;
 use std::marker::PhantomData;
-
 use std::time::Duration;
 
 pub use accepts::{Accepts, Encoded, Json};
@@ -83,11 +85,11 @@ impl<T> IngestStream<T> {
     /// # }
     /// ```
     #[inline]
-    pub async fn send<R: ?Sized>(&self, row: &R) -> Result<Offset, Error>
+    pub fn send<R: ?Sized>(&self, row: &R) -> impl Future<Output = Result<Offset, Error>>
     where
         T: Accepts<R>,
     {
-        self.handle.send(|out| T::write(row, out)).await
+        self.handle.send(|out| T::write(row, out))
     }
 
     /// Accepts a row if there is room for it now.

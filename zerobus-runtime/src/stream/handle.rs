@@ -1,9 +1,11 @@
 //! What all streams share: room, turns, the wait for acknowledgements.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::sending::Sending;
 use crate::core::{Refused, ReturnedBatch};
 use crate::error::{Error, Fault};
 use crate::message::Encoder;
@@ -30,19 +32,26 @@ impl Handle {
     }
 
     /// Accepts a row, and waits for room before if there is none.
-    ///
-    /// Nothing is awaited once the row is accepted, so that a dropped future has not accepted it.
     #[inline]
-    pub(super) async fn send(&self, write: impl Fn(&mut Encoder) -> Result<(), Error>) -> Result<Offset, Error> {
+    pub(super) fn send<W>(&self, write: W) -> impl Future<Output = Result<Offset, Error>>
+    where
+        W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
+    {
+        Sending::new(self, write, Self::send_after)
+    }
+
+    /// Whether a task that sends row after row has to ask if it is another task's turn.
+    #[inline]
+    pub(super) fn has_had_its_turn(&self) -> bool {
         let rows = self.rows.load(Ordering::Relaxed).wrapping_add(1);
         self.rows.store(rows, Ordering::Relaxed);
-        if rows.is_multiple_of(ROWS_A_TURN) {
-            tokio::task::coop::consume_budget().await;
-        }
-        match self.shared.push(&write) {
-            Ok(offset) => Ok(offset),
-            Err(refused) => self.send_after(refused, write).await,
-        }
+        rows.is_multiple_of(ROWS_A_TURN)
+    }
+
+    /// Accepts a row if there is room.
+    #[inline]
+    pub(super) fn push<E>(&self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<Offset, Refused<E>> {
+        self.shared.push(write)
     }
 
     /// As `send`, without turns.
@@ -51,7 +60,7 @@ impl Handle {
         &self,
         write: impl Fn(&mut Encoder) -> Result<(), Error>,
     ) -> Result<Offset, Error> {
-        match self.shared.push(&write) {
+        match self.push(&write) {
             Ok(offset) => Ok(offset),
             Err(refused) => self.send_after(refused, write).await,
         }
@@ -65,7 +74,7 @@ impl Handle {
     ) -> Result<Offset, Error> {
         while let Refused::Full { needed } = refused {
             self.room(needed).await;
-            match self.shared.push(&write) {
+            match self.push(&write) {
                 Ok(offset) => return Ok(offset),
                 Err(again) => refused = again,
             }
@@ -97,14 +106,14 @@ impl Handle {
     /// Accepts a row if there is room.
     #[inline]
     pub(super) fn try_send(&self, write: impl FnOnce(&mut Encoder) -> Result<(), Error>) -> Result<Offset, Error> {
-        self.shared.push(write).map_err(|refused| self.refusal(refused))
+        self.push(write).map_err(|refused| self.refusal(refused))
     }
 
     /// As `send`, for at most this long.
     pub(super) async fn send_timeout(
         &self,
         after: Duration,
-        write: impl Fn(&mut Encoder) -> Result<(), Error>,
+        write: impl Fn(&mut Encoder) -> Result<(), Error> + Copy,
     ) -> Result<Offset, Error> {
         match tokio::time::timeout(after, self.send(write)).await {
             Ok(sent) => sent,
