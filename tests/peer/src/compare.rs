@@ -1,7 +1,7 @@
 //! Alternating runs of the programs, the medians of their figures, and the tables that show them.
 //!
-//! Every run has a server and a client of its own. What is compared runs in turns, A B C A B C, so that whatever else
-//! the machine does falls on all alike.
+//! Every run has a server and a client of its own. What stands in one table runs in turns, A B C A B C, so that whatever
+//! else the machine does falls on all alike, and a bad while of it on a run of each.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -121,6 +121,12 @@ struct Case<'a> {
     certificate: Option<&'a Path>,
 }
 
+impl Default for Case<'_> {
+    fn default() -> Self {
+        Self { name: "", weight: 1, client: &[], server: &[], certificate: None }
+    }
+}
+
 /// Makes one of the tables.
 type Comparison = fn(&Bench) -> Result<String, Failure>;
 
@@ -151,60 +157,63 @@ impl Bench {
     }
 
     fn throughput(&self) -> Result<String, Failure> {
-        let mut table = rates_head("rows");
-        for (shape, name, weight) in SHAPES {
-            let client = &["--shape", shape];
-            self.rates(&mut table, Case { name, weight, client, server: &[], certificate: None })?;
-        }
-        Ok(table)
+        let arguments = SHAPES.map(|(shape, ..)| ["--shape", shape]);
+        let cases = std::iter::zip(SHAPES, &arguments);
+        let cases = cases.map(|((_, name, weight), client)| Case { name, weight, client, ..Case::default() });
+        self.rates("rows", &cases.collect::<Vec<_>>())
     }
 
     fn delays(&self) -> Result<String, Failure> {
-        let mut table = rates_head("acknowledged after");
-        for delay in ["0", "20", "200", "1000"] {
-            // With room for every row of the run, as the official client has it by default.
-            let client = &["--budget", "2000000000"];
-            let (name, server) = (&format!("{delay} ms"), &["--ack-delay-ms", delay]);
-            self.rates(&mut table, Case { name, weight: 2, client, server, certificate: None })?;
-        }
-        Ok(table)
+        // With room for every row of the run, as the official client has it by default.
+        let client = &["--budget", "2000000000"];
+        let servers = ["0", "20", "200", "1000"].map(|delay| ["--ack-delay-ms", delay]);
+        let cases =
+            servers.each_ref().map(|server| Case { name: server[1], weight: 2, client, server, certificate: None });
+        self.rates("acknowledged after, ms", &cases)
     }
 
     fn tls(&self) -> Result<String, Failure> {
-        let mut table = rates_head("over TLS");
         let certificate = std::env::temp_dir().join(format!("zerobus-peer-{}.pem", std::process::id()));
         let path = certificate.display().to_string();
         let (name, server) = ("10 columns, 120 bytes", &["--tls", &path]);
-        let case = Case { name, weight: 2, client: &[], server, certificate: Some(&certificate) };
-        let rated = self.rates(&mut table, case);
+        let case = Case { name, weight: 2, server, certificate: Some(&certificate), ..Case::default() };
+        let table = self.rates("over TLS", &[case]);
         // Nothing is left behind, however it ended.
         let _ = std::fs::remove_file(&certificate);
-        rated.map(|()| table)
+        table
     }
 
-    /// A line for each client, with its CPU and rows a second, and how many times ours that is.
-    fn rates(&self, table: &mut String, case: Case<'_>) -> Result<(), Failure> {
-        let mut ours = None;
-        let rows = CLIENTS.map(|client| (client.rows / case.weight).to_string());
-        let reports = self.alternate(CLIENTS.len(), |index| {
-            let arguments = [&["--rows", &rows[index]], case.client].concat();
-            self.once(CLIENTS[index], &arguments, case.server, case.certificate)
+    /// A line for each client in each case, with its CPU and rows a second, and how many times ours that is.
+    fn rates(&self, what: &str, cases: &[Case<'_>]) -> Result<String, Failure> {
+        let pairs: Vec<(&Case<'_>, Client)> =
+            cases.iter().flat_map(|case| CLIENTS.map(|client| (case, client))).collect();
+        let reports = self.alternate(pairs.len(), |index| {
+            let (case, client) = pairs[index];
+            let rows = (client.rows / case.weight).to_string();
+            let arguments = [&["--rows", &rows], case.client].concat();
+            self.once(client, &arguments, case.server, case.certificate)
         })?;
-        for (client, reports) in CLIENTS.iter().zip(reports) {
+        let mut table = format!(
+            "| {what} | client | CPU, ns a row | of it system | M rows/s | CPU against ours | ours faster |\n|---|---|--:|--:|--:|--:|--:|\n"
+        );
+        let mut ours = (0.0, 0.0);
+        for ((case, client), reports) in std::iter::zip(&pairs, reports) {
             let cpu = median(&reports, |report| per_row(report.cpu_ns, report));
             let system = median(&reports, |report| per_row(report.system_ns, report));
             let rate = median(&reports, |report| 1e3 / per_row(report.wall_ns, report));
-            let (our_cpu, our_rate) = *ours.get_or_insert((cpu, rate));
+            if client.program == OURS.program {
+                ours = (cpu, rate);
+            }
             writeln!(
                 table,
                 "| {} | {} | {cpu:.0} | {system:.0} | {rate:.2} | {:.1}x | {:.1}x |",
                 case.name,
                 client.name,
-                cpu / our_cpu,
-                our_rate / rate
+                cpu / ours.0,
+                ours.1 / rate
             )?;
         }
-        Ok(())
+        Ok(table)
     }
 
     fn allocations(&self) -> Result<String, Failure> {
@@ -375,12 +384,6 @@ fn check(client: Client, report: &Report, arrived: &Summary) -> Result<(), Failu
         return Err(format!("{}: {} rows sent, {} arrived", client.name, report.rows, arrived.rows).into());
     }
     Ok(())
-}
-
-fn rates_head(what: &str) -> String {
-    format!(
-        "| {what} | client | CPU, ns a row | of it system | M rows/s | CPU against ours | ours faster |\n|---|---|--:|--:|--:|--:|--:|\n"
-    )
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes of memory")]
