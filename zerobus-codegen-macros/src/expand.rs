@@ -49,6 +49,8 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
             const SCHEMA: &'static #runtime::message::MessageSchema =
                 &#runtime::message::MessageSchema { name: #name, fields: &[#(#schemas),*] };
 
+            // Compiled where rows of the type are sent, and nowhere if none are.
+            #[inline]
             fn encode_to(&self, out: &mut #runtime::Encoder) {
                 let _ = &out;
                 #(#encodings)*

@@ -36,22 +36,21 @@ fn data_type(data_type: &DataType, runtime: &Path) -> TokenStream {
             let (key, value) = (scalar(key.scalar(), runtime), element(value, runtime));
             quote!(#column_type::Map(#key, &#value))
         }
-        DataType::Scalar(of) => {
-            let scalar = scalar(*of, runtime);
-            quote!(#column_type::Scalar(#scalar))
-        }
+        DataType::Scalar(of) => single(*of, runtime),
         DataType::Struct(fields) => message(fields, runtime),
     }
 }
 
 fn element(element: &Element, runtime: &Path) -> TokenStream {
     match element {
-        Element::Scalar(of) => {
-            let scalar = scalar(*of, runtime);
-            quote!(#runtime::message::ColumnType::Scalar(#scalar))
-        }
+        Element::Scalar(of) => single(*of, runtime),
         Element::Struct(fields) => message(fields, runtime),
     }
+}
+
+fn single(of: Scalar, runtime: &Path) -> TokenStream {
+    let scalar = scalar(of, runtime);
+    quote!(#runtime::message::ColumnType::Scalar(#scalar))
 }
 
 fn message(fields: &Struct, runtime: &Path) -> TokenStream {

@@ -1,8 +1,9 @@
 //! `#[derive(ZerobusMessage)]`: a Rust struct as a row of a Unity Catalog table.
 //!
-//! Use it as `zerobus_runtime::ZerobusMessage`; this crate is its engine. A struct passes through stages, a file each: `parse` reads the attributes as they are written, `model` gives every
-//! field its column, `table` looks that column up in the `snapshot`, `check` finds what is wrong, `expand` writes the
-//! implementation. What only types can tell is written as constants, which the compiler then evaluates.
+//! Use it as `zerobus_runtime::ZerobusMessage`; this crate is its engine. A struct passes through stages, a file each:
+//! `parse` reads the attributes as they are written, `model` gives every field its column, `table` looks that column up
+//! in the `snapshot`, `check` finds what is wrong, `expand` writes the implementation. What only types can tell is written
+//! as constants, which the compiler then evaluates.
 
 mod check;
 mod expand;
