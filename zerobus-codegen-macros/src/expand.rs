@@ -49,7 +49,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
             const SCHEMA: &'static #runtime::message::MessageSchema =
                 &#runtime::message::MessageSchema { name: #name, fields: &[#(#schemas),*] };
 
-            // Compiled where rows of the type are sent, and nowhere if none are.
+            // Compiled where rows of the type are sent, and nowhere if none are; so are its other functions.
             #[inline]
             fn encode_to(&self, out: &mut #runtime::Encoder) {
                 let _ = &out;
@@ -63,6 +63,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
                 #runtime::message::ColumnType::Struct(<Self as #runtime::ZerobusMessage>::SCHEMA);
             const WIRE: #runtime::message::WireType = #runtime::message::WireType::Delimited;
 
+            #[inline]
             fn encode(&self, out: &mut #runtime::Encoder) {
                 out.nested(|out| #runtime::ZerobusMessage::encode_to(self, out));
             }
@@ -92,6 +93,7 @@ fn newtype(message: &Message<'_>, ty: &Type, key: bool) -> TokenStream {
             const TYPE: #runtime::message::ColumnType = #inner::TYPE;
             const WIRE: #runtime::message::WireType = #inner::WIRE;
 
+            #[inline]
             fn encode(&self, out: &mut #runtime::Encoder) {
                 #inner::encode(&self.0, out);
             }
