@@ -94,7 +94,8 @@ fn a_seed_runs_the_same_way_every_time() {
     }
 }
 
-/// The trace without the times, which are off by a tick of the network now and then: h2 looks at the real clock too.
+/// The trace without the times: when other threads are busy, one may be off by a tick of the network, since not all that
+/// the client is made of keeps to the simulated clock (h2 does not, for streams that were reset).
 fn what_happened(seed: u64) -> Vec<String> {
     let trace = run(seed).trace;
     trace.iter().map(|line| line.split_once(' ').map_or("", |(_, what)| what).to_owned()).collect()
