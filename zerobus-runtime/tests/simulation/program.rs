@@ -15,7 +15,7 @@ const BUDGET: usize = 4000;
 /// What the program was told.
 #[derive(Debug, Default)]
 pub struct Told {
-    pub trace: Mutex<Vec<String>>,
+    pub trace: Mutex<Vec<(Duration, String)>>,
     /// The stream ended, well or not.
     pub ended: Mutex<Option<Result<(), Error>>>,
 }
@@ -41,7 +41,7 @@ struct Producer {
 impl Told {
     pub fn note(&self, what: &str) {
         let at = turmoil::sim_elapsed().unwrap_or_default();
-        self.trace.lock().unwrap().push(format!("{at:?} {what}"));
+        self.trace.lock().unwrap().push((at, what.to_owned()));
     }
 }
 

@@ -11,9 +11,13 @@ use crate::network::serve;
 use crate::program::{Program, Told};
 use crate::scripted::{Records, Scripted};
 
+/// How far the network's time goes in one step.
+pub const TICK: Duration = Duration::from_millis(5);
+
 /// What a run leaves behind.
 pub struct Run {
-    pub trace: Vec<String>,
+    /// What happened, and when.
+    pub trace: Vec<(Duration, String)>,
 }
 
 /// Runs a seed to its end.
@@ -31,7 +35,7 @@ pub fn run(seed: u64) -> Run {
     let told = Arc::new(Told::default());
     let mut sim = Builder::new()
         .rng_seed(seed)
-        .tick_duration(Duration::from_millis(5))
+        .tick_duration(TICK)
         .simulation_duration(Duration::from_secs(600))
         .min_message_latency(Duration::from_millis(1))
         .max_message_latency(Duration::from_millis(random.u64(2..100)))
