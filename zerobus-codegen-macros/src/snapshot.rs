@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use zerobus_codegen::{Table, TableInfo, TableName};
+use zerobus_codegen::{Table, TableInfo, TableName, snapshot_json};
 
 /// The folder of snapshots, where nothing else is said.
 const FOLDER: &str = "schemas";
@@ -54,14 +54,14 @@ pub(crate) fn load(name: &TableName) -> Result<Snapshot, String> {
     let (folder, mut read) = folder(&package)?;
     let file = package.join(&folder).join(format!("{name}.json"));
     let remedy = format!("run `zerobus-codegen fetch {name} --out {folder}`");
-    let text = fs::read_to_string(&file).map_err(|error| {
+    let bytes = fs::read(&file).map_err(|error| {
         let file = file.display();
         format!(
             "no snapshot of {name} can be read at {file}: {error}; {remedy}, or add `unchecked` to hold the struct \
              against no table"
         )
     })?;
-    let info: TableInfo = serde_json::from_str(&text)
+    let info: TableInfo = serde_json::from_slice(snapshot_json(&bytes))
         .map_err(|error| format!("the snapshot {} is broken: {error}; {remedy}", file.display()))?;
     let table = Table::try_from(&info).map_err(|report| report.to_string())?;
     if table.name != *name {

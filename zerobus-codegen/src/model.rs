@@ -33,7 +33,7 @@ pub use descriptor::{descriptor, message_name};
 pub use printable::Printable;
 pub use problem::{ColumnPath, Problem, Report};
 pub use table::{Note, Table};
-pub use table_info::{ColumnInfo, TableInfo};
+pub use table_info::{ColumnInfo, TableInfo, snapshot_json};
 pub use table_name::{TableName, TableNameError};
 
 #[cfg(feature = "ddl")]

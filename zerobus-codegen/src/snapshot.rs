@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Failure, Table, TableInfo};
+use crate::{Error, Failure, Table, TableInfo, snapshot_json};
 
 /// A table as a snapshot keeps it, with the file where it stands.
 #[derive(Debug, Clone)]
@@ -55,9 +55,7 @@ impl Snapshots {
             self.add_statements(path, &String::from_utf8_lossy(&bytes));
             return Ok(());
         }
-        // Some editors put a byte order mark in front, which is no JSON.
-        let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        match serde_json::from_slice::<TableInfo>(json) {
+        match serde_json::from_slice::<TableInfo>(snapshot_json(&bytes)) {
             Ok(info) => self.add_table(path, info),
             Err(source) => self.failures.push(Failure::Json { path, source }),
         }

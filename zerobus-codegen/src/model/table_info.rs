@@ -72,6 +72,16 @@ impl TableInfo {
     }
 }
 
+/// The JSON in the file of a snapshot: some editors put a byte order mark in front, which is no JSON.
+///
+/// ```
+/// assert_eq!(zerobus_codegen::snapshot_json(b"\xef\xbb\xbf{}"), b"{}");
+/// ```
+#[must_use]
+pub fn snapshot_json(file: &[u8]) -> &[u8] {
+    file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file)
+}
+
 fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

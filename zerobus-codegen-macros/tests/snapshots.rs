@@ -1,4 +1,5 @@
-//! A changed snapshot rebuilds what is held against it, and an unchanged one does not.
+//! What the derive makes of the file of a snapshot, in a package of its own: a changed one rebuilds what is held against
+//! it, an unchanged one does not, and one that is missing or broken is told with its path.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::fs;
@@ -23,14 +24,14 @@ fn main() {
 struct Package(PathBuf);
 
 impl Package {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rebuild");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("src")).unwrap();
         fs::create_dir_all(folder.join("tables")).unwrap();
         let manifest = format!(
-            "[package]\nname = \"rebuild\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
+            "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
              [dependencies]\nzerobus-runtime = {{ path = '{}' }}\n",
             workspace.join("zerobus-runtime").display()
         );
@@ -41,20 +42,25 @@ impl Package {
         Self(folder)
     }
 
+    /// Where the snapshot lies.
+    fn file(&self) -> PathBuf {
+        self.0.join("tables/main.test.rows.json")
+    }
+
     /// Writes a snapshot of a table with a column of this type.
     fn snapshot(&self, column_type: &str) {
         let json = format!(
             r#"{{"name": "rows", "catalog_name": "main", "schema_name": "test",
                 "columns": [{{"name": "id", "type_text": "{column_type}", "nullable": false, "position": 0}}]}}"#
         );
-        fs::write(self.0.join("tables/main.test.rows.json"), json).unwrap();
+        fs::write(self.file(), json).unwrap();
     }
 
     /// What `cargo check` says of the package.
     fn check(&self) -> (bool, String) {
         let output = Command::new(env!("CARGO"))
             .args(["check", "--offline", "--color", "never", "--target-dir"])
-            .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("rebuild-target"))
+            .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("snapshots-target"))
             .current_dir(&self.0)
             .output()
             .unwrap();
@@ -64,7 +70,7 @@ impl Package {
 
 #[test]
 fn a_changed_snapshot_rebuilds_and_an_unchanged_one_does_not() {
-    let package = Package::new();
+    let package = Package::new("rebuild");
     package.snapshot("bigint");
     let (passes, words) = package.check();
     assert!(passes, "{words}");
@@ -74,4 +80,37 @@ fn a_changed_snapshot_rebuilds_and_an_unchanged_one_does_not() {
     let (passes, words) = package.check();
     assert!(!passes, "the column became a STRING: {words}");
     assert!(words.contains("column main.test.rows.id is STRING, field `id: i64` encodes BIGINT"), "{words}");
+}
+
+#[test]
+fn a_snapshot_that_is_missing_or_broken_is_told_with_its_path() {
+    let package = Package::new("told");
+    let path = package.file();
+    let told = |error: &str| {
+        let (passes, words) = package.check();
+        assert!(!passes, "{words}");
+        let place = " --> src/main.rs:5:19\n  |\n5 | #[zerobus(table = \"main.test.rows\")]\n  |                   ^^^^^^^^^^^^^^^^\n";
+        assert!(words.contains(&format!("error: {error}\n{place}")), "{words}");
+    };
+    told(&format!(
+        "no snapshot of main.test.rows can be read at {}: No such file or directory (os error 2); run \
+         `zerobus-codegen fetch main.test.rows --out tables`, or add `unchecked` to hold the struct against no table",
+        path.display()
+    ));
+    fs::write(&path, "{\"name\":\n").unwrap();
+    told(&format!(
+        "the snapshot {} is broken: EOF while parsing a value at line 2 column 0; run `zerobus-codegen fetch \
+         main.test.rows --out tables`",
+        path.display()
+    ));
+}
+
+#[test]
+fn a_byte_order_mark_is_read_over() {
+    let package = Package::new("marked");
+    package.snapshot("bigint");
+    let text = fs::read_to_string(package.file()).unwrap();
+    fs::write(package.file(), format!("\u{feff}{text}")).unwrap();
+    let (passes, words) = package.check();
+    assert!(passes, "{words}");
 }
