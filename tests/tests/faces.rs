@@ -3,6 +3,8 @@
 #![deny(warnings, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
+mod names;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -15,20 +17,7 @@ use prost_types::{DescriptorProto, FileDescriptorProto};
 use zerobus_codegen::{Table, TableInfo};
 use zerobus_runtime::{Date, Decimal, Encoder, Timestamp, TimestampNtz, Variant, ZerobusMessage};
 
-/// The runtime under another name.
-mod renamed {
-    pub(crate) use zerobus_runtime::*;
-}
-
-/// Names that would win over those of the prelude.
-mod shadows {
-    #![allow(dead_code, reason = "these names are there to be in the way")]
-    pub(crate) struct Option;
-    pub(crate) struct Result;
-    pub(crate) struct String;
-    pub(crate) struct Vec;
-    pub(crate) trait Clone {}
-}
+use names::{renamed, shadows};
 
 /// The prost face of every golden, with the runtime renamed.
 mod renamed_prost_face {

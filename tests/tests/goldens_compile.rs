@@ -3,6 +3,8 @@
 #![deny(warnings, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
+mod names;
+
 use std::fs;
 use std::path::Path;
 
@@ -10,22 +12,7 @@ use prost_types::DescriptorProto;
 use zerobus_codegen::{Table, TableInfo};
 use zerobus_runtime::ZerobusMessage;
 
-/// The runtime under another name.
-mod renamed {
-    pub(crate) use zerobus_runtime::*;
-}
-
-/// Names that would win over those of the prelude.
-mod shadows {
-    #![allow(dead_code, reason = "these names are there to be in the way")]
-    pub(crate) struct Option;
-    pub(crate) struct Result;
-    pub(crate) struct Some;
-    pub(crate) struct String;
-    pub(crate) struct Vec;
-    pub(crate) trait Clone {}
-    pub(crate) trait Into {}
-}
+use names::{renamed, shadows};
 
 /// The goldens as they are, a module each.
 #[allow(unused_imports, reason = "the names that are in the way should not matter")]
