@@ -68,28 +68,7 @@ fn encoded(row: &impl ZerobusMessage) -> Vec<u8> {
 }
 
 /// What a reader makes of the bytes who knows the sent descriptor alone.
-fn decoded(mut descriptor: DescriptorProto, bytes: &[u8]) -> DynamicMessage {
-    fn absolute(message: &mut DescriptorProto, scope: &str) {
-        let scope = format!("{scope}.{}", message.name());
-        for field in &mut message.field {
-            field.type_name = field.type_name.take().map(|name| format!("{scope}.{name}"));
-            field.proto3_optional = None;
-        }
-        let outer = scope.clone();
-        for nested in &mut message.nested_type {
-            let is_entry = nested.options.as_ref().is_some_and(prost_types::MessageOptions::map_entry);
-            if is_entry {
-                // The type of a map's value stands beside the entry.
-                for field in &mut nested.field {
-                    field.type_name = field.type_name.take().map(|name| format!("{outer}.{name}"));
-                    field.proto3_optional = None;
-                }
-            } else {
-                absolute(nested, &outer);
-            }
-        }
-    }
-    absolute(&mut descriptor, "");
+fn decoded(descriptor: DescriptorProto, bytes: &[u8]) -> DynamicMessage {
     let name = descriptor.name().to_owned();
     let file = FileDescriptorProto {
         name: Some("row.proto".to_owned()),

@@ -11,6 +11,7 @@
 //! | `table` | a checked table |
 //! | `check` | from `TableInfo` to `Table`, with every problem of the table in one report |
 //! | `problem` | what is wrong with a table, where, and what to do |
+//! | `self_contained` | descriptors that users bring: checked, and made self-contained |
 //! | `descriptor` | from a checked row to the protobuf descriptor that goes on the wire |
 //! | `printable` | names and comments of strangers, safe to print |
 
@@ -19,6 +20,7 @@ mod data_type;
 mod descriptor;
 mod printable;
 mod problem;
+mod self_contained;
 pub(crate) mod sql_text;
 mod sql_type;
 mod table;
@@ -32,10 +34,13 @@ pub use data_type::{DataType, Element, Field, MapKey, Scalar, Struct};
 pub use descriptor::{descriptor, message_name};
 pub use printable::Printable;
 pub use problem::{ColumnPath, Problem, Report};
+pub use self_contained::{DescriptorError, descriptor_of, self_contained_package};
 pub use table::{Note, Table};
 pub use table_info::{ColumnInfo, TableInfo, snapshot_json};
 pub use table_name::{TableName, TableNameError};
 
+#[cfg(feature = "generate")]
+pub(crate) use descriptor::{capitalize_words, compiled_entry_name};
 #[cfg(feature = "ddl")]
 pub(crate) use {
     printable::rewrites_the_line,

@@ -1,20 +1,18 @@
 //! The `.proto` of a table: a view of its descriptor, made ready here, and the template that renders it.
 //!
-//! `protoc` makes of it the very descriptor that a stream is opened with, but for two things it decides by itself: it
-//! names a map's entry for the field alone, where the service's converter takes the path (`AttributesEntry`,
-//! `LinesElementAttributesEntry`), and it has no `proto3_optional` in proto2. Neither is on the wire of a row.
-//!
-//! `protoc` also puts fields, nested messages and the entries that it names itself into one scope; the service's
-//! converter does not. So a message may have to step aside here (column `Location STRUCT` has the message `Location2`),
-//! and a map whose entry finds its name taken is written as what it is on the wire: repeated messages of key and value.
+//! `protoc` makes of it the descriptor that a stream is opened with, in a package and without `proto3_optional`, which
+//! proto2 does not know. One more thing is out of reach of a `.proto`: `protoc` alone names the entry of a map, for the
+//! field (`AttributesEntry`), and the service's converter names it for the whole path (`LinesElementAttributesEntry`). Where
+//! protoc's name is taken, the map is written as the repeated message that it is on the wire.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use askama::Template;
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, FieldDescriptorProto};
+use prost_types::{DescriptorProto, FieldDescriptorProto, MessageOptions};
 
 use super::comments::plain;
+use crate::model::{capitalize_words, compiled_entry_name};
 use crate::{DataType, Element, Field, Struct, Table};
 
 /// The `.proto` file of a table, in proto2.
@@ -65,14 +63,17 @@ struct File {
 #[derive(Template)]
 #[template(path = "message.proto", escape = "none")]
 struct Message {
+    /// What parts it from the line before, where it is nested.
+    space: &'static str,
     comments: Vec<String>,
     name: String,
     fields: Vec<Line>,
-    messages: Vec<Message>,
 }
 
 /// A field's line: `required string magType = 6 [json_name = "magType"];`.
 struct Line {
+    /// The messages that the field needs; they come before it, so that `protoc` has them in the descriptor's order.
+    messages: Vec<Message>,
     comments: Vec<String>,
     /// Label and type, or the map.
     declaration: String,
@@ -84,156 +85,145 @@ struct Line {
 
 impl Message {
     fn new(descriptor: &DescriptorProto, row: &Struct) -> Self {
-        let names = Names::new(descriptor);
-        let mut messages = Vec::new();
-        let mut fields = Vec::with_capacity(row.fields.len());
-        for (proto, field) in descriptor.field.iter().zip(&row.fields) {
-            if let Some((inner, message)) = inner_struct(descriptor, proto, &field.data_type) {
-                let mut view = Self::new(message, inner);
-                view.name = names.of(message.name());
-                messages.push(view);
-            }
-            let entry = nested(descriptor, proto.type_name()).filter(|message| is_map_entry(message));
-            let unmapped = entry.filter(|entry| names.has(entry.name()));
-            if let Some(entry) = unmapped {
-                let fields = entry.field.iter().map(|proto| Line::new(proto, None, None, &names)).collect();
-                let name = names.of(entry.name());
-                messages.push(Self { comments: Vec::new(), name, fields, messages: Vec::new() });
-            }
-            fields.push(Line::new(proto, entry.filter(|_| unmapped.is_none()), Some(field), &names));
+        let scope = Scope::new(descriptor);
+        let fields = descriptor.field.iter().zip(&row.fields);
+        Self::of(descriptor.name(), fields.map(|(proto, field)| Line::of_column(&scope, proto, field)).collect())
+    }
+
+    /// The entry of a map that cannot be written as a map.
+    fn of_entry(entry: &DescriptorProto, name: &str) -> Self {
+        let fields = entry.field.iter().map(|proto| Line::new(proto, declaration(proto, last_name(proto))));
+        Self::of(name, fields.collect())
+    }
+
+    fn of(name: &str, mut fields: Vec<Line>) -> Self {
+        if let Some(first) = fields.first_mut().and_then(|line| line.messages.first_mut()) {
+            first.space = "";
         }
-        Self { comments: Vec::new(), name: descriptor.name().to_owned(), fields, messages }
+        Self { space: "\n", comments: Vec::new(), name: name.to_owned(), fields }
     }
 }
 
 impl Line {
-    /// The line of a field; `entry` where it is written as a map.
-    fn new(
-        proto: &FieldDescriptorProto,
-        entry: Option<&DescriptorProto>,
-        field: Option<&Field>,
-        names: &Names,
-    ) -> Self {
-        let declaration = match entry.map(|entry| &entry.field[..]) {
-            Some([key, value]) => format!("map<{}, {}>", type_of(key, names), type_of(value, names)),
-            _ => format!("{} {}", label(proto.label()), type_of(proto, names)),
+    fn of_column(scope: &Scope<'_>, proto: &FieldDescriptorProto, field: &Field) -> Self {
+        let mut messages = Vec::new();
+        if let Some((row, message)) = scope.inner_struct(proto, &field.data_type) {
+            messages.push(Message::new(message, row));
+        }
+        let entry = scope.message(proto).filter(|_| matches!(field.data_type, DataType::Map(..)));
+        let declaration = match entry.map(|entry| (entry, &entry.field[..])) {
+            Some((entry, [key, value])) => match scope.written_name(entry) {
+                Some(name) => {
+                    messages.push(Message::of_entry(entry, name));
+                    declaration(proto, name)
+                }
+                None => format!("map<{}, {}>", type_of(key, last_name(key)), type_of(value, last_name(value))),
+            },
+            _ => declaration(proto, last_name(proto)),
         };
+        let comments = field.comment.as_deref().map(plain).unwrap_or_default();
+        Self { messages, comments, ..Self::new(proto, declaration) }
+    }
+
+    fn new(proto: &FieldDescriptorProto, declaration: String) -> Self {
         let name = proto.name().to_owned();
-        let options = if default_json_name(&name) == proto.json_name() {
+        // What `protoc` makes of the name where none is stated.
+        let options = if capitalize_words(&name, false) == proto.json_name() {
             String::new()
         } else {
             // A column's name is an identifier, so it needs no escape in quotes.
             format!(" [json_name = \"{}\"]", proto.json_name())
         };
-        let comments = field.and_then(|field| field.comment.as_deref()).map(plain).unwrap_or_default();
-        Self { comments, declaration, name, number: proto.number(), options }
+        Self { messages: Vec::new(), comments: Vec::new(), declaration, name, number: proto.number(), options }
     }
 }
 
-/// What the nested messages of one message are called in the `.proto`, but for the entries that `protoc` names itself.
-struct Names {
-    names: Vec<(String, String)>,
+/// The messages nested in one message, and what `protoc` can name of them.
+struct Scope<'a> {
+    /// By name.
+    messages: HashMap<&'a str, &'a DescriptorProto>,
+    /// The entries of maps that are written out, since `protoc` could not name them: what each is called in the `.proto`,
+    /// by its name in the descriptor.
+    written: HashMap<&'a str, String>,
 }
 
-impl Names {
-    fn new(descriptor: &DescriptorProto) -> Self {
-        let mut taken: HashSet<String> = descriptor.field.iter().map(|field| field.name().to_owned()).collect();
-        let mut by_protoc = HashSet::new();
-        for field in &descriptor.field {
-            if let Some(entry) = nested(descriptor, field.type_name()).filter(|message| is_map_entry(message))
-                && taken.insert(protoc_entry_name(field.name()))
-            {
-                by_protoc.insert(entry.name());
-            }
+impl<'a> Scope<'a> {
+    fn new(descriptor: &'a DescriptorProto) -> Self {
+        let messages: HashMap<_, _> = descriptor.nested_type.iter().map(|nested| (nested.name(), nested)).collect();
+        let is_map = |name: &str| messages.get(name).is_some_and(|message| is_entry(message));
+        let maps = descriptor.field.iter().filter(|field| is_map(last_name(field)));
+        let fields = descriptor.field.iter().map(FieldDescriptorProto::name);
+        let others = messages.keys().copied().filter(|name| !is_map(name));
+        let mut taken: HashSet<String> = fields.chain(others).map(str::to_owned).collect();
+        let unnamed: Vec<_> = maps.filter(|field| !taken.insert(compiled_entry_name(field.name()))).collect();
+        let written = unnamed.into_iter().map(last_name).map(|name| (name, free_name(name, &mut taken))).collect();
+        Self { messages, written }
+    }
+
+    /// The message of a field.
+    fn message(&self, field: &FieldDescriptorProto) -> Option<&'a DescriptorProto> {
+        self.messages.get(last_name(field)).copied()
+    }
+
+    /// What an entry is called where it is an ordinary message of the `.proto`; nothing where the field is a `map`.
+    fn written_name<'b>(&'b self, entry: &'b DescriptorProto) -> Option<&'b str> {
+        if is_entry(entry) { self.written.get(entry.name()).map(String::as_str) } else { Some(entry.name()) }
+    }
+
+    /// The struct of a field and the message that carries it.
+    fn inner_struct<'b>(
+        &self,
+        proto: &FieldDescriptorProto,
+        data_type: &'b DataType,
+    ) -> Option<(&'b Struct, &'a DescriptorProto)> {
+        let message = self.message(proto)?;
+        match data_type {
+            DataType::Array(Element::Struct(row)) | DataType::Struct(row) => Some((row, message)),
+            DataType::Map(_, Element::Struct(row)) => Some((row, self.message(message.field.last()?)?)),
+            DataType::Array(_) | DataType::Map(..) | DataType::Scalar(_) => None,
         }
-        let mut names = Vec::new();
-        for message in descriptor.nested_type.iter().filter(|message| !by_protoc.contains(message.name())) {
-            let mut name = message.name().to_owned();
-            let mut n = 2;
-            while !taken.insert(name.clone()) {
-                name = format!("{}{n}", message.name());
-                n += 1;
-            }
-            names.push((message.name().to_owned(), name));
-        }
-        Self { names }
-    }
-
-    /// Whether the message is written out.
-    fn has(&self, message: &str) -> bool {
-        self.names.iter().any(|(given, _)| given == message)
-    }
-
-    fn of(&self, message: &str) -> String {
-        let found = self.names.iter().find(|(given, _)| given == message);
-        found.map_or(message, |(_, name)| name).to_owned()
     }
 }
 
-/// The struct of a field and the message that carries it.
-fn inner_struct<'a>(
-    descriptor: &'a DescriptorProto,
-    proto: &'a FieldDescriptorProto,
-    data_type: &'a DataType,
-) -> Option<(&'a Struct, &'a DescriptorProto)> {
-    let message = nested(descriptor, proto.type_name())?;
-    match data_type {
-        DataType::Array(Element::Struct(row)) | DataType::Struct(row) => Some((row, message)),
-        DataType::Map(_, Element::Struct(row)) => Some((row, nested(descriptor, message.field.last()?.type_name())?)),
-        DataType::Array(_) | DataType::Map(..) | DataType::Scalar(_) => None,
+/// The name itself, or the first of name2, name3, ... that is free.
+fn free_name(name: &str, taken: &mut HashSet<String>) -> String {
+    let mut free = name.to_owned();
+    let mut n = 2;
+    while !taken.insert(free.clone()) {
+        free = format!("{name}{n}");
+        n += 1;
     }
+    free
 }
 
-fn nested<'a>(descriptor: &'a DescriptorProto, name: &str) -> Option<&'a DescriptorProto> {
-    descriptor.nested_type.iter().find(|message| message.name() == name)
+/// The last part of the name of a field's type: what it is called in the scope that holds both.
+fn last_name(field: &FieldDescriptorProto) -> &str {
+    field.type_name().rsplit('.').next().unwrap_or_default()
 }
 
-fn is_map_entry(message: &DescriptorProto) -> bool {
-    message.options.as_ref().is_some_and(prost_types::MessageOptions::map_entry)
+fn is_entry(message: &DescriptorProto) -> bool {
+    message.options.as_ref().is_some_and(MessageOptions::map_entry)
 }
 
-const fn label(label: Label) -> &'static str {
-    match label {
+fn declaration(field: &FieldDescriptorProto, message: &str) -> String {
+    let label = match field.label() {
         Label::Optional => "optional",
         Label::Repeated => "repeated",
         Label::Required => "required",
-    }
+    };
+    format!("{label} {}", type_of(field, message))
 }
 
-fn type_of(field: &FieldDescriptorProto, names: &Names) -> String {
+fn type_of<'a>(field: &FieldDescriptorProto, message: &'a str) -> &'a str {
     match field.r#type() {
-        Type::Bool => "bool".to_owned(),
-        Type::Bytes => "bytes".to_owned(),
-        Type::Double => "double".to_owned(),
-        Type::Float => "float".to_owned(),
-        Type::Int32 => "int32".to_owned(),
-        Type::Int64 => "int64".to_owned(),
-        Type::String => "string".to_owned(),
+        Type::Bool => "bool",
+        Type::Bytes => "bytes",
+        Type::Double => "double",
+        Type::Float => "float",
+        Type::Int32 => "int32",
+        Type::Int64 => "int64",
+        Type::String => "string",
         // A table gives no type but these and messages.
-        _ => names.of(field.type_name()),
+        _ => message,
     }
-}
-
-/// The JSON name that `protoc` gives a field that states none.
-fn default_json_name(name: &str) -> String {
-    capitalize_words(name, false)
-}
-
-/// The name that `protoc` gives the entry of a map field.
-fn protoc_entry_name(field: &str) -> String {
-    format!("{}Entry", capitalize_words(field, true))
-}
-
-/// The name without its underscores, each letter behind one a capital.
-fn capitalize_words(name: &str, mut capitalize: bool) -> String {
-    let mut words = String::with_capacity(name.len());
-    for c in name.chars() {
-        if c == '_' {
-            capitalize = true;
-        } else {
-            words.push(if capitalize { c.to_ascii_uppercase() } else { c });
-            capitalize = false;
-        }
-    }
-    words
 }

@@ -12,7 +12,14 @@
 //! | ARRAY | repeated |
 //! | MAP | repeated map entry |
 //!
-//! The descriptor is self-contained and its type names are relative, as the service's own converter makes them.
+//! The descriptor is self-contained and its type names are absolute without a package (`.Orders.Customer`): the form that
+//! the official client sends. The service refuses relative names (code 4033).
+//!
+//! Messages have the names that the service's converter gives them, so the descriptor equals the one that the official
+//! client resolves. That client resolves none where a message has the name of a field beside it (a column `Location
+//! STRUCT`), since protobuf has one scope for both. Such a table's descriptor is written as a protobuf compiler demands it:
+//! a message steps aside (`Location2`), a map's entry is named for the field alone, and nothing is said of
+//! `proto3_optional`, which a compiler takes in proto3 only.
 
 use std::collections::HashSet;
 
@@ -48,10 +55,61 @@ impl Table {
 /// The descriptor of a row, as a message of this name.
 #[must_use]
 pub fn descriptor(name: &str, row: &Struct) -> DescriptorProto {
-    let mut nested = Nested::default();
-    // A column's struct is named for the column alone, an inner struct for its parent and itself.
-    let field = row.fields.iter().map(|field| nested.field(field, &field.name)).collect();
-    DescriptorProto { name: Some(name.to_owned()), field, nested_type: nested.messages, ..Default::default() }
+    let converted = Style::Converter.row(name, row);
+    if has_clash(&converted) { Style::Compiler.row(name, row) } else { converted }
+}
+
+/// Whether a message, or one inside it, has the name of a field beside it.
+fn has_clash(message: &DescriptorProto) -> bool {
+    let fields: HashSet<&str> = message.field.iter().map(FieldDescriptorProto::name).collect();
+    message.nested_type.iter().any(|nested| fields.contains(nested.name()) || has_clash(nested))
+}
+
+/// Whose rules a descriptor follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// A protobuf compiler's: no message has the name of a field, and an entry is named for its field alone.
+    Compiler,
+    /// The service's converter's: messages are named for their path of fields.
+    Converter,
+}
+
+impl Style {
+    fn row(self, name: &str, row: &Struct) -> DescriptorProto {
+        // A column's struct is named for the column alone, an inner struct for its parent and itself.
+        self.message("", name, row, str::to_owned)
+    }
+
+    /// What a field says of `proto3_optional`.
+    fn optional(self, is_optional: bool) -> Option<bool> {
+        (self == Self::Converter).then_some(is_optional)
+    }
+
+    fn entry_field(
+        self,
+        name: &str,
+        number: i32,
+        (wire_type, type_name): (Type, Option<String>),
+    ) -> FieldDescriptorProto {
+        FieldDescriptorProto {
+            name: Some(name.to_owned()),
+            number: Some(number),
+            label: Some(Label::Optional.into()),
+            r#type: Some(wire_type.into()),
+            type_name,
+            json_name: Some(name.to_owned()),
+            // The service's own converter marks a map's value so, and not its key.
+            proto3_optional: self.optional(name == "value"),
+            ..Default::default()
+        }
+    }
+
+    /// A message in this scope; `path` names the struct of a field.
+    fn message(self, outer: &str, name: &str, row: &Struct, path: impl Fn(&str) -> String) -> DescriptorProto {
+        let mut nested = Nested::new(self, format!("{outer}.{name}"), row);
+        let field = row.fields.iter().map(|field| nested.field(field, &path(&field.name))).collect();
+        DescriptorProto { name: Some(name.to_owned()), field, nested_type: nested.messages, ..Default::default() }
+    }
 }
 
 /// The message's name for a path of names: each part's first letter a capital, the underscores gone.
@@ -74,21 +132,56 @@ pub fn message_name(path: &str) -> String {
     name
 }
 
+/// The name that a protobuf compiler gives the entry of a map field.
+pub(crate) fn compiled_entry_name(field: &str) -> String {
+    format!("{}Entry", capitalize_words(field, true))
+}
+
+/// The name without its underscores, each letter behind one a capital.
+pub(crate) fn capitalize_words(name: &str, mut capitalize: bool) -> String {
+    let mut words = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c == '_' {
+            capitalize = true;
+        } else {
+            words.push(if capitalize { c.to_ascii_uppercase() } else { c });
+            capitalize = false;
+        }
+    }
+    words
+}
+
 /// The messages nested in one message, in the order in which their fields stand.
-#[derive(Default)]
 struct Nested {
+    style: Style,
+    /// The absolute name of the message that holds them: `.Orders`.
+    scope: String,
     messages: Vec<DescriptorProto>,
     taken: HashSet<String>,
+    /// The names of entries that are kept for their maps.
+    entries: HashSet<String>,
 }
 
 impl Nested {
+    fn new(style: Style, scope: String, row: &Struct) -> Self {
+        let (mut taken, mut entries) = (HashSet::new(), HashSet::new());
+        if style == Style::Compiler {
+            taken.extend(row.fields.iter().map(|field| field.name.clone()));
+            let maps = row.fields.iter().filter(|field| matches!(field.data_type, DataType::Map(..)));
+            entries.extend(maps.map(|map| compiled_entry_name(&map.name)).filter(|name| taken.insert(name.clone())));
+        }
+        Self { style, scope, messages: Vec::new(), taken, entries }
+    }
+
     fn field(&mut self, field: &Field, path: &str) -> FieldDescriptorProto {
         let (label, (wire_type, type_name)) = match &field.data_type {
             DataType::Array(Element::Scalar(scalar)) => (Label::Repeated, (scalar.wire_type(), None)),
             DataType::Array(Element::Struct(fields)) => {
                 (Label::Repeated, self.message(&format!("{}_element", message_name(path)), fields))
             }
-            DataType::Map(key, value) => (Label::Repeated, self.map_entry(&message_name(path), *key, value)),
+            DataType::Map(key, value) => {
+                (Label::Repeated, self.map_entry(&field.name, &message_name(path), *key, value))
+            }
             DataType::Scalar(scalar) => (singular(field), (scalar.wire_type(), None)),
             DataType::Struct(fields) => (singular(field), self.message(path, fields)),
         };
@@ -99,35 +192,48 @@ impl Nested {
             r#type: Some(wire_type.into()),
             type_name,
             json_name: Some(field.name.clone()),
-            proto3_optional: Some(label == Label::Optional),
+            proto3_optional: self.style.optional(label == Label::Optional),
             ..Default::default()
         }
     }
 
-    fn message(&mut self, path: &str, fields: &Struct) -> (Type, Option<String>) {
+    fn message(&mut self, path: &str, row: &Struct) -> (Type, Option<String>) {
         let name = self.unique(&message_name(path));
-        let message = struct_message(&name, fields);
-        self.messages.push(message);
-        (Type::Message, Some(name))
+        let inner = self.style.message(&self.scope, &name, row, |field| format!("{name}_{field}"));
+        self.push(inner)
     }
 
-    fn map_entry(&mut self, base: &str, key: MapKey, value: &Element) -> (Type, Option<String>) {
-        let (value_type, value_name) = match value {
+    fn map_entry(&mut self, field: &str, base: &str, key: MapKey, value: &Element) -> (Type, Option<String>) {
+        let value = match value {
             Element::Scalar(scalar) => (scalar.wire_type(), None),
-            Element::Struct(fields) => {
-                let name = self.unique(&format!("{base}Value"));
-                self.messages.push(struct_message(&name, fields));
-                (Type::Message, Some(name))
-            }
+            Element::Struct(row) => self.message(&format!("{base}_value"), row),
         };
-        let name = self.unique(&format!("{base}Entry"));
+        let (name, is_map) = self.entry_name(field, base);
         let field = vec![
-            entry_field("key", 1, (key.scalar().wire_type(), None)),
-            entry_field("value", 2, (value_type, value_name)),
+            self.style.entry_field("key", 1, (key.scalar().wire_type(), None)),
+            self.style.entry_field("value", 2, value),
         ];
-        let options = Some(MessageOptions { map_entry: Some(true), ..Default::default() });
-        self.messages.push(DescriptorProto { name: Some(name.clone()), field, options, ..Default::default() });
-        (Type::Message, Some(name))
+        let options = is_map.then(|| MessageOptions { map_entry: Some(true), ..Default::default() });
+        self.push(DescriptorProto { name: Some(name), field, options, ..Default::default() })
+    }
+
+    /// The name of a map's entry, and whether it is one for protobuf: to a compiler, an entry of another name than its own
+    /// is a message like any other. Both are the same on the wire.
+    fn entry_name(&mut self, field: &str, base: &str) -> (String, bool) {
+        match self.style {
+            Style::Compiler => match self.entries.take(&compiled_entry_name(field)) {
+                Some(name) => (name, true),
+                None => (self.unique(&format!("{base}Entry")), false),
+            },
+            Style::Converter => (self.unique(&format!("{base}Entry")), true),
+        }
+    }
+
+    /// Adds a message; the type of a field that refers to it.
+    fn push(&mut self, message: DescriptorProto) -> (Type, Option<String>) {
+        let type_name = format!("{}.{}", self.scope, message.name());
+        self.messages.push(message);
+        (Type::Message, Some(type_name))
     }
 
     /// The name itself, or the first of name2, name3, ... that is free.
@@ -139,26 +245,6 @@ impl Nested {
             n += 1;
         }
         unique
-    }
-}
-
-fn struct_message(name: &str, fields: &Struct) -> DescriptorProto {
-    let mut nested = Nested::default();
-    let field = fields.fields.iter().map(|field| nested.field(field, &format!("{name}_{}", field.name))).collect();
-    DescriptorProto { name: Some(name.to_owned()), field, nested_type: nested.messages, ..Default::default() }
-}
-
-fn entry_field(name: &str, number: i32, (wire_type, type_name): (Type, Option<String>)) -> FieldDescriptorProto {
-    FieldDescriptorProto {
-        name: Some(name.to_owned()),
-        number: Some(number),
-        label: Some(Label::Optional.into()),
-        r#type: Some(wire_type.into()),
-        type_name,
-        json_name: Some(name.to_owned()),
-        // The service's own converter marks a map's value so, and not its key.
-        proto3_optional: Some(name == "value"),
-        ..Default::default()
     }
 }
 

@@ -1,0 +1,291 @@
+//! One message of many files, with everything that it refers to inside it.
+//!
+//! Messages inside the message keep their place. Others move into it, side by side; a map's entry goes with the message
+//! that has the map, since protobuf demands it there.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet, MessageOptions};
+
+use super::{DescriptorError, MAX_DEPTH};
+
+/// How many names of messages an error lists.
+const LISTED: usize = 10;
+
+/// The descriptor of a message as a stream is opened with it: imported and sibling messages are inside it, and type names
+/// are absolute without a package.
+///
+/// `message` is the full name, `shop.Order`. Messages that it does not use are left out, as are extensions. A message from
+/// outside whose name is taken gets a number behind it; names of messages are not on the wire of a row.
+///
+/// A proto3 field without `optional` is not written where it is zero or empty, so it arrives as NULL: use `optional`.
+///
+/// # Errors
+/// If the files do not have the message, or a type that it uses.
+///
+/// ```
+/// use prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet};
+///
+/// // Usually decoded from what `protoc --include_imports --descriptor_set_out` wrote.
+/// let order = DescriptorProto { name: Some("Order".to_owned()), ..Default::default() };
+/// let file = FileDescriptorProto { package: Some("shop".to_owned()), message_type: vec![order], ..Default::default() };
+/// let descriptor = zerobus_codegen::descriptor_of(&FileDescriptorSet { file: vec![file] }, "shop.Order")?;
+/// assert_eq!(descriptor.name(), "Order");
+/// # Ok::<(), zerobus_codegen::DescriptorError>(())
+/// ```
+pub fn descriptor_of(files: &FileDescriptorSet, message: &str) -> Result<DescriptorProto, DescriptorError> {
+    let name = message.strip_prefix('.').unwrap_or(message);
+    let types = Types::of(files)?;
+    let Some((name, Type::Message(root))) = types.by_name.get_key_value(name) else {
+        return Err(types.no_such_message(name));
+    };
+    let used = types.used_by(name)?;
+    Ok(Gathering::new(&types, name, root, &used).descriptor(root))
+}
+
+/// A type of the files.
+#[derive(Debug, Clone, Copy)]
+enum Type<'a> {
+    Enum(&'a EnumDescriptorProto),
+    Message(&'a DescriptorProto),
+}
+
+/// Every type of the files, by its full name: `shop.Order.Line`.
+#[derive(Debug, Default)]
+struct Types<'a> {
+    by_name: BTreeMap<String, Type<'a>>,
+}
+
+impl<'a> Types<'a> {
+    fn of(files: &'a FileDescriptorSet) -> Result<Self, DescriptorError> {
+        let mut types = Self::default();
+        for file in &files.file {
+            for message in &file.message_type {
+                types.add(message, join(file.package(), message.name()), 0)?;
+            }
+            types.add_enums(&file.enum_type, file.package());
+        }
+        Ok(types)
+    }
+
+    fn add(&mut self, message: &'a DescriptorProto, path: String, depth: usize) -> Result<(), DescriptorError> {
+        if depth > MAX_DEPTH {
+            return Err(DescriptorError::TooDeep { message: path });
+        }
+        for nested in &message.nested_type {
+            self.add(nested, join(&path, nested.name()), depth + 1)?;
+        }
+        self.add_enums(&message.enum_type, &path);
+        self.by_name.insert(path, Type::Message(message));
+        Ok(())
+    }
+
+    fn add_enums(&mut self, enums: &'a [EnumDescriptorProto], scope: &str) {
+        self.by_name.extend(enums.iter().map(|inner| (join(scope, inner.name()), Type::Enum(inner))));
+    }
+
+    /// The full name of a field's type: an absolute name is itself, a relative one is looked for from the inside out.
+    fn resolve(&self, scope: &str, name: &str) -> Option<&str> {
+        if let Some(absolute) = name.strip_prefix('.') {
+            return self.by_name.get_key_value(absolute).map(|(name, _)| name.as_str());
+        }
+        let mut scope = scope;
+        loop {
+            if let Some((name, _)) = self.by_name.get_key_value(&join(scope, name)) {
+                return Some(name);
+            }
+            if scope.is_empty() {
+                return None;
+            }
+            scope = outer(scope);
+        }
+    }
+
+    /// The full names of the types that a message uses, itself first, each once, in the order in which fields name them.
+    fn used_by<'b>(&'b self, root: &'b str) -> Result<Vec<&'b str>, DescriptorError> {
+        let mut used = vec![root];
+        let mut seen = HashSet::from([root]);
+        let mut next = 0;
+        while let Some(&scope) = used.get(next) {
+            next += 1;
+            let Some(Type::Message(message)) = self.by_name.get(scope) else { continue };
+            for (field, type_name) in message.field.iter().filter_map(|field| Some((field, field.type_name.as_ref()?)))
+            {
+                let unknown =
+                    || DescriptorError::UnknownType { field: join(scope, field.name()), type_name: type_name.clone() };
+                let found = self.resolve(scope, type_name).ok_or_else(unknown)?;
+                if seen.insert(found) {
+                    used.push(found);
+                }
+            }
+        }
+        Ok(used)
+    }
+
+    fn no_such_message(&self, message: &str) -> DescriptorError {
+        let messages =
+            self.by_name.iter().filter(|(_, found)| matches!(found, Type::Message(inner) if !is_entry(inner)));
+        let found = messages.map(|(name, _)| name.clone()).take(LISTED).collect();
+        DescriptorError::NoSuchMessage { message: message.to_owned(), found }
+    }
+}
+
+/// Where each type that is used has its place in the new descriptor.
+struct Gathering<'a> {
+    types: &'a Types<'a>,
+    /// The full name of the message.
+    root: &'a str,
+    /// The types that stay inside the message that has them.
+    kept: HashSet<&'a str>,
+    /// The types that move into the root.
+    moved: Vec<&'a str>,
+    /// The absolute name that each used type gets, by its full name.
+    places: HashMap<&'a str, String>,
+    /// The names that are taken in the root's scope.
+    taken: HashSet<String>,
+}
+
+impl<'a> Gathering<'a> {
+    fn new(types: &'a Types<'a>, root: &'a str, message: &DescriptorProto, used: &[&'a str]) -> Self {
+        let taken = HashSet::new();
+        let (kept, moved, places) = (HashSet::new(), Vec::new(), HashMap::new());
+        let mut gathering = Self { types, root, kept, moved, places, taken };
+        let is_used: HashSet<&str> = used.iter().copied().collect();
+        for name in used {
+            gathering.keep(name, &is_used);
+        }
+        gathering.take_names_of(message);
+        // An entry's name begins with that of the message that has the map.
+        let (entries, others): (Vec<&str>, Vec<&str>) = used.iter().partition(|name| gathering.is_kept_entry(name));
+        for name in others.into_iter().chain(entries) {
+            gathering.place(name);
+        }
+        gathering
+    }
+
+    /// Keeps a type where it is, if it may stay there: what is inside the root, with all that it is inside of, and entries.
+    fn keep(&mut self, name: &'a str, is_used: &HashSet<&str>) {
+        if let Some(inner) = self.inside_root(name) {
+            let ends = inner.match_indices('.').map(|(at, _)| self.root.len() + at).skip(1).chain([name.len()]);
+            self.kept.extend(ends.map(|end| &name[..end]));
+        } else if self.is_entry(name) && is_used.contains(outer(name)) {
+            self.kept.insert(name);
+        }
+    }
+
+    /// The rest of the name of a type that is the root or inside it.
+    fn inside_root<'b>(&self, name: &'b str) -> Option<&'b str> {
+        name.strip_prefix(self.root).filter(|inner| inner.is_empty() || inner.starts_with('.'))
+    }
+
+    fn is_kept_entry(&self, name: &str) -> bool {
+        self.kept.contains(name) && self.inside_root(name).is_none()
+    }
+
+    fn take_names_of(&mut self, root: &DescriptorProto) {
+        let is_kept = |name: &str| self.kept.contains(join(self.root, name).as_str());
+        let nested = root.nested_type.iter().map(DescriptorProto::name).filter(|name| is_kept(name));
+        let enums: Vec<_> = root.enum_type.iter().filter(|inner| is_kept(inner.name())).collect();
+        let values = enums.iter().flat_map(|inner| &inner.value).map(prost_types::EnumValueDescriptorProto::name);
+        let fields = root.field.iter().map(prost_types::FieldDescriptorProto::name);
+        let oneofs = root.oneof_decl.iter().map(prost_types::OneofDescriptorProto::name);
+        let names = nested.chain(enums.iter().map(|inner| inner.name())).chain(values).chain(fields).chain(oneofs);
+        self.taken = names.map(str::to_owned).collect();
+    }
+
+    fn place(&mut self, name: &'a str) {
+        let root = last(self.root);
+        let place = if let Some(inner) = self.inside_root(name) {
+            format!(".{root}{inner}")
+        } else if let Some(parent) = self.places.get(outer(name)).filter(|_| self.kept.contains(name)) {
+            format!("{parent}.{}", last(name))
+        } else {
+            self.moved.push(name);
+            format!(".{root}.{}", unique(last(name), &mut self.taken))
+        };
+        self.places.insert(name, place);
+    }
+
+    fn is_entry(&self, name: &str) -> bool {
+        matches!(self.types.by_name.get(name), Some(Type::Message(message)) if is_entry(message))
+    }
+
+    fn descriptor(mut self, root: &DescriptorProto) -> DescriptorProto {
+        let mut gathered = self.message(self.root, root);
+        for name in std::mem::take(&mut self.moved) {
+            let place = self.places.get(name).map(|place| last(place).to_owned());
+            match self.types.by_name.get(name) {
+                Some(Type::Message(inner)) => {
+                    gathered.nested_type.push(DescriptorProto { name: place, ..self.message(name, inner) });
+                }
+                Some(Type::Enum(inner)) => {
+                    gathered.enum_type.push(EnumDescriptorProto { name: place, ..self.enumeration(inner) });
+                }
+                None => {}
+            }
+        }
+        gathered
+    }
+
+    /// A message with the names that its fields' types have now, and what is kept inside it.
+    fn message(&self, name: &str, message: &DescriptorProto) -> DescriptorProto {
+        let mut gathered = DescriptorProto {
+            nested_type: Vec::new(),
+            enum_type: Vec::new(),
+            extension: Vec::new(),
+            extension_range: Vec::new(),
+            ..message.clone()
+        };
+        for field in &mut gathered.field {
+            let found = field.type_name.as_deref().and_then(|type_name| self.types.resolve(name, type_name));
+            field.type_name = found.and_then(|found| self.places.get(found)).cloned();
+        }
+        let is_inside = self.inside_root(name).is_some();
+        let stays = |inner: &str| self.kept.contains(inner) && (is_inside || self.is_entry(inner));
+        for nested in &message.nested_type {
+            let name = join(name, nested.name());
+            if stays(&name) {
+                gathered.nested_type.push(self.message(&name, nested));
+            }
+        }
+        let enums = message.enum_type.iter().filter(|inner| stays(&join(name, inner.name())));
+        gathered.enum_type.extend(enums.cloned());
+        gathered
+    }
+
+    /// An enum that moves; its values are names of the scope that it moves into.
+    fn enumeration(&mut self, inner: &EnumDescriptorProto) -> EnumDescriptorProto {
+        let mut moved = inner.clone();
+        for value in &mut moved.value {
+            value.name = Some(unique(value.name(), &mut self.taken));
+        }
+        moved
+    }
+}
+
+/// The name itself, or the first of name2, name3, ... that is free.
+fn unique(name: &str, taken: &mut HashSet<String>) -> String {
+    let mut unique = name.to_owned();
+    let mut n = 2;
+    while !taken.insert(unique.clone()) {
+        unique = format!("{name}{n}");
+        n += 1;
+    }
+    unique
+}
+
+fn is_entry(message: &DescriptorProto) -> bool {
+    message.options.as_ref().is_some_and(MessageOptions::map_entry)
+}
+
+fn join(scope: &str, name: &str) -> String {
+    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+}
+
+fn last(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, last)| last)
+}
+
+fn outer(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(outer, _)| outer)
+}
