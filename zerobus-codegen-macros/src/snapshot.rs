@@ -1,15 +1,10 @@
 //! The snapshot that a struct is held against: where it lies, and the table that it describes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::Deserialize;
-use zerobus_codegen::{Table, TableInfo, TableName, snapshot_json};
-
-/// The folder of snapshots, where nothing else is said.
-const FOLDER: &str = "schemas";
-/// The file of options, shared with `zerobus_codegen::configure()`.
-const OPTIONS: &str = "zerobus.toml";
+use serde::de::DeserializeOwned;
+use zerobus_codegen::{Options, Table, TableInfo, TableName, Toml, snapshot_json};
 
 /// A table as its snapshot describes it.
 pub(crate) struct Snapshot {
@@ -18,29 +13,13 @@ pub(crate) struct Snapshot {
     pub(crate) read: Vec<PathBuf>,
 }
 
-/// The one option of `zerobus.toml` that matters to the derive.
-#[derive(Default, Deserialize)]
-struct Options {
-    schemas: Option<String>,
-}
+/// The parser of `zerobus.toml`.
+struct Parser;
 
-/// The same option in `[package.metadata.zerobus]`.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Manifest {
-    package: Package,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Package {
-    metadata: Metadata,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    zerobus: Options,
+impl Toml for Parser {
+    fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
 }
 
 /// Reads the snapshot of a table from the package that is being compiled.
@@ -51,8 +30,9 @@ pub(crate) fn load(name: &TableName) -> Result<Snapshot, String> {
     let package = std::env::var_os("CARGO_MANIFEST_DIR")
         .map(PathBuf::from)
         .ok_or("the snapshot's folder is not known: cargo sets CARGO_MANIFEST_DIR, this build does not")?;
-    let (folder, mut read) = folder(&package)?;
-    let file = package.join(&folder).join(format!("{name}.json"));
+    let (options, options_file) = Options::read_with::<Parser>(&package).map_err(|error| error.to_string())?;
+    let folder = options.schemas_folder();
+    let file = package.join(folder).join(format!("{name}.json"));
     let remedy = format!("run `zerobus-codegen fetch {name} --out {folder}`");
     let bytes = fs::read(&file).map_err(|error| {
         let file = file.display();
@@ -67,24 +47,7 @@ pub(crate) fn load(name: &TableName) -> Result<Snapshot, String> {
     if table.name != *name {
         return Err(format!("the snapshot {} is of {}; {remedy}", file.display(), table.name));
     }
-    read.push(file);
-    Ok(Snapshot { table, read })
-}
-
-/// The folder of snapshots, as the package's options name it, and the file that names it.
-///
-/// Cargo itself looks at `Cargo.toml`, so that file need not be watched.
-fn folder(package: &Path) -> Result<(String, Vec<PathBuf>), String> {
-    let own = package.join(OPTIONS);
-    if own.exists() {
-        let options: Options = read(&own)?;
-        return Ok((options.schemas.unwrap_or_else(|| FOLDER.to_owned()), vec![own]));
-    }
-    let manifest: Manifest = read(&package.join("Cargo.toml"))?;
-    Ok((manifest.package.metadata.zerobus.schemas.unwrap_or_else(|| FOLDER.to_owned()), Vec::new()))
-}
-
-fn read<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, String> {
-    let text = fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-    toml::from_str(&text).map_err(|error| format!("{} cannot be read: {error}", file.display()))
+    // Cargo itself watches `Cargo.toml`.
+    let watched = options_file.filter(|file| !file.ends_with("Cargo.toml"));
+    Ok(Snapshot { table, read: watched.into_iter().chain([file]).collect() })
 }

@@ -114,3 +114,22 @@ fn a_byte_order_mark_is_read_over() {
     let (passes, words) = package.check();
     assert!(passes, "{words}");
 }
+
+#[test]
+fn the_options_are_read_as_the_generator_reads_them() {
+    let package = Package::new("options");
+    package.snapshot("bigint");
+    let options = package.0.join("zerobus.toml");
+    fs::write(&options, "schemas = \"tables\"\nvisibility = \"crate\"\n").unwrap();
+    let (passes, words) = package.check();
+    assert!(passes, "{words}");
+    fs::write(&options, "schemas = \"tables\"\nmodul = \"x\"\n").unwrap();
+    let (passes, words) = package.check();
+    assert!(!passes && words.contains("unknown field `modul`"), "{words}");
+    fs::write(&options, "schemas = \"tables\"\n").unwrap();
+    let manifest = package.0.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, format!("{text}[package.metadata.zerobus]\nschemas = \"tables\"\n")).unwrap();
+    let (passes, words) = package.check();
+    assert!(!passes && words.contains("keep one of the two"), "{words}");
+}

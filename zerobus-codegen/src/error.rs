@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Display};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Printable, Report};
+use crate::{OptionsError, Printable, Report};
 
 /// Why nothing, or not everything, could be generated.
 ///
@@ -14,13 +14,8 @@ use crate::{Printable, Report};
 #[non_exhaustive]
 pub enum Error {
     /// A file of options is not as it should be.
-    #[error("{}: {reason}", .path.display())]
-    Config {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, and what to do.
-        reason: String,
-    },
+    #[error(transparent)]
+    Config(OptionsError),
     /// Snapshots that cannot be read, or tables that Zerobus cannot write to: all of them, not only the first.
     #[error("{}", Listed(.0))]
     Failures(Vec<Failure>),

@@ -4,6 +4,7 @@
 pub mod ddl;
 mod drift;
 mod model;
+mod options;
 
 #[cfg(feature = "generate")]
 mod build;
@@ -16,11 +17,11 @@ mod error;
 #[cfg(feature = "generate")]
 mod generate;
 #[cfg(feature = "generate")]
-mod options;
-#[cfg(feature = "generate")]
 mod output;
 #[cfg(feature = "generate")]
 mod snapshot;
+#[cfg(feature = "generate")]
+mod toml;
 
 #[cfg(feature = "generate")]
 pub use build::{Configuration, configure};
@@ -35,7 +36,6 @@ pub use error::{Error, Failure};
 #[cfg(feature = "generate")]
 pub use generate::{proto, rust};
 pub use model::*;
-#[cfg(feature = "generate")]
-pub use options::{Face, Options, Visibility};
+pub use options::{Face, Options, OptionsError, Toml, Visibility};
 #[cfg(feature = "generate")]
 pub use snapshot::{Snapshot, Snapshots};

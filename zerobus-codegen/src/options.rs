@@ -27,11 +27,36 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
+#[cfg(feature = "generate")]
 use crate::Error;
 
 /// The file's name.
 const FILE: &str = "zerobus.toml";
+
+/// A file of options that cannot be read, or says something that is no option.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {reason}", .path.display())]
+#[non_exhaustive]
+pub struct OptionsError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it, and what to do.
+    pub reason: String,
+}
+
+/// A parser of TOML.
+///
+/// The model has none, so that programs that only send rows compile none. The generators and the derive bring theirs.
+#[doc(hidden)]
+pub trait Toml {
+    /// Parses a document.
+    ///
+    /// # Errors
+    /// With the parser's own message.
+    fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String>;
+}
 
 /// Which types are generated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -113,11 +138,31 @@ impl Options {
     ///
     /// # Errors
     /// If the file cannot be read, says something that is no option, or there are two of them.
+    #[cfg(feature = "generate")]
     pub fn read(folder: &Path) -> Result<(Self, Option<PathBuf>), Error> {
+        Self::read_with::<crate::toml::Parser>(folder).map_err(Error::Config)
+    }
+
+    /// The options of one file, which is a `zerobus.toml` whatever it is called.
+    ///
+    /// # Errors
+    /// If the file cannot be read or says something that is no option.
+    #[cfg(feature = "generate")]
+    pub fn read_file(path: &Path) -> Result<Self, Error> {
+        let missing = || OptionsError { path: path.to_owned(), reason: "there is no such file".to_owned() };
+        parse::<crate::toml::Parser, _>(path).and_then(|found| found.ok_or_else(missing)).map_err(Error::Config)
+    }
+
+    /// [`read`](Self::read), with a parser of the caller's.
+    ///
+    /// # Errors
+    /// As `read`.
+    #[doc(hidden)]
+    pub fn read_with<P: Toml>(folder: &Path) -> Result<(Self, Option<PathBuf>), OptionsError> {
         let (own, manifest) = (folder.join(FILE), folder.join("Cargo.toml"));
-        let in_manifest = parse::<Manifest>(&manifest)?.and_then(|manifest| manifest.package?.metadata?.zerobus);
-        match (parse::<Self>(&own)?, in_manifest) {
-            (Some(_), Some(_)) => Err(Error::Config {
+        let in_manifest = parse::<P, Manifest>(&manifest)?.and_then(|manifest| manifest.package?.metadata?.zerobus);
+        match (parse::<P, Self>(&own)?, in_manifest) {
+            (Some(_), Some(_)) => Err(OptionsError {
                 path: own,
                 reason: "[package.metadata.zerobus] in Cargo.toml has options as well; keep one of the two".to_owned(),
             }),
@@ -127,13 +172,10 @@ impl Options {
         }
     }
 
-    /// The options of one file, which is a `zerobus.toml` whatever it is called.
-    ///
-    /// # Errors
-    /// If the file cannot be read or says something that is no option.
-    pub fn read_file(path: &Path) -> Result<Self, Error> {
-        let missing = || Error::Config { path: path.to_owned(), reason: "there is no such file".to_owned() };
-        parse(path)?.ok_or_else(missing)
+    /// The folder of snapshots, from that of the file.
+    #[must_use]
+    pub fn schemas_folder(&self) -> &str {
+        self.schemas.as_deref().unwrap_or("schemas")
     }
 
     /// These options, with those of another added: where both say something, the other one wins.
@@ -161,16 +203,17 @@ impl Options {
 }
 
 /// Whether a path of the options covers a place.
+#[cfg(feature = "generate")]
 pub(crate) fn covers(path: &str, place: &str) -> bool {
     path == "." || place.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
-    };
-    let wrong = |error: toml::de::Error| Error::Config { path: path.to_owned(), reason: error.to_string() };
-    toml::from_str(&text).map(Some).map_err(wrong)
+/// What stands in a file; nothing if there is no such file.
+fn parse<P: Toml, T: DeserializeOwned>(path: &Path) -> Result<Option<T>, OptionsError> {
+    let wrong = |reason| OptionsError { path: path.to_owned(), reason };
+    match fs::read_to_string(path) {
+        Ok(text) => P::parse(&text).map(Some).map_err(wrong),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(wrong(format!("cannot be read: {error}"))),
+    }
 }

@@ -1,0 +1,12 @@
+//! The parser of TOML that the generators bring.
+
+use serde::de::DeserializeOwned;
+
+/// The crate `toml`.
+pub(crate) struct Parser;
+
+impl crate::Toml for Parser {
+    fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+        ::toml::from_str(text).map_err(|error| error.to_string())
+    }
+}
