@@ -31,7 +31,7 @@ mod type_text;
 
 pub use check::is_column_name;
 pub use data_type::{DataType, Element, Field, MapKey, Scalar, Struct};
-pub use descriptor::{descriptor, message_name};
+pub use descriptor::{descriptor, is_displaced_entry, message_name};
 pub use printable::Printable;
 pub use problem::{ColumnPath, Problem, Report};
 pub use self_contained::{DescriptorError, descriptor_of, self_contained_package};

@@ -266,10 +266,10 @@ fn any_files() -> impl Strategy<Value = FileDescriptorSet> {
                 let all = built.iter_mut().flat_map(|file| &mut file.message_type);
                 for outer in all {
                     if outer.name() == last {
-                        outer.field = with_fields.field.clone();
+                        outer.field.clone_from(&with_fields.field);
                     }
                     for inner in outer.nested_type.iter_mut().filter(|inner| inner.name() == last) {
-                        inner.field = with_fields.field.clone();
+                        inner.field.clone_from(&with_fields.field);
                     }
                 }
             }

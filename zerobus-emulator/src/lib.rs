@@ -57,11 +57,13 @@ mod tables_api;
 #[cfg(feature = "tls")]
 mod tls;
 mod tokens;
+mod unknown;
 
 pub use catalog::CatalogError;
 pub use emulator::{Builder, Emulator, RowsError, StartError};
 pub use faults::{Fault, FaultError};
 pub use limits::Limits;
+pub use oauth::TokenOperations;
 pub use schema_check::ColumnOrder;
 pub use sink::StorageError;
 #[cfg(feature = "tls")]

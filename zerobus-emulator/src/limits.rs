@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::oauth::TokenOperations;
 use crate::schema_check::ColumnOrder;
 
 /// The limits of the service, each settable.
@@ -35,6 +36,8 @@ pub struct Limits {
     pub stream_lifetime: Duration,
     /// How long a token is good.
     pub token_lifetime: Duration,
+    /// Whether a token's request has to name its operations.
+    pub token_operations: TokenOperations,
 }
 
 impl Default for Limits {
@@ -49,6 +52,7 @@ impl Default for Limits {
             shutdown_grace: Duration::from_secs(5),
             stream_lifetime: Duration::from_secs(15 * 60),
             token_lifetime: Duration::from_secs(60 * 60),
+            token_operations: TokenOperations::Optional,
         }
     }
 }

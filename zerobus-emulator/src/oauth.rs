@@ -12,7 +12,6 @@ use serde::Deserialize;
 use serde_json::json;
 use zerobus_codegen::Printable;
 
-use crate::catalog::Catalog;
 use crate::faults::{Kind, Point};
 use crate::server::App;
 use crate::tokens::Scope;
@@ -65,7 +64,18 @@ struct Privilege {
     object_type: String,
     object_full_path: String,
     #[serde(default)]
-    operations: Vec<String>,
+    operations: Option<Vec<String>>,
+}
+
+/// Whether a token's request has to name what the token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum TokenOperations {
+    /// `operations` may be absent: the official wheels 1.0.0 to 1.3.0 and other clients do not send it.
+    #[default]
+    Optional,
+    /// `operations` names `zerobuswrite`.
+    Required,
 }
 
 /// Answers `POST /oidc/v1/token`.
@@ -102,16 +112,21 @@ fn injected(app: &App) -> Option<StatusCode> {
 }
 
 fn grant(app: &App, headers: &HeaderMap, form: &HashMap<String, String>) -> Result<Scope, OauthError> {
+    let field = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    // Before the credentials: a token exchange carries none.
+    match field("grant_type") {
+        Some("client_credentials") => {}
+        Some(_) => {
+            let description =
+                "grant_type is not client_credentials; the emulator exchanges no tokens of other providers";
+            return Err(OauthError::bad("unsupported_grant_type", description));
+        }
+        None => return Err(OauthError::bad("invalid_request", "grant_type is missing")),
+    }
     let given = credentials(headers, form);
     if given.as_ref() != Some(&app.credentials) {
         let description = "the client's id or secret is wrong; take both from what the emulator prints".to_owned();
         return Err(OauthError { status: StatusCode::UNAUTHORIZED, error: "invalid_client", description });
-    }
-    let field = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
-    match field("grant_type") {
-        Some("client_credentials") => {}
-        Some(_) => return Err(OauthError::bad("unsupported_grant_type", "grant_type is not client_credentials")),
-        None => return Err(OauthError::bad("invalid_request", "grant_type is missing")),
     }
     if !field("scope").is_some_and(|scope| scope.split(' ').any(|word| word == "all-apis")) {
         return Err(OauthError::bad("invalid_scope", "scope is not all-apis"));
@@ -120,7 +135,7 @@ fn grant(app: &App, headers: &HeaderMap, form: &HashMap<String, String>) -> Resu
         None => Ok(Scope::Catalog),
         Some(details) => {
             check_resource(field("resource"))?;
-            table_scope(&app.catalog, details).map(Scope::Table)
+            table_scope(app, details).map(Scope::Table)
         }
     }
 }
@@ -155,8 +170,17 @@ fn check_resource(resource: Option<&str>) -> Result<(), OauthError> {
     }
 }
 
+fn check_operations(table: &Privilege, rule: TokenOperations) -> Result<(), String> {
+    let is_named = |operations: &Vec<String>| operations.iter().any(|operation| operation == "zerobuswrite");
+    match (&table.operations, rule) {
+        (None, TokenOperations::Optional) => Ok(()),
+        (Some(operations), _) if is_named(operations) => Ok(()),
+        _ => Err("the TABLE's operations do not name zerobuswrite".to_owned()),
+    }
+}
+
 /// The table that the details name, if they ask for all that a stream needs.
-fn table_scope(catalog: &Catalog, details: &str) -> Result<String, OauthError> {
+fn table_scope(app: &App, details: &str) -> Result<String, OauthError> {
     let bad = |description: String| OauthError::bad("invalid_authorization_details", description);
     let privileges: Vec<Privilege> = serde_json::from_str(details).map_err(|error| bad(error.to_string()))?;
     if let Some(other) = privileges.iter().find(|privilege| privilege.r#type != "unity_catalog_privileges") {
@@ -170,9 +194,7 @@ fn table_scope(catalog: &Catalog, details: &str) -> Result<String, OauthError> {
             .ok_or_else(|| bad(format!("{} on the {object_type} is not asked for", wanted.join(" and "))))
     };
     let table = find("TABLE", &["SELECT", "MODIFY"])?;
-    if !table.operations.iter().any(|operation| operation == "zerobuswrite") {
-        return Err(bad("the TABLE's operations do not name zerobuswrite".to_owned()));
-    }
+    check_operations(table, app.limits.token_operations).map_err(bad)?;
     let schema = find("SCHEMA", &["USE SCHEMA"])?;
     let catalog_privilege = find("CATALOG", &["USE CATALOG"])?;
     let name = &table.object_full_path;
@@ -185,7 +207,7 @@ fn table_scope(catalog: &Catalog, details: &str) -> Result<String, OauthError> {
     {
         return Err(bad(format!("the CATALOG and SCHEMA named are not those of table {name}")));
     }
-    if catalog.entry(name).is_none() {
+    if app.catalog.entry(name).is_none() {
         return Err(bad(format!("table {name} does not exist, or its privileges are not granted")));
     }
     Ok(name.clone())

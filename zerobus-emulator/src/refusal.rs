@@ -7,6 +7,9 @@ use prost::Message;
 use tonic::{Code, Status};
 use zerobus_codegen::{Printable, TableName};
 
+/// How many characters of a text are sent: it travels in an HTTP/2 header, which clients take up to 16 KiB of.
+const LONGEST_TEXT: usize = 2_000;
+
 /// What a descriptor does against a table's schema, as the service names it in the detail of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
@@ -22,13 +25,14 @@ pub(crate) enum Cause {
 pub(crate) struct Refusal {
     status: Code,
     code: u32,
+    state: u32,
     text: String,
     causes: Vec<Cause>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: Code, code: u32, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), causes: Vec::new() }
+        Self { status, code, state: 0, text: text.into(), causes: Vec::new() }
     }
 
     pub(crate) fn unauthenticated(why: &str) -> Self {
@@ -47,6 +51,16 @@ impl Refusal {
     pub(crate) fn no_such_table(table: &str) -> Self {
         let text = format!("table {} does not exist", Printable(table));
         Self::new(Code::NotFound, 4024, text)
+    }
+
+    /// A path of the service that does not exist.
+    pub(crate) fn no_such_path() -> Self {
+        Self::new(Code::NotFound, 5, "no such path; rows go to /zerobus/v1/tables/<catalog.schema.table>/insert")
+    }
+
+    /// What the service knows and this door of it does not do.
+    pub(crate) fn unimplemented(what: impl Display) -> Self {
+        Self::new(Code::Unimplemented, 12, what.to_string())
     }
 
     /// A view, an external table, another format.
@@ -79,6 +93,13 @@ impl Refusal {
         Self::new(Code::InvalidArgument, 8001, text)
     }
 
+    /// A field whose type is not inside the descriptor, or has a relative name.
+    pub(crate) fn not_self_contained(field: &str, type_name: &str) -> Self {
+        let (field, type_name) = (Printable(field), Printable(type_name));
+        let text = format!("Proto not self-contained for field '{field}' with type name '{type_name}'");
+        Self { state: 4, ..Self::new(Code::InvalidArgument, 4033, text) }
+    }
+
     /// A record that does not decode, by its place in the stream.
     pub(crate) fn bad_record(offset: i64, index: usize, why: &str) -> Self {
         let text = format!("record {index} of the request at offset {offset} does not decode: {}", Printable(why));
@@ -88,6 +109,11 @@ impl Refusal {
     /// A breach of the protocol.
     pub(crate) fn protocol(why: impl Display) -> Self {
         Self::new(Code::InvalidArgument, 4001, format!("protocol violation: {why}"))
+    }
+
+    pub(crate) fn offset(expected: i64, found: i64) -> Self {
+        let text = format!("Non-sequential offset_id: expected {expected}, found {found}");
+        Self::new(Code::InvalidArgument, 4002, text)
     }
 
     pub(crate) fn too_large(what: impl Display) -> Self {
@@ -100,7 +126,7 @@ impl Refusal {
     }
 
     pub(crate) fn unsupported_record_type(found: &str) -> Self {
-        Self::new(Code::Unimplemented, 4002, format!("record type {found} is not supported; use PROTO or JSON"))
+        Self::new(Code::Unimplemented, 4003, format!("record type {found} is not supported; use PROTO or JSON"))
     }
 
     /// The rows could not be made durable.
@@ -125,7 +151,7 @@ impl Refusal {
 
 impl Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} Error Code: {}, Error State: 0.", Sentence(&self.text), self.code)
+        write!(f, "{} Error Code: {}, Error State: {}.", Sentence(&self.text), self.code, self.state)
     }
 }
 
@@ -140,7 +166,7 @@ impl From<Refusal> for Status {
             message: message.clone(),
             details: vec![prost_types::Any {
                 type_url: "type.googleapis.com/google.rpc.ErrorInfo".to_owned(),
-                value: ErrorInfo::schema(&refusal.causes).encode_to_vec(),
+                value: ErrorInfo::schema(refusal.code, &refusal.causes).encode_to_vec(),
             }],
         };
         Self::with_details(refusal.status, message, details.encode_to_vec().into())
@@ -152,6 +178,9 @@ struct Sentence<'a>(&'a str);
 
 impl Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((longest, _)) = self.0.char_indices().nth(LONGEST_TEXT) {
+            return write!(f, "{}….", &self.0[..longest]);
+        }
         f.write_str(self.0)?;
         if self.0.ends_with(['.', '!', '?']) { Ok(()) } else { f.write_str(".") }
     }
@@ -192,14 +221,17 @@ struct ErrorInfo {
 }
 
 impl ErrorInfo {
-    fn schema(causes: &[Cause]) -> Self {
+    fn schema(code: u32, causes: &[Cause]) -> Self {
         let mut names: Vec<&str> = causes.iter().map(|cause| cause.name()).collect();
         names.sort_unstable();
         names.dedup();
         Self {
             reason: "SCHEMA_VALIDATION_FAILED".to_owned(),
             domain: "zerobus.databricks.com".to_owned(),
-            metadata: HashMap::from([("causes".to_owned(), names.join(","))]),
+            metadata: HashMap::from([
+                ("causes".to_owned(), names.join(",")),
+                ("error_code".to_owned(), code.to_string()),
+            ]),
         }
     }
 }
@@ -222,5 +254,6 @@ mod tests {
         let info = ErrorInfo::decode(details.details[0].value.as_slice()).unwrap();
         assert_eq!(info.reason, "SCHEMA_VALIDATION_FAILED");
         assert_eq!(info.metadata["causes"], "FIELD_NOT_IN_TABLE,TYPE_INCOMPATIBLE");
+        assert_eq!(info.metadata["error_code"], "8001");
     }
 }

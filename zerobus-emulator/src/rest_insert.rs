@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
-use zerobus_codegen::Table;
+use zerobus_codegen::{Printable, Table};
 
 use crate::decode::Decoder;
 use crate::error_chain::ErrorChain;
@@ -35,9 +35,20 @@ pub(crate) async fn insert(
     }
 }
 
+/// Answers every other method of the path.
+pub(crate) async fn other_method() -> Response {
+    answer(Refusal::unimplemented("rows are inserted by POST, as a JSON array"))
+}
+
+/// Answers every other path of the service.
+pub(crate) async fn no_such_path() -> Response {
+    answer(Refusal::no_such_path())
+}
+
 async fn store(app: &App, headers: &HeaderMap, full_name: &str, body: &[u8]) -> Result<(), Refusal> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     app.tokens.check_table(header, full_name)?;
+    check_content_type(headers)?;
     let table = app.catalog.writable(full_name)?;
     if body.len() > app.limits.record_bytes {
         let (found, limit) = (body.len(), app.limits.record_bytes);
@@ -58,6 +69,17 @@ async fn store(app: &App, headers: &HeaderMap, full_name: &str, body: &[u8]) -> 
     }
 }
 
+fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    match given.map(|given| given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()) {
+        None => Ok(()),
+        Some(given) if given == "application/json" => Ok(()),
+        Some(given) => {
+            Err(Refusal::unimplemented(format_args!("content type {} is not application/json", Printable(&given))))
+        }
+    }
+}
+
 fn rows(table: &Arc<Table>, body: &[u8]) -> Result<Vec<Row>, Refusal> {
     let bad_body = |error: serde_json::Error| Refusal::bad_record(0, 0, &format!("the body is no JSON array: {error}"));
     let records: Vec<Value> = serde_json::from_slice(body).map_err(bad_body)?;
@@ -72,9 +94,11 @@ fn answer(refusal: Refusal) -> Response {
     let status = Status::from(refusal);
     let (http, error_code) = match status.code() {
         Code::InvalidArgument | Code::OutOfRange => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
-        Code::NotFound => (StatusCode::NOT_FOUND, "TABLE_DOES_NOT_EXIST"),
+        Code::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Code::PermissionDenied => (StatusCode::FORBIDDEN, "PERMISSION_DENIED"),
+        Code::ResourceExhausted => (StatusCode::TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED"),
         Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
+        Code::Unimplemented => (StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
         Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE"),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     };

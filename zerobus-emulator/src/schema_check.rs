@@ -1,5 +1,7 @@
 //! The descriptor of a stream against its table: names, types, and what a row must not leave out.
 
+use std::collections::HashMap;
+
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use prost_types::field_descriptor_proto::Type;
 use zerobus_codegen::{DataType, Element, Field, Scalar, Struct, Table};
@@ -27,8 +29,13 @@ pub(crate) fn check(table: &Table, message: &MessageDescriptor, order: ColumnOrd
     if findings.causes.is_empty() {
         return Ok(());
     }
-    Err(Refusal::schema(&table.name, findings.causes, &findings.texts.join("; ")))
+    let unnamed = findings.causes.len() - findings.texts.len();
+    let more = if unnamed == 0 { String::new() } else { format!("; and {unnamed} more") };
+    Err(Refusal::schema(&table.name, findings.causes, &format!("{}{more}", findings.texts.join("; "))))
 }
+
+/// How many findings a refusal names.
+const MOST_TEXTS: usize = 20;
 
 #[derive(Default)]
 struct Findings {
@@ -39,12 +46,15 @@ struct Findings {
 impl Findings {
     fn add(&mut self, cause: Cause, text: String) {
         self.causes.push(cause);
-        self.texts.push(text);
+        if self.texts.len() < MOST_TEXTS {
+            self.texts.push(text);
+        }
     }
 
     fn message(&mut self, path: &str, row: &Struct, message: &MessageDescriptor) {
+        let columns: HashMap<&str, &Field> = row.fields.iter().map(|column| (column.name.as_str(), column)).collect();
         for field in message.fields() {
-            let Some(column) = row.fields.iter().find(|column| column.name == field.name()) else {
+            let Some(column) = columns.get(field.name()) else {
                 let text = format!("field {} is not a column of the table", join(path, field.name()));
                 self.add(Cause::FieldNotInTable, text);
                 continue;

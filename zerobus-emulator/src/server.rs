@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 #[cfg(feature = "tls")]
 use tokio_rustls::TlsAcceptor;
-use tonic::service::Routes;
+use zerobus_runtime::wire::EPHEMERAL_STREAM;
 
 use crate::activity::Activity;
 use crate::catalog::Catalog;
@@ -30,6 +30,7 @@ use crate::sink::Sink;
 use crate::stream::service::Service;
 use crate::tables_api;
 use crate::tokens::Tokens;
+use crate::unknown;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -117,15 +118,18 @@ fn router(app: App) -> Router {
         .route("/api/2.1/unity-catalog/schemas", get(tables_api::schemas))
         .route("/api/2.1/unity-catalog/tables", get(tables_api::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(tables_api::table))
-        .route("/zerobus/v1/tables/{full_name}/insert", post(rest_insert::insert).layer(insert_body))
+        .route(
+            "/zerobus/v1/tables/{full_name}/insert",
+            post(rest_insert::insert).fallback(rest_insert::other_method).layer(insert_body),
+        )
+        .route("/zerobus/{*rest}", any(rest_insert::no_such_path))
         .route("/.well-known/databricks-config", get(discovery::databricks_config))
         .route("/oidc/.well-known/oauth-authorization-server", get(discovery::authorization_server))
         .route("/", get(page::page))
         .route("/emulator/status", get(page::status))
         .route("/emulator/faults", get(control::list).post(control::arm).delete(control::disarm))
         .with_state(app.clone());
-    let grpc = Routes::new(Service::server(app)).prepare().into_axum_router();
-    rest.merge(grpc).fallback(tables_api::no_such_path)
+    rest.route_service(EPHEMERAL_STREAM, Service::server(app)).fallback(unknown::path)
 }
 
 /// Serves one connection to its end; the server's end, or a fault's, is its end too.

@@ -107,11 +107,6 @@ pub(crate) async fn catalogs(
     page("catalogs", catalogs, &parameters).map(Json)
 }
 
-/// Answers every other path.
-pub(crate) async fn no_such_path() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "ENDPOINT_NOT_FOUND", "No API found for this path.")
-}
-
 fn authorize(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     app.tokens

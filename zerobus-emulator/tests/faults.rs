@@ -155,7 +155,7 @@ async fn calls_and_tokens_are_refused() {
     Call::start(emulator.url(), &good, ORDERS).await.unwrap();
     emulator.inject(Fault::token_status(503).times(1));
     assert_eq!(ask_token(&emulator, Vec::new()).await.0, 503);
-    assert_eq!(ask_token(&emulator, Vec::new()).await.0, 401);
+    assert_eq!(ask_token(&emulator, Vec::new()).await.0, 400);
 }
 
 #[tokio::test]

@@ -12,9 +12,13 @@ use prost_types::{DescriptorProto, FieldDescriptorProto};
 use serde_json::{Value, json};
 use support::{Call, record, table, tables, token};
 use tonic::{Code, Status};
+use zerobus_codegen::{Table, TableInfo};
 use zerobus_emulator::{ColumnOrder, Emulator, Limits};
 use zerobus_runtime::wire::ephemeral_stream_request::Payload;
-use zerobus_runtime::wire::{AvroBatch, IngestRecordBatchRequest, IngestRecordRequest, RecordType};
+use zerobus_runtime::wire::ephemeral_stream_response::Payload as Answer;
+use zerobus_runtime::wire::{
+    AvroBatch, CreateIngestStreamRequest, IngestRecordBatchRequest, IngestRecordRequest, RecordType,
+};
 
 const ORDERS: &str = "main.sales.orders";
 const EVERY: &str = "main.types.every_type";
@@ -105,9 +109,43 @@ mod opening {
     #[tokio::test]
     async fn record_types_that_are_not_carried() {
         let status = opened(ORDERS, RecordType::Avro, None).await;
-        expect(&status, Code::Unimplemented, 4002, "record type AVRO is not supported");
+        expect(&status, Code::Unimplemented, 4003, "record type AVRO is not supported");
         let status = opened(ORDERS, RecordType::Unspecified, None).await;
-        expect(&status, Code::Unimplemented, 4002, "RECORD_TYPE_UNSPECIFIED");
+        expect(&status, Code::Unimplemented, 4003, "RECORD_TYPE_UNSPECIFIED");
+    }
+
+    #[tokio::test]
+    async fn an_absent_record_type_is_proto() {
+        let emulator = emulator().await;
+        let token = token(&emulator, Some(ORDERS)).await;
+        let mut call = Call::start(emulator.url(), &token, ORDERS).await.unwrap();
+        let descriptor_proto = Some(table(ORDERS).descriptor().encode_to_vec().into());
+        let create = CreateIngestStreamRequest {
+            table_name: Some(ORDERS.to_owned()),
+            descriptor_proto,
+            record_type: None,
+            avro_schema_json: None,
+        };
+        call.send(Payload::CreateStream(create)).await;
+        call.send_proto(0, record(&table(ORDERS), &order())).await;
+        call.half_close();
+        assert!(matches!(call.next().await, Ok(Some(Answer::CreateStreamResponse(_)))));
+        call.acked(0).await;
+    }
+
+    #[tokio::test]
+    async fn grpc_methods_that_are_not_served() {
+        let emulator = emulator().await;
+        for method in [
+            "/arrow.flight.protocol.FlightService/DoPut",
+            "/grpc.health.v1.Health/Check",
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            "/databricks.zerobus.Zerobus/Nothing",
+        ] {
+            let status = Call::unary(emulator.url(), method).await.unwrap_err();
+            assert_eq!(status.code(), Code::Unimplemented, "{method}");
+            assert!(status.message().contains(&format!("{method} is not served here")), "{}", status.message());
+        }
     }
 
     #[tokio::test]
@@ -251,7 +289,7 @@ mod schema {
     async fn type_names_that_carry_the_clients_package() {
         let emulator = emulator().await;
         let mut descriptor = table(ORDERS).descriptor();
-        qualify(&mut descriptor, ".acme.shop");
+        rename_types(&mut descriptor, &|name| format!(".acme.shop{name}"));
         let mut call = Call::open(&emulator, ORDERS, RecordType::Proto, Some(&descriptor)).await.unwrap();
         let row = json!({
             "order_id": 1, "placed_at": 2, "currency": "EUR",
@@ -265,16 +303,81 @@ mod schema {
         assert_eq!(stored["lines"][0]["unit_price"], json!("1.5000"));
     }
 
-    /// Relative names made absolute, as protoc makes them.
-    fn qualify(message: &mut DescriptorProto, outer: &str) {
-        let scope = format!("{outer}.{}", message.name());
-        let inner: Vec<String> = message.nested_type.iter().map(|nested| nested.name().to_owned()).collect();
+    #[tokio::test]
+    async fn descriptors_that_are_not_self_contained() {
+        let emulator = emulator().await;
+        let relative = |name: &str| name.rsplit('.').next().unwrap().to_owned();
+        let status = refused(&emulator, |row| rename_types(row, &relative)).await;
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(
+            status.message(),
+            "Proto not self-contained for field 'customer' with type name 'Customer'. Error Code: 4033, Error State: 4."
+        );
+        let imported = |row: &mut DescriptorProto| {
+            let mut ts = extra("ts", 90);
+            (ts.r#type, ts.type_name) = (Some(Type::Message.into()), Some(".google.protobuf.Timestamp".to_owned()));
+            row.field.push(ts);
+        };
+        let status = refused(&emulator, imported).await;
+        assert_eq!(
+            status.message(),
+            "Proto not self-contained for field 'ts' with type name '.google.protobuf.Timestamp'. \
+             Error Code: 4033, Error State: 4."
+        );
+    }
+
+    #[tokio::test]
+    async fn a_message_that_holds_itself_is_held_against_the_table() {
+        let emulator = emulator().await;
+        let itself = |row: &mut DescriptorProto| {
+            let customer = nested(row, "Customer");
+            let mut parent = extra("parent", 90);
+            (parent.r#type, parent.type_name) = (Some(Type::Message.into()), Some(".Orders.Customer".to_owned()));
+            customer.field.push(parent);
+        };
+        let status = refused(&emulator, itself).await;
+        expect_causes(&status, "FIELD_NOT_IN_TABLE", "field customer.parent is not a column");
+    }
+
+    #[tokio::test]
+    async fn a_descriptor_of_30_000_fields_is_refused_with_a_text_that_fits_into_a_header() {
+        let emulator = emulator().await;
+        let wide = |row: &mut DescriptorProto| row.field.extend((20_000..50_000).map(|n| extra(&format!("f{n}"), n)));
+        let status = refused(&emulator, wide).await;
+        expect_causes(&status, "FIELD_NOT_IN_TABLE", "field f20000 is not a column of the table");
+        assert!(status.message().contains("and 29980 more"), "{}", status.message());
+        let long = "x".repeat(100_000);
+        let status = refused(&emulator, |row| row.field.push(extra(&long, 90))).await;
+        assert!(status.message().len() < 3_000, "{} bytes", status.message().len());
+    }
+
+    #[tokio::test]
+    async fn a_map_whose_entry_has_the_name_of_a_column_is_still_a_map() {
+        let json = json!({ "catalog_name": "main", "schema_name": "shop", "name": "clash", "columns": [
+            { "name": "tags", "type_text": "map<string,int>", "position": 0 },
+            { "name": "TagsEntry", "type_text": "string", "position": 1 },
+        ] });
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("main.shop.clash.json"), json.to_string()).unwrap();
+        let emulator = Emulator::builder().schemas(folder.path()).start().await.unwrap();
+        let table = Table::try_from(&serde_json::from_value::<TableInfo>(json).unwrap()).unwrap();
+        let mut call = Call::proto(&emulator, &table).await;
+        // The entry is an ordinary message to whoever writes the row; on the wire it is a map.
+        let row = json!({ "tags": [{ "key": "a", "value": 1 }], "TagsEntry": "t" });
+        call.send_proto(0, record(&table, &row)).await;
+        call.finish().await.unwrap();
+        let mut call = Call::json(&emulator, "main.shop.clash").await;
+        call.send_json(0, &json!({ "tags": { "b": 2 } })).await;
+        call.finish().await.unwrap();
+        let rows = emulator.rows("main.shop.clash").await.unwrap();
+        assert_eq!((&rows[0]["tags"], &rows[1]["tags"]), (&json!({ "a": 1 }), &json!({ "b": 2 })));
+    }
+
+    fn rename_types(message: &mut DescriptorProto, rename: &dyn Fn(&str) -> String) {
         for field in &mut message.field {
-            if let Some(name) = &mut field.type_name {
-                *name = format!("{}.{name}", if inner.contains(name) { &scope } else { outer });
-            }
+            field.type_name = field.type_name.as_deref().map(rename);
         }
-        message.nested_type.iter_mut().for_each(|nested| qualify(nested, &scope));
+        message.nested_type.iter_mut().for_each(|nested| rename_types(nested, rename));
     }
 }
 
@@ -305,23 +408,23 @@ mod ingesting {
         let batch = zerobus_runtime::wire::ingest_record_batch_request::Batch::AvroBatch(AvroBatch::default());
         call.send(Payload::IngestRecordBatch(IngestRecordBatchRequest { offset_id: Some(0), batch: Some(batch) }))
             .await;
-        expect(&call.refusal().await, Code::Unimplemented, 4002, "AVRO");
+        expect(&call.refusal().await, Code::Unimplemented, 4003, "AVRO");
     }
 
     #[tokio::test]
     async fn offsets_that_do_not_count_up_from_0() {
         let emulator = emulator().await;
         for (sent, text) in [
-            (vec![1], "offset_id 1 came where 0 is due"),
-            (vec![0, 2], "offset_id 2 came where 1 is due"),
-            (vec![0, 0], "offset_id 0 came where 1 is due"),
-            (vec![-1], "offset_id -1 came where 0 is due"),
+            (vec![1], "Non-sequential offset_id: expected 0, found 1"),
+            (vec![0, 2], "Non-sequential offset_id: expected 1, found 2"),
+            (vec![0, 0], "Non-sequential offset_id: expected 1, found 0"),
+            (vec![-1], "Non-sequential offset_id: expected 0, found -1"),
         ] {
             let mut call = Call::json(&emulator, ORDERS).await;
             for offset in sent {
                 call.send_json(offset, &order()).await;
             }
-            expect(&call.refusal().await, Code::InvalidArgument, 4001, text);
+            expect(&call.refusal().await, Code::InvalidArgument, 4002, text);
         }
         let mut call = Call::json(&emulator, ORDERS).await;
         let record = zerobus_runtime::wire::ingest_record_request::Record::JsonRecord(order().to_string());

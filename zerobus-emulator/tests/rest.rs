@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::{ask_token, details, http, tables, token};
-use zerobus_emulator::Emulator;
+use zerobus_emulator::{Emulator, Limits, TokenOperations};
 
 async fn emulator() -> Emulator {
     Emulator::builder().schemas(tables()).start().await.unwrap()
@@ -51,16 +51,29 @@ async fn a_token_is_refused_as_the_service_does() {
     let emulator = emulator().await;
     let other_schema = details("main.sales.orders").replace("\"main.sales\"", "\"main.geo\"");
     let read_only = details("main.sales.orders").replace(",\"MODIFY\"", "");
+    let other_operation = details("main.sales.orders").replace("zerobuswrite", "read");
+    let deep = "[".repeat(100_000);
+    let token_exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
     for (change, status, error) in [
         (vec![("client_secret", "wrong")], 401, "invalid_client"),
         (vec![("client_id", "")], 401, "invalid_client"),
         (vec![("grant_type", "password")], 400, "unsupported_grant_type"),
+        (vec![("grant_type", token_exchange), ("client_id", ""), ("client_secret", "")], 400, "unsupported_grant_type"),
         (vec![("grant_type", "")], 400, "invalid_request"),
         (vec![("scope", "sql")], 400, "invalid_scope"),
         (vec![("resource", "")], 400, "invalid_target"),
         (vec![("resource", "api://databricks/workspaces//zerobusDirectWriteApi")], 400, "invalid_target"),
         (vec![("authorization_details", "{")], 400, "invalid_authorization_details"),
         (vec![("authorization_details", "[]")], 400, "invalid_authorization_details"),
+        (vec![("authorization_details", "null")], 400, "invalid_authorization_details"),
+        (vec![("authorization_details", "{\"type\": 1}")], 400, "invalid_authorization_details"),
+        (
+            vec![("authorization_details", "[[], 7, {\"privileges\": \"SELECT\"}]")],
+            400,
+            "invalid_authorization_details",
+        ),
+        (vec![("authorization_details", &deep)], 400, "invalid_authorization_details"),
+        (vec![("authorization_details", &other_operation)], 400, "invalid_authorization_details"),
         (vec![("authorization_details", &read_only)], 400, "invalid_authorization_details"),
         (vec![("authorization_details", &other_schema)], 400, "invalid_authorization_details"),
         (vec![("authorization_details", &details("main.sales.missing"))], 400, "invalid_authorization_details"),
@@ -70,6 +83,22 @@ async fn a_token_is_refused_as_the_service_does() {
         assert!(body["error_description"].as_str().is_some_and(|text| !text.is_empty()));
         assert!(!body.to_string().contains(emulator.client_secret()));
     }
+}
+
+#[tokio::test]
+async fn operations_may_be_absent_unless_they_are_required() {
+    let without = details("main.sales.orders").replace(",\"operations\":[\"zerobuswrite\"]", "");
+    assert!(!without.contains("operations"));
+    let emulator = emulator().await;
+    let (status, body) = ask_token(&emulator, form(&emulator, &[("authorization_details", &without)])).await;
+    assert_eq!(status, 200, "{body}");
+    let mut limits = Limits::default();
+    limits.token_operations = TokenOperations::Required;
+    let strict = Emulator::builder().schemas(tables()).limits(limits).start().await.unwrap();
+    let (status, body) = ask_token(&strict, form(&strict, &[("authorization_details", &without)])).await;
+    assert_eq!((status, &body["error"]), (400, &json!("invalid_authorization_details")));
+    assert!(body["error_description"].as_str().unwrap().contains("zerobuswrite"));
+    assert_eq!(ask_token(&strict, form(&strict, &[])).await.0, 200);
 }
 
 async fn get(emulator: &Emulator, token: &str, path: &str) -> (u16, Value) {
@@ -174,6 +203,25 @@ async fn rows_are_inserted_over_plain_http_all_or_none() {
     let (status, answer) = insert(&emulator, &token, "main.geo.earthquakes", "[]".to_owned()).await;
     assert_eq!((status, &answer["error_code"]), (403, &json!("PERMISSION_DENIED")));
     assert_eq!(emulator.rows(orders).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_the_insert_path_does_not_do_is_refused_in_its_own_shape() {
+    let emulator = emulator().await;
+    let orders = "main.sales.orders";
+    let header = format!("Bearer {}", token(&emulator, Some(orders)).await);
+    let url = format!("{}/zerobus/v1/tables/{orders}/insert", emulator.url());
+    let (avro_url, avro_header) = (url.clone(), header.clone());
+    let avro = move |agent: &ureq::Agent| {
+        agent.post(&avro_url).header("authorization", avro_header).header("content-type", "avro/binary").send("x")
+    };
+    let (status, answer) = http(avro).await;
+    assert_eq!((status, &answer["error_code"]), (501, &json!("NOT_IMPLEMENTED")), "{answer}");
+    let (status, answer) = http(move |agent| agent.get(&url).call()).await;
+    assert_eq!((status, &answer["error_code"]), (501, &json!("NOT_IMPLEMENTED")), "{answer}");
+    let url = format!("{}/zerobus/v2/rows", emulator.url());
+    let (status, answer) = http(move |agent| agent.post(&url).send("[]")).await;
+    assert_eq!((status, &answer["error_code"]), (404, &json!("NOT_FOUND")), "{answer}");
 }
 
 #[tokio::test]

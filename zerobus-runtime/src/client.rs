@@ -6,7 +6,6 @@ mod roots;
 
 use std::sync::Arc;
 
-use prost::Message;
 use prost_types::DescriptorProto;
 
 pub use builder::ClientBuilder;
@@ -62,8 +61,7 @@ impl Client {
 
     /// A stream of rows of a Rust type, into the table that the type was made for.
     pub fn stream<T: ZerobusMessage>(&self) -> StreamBuilder<T> {
-        let descriptor = T::descriptor().encode_to_vec();
-        StreamBuilder::new(self.clone(), T::TABLE.unwrap_or_default(), RecordKind::Proto, Some(descriptor.into()))
+        StreamBuilder::new(self.clone(), T::TABLE.unwrap_or_default(), RecordKind::Proto, Some(T::descriptor()))
     }
 
     /// A stream of rows that serialize as JSON.
@@ -73,10 +71,10 @@ impl Client {
 
     /// A stream of rows that are encoded already, as messages of this descriptor.
     ///
-    /// The descriptor must be self-contained: every type that it uses is nested in it.
+    /// The descriptor is self-contained: every type that it uses lies inside it, and type names are absolute. That is what
+    /// [`descriptor_of`](crate::descriptor_of) makes of a message of a `.proto` file; another one is an error of `open`.
     pub fn encoded_stream(&self, table: impl AsRef<str>, descriptor: &DescriptorProto) -> StreamBuilder<Encoded> {
-        let descriptor = descriptor.encode_to_vec();
-        StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Proto, Some(descriptor.into()))
+        StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Proto, Some(descriptor.clone()))
     }
 
     pub(crate) const fn transport(&self) -> &Transport {

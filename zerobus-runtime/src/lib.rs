@@ -3,6 +3,7 @@
 mod auth;
 mod client;
 mod core;
+mod descriptor;
 mod driver;
 mod error;
 mod event;
@@ -40,6 +41,7 @@ macro_rules! include_tables {
 
 pub use auth::{Secret, Token, TokenFuture, TokenProvider};
 pub use client::{Client, ClientBuilder};
+pub use descriptor::{DescriptorFiles, descriptor_of};
 pub use error::{Error, ErrorKind, ServerCode};
 pub use event::StreamEvent;
 pub use message::{Encoder, ZerobusMessage};

@@ -137,6 +137,23 @@ pub(crate) fn compiled_entry_name(field: &str) -> String {
     format!("{}Entry", capitalize_words(field, true))
 }
 
+/// Whether a message nested in `parent` is the entry of a map whose name is that of a field, so that no descriptor of a
+/// protobuf compiler can call it one: `TagsEntry2`, for the column `tags MAP` beside a column `TagsEntry`.
+#[must_use]
+pub fn is_displaced_entry(parent: &DescriptorProto, nested: &DescriptorProto) -> bool {
+    let Some(entry) = nested.name.as_deref().map(|name| name.trim_end_matches(|c: char| c.is_ascii_digit())) else {
+        return false;
+    };
+    let is_entry = matches!(&nested.field[..], [key, value] if key.name() == "key" && key.number() == 1
+        && value.name() == "value" && value.number() == 2);
+    let of_map = |field: &FieldDescriptorProto| {
+        field.label() == Label::Repeated
+            && field.type_name().rsplit('.').next() == nested.name.as_deref()
+            && compiled_entry_name(field.name()) == entry
+    };
+    is_entry && parent.field.iter().any(of_map) && parent.field.iter().any(|field| field.name() == entry)
+}
+
 /// The name without its underscores, each letter behind one a capital.
 pub(crate) fn capitalize_words(name: &str, mut capitalize: bool) -> String {
     let mut words = String::with_capacity(name.len());
@@ -223,7 +240,7 @@ impl Nested {
         match self.style {
             Style::Compiler => match self.entries.take(&compiled_entry_name(field)) {
                 Some(name) => (name, true),
-                None => (self.unique(&format!("{base}Entry")), false),
+                None => (self.unique(&compiled_entry_name(field)), false),
             },
             Style::Converter => (self.unique(&format!("{base}Entry")), true),
         }

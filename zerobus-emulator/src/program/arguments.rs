@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::{Builder, Emulator, Fault, Limits};
+use crate::{Builder, Emulator, Fault, Limits, TokenOperations};
 
 /// Unity Catalog and Zerobus on this machine, writing Delta tables.
 ///
@@ -51,6 +51,9 @@ pub(super) struct Arguments {
     /// How many seconds a token is good.
     #[arg(long, global = true, default_value_t = 3600, value_name = "SECONDS")]
     token_lifetime: u64,
+    /// Refuses tokens to clients that do not ask for the operation `zerobuswrite`, as old ones do not.
+    #[arg(long, global = true)]
+    require_operations: bool,
     /// How many milliseconds a commit waits for more rows.
     #[arg(long, global = true, default_value_t = 2, value_name = "MILLISECONDS")]
     linger: u64,
@@ -80,6 +83,11 @@ impl Arguments {
         let limits = Limits {
             stream_lifetime: Duration::from_secs(self.stream_lifetime),
             token_lifetime: Duration::from_secs(self.token_lifetime),
+            token_operations: if self.require_operations {
+                TokenOperations::Required
+            } else {
+                TokenOperations::Optional
+            },
             ..Limits::default()
         };
         let port = self.port.unwrap_or(if self.command.is_some() { 0 } else { PORT });

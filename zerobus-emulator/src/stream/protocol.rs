@@ -53,7 +53,8 @@ impl Protocol {
         let Some(Payload::CreateStream(create)) = request.payload else {
             return Err(Refusal::protocol("the first request is not create_stream"));
         };
-        let record_type = match create.record_type() {
+        // Old clients name no type and mean PROTO.
+        let record_type = match create.record_type.map_or(RecordType::Proto, |_| create.record_type()) {
             kind @ (RecordType::Proto | RecordType::Json) => kind,
             RecordType::Avro => return Err(Refusal::unsupported_record_type("AVRO")),
             RecordType::Unspecified => return Err(Refusal::unsupported_record_type("RECORD_TYPE_UNSPECIFIED")),
@@ -84,8 +85,7 @@ impl Protocol {
         }
         let offset = offset.ok_or_else(|| Refusal::protocol("a request has no offset_id"))?;
         if offset != self.next_offset {
-            let expected = self.next_offset;
-            return Err(Refusal::protocol(format_args!("offset_id {offset} came where {expected} is due")));
+            return Err(Refusal::offset(self.next_offset, offset));
         }
         let bytes = self.check_size(offset, &records)?;
         self.next_offset += 1;

@@ -151,6 +151,16 @@ impl Call {
         Ok(Self { requests, responses: response.into_inner() })
     }
 
+    /// Calls another method, with an empty message.
+    pub(crate) async fn unary(url: &str, method: &str) -> Result<(), Status> {
+        let channel: Channel = Endpoint::from_shared(url.to_owned()).unwrap().connect().await.unwrap();
+        let mut grpc = Grpc::new(channel);
+        grpc.ready().await.unwrap();
+        let codec: ProstCodec<EphemeralStreamRequest, EphemeralStreamResponse> = ProstCodec::default();
+        let request = Request::new(EphemeralStreamRequest { payload: None });
+        grpc.unary(request, method.parse().unwrap(), codec).await.map(drop)
+    }
+
     /// A stream of PROTO records by the table's own descriptor.
     pub(crate) async fn proto(emulator: &Emulator, table: &Table) -> Self {
         let descriptor = table.descriptor();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerobus_codegen::{Printable, TableNameError};
+use zerobus_codegen::{DescriptorError, Printable, TableNameError};
 
 use super::{Error, ErrorKind, SchemaCause, ServerCode};
 use crate::offset::Offset;
@@ -21,6 +21,10 @@ pub(crate) enum Fault {
     Connect { endpoint: String, source: BoxError },
     #[error("{offset} was not durable within {} seconds", .after.as_secs_f32())]
     DeliveryTimeout { after: Duration, offset: Offset, source: Option<Error> },
+    #[error(transparent)]
+    Descriptor(#[from] DescriptorError),
+    #[error("the bytes are not a FileDescriptorSet")]
+    DescriptorFiles { source: prost::DecodeError },
     #[error("the server ended the stream")]
     Ended,
     #[error("the endpoint `{}` {problem}", Printable(.endpoint))]
@@ -127,7 +131,9 @@ impl Fault {
             | Self::SendTimeout { .. } => ErrorKind::Timeout,
             Self::Closed { .. } => ErrorKind::Closed,
             Self::Connect { .. } | Self::Ended | Self::ShutDown | Self::Token { .. } => ErrorKind::Transport,
-            Self::Endpoint { .. }
+            Self::Descriptor(_)
+            | Self::DescriptorFiles { .. }
+            | Self::Endpoint { .. }
             | Self::Missing { .. }
             | Self::Option { .. }
             | Self::Table(_)
@@ -185,6 +191,8 @@ impl Fault {
                 "check ZEROBUS_SERVER_ENDPOINT (<workspace-id>.zerobus.<region>.…), and that this machine may reach it",
             ),
             Self::DeliveryTimeout { source, .. } => source.as_ref().and_then(Error::remedy),
+            Self::Descriptor(error) => error.remedy(),
+            Self::DescriptorFiles { .. } => Some("give what `protoc --include_imports --descriptor_set_out` wrote"),
             Self::Endpoint { .. } => Some(
                 "write <workspace-id>.zerobus.<region>.cloud.databricks.com (AWS), .azuredatabricks.net (Azure) or .gcp.databricks.com (GCP)",
             ),
@@ -223,8 +231,14 @@ impl Status {
         match (self.code, code) {
             (
                 _,
-                Some(ServerCode::CANNOT_OPEN_TABLE | ServerCode::SCHEMA_VALIDATION | ServerCode::UNSUPPORTED_TABLE),
+                Some(
+                    ServerCode::CANNOT_OPEN_TABLE
+                    | ServerCode::NOT_SELF_CONTAINED
+                    | ServerCode::SCHEMA_VALIDATION
+                    | ServerCode::UNSUPPORTED_TABLE,
+                ),
             ) => ErrorKind::Schema,
+            (_, Some(ServerCode::NON_SEQUENTIAL_OFFSET)) => ErrorKind::Protocol,
             (_, Some(ServerCode::MISSING_MODIFY)) | (PERMISSION_DENIED | UNAUTHENTICATED, _) => ErrorKind::Credentials,
             (INVALID_ARGUMENT | OUT_OF_RANGE, _) => ErrorKind::Rejected,
             (NOT_FOUND | FAILED_PRECONDITION, _) => ErrorKind::Schema,
@@ -235,7 +249,8 @@ impl Status {
 
     fn is_retryable(&self) -> bool {
         let code = ServerCode::parse(&self.message).map(ServerCode::code);
-        if matches!(code, Some(ServerCode::STREAM_TIMEOUT | ServerCode::TEMPORARILY_BLOCKED)) {
+        let may_pass = [ServerCode::NON_SEQUENTIAL_OFFSET, ServerCode::STREAM_TIMEOUT, ServerCode::TEMPORARILY_BLOCKED];
+        if code.is_some_and(|code| may_pass.contains(&code)) {
             return true;
         }
         // Whatever the status: neither the table nor the rows change by another attempt.
@@ -258,8 +273,13 @@ impl Status {
         if let Some(cause) = self.schema_cause {
             return Some(cause.remedy());
         }
-        if let Some(remedy) = ServerCode::parse(&self.message).and_then(ServerCode::remedy) {
-            return Some(remedy);
+        if let Some(code) = ServerCode::parse(&self.message) {
+            if code.is_explained_by(&self.message) {
+                return None;
+            }
+            if let Some(remedy) = code.remedy() {
+                return Some(remedy);
+            }
         }
         match self.code {
             INVALID_ARGUMENT | OUT_OF_RANGE => Some("compare the rows with the table's schema"),

@@ -21,6 +21,10 @@ impl ServerCode {
     pub const CANNOT_OPEN_TABLE: u32 = 1022;
     /// The principal lacks MODIFY.
     pub const MISSING_MODIFY: u32 = 3;
+    /// The offsets of a stream's requests do not count up from 0.
+    pub const NON_SEQUENTIAL_OFFSET: u32 = 4002;
+    /// The descriptor refers to a type that is not inside it, or by a relative name.
+    pub const NOT_SELF_CONTAINED: u32 = 4033;
     /// A record does not decode.
     pub const RECORD_DOES_NOT_DECODE: u32 = 4044;
     /// The schema of the rows is not the table's.
@@ -29,7 +33,7 @@ impl ServerCode {
     pub const STREAM_TIMEOUT: u32 = 6002;
     /// The service asks for a pause.
     pub const TEMPORARILY_BLOCKED: u32 = 6006;
-    /// The kind of table is not supported, or explicit grants are missing.
+    /// Explicit grants on the table are missing, or its kind is not supported.
     pub const UNSUPPORTED_TABLE: u32 = 4024;
 
     /// The code at the end of a server's message, if there is one.
@@ -59,6 +63,9 @@ impl ServerCode {
                 "the table cannot be opened for ingestion: generated columns and row tracking are known to cause this",
             ),
             Self::MISSING_MODIFY => Some("grant SELECT and MODIFY on the table itself to the service principal"),
+            Self::NOT_SELF_CONTAINED => {
+                Some("make the descriptor with `descriptor_of`, which gathers every type into it with absolute names")
+            }
             Self::RECORD_DOES_NOT_DECODE => Some(
                 "a record has a field that the table does not have, or a value of the wrong form, such as a TIMESTAMP as text",
             ),
@@ -70,10 +77,25 @@ impl ServerCode {
                 Some("the service blocks this client for now; wait a minute before the next try")
             }
             Self::UNSUPPORTED_TABLE => Some(
-                "use a managed Delta table outside default storage, and grant USE CATALOG, USE SCHEMA, and SELECT and MODIFY explicitly on the table itself",
+                "grant USE CATALOG, USE SCHEMA, and SELECT and MODIFY explicitly on the table itself: ALL PRIVILEGES and inherited grants are not enough; if they are there, the table is not a managed Delta table, or stands in the default storage of an old workspace",
             ),
             _ => None,
         }
+    }
+}
+
+impl ServerCode {
+    /// Whether the server's own text says which of the code's causes it is, so that a remedy for the others would mislead.
+    pub(super) fn is_explained_by(self, message: &str) -> bool {
+        let causes: &[&str] = match self.code {
+            Self::CANNOT_OPEN_TABLE => &["generated", "identity", "row tracking"],
+            Self::UNSUPPORTED_TABLE => {
+                &["table kind", "of type", "default storage", "does not exist", "grant", "privilege"]
+            }
+            _ => &[],
+        };
+        let message = message.to_ascii_lowercase();
+        causes.iter().any(|cause| message.contains(cause))
     }
 }
 

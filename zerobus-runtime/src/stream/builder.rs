@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use prost::Message;
+use prost_types::DescriptorProto;
 use tokio::sync::oneshot;
 use zerobus_codegen::TableName;
 
@@ -40,7 +42,7 @@ pub struct StreamBuilder<T> {
     client: Client,
     settings: Settings,
     kind: RecordKind,
-    descriptor: Option<Bytes>,
+    descriptor: Option<Arc<DescriptorProto>>,
     on_event: Option<Arc<OnEvent>>,
     rows: PhantomData<fn() -> T>,
 }
@@ -66,7 +68,8 @@ impl<T> Clone for StreamBuilder<T> {
 }
 
 impl<T> StreamBuilder<T> {
-    pub(crate) fn new(client: Client, table: &str, kind: RecordKind, descriptor: Option<Bytes>) -> Self {
+    pub(crate) fn new(client: Client, table: &str, kind: RecordKind, descriptor: Option<DescriptorProto>) -> Self {
+        let descriptor = descriptor.map(Arc::new);
         Self { client, settings: Settings::new(table), kind, descriptor, on_event: None, rows: PhantomData }
     }
 
@@ -168,8 +171,8 @@ impl<T> StreamBuilder<T> {
     /// Opens the stream: the server has accepted table, token and schema.
     ///
     /// # Errors
-    /// If the table's name or an option is not valid, or the server cannot be reached or refuses. A failure that may
-    /// pass is tried again a few times first.
+    /// If the table's name or an option is not valid, the descriptor is not self-contained, or the server cannot be
+    /// reached or refuses. A failure that may pass is tried again a few times first.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -199,6 +202,7 @@ impl<T> StreamBuilder<T> {
     pub(super) fn prepare(self) -> Result<Prepared<T>, Error> {
         let table = self.table_name()?;
         self.check()?;
+        let descriptor = self.descriptor.as_deref().map(encoded).transpose()?;
         let meter = Meter::new(&self.settings.table);
         let shared = Shared::new(self.settings);
         let (sender, first_open) = oneshot::channel();
@@ -208,7 +212,7 @@ impl<T> StreamBuilder<T> {
             shared,
             transport: self.client.transport().clone(),
             tokens: Arc::clone(self.client.tokens()),
-            create: create_stream(self.kind, &table.to_string(), self.descriptor),
+            create: create_stream(self.kind, &table.to_string(), descriptor),
             table,
             kind: self.kind,
             on_event: self.on_event,
@@ -236,6 +240,12 @@ impl<T> StreamBuilder<T> {
         in_range("max_batch_rows", max_batch_rows as usize, usize::MAX, "at least 1")?;
         in_range("max_attempts", max_attempts as usize, usize::MAX, "at least 1")
     }
+}
+
+/// The bytes of a descriptor that the service can read: it refuses others only after token and connection.
+fn encoded(descriptor: &DescriptorProto) -> Result<Bytes, Error> {
+    zerobus_codegen::self_contained_package(descriptor).map_err(Fault::Descriptor)?;
+    Ok(descriptor.encode_to_vec().into())
 }
 
 fn in_range(option: &'static str, value: usize, most: usize, expected: &'static str) -> Result<(), Error> {
