@@ -13,11 +13,13 @@
 //! | `problem` | what is wrong with a table, where, and what to do |
 //! | `self_contained` | descriptors that users bring: checked, and made self-contained |
 //! | `descriptor` | from a checked row to the protobuf descriptor that goes on the wire |
+//! | `likely` | what a misspelled name is likely to mean |
 //! | `printable` | names and comments of strangers, safe to print |
 
 mod check;
 mod data_type;
 mod descriptor;
+mod likely;
 mod printable;
 mod problem;
 mod self_contained;
@@ -32,6 +34,7 @@ mod type_text;
 pub use check::is_column_name;
 pub use data_type::{DataType, Element, Field, MapKey, Scalar, Struct};
 pub use descriptor::{descriptor, is_displaced_entry, message_name};
+pub use likely::likely;
 pub use printable::Printable;
 pub use problem::{ColumnPath, Problem, Report};
 pub use self_contained::{DescriptorError, descriptor_of, self_contained_package};
