@@ -154,8 +154,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How often an idle connection is asked whether it lives, and how long it may take to answer; 20 seconds by
-    /// default.
+    /// How long a connection is idle before the system asks the other end whether it is still there (TCP keep-alive), and
+    /// how often from then on; 20 seconds by default. Three questions without an answer end the connection.
     pub const fn keep_alive(mut self, interval: Duration) -> Self {
         self.keep_alive = interval;
         self

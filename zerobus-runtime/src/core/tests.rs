@@ -241,7 +241,7 @@ impl World {
     fn bogus_ack(&mut self, offset: i64) {
         let sent = i64::try_from(self.received.len()).unwrap();
         let is_true = (0..i64::try_from(self.kept).unwrap()).contains(&offset) && offset >= self.last_ack;
-        if is_true || !self.is_open || (offset >= self.last_ack && offset >= 0 && offset < sent) {
+        if is_true || !self.is_open || (offset >= self.last_ack && offset < sent) {
             // Nobody can tell such an acknowledgement from a true one.
             return;
         }

@@ -137,7 +137,7 @@ impl Session {
 
     /// The one place that decides between another attempt and the end.
     pub(super) fn try_again(&mut self, now: Duration, error: Error) {
-        if error.fault().is_unauthenticated() && !self.renewed_token {
+        if error.fault().rejects_the_token() && !self.renewed_token {
             self.renewed_token = true;
             self.actions
                 .push_back(Action::Tell(StreamEvent::Reconnecting { reason: error.clone(), pause: Duration::ZERO }));

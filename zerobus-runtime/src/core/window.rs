@@ -135,11 +135,11 @@ impl Window {
 
     /// The server says that every offset up to this one is durable.
     ///
-    /// Nothing if it has said so before.
+    /// Nothing if it has said so before; -1 is what a server may say before anything is durable.
     pub(crate) fn ack(&mut self, up_to: i64) -> Result<Option<Acked>, Violation> {
         let last = self.front - 1;
         let sent = self.front + i64::try_from(self.sent).unwrap_or(i64::MAX);
-        if up_to < last || up_to < 0 {
+        if up_to < last {
             return Err(Violation::AckBelowLast { found: up_to, last });
         }
         if up_to >= sent {
@@ -198,6 +198,8 @@ mod tests {
         window.send(Duration::ZERO);
         window.send(Duration::ZERO);
         assert_eq!(window.ack(2), Err(Violation::AckAboveSent { found: 2, sent: 2 }));
+        assert_eq!(window.ack(-1), Ok(None), "nothing is durable yet");
+        assert_eq!(window.ack(-2), Err(Violation::AckBelowLast { found: -2, last: -1 }));
         assert_eq!(window.ack(1).unwrap().map(|acked| acked.rows), Some(2));
         assert_eq!(window.ack(1), Ok(None));
         assert_eq!(window.ack(0), Err(Violation::AckBelowLast { found: 0, last: 1 }));

@@ -216,9 +216,9 @@ impl Fault {
         matches!(self, Self::Status(status) if matches!(status.code, INVALID_ARGUMENT | OUT_OF_RANGE) && status.kind() == ErrorKind::Rejected)
     }
 
-    /// Whether a new token may help.
-    pub(crate) fn is_unauthenticated(&self) -> bool {
-        matches!(self, Self::Status(status) if status.code == UNAUTHENTICATED)
+    /// Whether a new token may help: this one is not known to the server, or lacks a grant that came later.
+    pub(crate) fn rejects_the_token(&self) -> bool {
+        matches!(self, Self::Status(status) if matches!(status.code, PERMISSION_DENIED | UNAUTHENTICATED))
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) struct Transport {
 #[derive(Debug)]
 pub(crate) struct DialOptions {
     pub(crate) connect_timeout: Duration,
+    /// How long a connection is idle before the system asks the other end whether it lives, and how often from then on.
     pub(crate) keep_alive: Duration,
     pub(crate) user_agent: String,
     /// Certificates in PEM form that are trusted besides the system's.
@@ -51,9 +52,6 @@ impl Dialer {
     pub(crate) fn new(endpoint: &Endpoint, options: DialOptions) -> Result<Self, Error> {
         let mut dialer = tonic::transport::Endpoint::from(endpoint.uri().clone())
             .connect_timeout(options.connect_timeout)
-            .http2_keep_alive_interval(options.keep_alive)
-            .keep_alive_timeout(options.keep_alive)
-            .keep_alive_while_idle(true)
             .user_agent(options.user_agent.clone())
             .map_err(|_| Fault::Option {
                 option: "user_agent",
@@ -67,7 +65,7 @@ impl Dialer {
             }
             dialer = dialer.tls_config(tls).map_err(|error| Fault::Tls { source: error.into() })?;
         }
-        let sockets = Sockets::to(endpoint.uri(), options.proxy.as_ref(), options.connect_timeout);
+        let sockets = Sockets::to(endpoint.uri(), options.proxy.as_ref(), options.connect_timeout, options.keep_alive);
         Ok(Self { endpoint: dialer, sockets })
     }
 }

@@ -1,14 +1,18 @@
 //! A connection by way of an HTTP proxy: CONNECT, and then TLS through it as if there were none.
 
 use std::io;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::transport::Uri;
 use ureq::{Proxy, ProxyProtocol};
 use zeroize::Zeroizing;
+
+use super::socket::PROBES;
 
 /// The longest answer to a CONNECT that is read.
 const LONGEST_ANSWER: usize = 16 * 1024;
@@ -16,19 +20,21 @@ const LONGEST_ANSWER: usize = 16 * 1024;
 /// Connects through a proxy.
 #[derive(Debug, Clone)]
 pub(super) struct Tunnel {
-    pub(super) proxy: Proxy,
+    proxy: Proxy,
+    keep_alive: TcpKeepalive,
 }
 
 impl Tunnel {
     /// The tunnel to an address, if a proxy stands before it; only HTTP proxies are spoken to.
-    pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>) -> Option<Self> {
+    pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>, keep_alive: Duration) -> Option<Self> {
         let proxy = proxy.filter(|proxy| !proxy.is_no_proxy(uri))?;
         if proxy.protocol() != ProxyProtocol::Http {
             let (host, port) = (proxy.host(), proxy.port());
             tracing::warn!(name: "zerobus.proxy.ignored", host, port, "only a proxy that is named by http:// is spoken to");
             return None;
         }
-        Some(Self { proxy: proxy.clone() })
+        let keep_alive = TcpKeepalive::new().with_time(keep_alive).with_interval(keep_alive).with_retries(PROBES);
+        Some(Self { proxy: proxy.clone(), keep_alive })
     }
 
     /// Connects to the address through the proxy.
@@ -36,6 +42,7 @@ impl Tunnel {
         let target = target(&uri);
         let mut stream = TcpStream::connect((self.proxy.host(), self.proxy.port())).await?;
         stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_keepalive(&self.keep_alive)?;
         stream.write_all(self.request(&target).as_bytes()).await?;
         let answer = read_head(&mut stream).await?;
         let status = answer.split_ascii_whitespace().nth(1).unwrap_or_default();
