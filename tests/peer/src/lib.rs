@@ -1,7 +1,8 @@
 //! This workspace held against the official client.
 //!
-//! `tests/descriptors.rs` compares what both make of a table; the rest compares what a row costs. A neutral server, and
-//! for each client a program of its own, so that what is measured is one client and nothing else.
+//! `tests/descriptors.rs` compares what both make of a table, `tests/wire` what both put on the wire. The programs compare
+//! what a row costs: a neutral server, and for each client a program of its own, so that what is measured is one client
+//! and nothing else.
 //!
 //! | file | what it owns |
 //! |---|---|
@@ -11,11 +12,13 @@
 //! | `measure` | CPU, memory, allocations, latency of this process |
 //! | `scan` | requests read from the wire without decoding a row |
 //! | `server` | the neutral server |
+//! | `recorder` | a server that takes down what a client sends |
 //! | `compare` | alternating runs of the programs, medians, the tables |
 
 pub mod compare;
 pub mod measure;
 pub mod plan;
+pub mod recorder;
 pub mod rows;
 pub mod scan;
 pub mod server;
