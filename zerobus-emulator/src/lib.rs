@@ -23,6 +23,7 @@
 //! | `limits` | what a stream may do, and for how long |
 //! | `refusal` | every answer of no |
 //! | `error_chain` | an error with all its causes |
+//! | `conformance` | the rules that a client can observe, as probes against any endpoint |
 //! | `program` | the program |
 
 #![cfg_attr(
@@ -33,6 +34,8 @@
 mod activity;
 mod catalog;
 mod client_descriptor;
+#[cfg(feature = "cli")]
+mod conformance;
 mod connection;
 mod decode;
 mod discovery;

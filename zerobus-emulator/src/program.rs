@@ -1,6 +1,7 @@
 //! The program: arguments in, an emulator until a signal comes or a command has ended, an exit code out.
 
 mod arguments;
+mod conformance;
 mod exec;
 
 use std::error::Error;
@@ -11,8 +12,8 @@ use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
 use crate::error_chain::ErrorChain;
-use crate::{Emulator, StartError, tls};
-use arguments::{Arguments, Command};
+use crate::{Emulator, tls};
+use arguments::{Arguments, Command, PORT, Serve};
 
 /// Runs the program with the arguments of the process.
 pub async fn main() -> ExitCode {
@@ -28,33 +29,39 @@ pub async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
-    let command = arguments.command.clone();
-    let folder = arguments.tls.clone();
-    let emulator = start(arguments).await?;
-    // Other programs run elsewhere, so they need the whole path.
-    let authority = folder.map(|folder| tls::authority(&folder).canonicalize()).transpose()?;
-    let environment = environment(&emulator, authority.as_deref());
-    match command {
-        Some(Command::Exec { command }) => {
+    match arguments.command {
+        None => serve(arguments.serve).await,
+        Some(Command::Conformance(options)) => Ok(conformance::run(options).await),
+        Some(Command::Exec { serve, command }) => {
+            let (emulator, environment) = start(*serve, 0).await?;
             let ended = exec::run(&command, &environment).await;
             emulator.shutdown().await;
             Ok(ended?)
         }
-        None => {
-            for (name, value) in environment {
-                println!("export {name}={value}");
-            }
-            println!("# ready on {}, {} tables", emulator.url(), emulator.tables().count());
-            stop_signal().await?;
-            tracing::info!("stopping");
-            emulator.shutdown().await;
-            Ok(ExitCode::SUCCESS)
-        }
     }
 }
 
-async fn start(arguments: Arguments) -> Result<Emulator, StartError> {
-    arguments.builder().start().await
+/// Serves until a signal comes.
+async fn serve(options: Serve) -> Result<ExitCode, Box<dyn Error>> {
+    let (emulator, environment) = start(options, PORT).await?;
+    for (name, value) in environment {
+        println!("export {name}={value}");
+    }
+    println!("# ready on {}, {} tables", emulator.url(), emulator.tables().count());
+    stop_signal().await?;
+    tracing::info!("stopping");
+    emulator.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An emulator, and what a client's environment has to hold.
+async fn start(options: Serve, port: u16) -> Result<(Emulator, Vec<(&'static str, String)>), Box<dyn Error>> {
+    let folder = options.tls.clone();
+    let emulator = options.builder(port).start().await?;
+    // Other programs run elsewhere, so they need the whole path.
+    let authority = folder.map(|folder| tls::authority(&folder).canonicalize()).transpose()?;
+    let environment = environment(&emulator, authority.as_deref());
+    Ok((emulator, environment))
 }
 
 /// What a client's environment has to hold.

@@ -22,7 +22,10 @@ fn order(id: i64) -> Value {
 }
 
 fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zerobus-emulator"));
+    with_tables(Command::new(env!("CARGO_BIN_EXE_zerobus-emulator")))
+}
+
+fn with_tables(mut command: Command) -> Command {
     command.arg("--schemas").arg(tables()).env_remove("ZEROBUS_EMULATOR_CLIENT_SECRET").stderr(Stdio::null());
     command
 }
@@ -126,7 +129,9 @@ async fn a_kill_at_any_moment_loses_no_acked_row() {
 }
 
 fn exec(arguments: &[&str]) -> Output {
-    program().args(["exec", "--"]).args(arguments).stdout(Stdio::piped()).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zerobus-emulator"));
+    command.arg("exec");
+    with_tables(command).arg("--").args(arguments).stdout(Stdio::piped()).output().unwrap()
 }
 
 #[test]
@@ -138,6 +143,30 @@ fn exec_sets_the_environment_and_passes_the_exit_code_on() {
     assert!(exec(&["true"]).status.success());
     assert_eq!(exec(&["sh", "-c", "kill -KILL $$"]).status.code(), Some(128 + 9));
     assert_eq!(exec(&["/no/such/program"]).status.code(), Some(1));
+}
+
+/// The suite's answers are checked where it is; here, that the program has it, and how it ends.
+#[test]
+fn conformance_probes_an_endpoint_and_says_by_its_exit_code_what_came_of_it() {
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zerobus-emulator"));
+        for name in ["ZEROBUS_SERVER_ENDPOINT", "DATABRICKS_WORKSPACE_URL", "DATABRICKS_HOST", "DATABRICKS_CLIENT_ID"] {
+            command.env_remove(name);
+        }
+        command.arg("conformance").args(arguments).output().unwrap()
+    };
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let own = run(&["--emulator", "--json"]);
+    assert_eq!(own.status.code(), Some(0), "{}", text(&own.stdout));
+    let report: serde_json::Value = serde_json::from_slice(&own.stdout).unwrap();
+    assert!(report["findings"].as_array().unwrap().iter().all(|finding| finding["same"] == true));
+    let missing = run(&[]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("ZEROBUS_SERVER_ENDPOINT is not set"));
+    let ddl = run(&["--ddl", "--schema", "dev.probes"]);
+    assert!(text(&ddl.stdout).contains("GRANT SELECT, MODIFY ON TABLE dev.probes.zerobus_conformance TO"));
+    let injected = run(&["--ddl", "--schema", "dev.probes; DROP TABLE x"]);
+    assert_eq!(injected.status.code(), Some(2), "{}", text(&injected.stdout));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
+use super::conformance;
 use crate::{Builder, Emulator, Fault, Limits, TokenOperations};
 
 /// Unity Catalog and Zerobus on this machine, writing Delta tables.
@@ -12,57 +13,74 @@ use crate::{Builder, Emulator, Fault, Limits, TokenOperations};
 /// Prints on standard output what a client's shell has to export, and a line that starts with `# ready` once it
 /// listens. SIGTERM and SIGINT end it after everything that has arrived is stored.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) serve: Serve,
+}
+
+/// What the emulator is to be.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
     /// A table's JSON, or a folder of such files (`zerobus-codegen fetch catalog.schema.table` writes them); may be
     /// given more than once. Without this and `--ddl` it is the folder `schemas`.
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, value_name = "PATH")]
     schemas: Vec<PathBuf>,
     /// A file of CREATE TABLE statements in Databricks SQL; may be given more than once.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     ddl: Vec<PathBuf>,
     /// Where the Delta tables stand; without it rows are kept in memory.
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// The port of 127.0.0.1; 0 is a free one, which is what `exec` takes unless told otherwise.
-    #[arg(long, global = true)]
+    #[arg(long)]
     port: Option<u16>,
     /// Serves HTTPS beside HTTP, with certificates that are kept in this folder and made there at first.
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER")]
     pub(super) tls: Option<PathBuf>,
     /// The client that gets tokens.
-    #[arg(long, global = true, default_value = "zerobus-emulator")]
+    #[arg(long, default_value = "zerobus-emulator")]
     client_id: String,
     /// The client's secret; by chance if it is not given.
-    #[arg(long, global = true, env = "ZEROBUS_EMULATOR_CLIENT_SECRET", hide_env_values = true)]
+    #[arg(long, env = "ZEROBUS_EMULATOR_CLIENT_SECRET", hide_env_values = true)]
     client_secret: Option<String>,
     /// Misbehaviour, such as `reset after=3 times=2`, `ack-delay=50ms`, `status=UNAVAILABLE/6006 chance=0.1`; may be
     /// given more than once, and more can be posted to /emulator/faults while the emulator runs.
-    #[arg(long = "fault", global = true, value_name = "FAULT")]
+    #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Fault>,
     /// The seed of faults that strike by chance; by chance itself if it is not given.
-    #[arg(long, global = true)]
+    #[arg(long)]
     seed: Option<u64>,
     /// After how many seconds a stream is asked to close.
-    #[arg(long, global = true, default_value_t = 900, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 900, value_name = "SECONDS")]
     stream_lifetime: u64,
     /// How many seconds a token is good.
-    #[arg(long, global = true, default_value_t = 3600, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
     token_lifetime: u64,
     /// Refuses tokens to clients that do not ask for the operation `zerobuswrite`, as old ones do not.
-    #[arg(long, global = true)]
+    #[arg(long)]
     require_operations: bool,
     /// How many milliseconds a commit waits for more rows.
-    #[arg(long, global = true, default_value_t = 2, value_name = "MILLISECONDS")]
+    #[arg(long, default_value_t = 2, value_name = "MILLISECONDS")]
     linger: u64,
 }
 
-#[derive(Debug, Clone, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Probes an endpoint for every rule of the service that a client can observe.
+    ///
+    /// The endpoint is the one that the environment names, as for every client: `ZEROBUS_SERVER_ENDPOINT`,
+    /// `DATABRICKS_WORKSPACE_URL`, `DATABRICKS_CLIENT_ID`, `DATABRICKS_CLIENT_SECRET`. The report says what the emulator does,
+    /// what this endpoint did, and whether that is the same; it holds no secret and no name of the workspace. The exit
+    /// code is 0 if all is the same, 1 if something differs, 2 if nothing could be probed.
+    #[command(after_help = conformance::EXAMPLES)]
+    Conformance(conformance::Options),
     /// Runs a command with the environment set, and ends with its exit code.
     Exec {
+        #[command(flatten)]
+        serve: Box<Serve>,
         /// The command and its arguments.
         #[arg(last = true, required = true)]
         command: Vec<String>,
@@ -70,7 +88,7 @@ pub(super) enum Command {
 }
 
 /// The port that the documentation names.
-const PORT: u16 = 8471;
+pub(super) const PORT: u16 = 8471;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,8 +96,9 @@ Examples:
   zerobus-emulator exec --schemas schemas -- cargo test
   zerobus-emulator --fault 'reset after=3' --fault 'ack-delay=50ms chance=0.2' --seed 7";
 
-impl Arguments {
-    pub(super) fn builder(self) -> Builder {
+impl Serve {
+    /// An emulator of these options; `port` is the one that it takes unless told otherwise.
+    pub(super) fn builder(self, port: u16) -> Builder {
         let limits = Limits {
             stream_lifetime: Duration::from_secs(self.stream_lifetime),
             token_lifetime: Duration::from_secs(self.token_lifetime),
@@ -90,9 +109,8 @@ impl Arguments {
             },
             ..Limits::default()
         };
-        let port = self.port.unwrap_or(if self.command.is_some() { 0 } else { PORT });
         let mut builder = Emulator::builder()
-            .port(port)
+            .port(self.port.unwrap_or(port))
             .client_id(self.client_id)
             .linger(Duration::from_millis(self.linger))
             .limits(limits);
