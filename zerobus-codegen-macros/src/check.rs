@@ -1,30 +1,96 @@
-//! What is wrong with a struct before any type of it is known.
+//! What is wrong with a type before any other type is known.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::spanned::Spanned;
 use zerobus_codegen::{TableName, is_column_name};
 
 use crate::Errors;
-use crate::model::{Field, Message, Shape};
-use crate::parse::Conversion;
+use crate::model::{Field, Message, Shape, Variant};
+use crate::parse::{Conversion, TableAttribute, Target};
 
 /// The field numbers of protobuf, but for those that it keeps for itself.
 const NUMBERS: RangeInclusive<u32> = 1..=(1 << 29) - 1;
 const RESERVED: RangeInclusive<u32> = 19_000..=19_999;
 
-/// Tells everything that the attributes alone show to be wrong.
-pub(crate) fn check(message: &Message<'_>, errors: &mut Errors) {
-    if let Some(table) = &message.table
-        && let Err(error) = table.value().parse::<TableName>()
-    {
-        errors.push(table, error);
+/// Finds everything that the attributes and the spelling alone show to be wrong.
+pub(crate) fn check(message: &mut Message<'_>, errors: &mut Errors) {
+    container(message, errors);
+    table(message, errors);
+    let ident = message.ident;
+    match &mut message.shape {
+        Shape::Enum(variants) => texts(variants, errors),
+        Shape::Newtype(newtype) => {
+            let fits = converted(newtype.conversion.as_ref(), errors);
+            let ends = recursion(ident, newtype.ty, newtype.conversion.as_ref(), errors);
+            newtype.good &= fits && ends;
+        }
+        Shape::Row(fields) => {
+            names(fields, errors);
+            numbers(fields, errors);
+            for field in fields {
+                let fits = converted(field.conversion.as_ref(), errors);
+                let ends = recursion(ident, field.ty, field.conversion.as_ref(), errors);
+                field.good &= fits && ends;
+            }
+        }
     }
-    let Shape::Row(fields) = &message.shape else { return };
-    names(fields, errors);
-    numbers(fields, errors);
-    for field in fields {
-        decimal(field, errors);
+}
+
+/// Attributes that mean nothing for a type of this shape.
+fn container(message: &Message<'_>, errors: &mut Errors) {
+    let container = &message.container;
+    let single = "is for a struct of columns, and this is a single value; remove it";
+    if matches!(message.shape, Shape::Row(_)) {
+        if let Some(key) = &container.key {
+            errors.push(key, "`key` is for a tuple struct of one field; a STRUCT cannot be the key of a MAP");
+        }
+        if let (Some(unchecked), false) = (&container.unchecked, container.has_table) {
+            errors.push(unchecked, "`unchecked` goes with `table`; without a table there is nothing to check");
+        }
+        return;
+    }
+    if let Some(table) = &message.table {
+        errors.push(table, format!("`table` {single}"));
+    }
+    if let Some(unchecked) = &container.unchecked {
+        errors.push(unchecked, format!("`unchecked` {single}"));
+    }
+    if let (Shape::Newtype(_), Some((span, _))) = (&message.shape, container.rename_all) {
+        errors.extend(syn::Error::new(span, format!("`rename_all` {single}")));
+    }
+    if let (Shape::Enum(_), Some(key)) = (&message.shape, &container.key) {
+        errors.push(key, "every enum may be the key of a MAP; remove `key`");
+    }
+}
+
+fn table(message: &Message<'_>, errors: &mut Errors) {
+    match &message.table {
+        Some(TableAttribute::Constant(constant)) if message.container.unchecked.is_none() => errors.push(
+            constant,
+            "the snapshot of a table is found by its name, and a constant has none yet when the derive runs: write the \
+             name in quotes, or add `unchecked` to hold the struct against no table",
+        ),
+        Some(TableAttribute::Literal(literal)) => {
+            if let Err(error) = literal.value().parse::<TableName>() {
+                errors.push(literal, error);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn texts(variants: &[Variant<'_>], errors: &mut Errors) {
+    let mut seen: HashMap<&str, &Ident> = HashMap::new();
+    for variant in variants {
+        if let Some(first) = seen.insert(&variant.text, variant.ident) {
+            let message =
+                format!("`{}` is also the text of `{first}`; a reader could not tell them apart", variant.text);
+            errors.extend(syn::Error::new(variant.span, message));
+        }
     }
 }
 
@@ -34,13 +100,14 @@ fn names(fields: &[Field<'_>], errors: &mut Errors) {
         let column = &field.column;
         if !is_column_name(column) {
             let message = format!(
-                "`{column}` is no column that Zerobus writes: a name is of ASCII letters, digits and _, and does not \
+                "`{column}` is not a column that Zerobus writes: a name has ASCII letters, digits and _, and does not \
                  begin with a digit"
             );
             errors.extend(syn::Error::new(field.column_span, message));
         } else if let Some(first) = seen.insert(column.to_ascii_lowercase(), column) {
-            let message =
-                format!("column `{column}` is also that of another field, `{first}`: names differ in more than case");
+            let message = format!(
+                "column `{column}` is also that of another field, `{first}`; names must differ in more than their case"
+            );
             errors.extend(syn::Error::new(field.column_span, message));
         }
     }
@@ -50,20 +117,49 @@ fn numbers(fields: &[Field<'_>], errors: &mut Errors) {
     for (i, field) in fields.iter().enumerate() {
         let number = field.number;
         if !NUMBERS.contains(&number) || RESERVED.contains(&number) {
-            errors.push(
-                &field.member,
-                format!("{number} is no field number of protobuf: 1 to 18999, or 20000 to 536870911"),
-            );
+            let message = format!("{number} is not a field number of protobuf: 1 to 18999, or 20000 to 536870911");
+            errors.push(&field.member, message);
         } else if i > 0 && fields[i - 1].number == number {
-            errors.push(&field.member, format!("field number {number} stands twice"));
+            errors.push(&field.member, format!("field number {number} is given twice"));
         }
     }
 }
 
-fn decimal(field: &Field<'_>, errors: &mut Errors) {
-    let Some((_, Conversion::Decimal(precision, scale))) = &field.conversion else { return };
+/// Whether a DECIMAL's digits are some that a column can have.
+fn converted(conversion: Option<&Conversion>, errors: &mut Errors) -> bool {
+    let Some(Conversion::Convert(Target::Decimal(precision, scale))) = conversion else { return true };
     let digits = (precision.base10_parse::<u8>(), scale.base10_parse::<u8>());
-    if !matches!(digits, (Ok(p @ 1..=38), Ok(s)) if s <= p) {
-        errors.push(precision, "DECIMAL(p, s) has p from 1 to 38 digits, s from 0 to p of them behind the point");
+    let good = matches!(digits, (Ok(p @ 1..=38), Ok(s)) if s <= p);
+    if !good {
+        errors.push(precision, "DECIMAL(p, s) has p from 1 to 38 digits, s from 0 to p of them after the point");
     }
+    good
+}
+
+/// Whether the type is free of itself. Through other types the compiler finds it.
+fn recursion(ident: &Ident, ty: &syn::Type, conversion: Option<&Conversion>, errors: &mut Errors) -> bool {
+    let dispatched = !matches!(conversion, Some(Conversion::Json | Conversion::With(_)));
+    let ends = !dispatched || !holds(ty.to_token_stream(), ident);
+    if !ends {
+        let message = format!(
+            "`{ident}` holds itself, and a STRUCT has a fixed depth: write the field to a VARIANT with #[zerobus(json)], or \
+             keep the key of the other row instead"
+        );
+        errors.extend(syn::Error::new(ty.span(), message));
+    }
+    ends
+}
+
+/// Whether the tokens of a type name this one: by its name, or `Self`, without a path before it.
+fn holds(tokens: TokenStream, ident: &Ident) -> bool {
+    let mut behind_path = false;
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => holds(group.stream(), ident),
+        TokenTree::Ident(found) => !std::mem::take(&mut behind_path) && (found == *ident || found == "Self"),
+        TokenTree::Punct(punct) => {
+            behind_path = punct.as_char() == ':';
+            false
+        }
+        TokenTree::Literal(_) => false,
+    })
 }

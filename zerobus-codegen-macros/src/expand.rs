@@ -2,46 +2,40 @@
 
 use std::path::PathBuf;
 
-use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::quote;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
-use syn::{GenericParam, Generics, Ident, Path, Type, WherePredicate, parse_quote};
+use syn::{GenericParam, Generics, WherePredicate};
 
+use crate::code;
 use crate::held;
-use crate::model::{Field, Message, Shape};
-use crate::parse::{Conversion, Unit};
+use crate::model::{Field, Message, Newtype, Shape, Variant};
+use crate::parse::TableAttribute;
 
-/// The traits that make the struct a row, and a value inside one.
+/// The traits that make the type a row, and a value inside one.
 ///
 /// The code names the files by which the struct was held against its table, so that the compiler sees them change.
-pub(crate) fn implementation(message: &Message<'_>, held_by: Option<&[PathBuf]>) -> TokenStream {
+pub(crate) fn implementation(message: &Message<'_>, held_by: &[PathBuf]) -> TokenStream {
     let implementation = match &message.shape {
-        Shape::Newtype { ty, key } => newtype(message, ty, *key),
+        Shape::Enum(variants) => text(message, variants),
+        Shape::Newtype(field) if field.good => newtype(message, field),
+        // Its errors are enough: to the rest of the program it is some value.
+        Shape::Newtype(_) => text(message, &[]),
         Shape::Row(fields) => row(message, fields),
     };
-    let files = held_by.into_iter().flatten().map(|file| file.to_string_lossy().into_owned());
-    let evaluated = held_by.and_then(|_| evaluated(message));
-    quote!(#implementation #(const _: &[u8] = ::core::include_bytes!(#files);)* #evaluated)
-}
-
-/// Implementations that say nothing, so that a struct with an error has that error alone.
-pub(crate) fn stub(message: &Message<'_>) -> TokenStream {
-    row(message, &[])
+    let files = held_by.iter().map(|file| file.to_string_lossy().into_owned());
+    quote!(#implementation #(const _: &[u8] = ::core::include_bytes!(#files);)*)
 }
 
 fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
-    let Message { ident, runtime, .. } = message;
-    let generics =
-        with_bounds(message.generics, fields.iter().map(|field| field.ty), &parse_quote!(#runtime::message::Field));
-    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
-    let name = message_name(message);
-    let table = message
-        .table
-        .as_ref()
-        .map(|table| quote!(const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(#table);));
-    let schemas = fields.iter().map(|field| schema(field, message));
-    let encodings = fields.iter().map(|field| encoding(field, runtime));
+    let Message { ident, runtime, generics, .. } = message;
+    let good: Vec<&Field<'_>> = fields.iter().filter(|field| field.good).collect();
+    let bounded = with_bounds(generics, good.iter().map(|field| code::Code::of_field(field, runtime)));
+    let (impl_generics, type_generics, where_clause) = bounded.split_for_impl();
+    let (name, table) = (message_name(message), table_constant(message));
+    let schemas = good.iter().map(|field| held::schema(field, message));
+    let encodings = good.iter().map(|field| code::Code::of_field(field, runtime).encoding());
+    let checks = held::checks(&good, message);
     quote! {
         #[automatically_derived]
         impl #impl_generics #runtime::ZerobusMessage for #ident #type_generics #where_clause {
@@ -71,31 +65,34 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
 
         #[automatically_derived]
         impl #impl_generics #runtime::message::Element for #ident #type_generics #where_clause {}
+
+        #checks
     }
 }
 
-fn newtype(message: &Message<'_>, ty: &Type, key: bool) -> TokenStream {
-    let Message { ident, runtime, .. } = message;
-    let generics = with_bounds(message.generics, std::iter::once(ty), &parse_quote!(#runtime::message::Value));
-    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
-    let inner = quote_spanned!(ty.span()=> <#ty as #runtime::message::Value>);
-    let key = key.then(|| {
+fn newtype(message: &Message<'_>, field: &Newtype<'_>) -> TokenStream {
+    let Message { ident, runtime, generics, .. } = message;
+    let code = code::Code::of_newtype(field, runtime);
+    let bounded = with_bounds(generics, std::iter::once(code.clone()));
+    let (impl_generics, type_generics, where_clause) = bounded.split_for_impl();
+    let code::ValueCode { column_type, wire, encoding, key } = code.value();
+    let key = message.container.key.as_ref().map(|_| {
         quote! {
             #[automatically_derived]
             impl #impl_generics #runtime::message::Key for #ident #type_generics #where_clause {
-                const KEY: #runtime::message::Scalar = <#ty as #runtime::message::Key>::KEY;
+                const KEY: #runtime::message::Scalar = #key;
             }
         }
     });
     quote! {
         #[automatically_derived]
         impl #impl_generics #runtime::message::Value for #ident #type_generics #where_clause {
-            const TYPE: #runtime::message::ColumnType = #inner::TYPE;
-            const WIRE: #runtime::message::WireType = #inner::WIRE;
+            const TYPE: #runtime::message::ColumnType = #column_type;
+            const WIRE: #runtime::message::WireType = #wire;
 
             #[inline]
             fn encode(&self, out: &mut #runtime::Encoder) {
-                #inner::encode(&self.0, out);
+                #encoding
             }
         }
 
@@ -106,141 +103,53 @@ fn newtype(message: &Message<'_>, ty: &Type, key: bool) -> TokenStream {
     }
 }
 
+/// An enum is the text of its variant.
+fn text(message: &Message<'_>, variants: &[Variant<'_>]) -> TokenStream {
+    let Message { ident, runtime, generics, .. } = message;
+    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+    let arms = variants.iter().map(|Variant { ident, text, .. }| quote!(Self::#ident { .. } => #text,));
+    let text = if variants.is_empty() { quote!("") } else { quote!(match *self { #(#arms)* }) };
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #runtime::message::Value for #ident #type_generics #where_clause {
+            const TYPE: #runtime::message::ColumnType =
+                #runtime::message::ColumnType::Scalar(#runtime::message::Scalar::String);
+            const WIRE: #runtime::message::WireType = #runtime::message::WireType::Delimited;
+
+            #[inline]
+            fn encode(&self, out: &mut #runtime::Encoder) {
+                let text: &'static str = #text;
+                #runtime::message::Value::encode(text, out);
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #runtime::message::Element for #ident #type_generics #where_clause {}
+
+        #[automatically_derived]
+        impl #impl_generics #runtime::message::Key for #ident #type_generics #where_clause {
+            const KEY: #runtime::message::Scalar = #runtime::message::Scalar::String;
+        }
+    }
+}
+
 /// A row is named for its table, a struct for itself.
 fn message_name(message: &Message<'_>) -> String {
     match &message.table {
-        Some(table) => zerobus_codegen::message_name(table.value().rsplit('.').next().unwrap_or_default()),
-        None => message.ident.to_string().trim_start_matches("r#").to_owned(),
+        Some(TableAttribute::Literal(table)) => {
+            zerobus_codegen::message_name(table.value().rsplit('.').next().unwrap_or_default())
+        }
+        Some(TableAttribute::Constant(_)) | None => message.ident.to_string().trim_start_matches("r#").to_owned(),
     }
 }
 
-/// Has the compiler evaluate the schema where the struct stands, and not only where it is used.
-///
-/// With a type or a constant for a parameter there is no one schema to evaluate.
-fn evaluated(message: &Message<'_>) -> Option<TokenStream> {
-    let Message { ident, generics, runtime, .. } = message;
-    let lifetimes = generics.lifetimes().map(|_| quote!('static));
-    let monomorphic = generics.params.iter().all(|parameter| matches!(parameter, GenericParam::Lifetime(_)));
-    let generics = (!generics.params.is_empty()).then(|| quote!(<#(#lifetimes),*>));
-    monomorphic.then(|| {
-        quote! {
-            const _: &#runtime::message::MessageSchema = <#ident #generics as #runtime::ZerobusMessage>::SCHEMA;
-        }
-    })
+fn table_constant(message: &Message<'_>) -> Option<TokenStream> {
+    let table = message.table.as_ref()?;
+    Some(quote!(const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(#table);))
 }
 
-fn schema(field: &Field<'_>, message: &Message<'_>) -> TokenStream {
-    let Field { column, number, .. } = field;
-    let runtime = &message.runtime;
-    let found = field_type(field, runtime);
-    let span = field.ty.span();
-    let (Some(expected), Some(table)) = (&field.expected, &message.table) else {
-        return quote_spanned!(span=> #found.named(#column, #number));
-    };
-    let written = written(field);
-    let expected = held::field(expected, runtime);
-    // The panic stands here, and not in a function of the runtime, so that the error points at the field.
-    quote_spanned! {span=> {
-        const COLUMN: #runtime::__private::Column =
-            #runtime::__private::Column { schema: #expected, table: #table, field: #written };
-        match #runtime::__private::mismatch(#found, &COLUMN) {
-            ::core::option::Option::None => #runtime::__private::schema_of(#found, &COLUMN),
-            ::core::option::Option::Some(message) => ::core::panic!("{}", message.as_str()),
-        }
-    }}
-}
-
-/// What the field's type says of its column.
-fn field_type(field: &Field<'_>, runtime: &Path) -> TokenStream {
-    let ty = field.ty;
-    match &field.conversion {
-        None => quote_spanned!(ty.span()=> #runtime::message::FieldType::of::<#ty>()),
-        Some((span, Conversion::Default(_))) => quote_spanned!(*span=> #runtime::__private::type_or::<#ty>()),
-        Some((span, Conversion::Json)) => match inside_option(ty) {
-            None => quote_spanned!(*span=> #runtime::__private::type_json::<#ty>()),
-            Some(ty) => quote_spanned!(*span=> #runtime::__private::type_optional_json::<#ty>()),
-        },
-        Some((_, Conversion::With(path))) => {
-            quote_spanned!(path.span()=> #runtime::__private::type_with::<#ty, _>(|value| #path(value)))
-        }
-        Some((span, conversion)) => {
-            let to = target(conversion, *span, runtime);
-            quote_spanned!(*span=> #runtime::__private::type_as::<#to, #ty>())
-        }
-    }
-}
-
-/// The field as its author wrote it, near enough: `mag: Option<f64>`.
-fn written(field: &Field<'_>) -> String {
-    let (member, ty) = (&field.member, field.ty);
-    let tokens = quote!(#ty).to_string();
-    let tight = ["<", ">", "::", ",", "&", "[", "]", ";"].iter().fold(tokens, |text, mark| {
-        let text = text.replace(&format!(" {mark}"), mark);
-        if matches!(*mark, "," | ";") { text } else { text.replace(&format!("{mark} "), mark) }
-    });
-    format!("{}: {tight}", quote!(#member))
-}
-
-fn encoding(field: &Field<'_>, runtime: &Path) -> TokenStream {
-    let Field { ty, member, number, .. } = field;
-    let value = match &field.conversion {
-        None => quote!(&self.#member),
-        Some((span, Conversion::Default(path))) => {
-            let default = path.as_ref().map_or_else(|| quote!(::core::default::Default::default), |path| quote!(#path));
-            quote_spanned!(*span=> &#runtime::__private::or(&self.#member, #default))
-        }
-        Some((span, Conversion::Json)) if inside_option(ty).is_some() => {
-            quote_spanned!(*span=> &::core::option::Option::as_ref(&self.#member).map(#runtime::__private::Json))
-        }
-        Some((span, Conversion::Json)) => quote_spanned!(*span=> &#runtime::__private::Json(&self.#member)),
-        Some((_, Conversion::With(path))) => quote_spanned!(path.span()=> &#path(&self.#member)),
-        Some((span, conversion)) => {
-            let to = target(conversion, *span, runtime);
-            quote_spanned!(*span=> &#runtime::__private::convert::<#to, _>(&self.#member))
-        }
-    };
-    quote_spanned!(ty.span()=> #runtime::message::Field::encode_field(#value, #number, out);)
-}
-
-/// The type that names what a field's value is converted to.
-fn target(conversion: &Conversion, span: Span, runtime: &Path) -> TokenStream {
-    let unit = |unit: &Unit| {
-        let name = match unit {
-            Unit::Micros => "Micros",
-            Unit::Millis => "Millis",
-            Unit::Nanos => "Nanos",
-            Unit::Secs => "Secs",
-        };
-        Ident::new(name, span)
-    };
-    match conversion {
-        Conversion::Date => quote_spanned!(span=> #runtime::Date),
-        Conversion::Decimal(precision, scale) => quote_spanned!(span=> #runtime::Decimal<#precision, #scale>),
-        Conversion::Default(_) | Conversion::Json | Conversion::With(_) => quote_spanned!(span=> #runtime::Variant),
-        Conversion::Timestamp(of) => {
-            let unit = unit(of);
-            quote_spanned!(span=> #runtime::__private::In<#runtime::__private::#unit, #runtime::Timestamp>)
-        }
-        Conversion::TimestampNtz(of) => {
-            let unit = unit(of);
-            quote_spanned!(span=> #runtime::__private::In<#runtime::__private::#unit, #runtime::TimestampNtz>)
-        }
-    }
-}
-
-/// What stands inside an `Option`, told by its name: every type is `Serialize`, so no trait can tell the two apart.
-fn inside_option(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = ty else { return None };
-    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
-    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-    match arguments.args.first()? {
-        syn::GenericArgument::Type(inner) => Some(inner),
-        _ => None,
-    }
-}
-
-/// The struct's generics, with a bound for every field whose type is not known before they are.
-fn with_bounds<'a>(generics: &Generics, types: impl Iterator<Item = &'a Type>, bound: &Path) -> Generics {
+/// The type's generics, with a bound for every field whose type is not known before they are.
+fn with_bounds<'a>(generics: &Generics, fields: impl Iterator<Item = code::Code<'a>>) -> Generics {
     let mut generics = generics.clone();
     let parameters: Vec<Ident> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
     for parameter in &mut generics.params {
@@ -248,9 +157,8 @@ fn with_bounds<'a>(generics: &Generics, types: impl Iterator<Item = &'a Type>, b
             parameter.default = None;
         }
     }
-    let depends = |ty: &&Type| mentions(quote!(#ty), &parameters);
     let predicates: Punctuated<WherePredicate, syn::Token![,]> =
-        types.filter(depends).map(|ty| -> WherePredicate { parse_quote!(#ty: #bound) }).collect();
+        fields.filter(|code| mentions(code.ty(), &parameters)).flat_map(|code| code.bounds()).collect();
     if !predicates.is_empty() {
         generics.make_where_clause().predicates.extend(predicates);
     }
@@ -259,8 +167,8 @@ fn with_bounds<'a>(generics: &Generics, types: impl Iterator<Item = &'a Type>, b
 
 fn mentions(tokens: TokenStream, parameters: &[Ident]) -> bool {
     tokens.into_iter().any(|token| match token {
-        proc_macro2::TokenTree::Group(group) => mentions(group.stream(), parameters),
-        proc_macro2::TokenTree::Ident(ident) => parameters.contains(&ident),
-        _ => false,
+        TokenTree::Group(group) => mentions(group.stream(), parameters),
+        TokenTree::Ident(ident) => parameters.contains(&ident),
+        TokenTree::Literal(_) | TokenTree::Punct(_) => false,
     })
 }

@@ -1,16 +1,137 @@
-//! A column of the table as a constant of the runtime, for the compiler to compare the field with.
+//! What a field says of its column, and the column of the table for the compiler to compare it with.
 
-use proc_macro2::TokenStream;
-use quote::quote;
-use syn::Path;
-use zerobus_codegen::{DataType, Element, Field, Scalar, Struct};
+use proc_macro2::{Ident, Spacing, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{GenericParam, Generics, Path};
+use zerobus_codegen::{DataType, Element, Field as Column, Scalar, Struct};
+
+use crate::code::Code;
+use crate::model::{Field, Message};
+use crate::parse::TableAttribute;
+
+/// The entry of a field in the schema of its row.
+pub(crate) fn schema(field: &Field<'_>, message: &Message<'_>) -> TokenStream {
+    let Field { column, number, ty, .. } = field;
+    let runtime = &message.runtime;
+    let found = || Code::of_field(field, runtime).field_type();
+    let span = ty.span();
+    match &field.expected {
+        None => {
+            let found = found();
+            quote_spanned!(span=> #found.named(#column, #number))
+        }
+        Some(expected) if !holds_struct(&expected.data_type) && is_known(message.generics) => {
+            column_schema(expected, runtime)
+        }
+        Some(expected) => {
+            let (found, check) = (found(), check(field, expected, message));
+            let check = (!is_known(message.generics)).then_some(check);
+            let expected = column_schema(expected, runtime);
+            quote_spanned!(span=> { #check #runtime::__private::schema_of(#found, #expected) })
+        }
+    }
+}
+
+/// Each field held against its column by itself, so that one mistake does not hide the next.
+///
+/// With a type or a constant for a parameter the types are known where the struct is used: there its schema does this.
+pub(crate) fn checks(fields: &[&Field<'_>], message: &Message<'_>) -> TokenStream {
+    if !is_known(message.generics) {
+        return TokenStream::new();
+    }
+    let checks = fields.iter().filter_map(|field| {
+        let check = check(field, field.expected.as_ref()?, message);
+        Some(quote_spanned!(field.ty.span()=> const _: () = { #check };))
+    });
+    let constant = message.table.as_ref().filter(|table| matches!(table, TableAttribute::Constant(_))).map(|table| {
+        let runtime = &message.runtime;
+        quote_spanned!(table.span()=> const _: () = #runtime::__private::check_table_name(#table);)
+    });
+    let checks = quote!(#constant #(#checks)*);
+    let own = message.ident;
+    let arguments = static_arguments(message.generics);
+    with_static_lifetimes(checks, message.generics, &quote!(#own #arguments))
+}
+
+/// The statements that fail where the field does not fit its column.
+fn check(field: &Field<'_>, expected: &Column, message: &Message<'_>) -> TokenStream {
+    let runtime = &message.runtime;
+    let found = Code::of_field(field, runtime).field_type();
+    let (written, expected) = (written(field), column_schema(expected, runtime));
+    let Some(TableAttribute::Literal(table)) = &message.table else { return TokenStream::new() };
+    // The panic stands here, and not in a function of the runtime, so that the error points at the field.
+    quote_spanned! {field.ty.span()=>
+        const COLUMN: #runtime::__private::Column =
+            #runtime::__private::Column { schema: #expected, table: #table, field: #written };
+        if let ::core::option::Option::Some(message) = #runtime::__private::mismatch(#found, &COLUMN) {
+            ::core::panic!("{}", message.as_str())
+        }
+    }
+}
+
+/// Whether the types of the fields are known where the struct is defined.
+fn is_known(generics: &Generics) -> bool {
+    generics.params.iter().all(|parameter| matches!(parameter, GenericParam::Lifetime(_)))
+}
+
+fn static_arguments(generics: &Generics) -> TokenStream {
+    let lifetimes = generics.lifetimes().map(|_| quote!('static));
+    if generics.params.is_empty() { TokenStream::new() } else { quote!(<#(#lifetimes),*>) }
+}
+
+/// The tokens outside of the struct: its lifetimes are `'static`, `Self` is its name.
+fn with_static_lifetimes(tokens: TokenStream, generics: &Generics, own: &TokenStream) -> TokenStream {
+    let lifetimes: Vec<&Ident> = generics.lifetimes().map(|parameter| &parameter.lifetime.ident).collect();
+    let mut behind_quote = false;
+    let replaced = tokens.into_iter().map(|token| {
+        let is_lifetime = std::mem::take(&mut behind_quote);
+        match token {
+            TokenTree::Group(group) => {
+                let inside = with_static_lifetimes(group.stream(), generics, own);
+                let mut replaced = proc_macro2::Group::new(group.delimiter(), inside);
+                replaced.set_span(group.span());
+                TokenTree::from(replaced).into()
+            }
+            TokenTree::Ident(ident) if is_lifetime && lifetimes.contains(&&ident) => {
+                Ident::new("static", ident.span()).into_token_stream()
+            }
+            TokenTree::Ident(ident) if !is_lifetime && ident == "Self" => own.clone(),
+            TokenTree::Punct(punct) => {
+                behind_quote = punct.as_char() == '\'' && punct.spacing() == Spacing::Joint;
+                punct.into_token_stream()
+            }
+            other => other.into(),
+        }
+    });
+    replaced.collect()
+}
+
+/// The field as its author wrote it, near enough: `mag: Option<f64>`.
+fn written(field: &Field<'_>) -> String {
+    let (member, ty) = (&field.member, field.ty);
+    let tokens = quote!(#ty).to_string();
+    let tight = ["<", ">", "::", ",", "&", "[", "]", ";"].iter().fold(tokens, |text, mark| {
+        let text = text.replace(&format!(" {mark}"), mark);
+        if matches!(*mark, "," | ";") { text } else { text.replace(&format!("{mark} "), mark) }
+    });
+    format!("{}: {tight}", quote!(#member))
+}
+
+fn holds_struct(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Array(element) | DataType::Map(_, element) => matches!(element, Element::Struct(_)),
+        DataType::Scalar(_) => false,
+        DataType::Struct(_) => true,
+    }
+}
 
 /// The column as a `FieldSchema`.
-pub(crate) fn field(field: &Field, runtime: &Path) -> TokenStream {
-    let Field { name, nullable, .. } = field;
-    let number = field.number.unsigned_abs();
-    let column_type = data_type(&field.data_type, runtime);
-    let presence = match (&field.data_type, nullable) {
+fn column_schema(column: &Column, runtime: &Path) -> TokenStream {
+    let Column { name, nullable, .. } = column;
+    let number = column.number.unsigned_abs();
+    let column_type = data_type(&column.data_type, runtime);
+    let presence = match (&column.data_type, nullable) {
         (DataType::Array(_) | DataType::Map(..), _) => quote!(Repeated),
         (_, true) => quote!(Optional),
         (_, false) => quote!(Required),
@@ -54,7 +175,7 @@ fn single(of: Scalar, runtime: &Path) -> TokenStream {
 }
 
 fn message(fields: &Struct, runtime: &Path) -> TokenStream {
-    let fields = fields.fields.iter().map(|inner| field(inner, runtime));
+    let fields = fields.fields.iter().map(|inner| column_schema(inner, runtime));
     quote! {
         #runtime::message::ColumnType::Struct(
             &#runtime::message::MessageSchema { name: "", fields: &[#(#fields),*] }

@@ -1,14 +1,25 @@
 //! `#[derive(ZerobusMessage)]`: a Rust struct as a row of a Unity Catalog table.
 //!
-//! Use it as `zerobus_runtime::ZerobusMessage`; this crate is its engine. A struct passes through stages, a file each:
-//! `parse` reads the attributes as they are written, `model` gives every field its column, `table` looks that column up
-//! in the `snapshot`, `check` finds what is wrong, `expand` writes the implementation. What only types can tell is written
-//! as constants, which the compiler then evaluates.
+//! Use it as `zerobus_runtime::ZerobusMessage`; this crate is its engine. A type passes through stages, a file each:
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `parse` | the attributes as they are written; `attribute` reads their lists, `function` a path or a closure |
+//! | `model` | the column of every field, the text of every variant; `names` spells them |
+//! | `check` | what is wrong before any other type is known |
+//! | `table` | each field's column in the table, by the `snapshot` |
+//! | `expand` | the implementation; `code` is that of one field, `held` what compares it with its column |
+//!
+//! What only types can tell is written as constants, which the compiler then evaluates.
 
+mod attribute;
 mod check;
+mod code;
 mod expand;
+mod function;
 mod held;
 mod model;
+mod names;
 mod parse;
 mod snapshot;
 mod table;
@@ -16,7 +27,7 @@ mod table;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Makes a struct of yours a row of a table, or a STRUCT inside one.
+/// Makes a struct of yours a row of a table, or a STRUCT inside one; an enum the text of a column.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -46,7 +57,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// and sets are ARRAY, `HashMap` and `BTreeMap` are MAP, a struct with this derive is STRUCT. The table of Rust types and
 /// column types stands in the documentation of `zerobus_runtime::message::Value`.
 ///
-/// A tuple struct of one field is a newtype: the column's value is that of the field.
+/// A tuple struct of one field is a newtype: the column's value is that of the field, as the field's attributes convert
+/// it. Other fields than the value are skipped: `struct Id<T>(i64, #[zerobus(skip)] PhantomData<T>)`.
 ///
 /// ```
 /// use zerobus_runtime::ZerobusMessage;
@@ -55,9 +67,33 @@ use syn::{DeriveInput, parse_macro_input};
 /// struct DeviceId(String);
 ///
 /// #[derive(ZerobusMessage)]
+/// struct Millis(#[zerobus(timestamp(millis))] i64);
+///
+/// #[derive(ZerobusMessage)]
 /// struct Reading<T> {
 ///     device: DeviceId,
+///     at: Millis,
 ///     value: T,
+/// }
+/// ```
+///
+/// An enum whose variants hold no data is a STRING: the name of the variant, as `rename_all` spells it, or the text that
+/// `rename` gives it. It may be the key of a MAP. No other text can be sent.
+///
+/// ```
+/// use zerobus_runtime::ZerobusMessage;
+///
+/// #[derive(ZerobusMessage)]
+/// #[zerobus(rename_all = "kebab-case")]
+/// enum Status {
+///     InReview,
+///     #[zerobus(rename = "done!")]
+///     Done,
+/// }
+///
+/// #[derive(ZerobusMessage)]
+/// struct Report {
+///     status: Status,
 /// }
 /// ```
 ///
@@ -77,13 +113,16 @@ use syn::{DeriveInput, parse_macro_input};
 ///    |          ^^^^^^
 /// ```
 ///
-/// With `unchecked` the struct has a table and is held against nothing; fields are then numbered from 1.
+/// With `unchecked` the struct has a table and is held against nothing; fields are then numbered from 1. The table may then
+/// be a constant too.
 ///
 /// ```
 /// use zerobus_runtime::ZerobusMessage;
 ///
+/// const TABLE: &str = "main.iot.readings";
+///
 /// #[derive(ZerobusMessage)]
-/// #[zerobus(table = "main.iot.readings", unchecked)]
+/// #[zerobus(table = TABLE, unchecked)]
 /// struct Reading {
 ///     device: String,
 /// }
@@ -93,13 +132,16 @@ use syn::{DeriveInput, parse_macro_input};
 /// A struct with a type or a constant for a parameter is held against its table where it is used, not where it stands:
 /// before that its types are not known.
 ///
-/// # Attributes of the struct
+/// A package without a build script is not compiled again when `zerobus.toml` is created: nothing tells cargo to look for
+/// a file that was not there. A change of the file, or of a snapshot, is seen.
+///
+/// # Attributes of the struct, or the enum
 ///
 /// | attribute | what it does |
 /// |---|---|
 /// | `table = "catalog.schema.table"` | names the table, and holds the struct against its snapshot |
-/// | `unchecked` | with `table`: holds the struct against nothing |
-/// | `rename_all = "…"` | makes column names of field names: `camelCase`, `lowercase`, `PascalCase`, `SCREAMING_SNAKE_CASE`, `snake_case`, `UPPERCASE` |
+/// | `unchecked` | with `table`: holds the struct against nothing, and `table` may be a constant |
+/// | `rename_all = "…"` | makes column names of field names, or texts of variants: `camelCase`, `lowercase`, `PascalCase`, `SCREAMING_SNAKE_CASE`, `snake_case`, `UPPERCASE`; for variants also `kebab-case`, `SCREAMING-KEBAB-CASE` |
 /// | `key` | on a newtype: it may be the key of a MAP |
 /// | `crate = path` | where `zerobus_runtime` is to be found, if not at `::zerobus_runtime` |
 ///
@@ -125,21 +167,30 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// | attribute | what it does |
 /// |---|---|
-/// | `name = "column"` | names the column |
+/// | `name = "column"`, `rename = "column"` | names the column; of a variant, the text that it is |
 /// | `skip` | the field is no column |
-/// | `default`, `default = path` | an `Option` that is `None` is written as its type's default, or as what the function gives: so it can fill a NOT NULL column |
+/// | `default`, `default = path` | an `Option` that is `None` is written as its type's default, or as what the function or closure gives: so it can fill a NOT NULL column |
 /// | `timestamp(unit)` | an integer of `secs`, `millis`, `micros` or `nanos` since 1970-01-01T00:00:00Z fills a TIMESTAMP |
 /// | `timestamp_ntz(unit)` | the same of a wall clock, for a TIMESTAMP_NTZ |
 /// | `date` | an integer of days since 1970-01-01 fills a DATE |
+/// | `duration(unit)` | a `Duration` fills a BIGINT with its whole `secs`, `millis`, `micros` or `nanos` |
 /// | `decimal(p, s)` | an integer, plain text, or a `rust_decimal::Decimal` fills a DECIMAL(p, s), exactly or not at all |
 /// | `json` | any `Serialize` fills a VARIANT as its JSON; an `Option` that is `None` is NULL |
-/// | `with = path` | what the function makes of a reference to the field fills the column |
+/// | `with = path`, `with = \|value\| …` | what the function or the closure makes of a reference to the value fills the column |
 /// | `number = n` | the protobuf field number; without it the one after that of the field before, from 1 |
 ///
 /// ```
-/// use std::net::IpAddr;
+/// use std::time::Duration;
 ///
 /// use zerobus_runtime::ZerobusMessage;
+///
+/// struct Rgb(u8, u8, u8);
+///
+/// impl Rgb {
+///     fn hex(&self) -> String {
+///         format!("#{:02x}{:02x}{:02x}", self.0, self.1, self.2)
+///     }
+/// }
 ///
 /// #[derive(ZerobusMessage)]
 /// struct Payment {
@@ -157,14 +208,26 @@ use syn::{DeriveInput, parse_macro_input};
 ///     amount: String,
 ///     #[zerobus(json)]
 ///     details: Vec<(String, f64)>,
-///     #[zerobus(with = ToString::to_string)]
-///     address: IpAddr,
+///     #[zerobus(duration(millis))]
+///     took: Duration,
+///     #[zerobus(with = Rgb::hex)]
+///     colors: Vec<Rgb>,
+///     #[zerobus(with = |color| i32::from(color.0))]
+///     red: Option<Rgb>,
 ///     #[zerobus(number = 20)]
 ///     retries: i16,
 ///     #[zerobus(skip)]
 ///     attempts: u64,
 /// }
 /// ```
+///
+/// The conversions reach through an `Option`, through a `Vec`, and through an `Option` of a `Vec`; those of integers,
+/// durations and decimals through slices, arrays and pointers too. A function of `with` that takes the `Option` or the `Vec`
+/// itself is given that. A closure is given what is inside, unless its argument says otherwise: `|all: &Vec<Rgb>| …`. A
+/// function may return a `Result`, whose error refuses the row.
+///
+/// A row cannot hold itself, nor an enum data: a STRUCT has a fixed depth and fixed fields. Write such a value to a VARIANT
+/// with `json`.
 ///
 /// There is no `flatten`: the numbers of a struct's fields are fixed where the struct stands. Structs nested deeper than
 /// thirty levels need `#![recursion_limit = "256"]` in the crate, since the compiler evaluates their schemas in one go.
@@ -177,15 +240,14 @@ pub fn derive_zerobus_message(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let container = parse::container(&input, &mut errors);
     let mut message = model::message(&input, container, &mut errors);
-    check::check(&message, &mut errors);
+    check::check(&mut message, &mut errors);
     let held_by = table::hold(&mut message, &mut errors);
-    match errors.into_compile_error() {
-        None => expand::implementation(&message, held_by.as_deref()).into(),
-        Some(error) => [error, expand::stub(&message)].into_iter().collect::<proc_macro2::TokenStream>().into(),
-    }
+    // Also beside errors: what the compiler finds wrong with the other fields is shown in the same run.
+    let implementation = expand::implementation(&message, &held_by);
+    errors.into_compile_errors().chain([implementation]).collect::<proc_macro2::TokenStream>().into()
 }
 
-/// Everything that is wrong with a struct, told at once.
+/// Everything that is wrong with a type, reported at once.
 #[derive(Default)]
 struct Errors(Vec<syn::Error>);
 
@@ -198,10 +260,11 @@ impl Errors {
         self.0.push(error);
     }
 
-    fn into_compile_error(self) -> Option<proc_macro2::TokenStream> {
-        let mut errors = self.0.into_iter();
-        let mut all = errors.next()?;
-        errors.for_each(|error| all.combine(error));
-        Some(all.into_compile_error())
+    const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn into_compile_errors(self) -> impl Iterator<Item = proc_macro2::TokenStream> {
+        self.0.into_iter().map(syn::Error::into_compile_error)
     }
 }

@@ -1,35 +1,53 @@
-//! The struct as a message: every field with its column and its number.
+//! What the derive implements its traits for: a row with its columns, a single value, or an enum with its names.
 
-use heck::{ToLowerCamelCase, ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Data, DataStruct, DeriveInput, Fields, Generics, Ident, LitInt, LitStr, Member, Path, Type, parse_quote};
+use syn::{
+    Data, DataEnum, DataStruct, DeriveInput, Fields, FieldsUnnamed, Generics, Ident, Index, LitInt, LitStr, Member,
+    Path, Type, parse_quote,
+};
 
 use crate::Errors;
-use crate::parse::{self, Container, Conversion, RenameRule};
+use crate::names::RenameRule;
+use crate::parse::{self, Container, Conversion, FieldAttributes, TableAttribute};
 
 /// What the derive implements its traits for.
 pub(crate) struct Message<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) generics: &'a Generics,
     pub(crate) runtime: Path,
-    pub(crate) table: Option<LitStr>,
-    /// Whether the struct is to be held against the snapshot of its table.
-    pub(crate) held: bool,
+    pub(crate) table: Option<TableAttribute>,
     pub(crate) shape: Shape<'a>,
+    /// The attributes of the struct or the enum, as they are written.
+    pub(crate) container: Container,
 }
 
-/// What the struct is to a table.
+/// What the type is to a table.
 pub(crate) enum Shape<'a> {
+    /// An enum without data: text.
+    Enum(Vec<Variant<'a>>),
     /// A tuple struct of one field: the column's value is that of the field.
-    Newtype {
-        ty: &'a Type,
-        /// Whether it may be the key of a MAP.
-        key: bool,
-    },
+    Newtype(Box<Newtype<'a>>),
     /// A row, or a struct inside one; in the order of the fields' numbers.
     Row(Vec<Field<'a>>),
+}
+
+/// A variant, and the text that it is.
+pub(crate) struct Variant<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) text: String,
+    /// Where the text is written.
+    pub(crate) span: Span,
+}
+
+/// The field of a newtype.
+pub(crate) struct Newtype<'a> {
+    pub(crate) member: Member,
+    pub(crate) ty: &'a Type,
+    pub(crate) conversion: Option<Conversion>,
+    /// Whether nothing is known to be wrong with it.
+    pub(crate) good: bool,
 }
 
 /// A field that is a column.
@@ -37,66 +55,125 @@ pub(crate) struct Field<'a> {
     pub(crate) member: Member,
     pub(crate) ty: &'a Type,
     pub(crate) column: String,
-    /// Where the column's name stands.
+    /// Where the column's name is written.
     pub(crate) column_span: Span,
     pub(crate) number: u32,
     /// The column as the snapshot of the table has it.
     pub(crate) expected: Option<zerobus_codegen::Field>,
-    pub(crate) conversion: Option<(Span, Conversion)>,
+    pub(crate) conversion: Option<Conversion>,
+    /// Whether nothing is known to be wrong with it: a field that is not good has its column and no code.
+    pub(crate) good: bool,
 }
 
-/// Gives every field of the struct its column.
-pub(crate) fn message<'a>(input: &'a DeriveInput, container: Container, errors: &mut Errors) -> Message<'a> {
+/// What the type is, with everything that its attributes show to be wrong.
+pub(crate) fn message<'a>(input: &'a DeriveInput, mut container: Container, errors: &mut Errors) -> Message<'a> {
     let shape = match &input.data {
+        Data::Enum(data) => Shape::Enum(variants(input, data, &container, errors)),
         Data::Struct(data) => shape(input, data, &container, errors),
-        Data::Enum(_) | Data::Union(_) => {
-            errors.push(&input.ident, "a row is a struct: ZerobusMessage cannot be derived for an enum or a union");
+        Data::Union(_) => {
+            errors.push(&input.ident, "a union does not say which of its fields is set; use a struct, or an enum");
             Shape::Row(Vec::new())
         }
     };
-    let runtime = container.runtime.unwrap_or_else(|| parse_quote!(::zerobus_runtime));
-    let held = container.table.is_some() && !container.unchecked;
-    Message { ident: &input.ident, generics: &input.generics, runtime, table: container.table, held, shape }
+    let runtime = container.runtime.take().unwrap_or_else(|| parse_quote!(::zerobus_runtime));
+    let table = container.table.take();
+    Message { ident: &input.ident, generics: &input.generics, runtime, table, shape, container }
 }
 
 fn shape<'a>(input: &'a DeriveInput, data: &'a DataStruct, container: &Container, errors: &mut Errors) -> Shape<'a> {
     match &data.fields {
-        Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
-            Shape::Newtype { ty: &fields.unnamed[0].ty, key: container.key }
-        }
-        Fields::Unnamed(_) => {
-            errors.push(
-                &input.ident,
-                "columns have names: use a struct with named fields, or a tuple struct of one field",
-            );
-            Shape::Row(Vec::new())
-        }
+        Fields::Unnamed(fields) => newtype(input, fields, errors),
         Fields::Named(_) | Fields::Unit => {
-            if container.key {
-                errors.push(
-                    &input.ident,
-                    "`key` is for a tuple struct of one field; a STRUCT cannot be the key of a MAP",
-                );
-            }
-            Shape::Row(fields(input, &data.fields, container, errors))
+            let rule = container.rename_all.and_then(|(span, rule)| column_rule(span, rule, errors));
+            Shape::Row(self::fields(input, &data.fields, rule, errors))
         }
     }
 }
 
-fn fields<'a>(input: &DeriveInput, all: &'a Fields, container: &Container, errors: &mut Errors) -> Vec<Field<'a>> {
+/// A tuple struct: exactly one of its fields is the value.
+fn newtype<'a>(input: &'a DeriveInput, fields: &'a FieldsUnnamed, errors: &mut Errors) -> Shape<'a> {
+    let read: Vec<_> = fields.unnamed.iter().map(|field| (field, parse::field(&field.attrs, errors))).collect();
+    let mut values = (0..).zip(read).filter(|(_, (_, attributes))| !attributes.skip);
+    let (Some((index, (field, attributes))), None) = (values.next(), values.next()) else {
+        let message =
+            "columns have names: use a struct with named fields, or a tuple struct of one field (skip the others)";
+        errors.push(&input.ident, message);
+        return Shape::Row(Vec::new());
+    };
+    let FieldAttributes { conversion, name, number, good, .. } = attributes;
+    if let Some(name) = name {
+        errors
+            .push(name, "a single value has no column of its own; name the column at the field that holds this struct");
+    }
+    if let Some(number) = number {
+        errors.push(number, "a single value has no number of its own; number the field that holds this struct");
+    }
+    Shape::Newtype(Box::new(Newtype { member: Index::from(index).into(), ty: &field.ty, conversion, good }))
+}
+
+fn variants<'a>(
+    input: &'a DeriveInput,
+    data: &'a DataEnum,
+    container: &Container,
+    errors: &mut Errors,
+) -> Vec<Variant<'a>> {
+    if let Some(variant) = data.variants.iter().find(|variant| !matches!(variant.fields, Fields::Unit)) {
+        let message = format!(
+            "an enum is a STRING, the name of a variant, and `{}` holds data as well: remove the data, or write the whole \
+             enum to a VARIANT with #[zerobus(json)] at the field that holds it",
+            variant.ident
+        );
+        errors.push(variant, message);
+    }
+    if data.variants.is_empty() {
+        errors.push(&input.ident, "an enum without variants has no value to write; add a variant");
+    }
+    let rule = container.rename_all.map(|(_, rule)| rule);
+    let variants = data.variants.iter().map(|variant| {
+        let given = parse::variant(&variant.attrs, errors);
+        let name = variant.ident.unraw().to_string();
+        Variant {
+            ident: &variant.ident,
+            text: given.as_ref().map_or_else(|| renamed(name, rule), LitStr::value),
+            span: given.as_ref().map_or(variant.ident.span(), Spanned::span),
+        }
+    });
+    variants.collect()
+}
+
+fn renamed(name: String, rule: Option<RenameRule>) -> String {
+    match rule {
+        Some(rule) => rule.apply(&name),
+        None => name,
+    }
+}
+
+/// The rule, if it gives names that a column may have.
+fn column_rule(span: Span, rule: RenameRule, errors: &mut Errors) -> Option<RenameRule> {
+    if !rule.has_dashes() {
+        return Some(rule);
+    }
+    let message = "a column's name has no dash; this rule is for the variants of an enum. Did you mean `snake_case`?";
+    errors.extend(syn::Error::new(span, message));
+    None
+}
+
+fn fields<'a>(input: &DeriveInput, all: &'a Fields, rule: Option<RenameRule>, errors: &mut Errors) -> Vec<Field<'a>> {
     let mut fields = Vec::new();
     for field in all {
         let attributes = parse::field(&field.attrs, errors);
         let Some(ident) = field.ident.as_ref().filter(|_| !attributes.skip) else { continue };
         let next = fields.last().map_or(1, |last: &Field<'_>| last.number + 1);
+        let name = ident.unraw().to_string();
         fields.push(Field {
             member: Member::Named(ident.clone()),
             ty: &field.ty,
-            column: attributes.name.as_ref().map_or_else(|| column_name(ident, container.rename_all), LitStr::value),
+            column: attributes.name.as_ref().map_or_else(|| renamed(name, rule), LitStr::value),
             column_span: attributes.name.as_ref().map_or(ident.span(), Spanned::span),
             number: attributes.number.map_or(next, |number| parse_number(&number, next, errors)),
             expected: None,
             conversion: attributes.conversion,
+            good: attributes.good,
         });
     }
     if fields.is_empty() {
@@ -104,19 +181,6 @@ fn fields<'a>(input: &DeriveInput, all: &'a Fields, container: &Container, error
     }
     fields.sort_by_key(|field| field.number);
     fields
-}
-
-fn column_name(ident: &Ident, rule: Option<RenameRule>) -> String {
-    let name = ident.unraw().to_string();
-    match rule {
-        None => name,
-        Some(RenameRule::Camel) => name.to_lower_camel_case(),
-        Some(RenameRule::Lower) => name.to_lowercase(),
-        Some(RenameRule::Pascal) => name.to_upper_camel_case(),
-        Some(RenameRule::ScreamingSnake) => name.to_shouty_snake_case(),
-        Some(RenameRule::Snake) => name.to_snake_case(),
-        Some(RenameRule::Upper) => name.to_uppercase(),
-    }
 }
 
 fn parse_number(number: &LitInt, next: u32, errors: &mut Errors) -> u32 {

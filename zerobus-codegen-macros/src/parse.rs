@@ -1,56 +1,128 @@
 //! The attributes as they are written, each value beside the token that it came from.
 
-use proc_macro2::Span;
-use syn::meta::ParseNestedMeta;
-use syn::{Attribute, DeriveInput, Ident, LitInt, LitStr, Path, Token, parenthesized};
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Data, DeriveInput, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, parenthesized};
+use zerobus_codegen::likely;
 
 use crate::Errors;
+use crate::attribute::{Item, each_item};
+use crate::function::Function;
+use crate::names::RenameRule;
 
-/// `#[zerobus(…)]` on the struct.
+/// An attribute that exists.
+pub(crate) struct Known {
+    pub(crate) name: &'static str,
+    /// How it is written; nothing for another name of one that is listed.
+    form: &'static str,
+}
+
+macro_rules! known {
+    ($($name:literal: $form:literal,)*) => {&[$(Known { name: $name, form: $form }),*]};
+}
+
+/// The attributes of a struct or an enum.
+const CONTAINER: &[Known] = known! {
+    "table": "table = \"catalog.schema.table\"",
+    "rename_all": "rename_all = \"…\"",
+    "crate": "crate = path",
+    "key": "key",
+    "unchecked": "unchecked",
+};
+
+/// The attributes of a field.
+pub(crate) const FIELD: &[Known] = known! {
+    "name": "name = \"column\"",
+    "skip": "skip",
+    "default": "default",
+    "timestamp": "timestamp(unit)",
+    "timestamp_ntz": "timestamp_ntz(unit)",
+    "date": "date",
+    "duration": "duration(unit)",
+    "decimal": "decimal(p, s)",
+    "json": "json",
+    "with": "with = path",
+    "number": "number = n",
+    "rename": "",
+};
+
+/// The attributes of a variant.
+const VARIANT: &[Known] = known! {
+    "rename": "rename = \"text\"",
+    "name": "",
+};
+
+const FLATTEN: &str = "`flatten` is not supported: the numbers of a struct's fields are fixed where the struct is defined; \
+                       nest it as a STRUCT, or write its fields here";
+
+/// `#[zerobus(…)]` on the struct or the enum.
 #[derive(Default)]
 pub(crate) struct Container {
     /// `crate = path`: where the runtime is to be found.
     pub(crate) runtime: Option<Path>,
     /// `key`: a newtype may be the key of a MAP.
-    pub(crate) key: bool,
-    /// `rename_all = "…"`.
-    pub(crate) rename_all: Option<RenameRule>,
-    /// `table = "catalog.schema.table"`.
-    pub(crate) table: Option<LitStr>,
-    /// `unchecked`, or `generated` where zerobus-codegen made the struct from the snapshot itself.
-    pub(crate) unchecked: bool,
+    pub(crate) key: Option<Ident>,
+    /// `rename_all = "…"`, and where the rule is named.
+    pub(crate) rename_all: Option<(Span, RenameRule)>,
+    /// `table = …`.
+    pub(crate) table: Option<TableAttribute>,
+    /// Whether `table` is given, be its value wrong.
+    pub(crate) has_table: bool,
+    /// `unchecked`.
+    pub(crate) unchecked: Option<Ident>,
+    /// `generated`: zerobus-codegen made the struct from the snapshot itself.
+    pub(crate) generated: bool,
+}
+
+/// `table = "catalog.schema.table"`, or a constant.
+#[derive(Clone)]
+pub(crate) enum TableAttribute {
+    Constant(Expr),
+    Literal(LitStr),
 }
 
 /// `#[zerobus(…)]` on a field.
 #[derive(Default)]
 pub(crate) struct FieldAttributes {
     /// How the field's value becomes the column's.
-    pub(crate) conversion: Option<(Span, Conversion)>,
+    pub(crate) conversion: Option<Conversion>,
     /// `name = "column"`.
     pub(crate) name: Option<LitStr>,
     /// `number = N`.
     pub(crate) number: Option<LitInt>,
     /// `skip`.
     pub(crate) skip: bool,
+    /// Whether all of them are right.
+    pub(crate) good: bool,
 }
 
 /// How a field's value becomes the column's, where its type does not say it.
 #[derive(Clone)]
 pub(crate) enum Conversion {
-    /// `date`: an integer of days.
-    Date,
+    /// `timestamp(unit)` and its like: to another type.
+    Convert(Target),
     /// `default`, `default = path`: what stands in for `None`.
-    Default(Option<Path>),
-    /// `decimal(p, s)`: a decimal type of another crate.
-    Decimal(LitInt, LitInt),
+    Default(Option<Function>),
     /// `json`: any `Serialize` as a VARIANT.
     Json,
+    /// `with = path`: what a function makes of it.
+    With(Function),
+}
+
+/// What a value is converted to.
+#[derive(Clone)]
+pub(crate) enum Target {
+    /// `date`: an integer of days.
+    Date,
+    /// `decimal(p, s)`: a decimal type of another crate.
+    Decimal(LitInt, LitInt),
+    /// `duration(unit)`: an integer of that unit.
+    Duration(Unit),
     /// `timestamp(unit)`: an integer.
     Timestamp(Unit),
     /// `timestamp_ntz(unit)`: an integer.
     TimestampNtz(Unit),
-    /// `with = path`: what a function makes of it.
-    With(Path),
 }
 
 /// The unit of an integer that means a time.
@@ -62,37 +134,26 @@ pub(crate) enum Unit {
     Secs,
 }
 
-/// How the names of fields become those of columns.
-#[derive(Clone, Copy)]
-pub(crate) enum RenameRule {
-    Camel,
-    Lower,
-    Pascal,
-    ScreamingSnake,
-    Snake,
-    Upper,
-}
-
-const CONTAINER: &str =
-    "expected one of: table = \"catalog.schema.table\", rename_all = \"…\", crate = path, key, unchecked";
-const FIELD: &str = "expected one of: name = \"column\", skip, default, timestamp(unit), timestamp_ntz(unit), date, \
-                     decimal(p, s), json, with = path, number = n";
-const FLATTEN: &str = "`flatten` is not supported: the numbers of a struct's fields are fixed where the struct stands; \
-                       nest it as a STRUCT, or write its fields here";
-const RULES: &str = "expected one of: camelCase, lowercase, PascalCase, SCREAMING_SNAKE_CASE, snake_case, UPPERCASE";
-const UNITS: &str = "expected the integer's unit: secs, millis, micros or nanos, as in timestamp(millis)";
-
-/// Reads the struct's own attributes.
+/// Reads the attributes of a struct or an enum.
 pub(crate) fn container(input: &DeriveInput, errors: &mut Errors) -> Container {
     let mut read = Container::default();
-    each_meta(&input.attrs, errors, |meta| {
-        match name_of(&meta).as_str() {
-            "crate" => set(&meta, &mut read.runtime, meta.value()?.parse()?)?,
-            "key" => read.key = true,
-            "rename_all" => set(&meta, &mut read.rename_all, rename_rule(&meta.value()?.parse()?)?)?,
-            "generated" | "unchecked" => read.unchecked = true,
-            "table" => set(&meta, &mut read.table, meta.value()?.parse()?)?,
-            other => return Err(meta.error(format!("unknown attribute `{other}` of a struct; {CONTAINER}"))),
+    let place = if matches!(input.data, Data::Enum(_)) { "enum" } else { "struct" };
+    each_item(&input.attrs, errors, |item| {
+        match item.spelling().as_str() {
+            "crate" => item.set(&mut read.runtime)?,
+            "generated" => item.flag(&mut read.generated)?,
+            "key" => word(&item, &mut read.key)?,
+            "rename_all" => {
+                let text: LitStr = item.value()?;
+                item.once(read.rename_all.is_none())?;
+                read.rename_all = Some((text.span(), RenameRule::new(&text)?));
+            }
+            "table" => {
+                read.has_table = true;
+                item.set(&mut read.table)?;
+            }
+            "unchecked" => word(&item, &mut read.unchecked)?,
+            _ => return Err(unknown(&item, place, CONTAINER)),
         }
         Ok(())
     });
@@ -102,18 +163,17 @@ pub(crate) fn container(input: &DeriveInput, errors: &mut Errors) -> Container {
 /// Reads the attributes of one field.
 pub(crate) fn field(attributes: &[Attribute], errors: &mut Errors) -> FieldAttributes {
     let mut read = FieldAttributes::default();
-    each_meta(attributes, errors, |meta| {
-        let name = name_of(&meta);
-        match name.as_str() {
-            "name" => set(&meta, &mut read.name, meta.value()?.parse()?)?,
-            "number" => set(&meta, &mut read.number, meta.value()?.parse()?)?,
-            "skip" => read.skip = true,
-            _ => {
-                let conversion = conversion(&meta, &name)?;
+    read.good = each_item(attributes, errors, |item| {
+        match item.spelling().as_str() {
+            "name" | "rename" => item.set(&mut read.name)?,
+            "number" => item.set(&mut read.number)?,
+            "skip" => item.flag(&mut read.skip)?,
+            name => {
+                let conversion = conversion(&item, name)?;
                 if read.conversion.is_some() {
-                    return Err(meta.error("a field is converted in one way only; remove one of the two"));
+                    return Err(item.error("a field is converted in one way only; remove one of the two"));
                 }
-                read.conversion = Some((meta.path.get_ident().map_or_else(Span::call_site, Ident::span), conversion));
+                read.conversion = Some(conversion);
             }
         }
         Ok(())
@@ -121,75 +181,110 @@ pub(crate) fn field(attributes: &[Attribute], errors: &mut Errors) -> FieldAttri
     read
 }
 
-fn conversion(meta: &ParseNestedMeta<'_>, name: &str) -> syn::Result<Conversion> {
+/// Reads the attributes of one variant: the text that it is.
+pub(crate) fn variant(attributes: &[Attribute], errors: &mut Errors) -> Option<LitStr> {
+    let mut name = None;
+    each_item(attributes, errors, |item| match item.spelling().as_str() {
+        "name" | "rename" => item.set(&mut name),
+        _ => Err(unknown(&item, "variant", VARIANT)),
+    });
+    name
+}
+
+/// Keeps where a flag stands.
+fn word(item: &Item<'_>, slot: &mut Option<Ident>) -> syn::Result<()> {
+    item.once(slot.is_none())?;
+    *slot = Some(item.name.clone());
+    Ok(())
+}
+
+fn conversion(item: &Item<'_>, name: &str) -> syn::Result<Conversion> {
     Ok(match name {
-        "date" => Conversion::Date,
-        "decimal" => {
-            let content;
-            parenthesized!(content in meta.input);
-            let precision = content.parse()?;
-            content.parse::<Token![,]>()?;
-            Conversion::Decimal(precision, content.parse()?)
-        }
-        "default" if meta.input.peek(Token![=]) => Conversion::Default(Some(meta.value()?.parse()?)),
+        "date" => Conversion::Convert(Target::Date),
+        "decimal" => decimal(item.rest)?,
+        "default" if item.rest.peek(Token![=]) => Conversion::Default(Some(item.value()?)),
         "default" => Conversion::Default(None),
-        "flatten" => return Err(meta.error(FLATTEN)),
+        "duration" => Conversion::Convert(Target::Duration(unit(item)?)),
+        "flatten" => return Err(item.error(FLATTEN)),
         "json" => Conversion::Json,
-        "timestamp" => Conversion::Timestamp(unit(meta)?),
-        "timestamp_ntz" => Conversion::TimestampNtz(unit(meta)?),
-        "with" => Conversion::With(meta.value()?.parse()?),
-        other => return Err(meta.error(format!("unknown attribute `{other}` of a field; {FIELD}"))),
+        "timestamp" => Conversion::Convert(Target::Timestamp(unit(item)?)),
+        "timestamp_ntz" => Conversion::Convert(Target::TimestampNtz(unit(item)?)),
+        "with" => Conversion::With(item.value()?),
+        _ => return Err(unknown(item, "field", FIELD)),
     })
 }
 
-fn unit(meta: &ParseNestedMeta<'_>) -> syn::Result<Unit> {
-    if !meta.input.peek(syn::token::Paren) {
-        return Err(meta.error(UNITS));
+fn decimal(input: ParseStream<'_>) -> syn::Result<Conversion> {
+    let content;
+    parenthesized!(content in input);
+    let precision = content.parse()?;
+    content.parse::<Token![,]>()?;
+    let target = Target::Decimal(precision, content.parse()?);
+    content.parse::<Option<Token![,]>>()?;
+    if content.is_empty() { Ok(Conversion::Convert(target)) } else { Err(content.error("expected `decimal(p, s)`")) }
+}
+
+const UNITS: [(&str, Unit); 4] =
+    [("secs", Unit::Secs), ("millis", Unit::Millis), ("micros", Unit::Micros), ("nanos", Unit::Nanos)];
+
+fn unit(item: &Item<'_>) -> syn::Result<Unit> {
+    let name = item.spelling();
+    let expected = format!("expected the unit: secs, millis, micros or nanos, as in {name}(millis)");
+    if !item.rest.peek(syn::token::Paren) {
+        return Err(item.error(expected));
     }
     let content;
-    parenthesized!(content in meta.input);
-    let unit: Ident = content.parse()?;
-    match unit.to_string().as_str() {
-        "micros" => Ok(Unit::Micros),
-        "millis" => Ok(Unit::Millis),
-        "nanos" => Ok(Unit::Nanos),
-        "secs" => Ok(Unit::Secs),
-        _ => Err(syn::Error::new(unit.span(), UNITS)),
+    parenthesized!(content in item.rest);
+    if content.is_empty() {
+        return Err(item.error(expected));
     }
-}
-
-fn rename_rule(text: &LitStr) -> syn::Result<RenameRule> {
-    Ok(match text.value().as_str() {
-        "PascalCase" => RenameRule::Pascal,
-        "SCREAMING_SNAKE_CASE" => RenameRule::ScreamingSnake,
-        "UPPERCASE" => RenameRule::Upper,
-        "camelCase" => RenameRule::Camel,
-        "lowercase" => RenameRule::Lower,
-        "snake_case" => RenameRule::Snake,
-        _ => return Err(syn::Error::new(text.span(), RULES)),
+    let unit: Ident = content.parse()?;
+    if !content.is_empty() {
+        return Err(content.error(expected));
+    }
+    let found = unit.to_string();
+    let known = UNITS.iter().find(|(name, _)| *name == found);
+    known.map(|(_, unit)| *unit).ok_or_else(|| {
+        let likely = match likely(&found, UNITS.map(|(name, _)| name)) {
+            Some(likely) => format!("unknown unit `{found}`; did you mean `{likely}`?"),
+            None => expected,
+        };
+        syn::Error::new(unit.span(), likely)
     })
 }
 
-/// Walks through every `#[zerobus(…)]`; an attribute that is wrong does not hide the next one.
-fn each_meta(
-    attributes: &[Attribute],
-    errors: &mut Errors,
-    mut read: impl FnMut(ParseNestedMeta<'_>) -> syn::Result<()>,
-) {
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("zerobus")) {
-        if let Err(error) = attribute.parse_nested_meta(&mut read) {
-            errors.extend(error);
-        }
+/// What is wrong with an attribute that is none of these.
+fn unknown(item: &Item<'_>, place: &str, known: &[Known]) -> syn::Error {
+    let found = item.spelling();
+    let elsewhere = [("struct", CONTAINER), ("field", FIELD), ("variant", VARIANT)];
+    let belongs = elsewhere.iter().find(|(_, known)| known.iter().any(|known| known.name == found));
+    if let Some((there, _)) = belongs {
+        return item.error(format!("`{found}` is an attribute of a {there}, and this is a {place}"));
+    }
+    let forms: Vec<&str> = known.iter().map(|known| known.form).filter(|form| !form.is_empty()).collect();
+    let remedy = likely(&found, known.iter().map(|known| known.name))
+        .map_or_else(|| format!("expected one of: {}", forms.join(", ")), |likely| format!("did you mean `{likely}`?"));
+    item.error(format!("unknown attribute `{found}` of a {place}; {remedy}"))
+}
+
+impl Parse for TableAttribute {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        Ok(match input.parse()? {
+            Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) => Self::Literal(literal),
+            constant @ (Expr::Macro(_) | Expr::Path(_)) => Self::Constant(constant),
+            other => {
+                let message = "expected a name in quotes, \"catalog.schema.table\", or a constant";
+                return Err(syn::Error::new_spanned(other, message));
+            }
+        })
     }
 }
 
-fn name_of(meta: &ParseNestedMeta<'_>) -> String {
-    meta.path.get_ident().map(ToString::to_string).unwrap_or_default()
-}
-
-fn set<T>(meta: &ParseNestedMeta<'_>, slot: &mut Option<T>, value: T) -> syn::Result<()> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(meta.error(format!("`{}` stands twice; remove one of the two", name_of(meta)))),
+impl ToTokens for TableAttribute {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::Constant(constant) => constant.to_tokens(tokens),
+            Self::Literal(literal) => literal.to_tokens(tokens),
+        }
     }
 }

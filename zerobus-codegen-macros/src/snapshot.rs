@@ -1,10 +1,10 @@
 //! The snapshot that a struct is held against: where it lies, and the table that it describes.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use zerobus_codegen::{Options, Table, TableInfo, TableName, Toml, snapshot_json};
+use zerobus_codegen::{Options, Table, TableInfo, TableName, Toml, likely, snapshot_json};
 
 /// A table as its snapshot describes it.
 pub(crate) struct Snapshot {
@@ -35,10 +35,12 @@ pub(crate) fn load(name: &TableName) -> Result<Snapshot, String> {
     let file = package.join(folder).join(format!("{name}.json"));
     let remedy = format!("run `zerobus-codegen fetch {name} --out {folder}`");
     let bytes = fs::read(&file).map_err(|error| {
-        let file = file.display();
+        let likely = likely_table(name, &package.join(folder))
+            .map_or_else(String::new, |table| format!("did you mean \"{table}\"? Otherwise "));
         format!(
-            "no snapshot of {name} can be read at {file}: {error}; {remedy}, or add `unchecked` to hold the struct \
-             against no table"
+            "no snapshot of {name} can be read at {}: {error}; {likely}{remedy}, or add `unchecked` to hold the struct \
+             against no table",
+            file.display()
         )
     })?;
     let info: TableInfo = serde_json::from_slice(snapshot_json(&bytes))
@@ -50,4 +52,15 @@ pub(crate) fn load(name: &TableName) -> Result<Snapshot, String> {
     // Cargo itself watches `Cargo.toml`.
     let watched = options_file.filter(|file| !file.ends_with("Cargo.toml"));
     Ok(Snapshot { table, read: watched.into_iter().chain([file]).collect() })
+}
+
+/// A table of a like name that has a snapshot.
+fn likely_table(name: &TableName, folder: &Path) -> Option<String> {
+    let files = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let snapshots = files.filter(|file| file.extension().is_some_and(|extension| extension == "json"));
+    let mut tables: Vec<String> =
+        snapshots.filter_map(|file| file.file_stem()?.to_str().map(ToOwned::to_owned)).collect();
+    // The order of a folder is that of the file system.
+    tables.sort();
+    likely(&name.to_string(), tables.iter().map(String::as_str)).map(ToOwned::to_owned)
 }

@@ -2,38 +2,44 @@
 
 use std::path::PathBuf;
 
-use zerobus_codegen::{Table, TableName};
+use zerobus_codegen::{Table, TableName, likely};
 
 use crate::Errors;
 use crate::model::{Field, Message, Shape};
+use crate::parse::TableAttribute;
 use crate::snapshot;
 
-/// Gives every field its column of the table, with the table's number and order; tells the files that were read.
-pub(crate) fn hold(message: &mut Message<'_>, errors: &mut Errors) -> Option<Vec<PathBuf>> {
-    let literal = message.table.clone().filter(|_| message.held)?;
-    let name: TableName = literal.value().parse().ok()?;
+/// Gives every field its column of the table, with the table's number and order; the files that were read for it.
+pub(crate) fn hold(message: &mut Message<'_>, errors: &mut Errors) -> Vec<PathBuf> {
+    let container = &message.container;
+    let (Shape::Row(fields), Some(TableAttribute::Literal(literal))) = (&mut message.shape, &message.table) else {
+        return Vec::new();
+    };
+    let is_held = container.unchecked.is_none() && !container.generated;
+    let Some(name) = literal.value().parse::<TableName>().ok().filter(|_| is_held) else { return Vec::new() };
     let snapshot = match snapshot::load(&name) {
         Ok(snapshot) => snapshot,
         Err(error) => {
             errors.push(literal, error);
-            return None;
+            return Vec::new();
         }
     };
-    let ident = message.ident;
-    if let Shape::Row(fields) = &mut message.shape {
-        for field in fields.iter_mut() {
-            find(field, &snapshot.table, errors);
-        }
-        fields.sort_by_key(|field| field.number);
-        for missing in missing(fields, &snapshot.table) {
-            errors.push(ident, missing);
-        }
+    for field in fields.iter_mut() {
+        find(field, &snapshot.table, errors);
     }
-    Some(snapshot.read)
+    fields.sort_by_key(|field| field.number);
+    for missing in missing(fields, &snapshot.table) {
+        errors.push(message.ident, missing);
+    }
+    snapshot.read
 }
 
 fn find(field: &mut Field<'_>, table: &Table, errors: &mut Errors) {
     let Some(column) = table.columns().iter().find(|column| column.name == field.column) else {
+        if !field.good {
+            // The name that it should have may be what is wrong with its attributes.
+            return;
+        }
         let column = &field.column;
         let message = format!("table {} has no column `{column}`; {}", table.name, remedy(column, table));
         errors.extend(syn::Error::new(field.column_span, message));
@@ -47,10 +53,8 @@ fn remedy(column: &str, table: &Table) -> String {
     if table.omitted_columns.iter().any(|omitted| omitted == column) {
         return "the table computes that column itself: remove the field, or add #[zerobus(skip)]".to_owned();
     }
-    // `mag_type` for `magType`, `Id` for `id`: what is left when case and underscores are gone.
-    let plain = |name: &str| name.replace('_', "").to_ascii_lowercase();
-    match table.columns().iter().find(|other| plain(&other.name) == plain(column)) {
-        Some(similar) => format!("for column `{0}` add #[zerobus(name = \"{0}\")]", similar.name),
+    match likely(column, table.columns().iter().map(|column| column.name.as_str())) {
+        Some(similar) => format!("did you mean `{similar}`? name it with #[zerobus(name = \"{similar}\")]"),
         None => "remove the field, add #[zerobus(skip)], or fetch the table again".to_owned(),
     }
 }

@@ -97,6 +97,14 @@ fn a_snapshot_that_is_missing_or_broken_is_told_with_its_path() {
          `zerobus-codegen fetch main.test.rows --out tables`, or add `unchecked` to hold the struct against no table",
         path.display()
     ));
+    package.snapshot("bigint");
+    fs::rename(&path, path.with_file_name("main.test.row.json")).unwrap();
+    told(&format!(
+        "no snapshot of main.test.rows can be read at {}: No such file or directory (os error 2); did you mean \
+         \"main.test.row\"? Otherwise run `zerobus-codegen fetch main.test.rows --out tables`, or add `unchecked` to hold \
+         the struct against no table",
+        path.display()
+    ));
     fs::write(&path, "{\"name\":\n").unwrap();
     told(&format!(
         "the snapshot {} is broken: EOF while parsing a value at line 2 column 0; run `zerobus-codegen fetch \

@@ -22,11 +22,14 @@ pub mod wire;
 /// What the code of the derive calls; no part of the API, and free to change with every version.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::message::convert::{
-        Convert, In, Json, Micros, Millis, Nanos, Secs, convert, or, type_as, type_json, type_optional_json, type_or,
-        type_with,
-    };
-    pub use crate::message::held::{Column, mismatch, schema_of};
+    pub use crate::message::convert::{Convert, ConvertField, Count, In, Json, Micros, Millis, Nanos, Optional, Secs};
+    pub use crate::message::held::{Column, check_table_name, mismatch, schema_of};
+    pub use serde::Serialize;
+
+    /// Functions between fields and their columns.
+    pub mod with {
+        pub use crate::message::with::*;
+    }
 }
 
 /// Includes the types that `zerobus_codegen::configure().compile(…)` generated in `build.rs`.

@@ -7,14 +7,18 @@
 //! | `held` | a derived struct held against its table by the compiler |
 //! | `schema` | the schema of a row as constants, and the descriptor that it gives |
 //! | `value` | what may stand in a column, and which column type it is |
+//! | `standard` | the values of the standard library that travel as another one |
 //! | `field` | what may be a field of a row: a value, an optional one, a collection |
+//! | `with` | a function between a field and its column |
 
 pub(crate) mod convert;
 mod encoder;
-mod field;
+pub(crate) mod field;
 pub(crate) mod held;
 mod schema;
-mod value;
+mod standard;
+pub(crate) mod value;
+pub(crate) mod with;
 
 pub use encoder::{Encoder, WireType};
 pub use field::Field;

@@ -35,6 +35,12 @@ pub enum ValueError {
         /// The column's digits behind the point.
         scale: u8,
     },
+    /// What a function said that converts a field.
+    #[error("the function that converts the field failed: {}", zerobus_codegen::Printable(.reason))]
+    Function {
+        /// The function's own error.
+        reason: Box<str>,
+    },
     /// A value that serde cannot write as JSON.
     #[error("a VARIANT cannot be made of this value: {reason}")]
     Json {
@@ -49,6 +55,12 @@ pub enum ValueError {
         /// The form that was expected, with an example.
         expected: &'static str,
     },
+    /// A path that is not Unicode.
+    #[error("`{}` is not Unicode, and a STRING is; convert it with #[zerobus(with = ...)]", zerobus_codegen::Printable(.found))]
+    NotUnicode {
+        /// The path with its other characters replaced, or its beginning.
+        found: Box<str>,
+    },
     /// A point in time outside of the years 0001 to 9999.
     #[error(
         "{found} {unit} since 1970-01-01 lie outside of the years 0001 to 9999; is {unit} the unit of this number?"
@@ -57,6 +69,14 @@ pub enum ValueError {
         /// The number, as it was given.
         found: i128,
         /// Its unit.
+        unit: &'static str,
+    },
+    /// A duration beyond the range of BIGINT.
+    #[error("a duration of {found} {unit} is beyond BIGINT; count it in a greater unit")]
+    TooLong {
+        /// The number of units.
+        found: i128,
+        /// The unit.
         unit: &'static str,
     },
 }

@@ -2,7 +2,7 @@ use zerobus_runtime::ZerobusMessage;
 
 #[derive(ZerobusMessage)]
 struct Row {
-    #[zerobus(rename = "id")]
+    #[zerobus(primary)]
     id: i32,
 }
 

@@ -25,23 +25,42 @@ pub struct Column {
     pub field: &'static str,
 }
 
-/// What is wrong with a field, or nothing.
+/// Everything that is wrong with a field, a line each; or nothing.
 #[must_use]
 pub const fn mismatch(found: FieldType, column: &Column) -> Option<Text> {
-    let mut text = Text::new();
-    text.push("column ");
-    text.push(column.table);
-    text.push(".");
-    text.push(column.schema.name);
-    if fits(&found.column_type, found.presence, &column.schema, column.field, &mut text) { None } else { Some(text) }
+    let mut report = Report { path: Text::new(), lines: Text::new(), field: column.field, holder: None };
+    report.path.push(column.table);
+    report.path.push(".");
+    report.path.push(column.schema.name);
+    report.compare(&found.column_type, found.presence, &column.schema);
+    if report.lines.len == 0 { None } else { Some(report.lines) }
 }
 
 /// The schema under which a field goes out: the table's own, but for structs, which may leave out fields.
 #[must_use]
-pub const fn schema_of(found: FieldType, column: &Column) -> FieldSchema {
-    let FieldSchema { name, number, column_type, presence } = column.schema;
-    let column_type = if holds_struct(&column_type) { found.column_type } else { column_type };
-    FieldSchema { name, number, column_type, presence }
+pub const fn schema_of(found: FieldType, expected: FieldSchema) -> FieldSchema {
+    let column_type = if holds_struct(&expected.column_type) { found.column_type } else { expected.column_type };
+    FieldSchema { column_type, ..expected }
+}
+
+/// A table's name that the derive could not look at, since it is a constant.
+///
+/// # Panics
+/// If it does not have three parts: while the program is compiled, where it is evaluated.
+#[track_caller]
+pub const fn check_table_name(name: &str) {
+    let bytes = name.as_bytes();
+    let (mut parts, mut len, mut i) = (1, 0, 0);
+    while i < bytes.len() {
+        if bytes[i] == b'.' {
+            assert!(len > 0, "a part of the table's name is empty; write catalog.schema.table");
+            (parts, len) = (parts + 1, 0);
+        } else {
+            len += 1;
+        }
+        i += 1;
+    }
+    assert!(parts == 3 && len > 0, "a table's full name has three parts; write catalog.schema.table");
 }
 
 /// Text that is put together while compiling.
@@ -52,7 +71,7 @@ pub struct Text {
 }
 
 impl Text {
-    const CAPACITY: usize = 1_024;
+    const CAPACITY: usize = 2_048;
 
     const fn new() -> Self {
         Self { bytes: [0; Self::CAPACITY], len: 0 }
@@ -69,7 +88,14 @@ impl Text {
 
     /// Appends a text, or nothing where it does not fit: a cut could fall inside a character.
     const fn push(&mut self, text: &str) {
-        let bytes = text.as_bytes();
+        self.push_bytes(text.as_bytes());
+    }
+
+    const fn push_text(&mut self, text: &Self) {
+        self.push_bytes(text.bytes.split_at(text.len).0);
+    }
+
+    const fn push_bytes(&mut self, bytes: &[u8]) {
         if self.len + bytes.len() > Self::CAPACITY {
             return;
         }
@@ -137,103 +163,131 @@ impl Text {
     }
 }
 
-/// Compares a field with its column; `text` holds the column's path and, after a mismatch, the whole message.
-const fn fits(found: &ColumnType, presence: Presence, column: &FieldSchema, field: &str, text: &mut Text) -> bool {
-    if !type_fits(found, &column.column_type, field, text) {
-        return false;
-    }
-    if matches!((presence, column.presence), (Presence::Optional, Presence::Required)) {
-        text.push(" is NOT NULL, field `");
-        text.push(field);
-        text.push("` may be None; remove the Option");
-        return false;
-    }
-    true
+/// What was found so far, and where the comparison is.
+struct Report {
+    /// `main.geo.earthquakes.location`.
+    path: Text,
+    lines: Text,
+    /// The field, as its author wrote it; inside a struct its column alone.
+    field: &'static str,
+    /// The struct of the field, if it is not the row.
+    holder: Option<&'static str>,
 }
 
-const fn type_fits(found: &ColumnType, expected: &ColumnType, field: &str, text: &mut Text) -> bool {
-    match (found, expected) {
-        (ColumnType::Scalar(found), ColumnType::Scalar(expected)) if scalar_fits(*found, *expected) => true,
-        (ColumnType::Struct(found), ColumnType::Struct(expected)) => struct_fits(found, expected, field, text),
-        (ColumnType::Array(found), ColumnType::Array(expected)) => {
-            let path = text.len;
-            text.push(".element");
-            unwind(type_fits(found, expected, field, text), path, text)
-        }
-        (ColumnType::Map(found_key, found), ColumnType::Map(expected_key, expected))
-            if scalar_fits(*found_key, *expected_key) =>
-        {
-            let path = text.len;
-            text.push(".value");
-            unwind(type_fits(found, expected, field, text), path, text)
-        }
-        _ => {
-            text.push(" is ");
-            text.push_type(expected);
-            text.push(", field `");
-            text.push(field);
-            text.push("` encodes ");
-            text.push_type(found);
-            text.push("; ");
-            push_remedy(expected, text);
-            false
+impl Report {
+    /// Compares a field with its column.
+    const fn compare(&mut self, found: &ColumnType, presence: Presence, column: &FieldSchema) {
+        self.compare_types(found, &column.column_type);
+        if matches!((presence, column.presence), (Presence::Optional, Presence::Required)) {
+            self.begin();
+            self.lines.push(" is NOT NULL, ");
+            self.push_field();
+            self.lines.push(" may be None; remove the Option");
         }
     }
-}
 
-/// Takes a segment off the path again where what it led to fits.
-const fn unwind(fits: bool, path: usize, text: &mut Text) -> bool {
-    if fits {
-        text.len = path;
-    }
-    fits
-}
-
-const fn struct_fits(found: &MessageSchema, expected: &MessageSchema, field: &str, text: &mut Text) -> bool {
-    let path = text.len;
-    let mut i = 0;
-    while i < found.fields.len() {
-        let inner = &found.fields[i];
-        text.push(".");
-        text.push(inner.name);
-        match find(expected.fields, inner.name) {
-            None => {
-                text.push(" does not exist, struct `");
-                text.push(found.name);
-                text.push("` of field `");
-                text.push(field);
-                text.push("` has it; rename the field, or skip it");
-                return false;
+    const fn compare_types(&mut self, found: &ColumnType, expected: &ColumnType) {
+        match (found, expected) {
+            (ColumnType::Scalar(found), ColumnType::Scalar(expected)) if scalar_fits(*found, *expected) => {}
+            (ColumnType::Struct(found), ColumnType::Struct(expected)) => self.compare_structs(found, expected),
+            (ColumnType::Array(found), ColumnType::Array(expected)) => {
+                let here = self.enter("element");
+                self.compare_types(found, expected);
+                self.path.len = here;
             }
-            Some(column) => {
-                if !fits(&inner.column_type, inner.presence, column, field, text) {
-                    return false;
+            (ColumnType::Map(found_key, found), ColumnType::Map(expected_key, expected))
+                if scalar_fits(*found_key, *expected_key) =>
+            {
+                let here = self.enter("value");
+                self.compare_types(found, expected);
+                self.path.len = here;
+            }
+            _ => {
+                self.begin();
+                self.lines.push(" is ");
+                self.lines.push_type(expected);
+                self.lines.push(", ");
+                self.push_field();
+                self.lines.push(" encodes ");
+                self.lines.push_type(found);
+                self.lines.push("; ");
+                push_remedy(expected, &mut self.lines);
+            }
+        }
+    }
+
+    const fn compare_structs(&mut self, found: &MessageSchema, expected: &MessageSchema) {
+        let mut i = 0;
+        while i < found.fields.len() {
+            let inner = &found.fields[i];
+            let here = self.enter(inner.name);
+            match find(expected.fields, inner.name) {
+                None => {
+                    self.begin();
+                    self.lines.push(" does not exist, struct `");
+                    self.lines.push(found.name);
+                    self.lines.push("` of ");
+                    self.push_field();
+                    self.lines.push(" has it; rename the field, or skip it");
+                }
+                Some(column) => {
+                    let (field, holder) = (self.field, self.holder);
+                    (self.field, self.holder) = (inner.name, Some(found.name));
+                    self.compare(&inner.column_type, inner.presence, column);
+                    (self.field, self.holder) = (field, holder);
                 }
             }
+            self.path.len = here;
+            i += 1;
         }
-        text.len = path;
-        i += 1;
+        self.require_all(found, expected);
     }
-    all_required(found, expected, text)
-}
 
-const fn all_required(found: &MessageSchema, expected: &MessageSchema, text: &mut Text) -> bool {
-    let mut i = 0;
-    while i < expected.fields.len() {
-        let column = &expected.fields[i];
-        if matches!(column.presence, Presence::Required) && find(found.fields, column.name).is_none() {
-            text.push(".");
-            text.push(column.name);
-            text.push(" is ");
-            text.push_type(&column.column_type);
-            text.push(" NOT NULL, and struct `");
-            text.push(found.name);
-            text.push("` does not have it; add the field");
-            return false;
+    const fn require_all(&mut self, found: &MessageSchema, expected: &MessageSchema) {
+        let mut i = 0;
+        while i < expected.fields.len() {
+            let column = &expected.fields[i];
+            if matches!(column.presence, Presence::Required) && find(found.fields, column.name).is_none() {
+                let here = self.enter(column.name);
+                self.begin();
+                self.path.len = here;
+                self.lines.push(" is ");
+                self.lines.push_type(&column.column_type);
+                self.lines.push(" NOT NULL, and struct `");
+                self.lines.push(found.name);
+                self.lines.push("` does not have it; add the field");
+            }
+            i += 1;
         }
-        i += 1;
     }
-    true
+
+    /// Adds a segment to the path; how long it was before.
+    const fn enter(&mut self, segment: &str) -> usize {
+        let here = self.path.len;
+        self.path.push(".");
+        self.path.push(segment);
+        here
+    }
+
+    const fn push_field(&mut self) {
+        self.lines.push("field `");
+        self.lines.push(self.field);
+        self.lines.push("`");
+        if let Some(holder) = self.holder {
+            self.lines.push(" of struct `");
+            self.lines.push(holder);
+            self.lines.push("`");
+        }
+    }
+
+    /// Begins a line with the column's path.
+    const fn begin(&mut self) {
+        if self.lines.len > 0 {
+            self.lines.push("\n");
+        }
+        self.lines.push("column ");
+        self.lines.push_text(&self.path);
+    }
 }
 
 const fn find<'a>(fields: &'a [FieldSchema], name: &str) -> Option<&'a FieldSchema> {

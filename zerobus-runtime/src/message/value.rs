@@ -10,16 +10,18 @@
 //! | `f32`, `f64` | FLOAT, DOUBLE |
 //! | `str`, `String` | STRING |
 //! | `[u8]`, `[u8; N]`, `Vec<u8>`, `Bytes` | BINARY |
-//! | `Date`, `Timestamp`, `TimestampNtz`, `SystemTime` | DATE, TIMESTAMP, TIMESTAMP_NTZ, TIMESTAMP |
+//! | `Date`, `Timestamp`, `TimestampNtz` | DATE, TIMESTAMP, TIMESTAMP_NTZ |
 //! | `Decimal<P, S>` | DECIMAL(P, S) |
 //! | `Variant` | VARIANT |
 //! | a struct with `#[derive(ZerobusMessage)]` | STRUCT |
+//! | an enum with it, whose variants hold no data | STRING |
 //! | `&T`, `Box<T>`, `Rc<T>`, `Arc<T>`, `Cow<T>` | what `T` is |
+//!
+//! `standard` has those of the standard library that travel as one of these, `values::foreign` those of other crates.
 
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use zerobus_codegen::Scalar;
@@ -36,7 +38,7 @@ use crate::values::{Date, Decimal, Timestamp, TimestampNtz, ValueError, Variant}
     message = "`{Self}` is not the value of any column type",
     label = "no column type holds a `{Self}`",
     note = "u64, u128 and usize do not fit BIGINT: convert to i64, or use #[zerobus(decimal(20, 0))] on a u64",
-    note = "a struct needs #[derive(ZerobusMessage)]; any Serialize can fill a VARIANT with #[zerobus(json)]"
+    note = "a struct or an enum needs #[derive(ZerobusMessage)]; any Serialize can fill a VARIANT with #[zerobus(json)]"
 )]
 pub trait Value {
     /// The column type.
@@ -79,6 +81,7 @@ pub trait Key: Value {
 
 macro_rules! varint {
     ($($rust:ty => $scalar:ident $(, $marker:ident)?;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Value for $rust {
             const TYPE: ColumnType = ColumnType::Scalar(Scalar::$scalar);
             const WIRE: WireType = WireType::Varint;
@@ -97,11 +100,13 @@ macro_rules! varint {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl Key for $rust {
             const KEY: Scalar = Scalar::$scalar;
         }
 
-        $(impl $marker for $rust {})?
+        $(#[diagnostic::do_not_recommend]
+        impl $marker for $rust {})?
     )*};
 }
 
@@ -119,6 +124,7 @@ varint! {
 /// What is bytes behind their length.
 macro_rules! delimited {
     ($([$($generics:tt)*] $rust:ty => $scalar:ident, |$value:ident| $bytes:expr;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<$($generics)*> Value for $rust {
             const TYPE: ColumnType = ColumnType::Scalar(Scalar::$scalar);
             const WIRE: WireType = WireType::Delimited;
@@ -150,6 +156,7 @@ delimited! {
 
 macro_rules! fixed {
     ($($rust:ty => $scalar:ident, $wire:ident, $field:ident;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Value for $rust {
             const TYPE: ColumnType = ColumnType::Scalar(Scalar::$scalar);
             const WIRE: WireType = WireType::$wire;
@@ -172,35 +179,42 @@ fixed! {
     f64 => Double, Fixed64, fixed_64_field;
 }
 
-/// What travels as another value.
+/// What travels as another value: of that value's column type, or of the one that is named.
 macro_rules! travels_as {
-    ($($rust:ty => $scalar:ident, |$value:ident| $inner:expr;)*) => {$(
-        impl Value for $rust {
-            const TYPE: ColumnType = ColumnType::Scalar(Scalar::$scalar);
-            const WIRE: WireType = WireType::Varint;
+    (@type $inner:ty) => { <$inner as $crate::message::Value>::TYPE };
+    (@type $inner:ty, $scalar:ident) => {
+        $crate::message::ColumnType::Scalar($crate::message::Scalar::$scalar)
+    };
+    ($([$($generics:tt)*] $rust:ty => $inner:ty $(as $scalar:ident)?, |$value:ident| $convert:expr;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<$($generics)*> $crate::message::Value for $rust {
+            const TYPE: $crate::message::ColumnType =
+                $crate::message::value::travels_as!(@type $inner $(, $scalar)?);
+            const WIRE: $crate::message::WireType = <$inner as $crate::message::Value>::WIRE;
 
             #[inline]
-            fn encode(&self, out: &mut Encoder) {
+            fn encode(&self, out: &mut $crate::message::Encoder) {
                 let $value = self;
-                $inner.encode(out);
+                <$inner as $crate::message::Value>::encode(&$convert, out);
             }
 
             #[inline]
-            fn encode_with_key(&self, number: u32, out: &mut Encoder) {
+            fn encode_with_key(&self, number: u32, out: &mut $crate::message::Encoder) {
                 let $value = self;
-                $inner.encode_with_key(number, out);
+                <$inner as $crate::message::Value>::encode_with_key(&$convert, number, out);
             }
         }
     )*};
 }
+pub(crate) use travels_as;
 
 travels_as! {
-    Date => Date, |value| value.as_days();
-    SystemTime => Timestamp, |value| Checked(Timestamp::try_from(*value));
-    Timestamp => Timestamp, |value| value.as_micros();
-    TimestampNtz => TimestampNtz, |value| value.as_micros();
+    [] Date => i32 as Date, |value| value.as_days();
+    [] Timestamp => i64 as Timestamp, |value| value.as_micros();
+    [] TimestampNtz => i64 as TimestampNtz, |value| value.as_micros();
 }
 
+#[diagnostic::do_not_recommend]
 impl<const P: u8, const S: u8> Value for Decimal<P, S> {
     const TYPE: ColumnType = {
         let () = Self::IN_RANGE;
@@ -223,6 +237,7 @@ impl<const P: u8, const S: u8> Value for Decimal<P, S> {
 #[derive(Debug, Clone)]
 pub struct Checked<V>(pub Result<V, ValueError>);
 
+#[diagnostic::do_not_recommend]
 impl<V: Value> Value for Checked<V> {
     const TYPE: ColumnType = V::TYPE;
     const WIRE: WireType = V::WIRE;
@@ -246,6 +261,7 @@ impl<V: Value> Value for Checked<V> {
 
 macro_rules! pointer {
     ($([$($generics:tt)*] $pointer:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<$($generics)*> Value for $pointer {
             const TYPE: ColumnType = T::TYPE;
             const WIRE: WireType = T::WIRE;
@@ -271,37 +287,51 @@ pointer! {
     [T: Value + ?Sized] Rc<T>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Element + ?Sized> Element for &T {}
+#[diagnostic::do_not_recommend]
 impl<T: Element + ?Sized> Element for Arc<T> {}
+#[diagnostic::do_not_recommend]
 impl<T: Element + ?Sized> Element for Box<T> {}
+#[diagnostic::do_not_recommend]
 impl<T: Element + ToOwned + ?Sized> Element for Cow<'_, T> {}
+#[diagnostic::do_not_recommend]
 impl<T: Element + ?Sized> Element for Rc<T> {}
+#[diagnostic::do_not_recommend]
 impl<T: Element> Element for Checked<T> {}
+#[diagnostic::do_not_recommend]
 impl<const N: usize> Element for [u8; N] {}
+#[diagnostic::do_not_recommend]
 impl<const P: u8, const S: u8> Element for Decimal<P, S> {}
 
-macro_rules! markers {
-    ($($marker:ident: $($rust:ty),*;)*) => {$($(impl $marker for $rust {})*)*};
+/// Values that an array can hold.
+macro_rules! elements {
+    ($($rust:ty),* $(,)?) => {$(
+        #[diagnostic::do_not_recommend]
+        impl $crate::message::Element for $rust {}
+    )*};
 }
+pub(crate) use elements;
 
-markers! {
-    Element: [u8], Bytes, Date, String, SystemTime, Timestamp, TimestampNtz, Variant, Vec<u8>, f32, f64, str;
-}
+elements! { [u8], Bytes, Date, String, Timestamp, TimestampNtz, Variant, Vec<u8>, f32, f64, str }
 
+/// Values that may be a map's key.
 macro_rules! keys {
     ($([$($generics:tt)*] $rust:ty => $scalar:expr;)*) => {$(
-        impl<$($generics)*> Key for $rust {
-            const KEY: Scalar = $scalar;
+        #[diagnostic::do_not_recommend]
+        impl<$($generics)*> $crate::message::Key for $rust {
+            const KEY: $crate::message::Scalar = $scalar;
         }
     )*};
 }
+pub(crate) use keys;
 
 keys! {
     [] Date => Scalar::Date;
     [] String => Scalar::String;
-    [] SystemTime => Scalar::Timestamp;
     [] Timestamp => Scalar::Timestamp;
     [] TimestampNtz => Scalar::TimestampNtz;
+    [] Variant => Scalar::Variant;
     [] str => Scalar::String;
     [const P: u8, const S: u8] Decimal<P, S> => Scalar::Decimal { precision: P, scale: S };
     [T: Key + ?Sized] &T => T::KEY;

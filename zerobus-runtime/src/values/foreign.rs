@@ -1,16 +1,34 @@
-//! Conversions from and to the time and decimal types of other crates, each behind the feature of that crate's name.
+//! Types of other crates, each behind the feature of its crate's name.
 //!
-//! The time types are also a [`Value`](crate::message::Value), so that a struct may hold them as they are; a decimal
-//! type does not know its column's digits, so it needs `#[zerobus(decimal(p, s))]`.
+//! | feature | types | column type |
+//! |---|---|---|
+//! | `bytes` | `BytesMut`; `Bytes` needs no feature | BINARY |
+//! | `chrono`, `jiff`, `time` | instants, wall-clock times, days | TIMESTAMP, TIMESTAMP_NTZ, DATE |
+//! | | durations, with `#[zerobus(duration(unit))]` | BIGINT |
+//! | `indexmap` | `IndexMap`, `IndexSet` | MAP, ARRAY |
+//! | `rust_decimal` | `Decimal`, with `#[zerobus(decimal(p, s))]`: it does not know its column's digits | DECIMAL(p, s) |
+//! | `smallvec` | `SmallVec` | ARRAY, of `u8` BINARY |
+//! | `url` | `Url` | STRING |
+//! | `uuid` | `Uuid` | STRING, lower case with hyphens |
 
+#[cfg(feature = "bytes")]
+mod bytes;
 #[cfg(feature = "chrono")]
 mod chrono;
+#[cfg(feature = "indexmap")]
+mod indexmap;
 #[cfg(feature = "jiff")]
 mod jiff;
 #[cfg(feature = "rust_decimal")]
 mod rust_decimal;
+#[cfg(feature = "smallvec")]
+mod smallvec;
 #[cfg(feature = "time")]
 mod time;
+#[cfg(feature = "url")]
+mod url;
+#[cfg(feature = "uuid")]
+mod uuid;
 
 /// Makes a foreign type, whose range is wider than the column's, a value that is checked while its row is written.
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]

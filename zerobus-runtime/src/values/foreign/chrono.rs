@@ -1,8 +1,9 @@
 //! The types of the crate `chrono`.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 
 use super::checked_value;
+use crate::message::convert::{Count, Unit, convert, count};
 use crate::values::{Date, Timestamp, TimestampNtz, ValueError};
 
 /// The day 1970-01-01 as chrono counts days from the year 1.
@@ -59,4 +60,9 @@ checked_value! {
     [Tz: TimeZone] DateTime<Tz> => Timestamp;
     [] NaiveDateTime => TimestampNtz;
     [] NaiveDate => Date;
+}
+
+convert! {
+    [U: Unit] TimeDelta => Count<U> as i64,
+        |value| count::<U>(i128::from(value.num_seconds()) * 1_000_000_000 + i128::from(value.subsec_nanos()));
 }

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use jiff::civil::{Date as CivilDate, DateTime, date};
 
 use super::checked_value;
+use crate::message::convert::{Count, Unit, convert, count};
 use crate::values::{Date, Timestamp, TimestampNtz, ValueError};
 
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
@@ -71,4 +72,8 @@ checked_value! {
     [] jiff::Zoned => Timestamp;
     [] DateTime => TimestampNtz;
     [] CivilDate => Date;
+}
+
+convert! {
+    [U: Unit] SignedDuration => Count<U> as i64, |value| count::<U>(value.as_nanos());
 }

@@ -3,6 +3,7 @@
 use time::{Date as CivilDate, OffsetDateTime, PrimitiveDateTime};
 
 use super::checked_value;
+use crate::message::convert::{Count, Unit, convert, count};
 use crate::values::{Date, Timestamp, TimestampNtz, ValueError};
 
 impl TryFrom<OffsetDateTime> for Timestamp {
@@ -56,4 +57,8 @@ checked_value! {
     [] OffsetDateTime => Timestamp;
     [] PrimitiveDateTime => TimestampNtz;
     [] CivilDate => Date;
+}
+
+convert! {
+    [U: Unit] time::Duration => Count<U> as i64, |value| count::<U>(value.whole_nanoseconds());
 }

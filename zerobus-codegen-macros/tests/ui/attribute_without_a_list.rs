@@ -1,8 +1,10 @@
 use zerobus_runtime::ZerobusMessage;
 
 #[derive(ZerobusMessage)]
-enum Row {
-    Quake(i32),
+#[zerobus]
+struct Row {
+    #[zerobus = "id"]
+    id: i64,
 }
 
 fn main() {}

@@ -1,0 +1,6 @@
+use zerobus_runtime::ZerobusMessage;
+
+#[derive(ZerobusMessage)]
+enum Never {}
+
+fn main() {}
