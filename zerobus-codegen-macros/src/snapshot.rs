@@ -43,7 +43,7 @@ pub(crate) fn load(name: &TableName) -> Result<Snapshot, String> {
             file.display()
         )
     })?;
-    let info: TableInfo = serde_json::from_slice(snapshot_json(&bytes))
+    let info: TableInfo = serde_json::from_slice(&snapshot_json(&bytes))
         .map_err(|error| format!("the snapshot {} is broken: {error}; {remedy}", file.display()))?;
     let table = Table::try_from(&info).map_err(|report| report.to_string())?;
     if table.name != *name {

@@ -117,14 +117,13 @@ impl Configuration {
         self
     }
 
-    /// Writes `zerobus_tables.rs` with the types of every table that has a snapshot at these paths: a file itself, a
-    /// folder for each `*.json` in it.
+    /// Writes `zerobus_tables.rs` with the types of every table at these paths, as [`Snapshots::read`] reads them.
     ///
     /// Reads only these paths, and leaves the file alone when it holds the right bytes. Tells cargo to run the build
     /// script again when one of the paths changes, and only then.
     ///
     /// # Errors
-    /// If a path cannot be read, a snapshot is broken, or a table cannot be written through Zerobus. The error has
+    /// If a path cannot be read or gives no table, a snapshot is broken, or a table cannot be written through Zerobus. The error has
     /// every problem of every table; its `Debug`, which a build script prints, is the same text as its `Display`.
     pub fn compile<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<(), Error> {
         let paths: Vec<P> = paths.into_iter().collect();
@@ -138,6 +137,9 @@ impl Configuration {
             None => env::var_os("OUT_DIR").ok_or(Error::OutDir)?.into(),
         };
         let read = Snapshots::read(&paths)?;
+        for warning in &read.warnings {
+            println!("cargo::warning={warning}");
+        }
         if !read.failures.is_empty() {
             return Err(Error::Failures(read.failures));
         }

@@ -55,6 +55,12 @@ impl Outcome {
         let _ = writeln!(self.err, "error: {}", chain(error));
     }
 
+    /// Adds something that the user should know.
+    fn warn(&mut self, warning: &dyn std::fmt::Display) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.err, "warning: {warning}");
+    }
+
     /// Adds a line of output.
     fn line(&mut self, line: impl AsRef<str>) {
         self.out.push_str(line.as_ref());
@@ -62,19 +68,9 @@ impl Outcome {
     }
 }
 
-/// An error's text, with everything that led to it and that it does not tell itself.
+/// An error's text, with everything that led to it on lines of its own.
 fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let told = crate::Printable(&cause.to_string()).to_string();
-        if !text.contains(&told) {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\n  caused by: {told}");
-        }
-        source = cause.source();
-    }
-    text
+    crate::error::with_causes(error, "\n  caused by: ")
 }
 
 /// Runs the program with these arguments, the first being its name.

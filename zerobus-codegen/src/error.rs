@@ -19,15 +19,15 @@ pub enum Error {
     /// Snapshots that cannot be read, or tables that Zerobus cannot write to: all of them, not only the first.
     #[error("{}", Listed(.0))]
     Failures(Vec<Failure>),
-    /// There is no snapshot where one is looked for.
-    #[error(
-        "no snapshot (*.json) in {path}; write one with `zerobus-codegen fetch CATALOG.SCHEMA.TABLE --out {path}`",
-        path = .path.display()
-    )]
+    /// There is no table where one is looked for.
+    #[error("{}", no_table(.path))]
     NoSnapshot {
-        /// The folder.
+        /// The file or folder.
         path: PathBuf,
     },
+    /// No path was given to read tables from.
+    #[error("no path to read tables from; name a folder of snapshots, such as `schemas`")]
+    NoSource,
     /// An option that makes no sense.
     #[error("option {name}: {reason}")]
     Option {
@@ -40,12 +40,7 @@ pub enum Error {
     #[error("OUT_DIR is not set; call `compile` from a build script, or name a folder with `out_dir`")]
     OutDir,
     /// A file or folder cannot be read.
-    #[error(
-        "cannot read {path}; if the snapshot is not there yet, write it with `zerobus-codegen fetch \
-         CATALOG.SCHEMA.TABLE --out {folder}`",
-        path = .path.display(),
-        folder = folder(.path)
-    )]
+    #[error("{}", unreadable(.path))]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -68,12 +63,12 @@ pub enum Error {
 pub enum Failure {
     /// Statements that cannot be read, or create no table.
     #[cfg(feature = "ddl")]
-    #[error("{}: {source}; correct the statement", .path.display())]
+    #[error("{}: {source}", .path.display())]
     Ddl {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: crate::ddl::DdlError,
+        /// What is wrong with it, and where.
+        source: crate::ddl::DdlProblem,
     },
     /// Two snapshots describe the same table.
     #[error("{second}: table {table} is also in {first}; remove one of the two", first = .first.display(), second = .second.display())]
@@ -84,6 +79,20 @@ pub enum Failure {
         first: PathBuf,
         /// The other file.
         second: PathBuf,
+    },
+    /// A file or folder without a table.
+    #[error("{}", no_table(.path))]
+    Empty {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A file that is not text.
+    #[error("{}: {source}", .path.display())]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// Where it is not.
+        source: crate::FileTextError,
     },
     /// A snapshot that is not the JSON of a table.
     #[error(
@@ -97,6 +106,20 @@ pub enum Failure {
         path: PathBuf,
         /// Where the JSON breaks.
         source: serde_json::Error,
+    },
+    /// SQL where this crate was built without the feature that reads it.
+    #[error("{}: reading SQL needs the feature `ddl` of zerobus-codegen; enable it, or move the file", .path.display())]
+    NeedsDdl {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file or folder that cannot be read.
+    #[error("{}", unreadable(.path))]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
     },
     /// A table that Zerobus cannot write to.
     #[error("{path}: {report}", path = .path.display())]
@@ -115,21 +138,55 @@ impl Failure {
         match self {
             #[cfg(feature = "ddl")]
             Self::Ddl { path, .. } => path,
-            Self::Duplicate { second: path, .. } | Self::Json { path, .. } | Self::Table { path, .. } => path,
+            Self::Duplicate { second: path, .. }
+            | Self::Empty { path }
+            | Self::Encoding { path, .. }
+            | Self::Json { path, .. }
+            | Self::NeedsDdl { path }
+            | Self::Read { path, .. }
+            | Self::Table { path, .. } => path,
         }
     }
 }
 
 impl Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Display::fmt(self, f)?;
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            write!(f, ": {}", Printable(&cause.to_string()))?;
-            source = cause.source();
-        }
-        Ok(())
+        f.write_str(&with_causes(self, ": "))
     }
+}
+
+/// An error's text, with everything that led to it and that it does not say itself.
+pub(crate) fn with_causes(error: &dyn std::error::Error, apart: &str) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let told = Printable(&cause.to_string()).to_string();
+        if !text.contains(&told) {
+            text.push_str(apart);
+            text.push_str(&told);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn no_table(path: &Path) -> String {
+    let shown = path.display();
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
+        return format!("{shown} creates no table; write CREATE TABLE catalog.schema.table (…), or name another file");
+    }
+    format!(
+        "no snapshot (*.json) in {shown}; write one with `zerobus-codegen fetch CATALOG.SCHEMA.TABLE --out {}`",
+        folder(path)
+    )
+}
+
+fn unreadable(path: &Path) -> String {
+    format!(
+        "cannot read {}; if the snapshot is not there yet, write it with `zerobus-codegen fetch CATALOG.SCHEMA.TABLE --out {}`",
+        path.display(),
+        folder(path)
+    )
 }
 
 struct Listed<'a>(&'a [Failure]);
@@ -140,7 +197,7 @@ impl Display for Listed<'_> {
             if i > 0 {
                 f.write_str("\n")?;
             }
-            write!(f, "{failure}")?;
+            f.write_str(&with_causes(failure, ": "))?;
         }
         Ok(())
     }

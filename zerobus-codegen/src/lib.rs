@@ -38,4 +38,4 @@ pub use generate::{proto, rust};
 pub use model::*;
 pub use options::{Face, Options, OptionsError, Toml, Visibility};
 #[cfg(feature = "generate")]
-pub use snapshot::{Snapshot, Snapshots};
+pub use snapshot::{Snapshot, Snapshots, Warning};

@@ -13,15 +13,20 @@
 //! | `problem` | what is wrong with a table, where, and what to do |
 //! | `self_contained` | descriptors that users bring: checked, and made self-contained |
 //! | `descriptor` | from a checked row to the protobuf descriptor that goes on the wire |
+//! | `file_text` | the text of a file, in UTF-8 or UTF-16 |
 //! | `likely` | what a misspelled name is likely to mean |
+//! | `properties` | the properties of a table that matter to a writer |
 //! | `printable` | names and comments of strangers, safe to print |
 
 mod check;
 mod data_type;
 mod descriptor;
+mod file_text;
 mod likely;
 mod printable;
 mod problem;
+#[cfg(feature = "fetch")]
+pub(crate) mod properties;
 mod self_contained;
 pub(crate) mod sql_text;
 mod sql_type;
@@ -34,12 +39,13 @@ mod type_text;
 pub use check::is_column_name;
 pub use data_type::{DataType, Element, Field, MapKey, Scalar, Struct};
 pub use descriptor::{descriptor, is_displaced_entry, message_name};
+pub use file_text::{FileTextError, file_text, snapshot_json};
 pub use likely::likely;
 pub use printable::Printable;
 pub use problem::{ColumnPath, Problem, Report};
 pub use self_contained::{DescriptorError, descriptor_of, self_contained_package};
 pub use table::{Note, Table};
-pub use table_info::{ColumnInfo, TableInfo, snapshot_json};
+pub use table_info::{ColumnInfo, TableInfo, tables_in_json};
 pub use table_name::{TableName, TableNameError};
 
 #[cfg(feature = "generate")]
@@ -47,6 +53,6 @@ pub(crate) use descriptor::{capitalize_words, compiled_entry_name};
 #[cfg(feature = "ddl")]
 pub(crate) use {
     printable::rewrites_the_line,
-    sql_type::{Name, SqlField, SqlType, resolve},
-    type_text::{parse_in_statement as parse_type_in_statement, unquote},
+    sql_text::{quoted_name, unquoted},
+    sql_type::{MAX_NESTING, Name, SqlField, SqlType, resolve},
 };

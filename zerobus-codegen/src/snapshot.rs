@@ -1,10 +1,14 @@
-//! Snapshots: the JSON files of tables that a repository keeps, read from folders.
+//! Snapshots: the JSON files of tables that a repository keeps, or its SQL statements, read from files and folders.
+
+mod folder;
 
 use std::collections::HashMap;
+use std::fmt::{self, Display};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Failure, Table, TableInfo, snapshot_json};
+use crate::{Error, Failure, Note, Printable, Table, TableInfo, tables_in_json};
+use folder::{Folder, extension};
 
 /// A table as a snapshot keeps it, with the file where it stands.
 #[derive(Debug, Clone)]
@@ -18,6 +22,16 @@ pub struct Snapshot {
     pub table: Table,
 }
 
+/// Something about a source of tables that its user should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// The file.
+    pub path: PathBuf,
+    /// What there is to know, with its place.
+    pub text: String,
+}
+
 /// What the snapshots of some folders give: good tables, and what is wrong with the others.
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -26,57 +40,120 @@ pub struct Snapshots {
     pub tables: Vec<Snapshot>,
     /// What could not be read or cannot be written through Zerobus, sorted by file.
     pub failures: Vec<Failure>,
+    /// What was read, but should be looked at.
+    pub warnings: Vec<Warning>,
 }
 
 impl Snapshots {
-    /// Reads every snapshot of these paths: a file itself, a folder for each `*.json` in it. With the feature `ddl` a
-    /// file `*.sql` is read for its `CREATE TABLE` statements.
+    /// Reads the tables of these paths.
     ///
-    /// A snapshot that is broken, or of a table that Zerobus cannot write to, is a [`Failure`] beside the good ones.
+    /// A file is the JSON of a table, or of a list of tables; a folder has one such file for each `*.json` in it. With the
+    /// feature `ddl` a file `*.sql` is read for its statements, and those of a folder as one sequence of migrations.
+    ///
+    /// What cannot be read, or is of a table that Zerobus cannot write to, is a [`Failure`] beside the good tables.
     ///
     /// # Errors
-    /// If a path cannot be read, or a folder holds no snapshot.
+    /// If there is nothing beside one path that cannot be read, or that holds no table.
     pub fn read<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self, Error> {
         let mut read = Self::default();
         for path in paths {
-            for file in files(path.as_ref())? {
-                read.add(file)?;
-            }
+            read.source(path.as_ref());
         }
         read.tables.sort_by(|a, b| a.table.name.cmp(&b.table.name));
         read.reject_duplicates();
+        if read.tables.is_empty() && read.failures.len() <= 1 {
+            return match read.failures.pop() {
+                None => Err(Error::NoSource),
+                Some(Failure::Empty { path }) => Err(Error::NoSnapshot { path }),
+                Some(Failure::Read { path, source }) => Err(Error::Read { path, source }),
+                Some(other) => Ok(Self { failures: vec![other], ..read }),
+            };
+        }
         Ok(read)
     }
 
-    fn add(&mut self, path: PathBuf) -> Result<(), Error> {
-        let bytes = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        #[cfg(feature = "ddl")]
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
-            self.add_statements(path, &String::from_utf8_lossy(&bytes));
-            return Ok(());
+    /// Reads a file or a folder, which has to give a table or say why it does not.
+    fn source(&mut self, path: &Path) {
+        let before = (self.tables.len(), self.failures.len());
+        let is_folder = match fs::metadata(path) {
+            Ok(metadata) => metadata.is_dir(),
+            Err(source) => return self.failures.push(Failure::Read { path: path.to_owned(), source }),
+        };
+        let files = if is_folder {
+            match Folder::read(path) {
+                Ok(folder) => folder,
+                Err(source) => return self.failures.push(Failure::Read { path: path.to_owned(), source }),
+            }
+        } else if extension(path).as_deref() == Some("sql") {
+            Folder { sql: vec![path.to_owned()], ..Folder::default() }
+        } else {
+            Folder { json: vec![path.to_owned()], ..Folder::default() }
+        };
+        for file in files.json {
+            self.json(file);
         }
-        match serde_json::from_slice::<TableInfo>(snapshot_json(&bytes)) {
-            Ok(info) => self.add_table(path, info),
+        self.statements(files.sql);
+        if before == (self.tables.len(), self.failures.len()) {
+            self.failures.push(Failure::Empty { path: path.to_owned() });
+        }
+    }
+
+    fn json(&mut self, path: PathBuf) {
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(source) => return self.failures.push(Failure::Read { path, source }),
+        };
+        match tables_in_json(&bytes) {
+            Ok(tables) => tables.into_iter().for_each(|info| self.table(path.clone(), info)),
             Err(source) => self.failures.push(Failure::Json { path, source }),
         }
-        Ok(())
     }
 
+    #[cfg(not(feature = "ddl"))]
+    fn statements(&mut self, files: Vec<PathBuf>) {
+        self.failures.extend(files.into_iter().map(|path| Failure::NeedsDdl { path }));
+    }
+
+    /// Follows the statements of these files, one after the other.
     #[cfg(feature = "ddl")]
-    fn add_statements(&mut self, path: PathBuf, text: &str) {
-        match crate::ddl::tables(text) {
-            Ok(tables) => {
-                for info in tables {
-                    self.add_table(path.clone(), info);
+    fn statements(&mut self, files: Vec<PathBuf>) {
+        let mut script = crate::ddl::Script::default();
+        let mut read = Vec::new();
+        for path in files {
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                Err(source) => {
+                    self.failures.push(Failure::Read { path, source });
+                    continue;
                 }
-            }
-            Err(source) => self.failures.push(Failure::Ddl { path, source }),
+            };
+            let text = match crate::file_text(&bytes) {
+                Ok(text) => text,
+                Err(source) => {
+                    self.failures.push(Failure::Encoding { path, source });
+                    continue;
+                }
+            };
+            let findings = script.read(&text);
+            let failure = |source| Failure::Ddl { path: path.clone(), source };
+            self.failures.extend(findings.problems.into_iter().map(failure));
+            let warning = |warning: crate::ddl::DdlProblem| Warning { path: path.clone(), text: warning.to_string() };
+            self.warnings.extend(findings.warnings.into_iter().map(warning));
+            read.push(path);
+        }
+        for (text, info) in script.tables() {
+            self.table(read[text].clone(), info);
         }
     }
 
-    fn add_table(&mut self, path: PathBuf, info: TableInfo) {
+    fn table(&mut self, path: PathBuf, info: TableInfo) {
         match Table::try_from(&info) {
-            Ok(table) => self.tables.push(Snapshot { path, info, table }),
+            Ok(table) => {
+                let told =
+                    |warning: &Note| Warning { path: path.clone(), text: format!("table {}: {warning}", table.name) };
+                self.warnings.extend(table.warnings.iter().map(told));
+                self.tables.push(Snapshot { path, info, table });
+            }
             Err(report) => self.failures.push(Failure::Table { path, report }),
         }
     }
@@ -97,22 +174,8 @@ impl Snapshots {
     }
 }
 
-/// The snapshots at a path, sorted.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |source| Error::Read { path: path.to_owned(), source };
-    if !fs::metadata(path).map_err(unreadable)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
+impl Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), Printable(&self.text))
     }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(unreadable)? {
-        let file = entry.map_err(unreadable)?.path();
-        if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
-            files.push(file);
-        }
-    }
-    if files.is_empty() {
-        return Err(Error::NoSnapshot { path: path.to_owned() });
-    }
-    files.sort();
-    Ok(files)
 }

@@ -24,7 +24,9 @@ fn check(case: &Path) -> Vec<String> {
     let info: TableInfo = serde_json::from_str(&json).expect("each input is the JSON of a table");
     let outputs = match Table::try_from(&info) {
         Ok(table) => {
-            let notes = table.notes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            let warnings = table.warnings.iter().map(|warning| format!("warning: {warning}"));
+            let notes = table.notes.iter().map(ToString::to_string);
+            let notes = warnings.chain(notes).collect::<Vec<_>>().join("\n");
             [
                 ("expected.rs", Some(rust::file(&[&table]))),
                 ("expected_prost.rs", Some(prost_face(&table))),

@@ -136,7 +136,7 @@ impl Catalog {
     fn read_file(&mut self, file: &Path) -> Result<(), CatalogError> {
         let text = std::fs::read(file).map_err(|source| CatalogError::Io { path: file.to_owned(), source })?;
         let json_error = |source| CatalogError::Json { path: file.to_owned(), source };
-        let json: Value = serde_json::from_slice(snapshot_json(&text)).map_err(json_error)?;
+        let json: Value = serde_json::from_slice(&snapshot_json(&text)).map_err(json_error)?;
         for json in tables_of(json) {
             let info: TableInfo = serde_json::from_value(json.clone()).map_err(json_error)?;
             self.add(info, json, file)?;

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::TableInfo;
+use crate::model::properties;
 
 /// The keys of a field's metadata that say something about the schema.
 const METADATA: &[&str] = &["CURRENT_DEFAULT", "__CHAR_VARCHAR_TYPE_STRING", "comment", "delta.generationExpression"];
@@ -16,6 +17,7 @@ impl TableInfo {
     pub fn snapshot_text(&self) -> Result<String, serde_json::Error> {
         let mut info = self.clone();
         info.comment = info.comment.filter(|comment| !comment.is_empty());
+        info.properties.retain(|key, _| properties::matters(key));
         info.columns.sort_by_key(|column| column.position);
         for column in &mut info.columns {
             column.comment = column.comment.take().filter(|comment| !comment.is_empty());

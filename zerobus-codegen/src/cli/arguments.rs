@@ -185,10 +185,10 @@ impl Outputs {
 /// What is read, and where what is made of it goes.
 #[derive(Debug, Args)]
 pub(super) struct Outputs {
-    /// A folder of snapshots, or a single one; may be given more than once.
+    /// A folder of snapshots (*.json) or of migrations (*.sql), or a single file; may be given more than once.
     #[arg(long, required_unless_present = "ddl", value_name = "DIR")]
     pub(super) schemas: Vec<PathBuf>,
-    /// A file of CREATE TABLE statements (*.sql), as further tables; may be given more than once.
+    /// A file of SQL statements, or a folder of migrations (*.sql), as further tables; may be given more than once.
     #[arg(long, value_name = "FILE")]
     pub(super) ddl: Vec<PathBuf>,
     /// The folder for Rust.

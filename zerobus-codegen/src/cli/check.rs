@@ -14,6 +14,7 @@ pub(super) fn run(arguments: &Check) -> Outcome {
     let mut findings = Findings::default();
     match Snapshots::read(arguments.outputs.sources()) {
         Ok(read) => {
+            findings.warnings(&read.warnings);
             for failure in &read.failures {
                 findings.error(chain(failure), Some(failure.path()));
             }

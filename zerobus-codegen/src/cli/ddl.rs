@@ -20,6 +20,9 @@ pub(super) fn run(arguments: &Ddl) -> Outcome {
             Err(report) => outcome.fail(&report),
         }
     }
+    for warning in &read.warnings {
+        outcome.warn(warning);
+    }
     for failure in &read.failures {
         outcome.fail(failure);
     }

@@ -18,6 +18,8 @@ pub(super) fn run(arguments: &Diff) -> Outcome {
 
 fn compare(arguments: &Diff, findings: &mut Findings) -> Result<(), Error> {
     let (old, new) = (Snapshots::read([&arguments.old])?, Snapshots::read([&arguments.new])?);
+    findings.warnings(&old.warnings);
+    findings.warnings(&new.warnings);
     for failure in &old.failures {
         findings.error(super::chain(failure), Some(failure.path()));
     }

@@ -87,8 +87,13 @@ fn keep(info: &TableInfo, asked: Asked, folder: &Path, outcome: &mut Outcome) {
         Ok(written) => outcome.line(format!("{}: {written}, {} columns", Printable(&name), info.columns.len())),
         Err(error) => return outcome.fail(error.as_ref()),
     }
-    if let Err(report) = table {
-        outcome.line(format!("warning: {report}"));
+    match table {
+        Ok(table) => {
+            for warning in &table.warnings {
+                outcome.warn(&format!("table {name}: {warning}"));
+            }
+        }
+        Err(report) => outcome.warn(&report),
     }
 }
 

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use super::arguments::Format;
-use crate::{Change, Drift, Printable, Severity};
+use crate::{Change, Drift, Printable, Severity, Warning};
 
 /// What a check found.
 #[derive(Default)]
 pub(super) struct Findings {
     drifts: Vec<(Drift, Option<PathBuf>)>,
     errors: Vec<(String, Option<PathBuf>)>,
+    warnings: Vec<Warning>,
 }
 
 impl Findings {
@@ -26,6 +27,11 @@ impl Findings {
     /// Adds an error about this file.
     pub(super) fn error(&mut self, text: String, file: Option<&Path>) {
         self.errors.push((text, file.map(Path::to_owned)));
+    }
+
+    /// Adds what the user should know of the sources.
+    pub(super) fn warnings(&mut self, warnings: &[Warning]) {
+        self.warnings.extend_from_slice(warnings);
     }
 
     /// Everything in this format, with the exit code that it earns.
@@ -59,6 +65,9 @@ impl Findings {
                 outcome.line(format!("  {:<8}  {change}", change.kind.severity()));
             }
         }
+        for warning in &self.warnings {
+            outcome.warn(warning);
+        }
         for (error, _) in &self.errors {
             // Writing to a String cannot fail.
             let _ = writeln!(outcome.err, "error: {error}");
@@ -69,10 +78,12 @@ impl Findings {
     fn json(&self) -> Outcome {
         let tables: Vec<Value> = self.drifts.iter().map(|(drift, file)| table_json(drift, file.as_deref())).collect();
         let errors = self.errors.iter().map(|(error, file)| json!({"text": error, "file": file.as_deref().map(shown)}));
+        let warnings = self.warnings.iter().map(|warning| json!({"text": warning.text, "file": shown(&warning.path)}));
         let document = json!({
             "drift": word(self.severity()),
             "tables": tables,
             "errors": errors.collect::<Vec<_>>(),
+            "warnings": warnings.collect::<Vec<_>>(),
         });
         let mut outcome = Outcome::default();
         outcome.line(format!("{document:#}"));
@@ -90,6 +101,9 @@ impl Findings {
                 let place = place(file.as_deref(), line_of(&text, change));
                 outcome.line(format!("::{level} {place}title={}::{}", property(&title), data(&change.to_string())));
             }
+        }
+        for Warning { path, text } in &self.warnings {
+            outcome.line(format!("::warning {}title=zerobus-codegen::{}", place(Some(path), None), data(text)));
         }
         for (error, file) in &self.errors {
             let place = place(file.as_deref(), None);

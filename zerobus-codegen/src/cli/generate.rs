@@ -30,6 +30,9 @@ pub(super) fn run(arguments: &Generate) -> Outcome {
             Err(error) => outcome.fail(&error),
         }
     }
+    for warning in &read.warnings {
+        outcome.warn(warning);
+    }
     for failure in &read.failures {
         outcome.fail(failure);
     }

@@ -36,6 +36,7 @@ impl TryFrom<&TableInfo> for Table {
                 partition_columns: partition_columns(info),
                 omitted_columns: check.omitted,
                 notes: check.notes,
+                warnings: check.warnings,
             }),
             _ => Err(Report { table: info.full_name(), problems: check.problems }),
         }
@@ -47,6 +48,7 @@ impl TryFrom<&TableInfo> for Table {
 struct Check {
     problems: Vec<Problem>,
     notes: Vec<Note>,
+    warnings: Vec<Note>,
     omitted: Vec<String>,
 }
 
@@ -57,6 +59,10 @@ impl Check {
 
     fn note(&mut self, path: &ColumnPath, text: &str) {
         self.notes.push(Note { path: path.clone(), text: text.to_owned() });
+    }
+
+    fn warning(&mut self, path: &ColumnPath, text: impl Into<String>) {
+        self.warnings.push(Note { path: path.clone(), text: text.into() });
     }
 
     fn kind(&mut self, info: &TableInfo) {
@@ -163,7 +169,13 @@ impl Check {
         }
         match type_of_text(column).or_else(|| type_of_name(column)) {
             Some(Ok(sql_type)) => {
-                if matches!(sql_type, SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_)) {
+                if let Err(reason) = json {
+                    let text = format!(
+                        "its type_json cannot be read ({reason}), and its type_text is taken: whether the table computes \
+                         the column, and NOT NULL of nested fields, is not known; fetch the table again"
+                    );
+                    self.warning(path, text);
+                } else if matches!(sql_type, SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_)) {
                     self.note(path, "type_json says nothing, so NOT NULL of nested fields is not known");
                 }
                 Some(TypeJson { sql_type, nullable: None, metadata: Metadata::default() })

@@ -1,4 +1,5 @@
-//! A row as SQL writes it: every name in backticks, every comment in quotes, so that none can leave its place.
+//! A row as SQL writes it: every name in backticks, every comment in quotes, so that none can leave its place; and a quoted
+//! string of SQL as text.
 
 use std::fmt::Write as _;
 
@@ -78,4 +79,77 @@ pub(crate) fn quoted(text: &str) -> String {
     }
     quoted.push('\'');
     quoted
+}
+
+/// The text of the quoted string at the beginning, and what follows the string.
+///
+/// ```text
+/// string := quote { escape | quote quote | any but quote } quote        quote is \' or "
+/// escape := "\" ( "0" | "b" | "n" | "r" | "t" | "Z" | octal octal octal | "u" 4 hex | "U" 8 hex )
+///         | "\" ( "%" | "_" )                                           stays as it is, for LIKE
+///         | "\" any                                                     stands for itself
+/// ```
+///
+/// # Errors
+/// With the reason, if there is no such string.
+pub(crate) fn unquoted(text: &str) -> Result<(String, &str), String> {
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"')).ok_or("a string stands in quotes")?;
+    let mut rest = &text[1..];
+    // UTF-16, because `\u` may write a character in two halves.
+    let mut units: Vec<u16> = Vec::new();
+    loop {
+        let mut chars = rest.chars();
+        match chars.next().ok_or("a string's quotes are not closed")? {
+            '\\' => rest = escaped(chars.as_str(), &mut units),
+            c if c == quote && chars.as_str().starts_with(quote) => {
+                units.push(c as u16);
+                rest = &chars.as_str()[1..];
+            }
+            c if c == quote => return Ok((String::from_utf16_lossy(&units), chars.as_str())),
+            c => {
+                units.extend_from_slice(c.encode_utf16(&mut [0; 2]));
+                rest = chars.as_str();
+            }
+        }
+    }
+}
+
+/// Reads what follows a backslash, and returns what follows that.
+fn escaped<'a>(text: &'a str, units: &mut Vec<u16>) -> &'a str {
+    let Some(c) = text.chars().next() else { return text };
+    let number = |skip: usize, digits: usize, radix: u32| {
+        let written = text.get(skip..skip + digits).filter(|digits| digits.chars().all(|c| c.is_digit(radix)))?;
+        let character = u32::from_str_radix(written, radix).ok()?;
+        Some((character, &text[skip + digits..]))
+    };
+    let numbered = match c {
+        'u' => number(1, 4, 16),
+        'U' => number(1, 8, 16),
+        '0' | '1' => number(0, 3, 8),
+        _ => None,
+    };
+    if let Some((character, rest)) = numbered {
+        if let Ok(unit) = u16::try_from(character) {
+            units.push(unit);
+        } else {
+            let character = char::from_u32(character).unwrap_or(char::REPLACEMENT_CHARACTER);
+            units.extend_from_slice(character.encode_utf16(&mut [0; 2]));
+        }
+        return rest;
+    }
+    let meant = match c {
+        '0' => '\0',
+        'b' => '\u{8}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'Z' => '\u{1a}',
+        '%' | '_' => {
+            units.push(u16::from(b'\\'));
+            c
+        }
+        other => other,
+    };
+    units.extend_from_slice(meant.encode_utf16(&mut [0; 2]));
+    &text[c.len_utf8()..]
 }

@@ -20,6 +20,8 @@ pub struct Table {
     pub omitted_columns: Vec<String>,
     /// What a user should know: columns left out, values that the wire cannot tell apart.
     pub notes: Vec<Note>,
+    /// What a user should act on: what the service refuses a table for, what could not be read of its description.
+    pub warnings: Vec<Note>,
 }
 
 /// Something about a table that is no problem, but that its user should know.
@@ -42,6 +44,9 @@ impl Table {
 
 impl Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, Printable(&self.text))
+        if !self.path.segments().is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        write!(f, "{}", Printable(&self.text))
     }
 }

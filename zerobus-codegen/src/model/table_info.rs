@@ -1,6 +1,10 @@
 //! The JSON of the tables API, as lenient as the API is; also the format of a snapshot.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize};
+
+use super::snapshot_json;
 
 /// A table as `GET /api/2.1/unity-catalog/tables/{full_name}` describes it, reduced to what matters for its schema.
 ///
@@ -27,6 +31,9 @@ pub struct TableInfo {
     /// The table's comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// The table's properties, those of Delta among them.
+    #[serde(default, deserialize_with = "text_by_key", skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, String>,
 }
 
 /// A column as the tables API describes it.
@@ -72,14 +79,23 @@ impl TableInfo {
     }
 }
 
-/// The JSON in the file of a snapshot: some editors put a byte order mark in front, which is no JSON.
+/// The tables in the JSON of a file: one table, a list of them, or the answer of the call that lists them.
 ///
-/// ```
-/// assert_eq!(zerobus_codegen::snapshot_json(b"\xef\xbb\xbf{}"), b"{}");
-/// ```
-#[must_use]
-pub fn snapshot_json(file: &[u8]) -> &[u8] {
-    file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file)
+/// # Errors
+/// If the JSON is none of these.
+pub fn tables_in_json(file: &[u8]) -> Result<Vec<TableInfo>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Listing {
+        tables: Vec<TableInfo>,
+    }
+    let json = snapshot_json(file);
+    if json.trim_ascii_start().starts_with(b"[") {
+        return serde_json::from_slice(&json);
+    }
+    serde_json::from_slice(&json).map(|table| vec![table]).or_else(|error| {
+        let listing: Result<Listing, _> = serde_json::from_slice(&json);
+        listing.map(|listing| listing.tables).map_err(|_| error)
+    })
 }
 
 fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -97,4 +113,15 @@ fn text_of_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
         Some(serde_json::Value::String(text)) => Some(text),
         Some(value) => Some(value.to_string()),
     })
+}
+
+/// Properties are strings; a value that is none is taken as it would be written, and null as no property.
+fn text_by_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let values: BTreeMap<String, serde_json::Value> = Option::deserialize(deserializer)?.unwrap_or_default();
+    let text = |value| match value {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    };
+    Ok(values.into_iter().filter_map(|(key, value)| Some((key, text(value)?))).collect())
 }

@@ -6,59 +6,26 @@
 //!         | "struct" "<" [ field { "," field } ] ">"
 //!         | words [ "(" arguments ")" ] words       decimal(10,2), interval day to second
 //! field  := name ":" type [ "not" "null" ] [ "comment" quoted ]
-//! name   := "`" any "`" | any but ":"
+//! name   := "`" { any but "`" | "``" } "`" | any but ":"
 //! ```
-//! Keywords are compared without regard to case. In a statement the colon may be missing, and a name without backticks is
-//! then a word.
+//! Keywords are compared without regard to case. The types of a statement have a grammar of their own, in `ddl::types`.
 
+use super::sql_text::unquoted;
 use super::sql_type::{MAX_NESTING, SqlField, SqlType};
 
-/// Reads a type that SQL wrote.
+/// Reads a type as the catalog's SQL writes it.
 ///
 /// # Errors
 /// With the reason, if the text does not follow the grammar above.
 pub(crate) fn parse(text: &str) -> Result<SqlType, String> {
-    parse_with(text, Colon::Always)
-}
-
-/// Reads a type of a statement.
-///
-/// # Errors
-/// With the reason, if the text does not follow the grammar above.
-#[cfg(feature = "ddl")]
-pub(crate) fn parse_in_statement(text: &str) -> Result<SqlType, String> {
-    parse_with(text, Colon::Perhaps)
-}
-
-/// The text of a quoted string.
-///
-/// # Errors
-/// If it is not one quoted string and nothing else.
-#[cfg(feature = "ddl")]
-pub(crate) fn unquote(text: &str) -> Result<String, String> {
-    let mut scanner = Scanner { rest: text, colon: Colon::Always };
-    let unquoted = scanner.quoted()?;
-    scanner.skip_space();
-    if scanner.rest.is_empty() { Ok(unquoted) } else { Err(scanner.unexpected("the end")) }
-}
-
-fn parse_with(text: &str, colon: Colon) -> Result<SqlType, String> {
-    let mut scanner = Scanner { rest: text, colon };
+    let mut scanner = Scanner { rest: text };
     let sql_type = scanner.sql_type(0)?;
     scanner.skip_space();
     if scanner.rest.is_empty() { Ok(sql_type) } else { Err(scanner.unexpected("the end")) }
 }
 
-/// Whether a colon stands between a field's name and its type.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Colon {
-    Always,
-    Perhaps,
-}
-
 struct Scanner<'a> {
     rest: &'a str,
-    colon: Colon,
 }
 
 impl<'a> Scanner<'a> {
@@ -108,24 +75,29 @@ impl<'a> Scanner<'a> {
 
     fn field_name(&mut self) -> Result<String, String> {
         self.skip_space();
-        if let Some(after) = self.rest.strip_prefix('`') {
-            let (name, rest) = after.split_once('`').ok_or("a backtick is not closed")?;
-            self.rest = rest;
-            if self.colon == Colon::Always || self.looks_at(':') {
-                self.expect(':')?;
-            }
-            return Ok(name.to_owned());
-        }
-        if self.colon == Colon::Perhaps {
-            let name = self.word();
-            if self.looks_at(':') {
-                self.expect(':')?;
-            }
-            return if name.is_empty() { Err(self.unexpected("a field's name")) } else { Ok(name.to_owned()) };
+        if self.rest.starts_with('`') {
+            let name = self.name_in_backticks()?;
+            self.expect(':')?;
+            return Ok(name);
         }
         let (name, rest) = self.rest.split_once(':').ok_or_else(|| self.unexpected("a field's name and a colon"))?;
         self.rest = rest;
         Ok(name.trim_end().to_owned())
+    }
+
+    fn name_in_backticks(&mut self) -> Result<String, String> {
+        let mut name = String::new();
+        loop {
+            let after = self.rest.strip_prefix('`').ok_or("a backtick is not closed")?;
+            let (part, rest) = after.split_once('`').ok_or("a backtick is not closed")?;
+            name.push_str(part);
+            self.rest = rest;
+            if !rest.starts_with('`') {
+                return Ok(name);
+            }
+            // A doubled backtick stands for one.
+            name.push('`');
+        }
     }
 
     /// A type without parts; it may be of several words (`interval day to second`).
@@ -141,7 +113,7 @@ impl<'a> Scanner<'a> {
             self.rest = rest;
         }
         loop {
-            let mut ahead = Scanner { rest: self.rest, colon: self.colon };
+            let mut ahead = Scanner { rest: self.rest };
             let word = ahead.word();
             if word.is_empty() || word.eq_ignore_ascii_case("not") || word.eq_ignore_ascii_case("comment") {
                 return Ok(SqlType::named(&name));
@@ -152,44 +124,15 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A quoted string in which a backslash escapes (`\\n`, `\\u2028`, `\\'`) and a doubled quote stands for one.
     fn quoted(&mut self) -> Result<String, String> {
         self.skip_space();
-        let quote = self.rest.chars().next().filter(|c| matches!(c, '\'' | '"')).ok_or("a comment has no quotes")?;
-        let mut text = String::new();
-        let mut chars = self.rest.char_indices().skip(1).peekable();
-        while let Some((at, c)) = chars.next() {
-            if c == quote && chars.peek().is_none_or(|&(_, next)| next != quote) {
-                self.rest = &self.rest[at + c.len_utf8()..];
-                return Ok(text);
-            }
-            match (c, chars.peek().map(|&(_, next)| next)) {
-                ('\\', Some('n')) => text.push('\n'),
-                ('\\', Some('r')) => text.push('\r'),
-                ('\\', Some('t')) => text.push('\t'),
-                ('\\', Some('u')) => text.extend(unicode(self.rest, at + 2, 4)),
-                ('\\', Some('U')) => text.extend(unicode(self.rest, at + 2, 8)),
-                // A doubled quote, or a character that stands for itself.
-                (_, Some(next)) if c == quote || c == '\\' => text.push(next),
-                _ => {
-                    text.push(c);
-                    continue;
-                }
-            }
-            let digits = match chars.next() {
-                Some((_, 'u')) if c == '\\' => 4,
-                Some((_, 'U')) if c == '\\' => 8,
-                _ => 0,
-            };
-            for _ in 0..digits {
-                chars.next();
-            }
-        }
-        Err("a comment's quotes are not closed".to_owned())
+        let (text, rest) = unquoted(self.rest)?;
+        self.rest = rest;
+        Ok(text)
     }
 
     fn take_keyword(&mut self, keyword: &str) -> bool {
-        let mut ahead = Scanner { rest: self.rest, colon: self.colon };
+        let mut ahead = Scanner { rest: self.rest };
         let found = ahead.word().eq_ignore_ascii_case(keyword);
         if found {
             self.rest = ahead.rest;
@@ -228,11 +171,6 @@ impl<'a> Scanner<'a> {
             format!("expected {expected} at `{found}`")
         }
     }
-}
-
-/// The character of so many hexadecimal digits.
-fn unicode(text: &str, at: usize, digits: usize) -> Option<char> {
-    char::from_u32(u32::from_str_radix(text.get(at..at + digits)?, 16).ok()?)
 }
 
 #[cfg(test)]

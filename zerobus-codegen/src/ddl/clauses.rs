@@ -1,0 +1,231 @@
+//! What follows the columns of a CREATE TABLE, in any order.
+//!
+//! ```text
+//! clause     := USING format | COMMENT string | TBLPROPERTIES properties | OPTIONS properties
+//!             | PARTITIONED BY "(" partition { "," partition } ")" | CLUSTER BY ( names | AUTO | NONE )
+//!             | CLUSTERED BY names [ SORTED BY "(" any ")" ] INTO n BUCKETS
+//!             | LOCATION string [ WITH "(" CREDENTIAL name ")" ] | DEFAULT COLLATION name
+//!             | WITH ROW FILTER name ON "(" any ")" | STORED AS format
+//!             | SCHEDULE [ REFRESH ] ( CRON string [ AT TIME ZONE string ] | EVERY n unit )
+//!             | TRIGGER ON UPDATE [ AT MOST EVERY any ] | FLOW any | AS any                  up to the end
+//! partition  := name [ type [ COMMENT string ] ]
+//! properties := "(" property { "," property } ")"
+//! property   := key [ "=" ] [ - ] ( string | number | TRUE | FALSE )
+//! key        := string | name { "." name }
+//! format     := name { "." name }
+//! ```
+//! LOCATION makes the table an external one. A partition with a type that is no column yet is one more column.
+
+use sqlparser::tokenizer::Token;
+
+use super::cursor::Cursor;
+use super::draft::{Draft, Kind, Position};
+use super::problem::DdlProblem;
+use crate::likely;
+
+/// The words that a clause begins with.
+const CLAUSES: &[&str] = &[
+    "AS",
+    "CLUSTER",
+    "CLUSTERED",
+    "COMMENT",
+    "DEFAULT",
+    "FLOW",
+    "LOCATION",
+    "OPTIONS",
+    "PARTITIONED",
+    "SCHEDULE",
+    "STORED",
+    "TBLPROPERTIES",
+    "TRIGGER",
+    "USING",
+    "WITH",
+];
+
+impl Cursor<'_, '_> {
+    /// Takes every clause of the table, up to the end of the statement.
+    pub(super) fn clauses(&mut self, draft: &mut Draft) -> Result<(), DdlProblem> {
+        while !self.is_at_end() {
+            self.clause(draft)?;
+        }
+        Ok(())
+    }
+
+    fn clause(&mut self, draft: &mut Draft) -> Result<(), DdlProblem> {
+        if self.take(&["USING"]) || self.take(&["STORED", "AS"]) {
+            draft.format = Some(self.dotted_name("a format")?.join(".").to_uppercase());
+        } else if self.take(&["COMMENT"]) {
+            draft.comment = Some(self.string()?);
+        } else if self.take(&["TBLPROPERTIES"]) {
+            draft.properties.extend(self.properties()?);
+        } else if self.take(&["OPTIONS"]) {
+            self.properties()?;
+        } else if self.take(&["PARTITIONED", "BY"]) {
+            self.partitions(draft)?;
+        } else if self.take(&["CLUSTER", "BY"]) {
+            self.cluster(draft)?;
+        } else if self.take(&["CLUSTERED", "BY"]) {
+            self.buckets()?;
+        } else if self.take(&["LOCATION"]) {
+            self.location()?;
+            draft.kind = Kind::External;
+        } else if self.take(&["DEFAULT", "COLLATION"]) {
+            self.name("a collation's name")?;
+        } else if self.take(&["WITH", "ROW", "FILTER"]) {
+            self.row_filter()?;
+        } else if self.take(&["SCHEDULE"]) {
+            self.schedule()?;
+        } else if self.take(&["TRIGGER", "ON", "UPDATE"]) {
+            self.trigger()?;
+        } else if self.looks_at(&["AS"]) || self.looks_at(&["FLOW"]) {
+            // The query that fills the table says nothing more about its columns.
+            self.rest = &[];
+        } else {
+            return Err(self.no_clause());
+        }
+        Ok(())
+    }
+
+    fn no_clause(&self) -> DdlProblem {
+        if self.token() == Some(&Token::RParen) {
+            return self.problem("a parenthesis is closed here that is not open");
+        }
+        let likely = self
+            .keyword()
+            .and_then(|word| likely(&word, CLAUSES.iter().copied()))
+            .filter(|likely| !self.looks_at(&[likely]));
+        match likely {
+            Some(likely) => self.expected(&format!("a clause of the table, likely {likely}")),
+            None => self.expected("a clause of the table, or `;` before the next statement"),
+        }
+    }
+
+    /// The properties in parentheses.
+    pub(super) fn properties(&mut self) -> Result<Vec<(String, String)>, DdlProblem> {
+        let mut inside = self.parentheses("properties")?;
+        let mut properties = Vec::new();
+        while !inside.is_at_end() {
+            let key = inside.property_key()?;
+            inside.take_token(&Token::Eq);
+            properties.push((key, inside.property_value()?));
+            if !inside.is_at_end() {
+                inside.expect_token(&Token::Comma)?;
+            }
+        }
+        Ok(properties)
+    }
+
+    pub(super) fn property_key(&mut self) -> Result<String, DdlProblem> {
+        match self.token() {
+            Some(Token::SingleQuotedString(_) | Token::DoubleQuotedString(_)) => self.string(),
+            _ => Ok(self.dotted_name("a property's name")?.join(".")),
+        }
+    }
+
+    fn property_value(&mut self) -> Result<String, DdlProblem> {
+        let sign = if self.take_token(&Token::Minus) { "-" } else { "" };
+        let value = match self.token() {
+            Some(Token::Number(number, _)) => format!("{sign}{number}"),
+            _ if !sign.is_empty() => return Err(self.expected("a number")),
+            Some(Token::Word(word)) if ["true", "false"].iter().any(|known| word.value.eq_ignore_ascii_case(known)) => {
+                word.value.to_lowercase()
+            }
+            _ => return self.string(),
+        };
+        self.step();
+        Ok(value)
+    }
+
+    fn partitions(&mut self, draft: &mut Draft) -> Result<(), DdlProblem> {
+        let mut inside = self.parentheses("columns")?;
+        loop {
+            let at = inside.clone();
+            let name = inside.name("a column's name")?;
+            if inside.token() == Some(&Token::LParen) {
+                return Err(at.problem("a Delta table is partitioned by columns, not by expressions of them"));
+            }
+            if !matches!(inside.token(), None | Some(Token::Comma)) {
+                let column = inside.column_named(&name)?;
+                match draft.field_mut(std::slice::from_ref(&name)) {
+                    Ok(known) if known.sql_type == column.field.sql_type => {}
+                    Ok(_) => return Err(at.problem(format!("column {name} has another type among the columns"))),
+                    Err(_) => draft.add(&[], column, &Position::Last).map_err(|reason| at.problem(reason))?,
+                }
+            }
+            let column = draft.field_mut(std::slice::from_ref(&name));
+            let name = column.map(|column| column.name.clone());
+            let name =
+                name.map_err(|reason| at.problem(format!("the table is partitioned by a column, and {reason}")))?;
+            draft.partitions.push(name);
+            if !inside.take_token(&Token::Comma) {
+                return inside.finish("a comma");
+            }
+        }
+    }
+
+    pub(super) fn cluster(&mut self, draft: &mut Draft) -> Result<(), DdlProblem> {
+        if self.take(&["AUTO"]) || self.take(&["NONE"]) {
+            return Ok(());
+        }
+        let at = self.clone();
+        for column in self.names("columns")? {
+            draft
+                .type_mut(&column)
+                .map_err(|reason| at.problem(format!("the table is clustered by a column, and {reason}")))?;
+        }
+        Ok(())
+    }
+
+    fn buckets(&mut self) -> Result<(), DdlProblem> {
+        self.names("columns")?;
+        if self.take(&["SORTED", "BY"]) {
+            self.parentheses("columns")?;
+        }
+        self.expect(&["INTO"])?;
+        self.integer()?;
+        self.expect(&["BUCKETS"])
+    }
+
+    pub(super) fn location(&mut self) -> Result<(), DdlProblem> {
+        self.string()?;
+        if self.looks_at(&["WITH"]) && !self.looks_at(&["WITH", "ROW", "FILTER"]) {
+            self.expect(&["WITH"])?;
+            let mut inside = self.parentheses("CREDENTIAL")?;
+            inside.expect(&["CREDENTIAL"])?;
+            inside.name("a credential's name")?;
+            inside.finish("`)`")?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn row_filter(&mut self) -> Result<(), DdlProblem> {
+        self.dotted_name("the filter's name")?;
+        self.expect(&["ON"])?;
+        self.parentheses("columns").map(drop)
+    }
+
+    pub(super) fn schedule(&mut self) -> Result<(), DdlProblem> {
+        self.take(&["REFRESH"]);
+        if self.take(&["EVERY"]) {
+            self.integer()?;
+            return self.name("a unit of time").map(drop);
+        }
+        self.expect(&["CRON"])?;
+        self.string()?;
+        if self.take(&["AT", "TIME", "ZONE"]) {
+            self.string()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn trigger(&mut self) -> Result<(), DdlProblem> {
+        if self.take(&["AT", "MOST", "EVERY"]) {
+            self.take(&["INTERVAL"]);
+            if self.string().is_err() {
+                self.integer()?;
+            }
+            self.name("a unit of time")?;
+        }
+        Ok(())
+    }
+}

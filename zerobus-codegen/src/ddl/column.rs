@@ -1,0 +1,268 @@
+//! A column of CREATE TABLE or ALTER TABLE, and a constraint among the columns.
+//!
+//! ```text
+//! column     := name type { property }
+//! property   := NOT NULL | NULL | COLLATE name | COMMENT string | DEFAULT expression
+//!             | GENERATED ALWAYS AS "(" expression ")"
+//!             | GENERATED ( ALWAYS | BY DEFAULT ) AS IDENTITY [ "(" [ START WITH n ] [ INCREMENT BY n ] ")" ]
+//!             | MASK name [ USING COLUMNS "(" any ")" ]
+//!             | [ CONSTRAINT name ] ( PRIMARY KEY { option } | [ FOREIGN KEY ] references | check )
+//! constraint := [ CONSTRAINT name ] ( PRIMARY KEY "(" key { "," key } ")" { option } | FOREIGN KEY names references
+//!             | check | EXPECT "(" expression ")" [ ON VIOLATION ( DROP ROW | FAIL UPDATE ) ] )
+//! key        := name [ TIMESERIES ] [ ASC | DESC ]
+//! references := REFERENCES name [ names ] { option }
+//! check      := CHECK "(" expression ")" { option }
+//! option     := [ NOT ] ENFORCED | [ NOT ] DEFERRABLE | INITIALLY ( DEFERRED | IMMEDIATE ) | RELY | NORELY | MATCH FULL
+//!             | ON ( UPDATE | DELETE ) NO ACTION
+//! names      := "(" name { "," name } ")"
+//! ```
+//! No word is reserved: `check STRING` is a column, `check (…)` a constraint. The columns of a primary key are NOT NULL.
+
+use sqlparser::tokenizer::Token;
+
+use super::cursor::Cursor;
+use super::draft::{Column, Draft, Source};
+use super::lexer::text;
+use super::problem::DdlProblem;
+use crate::model::SqlField;
+
+/// What stands between two commas of a table's columns.
+pub(super) enum Item {
+    Column(Column),
+    Constraint(Constraint),
+}
+
+/// A constraint, as far as it matters here.
+pub(super) enum Constraint {
+    Check {
+        name: Option<String>,
+        expression: String,
+    },
+    /// One that says nothing of the columns.
+    Foreign,
+    PrimaryKey(Vec<String>),
+}
+
+impl Constraint {
+    pub(super) fn apply(self, draft: &mut Draft) -> Result<(), String> {
+        match self {
+            Self::Check { name, expression } => draft.add_check(name, expression),
+            Self::Foreign => {}
+            Self::PrimaryKey(columns) => {
+                for column in columns {
+                    draft.field_mut(&[column])?.nullable = false;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Cursor<'_, '_> {
+    pub(super) fn item(&mut self) -> Result<Item, DdlProblem> {
+        if self.begins_constraint() { self.constraint().map(Item::Constraint) } else { self.column().map(Item::Column) }
+    }
+
+    /// Whether a constraint of the table stands here, and no column that is called like one.
+    pub(super) fn begins_constraint(&self) -> bool {
+        const KINDS: &[&[&str]] = &[&["PRIMARY", "KEY"], &["FOREIGN", "KEY"], &["CHECK"], &["EXPECT"], &["UNIQUE"]];
+        let kind = |cursor: &Self| {
+            let mut cursor = cursor.clone();
+            KINDS.iter().any(|kind| cursor.take(kind)) && cursor.token() == Some(&Token::LParen)
+        };
+        let mut named = self.clone();
+        kind(self) || named.take(&["CONSTRAINT"]) && named.name("").is_ok() && kind(&named)
+    }
+
+    pub(super) fn constraint(&mut self) -> Result<Constraint, DdlProblem> {
+        let name = if self.take(&["CONSTRAINT"]) { Some(self.name("the constraint's name")?) } else { None };
+        if self.take(&["PRIMARY", "KEY"]) {
+            let columns = self.key_columns()?;
+            self.options()?;
+            return Ok(Constraint::PrimaryKey(columns));
+        }
+        if self.take(&["FOREIGN", "KEY"]) {
+            self.names("columns")?;
+            self.references()?;
+            return Ok(Constraint::Foreign);
+        }
+        if self.take(&["EXPECT"]) {
+            self.parentheses("a condition")?;
+            if self.take(&["ON", "VIOLATION"]) && !self.take(&["DROP", "ROW"]) {
+                self.expect(&["FAIL", "UPDATE"])?;
+            }
+            return Ok(Constraint::Foreign);
+        }
+        if self.looks_at(&["UNIQUE"]) {
+            return Err(
+                self.problem("Databricks SQL has no UNIQUE constraint; leave it out, or make it the primary key")
+            );
+        }
+        self.check(name)
+    }
+
+    fn check(&mut self, name: Option<String>) -> Result<Constraint, DdlProblem> {
+        self.expect(&["CHECK"])?;
+        let expression = text(self.parentheses("a condition")?.rest);
+        self.options()?;
+        Ok(Constraint::Check { name, expression })
+    }
+
+    fn key_columns(&mut self) -> Result<Vec<String>, DdlProblem> {
+        let mut inside = self.parentheses("columns")?;
+        let mut columns = Vec::new();
+        loop {
+            columns.push(inside.name("a column's name")?);
+            inside.take(&["TIMESERIES"]);
+            let _ = inside.take(&["ASC"]) || inside.take(&["DESC"]);
+            if !inside.take_token(&Token::Comma) {
+                break;
+            }
+        }
+        inside.finish("a comma")?;
+        Ok(columns)
+    }
+
+    fn references(&mut self) -> Result<(), DdlProblem> {
+        self.expect(&["REFERENCES"])?;
+        self.dotted_name("the other table's name")?;
+        if self.token() == Some(&Token::LParen) {
+            self.names("columns")?;
+        }
+        self.options()
+    }
+
+    /// What follows a constraint and says nothing of the columns.
+    fn options(&mut self) -> Result<(), DdlProblem> {
+        const OPTIONS: &[&[&str]] = &[
+            &["DEFERRABLE"],
+            &["ENFORCED"],
+            &["INITIALLY", "DEFERRED"],
+            &["INITIALLY", "IMMEDIATE"],
+            &["MATCH", "FULL"],
+            &["NORELY"],
+            &["NOT", "DEFERRABLE"],
+            &["NOT", "ENFORCED"],
+            &["ON", "DELETE", "NO", "ACTION"],
+            &["ON", "UPDATE", "NO", "ACTION"],
+            &["RELY"],
+        ];
+        while OPTIONS.iter().any(|option| self.take(option)) {}
+        if self.looks_at(&["ON"]) || self.looks_at(&["MATCH"]) || self.looks_at(&["INITIALLY"]) {
+            return Err(self.expected("an option of the constraint, such as ON DELETE NO ACTION"));
+        }
+        Ok(())
+    }
+
+    /// A column with everything that belongs to it.
+    pub(super) fn column(&mut self) -> Result<Column, DdlProblem> {
+        let name = self.name("a column's name")?;
+        self.column_named(&name)
+    }
+
+    /// What follows a column's name.
+    pub(super) fn column_named(&mut self, name: &str) -> Result<Column, DdlProblem> {
+        if matches!(self.token(), None | Some(Token::Comma)) {
+            return Err(self.expected(&format!("the type of column {name}")));
+        }
+        let of_column = |problem: DdlProblem| problem.of_column(name);
+        let sql_type = self.sql_type().map_err(of_column)?;
+        let field = SqlField { name: name.to_owned(), sql_type, nullable: true, comment: None };
+        let mut column = Column { field, source: None, checks: Vec::new() };
+        while self.property(&mut column).map_err(of_column)? {}
+        Ok(column)
+    }
+
+    /// Takes one property of a column; returns whether there was one.
+    fn property(&mut self, column: &mut Column) -> Result<bool, DdlProblem> {
+        let at = self.clone();
+        if self.take(&["NOT", "NULL"]) {
+            column.field.nullable = false;
+        } else if self.take(&["NULL"]) {
+            // A column is nullable unless something says that it is not.
+        } else if self.looks_at(&["COLLATE"]) {
+            self.collation(&mut column.field.sql_type)?;
+        } else if self.take(&["COMMENT"]) {
+            let comment = self.string()?;
+            once(&at, "COMMENT", column.field.comment.replace(comment).is_some())?;
+        } else if self.take(&["DEFAULT"]) {
+            let source = Source::Default(self.expression("DEFAULT")?);
+            once(&at, "DEFAULT", column.source.replace(source).is_some())?;
+        } else if self.take(&["GENERATED"]) {
+            let source = self.generated()?;
+            once(&at, "GENERATED", column.source.replace(source).is_some())?;
+        } else if self.take(&["MASK"]) {
+            self.mask()?;
+        } else {
+            return self.column_constraint(column);
+        }
+        Ok(true)
+    }
+
+    pub(super) fn mask(&mut self) -> Result<(), DdlProblem> {
+        self.dotted_name("the masking function's name")?;
+        if self.take(&["USING", "COLUMNS"]) {
+            self.parentheses("columns")?;
+        }
+        Ok(())
+    }
+
+    fn column_constraint(&mut self, column: &mut Column) -> Result<bool, DdlProblem> {
+        let name = if self.take(&["CONSTRAINT"]) { Some(self.name("the constraint's name")?) } else { None };
+        if self.take(&["PRIMARY", "KEY"]) {
+            column.field.nullable = false;
+            self.options()?;
+        } else if self.take(&["FOREIGN", "KEY"]) || self.looks_at(&["REFERENCES"]) {
+            self.references()?;
+        } else if self.looks_at(&["CHECK"]) {
+            if let Constraint::Check { name, expression } = self.check(name)? {
+                column.checks.push((name, expression));
+            }
+        } else if name.is_some() {
+            return Err(self.expected("PRIMARY KEY, FOREIGN KEY, REFERENCES or CHECK behind the constraint's name"));
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn generated(&mut self) -> Result<Source, DdlProblem> {
+        let explicit = self.take(&["BY", "DEFAULT"]);
+        if !explicit {
+            self.expect(&["ALWAYS"])?;
+        }
+        if self.take(&["AS", "IDENTITY"]) {
+            return self.identity(explicit);
+        }
+        self.expect(&["AS"])?;
+        let expression = self.parentheses("an expression")?;
+        if explicit || expression.is_at_end() {
+            return Err(expression.problem("GENERATED ALWAYS AS takes an expression in parentheses, or IDENTITY"));
+        }
+        Ok(Source::Generated(text(expression.rest)))
+    }
+
+    fn identity(&mut self, explicit: bool) -> Result<Source, DdlProblem> {
+        let (mut start, mut step) = (None, None);
+        if self.token() == Some(&Token::LParen) {
+            let mut inside = self.parentheses("START WITH and INCREMENT BY")?;
+            while !inside.is_at_end() {
+                let number = match () {
+                    () if start.is_none() && inside.take(&["START", "WITH"]) => &mut start,
+                    () if step.is_none() && inside.take(&["INCREMENT", "BY"]) => &mut step,
+                    () => return Err(inside.expected("START WITH or INCREMENT BY with a number, each once")),
+                };
+                *number = Some(inside.integer()?);
+            }
+        }
+        Ok(Source::Identity { start: start.unwrap_or(1), step: step.unwrap_or(1), explicit })
+    }
+}
+
+/// An error if a clause stands behind a column a second time, or beside one that it excludes.
+fn once(at: &Cursor<'_, '_>, clause: &str, again: bool) -> Result<(), DdlProblem> {
+    if again {
+        return Err(at.problem(format!("a clause of this kind stands before {clause} already; keep one of the two")));
+    }
+    Ok(())
+}

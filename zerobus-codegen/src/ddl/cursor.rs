@@ -1,0 +1,247 @@
+//! What is left of a statement, and the small steps through it: words, names, strings, numbers, parentheses.
+
+use sqlparser::tokenizer::Token;
+
+use super::lexer::{Lexeme, text};
+use super::problem::{DdlProblem, Place};
+use super::statements::{is, takes};
+use crate::model::unquoted;
+
+/// What is left of a statement, or of the parentheses in one.
+#[derive(Debug, Clone)]
+pub(super) struct Cursor<'s, 'a> {
+    pub(super) rest: &'s [Lexeme<'a>],
+    /// Where it ends, for errors at the end.
+    end: Place,
+}
+
+impl<'s, 'a> Cursor<'s, 'a> {
+    pub(super) fn new(rest: &'s [Lexeme<'a>]) -> Self {
+        let end = rest.last().map_or(Place { line: 1, column: 1 }, behind);
+        Self { rest, end }
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.rest.first().map_or(self.end, |lexeme| lexeme.place)
+    }
+
+    pub(super) fn token(&self) -> Option<&'s Token> {
+        self.rest.first().map(|lexeme| &lexeme.token)
+    }
+
+    /// Goes past one lexeme.
+    pub(super) fn step(&mut self) {
+        self.rest = self.rest.split_first().map_or(self.rest, |(_, rest)| rest);
+    }
+
+    pub(super) fn looks_at(&self, words: &[&str]) -> bool {
+        takes(self.rest, words).is_some()
+    }
+
+    /// Takes these words if they all come next.
+    pub(super) fn take(&mut self, words: &[&str]) -> bool {
+        let Some(rest) = takes(self.rest, words) else { return false };
+        self.rest = rest;
+        true
+    }
+
+    /// Takes this token if it comes next.
+    pub(super) fn take_token(&mut self, token: &Token) -> bool {
+        let found = self.token() == Some(token);
+        if found {
+            self.step();
+        }
+        found
+    }
+
+    pub(super) fn expect(&mut self, words: &[&str]) -> Result<(), DdlProblem> {
+        if self.take(words) { Ok(()) } else { Err(self.expected(&words.join(" "))) }
+    }
+
+    pub(super) fn expect_token(&mut self, token: &Token) -> Result<(), DdlProblem> {
+        if self.take_token(token) { Ok(()) } else { Err(self.expected(&format!("`{token}`"))) }
+    }
+
+    /// A word of the grammar in upper case, if one comes next; a name in backticks is none.
+    pub(super) fn keyword(&self) -> Option<String> {
+        match self.token()? {
+            Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_uppercase()),
+            _ => None,
+        }
+    }
+
+    /// One part of a name.
+    pub(super) fn name(&mut self, what: &str) -> Result<String, DdlProblem> {
+        if let Some(problem) = self.variable() {
+            return Err(problem);
+        }
+        let name = match self.token() {
+            // Without unescaping, a doubled backtick stays doubled.
+            Some(Token::Word(word)) if word.quote_style.is_some() => word.value.replace("``", "`"),
+            // `2024.t` is one word to the tokenizer.
+            Some(Token::Word(word)) if word.value.contains('.') => {
+                return Err(self.expected(&format!("{what}; put each part that begins with a digit in backticks")));
+            }
+            Some(Token::Word(word)) => word.value.clone(),
+            // A name may begin with a digit, and be one.
+            Some(Token::Number(number, false)) if number.bytes().all(|b| b.is_ascii_digit()) => number.clone(),
+            Some(Token::DoubleQuotedString(name)) => {
+                let hint = format!("{what} in backticks (`{name}`), for quotes are for strings");
+                return Err(self.expected(&hint));
+            }
+            Some(Token::LBracket) => return Err(self.expected(&format!("{what}, in backticks where it needs any"))),
+            _ => return Err(self.expected(what)),
+        };
+        let at = self.clone();
+        self.step();
+        if let [Lexeme { token: Token::Minus | Token::Div, apart: false, .. }, ..] = self.rest {
+            return Err(at.expected(&format!("{what}; put a name that is not of letters, digits and `_` in backticks")));
+        }
+        // `main_${env}`: what is glued to a name is a part of it.
+        if let [Lexeme { token: Token::Placeholder(_) | Token::LBrace, apart: false, .. }, ..] = self.rest {
+            return Err(self.expected(what));
+        }
+        Ok(name)
+    }
+
+    /// A name of several parts, with dots between them.
+    pub(super) fn dotted_name(&mut self, what: &str) -> Result<Vec<String>, DdlProblem> {
+        let mut parts = vec![self.name(what)?];
+        while self.take_token(&Token::Period) {
+            parts.push(self.name(&format!("the next part of {what}"))?);
+        }
+        Ok(parts)
+    }
+
+    /// The error of a variable that stands here: it would be replaced before the statement runs.
+    fn variable(&self) -> Option<DdlProblem> {
+        let written = match self.token()? {
+            Token::Placeholder(_) | Token::LBrace | Token::AtSign => text(&self.rest[..self.glued()]),
+            Token::Colon if self.rest.get(1).is_some_and(|next| !next.apart) => text(&self.rest[..2]),
+            Token::Word(word) if is_template(&word.value) => self.rest[0].text.trim_matches('`').to_owned(),
+            Token::Word(_) if is(&self.rest[0], "IDENTIFIER") && self.rest.get(1)?.token == Token::LParen => {
+                let text = "IDENTIFIER(…) is worked out when the statement runs; write the name out";
+                return Some(self.problem(text));
+            }
+            _ => return None,
+        };
+        Some(self.problem(format!(
+            "`{written}` is a variable, which is not replaced here; write it out, or replace variables before the file is read"
+        )))
+    }
+
+    /// How many lexemes stand here without space between them, or in the braces that open here.
+    fn glued(&self) -> usize {
+        let mut depth = 0_i32;
+        let ends = |(at, lexeme): (usize, &Lexeme<'_>)| {
+            let over = at > 0 && depth == 0 && (lexeme.apart || matches!(lexeme.token, Token::Comma | Token::RParen));
+            depth += i32::from(lexeme.token == Token::LBrace) - i32::from(lexeme.token == Token::RBrace);
+            over
+        };
+        self.rest.iter().enumerate().position(ends).unwrap_or(self.rest.len())
+    }
+
+    /// The text of a string.
+    pub(super) fn string(&mut self) -> Result<String, DdlProblem> {
+        let string = match self.token() {
+            Some(Token::SingleQuotedString(_) | Token::DoubleQuotedString(_)) => {
+                let (string, _) = unquoted(self.rest[0].text).map_err(|reason| self.problem(reason))?;
+                string
+            }
+            // What stands in a raw string is what it says.
+            Some(Token::SingleQuotedRawStringLiteral(raw) | Token::DoubleQuotedRawStringLiteral(raw)) => raw.clone(),
+            _ => return Err(self.expected("a string in quotes")),
+        };
+        self.step();
+        Ok(string)
+    }
+
+    /// A whole number, with its sign.
+    pub(super) fn integer(&mut self) -> Result<i64, DdlProblem> {
+        let mut ahead = self.clone();
+        let sign = if ahead.take_token(&Token::Minus) { "-" } else { "" };
+        let number = match ahead.token() {
+            Some(Token::Number(number, _)) => format!("{sign}{number}").parse().ok(),
+            _ => None,
+        };
+        let number = number.ok_or_else(|| self.expected("a whole number"))?;
+        ahead.step();
+        *self = ahead;
+        Ok(number)
+    }
+
+    /// What stands in the parentheses that come next.
+    pub(super) fn parentheses(&mut self, what: &str) -> Result<Self, DdlProblem> {
+        if self.token() != Some(&Token::LParen) {
+            return Err(self.expected(&format!("{what} in parentheses")));
+        }
+        let mut depth = 0_usize;
+        for (at, lexeme) in self.rest.iter().enumerate() {
+            match lexeme.token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                let inside = Self { rest: &self.rest[1..at], end: lexeme.place };
+                self.rest = &self.rest[at + 1..];
+                return Ok(inside);
+            }
+        }
+        Err(self.problem("the parenthesis that opens here is not closed before the statement ends"))
+    }
+
+    /// Names with commas between them, in parentheses.
+    pub(super) fn names(&mut self, what: &str) -> Result<Vec<Vec<String>>, DdlProblem> {
+        let mut inside = self.parentheses(what)?;
+        let mut names = vec![inside.dotted_name(what)?];
+        while inside.take_token(&Token::Comma) {
+            names.push(inside.dotted_name(what)?);
+        }
+        inside.finish("a comma")?;
+        Ok(names)
+    }
+
+    /// The end, or an error.
+    pub(super) fn finish(&self, expected: &str) -> Result<(), DdlProblem> {
+        if self.is_at_end() { Ok(()) } else { Err(self.expected(expected)) }
+    }
+
+    /// The error of something else standing here than is expected.
+    pub(super) fn expected(&self, what: &str) -> DdlProblem {
+        if let Some(variable) = self.variable() {
+            return variable;
+        }
+        self.problem(format!("expected {what}, found {}", self.found()))
+    }
+
+    /// An error at this place.
+    pub(super) fn problem(&self, text: impl Into<String>) -> DdlProblem {
+        DdlProblem::new(self.place(), text)
+    }
+
+    /// What stands here, in backticks.
+    pub(super) fn found(&self) -> String {
+        match self.rest.first() {
+            Some(lexeme) if lexeme.text.starts_with('`') => lexeme.text.to_owned(),
+            Some(lexeme) => format!("`{}`", lexeme.text),
+            None => "the end of the statement".to_owned(),
+        }
+    }
+}
+
+/// Whether a name holds `${…}` or `{{…}}`.
+fn is_template(name: &str) -> bool {
+    let holds = |open: &str, close: &str| name.split_once(open).is_some_and(|(_, rest)| rest.contains(close));
+    holds("${", "}") || holds("{{", "}}")
+}
+
+/// The place behind a lexeme that stands on one line.
+fn behind(lexeme: &Lexeme<'_>) -> Place {
+    let width = u32::try_from(lexeme.text.chars().count()).unwrap_or(0);
+    Place { column: lexeme.place.column.saturating_add(width), ..lexeme.place }
+}

@@ -1,0 +1,244 @@
+//! A table while statements build it up, and what they may do to its columns.
+
+use std::collections::BTreeMap;
+
+use crate::model::{SqlField, SqlType};
+
+/// What a table is, by the clauses that say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    External,
+    Managed,
+    Streaming,
+}
+
+/// A table as the statements so far make it.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    /// Catalog, schema, table.
+    pub(super) name: [String; 3],
+    pub(super) kind: Kind,
+    pub(super) format: Option<String>,
+    pub(super) comment: Option<String>,
+    /// The columns, as the fields of a struct.
+    pub(super) row: SqlType,
+    /// Where a column's values come from if no row brings them, by the column's name in lower case.
+    pub(super) sources: BTreeMap<String, Source>,
+    /// Partition columns, outermost first.
+    pub(super) partitions: Vec<String>,
+    pub(super) properties: BTreeMap<String, String>,
+}
+
+/// Where a column's value comes from if a row does not bring it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// `DEFAULT` with an expression.
+    Default(String),
+    /// `GENERATED ALWAYS AS` with an expression.
+    Generated(String),
+    /// `GENERATED … AS IDENTITY`.
+    Identity { start: i64, step: i64, explicit: bool },
+}
+
+/// A column as a statement writes it.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub(super) field: SqlField,
+    pub(super) source: Option<Source>,
+    /// Checks by name, as the column's own clauses state them.
+    pub(super) checks: Vec<(Option<String>, String)>,
+}
+
+/// Where a column or a field goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Position {
+    After(String),
+    First,
+    Last,
+}
+
+impl Draft {
+    pub(super) fn new(name: [String; 3]) -> Self {
+        Self {
+            name,
+            kind: Kind::Managed,
+            format: None,
+            comment: None,
+            row: SqlType::Struct(Vec::new()),
+            sources: BTreeMap::new(),
+            partitions: Vec::new(),
+            properties: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn full_name(&self) -> String {
+        self.name.join(".")
+    }
+
+    pub(super) fn columns(&self) -> &[SqlField] {
+        if let SqlType::Struct(fields) = &self.row { fields } else { &[] }
+    }
+
+    /// Adds a column, or a field where the path leads into one.
+    pub(super) fn add(&mut self, parent: &[String], column: Column, position: &Position) -> Result<(), String> {
+        let fields = fields_mut(&mut self.row, parent)?;
+        let name = column.field.name.clone();
+        if place_of(fields, &name).is_some() {
+            return Err(format!("there is a column `{}` already", shown(parent, &name)));
+        }
+        fields.push(column.field);
+        let last = fields.len() - 1;
+        move_to(fields, last, position)?;
+        if let (Some(source), []) = (column.source, parent) {
+            self.sources.insert(name.to_lowercase(), source);
+        }
+        for (name, expression) in column.checks {
+            self.add_check(name, expression);
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, path: &[String]) -> Result<(), String> {
+        let (name, parent) = split(path)?;
+        if parent.is_empty() && self.partitions.iter().any(|partition| partition.eq_ignore_ascii_case(name)) {
+            return Err(format!("`{name}` is a partition column, which cannot be dropped"));
+        }
+        let fields = fields_mut(&mut self.row, parent)?;
+        let at = place_of(fields, name).ok_or_else(|| missing(parent, name))?;
+        fields.remove(at);
+        if parent.is_empty() {
+            self.sources.remove(&name.to_lowercase());
+        }
+        Ok(())
+    }
+
+    pub(super) fn rename(&mut self, path: &[String], to: &str) -> Result<(), String> {
+        let (name, parent) = split(path)?;
+        let fields = fields_mut(&mut self.row, parent)?;
+        let at = place_of(fields, name).ok_or_else(|| missing(parent, name))?;
+        if place_of(fields, to).is_some_and(|other| other != at) {
+            return Err(format!("there is a column `{}` already", shown(parent, to)));
+        }
+        to.clone_into(&mut fields[at].name);
+        if parent.is_empty() {
+            if let Some(source) = self.sources.remove(&name.to_lowercase()) {
+                self.sources.insert(to.to_lowercase(), source);
+            }
+            for partition in self.partitions.iter_mut().filter(|partition| partition.eq_ignore_ascii_case(name)) {
+                to.clone_into(partition);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn reorder(&mut self, path: &[String], position: &Position) -> Result<(), String> {
+        let (name, parent) = split(path)?;
+        let fields = fields_mut(&mut self.row, parent)?;
+        let at = place_of(fields, name).ok_or_else(|| missing(parent, name))?;
+        move_to(fields, at, position)
+    }
+
+    /// The column, or the field in one, that a path names.
+    pub(super) fn field_mut(&mut self, path: &[String]) -> Result<&mut SqlField, String> {
+        let (name, parent) = split(path)?;
+        let fields = fields_mut(&mut self.row, parent)?;
+        let at = place_of(fields, name).ok_or_else(|| missing(parent, name))?;
+        Ok(&mut fields[at])
+    }
+
+    /// Gives a column a default, or takes it away; what the table computes stays as it is.
+    pub(super) fn set_source(&mut self, path: &[String], source: Option<Source>) -> Result<(), String> {
+        let name = self.field_mut(path)?.name.to_lowercase();
+        let [_] = path else { return Err(format!("`{}` is no column, and has no default", path.join("."))) };
+        if let Some(Source::Generated(_) | Source::Identity { .. }) = self.sources.get(&name) {
+            return Err(format!("`{name}` is computed by the table, and has no default"));
+        }
+        match source {
+            Some(source) => self.sources.insert(name, source),
+            None => self.sources.remove(&name),
+        };
+        Ok(())
+    }
+
+    /// The type at a path, which may end at an array's element or a map's key or value.
+    pub(super) fn type_mut(&mut self, path: &[String]) -> Result<&mut SqlType, String> {
+        type_mut(&mut self.row, path)
+    }
+
+    /// A CHECK constraint is a property of the table, as Delta keeps it.
+    pub(super) fn add_check(&mut self, name: Option<String>, expression: String) {
+        let count = self.properties.keys().filter(|key| key.starts_with(CHECKS)).count();
+        let name = name.unwrap_or_else(|| format!("check_{}", count + 1));
+        self.properties.insert(format!("{CHECKS}{}", name.to_lowercase()), expression);
+    }
+
+    /// Drops a constraint; keys are not kept, so that of theirs there is nothing to drop.
+    pub(super) fn drop_constraint(&mut self, name: &str) {
+        self.properties.remove(&format!("{CHECKS}{}", name.to_lowercase()));
+    }
+}
+
+/// What the properties of CHECK constraints begin with.
+const CHECKS: &str = "delta.constraints.";
+
+/// The last part of a path, and what leads to it.
+fn split(path: &[String]) -> Result<(&String, &[String]), String> {
+    path.split_last().ok_or_else(|| "a column's name is missing".to_owned())
+}
+
+/// The fields of the struct that a path leads to.
+fn fields_mut<'a>(of: &'a mut SqlType, path: &[String]) -> Result<&'a mut Vec<SqlField>, String> {
+    match type_mut(of, path)? {
+        SqlType::Struct(fields) => Ok(fields),
+        _ => Err(format!("`{}` is no STRUCT", path.join("."))),
+    }
+}
+
+fn type_mut<'a>(of: &'a mut SqlType, path: &[String]) -> Result<&'a mut SqlType, String> {
+    let mut found = of;
+    for (depth, part) in path.iter().enumerate() {
+        let missing = || missing(&path[..depth], part);
+        let word = part.to_lowercase();
+        found = match (found, word.as_str()) {
+            (SqlType::Array(element), "element") => element,
+            (SqlType::Map(key, _), "key") => key,
+            (SqlType::Map(_, value), "value") => value,
+            (SqlType::Struct(fields), _) => {
+                let at = place_of(fields, part).ok_or_else(missing)?;
+                &mut fields[at].sql_type
+            }
+            _ => return Err(missing()),
+        };
+    }
+    Ok(found)
+}
+
+/// Names are compared without regard to case, as Databricks compares them.
+fn place_of(fields: &[SqlField], name: &str) -> Option<usize> {
+    let name = name.to_lowercase();
+    fields.iter().position(|field| field.name.to_lowercase() == name)
+}
+
+fn move_to(fields: &mut Vec<SqlField>, from: usize, position: &Position) -> Result<(), String> {
+    let field = fields.remove(from);
+    let to = match position {
+        Position::After(name) => place_of(fields, name).map(|at| at + 1),
+        Position::First => Some(0),
+        Position::Last => Some(fields.len()),
+    };
+    fields.insert(to.unwrap_or(from), field);
+    match (to, position) {
+        (None, Position::After(name)) => Err(format!("there is no column `{name}` to go behind")),
+        _ => Ok(()),
+    }
+}
+
+fn missing(parent: &[String], name: &str) -> String {
+    format!("there is no column `{}`", shown(parent, name))
+}
+
+fn shown(parent: &[String], name: &str) -> String {
+    let mut path = parent.to_vec();
+    path.push(name.to_owned());
+    path.join(".")
+}

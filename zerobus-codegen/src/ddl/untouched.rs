@@ -1,0 +1,195 @@
+//! The statements that leave the columns of every table alone, by the words that they begin with; and those that may not, and
+//! are not followed.
+//!
+//! ```text
+//! untouched := one of DATA, SESSION and PRIVILEGES, and what follows
+//!            | ( CREATE | ALTER | DROP ) { MODIFIERS } one of OBJECTS, and what follows
+//! unread    := one of UNREAD, WITH SCHEMA EVOLUTION among the rest, a block, EXECUTE IMMEDIATE, CALL
+//! ```
+//! Whatever begins with another word is an error.
+
+use sqlparser::tokenizer::Token;
+
+use super::cursor::Cursor;
+use super::problem::DdlProblem;
+use super::statements::{is, is_block, takes};
+use crate::likely;
+
+/// Statements about rows and files.
+const DATA: &[&str] = &[
+    "ANALYZE", "APPLY", "AUTO", "CACHE", "CLEAR", "COPY", "DELETE", "DESC", "DESCRIBE", "EXPLAIN", "FROM", "FSCK",
+    "GENERATE", "GET", "INSERT", "LIST", "LOAD", "MERGE", "MSCK", "OPTIMIZE", "PUT", "REFRESH", "REMOVE", "REORG",
+    "REPAIR", "SELECT", "SHOW", "SYNC", "TABLE", "TRUNCATE", "UNCACHE", "UPDATE", "VACUUM", "VALUES", "WITH",
+];
+/// Statements about the session.
+const SESSION: &[&str] = &["ADD", "BEGIN", "COMMIT", "DECLARE", "RESET", "ROLLBACK", "SET", "START"];
+/// Statements about who may do what.
+const PRIVILEGES: &[&str] = &["DENY", "GRANT", "REVOKE"];
+/// What stands between CREATE, ALTER or DROP and the object.
+const MODIFIERS: &[&str] = &[
+    "AGGREGATE",
+    "EXTERNAL",
+    "FOREIGN",
+    "GLOBAL",
+    "LIVE",
+    "MATERIALIZED",
+    "METRIC",
+    "OR",
+    "PRIVATE",
+    "REFRESH",
+    "REPLACE",
+    "SERVICE",
+    "STORAGE",
+    "STREAMING",
+    "TEMP",
+    "TEMPORARY",
+];
+/// Objects that are no tables.
+const OBJECTS: &[&str] = &[
+    "BLOOMFILTER",
+    "CATALOG",
+    "CONNECTION",
+    "CREDENTIAL",
+    "DATABASE",
+    "FLOW",
+    "FUNCTION",
+    "GROUP",
+    "LOCATION",
+    "POLICY",
+    "PROCEDURE",
+    "PROVIDER",
+    "RECIPIENT",
+    "SCHEMA",
+    "SERVER",
+    "SHARE",
+    "VARIABLE",
+    "VIEW",
+    "VOLUME",
+];
+/// Statements that make or change a table's columns in a way that only the catalog knows.
+const UNREAD: &[(&[&str], &str)] = &[
+    (&["CONVERT", "TO", "DELTA"], "CONVERT TO DELTA makes a table of files, and its columns are not in the statement"),
+    (&["RESTORE"], "RESTORE gives a table the columns of an earlier version, which is not known here"),
+    (&["UNDROP"], "UNDROP brings back a table that is not known here"),
+];
+/// What begins the steps of a script.
+const STEPS: &[&str] = &["CASE", "FOR", "IF", "LOOP", "REPEAT", "WHILE"];
+
+/// Goes past a statement that leaves every table's columns alone; a warning if it may not, but likely does.
+///
+/// # Errors
+/// If it may well not, or is no statement of Databricks SQL.
+pub(super) fn untouched(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
+    let Some(word) = cursor.keyword() else { return opening(cursor) };
+    let begins = |words: &[&str]| words.contains(&word.as_str());
+    if let Some((_, why)) = UNREAD.iter().find(|(words, _)| cursor.looks_at(words)) {
+        return Err(cursor.problem(format!("{why}; write the table as CREATE TABLE makes it, or `fetch` it")));
+    }
+    if is_block(cursor.rest) || begins(STEPS) || is_labelled(cursor) {
+        return script(cursor);
+    }
+    match word.as_str() {
+        "CALL" => Ok(Some("a procedure may create and alter tables; what CALL does is not followed".to_owned())),
+        "CREATE" | "ALTER" | "DROP" => object(cursor),
+        "EXECUTE" => immediate(cursor),
+        _ if begins(DATA) || begins(SESSION) || begins(PRIVILEGES) => Ok(evolution(cursor)),
+        _ => Err(unknown(cursor, &word)),
+    }
+}
+
+/// A statement that begins with no word.
+fn opening(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
+    match cursor.token() {
+        Some(Token::LParen) => Ok(None),
+        Some(Token::Sharp) => Err(cursor.problem("`#` begins no comment in SQL; write `--`")),
+        Some(Token::Mod) => Err(cursor.problem("`%` begins a cell of a notebook, and only at the beginning of a line")),
+        _ => Err(cursor.expected("a statement")),
+    }
+}
+
+fn unknown(cursor: &Cursor<'_, '_>, word: &str) -> DdlProblem {
+    const OTHERS: &[&str] = &["ALTER", "CALL", "COMMENT", "CREATE", "DROP", "EXECUTE", "REPLACE", "USE"];
+    let known: Vec<&'static str> = [DATA, SESSION, PRIVILEGES, OTHERS].concat();
+    let found = cursor.found();
+    match likely(word, known) {
+        Some(likely) => {
+            cursor.problem(format!("{found} begins no statement of Databricks SQL; did you mean {likely}?"))
+        }
+        None => cursor.problem(format!("{found} begins no statement of Databricks SQL; is a `;` or a `--` missing?")),
+    }
+}
+
+/// CREATE, ALTER or DROP of something that is no table.
+fn object(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
+    let mut ahead = cursor.clone();
+    ahead.step();
+    if ahead.looks_at(&["OR", "ALTER"]) {
+        return Err(ahead.expected("OR REPLACE"));
+    }
+    while MODIFIERS.iter().any(|modifier| ahead.take(&[modifier])) {}
+    if ahead.looks_at(&["TABLE"]) {
+        return Ok(Some("a temporary table is seen in its own session only, and left out".to_owned()));
+    }
+    let Some(word) = ahead.keyword().filter(|word| OBJECTS.contains(&word.as_str())) else {
+        let known: Vec<&'static str> = [OBJECTS, &["TABLE"]].concat();
+        let likely = ahead.keyword().and_then(|word| likely(&word, known.iter().copied()));
+        let likely = likely.map(|likely| format!(", likely {likely}")).unwrap_or_default();
+        return Err(ahead.expected(&format!("what to create, alter or drop{likely}")));
+    };
+    let renamed = ["CATALOG", "DATABASE", "SCHEMA"].contains(&word.as_str()) && has(&ahead, &["RENAME"]);
+    if cursor.looks_at(&["ALTER"]) && renamed {
+        return Err(
+            cursor.problem("RENAME of a catalog or a schema is not followed; write its tables with the new name")
+        );
+    }
+    Ok(None)
+}
+
+fn script(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
+    let defines = [&["CREATE"][..], &["ALTER"], &["DROP"], &["REPLACE"]]
+        .iter()
+        .any(|words| has(cursor, words) && has(cursor, &["TABLE"]));
+    if defines || has(cursor, &["EXECUTE", "IMMEDIATE"]) {
+        return Err(cursor.problem(
+            "this is a script, and which of its statements run is known only when it runs; move CREATE TABLE and ALTER \
+             TABLE out of it",
+        ));
+    }
+    Ok(None)
+}
+
+/// EXECUTE IMMEDIATE of a text: nothing if that leaves every table alone.
+fn immediate(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
+    let mut ahead = cursor.clone();
+    ahead.expect(&["EXECUTE", "IMMEDIATE"])?;
+    match ahead.string() {
+        Ok(text) if text.to_uppercase().contains("TABLE") => Err(cursor.problem(
+            "EXECUTE IMMEDIATE runs a statement that stands in a string, which is not read; write the statement itself",
+        )),
+        Ok(_) => Ok(None),
+        Err(_) => Ok(Some(
+            "EXECUTE IMMEDIATE runs a statement that is known only when it runs; tables that it creates or alters are not \
+             known here"
+                .to_owned(),
+        )),
+    }
+}
+
+/// A warning if writing rows may add columns.
+fn evolution(cursor: &Cursor<'_, '_>) -> Option<String> {
+    let merges = cursor.rest.iter().any(|lexeme| lexeme.text.to_lowercase().contains("mergeschema"));
+    (merges || has(cursor, &["WITH", "SCHEMA", "EVOLUTION"]))
+        .then(|| "this statement may add columns to a table, which are not known here".to_owned())
+}
+
+/// `label: BEGIN …`
+fn is_labelled(cursor: &Cursor<'_, '_>) -> bool {
+    let [_, colon, rest @ ..] = cursor.rest else { return false };
+    colon.token == Token::Colon
+        && (is_block(rest) || rest.first().is_some_and(|lexeme| STEPS.iter().any(|step| is(lexeme, step))))
+}
+
+/// Whether these words stand somewhere in the statement.
+fn has(cursor: &Cursor<'_, '_>, words: &[&str]) -> bool {
+    (0..cursor.rest.len()).any(|at| takes(&cursor.rest[at..], words).is_some())
+}

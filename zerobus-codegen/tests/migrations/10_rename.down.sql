@@ -1,0 +1,1 @@
+ALTER TABLE main.iot.m RENAME COLUMN region TO old;

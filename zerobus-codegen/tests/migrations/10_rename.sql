@@ -1,0 +1,1 @@
+ALTER TABLE main.iot.m RENAME COLUMN old TO region;

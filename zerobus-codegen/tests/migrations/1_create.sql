@@ -1,0 +1,1 @@
+CREATE TABLE main.iot.m (id BIGINT NOT NULL, old STRING);

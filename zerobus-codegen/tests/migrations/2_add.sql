@@ -1,0 +1,1 @@
+ALTER TABLE main.iot.m ADD COLUMN zone INT;

@@ -1,0 +1,4 @@
+-- +goose Up
+CREATE TABLE main.iot.a (id INT);
+-- +goose Down
+DROP TABLE main.iot.a;

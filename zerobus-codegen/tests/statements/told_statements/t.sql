@@ -1,0 +1,38 @@
+CREATE TABLE main.iot.a (id BIGINT);
+CREAT TABLE main.iot.b (id INT);
+PRINT 'x';
+EXECUTE IMMEDIATE 'CREATE TABLE main.iot.c (id INT)';
+EXECUTE IMMEDIATE stmt USING 1;
+BEGIN
+  CREATE TABLE main.iot.d (id INT);
+  IF x THEN INSERT INTO y VALUES (CASE WHEN 1 THEN 2 END); END IF;
+END;
+CREATE TABLE main.iot.e (id INT);
+lbl: BEGIN DROP TABLE main.iot.a; END lbl;
+CREATE PROCEDURE main.iot.p() LANGUAGE SQL AS BEGIN
+  CREATE TABLE main.iot.f (id INT);
+END;
+CALL main.iot.p();
+RESTORE TABLE main.iot.a TO VERSION AS OF 3;
+UNDROP TABLE main.iot.x;
+CONVERT TO DELTA parquet.`s3://x`;
+INSERT WITH SCHEMA EVOLUTION INTO main.iot.a SELECT 1;
+COPY INTO main.iot.a FROM 's3://x' FILEFORMAT = JSON COPY_OPTIONS ('mergeSchema' = 'true');
+CREATE TEMPORARY TABLE t (id INT);
+# a comment
+;
+// another
+;
+\c database
+;
+IF NOT EXISTS (SELECT 1) CREATE TABLE main.iot.g (id INT);
+WHILE x DO SELECT 1; END WHILE;
+CREATE SEQUENCE s;
+CREATE VEIW main.iot.v AS SELECT 1;
+DROP TABEL main.iot.a;
+ALTER CATALOG main RENAME TO other;
+CREATE TABLE main.iot.h (id INT);
+CREATE TABLE main.iot.h (id STRING);
+CREATE TABLE IF NOT EXISTS main.iot.h (id STRING);
+CREATE TABLE IF NOT EXISTS MAIN.iot.H (id INT);
+SELECT 1 CREATE TABLE main.iot.i (id INT);
