@@ -234,9 +234,15 @@ impl<'s, 'a> Cursor<'s, 'a> {
     }
 }
 
-/// Whether a name holds `${…}` or `{{…}}`.
+/// Whether a name holds `${name}` or `{{ name }}`.
 fn is_template(name: &str) -> bool {
-    let holds = |open: &str, close: &str| name.split_once(open).is_some_and(|(_, rest)| rest.contains(close));
+    let holds = |open: &str, close: &str| {
+        let inside = name.split_once(open).and_then(|(_, rest)| rest.split_once(close));
+        inside.is_some_and(|(variable, _)| {
+            let variable = variable.trim();
+            !variable.is_empty() && variable.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-'))
+        })
+    };
     holds("${", "}") || holds("{{", "}}")
 }
 

@@ -6,9 +6,10 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use super::cursor::Cursor;
-use super::lexer::{Lexeme, text};
+use super::lexer::{Lexeme, lexemes, text};
 use super::problem::DdlProblem;
 use super::statements::{is, takes};
+use crate::model::rewrites_the_line;
 
 impl Cursor<'_, '_> {
     /// The text of the expression that comes next, for what stands behind `behind`.
@@ -35,6 +36,15 @@ impl Cursor<'_, '_> {
         self.rest = rest;
         Ok(text(expression))
     }
+}
+
+/// The text if it is one expression and nothing else, on one line: what a statement may hold as it is.
+pub(super) fn whole(text: &str) -> Option<&str> {
+    let (lexemes, unread) = lexemes(text, 1);
+    let mut cursor = Cursor::new(&lexemes);
+    // The text as it is may hold a comment, which would hide what stands behind it.
+    let same = cursor.expression("it").is_ok_and(|read| read == text);
+    (unread.is_none() && same && cursor.is_at_end() && !text.chars().any(rewrites_the_line)).then_some(text)
 }
 
 /// How many lexemes an expression has at most: up to a comma, a parenthesis that it does not open, or NOT NULL, which is a

@@ -190,10 +190,14 @@ impl Run<'_> {
 
     fn drop_table(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), DdlProblem> {
         cursor.take(&["IF", "EXISTS"]);
-        let name = self.table_name(cursor)?;
+        let place = cursor.place();
+        let parts = cursor.dotted_name("the table's name")?;
         cursor.take(&["PURGE"]);
         cursor.finish("the end of DROP TABLE")?;
-        self.tables.remove(&name);
+        // Where no table is called like it, none is dropped, whatever the rest of its name is.
+        if self.tables.is_any_called(&parts) {
+            self.tables.remove(&self.context.table(parts, place)?);
+        }
         Ok(())
     }
 

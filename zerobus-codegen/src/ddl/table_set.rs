@@ -74,6 +74,12 @@ impl TableSet {
         }
     }
 
+    /// Whether a table's name ends with these parts.
+    pub(super) fn is_any_called(&self, parts: &[String]) -> bool {
+        let same = |(a, b): (&String, &String)| a.to_lowercase() == b.to_lowercase();
+        self.entries().any(|entry| entry.name.iter().rev().zip(parts.iter().rev()).all(same))
+    }
+
     /// Gives a table another name.
     pub(super) fn rename(&mut self, name: &[String; 3], to: [String; 3]) {
         let Some(place) = self.places.remove(&key(name)) else { return };

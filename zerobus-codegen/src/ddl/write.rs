@@ -3,14 +3,10 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-use sqlparser::dialect::DatabricksDialect;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
-
-use crate::model::rewrites_the_line;
+use super::expression::whole;
 use crate::model::sql_text::{column_line, quoted, quoted_name};
 use crate::{ColumnInfo, Report, Table, TableInfo};
+use serde_json::Value;
 
 /// The statement that creates the table.
 ///
@@ -83,20 +79,5 @@ fn metadata(column: &ColumnInfo, key: &str) -> Value {
 
 /// The text of an expression, if it is one and nothing else.
 fn expression(value: &Value) -> Option<String> {
-    let text = value.as_str()?;
-    let dialect = DatabricksDialect {};
-    let tokens = Tokenizer::new(&dialect, text).tokenize().ok()?;
-    let harmless = |token: &Token| {
-        !matches!(
-            token,
-            Token::SemiColon
-                | Token::Whitespace(Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_))
-        )
-    };
-    if !tokens.iter().all(harmless) || text.chars().any(rewrites_the_line) {
-        return None;
-    }
-    let mut parser = Parser::new(&dialect).with_tokens(tokens);
-    parser.parse_expr().ok()?;
-    (parser.peek_token().token == Token::EOF).then(|| text.to_owned())
+    whole(value.as_str()?).map(str::to_owned)
 }

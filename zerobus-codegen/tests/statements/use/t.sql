@@ -22,3 +22,6 @@ USE CATALOG main
 USE SCHEMA iot
 CREATE TABLE h (id INT)
 ALTER TABLE h ADD COLUMN x INT
+USE CATALOG ${env};
+DROP TABLE h;
+DROP TABLE nothing_of_this_name;
