@@ -8,6 +8,7 @@
 //! | `sql_text` | a row as SQL writes it |
 //! | `sql_type` | a type as it was written, before anything is known to be supported |
 //! | `data_type` | a type that Zerobus carries |
+//! | `column_source` | defaults, generated and identity columns |
 //! | `table` | a checked table |
 //! | `check` | from `TableInfo` to `Table`, with every problem of the table in one report |
 //! | `problem` | what is wrong with a table, where, and what to do |
@@ -19,13 +20,14 @@
 //! | `printable` | names and comments of strangers, safe to print |
 
 mod check;
+mod column_source;
 mod data_type;
 mod descriptor;
 mod file_text;
 mod likely;
 mod printable;
 mod problem;
-#[cfg(feature = "fetch")]
+#[cfg(any(feature = "ddl", feature = "fetch"))]
 pub(crate) mod properties;
 mod self_contained;
 pub(crate) mod sql_text;
@@ -52,6 +54,8 @@ pub use table_name::{TableName, TableNameError};
 pub(crate) use descriptor::{capitalize_words, compiled_entry_name};
 #[cfg(feature = "ddl")]
 pub(crate) use {
+    check::{by_position, read_type},
+    column_source::ColumnSource,
     printable::rewrites_the_line,
     sql_text::{quoted_name, unquoted},
     sql_type::{MAX_NESTING, Name, SqlField, SqlType, resolve},

@@ -17,7 +17,7 @@ impl TableInfo {
     pub fn snapshot_text(&self) -> Result<String, serde_json::Error> {
         let mut info = self.clone();
         info.comment = info.comment.filter(|comment| !comment.is_empty());
-        info.properties.retain(|key, _| properties::matters(key));
+        info.properties.retain(|key, _| properties::property(key).is_some());
         info.columns.sort_by_key(|column| column.position);
         for column in &mut info.columns {
             column.comment = column.comment.take().filter(|comment| !comment.is_empty());

@@ -18,8 +18,9 @@ use sqlparser::tokenizer::Token;
 
 use super::alter::Done;
 use super::cursor::Cursor;
-use super::draft::{Draft, Position, Source};
+use super::draft::{Draft, Position};
 use super::problem::DdlProblem;
+use crate::model::ColumnSource;
 
 impl Cursor<'_, '_> {
     pub(super) fn added_columns(&mut self, draft: &mut Draft) -> Done {
@@ -100,7 +101,7 @@ impl Cursor<'_, '_> {
         } else if self.take(&["DROP", "NOT", "NULL"]) {
             draft.field_mut(path).map_err(told)?.nullable = true;
         } else if self.take(&["SET", "DEFAULT"]) {
-            let source = Source::Default(self.expression("SET DEFAULT")?);
+            let source = ColumnSource::Default(self.expression("SET DEFAULT")?);
             draft.set_source(path, Some(source)).map_err(told)?;
         } else if self.take(&["DROP", "DEFAULT"]) {
             draft.set_source(path, None).map_err(told)?;
@@ -119,7 +120,7 @@ impl Cursor<'_, '_> {
         loop {
             let at = self.clone();
             if self.take(&["COMMENT"]) {
-                let comment = self.string()?;
+                let comment = self.strings()?;
                 draft.field_mut(path).map_err(|reason| at.problem(reason))?.comment = Some(comment);
             } else if let Some(position) = self.position()? {
                 draft.reorder(path, &position).map_err(|reason| at.problem(reason))?;

@@ -1,7 +1,7 @@
 //! What follows the columns of a CREATE TABLE, in any order.
 //!
 //! ```text
-//! clause     := USING format | COMMENT string | TBLPROPERTIES properties | OPTIONS properties
+//! clause     := USING format | COMMENT string | TBLPROPERTIES properties | OPTIONS "(" any ")"
 //!             | PARTITIONED BY "(" partition { "," partition } ")" | CLUSTER BY ( names | AUTO | NONE )
 //!             | CLUSTERED BY names [ SORTED BY "(" any ")" ] INTO n BUCKETS
 //!             | LOCATION string [ WITH "(" CREDENTIAL name ")" ] | DEFAULT COLLATION name
@@ -55,11 +55,11 @@ impl Cursor<'_, '_> {
         if self.take(&["USING"]) || self.take(&["STORED", "AS"]) {
             draft.format = Some(self.dotted_name("a format")?.join(".").to_uppercase());
         } else if self.take(&["COMMENT"]) {
-            draft.comment = Some(self.string()?);
+            draft.comment = Some(self.strings()?);
         } else if self.take(&["TBLPROPERTIES"]) {
             draft.properties.extend(self.properties()?);
         } else if self.take(&["OPTIONS"]) {
-            self.properties()?;
+            self.parentheses("options")?;
         } else if self.take(&["PARTITIONED", "BY"]) {
             self.partitions(draft)?;
         } else if self.take(&["CLUSTER", "BY"]) {
@@ -105,7 +105,11 @@ impl Cursor<'_, '_> {
         let mut inside = self.parentheses("properties")?;
         let mut properties = Vec::new();
         while !inside.is_at_end() {
+            let at = inside.clone();
             let key = inside.property_key()?;
+            if properties.iter().any(|(known, _)| *known == key) {
+                return Err(at.problem(format!("the property `{key}` stands here twice")));
+            }
             inside.take_token(&Token::Eq);
             properties.push((key, inside.property_value()?));
             if !inside.is_at_end() {

@@ -21,10 +21,11 @@
 use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::draft::{Column, Draft, Source};
+use super::draft::{Column, Draft};
 use super::lexer::text;
 use super::problem::DdlProblem;
-use crate::model::SqlField;
+use crate::Scalar;
+use crate::model::{ColumnSource, Name, SqlField, SqlType, resolve};
 
 /// What stands between two commas of a table's columns.
 pub(super) enum Item {
@@ -183,13 +184,19 @@ impl Cursor<'_, '_> {
         } else if self.looks_at(&["COLLATE"]) {
             self.collation(&mut column.field.sql_type)?;
         } else if self.take(&["COMMENT"]) {
-            let comment = self.string()?;
+            let comment = self.strings()?;
             once(&at, "COMMENT", column.field.comment.replace(comment).is_some())?;
         } else if self.take(&["DEFAULT"]) {
-            let source = Source::Default(self.expression("DEFAULT")?);
+            let source = ColumnSource::Default(self.expression("DEFAULT")?);
             once(&at, "DEFAULT", column.source.replace(source).is_some())?;
         } else if self.take(&["GENERATED"]) {
             let source = self.generated()?;
+            let counts = matches!(source, ColumnSource::Identity { .. });
+            if counts
+                && !matches!(&column.field.sql_type, SqlType::Named(name) if resolve(name) == Name::Scalar(Scalar::Long))
+            {
+                return Err(at.problem("an identity column is of type BIGINT"));
+            }
             once(&at, "GENERATED", column.source.replace(source).is_some())?;
         } else if self.take(&["MASK"]) {
             self.mask()?;
@@ -226,7 +233,7 @@ impl Cursor<'_, '_> {
         Ok(true)
     }
 
-    fn generated(&mut self) -> Result<Source, DdlProblem> {
+    fn generated(&mut self) -> Result<ColumnSource, DdlProblem> {
         let explicit = self.take(&["BY", "DEFAULT"]);
         if !explicit {
             self.expect(&["ALWAYS"])?;
@@ -239,10 +246,10 @@ impl Cursor<'_, '_> {
         if explicit || expression.is_at_end() {
             return Err(expression.problem("GENERATED ALWAYS AS takes an expression in parentheses, or IDENTITY"));
         }
-        Ok(Source::Generated(text(expression.rest)))
+        Ok(ColumnSource::Generated(text(expression.rest)))
     }
 
-    fn identity(&mut self, explicit: bool) -> Result<Source, DdlProblem> {
+    fn identity(&mut self, explicit: bool) -> Result<ColumnSource, DdlProblem> {
         let (mut start, mut step) = (None, None);
         if self.token() == Some(&Token::LParen) {
             let mut inside = self.parentheses("START WITH and INCREMENT BY")?;
@@ -255,7 +262,7 @@ impl Cursor<'_, '_> {
                 *number = Some(inside.integer()?);
             }
         }
-        Ok(Source::Identity { start: start.unwrap_or(1), step: step.unwrap_or(1), explicit })
+        Ok(ColumnSource::Identity { start: start.unwrap_or(1), step: step.unwrap_or(1), explicit })
     }
 }
 

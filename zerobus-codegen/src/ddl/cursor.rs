@@ -160,6 +160,15 @@ impl<'s, 'a> Cursor<'s, 'a> {
         Ok(string)
     }
 
+    /// The text of strings in a row, which are one.
+    pub(super) fn strings(&mut self) -> Result<String, DdlProblem> {
+        let mut text = self.string()?;
+        while let Ok(more) = self.string() {
+            text.push_str(&more);
+        }
+        Ok(text)
+    }
+
     /// A whole number, with its sign.
     pub(super) fn integer(&mut self) -> Result<i64, DdlProblem> {
         let mut ahead = self.clone();

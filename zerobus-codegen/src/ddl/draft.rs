@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{SqlField, SqlType};
+use crate::model::{ColumnSource, SqlField, SqlType};
 
 /// What a table is, by the clauses that say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,28 +23,17 @@ pub(super) struct Draft {
     /// The columns, as the fields of a struct.
     pub(super) row: SqlType,
     /// Where a column's values come from if no row brings them, by the column's name in lower case.
-    pub(super) sources: BTreeMap<String, Source>,
+    pub(super) sources: BTreeMap<String, ColumnSource>,
     /// Partition columns, outermost first.
     pub(super) partitions: Vec<String>,
     pub(super) properties: BTreeMap<String, String>,
-}
-
-/// Where a column's value comes from if a row does not bring it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
-    /// `DEFAULT` with an expression.
-    Default(String),
-    /// `GENERATED ALWAYS AS` with an expression.
-    Generated(String),
-    /// `GENERATED … AS IDENTITY`.
-    Identity { start: i64, step: i64, explicit: bool },
 }
 
 /// A column as a statement writes it.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
     pub(super) field: SqlField,
-    pub(super) source: Option<Source>,
+    pub(super) source: Option<ColumnSource>,
     /// Checks by name, as the column's own clauses state them.
     pub(super) checks: Vec<(Option<String>, String)>,
 }
@@ -147,10 +136,10 @@ impl Draft {
     }
 
     /// Gives a column a default, or takes it away; what the table computes stays as it is.
-    pub(super) fn set_source(&mut self, path: &[String], source: Option<Source>) -> Result<(), String> {
+    pub(super) fn set_source(&mut self, path: &[String], source: Option<ColumnSource>) -> Result<(), String> {
         let name = self.field_mut(path)?.name.to_lowercase();
         let [_] = path else { return Err(format!("`{}` is no column, and has no default", path.join("."))) };
-        if let Some(Source::Generated(_) | Source::Identity { .. }) = self.sources.get(&name) {
+        if let Some(ColumnSource::Generated(_) | ColumnSource::Identity { .. }) = self.sources.get(&name) {
             return Err(format!("`{name}` is computed by the table, and has no default"));
         }
         match source {

@@ -1,14 +1,13 @@
 //! Where an expression ends. sqlparser's grammar of expressions decides; ours has only to know what may follow one.
 
 use sqlparser::dialect::DatabricksDialect;
-use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::cursor::Cursor;
 use super::lexer::{Lexeme, lexemes, text};
 use super::problem::DdlProblem;
-use super::statements::{is, takes};
+use super::statements::{is, statements, takes};
 use crate::model::rewrites_the_line;
 
 impl Cursor<'_, '_> {
@@ -38,13 +37,45 @@ impl Cursor<'_, '_> {
     }
 }
 
-/// The text if it is one expression and nothing else, on one line: what a statement may hold as it is.
-pub(super) fn whole(text: &str) -> Option<&str> {
-    let (lexemes, unread) = lexemes(text, 1);
-    let mut cursor = Cursor::new(&lexemes);
-    // The text as it is may hold a comment, which would hide what stands behind it.
-    let same = cursor.expression("it").is_ok_and(|read| read == text);
-    (unread.is_none() && same && cursor.is_at_end() && !text.chars().any(rewrites_the_line)).then_some(text)
+/// An expression of the catalog's, as a statement can hold it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Printed {
+    /// As it is.
+    Bare(String),
+    /// In parentheses, which say where it ends.
+    InParentheses(String),
+}
+
+/// The text as an expression that stays in its place, without its comments; `None` if it would not.
+pub(super) fn printed(written: &str) -> Option<Printed> {
+    // In the midst of a statement it may begin no other, nor end this one.
+    let embedded = format!("- {written}");
+    let (lexemes, unread) = lexemes(&embedded, 1);
+    let one = statements(&lexemes).first().is_some_and(|statement| statement.len() == lexemes.len());
+    let (_, inside) = lexemes.split_first()?;
+    let expression = text(inside);
+    if unread.is_some() || !one || inside.is_empty() || expression.chars().any(rewrites_the_line) {
+        return None;
+    }
+    let mut cursor = Cursor::new(inside);
+    if cursor.expression("it").is_ok() && cursor.is_at_end() {
+        return Some(Printed::Bare(expression));
+    }
+    is_balanced(inside).then_some(Printed::InParentheses(expression))
+}
+
+/// Whether every parenthesis that is opened is closed, and no other.
+fn is_balanced(lexemes: &[Lexeme<'_>]) -> bool {
+    let mut depth = 0_usize;
+    for lexeme in lexemes {
+        match lexeme.token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 0 => return false,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+    }
+    depth == 0
 }
 
 /// How many lexemes an expression has at most: up to a comma, a parenthesis that it does not open, or NOT NULL, which is a
@@ -89,30 +120,132 @@ fn length(lexemes: &[Lexeme<'_>]) -> Result<usize, String> {
     }
 }
 
-/// The token that sqlparser's parser reads at the beginning, and how many lexemes it is.
+/// The token that sqlparser's parser reads at the beginning, and how many lexemes it stands for.
+///
+/// Only what stands between operands decides where an expression ends. So what has brackets of its own is one operand,
+/// whatever is in it: a call, CASE … END, an interval, strings in a row; and an operator that the parser does not know is
+/// another one.
 fn parsed(lexemes: &[Lexeme<'_>]) -> (Token, usize) {
     let first = &lexemes[0];
     let next = lexemes.get(1).filter(|next| !next.apart).map(|next| &next.token);
-    let operator = |token: Token| (token, 1);
+    let operand = |width: usize| (Token::Number("1".to_owned(), false), width);
+    if let Some(width) = interval(lexemes).or_else(|| case(lexemes)).or_else(|| call(lexemes)) {
+        return operand(width);
+    }
     match (&first.token, next) {
+        (Token::LParen, _) => group(lexemes).map_or((Token::LParen, 1), operand),
         (Token::Lt, Some(Token::Gt)) => (Token::Neq, 2),
-        // Shifts, of two or three signs; any operator between two values serves.
+        // Shifts, of two or three signs.
         (Token::Gt, Some(Token::Gt)) => {
             (Token::Plus, lexemes.iter().take_while(|lexeme| lexeme.token == Token::Gt).count())
         }
-        (Token::ShiftLeft, _) => operator(Token::Plus),
-        // Strings in a row are one.
+        (Token::ShiftLeft, _) => (Token::Plus, 1),
         (Token::SingleQuotedString(_) | Token::DoubleQuotedString(_), _) => {
-            let strings = |lexeme: &&Lexeme<'_>| {
-                matches!(lexeme.token, Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))
-            };
-            (first.token.clone(), lexemes.iter().take_while(strings).count())
+            operand(lexemes.iter().take_while(|lexeme| is_string(lexeme)).count())
         }
-        // What the parser does not know of Databricks, and what it has of the same kind.
-        (Token::Word(word), _) if is(first, "DIV") && word.keyword == Keyword::DIV => operator(Token::Div),
-        (Token::Word(word), _) if is(first, "TIMESTAMP_LTZ") => {
-            operator(Token::Word(Word { value: "TIMESTAMP".to_owned(), keyword: Keyword::TIMESTAMP, ..word.clone() }))
-        }
-        (token, _) => operator(token.clone()),
+        (Token::Word(_), _) if is(first, "DIV") => (Token::Div, 1),
+        (Token::Word(_), _) if is(first, "IN") => (Token::Eq, 1),
+        (Token::Word(_), _) if takes(lexemes, &["NOT", "IN"]).is_some() => (Token::Eq, 2),
+        // A date or a time is written as its type and a string.
+        (Token::Word(_), _) if is_typed(lexemes) => operand(2),
+        (token, _) => (token.clone(), 1),
     }
+}
+
+fn is_string(lexeme: &Lexeme<'_>) -> bool {
+    matches!(lexeme.token, Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))
+}
+
+fn is_typed(lexemes: &[Lexeme<'_>]) -> bool {
+    const TYPES: &[&str] = &["DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ"];
+    TYPES.iter().any(|word| is(&lexemes[0], word)) && lexemes.get(1).is_some_and(is_string)
+}
+
+/// How many lexemes there are up to the parenthesis that closes the first one.
+fn group(lexemes: &[Lexeme<'_>]) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, lexeme) in lexemes.iter().enumerate() {
+        match lexeme.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// How many lexemes a call is, or a type with its digits: a name and parentheses.
+fn call(lexemes: &[Lexeme<'_>]) -> Option<usize> {
+    // Behind these, parentheses are an operand of their own, or a list.
+    const OPERATORS: &[&str] = &[
+        "ALL", "AND", "ANY", "BETWEEN", "DIV", "ELSE", "ESCAPE", "FROM", "ILIKE", "IN", "IS", "LIKE", "NOT", "OR",
+        "REGEXP", "RLIKE", "SOME", "THEN", "WHEN",
+    ];
+    let [Lexeme { token: Token::Word(_), .. }, Lexeme { token: Token::LParen, .. }, ..] = lexemes else { return None };
+    if OPERATORS.iter().any(|word| is(&lexemes[0], word)) {
+        return None;
+    }
+    group(&lexemes[1..]).map(|width| width + 1)
+}
+
+/// How many lexemes CASE … END is.
+fn case(lexemes: &[Lexeme<'_>]) -> Option<usize> {
+    if !(takes(lexemes, &["CASE"]).is_some() && lexemes.iter().any(|lexeme| is(lexeme, "WHEN"))) {
+        return None;
+    }
+    let mut depth = 0_usize;
+    for (at, lexeme) in lexemes.iter().enumerate() {
+        depth += usize::from(is(lexeme, "CASE"));
+        depth -= usize::from(is(lexeme, "END"));
+        if depth == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// How many lexemes an interval is: `INTERVAL '1 day'`, `INTERVAL 1 DAY 2 HOURS`, `INTERVAL '1-2' YEAR TO MONTH`.
+fn interval(lexemes: &[Lexeme<'_>]) -> Option<usize> {
+    const UNITS: &[&str] = &[
+        "YEAR",
+        "QUARTER",
+        "MONTH",
+        "WEEK",
+        "DAY",
+        "HOUR",
+        "MINUTE",
+        "SECOND",
+        "MILLISECOND",
+        "MICROSECOND",
+        "NANOSECOND",
+    ];
+    let unit = |at: usize| {
+        let Token::Word(word) = &lexemes.get(at)?.token else { return None };
+        let word = word.value.to_uppercase();
+        UNITS.contains(&word.strip_suffix('S').unwrap_or(&word)).then_some(())
+    };
+    let number = |at: usize| match lexemes.get(at).map(|lexeme| &lexeme.token) {
+        Some(Token::Minus) => matches!(lexemes.get(at + 1)?.token, Token::Number(..)).then_some(2),
+        Some(Token::Number(..) | Token::SingleQuotedString(_)) => Some(1),
+        _ => None,
+    };
+    takes(lexemes, &["INTERVAL"])?;
+    let mut end = 1 + number(1)?;
+    if unit(end).is_none() {
+        // The unit stands in the string.
+        return matches!(lexemes[1].token, Token::SingleQuotedString(_)).then_some(end);
+    }
+    end += 1;
+    if takes(&lexemes[end..], &["TO"]).is_some() && unit(end + 1).is_some() {
+        return Some(end + 2);
+    }
+    while let Some(width) = number(end)
+        && unit(end + width).is_some()
+    {
+        end += width + 1;
+    }
+    Some(end)
 }

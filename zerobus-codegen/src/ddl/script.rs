@@ -237,7 +237,7 @@ impl Run<'_> {
         }
         let parts = cursor.dotted_name("a name")?;
         cursor.expect(&["IS"])?;
-        let comment = if cursor.take(&["NULL"]) { None } else { Some(cursor.string()?) };
+        let comment = if cursor.take(&["NULL"]) { None } else { Some(cursor.strings()?) };
         cursor.finish("the end of COMMENT ON")?;
         if table {
             let name = self.context.table(parts, place)?;

@@ -1,8 +1,8 @@
 //! From a table that statements built up to the `TableInfo` that the catalog would give of it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::draft::{Draft, Kind, Source};
+use super::draft::{Draft, Kind};
 use crate::model::{Name, SqlField, SqlType, is_column_name, quoted_name, resolve};
 use crate::{ColumnInfo, Scalar, TableInfo};
 
@@ -32,7 +32,7 @@ impl Draft {
         if let Some(source) = self.sources.get(&field.name.to_lowercase())
             && let Some(metadata) = json["metadata"].as_object_mut()
         {
-            add_source(metadata, source);
+            source.write(metadata);
         }
         let partition = self.partitions.iter().position(|name| name.eq_ignore_ascii_case(&field.name));
         ColumnInfo {
@@ -44,24 +44,6 @@ impl Draft {
             comment: field.comment.clone(),
             partition_index: partition.and_then(|index| i64::try_from(index).ok()),
             ..Default::default()
-        }
-    }
-}
-
-/// Delta keeps where a column's values come from in the metadata of its field.
-fn add_source(metadata: &mut Map<String, Value>, source: &Source) {
-    let mut add = |key: &str, value: Value| metadata.insert(key.to_owned(), value);
-    match source {
-        Source::Default(expression) => {
-            add("CURRENT_DEFAULT", expression.as_str().into());
-        }
-        Source::Generated(expression) => {
-            add("delta.generationExpression", expression.as_str().into());
-        }
-        Source::Identity { start, step, explicit } => {
-            add("delta.identity.start", (*start).into());
-            add("delta.identity.step", (*step).into());
-            add("delta.identity.allowExplicitInsert", (*explicit).into());
         }
     }
 }
@@ -88,9 +70,10 @@ fn field_json(field: &SqlField) -> Value {
     json!({"name": field.name, "type": type_json(&field.sql_type), "nullable": field.nullable, "metadata": metadata})
 }
 
-/// The name that Spark's JSON has for a type; one that Zerobus does not carry as it was written.
+/// The name that Spark's JSON has for a type; one with a collation, or that Zerobus does not carry, as it was written.
 fn spark_name(name: &str) -> String {
     match resolve(name) {
+        Name::Scalar(_) if name.contains(' ') => name.to_owned(),
         Name::Scalar(scalar) => match scalar {
             Scalar::Byte => "byte".to_owned(),
             Scalar::Int => "integer".to_owned(),
@@ -108,8 +91,8 @@ fn type_text(sql_type: &SqlType) -> String {
         SqlType::Array(element) => format!("array<{}>", type_text(element)),
         SqlType::Map(key, value) => format!("map<{},{}>", type_text(key), type_text(value)),
         SqlType::Named(name) => match resolve(name) {
-            Name::Scalar(scalar) => scalar.to_string().to_lowercase(),
-            Name::BadDecimal | Name::Unsupported => name.clone(),
+            Name::Scalar(scalar) if !name.contains(' ') => scalar.to_string().to_lowercase(),
+            Name::Scalar(_) | Name::BadDecimal | Name::Unsupported => name.clone(),
         },
         SqlType::Struct(fields) => {
             let fields = fields.iter().map(|field| {

@@ -7,7 +7,8 @@
 //!           | scalar
 //! field    := name [ ":" ] type { NOT NULL | COLLATE name | COMMENT string }
 //! scalar   := BOOLEAN | TINYINT | BYTE | SMALLINT | SHORT | INT | INTEGER | BIGINT | LONG | FLOAT | REAL | DOUBLE
-//!           | STRING [ COLLATE name ] | BINARY | DATE | TIMESTAMP | TIMESTAMP_LTZ | TIMESTAMP_NTZ | VARIANT | VOID
+//!           | STRING [ COLLATE name ] | BINARY | DATE | VARIANT | VOID | TIMESTAMP_LTZ | TIMESTAMP_NTZ
+//!           | TIMESTAMP [ WITH LOCAL TIME ZONE | WITHOUT TIME ZONE ]
 //!           | ( DECIMAL | DEC | NUMERIC ) [ "(" number [ "," number ] ")" ]
 //!           | ( CHAR | CHARACTER | VARCHAR ) "(" number ")"
 //!           | TIME [ "(" number ")" ] | ( GEOGRAPHY | GEOMETRY ) [ "(" number | ANY ")" ]
@@ -89,7 +90,7 @@ impl Cursor<'_, '_> {
             } else if self.looks_at(&["COLLATE"]) {
                 self.collation(&mut field.sql_type)?;
             } else if field.comment.is_none() && self.take(&["COMMENT"]) {
-                field.comment = Some(self.string()?);
+                field.comment = Some(self.strings()?);
             } else if matches!(self.token(), Some(Token::Comma | Token::Gt)) {
                 return Ok(field);
             } else {
@@ -128,12 +129,21 @@ impl Cursor<'_, '_> {
         if !digits.contains(&arguments.len()) || no_length {
             return Err(at.problem(wrong_digits(word, *digits.end())));
         }
-        let timezone = word == "TIMESTAMP" && (self.looks_at(&["WITH"]) || self.looks_at(&["WITHOUT"]));
+        if word == "TIMESTAMP" && self.take(&["WITHOUT", "TIME", "ZONE"]) {
+            return Ok(SqlType::named("timestamp_ntz"));
+        }
+        let local = word == "TIMESTAMP" && self.take(&["WITH", "LOCAL", "TIME", "ZONE"]);
+        let timezone = word == "TIMESTAMP" && self.looks_at(&["WITH"]) && !local;
         if timezone || word == "DOUBLE" && self.looks_at(&["PRECISION"]) {
             let two = format!("{word} {}", self.keyword().unwrap_or_default());
             return Err(at.problem(unknown(&format!("`{two}`"), &two)));
         }
         self.no_type_behind(word)?;
+        if word == "STRING" && self.looks_at(&["COLLATE"]) {
+            let mut collated = SqlType::named(word);
+            self.collation(&mut collated)?;
+            return Ok(collated);
+        }
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let arguments = if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(",")) };
         Ok(SqlType::named(&format!("{word}{arguments}")))

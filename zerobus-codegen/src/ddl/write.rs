@@ -1,38 +1,36 @@
 //! From `TableInfo` to `CREATE TABLE` and the grants that a writer needs. Every name stands in backticks and every comment
-//! in quotes; an expression of the catalog's is printed only if it is one expression and nothing else.
+//! in quotes; an expression of the catalog's is printed only if it stays in its place.
 
 use std::fmt::Write as _;
 
-use super::expression::whole;
+use super::expression::{Printed, printed};
+use crate::model::properties::{Property, property};
 use crate::model::sql_text::{column_line, quoted, quoted_name};
-use crate::{ColumnInfo, Report, Table, TableInfo};
-use serde_json::Value;
+use crate::model::{ColumnSource, SqlField, by_position, read_type};
+use crate::{ColumnInfo, ColumnPath, Problem, Report, Table, TableInfo};
 
-/// The statement that creates the table.
+/// The property without which Delta knows no DEFAULT.
+const DEFAULTS: &str = "delta.feature.allowColumnDefaults";
+
+/// The statements that create the table: CREATE TABLE, with the properties that its columns need, and ALTER TABLE for each
+/// CHECK constraint.
+///
+/// They read back to the same table. A default that cannot be printed is left out, and a comment says so.
 ///
 /// # Errors
-/// If the table is not one that Zerobus can write to.
+/// If the table is not one that Zerobus can write to, or the expression of a generated column or of a constraint cannot be
+/// printed.
 pub fn create_table(info: &TableInfo) -> Result<String, Report> {
     let table = Table::try_from(info)?;
-    let mut columns: Vec<&ColumnInfo> = info.columns.iter().collect();
-    columns.sort_by_key(|column| column.position);
-    let lines: Vec<String> = columns.iter().map(|column| line(column, &table)).collect();
-    let streaming = info.table_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("STREAMING_TABLE"));
-    let kind = if streaming { "CREATE STREAMING TABLE" } else { "CREATE TABLE" };
-    let mut sql = format!("{kind} {} (\n{}\n)", full_name(&table), lines.join(",\n"));
-    if !streaming {
-        sql.push_str("\nUSING DELTA");
+    let mut statement = Statement::default();
+    for (_, column) in by_position(info) {
+        statement.column(column);
     }
-    if !table.partition_columns.is_empty() {
-        let columns: Vec<String> = table.partition_columns.iter().map(|name| quoted_name(name)).collect();
-        // Writing to a String cannot fail.
-        let _ = write!(sql, "\nPARTITIONED BY ({})", columns.join(", "));
+    statement.properties(info);
+    if !statement.problems.is_empty() {
+        return Err(Report { table: info.full_name(), problems: statement.problems });
     }
-    if let Some(comment) = &table.comment {
-        let _ = write!(sql, "\nCOMMENT {}", quoted(comment));
-    }
-    sql.push_str(";\n");
-    Ok(sql)
+    Ok(statement.sql(info, &table))
 }
 
 /// The grants that a service principal needs to write to the table through Zerobus, each given explicitly.
@@ -51,33 +49,114 @@ fn full_name(table: &Table) -> String {
     [table.name.catalog(), table.name.schema(), table.name.table()].map(quoted_name).join(".")
 }
 
-fn line(column: &ColumnInfo, table: &Table) -> String {
-    if let Some(field) = table.columns().iter().find(|field| field.name == column.name) {
-        let default = expression(&metadata(column, "CURRENT_DEFAULT"));
-        return column_line(field, &default.map(|default| format!(" DEFAULT {default}")).unwrap_or_default());
-    }
-    let name = quoted_name(&column.name);
-    let written = column.type_text.as_deref().unwrap_or_default();
-    // The checked table knows no type of a column that it leaves out; a single word needs no check.
-    let sql_type =
-        if written.chars().all(|c| c.is_ascii_alphanumeric() || "_(),".contains(c)) { written } else { "STRING" };
-    let sql_type = sql_type.to_uppercase();
-    if let Some(expression) = expression(&metadata(column, "delta.generationExpression")) {
-        return format!("  {name} {sql_type} GENERATED ALWAYS AS ({expression})");
-    }
-    let number = |key: &str| metadata(column, key).as_i64().unwrap_or(1);
-    let (start, step) = (number("delta.identity.start"), number("delta.identity.step"));
-    let explicit = metadata(column, "delta.identity.allowExplicitInsert").as_bool().unwrap_or(false);
-    let when = if explicit { "BY DEFAULT" } else { "ALWAYS" };
-    format!("  {name} {sql_type} GENERATED {when} AS IDENTITY (START WITH {start} INCREMENT BY {step})")
+/// What the statements of a table are put together from.
+#[derive(Default)]
+struct Statement {
+    /// What cannot be said in SQL, as comments.
+    comments: Vec<String>,
+    columns: Vec<String>,
+    properties: Vec<(String, String)>,
+    checks: Vec<(String, String)>,
+    problems: Vec<Problem>,
 }
 
-fn metadata(column: &ColumnInfo, key: &str) -> Value {
-    let field: Option<Value> = column.type_json.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    field.map(|mut field| field["metadata"][key].take()).unwrap_or_default()
-}
+impl Statement {
+    fn column(&mut self, column: &ColumnInfo) {
+        // A table that is good has columns whose types can be read.
+        let Ok(read) = read_type(column).read else { return };
+        let field = SqlField {
+            name: column.name.clone(),
+            sql_type: read.sql_type,
+            nullable: column.nullable.or(read.nullable).unwrap_or(true),
+            comment: column.comment.clone().filter(|comment| !comment.is_empty()).or(read.metadata.comment),
+        };
+        let source = read.metadata.source.map(|source| self.source(&field.name, &source)).unwrap_or_default();
+        self.columns.push(column_line(&field, &source));
+    }
 
-/// The text of an expression, if it is one and nothing else.
-fn expression(value: &Value) -> Option<String> {
-    whole(value.as_str()?).map(str::to_owned)
+    /// The clause that says where a column's value comes from.
+    fn source(&mut self, column: &str, source: &ColumnSource) -> String {
+        match source {
+            ColumnSource::Default(expression) => {
+                let value = match printed(expression) {
+                    Some(Printed::Bare(expression)) => expression,
+                    Some(Printed::InParentheses(expression)) => format!("({expression})"),
+                    None => {
+                        let name = quoted_name(column);
+                        self.comments.push(format!("-- The default of {name} is not one expression, and is left out."));
+                        return String::new();
+                    }
+                };
+                self.require(DEFAULTS, "supported");
+                format!(" DEFAULT {value}")
+            }
+            ColumnSource::Generated(expression) => {
+                let expression = self.expression(column, expression);
+                format!(" GENERATED ALWAYS AS ({expression})")
+            }
+            ColumnSource::Identity { start, step, explicit } => {
+                let when = if *explicit { "BY DEFAULT" } else { "ALWAYS" };
+                format!(" GENERATED {when} AS IDENTITY (START WITH {start} INCREMENT BY {step})")
+            }
+        }
+    }
+
+    /// An expression that stands in parentheses anyway.
+    fn expression(&mut self, of: &str, expression: &str) -> String {
+        match printed(expression) {
+            Some(Printed::Bare(expression) | Printed::InParentheses(expression)) => expression,
+            None => {
+                let path = ColumnPath::root().join(of);
+                let found = format!("its expression `{expression}` is not one expression of SQL");
+                self.problems.push(Problem::new(&path, found, "fetch the table again, or write the statement by hand"));
+                String::new()
+            }
+        }
+    }
+
+    fn properties(&mut self, info: &TableInfo) {
+        for (key, value) in &info.properties {
+            match property(key) {
+                Some(Property::Constraint(name)) => {
+                    let expression = self.expression(name, value);
+                    self.checks.push((name.to_owned(), expression));
+                }
+                Some(_) => self.require(key, value),
+                None => {}
+            }
+        }
+    }
+
+    fn require(&mut self, key: &str, value: &str) {
+        if !self.properties.iter().any(|(known, _)| known == key) {
+            self.properties.push((key.to_owned(), value.to_owned()));
+        }
+    }
+
+    fn sql(mut self, info: &TableInfo, table: &Table) -> String {
+        let streaming = info.table_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("STREAMING_TABLE"));
+        let (kind, format) = if streaming { ("STREAMING TABLE", "") } else { ("TABLE", "\nUSING DELTA") };
+        let name = full_name(table);
+        let mut sql: String = self.comments.iter().flat_map(|comment| [comment, "\n"]).collect();
+        // Writing to a String cannot fail.
+        let _ = write!(sql, "CREATE {kind} {name} (\n{}\n){format}", self.columns.join(",\n"));
+        if !table.partition_columns.is_empty() {
+            let columns: Vec<String> = table.partition_columns.iter().map(|name| quoted_name(name)).collect();
+            let _ = write!(sql, "\nPARTITIONED BY ({})", columns.join(", "));
+        }
+        if let Some(comment) = &table.comment {
+            let _ = write!(sql, "\nCOMMENT {}", quoted(comment));
+        }
+        if !self.properties.is_empty() {
+            self.properties.sort();
+            let pair = |(key, value): &(String, String)| format!("{} = {}", quoted(key), quoted(value));
+            let _ =
+                write!(sql, "\nTBLPROPERTIES ({})", self.properties.iter().map(pair).collect::<Vec<_>>().join(", "));
+        }
+        sql.push_str(";\n");
+        for (check, expression) in &self.checks {
+            let _ = writeln!(sql, "ALTER TABLE {name} ADD CONSTRAINT {} CHECK ({expression});", quoted_name(check));
+        }
+        sql
+    }
 }

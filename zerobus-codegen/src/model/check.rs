@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::column_source::ColumnSource;
 use super::sql_type::{MAX_NESTING, Name, SqlField, SqlType, resolve};
 use super::type_json::{self, Metadata, TypeJson};
 use super::{
@@ -136,8 +137,8 @@ impl Check {
     fn column(&mut self, position: i64, column: &ColumnInfo) -> Option<Field> {
         let path = ColumnPath::root().join(&column.name);
         let read = self.read_type(&path, column)?;
-        if read.metadata.generated || read.metadata.identity {
-            let kind = if read.metadata.generated { "a generated" } else { "an identity" };
+        if let Some(source) = read.metadata.source.filter(ColumnSource::is_computed) {
+            let kind = if matches!(source, ColumnSource::Generated(_)) { "a generated" } else { "an identity" };
             self.note(&path, &format!("left out: the column is {kind} column, the table computes its value"));
             self.omitted.push(column.name.clone());
             return None;
@@ -161,39 +162,30 @@ impl Check {
         i32::try_from(number).ok()
     }
 
-    /// The column's type: from `type_json`, else from `type_text`, else from `type_name`.
+    /// The column's type; what is lost where `type_json` does not give it is told.
     fn read_type(&mut self, path: &ColumnPath, column: &ColumnInfo) -> Option<TypeJson> {
-        let json = type_json::parse(column.type_json.as_deref().unwrap_or_default());
-        if let Ok(Some(read)) = json {
-            return Some(read);
-        }
-        match type_of_text(column).or_else(|| type_of_name(column)) {
-            Some(Ok(sql_type)) => {
-                if let Err(reason) = json {
-                    let text = format!(
-                        "its type_json cannot be read ({reason}), and its type_text is taken: whether the table computes \
-                         the column, and NOT NULL of nested fields, is not known; fetch the table again"
-                    );
-                    self.warning(path, text);
-                } else if matches!(sql_type, SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_)) {
-                    self.note(path, "type_json says nothing, so NOT NULL of nested fields is not known");
-                }
-                Some(TypeJson { sql_type, nullable: None, metadata: Metadata::default() })
-            }
-            Some(Err(reason)) => {
-                let text = column.type_text.as_deref().unwrap_or_default();
-                self.problem(path, format!("its type `{text}` cannot be read: {reason}"), "fetch the table again");
-                None
-            }
-            None => {
-                let found = json.err().map_or_else(
-                    || "none of type_json, type_text and type_name gives its type".to_owned(),
-                    |reason| format!("its type_json cannot be read: {reason}"),
-                );
+        let ReadType { read, origin } = read_type(column);
+        let read = match read {
+            Ok(read) => read,
+            Err(found) => {
                 self.problem(path, found, "fetch the table again");
-                None
+                return None;
             }
+        };
+        match origin {
+            Origin::BrokenJson(reason) => {
+                let text = format!(
+                    "its type_json cannot be read ({reason}), and its type_text is taken: whether the table computes the \
+                     column, and NOT NULL of nested fields, is not known; fetch the table again"
+                );
+                self.warning(path, text);
+            }
+            Origin::Text if !matches!(read.sql_type, SqlType::Named(_)) => {
+                self.note(path, "type_json says nothing, so NOT NULL of nested fields is not known");
+            }
+            Origin::Json | Origin::Text => {}
         }
+        Some(read)
     }
 
     fn data_type(&mut self, path: &ColumnPath, sql_type: &SqlType, depth: usize) -> Option<DataType> {
@@ -284,7 +276,8 @@ impl Check {
     }
 }
 
-fn by_position(info: &TableInfo) -> Vec<(i64, &ColumnInfo)> {
+/// The columns with their positions, which are those of the list where none are given.
+pub(crate) fn by_position(info: &TableInfo) -> Vec<(i64, &ColumnInfo)> {
     let mut columns: Vec<_> =
         (0..).zip(&info.columns).map(|(index, column)| (column.position.unwrap_or(index), column)).collect();
     columns.sort_by_key(|&(position, _)| position);
@@ -296,6 +289,43 @@ fn partition_columns(info: &TableInfo) -> Vec<String> {
         info.columns.iter().filter_map(|column| Some((column.partition_index?, column.name.clone()))).collect();
     columns.sort();
     columns.into_iter().map(|(_, name)| name).collect()
+}
+
+/// What a column's description says of its type.
+pub(crate) struct ReadType {
+    /// The type, or what was found in its place.
+    pub(crate) read: Result<TypeJson, String>,
+    origin: Origin,
+}
+
+/// Which part of the description gives a type.
+enum Origin {
+    /// Not `type_json`, which cannot be read, for this reason.
+    BrokenJson(String),
+    Json,
+    /// Not `type_json`, which says nothing.
+    Text,
+}
+
+/// A column's type: from `type_json`, else from `type_text`, else from `type_name`.
+pub(crate) fn read_type(column: &ColumnInfo) -> ReadType {
+    let reason = match type_json::parse(column.type_json.as_deref().unwrap_or_default()) {
+        Ok(Some(read)) => return ReadType { read: Ok(read), origin: Origin::Json },
+        Ok(None) => None,
+        Err(reason) => Some(reason),
+    };
+    let read = match type_of_text(column).or_else(|| type_of_name(column)) {
+        Some(Ok(sql_type)) => Ok(TypeJson { sql_type, nullable: None, metadata: Metadata::default() }),
+        Some(Err(reason)) => {
+            let text = column.type_text.as_deref().unwrap_or_default();
+            Err(format!("its type `{text}` cannot be read: {reason}"))
+        }
+        None => Err(match &reason {
+            Some(reason) => format!("its type_json cannot be read: {reason}"),
+            None => "none of type_json, type_text and type_name gives its type".to_owned(),
+        }),
+    };
+    ReadType { read, origin: reason.map_or(Origin::Text, Origin::BrokenJson) }
 }
 
 fn type_of_text(column: &ColumnInfo) -> Option<Result<SqlType, String>> {

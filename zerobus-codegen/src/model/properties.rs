@@ -1,4 +1,4 @@
-//! The properties of a table for which the service refuses it, or is reported to.
+//! The properties of a table that matter to a writer: those for which the service refuses it, or is reported to.
 //!
 //! | property | what it turns on |
 //! |---|---|
@@ -8,14 +8,24 @@
 //! | `delta.enableChangeDataFeed` = `true` | the change data feed |
 //! | `delta.enableRowTracking` = `true` | row tracking |
 
-/// What the name of a CHECK constraint's property begins with.
-const CONSTRAINTS: &str = "delta.constraints.";
-const MANAGED: &[&str] = &["delta.feature.catalogManaged", "delta.feature.catalogOwned-preview"];
-const MAPPING: &str = "delta.columnMapping.mode";
-const CHANGE_FEED: &str = "delta.enableChangeDataFeed";
-const ROW_TRACKING: &str = "delta.enableRowTracking";
+/// A property that matters to a writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Property<'a> {
+    CatalogManaged,
+    ChangeFeed,
+    ColumnMapping,
+    /// A CHECK constraint, by its name.
+    Constraint(&'a str),
+    RowTracking,
+}
 
-/// Whether a property says something that matters to a writer; the others change while the schema does not.
-pub(crate) fn matters(key: &str) -> bool {
-    MANAGED.contains(&key) || [MAPPING, CHANGE_FEED, ROW_TRACKING].contains(&key) || key.starts_with(CONSTRAINTS)
+/// What a property turns on; `None` of one that says nothing to a writer.
+pub(crate) fn property(key: &str) -> Option<Property<'_>> {
+    match key {
+        "delta.feature.catalogManaged" | "delta.feature.catalogOwned-preview" => Some(Property::CatalogManaged),
+        "delta.columnMapping.mode" => Some(Property::ColumnMapping),
+        "delta.enableChangeDataFeed" => Some(Property::ChangeFeed),
+        "delta.enableRowTracking" => Some(Property::RowTracking),
+        _ => key.strip_prefix("delta.constraints.").map(Property::Constraint),
+    }
 }

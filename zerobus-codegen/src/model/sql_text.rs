@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use super::printable::rewrites_the_line;
-use super::{DataType, Element, Field, Struct, TableName};
+use super::sql_type::{Name, SqlField, SqlType, resolve};
+use super::{Struct, TableName};
 
 impl Struct {
     /// The statement that creates a table for rows of this struct.
@@ -19,45 +20,41 @@ impl Struct {
     /// ```
     #[must_use]
     pub fn create_table(&self, name: &TableName) -> String {
-        let lines: Vec<String> = self.fields.iter().map(|field| column_line(field, "")).collect();
+        let lines: Vec<String> = self.fields.iter().map(|field| column_line(&field.into(), "")).collect();
         let name = [name.catalog(), name.schema(), name.table()].map(quoted_name).join(".");
         format!("CREATE TABLE {name} (\n{}\n)\nUSING DELTA;\n", lines.join(",\n"))
     }
 }
 
 /// A column's line, with what stands between its type and its comment.
-pub(crate) fn column_line(field: &Field, between: &str) -> String {
-    format!("  {} {}{}{between}{}", quoted_name(&field.name), sql(&field.data_type), not_null(field), comment(field))
+pub(crate) fn column_line(field: &SqlField, between: &str) -> String {
+    format!("  {} {}{}{between}{}", quoted_name(&field.name), sql(&field.sql_type), not_null(field), comment(field))
 }
 
-fn sql(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Array(inner) => format!("ARRAY<{}>", element(inner)),
-        DataType::Map(key, value) => format!("MAP<{}, {}>", key.scalar(), element(value)),
-        DataType::Scalar(scalar) => scalar.to_string(),
-        DataType::Struct(fields) => fields_sql(fields),
+/// The type as a statement writes it.
+fn sql(sql_type: &SqlType) -> String {
+    match sql_type {
+        SqlType::Array(element) => format!("ARRAY<{}>", sql(element)),
+        SqlType::Map(key, value) => format!("MAP<{}, {}>", sql(key), sql(value)),
+        // Names are the keywords that the reader knows, and of a collation.
+        SqlType::Named(name) => match resolve(name) {
+            Name::Scalar(scalar) if !name.contains(' ') => scalar.to_string(),
+            _ => name.to_uppercase(),
+        },
+        SqlType::Struct(fields) => {
+            let fields = fields.iter().map(|field| {
+                format!("{}: {}{}{}", quoted_name(&field.name), sql(&field.sql_type), not_null(field), comment(field))
+            });
+            format!("STRUCT<{}>", fields.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
-fn element(of: &Element) -> String {
-    match of {
-        Element::Scalar(scalar) => scalar.to_string(),
-        Element::Struct(fields) => fields_sql(fields),
-    }
-}
-
-fn fields_sql(row: &Struct) -> String {
-    let fields = row.fields.iter().map(|field| {
-        format!("{}: {}{}{}", quoted_name(&field.name), sql(&field.data_type), not_null(field), comment(field))
-    });
-    format!("STRUCT<{}>", fields.collect::<Vec<_>>().join(", "))
-}
-
-const fn not_null(field: &Field) -> &'static str {
+const fn not_null(field: &SqlField) -> &'static str {
     if field.nullable { "" } else { " NOT NULL" }
 }
 
-fn comment(field: &Field) -> String {
+fn comment(field: &SqlField) -> String {
     field.comment.as_deref().map(|comment| format!(" COMMENT {}", quoted(comment))).unwrap_or_default()
 }
 

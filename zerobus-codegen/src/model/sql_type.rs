@@ -1,6 +1,6 @@
 //! A type as it was written, in whichever notation, before anything is known to be supported.
 
-use super::Scalar;
+use super::{DataType, Element, Field, Scalar, Struct};
 
 /// The levels of nesting that the service's own converter follows.
 pub(crate) const MAX_NESTING: usize = 100;
@@ -37,6 +37,49 @@ impl SqlType {
             Self::Map(..) => "MAP".to_owned(),
             Self::Named(name) => name.to_uppercase(),
             Self::Struct(_) => "STRUCT".to_owned(),
+        }
+    }
+}
+
+impl From<&DataType> for SqlType {
+    fn from(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Array(element) => Self::Array(Box::new(element.into())),
+            DataType::Map(key, value) => Self::Map(Box::new(key.scalar().into()), Box::new(value.into())),
+            DataType::Scalar(scalar) => (*scalar).into(),
+            DataType::Struct(fields) => fields.into(),
+        }
+    }
+}
+
+impl From<&Element> for SqlType {
+    fn from(element: &Element) -> Self {
+        match element {
+            Element::Scalar(scalar) => (*scalar).into(),
+            Element::Struct(fields) => fields.into(),
+        }
+    }
+}
+
+impl From<Scalar> for SqlType {
+    fn from(scalar: Scalar) -> Self {
+        Self::named(&scalar.to_string())
+    }
+}
+
+impl From<&Struct> for SqlType {
+    fn from(row: &Struct) -> Self {
+        Self::Struct(row.fields.iter().map(SqlField::from).collect())
+    }
+}
+
+impl From<&Field> for SqlField {
+    fn from(field: &Field) -> Self {
+        Self {
+            name: field.name.clone(),
+            sql_type: (&field.data_type).into(),
+            nullable: field.nullable,
+            comment: field.comment.clone(),
         }
     }
 }

@@ -13,6 +13,7 @@
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
+use super::column_source::ColumnSource;
 use super::sql_type::{MAX_NESTING, SqlField, SqlType};
 
 /// What a column's `type_json` says.
@@ -28,10 +29,7 @@ pub(crate) struct TypeJson {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Metadata {
     pub(crate) comment: Option<String>,
-    /// The table computes the value: `delta.generationExpression`.
-    pub(crate) generated: bool,
-    /// The table counts the value up: `delta.identity.*`.
-    pub(crate) identity: bool,
+    pub(crate) source: Option<ColumnSource>,
 }
 
 /// Reads a column's `type_json`; `Ok(None)` where it says nothing.
@@ -134,8 +132,7 @@ fn read_metadata(field: &Map<String, Value>) -> (Metadata, Option<SqlType>) {
         .map(SqlType::named);
     let read = Metadata {
         comment: text(metadata, "comment").filter(|comment| !comment.is_empty()).map(str::to_owned),
-        generated: metadata.contains_key("delta.generationExpression"),
-        identity: metadata.keys().any(|key| key.starts_with("delta.identity.")),
+        source: ColumnSource::read(metadata),
     };
     (read, hidden)
 }
