@@ -45,7 +45,7 @@ pub(crate) fn load(name: &TableName) -> Result<Snapshot, String> {
     })?;
     let info: TableInfo = serde_json::from_slice(&snapshot_json(&bytes))
         .map_err(|error| format!("the snapshot {} is broken: {error}; {remedy}", file.display()))?;
-    let table = Table::try_from(&info).map_err(|report| report.to_string())?;
+    let table = Table::check(&info, &options.skip).map_err(|report| report.to_string())?;
     if table.name != *name {
         return Err(format!("the snapshot {} is of {}; {remedy}", file.display(), table.name));
     }

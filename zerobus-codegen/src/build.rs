@@ -103,6 +103,13 @@ impl Configuration {
         self
     }
 
+    /// A table or a nullable column to leave out, by its path; see [`Skip`](crate::Skip).
+    #[must_use]
+    pub fn skip(mut self, path: impl Into<String>) -> Self {
+        self.options.skip.extend(crate::Skip::new([path]));
+        self
+    }
+
     /// One more attribute of the structs at a path.
     #[must_use]
     pub fn type_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
@@ -136,7 +143,7 @@ impl Configuration {
             Some(folder) => folder.clone(),
             None => env::var_os("OUT_DIR").ok_or(Error::OutDir)?.into(),
         };
-        let read = Snapshots::read(&paths)?;
+        let read = Snapshots::read_without(&paths, &options.skip)?;
         for warning in &read.warnings {
             println!("cargo::warning={warning}");
         }

@@ -44,6 +44,8 @@ mod write;
 
 pub use problem::{DdlError, DdlProblem, Place};
 pub use script::{Findings, Script};
+#[cfg(feature = "cli")]
+pub(crate) use write::statements;
 pub use write::{create_table, grants};
 
 use crate::TableInfo;

@@ -9,6 +9,7 @@
 //! | `sql_type` | a type as it was written, before anything is known to be supported |
 //! | `data_type` | a type that Zerobus carries |
 //! | `column_source` | defaults, generated and identity columns |
+//! | `column_type` | a column's type, from whatever part of its description gives it |
 //! | `table` | a checked table |
 //! | `check` | from `TableInfo` to `Table`, with every problem of the table in one report |
 //! | `problem` | what is wrong with a table, where, and what to do |
@@ -16,20 +17,24 @@
 //! | `descriptor` | from a checked row to the protobuf descriptor that goes on the wire |
 //! | `file_text` | the text of a file, in UTF-8 or UTF-16 |
 //! | `likely` | what a misspelled name is likely to mean |
+//! | `skip` | tables and columns that are left out on purpose |
+//! | `obstacle` | what makes the service refuse a table |
 //! | `properties` | the properties of a table that matter to a writer |
 //! | `printable` | names and comments of strangers, safe to print |
 
 mod check;
 mod column_source;
+mod column_type;
 mod data_type;
 mod descriptor;
 mod file_text;
 mod likely;
+mod obstacle;
 mod printable;
 mod problem;
-#[cfg(any(feature = "ddl", feature = "fetch"))]
 pub(crate) mod properties;
 mod self_contained;
+mod skip;
 pub(crate) mod sql_text;
 mod sql_type;
 mod table;
@@ -43,9 +48,11 @@ pub use data_type::{DataType, Element, Field, MapKey, Scalar, Struct};
 pub use descriptor::{descriptor, is_displaced_entry, message_name};
 pub use file_text::{FileTextError, file_text, snapshot_json};
 pub use likely::likely;
+pub use obstacle::Obstacle;
 pub use printable::Printable;
 pub use problem::{ColumnPath, Problem, Report};
 pub use self_contained::{DescriptorError, descriptor_of, self_contained_package};
+pub use skip::Skip;
 pub use table::{Note, Table};
 pub use table_info::{ColumnInfo, TableInfo, tables_in_json};
 pub use table_name::{TableName, TableNameError};
@@ -54,8 +61,9 @@ pub use table_name::{TableName, TableNameError};
 pub(crate) use descriptor::{capitalize_words, compiled_entry_name};
 #[cfg(feature = "ddl")]
 pub(crate) use {
-    check::{by_position, read_type},
+    check::by_position,
     column_source::ColumnSource,
+    column_type::read_type,
     printable::rewrites_the_line,
     sql_text::{quoted_name, unquoted},
     sql_type::{MAX_NESTING, Name, SqlField, SqlType, resolve},

@@ -11,6 +11,7 @@
 //! schemas = "schemas"                             # where the derive looks for snapshots
 //! btree_maps = ["."]                              # by path; "." is everything
 //! bytes = ["main.geo"]                            # ::bytes::Bytes for BINARY
+//! skip = ["main.geo.shapes", "main.geo.a.shape"]  # tables and nullable columns to leave out
 //!
 //! [derives]
 //! "main.geo.earthquakes" = ["::serde::Serialize"]
@@ -31,6 +32,7 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "generate")]
 use crate::Error;
+use crate::Skip;
 
 /// The file's name.
 const FILE: &str = "zerobus.toml";
@@ -111,6 +113,8 @@ pub struct Options {
     pub runtime: Option<String>,
     /// The folder, from that of the file, in which the derive looks for the snapshots of tables; `schemas` if not said.
     pub schemas: Option<String>,
+    /// Tables and nullable columns that are left out.
+    pub skip: Skip,
     /// Attributes of structs, by path.
     pub type_attributes: BTreeMap<String, Vec<String>>,
     /// Who sees the generated items.
@@ -194,6 +198,7 @@ impl Options {
         self.module = other.module.or(self.module);
         self.runtime = other.runtime.or(self.runtime);
         self.schemas = other.schemas.or(self.schemas);
+        self.skip.extend(other.skip);
         for (path, attributes) in other.type_attributes {
             self.type_attributes.entry(path).or_default().extend(attributes);
         }

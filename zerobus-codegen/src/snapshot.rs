@@ -7,7 +7,7 @@ use std::fmt::{self, Display};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Failure, Note, Printable, Table, TableInfo, tables_in_json};
+use crate::{Error, Failure, Note, Printable, Skip, Table, TableInfo, tables_in_json};
 use folder::{Folder, extension};
 
 /// A table as a snapshot keeps it, with the file where it stands.
@@ -42,6 +42,8 @@ pub struct Snapshots {
     pub failures: Vec<Failure>,
     /// What was read, but should be looked at.
     pub warnings: Vec<Warning>,
+    /// How many tables, and things about them, are left out on purpose.
+    skipped: usize,
 }
 
 impl Snapshots {
@@ -55,13 +57,21 @@ impl Snapshots {
     /// # Errors
     /// If there is nothing beside one path that cannot be read, or that holds no table.
     pub fn read<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self, Error> {
+        Self::read_without(paths, &Skip::default())
+    }
+
+    /// The same, but for the tables and columns that are left out on purpose.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_without<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, skip: &Skip) -> Result<Self, Error> {
         let mut read = Self::default();
         for path in paths {
-            read.source(path.as_ref());
+            read.source(path.as_ref(), skip);
         }
         read.tables.sort_by(|a, b| a.table.name.cmp(&b.table.name));
         read.reject_duplicates();
-        if read.tables.is_empty() && read.failures.len() <= 1 {
+        if read.tables.is_empty() && read.skipped == 0 && read.failures.len() <= 1 {
             return match read.failures.pop() {
                 None => Err(Error::NoSource),
                 Some(Failure::Empty { path }) => Err(Error::NoSnapshot { path }),
@@ -73,8 +83,8 @@ impl Snapshots {
     }
 
     /// Reads a file or a folder, which has to give a table or say why it does not.
-    fn source(&mut self, path: &Path) {
-        let before = (self.tables.len(), self.failures.len());
+    fn source(&mut self, path: &Path, skip: &Skip) {
+        let before = self.count();
         let is_folder = match fs::metadata(path) {
             Ok(metadata) => metadata.is_dir(),
             Err(source) => return self.failures.push(Failure::Read { path: path.to_owned(), source }),
@@ -90,33 +100,38 @@ impl Snapshots {
             Folder { json: vec![path.to_owned()], ..Folder::default() }
         };
         for file in files.json {
-            self.json(file);
+            self.json(file, skip);
         }
-        self.statements(files.sql);
-        if before == (self.tables.len(), self.failures.len()) {
+        self.statements(files.sql, skip);
+        if before == self.count() {
             self.failures.push(Failure::Empty { path: path.to_owned() });
         }
     }
 
-    fn json(&mut self, path: PathBuf) {
+    /// How much was found, whatever it is.
+    fn count(&self) -> usize {
+        self.tables.len() + self.failures.len() + self.skipped
+    }
+
+    fn json(&mut self, path: PathBuf, skip: &Skip) {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(source) => return self.failures.push(Failure::Read { path, source }),
         };
         match tables_in_json(&bytes) {
-            Ok(tables) => tables.into_iter().for_each(|info| self.table(path.clone(), info)),
+            Ok(tables) => tables.into_iter().for_each(|info| self.table(path.clone(), info, skip)),
             Err(source) => self.failures.push(Failure::Json { path, source }),
         }
     }
 
     #[cfg(not(feature = "ddl"))]
-    fn statements(&mut self, files: Vec<PathBuf>) {
+    fn statements(&mut self, files: Vec<PathBuf>, _: &Skip) {
         self.failures.extend(files.into_iter().map(|path| Failure::NeedsDdl { path }));
     }
 
     /// Follows the statements of these files, one after the other.
     #[cfg(feature = "ddl")]
-    fn statements(&mut self, files: Vec<PathBuf>) {
+    fn statements(&mut self, files: Vec<PathBuf>, skip: &Skip) {
         let mut script = crate::ddl::Script::default();
         let mut read = Vec::new();
         for path in files {
@@ -134,7 +149,12 @@ impl Snapshots {
                     continue;
                 }
             };
-            let findings = script.read(&text);
+            let mut findings = script.read(&text);
+            for found in [&mut findings.problems, &mut findings.warnings] {
+                let before = found.len();
+                found.retain(|problem| !problem.table.as_deref().is_some_and(|table| skip.is_table_skipped(table)));
+                self.skipped += before - found.len();
+            }
             let failure = |source| Failure::Ddl { path: path.clone(), source };
             self.failures.extend(findings.problems.into_iter().map(failure));
             let warning = |warning: crate::ddl::DdlProblem| Warning { path: path.clone(), text: warning.to_string() };
@@ -142,12 +162,16 @@ impl Snapshots {
             read.push(path);
         }
         for (text, info) in script.tables() {
-            self.table(read[text].clone(), info);
+            self.table(read[text].clone(), info, skip);
         }
     }
 
-    fn table(&mut self, path: PathBuf, info: TableInfo) {
-        match Table::try_from(&info) {
+    fn table(&mut self, path: PathBuf, info: TableInfo, skip: &Skip) {
+        if skip.is_table_skipped(&info.full_name()) {
+            self.skipped += 1;
+            return;
+        }
+        match Table::check(&info, skip) {
             Ok(table) => {
                 let told =
                     |warning: &Note| Warning { path: path.clone(), text: format!("table {}: {warning}", table.name) };

@@ -61,6 +61,11 @@ impl Package {
 
     /// Builds, and tells for which packages cargo had something to do.
     fn build(&self) -> Vec<String> {
+        self.run().0
+    }
+
+    /// Builds; returns for which packages cargo had something to do, and what it said on standard error.
+    fn run(&self) -> (Vec<String>, String) {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command.args(["build", "--offline", "--message-format=json"]).current_dir(self.folder.path());
@@ -68,10 +73,11 @@ impl Package {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let messages = String::from_utf8(output.stdout).unwrap();
         let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        messages
+        let built = messages
             .filter(|message| message["reason"] == "compiler-artifact" && message["fresh"] == false)
             .map(|message| message["target"]["name"].as_str().unwrap().to_owned())
-            .collect()
+            .collect();
+        (built, String::from_utf8(output.stderr).unwrap())
     }
 
     /// The generated file's modification time.
@@ -102,4 +108,14 @@ fn a_build_that_changes_nothing_is_fresh() {
     package.copy("sales_orders");
     assert!(package.build().contains(&"fresh".to_owned()), "a new snapshot is noticed");
     assert!(package.written() > written);
+}
+
+#[test]
+fn what_the_service_refuses_a_table_for_is_a_warning_of_the_build() {
+    let package = Package::new();
+    package.copy("edge_generated_columns");
+    let (_, told) = package.run();
+    let expected =
+        "edge_generated_columns.json: table main.edge.generated_columns: day: a generated column, which a row";
+    assert!(told.contains("warning: fresh@0.0.0: ") && told.contains(expected), "{told}");
 }

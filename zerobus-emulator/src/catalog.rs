@@ -154,8 +154,13 @@ impl Catalog {
             object.entry("full_name").or_insert_with(|| Value::String(full_name.clone()));
         }
         let table = Table::try_from(&info).map(Arc::new).map_err(|report| report.to_string());
-        if let Err(report) = &table {
-            tracing::warn!(%report, "a table is known to the tables API, but takes no rows");
+        match &table {
+            Ok(table) => {
+                for warning in &table.warnings {
+                    tracing::warn!(table = %table.name, "{warning}");
+                }
+            }
+            Err(report) => tracing::warn!(%report, "a table is known to the tables API, but takes no rows"),
         }
         self.entries.insert(full_name, Entry { info, json, table, file: file.to_owned() });
         Ok(())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{Error, Face, Options, Visibility};
+use crate::{Error, Face, Options, Skip, Visibility};
 
 /// Unity Catalog tables to Rust types and protobuf descriptors for Zerobus.
 ///
@@ -63,6 +63,8 @@ pub(super) struct Fetch {
     #[arg(long, value_name = "DIR", default_value = "schemas")]
     pub(super) out: PathBuf,
     #[command(flatten)]
+    pub(super) config: Config,
+    #[command(flatten)]
     pub(super) login: Login,
 }
 
@@ -100,13 +102,30 @@ pub(super) struct Generate {
     pub(super) outputs: Outputs,
 }
 
+/// The options of the package.
+#[derive(Debug, Args)]
+pub(super) struct Config {
+    /// The file of options, instead of zerobus.toml or [package.metadata.zerobus] in the working directory.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Config {
+    /// What the file says.
+    pub(super) fn options(&self) -> Result<Options, Error> {
+        match &self.config {
+            Some(file) => Options::read_file(file),
+            None => Ok(Options::read(Path::new("."))?.0),
+        }
+    }
+}
+
 /// What the Rust looks like; added to what a file says.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of --rust-out, as in zerobus.toml")]
 pub(super) struct Rust {
-    /// The file of options, instead of zerobus.toml or [package.metadata.zerobus] in the working directory.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: Config,
     /// Which types are generated.
     #[arg(long, value_enum)]
     face: Option<Face>,
@@ -134,6 +153,9 @@ pub(super) struct Rust {
     /// One more attribute of fields.
     #[arg(long, value_name = "PATH=ATTRIBUTE", value_parser = pair)]
     field_attribute: Vec<(String, String)>,
+    /// A table or a nullable column to leave out, as in `main.geo.earthquakes.shape`.
+    #[arg(long, value_name = "PATH")]
+    skip: Vec<String>,
     /// One more attribute of structs.
     #[arg(long, value_name = "PATH=ATTRIBUTE", value_parser = pair)]
     type_attribute: Vec<(String, String)>,
@@ -155,11 +177,7 @@ fn lists(pairs: &[(String, String)]) -> BTreeMap<String, Vec<String>> {
 impl Rust {
     /// The options of the file and of the arguments together.
     pub(super) fn options(&self) -> Result<Options, Error> {
-        let file = match &self.config {
-            Some(file) => Options::read_file(file)?,
-            None => Options::read(Path::new("."))?.0,
-        };
-        Ok(file.merged(Options {
+        Ok(self.config.options()?.merged(Options {
             btree_maps: self.btree_map.clone(),
             bytes: self.bytes.clone(),
             derives: lists(&self.derive),
@@ -169,6 +187,7 @@ impl Rust {
             module: self.module.clone(),
             runtime: self.runtime.clone(),
             schemas: None,
+            skip: Skip::new(self.skip.iter().cloned()),
             type_attributes: lists(&self.type_attribute),
             visibility: self.visibility,
         }))
@@ -255,6 +274,8 @@ pub(super) struct Diff {
     /// How to tell what was found.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) config: Config,
 }
 
 /// Print the statements that create the tables of snapshots, and the grants that writing to them needs.
@@ -270,6 +291,8 @@ pub(super) struct Ddl {
     /// Who is to write: a service principal by its application id, a group or a user by name.
     #[arg(long, value_name = "NAME", default_value = "application id of the service principal")]
     pub(super) grantee: String,
+    #[command(flatten)]
+    pub(super) config: Config,
 }
 
 /// How to tell what was found.

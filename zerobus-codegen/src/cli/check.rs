@@ -8,29 +8,33 @@ use super::fetch::connect;
 use super::findings::Findings;
 use super::progress::Progress;
 use super::{Outcome, chain, generate};
-use crate::{CatalogError, ChangeKind, Drift, Snapshot, Snapshots, Table, TableInfo, TableName};
+use crate::{CatalogError, ChangeKind, Drift, Error, Options, Snapshot, Table, TableInfo, TableName};
 
 pub(super) fn run(arguments: &Check) -> Outcome {
     let mut findings = Findings::default();
-    match Snapshots::read(arguments.outputs.sources()) {
-        Ok(read) => {
-            findings.warnings(&read.warnings);
-            for failure in &read.failures {
-                findings.error(chain(failure), Some(failure.path()));
-            }
-            files(arguments, &read.tables, &mut findings);
-            if arguments.live {
-                live(arguments, &read.tables, &mut findings);
-            }
-        }
-        Err(error) => findings.error(chain(&error), None),
+    if let Err(error) = check(arguments, &mut findings) {
+        findings.error(chain(&error), None);
     }
     findings.outcome(arguments.format)
 }
 
+fn check(arguments: &Check, findings: &mut Findings) -> Result<(), Error> {
+    let options = arguments.outputs.rust.options()?;
+    let read = generate::read(&arguments.outputs, &options)?;
+    findings.warnings(&read.warnings);
+    for failure in &read.failures {
+        findings.error(chain(failure), Some(failure.path()));
+    }
+    files(arguments, &options, &read.tables, findings);
+    if arguments.live {
+        live(arguments, &options, &read.tables, findings);
+    }
+    Ok(())
+}
+
 /// Each generated file has to be there, byte for byte.
-fn files(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
-    let files = match generate::files(&arguments.outputs, snapshots) {
+fn files(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings: &mut Findings) {
+    let files = match generate::files(&arguments.outputs, options, snapshots) {
         Ok(files) => files,
         Err(error) => return findings.error(chain(&error), None),
     };
@@ -67,7 +71,7 @@ fn leftovers(arguments: &Check, files: &[(PathBuf, Vec<u8>)]) -> Vec<PathBuf> {
     leftovers
 }
 
-fn live(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
+fn live(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings: &mut Findings) {
     let catalog = match connect(&arguments.login) {
         Ok(catalog) => catalog,
         Err(error) => return findings.error(chain(&error), None),
@@ -76,20 +80,24 @@ fn live(arguments: &Check, snapshots: &[Snapshot], findings: &mut Findings) {
     let progress = Progress::new(names.len());
     let answers = catalog.tables(&names, &|_| progress.step());
     for (snapshot, answer) in snapshots.iter().zip(answers) {
-        match drift(snapshot, answer) {
+        match drift(snapshot, options, answer) {
             Ok(drift) => findings.drift(drift, Some(&snapshot.path)),
             Err(error) => findings.error(chain(&error), Some(&snapshot.path)),
         }
     }
 }
 
-fn drift(snapshot: &Snapshot, answer: Result<TableInfo, CatalogError>) -> Result<Drift, CatalogError> {
+fn drift(
+    snapshot: &Snapshot,
+    options: &Options,
+    answer: Result<TableInfo, CatalogError>,
+) -> Result<Drift, CatalogError> {
     let info = match answer {
         Ok(info) => info,
         Err(CatalogError::NotFound { .. }) => return Ok(Drift::of_table(&snapshot.table, ChangeKind::TableDropped)),
         Err(error) => return Err(error),
     };
-    Ok(match Table::try_from(&info) {
+    Ok(match Table::check(&info, &options.skip) {
         Ok(table) => Drift::between(&snapshot.table, &table),
         Err(report) => Drift::unsupported(&report),
     })

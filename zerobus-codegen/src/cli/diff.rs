@@ -17,8 +17,9 @@ pub(super) fn run(arguments: &Diff) -> Outcome {
 }
 
 fn compare(arguments: &Diff, findings: &mut Findings) -> Result<(), Error> {
-    let (old, new) = (Snapshots::read([&arguments.old])?, Snapshots::read([&arguments.new])?);
-    findings.warnings(&old.warnings);
+    let skip = arguments.config.options()?.skip;
+    let read = |path| Snapshots::read_without([path], &skip);
+    let (old, new) = (read(&arguments.old)?, read(&arguments.new)?);
     findings.warnings(&new.warnings);
     for failure in &old.failures {
         findings.error(super::chain(failure), Some(failure.path()));

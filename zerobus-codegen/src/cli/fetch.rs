@@ -8,8 +8,8 @@ use super::arguments::{self, Fetch};
 use super::progress::Progress;
 use crate::output::{Written, replace};
 use crate::{
-    Catalog, CatalogError, Error, ListedTable, Login, LoginOptions, Patience, Printable, Table, TableInfo, TableName,
-    TablePattern,
+    Catalog, CatalogError, Error, ListedTable, Login, LoginOptions, Patience, Printable, Skip, Table, TableInfo,
+    TableName, TablePattern,
 };
 
 pub(super) fn run(arguments: &Fetch) -> Outcome {
@@ -24,18 +24,22 @@ pub(super) fn run(arguments: &Fetch) -> Outcome {
     if outcome.code != 0 {
         return outcome;
     }
+    let skip = match arguments.config.options() {
+        Ok(options) => options.skip,
+        Err(error) => return Outcome::failed(&error),
+    };
     let catalog = match connect(&arguments.login) {
         Ok(catalog) => catalog,
         Err(error) => return Outcome::failed(&error),
     };
-    let wanted = wanted(&catalog, &patterns, &mut outcome);
+    let wanted = wanted(&catalog, &patterns, &skip, &mut outcome);
     let names: Vec<TableName> = wanted.iter().map(|(name, _)| name.clone()).collect();
     let progress = Progress::new(names.len());
     let answers = catalog.tables(&names, &|_| progress.step());
     drop(progress);
     for ((_, asked), answer) in wanted.iter().zip(answers) {
         match answer {
-            Ok(info) => keep(&info, *asked, &arguments.out, &mut outcome),
+            Ok(info) => keep(&info, *asked, &skip, &arguments.out, &mut outcome),
             Err(error) => outcome.fail(&error),
         }
     }
@@ -57,7 +61,7 @@ enum Asked {
 }
 
 /// The tables of all patterns, each once.
-fn wanted(catalog: &Catalog, patterns: &[TablePattern], outcome: &mut Outcome) -> Vec<(TableName, Asked)> {
+fn wanted(catalog: &Catalog, patterns: &[TablePattern], skip: &Skip, outcome: &mut Outcome) -> Vec<(TableName, Asked)> {
     let mut wanted: Vec<(TableName, Asked)> = Vec::new();
     for pattern in patterns {
         let asked = if matches!(pattern, TablePattern::Table(_)) { Asked::ByName } else { Asked::ByPattern };
@@ -69,7 +73,8 @@ fn wanted(catalog: &Catalog, patterns: &[TablePattern], outcome: &mut Outcome) -
             outcome.line(format!("{}: no table is to be seen with these credentials", Printable(&pattern.to_string())));
         }
         for ListedTable { name, .. } in listed {
-            if !wanted.iter().any(|(other, _)| *other == name) {
+            let skipped = asked == Asked::ByPattern && skip.is_table_skipped(&name.to_string());
+            if !skipped && !wanted.iter().any(|(other, _)| *other == name) {
                 wanted.push((name, asked));
             }
         }
@@ -78,8 +83,8 @@ fn wanted(catalog: &Catalog, patterns: &[TablePattern], outcome: &mut Outcome) -
 }
 
 /// Writes the snapshot of a table, unless a pattern brought it along and nothing can be written to it.
-fn keep(info: &TableInfo, asked: Asked, folder: &Path, outcome: &mut Outcome) {
-    let (table, name) = (Table::try_from(info), info.full_name());
+fn keep(info: &TableInfo, asked: Asked, skip: &Skip, folder: &Path, outcome: &mut Outcome) {
+    let (table, name) = (Table::check(info, skip), info.full_name());
     if let (Err(report), Asked::ByPattern) = (&table, asked) {
         return outcome.line(format!("left out: {report}"));
     }

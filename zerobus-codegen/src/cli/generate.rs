@@ -8,10 +8,12 @@ use super::Outcome;
 use super::arguments::{Generate, Outputs};
 use crate::generate::{proto, rust};
 use crate::output::{Written, replace};
-use crate::{Error, Snapshot, Snapshots, Table};
+use crate::{Error, Options, Snapshot, Snapshots, Table};
 
 pub(super) fn run(arguments: &Generate) -> Outcome {
-    let read = match Snapshots::read(arguments.outputs.sources()) {
+    let options = arguments.outputs.rust.options();
+    let read = options.and_then(|options| Ok((read(&arguments.outputs, &options)?, options)));
+    let (read, options) = match read {
         Ok(read) => read,
         Err(error) => return Outcome::failed(&error),
     };
@@ -20,7 +22,7 @@ pub(super) fn run(arguments: &Generate) -> Outcome {
         report(&mut outcome, snapshot);
     }
     let mut changed = 0;
-    let files = files(&arguments.outputs, &read.tables).unwrap_or_else(|error| {
+    let files = files(&arguments.outputs, &options, &read.tables).unwrap_or_else(|error| {
         outcome.fail(&error);
         Vec::new()
     });
@@ -52,8 +54,17 @@ fn report(outcome: &mut Outcome, snapshot: &Snapshot) {
     }
 }
 
+/// The tables of all sources.
+pub(super) fn read(outputs: &Outputs, options: &Options) -> Result<Snapshots, Error> {
+    Snapshots::read_without(outputs.sources(), &options.skip)
+}
+
 /// Every file that these tables give, with its bytes.
-pub(super) fn files(outputs: &Outputs, snapshots: &[Snapshot]) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
+pub(super) fn files(
+    outputs: &Outputs,
+    options: &Options,
+    snapshots: &[Snapshot],
+) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
     let tables: Vec<&Table> = snapshots.iter().map(|snapshot| &snapshot.table).collect();
     let mut files = Vec::new();
     for table in &tables {
@@ -65,7 +76,7 @@ pub(super) fn files(outputs: &Outputs, snapshots: &[Snapshot]) -> Result<Vec<(Pa
         }
     }
     if let Some(folder) = outputs.rust_out.as_ref().filter(|_| !tables.is_empty()) {
-        let text = rust::file_with(&tables, &outputs.rust.options()?)?;
+        let text = rust::file_with(&tables, options)?;
         files.push((folder.join(crate::build::FILE), text.into_bytes()));
     }
     Ok(files)

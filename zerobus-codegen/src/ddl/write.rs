@@ -21,7 +21,11 @@ const DEFAULTS: &str = "delta.feature.allowColumnDefaults";
 /// If the table is not one that Zerobus can write to, or the expression of a generated column or of a constraint cannot be
 /// printed.
 pub fn create_table(info: &TableInfo) -> Result<String, Report> {
-    let table = Table::try_from(info)?;
+    statements(info, &Table::try_from(info)?)
+}
+
+/// The same of a table that is checked already, with every column, those that are left out of its rows among them.
+pub(crate) fn statements(info: &TableInfo, table: &Table) -> Result<String, Report> {
     let mut statement = Statement::default();
     for (_, column) in by_position(info) {
         statement.column(column);
@@ -30,7 +34,7 @@ pub fn create_table(info: &TableInfo) -> Result<String, Report> {
     if !statement.problems.is_empty() {
         return Err(Report { table: info.full_name(), problems: statement.problems });
     }
-    Ok(statement.sql(info, &table))
+    Ok(statement.sql(info, table))
 }
 
 /// The grants that a service principal needs to write to the table through Zerobus, each given explicitly.
@@ -62,8 +66,13 @@ struct Statement {
 
 impl Statement {
     fn column(&mut self, column: &ColumnInfo) {
-        // A table that is good has columns whose types can be read.
-        let Ok(read) = read_type(column).read else { return };
+        let read = match read_type(column).read {
+            Ok(read) => read,
+            Err(found) => {
+                let path = ColumnPath::root().join(&column.name);
+                return self.problems.push(Problem::new(&path, found, "fetch the table again"));
+            }
+        };
         let field = SqlField {
             name: column.name.clone(),
             sql_type: read.sql_type,

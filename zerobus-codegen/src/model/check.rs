@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 
 use super::column_source::ColumnSource;
+use super::column_type::{Origin, ReadType, read_type};
+use super::skip::{Skip, TableSkip};
 use super::sql_type::{MAX_NESTING, Name, SqlField, SqlType, resolve};
-use super::type_json::{self, Metadata, TypeJson};
+use super::type_json::TypeJson;
 use super::{
-    ColumnInfo, ColumnPath, DataType, Element, Field, MapKey, Note, Printable, Problem, Report, Scalar, Struct, Table,
-    TableInfo, TableName, type_text,
+    ColumnInfo, ColumnPath, DataType, Element, Field, MapKey, Note, Obstacle, Printable, Problem, Report, Scalar,
+    Struct, Table, TableInfo, TableName, likely,
 };
 
 /// The service's limit of columns in a table.
@@ -25,10 +27,22 @@ impl TryFrom<&TableInfo> for Table {
     /// # Errors
     /// With every problem of the table, each with its column path and what to do about it.
     fn try_from(info: &TableInfo) -> Result<Self, Report> {
-        let mut check = Check::default();
+        Self::check(info, &Skip::default())
+    }
+}
+
+impl Table {
+    /// Checks a table against the rules of the service, but for what is left out on purpose.
+    ///
+    /// # Errors
+    /// With every problem of the table, each with its column path and what to do about it.
+    pub fn check(info: &TableInfo, skip: &Skip) -> Result<Self, Report> {
+        let mut check = Check::new(skip.of_table(&info.full_name()));
         check.kind(info);
         let name = check.table_name(info);
         let row = check.row(info);
+        check.obstacles.extend(Obstacle::of_properties(info));
+        check.refusals();
         match name {
             Some(name) if check.problems.is_empty() => Ok(Self {
                 name,
@@ -36,6 +50,8 @@ impl TryFrom<&TableInfo> for Table {
                 row,
                 partition_columns: partition_columns(info),
                 omitted_columns: check.omitted,
+                skipped_columns: check.skipped,
+                obstacles: check.obstacles,
                 notes: check.notes,
                 warnings: check.warnings,
             }),
@@ -45,15 +61,29 @@ impl TryFrom<&TableInfo> for Table {
 }
 
 /// What the walk over a table gathers.
-#[derive(Default)]
-struct Check {
+struct Check<'a> {
+    skip: TableSkip<'a>,
     problems: Vec<Problem>,
     notes: Vec<Note>,
     warnings: Vec<Note>,
+    obstacles: Vec<Obstacle>,
     omitted: Vec<String>,
+    skipped: Vec<ColumnPath>,
 }
 
-impl Check {
+impl<'a> Check<'a> {
+    const fn new(skip: TableSkip<'a>) -> Self {
+        Self {
+            skip,
+            problems: Vec::new(),
+            notes: Vec::new(),
+            warnings: Vec::new(),
+            obstacles: Vec::new(),
+            omitted: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
     fn problem(&mut self, path: &ColumnPath, found: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Problem::new(path, found, help));
     }
@@ -98,15 +128,59 @@ impl Check {
             let found = format!("it has {} columns, more than {MAX_COLUMNS}", info.columns.len());
             self.problem(&root, found, "split the table, or gather columns into a STRUCT");
         }
-        let columns = by_position(info);
+        let mut columns = by_position(info);
         self.positions(&columns);
+        columns.retain(|(_, column)| !self.skips_column(column));
         self.names(&root, columns.iter().map(|(_, column)| column.name.as_str()));
         let fields: Vec<Field> =
             columns.iter().filter_map(|&(position, column)| self.column(position, column)).collect();
+        self.unknown_skips(info);
         if fields.is_empty() && self.problems.is_empty() {
             self.problem(&root, "it has no column that a row could carry", "add a column that is not generated");
         }
         Struct { fields }
+    }
+
+    /// Whether a column is left out on purpose.
+    fn skips_column(&mut self, column: &ColumnInfo) -> bool {
+        let path = ColumnPath::root().join(&column.name);
+        let read = read_type(column).read.ok().and_then(|read| read.nullable);
+        self.skips(&path, column.nullable.or(read).unwrap_or(true))
+    }
+
+    /// Whether what stands at a path is left out on purpose; NOT NULL it cannot be.
+    fn skips(&mut self, path: &ColumnPath, nullable: bool) -> bool {
+        if !self.skip.has(path) {
+            return false;
+        }
+        self.skipped.push(path.clone());
+        if nullable {
+            self.note(path, "left out, as the option skip says: rows have NULL there");
+        } else {
+            let found = "the option skip leaves it out, but it is NOT NULL, so the service refuses rows without it";
+            self.problem(path, found, "make the column nullable, or take it out of skip");
+        }
+        true
+    }
+
+    /// Paths to leave out where there is nothing.
+    fn unknown_skips(&mut self, info: &TableInfo) {
+        let unknown: Vec<String> = self.skip.others(&self.skipped).into_iter().map(str::to_owned).collect();
+        for path in unknown {
+            let names = info.columns.iter().map(|column| column.name.as_str());
+            let likely = likely(&path, names).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            let found = format!("the option skip names `{path}`, which is no column and no field of the table{likely}");
+            self.problem(&ColumnPath::root(), found, "correct the path in skip");
+        }
+    }
+
+    /// Tells what the service refuses the table for.
+    fn refusals(&mut self) {
+        let warnings = self
+            .obstacles
+            .iter()
+            .map(|obstacle| Note { path: obstacle.path(), text: format!("{obstacle}; {}", obstacle.help()) });
+        self.warnings.extend(warnings);
     }
 
     fn positions(&mut self, columns: &[(i64, &ColumnInfo)]) {
@@ -120,7 +194,7 @@ impl Check {
     }
 
     /// Names of one level: each well formed, no two the same but for case.
-    fn names<'a>(&mut self, parent: &ColumnPath, names: impl Iterator<Item = &'a str>) {
+    fn names<'n>(&mut self, parent: &ColumnPath, names: impl Iterator<Item = &'n str>) {
         let mut seen = HashSet::new();
         for name in names {
             let path = parent.join(name);
@@ -138,8 +212,11 @@ impl Check {
         let path = ColumnPath::root().join(&column.name);
         let read = self.read_type(&path, column)?;
         if let Some(source) = read.metadata.source.filter(ColumnSource::is_computed) {
-            let kind = if matches!(source, ColumnSource::Generated(_)) { "a generated" } else { "an identity" };
-            self.note(&path, &format!("left out: the column is {kind} column, the table computes its value"));
+            let name = column.name.clone();
+            self.obstacles.push(match source {
+                ColumnSource::Generated(_) => Obstacle::GeneratedColumn { name },
+                _ => Obstacle::IdentityColumn { name },
+            });
             self.omitted.push(column.name.clone());
             return None;
         }
@@ -254,9 +331,14 @@ impl Check {
             self.problem(path, "a STRUCT without fields", "give the STRUCT a field, or drop the column");
             return None;
         }
-        self.names(path, fields.iter().map(|field| field.name.as_str()));
+        let mut numbered: Vec<(i32, &SqlField)> = (1..).zip(fields).collect();
+        numbered.retain(|(_, field)| !self.skips(&path.join(&field.name), field.nullable));
+        self.names(path, numbered.iter().map(|(_, field)| field.name.as_str()));
+        if numbered.is_empty() {
+            self.problem(path, "a STRUCT of which every field is left out", "leave out the STRUCT itself");
+        }
         let fields: Vec<Option<Field>> =
-            (1..).zip(fields).map(|(number, field)| self.field(path, number, field, depth)).collect();
+            numbered.into_iter().map(|(number, field)| self.field(path, number, field, depth)).collect();
         fields.into_iter().collect::<Option<_>>().map(|fields| Struct { fields })
     }
 
@@ -289,59 +371,6 @@ fn partition_columns(info: &TableInfo) -> Vec<String> {
         info.columns.iter().filter_map(|column| Some((column.partition_index?, column.name.clone()))).collect();
     columns.sort();
     columns.into_iter().map(|(_, name)| name).collect()
-}
-
-/// What a column's description says of its type.
-pub(crate) struct ReadType {
-    /// The type, or what was found in its place.
-    pub(crate) read: Result<TypeJson, String>,
-    origin: Origin,
-}
-
-/// Which part of the description gives a type.
-enum Origin {
-    /// Not `type_json`, which cannot be read, for this reason.
-    BrokenJson(String),
-    Json,
-    /// Not `type_json`, which says nothing.
-    Text,
-}
-
-/// A column's type: from `type_json`, else from `type_text`, else from `type_name`.
-pub(crate) fn read_type(column: &ColumnInfo) -> ReadType {
-    let reason = match type_json::parse(column.type_json.as_deref().unwrap_or_default()) {
-        Ok(Some(read)) => return ReadType { read: Ok(read), origin: Origin::Json },
-        Ok(None) => None,
-        Err(reason) => Some(reason),
-    };
-    let read = match type_of_text(column).or_else(|| type_of_name(column)) {
-        Some(Ok(sql_type)) => Ok(TypeJson { sql_type, nullable: None, metadata: Metadata::default() }),
-        Some(Err(reason)) => {
-            let text = column.type_text.as_deref().unwrap_or_default();
-            Err(format!("its type `{text}` cannot be read: {reason}"))
-        }
-        None => Err(match &reason {
-            Some(reason) => format!("its type_json cannot be read: {reason}"),
-            None => "none of type_json, type_text and type_name gives its type".to_owned(),
-        }),
-    };
-    ReadType { read, origin: reason.map_or(Origin::Text, Origin::BrokenJson) }
-}
-
-fn type_of_text(column: &ColumnInfo) -> Option<Result<SqlType, String>> {
-    column.type_text.as_deref().filter(|text| !text.trim().is_empty()).map(type_text::parse)
-}
-
-/// `type_name` gives the outermost name alone, so it serves for types without parts.
-fn type_of_name(column: &ColumnInfo) -> Option<Result<SqlType, String>> {
-    let name = column.type_name.as_deref()?.trim().to_lowercase();
-    match (name.as_str(), column.type_precision, column.type_scale) {
-        ("" | "array" | "map" | "struct", ..) => None,
-        ("decimal", Some(precision), scale) if precision > 0 => {
-            Some(Ok(SqlType::named(&format!("decimal({precision},{})", scale.unwrap_or(0)))))
-        }
-        _ => Some(Ok(SqlType::named(&name))),
-    }
 }
 
 /// Whether Zerobus writes to a column of this name: `[A-Za-z_][A-Za-z0-9_]*`.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::{ColumnPath, Field, Printable, Struct, TableName};
+use super::{ColumnPath, Field, Obstacle, Printable, Struct, TableName};
 
 /// A table that Zerobus can write to, as its row sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub struct Table {
     pub partition_columns: Vec<String>,
     /// The names of the columns that the table computes itself, which a row therefore leaves out.
     pub omitted_columns: Vec<String>,
+    /// The paths of columns, and of fields in columns, that are left out on purpose.
+    pub skipped_columns: Vec<ColumnPath>,
+    /// What the service refuses the table for, or is reported to; also among the warnings.
+    pub obstacles: Vec<Obstacle>,
     /// What a user should know: columns left out, values that the wire cannot tell apart.
     pub notes: Vec<Note>,
     /// What a user should act on: what the service refuses a table for, what could not be read of its description.

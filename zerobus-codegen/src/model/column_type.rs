@@ -1,0 +1,58 @@
+//! A column's type, from whatever part of its description gives it.
+
+use super::sql_type::SqlType;
+use super::type_json::{self, Metadata, TypeJson};
+use super::{ColumnInfo, type_text};
+
+/// What a column's description says of its type.
+pub(crate) struct ReadType {
+    /// The type, or what was found in its place.
+    pub(crate) read: Result<TypeJson, String>,
+    pub(super) origin: Origin,
+}
+
+/// Which part of the description gives a type.
+pub(super) enum Origin {
+    /// Not `type_json`, which cannot be read, for this reason.
+    BrokenJson(String),
+    Json,
+    /// Not `type_json`, which says nothing.
+    Text,
+}
+
+/// A column's type: from `type_json`, else from `type_text`, else from `type_name`.
+pub(crate) fn read_type(column: &ColumnInfo) -> ReadType {
+    let reason = match type_json::parse(column.type_json.as_deref().unwrap_or_default()) {
+        Ok(Some(read)) => return ReadType { read: Ok(read), origin: Origin::Json },
+        Ok(None) => None,
+        Err(reason) => Some(reason),
+    };
+    let read = match type_of_text(column).or_else(|| type_of_name(column)) {
+        Some(Ok(sql_type)) => Ok(TypeJson { sql_type, nullable: None, metadata: Metadata::default() }),
+        Some(Err(reason)) => {
+            let text = column.type_text.as_deref().unwrap_or_default();
+            Err(format!("its type `{text}` cannot be read: {reason}"))
+        }
+        None => Err(match &reason {
+            Some(reason) => format!("its type_json cannot be read: {reason}"),
+            None => "none of type_json, type_text and type_name gives its type".to_owned(),
+        }),
+    };
+    ReadType { read, origin: reason.map_or(Origin::Text, Origin::BrokenJson) }
+}
+
+fn type_of_text(column: &ColumnInfo) -> Option<Result<SqlType, String>> {
+    column.type_text.as_deref().filter(|text| !text.trim().is_empty()).map(type_text::parse)
+}
+
+/// `type_name` gives the outermost name alone, so it serves for types without parts.
+fn type_of_name(column: &ColumnInfo) -> Option<Result<SqlType, String>> {
+    let name = column.type_name.as_deref()?.trim().to_lowercase();
+    match (name.as_str(), column.type_precision, column.type_scale) {
+        ("" | "array" | "map" | "struct", ..) => None,
+        ("decimal", Some(precision), scale) if precision > 0 => {
+            Some(Ok(SqlType::named(&format!("decimal({precision},{})", scale.unwrap_or(0)))))
+        }
+        _ => Some(Ok(SqlType::named(&name))),
+    }
+}

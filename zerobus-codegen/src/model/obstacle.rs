@@ -1,0 +1,105 @@
+//! What makes the service refuse a table that could otherwise be written, or is reported to.
+//!
+//! The one place that knows: `fetch`, `generate`, `check`, build scripts and the emulator all say what stands here.
+
+use std::fmt::{self, Display};
+
+use super::properties::{Property, property};
+use super::{ColumnPath, Printable, TableInfo};
+
+/// Something about a table for which the service refuses to open a stream to it, or is reported to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// Commits are the catalog's to make.
+    CatalogManaged,
+    /// The table has a change data feed.
+    ChangeDataFeed,
+    /// The table has a CHECK constraint.
+    Check {
+        /// The constraint's name.
+        name: String,
+    },
+    /// The table has column mapping.
+    ColumnMapping {
+        /// The mode: `name`, `id`.
+        mode: String,
+    },
+    /// The table computes a column.
+    GeneratedColumn {
+        /// The column's name.
+        name: String,
+    },
+    /// The table counts a column up.
+    IdentityColumn {
+        /// The column's name.
+        name: String,
+    },
+    /// The table tracks its rows.
+    RowTracking,
+}
+
+impl Obstacle {
+    /// Those that the properties of a table are.
+    pub(super) fn of_properties(info: &TableInfo) -> Vec<Self> {
+        let is_true = |value: &str| value.trim().eq_ignore_ascii_case("true");
+        let obstacle = |(key, value): (&String, &String)| match property(key)? {
+            Property::CatalogManaged => (!value.eq_ignore_ascii_case("disabled")).then_some(Self::CatalogManaged),
+            Property::ChangeFeed => is_true(value).then_some(Self::ChangeDataFeed),
+            Property::ColumnMapping => {
+                (!value.eq_ignore_ascii_case("none")).then(|| Self::ColumnMapping { mode: value.clone() })
+            }
+            Property::Constraint(name) => Some(Self::Check { name: name.to_owned() }),
+            Property::RowTracking => is_true(value).then_some(Self::RowTracking),
+        };
+        let mut obstacles: Vec<Self> = info.properties.iter().filter_map(obstacle).collect();
+        // Two properties may say the same.
+        obstacles.dedup();
+        obstacles
+    }
+
+    /// The column that it is about; the root for the table as a whole.
+    #[must_use]
+    pub fn path(&self) -> ColumnPath {
+        match self {
+            Self::GeneratedColumn { name } | Self::IdentityColumn { name } => ColumnPath::root().join(name),
+            _ => ColumnPath::root(),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::CatalogManaged => "create the table without the feature, with CREATE TABLE in Databricks SQL",
+            Self::ChangeDataFeed => "set delta.enableChangeDataFeed to false, or read the feed of another table",
+            Self::Check { .. } => "drop it with ALTER TABLE … DROP CONSTRAINT, and check rows in the program",
+            Self::ColumnMapping { .. } => "create the table anew without delta.columnMapping.mode",
+            Self::GeneratedColumn { .. } => "make it a plain column, or compute it in a view",
+            Self::IdentityColumn { .. } => "make it a plain column that the program fills",
+            Self::RowTracking => "set delta.enableRowTracking to false",
+        }
+    }
+}
+
+impl Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const REFUSED: &str = "the service refuses the table";
+        const REPORTED: &str = "the service is reported to refuse the table";
+        match self {
+            Self::CatalogManaged => write!(f, "catalog-managed commits, for which {REFUSED}"),
+            Self::ChangeDataFeed => write!(f, "a change data feed, for which {REPORTED}"),
+            Self::Check { name } => write!(f, "the CHECK constraint `{}`, for which {REPORTED}", Printable(name)),
+            Self::ColumnMapping { mode } => {
+                write!(f, "column mapping by {}, for which {REPORTED}", Printable(mode))
+            }
+            Self::GeneratedColumn { .. } => {
+                write!(f, "a generated column, which a row leaves out and for which {REFUSED} (error code 1022)")
+            }
+            Self::IdentityColumn { .. } => {
+                write!(f, "an identity column, which a row leaves out and for which {REFUSED} (error code 1022)")
+            }
+            Self::RowTracking => write!(f, "row tracking, for which {REPORTED} (error code 1022)"),
+        }
+    }
+}

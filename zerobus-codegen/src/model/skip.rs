@@ -1,0 +1,78 @@
+//! Tables and nullable columns that are left out on purpose, so that one column that Zerobus cannot carry does not stop the
+//! others.
+
+use serde::Deserialize;
+
+use super::ColumnPath;
+
+/// Tables and nullable columns to leave out, by their paths: `main.geo.shapes`, `main.geo.earthquakes.shape`.
+///
+/// A path may lead into a column, to a nullable field of a STRUCT. Names are compared without regard to case.
+///
+/// ```
+/// use zerobus_codegen::{Skip, Table, TableInfo};
+///
+/// let info: TableInfo = serde_json::from_str(
+///     r#"{"name": "t", "catalog_name": "main", "schema_name": "geo", "columns": [
+///         {"name": "id", "type_text": "bigint"}, {"name": "shape", "type_text": "geography(4326)"}]}"#,
+/// )?;
+/// assert!(Table::try_from(&info).is_err());
+/// let table = Table::check(&info, &Skip::new(["main.geo.t.shape"]))?;
+/// assert_eq!(table.columns().len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Skip {
+    paths: Vec<String>,
+}
+
+impl Skip {
+    /// Leaves out what these paths name.
+    #[must_use]
+    pub fn new<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> Self {
+        Self { paths: paths.into_iter().map(Into::into).collect() }
+    }
+
+    /// Leaves out what another one does as well.
+    pub fn extend(&mut self, other: Self) {
+        self.paths.extend(other.paths);
+    }
+
+    /// Whether the table of this full name is left out.
+    #[must_use]
+    pub fn is_table_skipped(&self, table: &str) -> bool {
+        self.names(table)
+    }
+
+    /// What is left out of the table of this full name.
+    pub(super) fn of_table(&self, table: &str) -> TableSkip<'_> {
+        let prefix = format!("{}.", table.to_lowercase());
+        let inside = |path: &'_ String| path.to_lowercase().starts_with(&prefix);
+        TableSkip { paths: self.paths.iter().filter(|path| inside(path)).map(|path| &path[prefix.len()..]).collect() }
+    }
+
+    fn names(&self, path: &str) -> bool {
+        self.paths.iter().any(|skipped| skipped.to_lowercase() == path.to_lowercase())
+    }
+}
+
+/// What is left out of one table.
+pub(super) struct TableSkip<'a> {
+    /// Paths of columns, from the table.
+    paths: Vec<&'a str>,
+}
+
+impl TableSkip<'_> {
+    /// Whether this column, or field in one, is left out.
+    pub(super) fn has(&self, path: &ColumnPath) -> bool {
+        let path = path.segments().join(".").to_lowercase();
+        self.paths.iter().any(|skipped| skipped.to_lowercase() == path)
+    }
+
+    /// The paths that none of these is.
+    pub(super) fn others(&self, found: &[ColumnPath]) -> Vec<&str> {
+        let found: Vec<String> = found.iter().map(|path| path.segments().join(".").to_lowercase()).collect();
+        self.paths.iter().filter(|path| !found.contains(&path.to_lowercase())).copied().collect()
+    }
+}
