@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 const MANIFEST: &str = r#"
@@ -30,7 +31,11 @@ const MAIN: &str = "fn main() {
 }
 ";
 
+/// Packages share a target folder, so one is built at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
 struct Package {
+    _turn: MutexGuard<'static, ()>,
     folder: tempfile::TempDir,
     target: PathBuf,
 }
@@ -38,6 +43,7 @@ struct Package {
 impl Package {
     /// A package with one snapshot, built in the target folder of this test's own build.
     fn new() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let codegen = Path::new(env!("CARGO_MANIFEST_DIR"));
         let write = |path: &str, text: &str| fs::write(folder.path().join(path), text).unwrap();
@@ -49,7 +55,7 @@ impl Package {
         // The versions of this workspace, so that nothing is asked of a registry.
         fs::copy(codegen.join("../Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fresh");
-        let package = Self { folder, target };
+        let package = Self { _turn: turn, folder, target };
         package.copy("geo_earthquakes");
         package
     }
