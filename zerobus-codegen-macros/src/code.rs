@@ -128,6 +128,21 @@ impl<'a> Code<'a> {
         }
     }
 
+    /// Whether writing the field runs code of the runtime and of the derive alone.
+    pub(crate) fn is_plain(&self) -> TokenStream {
+        let Self { ty, runtime, .. } = self;
+        let span = self.span();
+        match self.conversion {
+            None if self.number == 0 => quote_spanned!(span=> <#ty as #runtime::message::Value>::IS_PLAIN),
+            None => {
+                let path = self.path();
+                quote_spanned!(span=> #path::IS_PLAIN)
+            }
+            Some(Conversion::Convert(_)) => quote!(true),
+            Some(Conversion::Default(_) | Conversion::Json | Conversion::With(_)) => quote!(false),
+        }
+    }
+
     /// The code of a single value, of a newtype's field.
     pub(crate) fn value(&self) -> ValueCode {
         let Self { ty, member, runtime, .. } = self;

@@ -34,6 +34,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
     let (impl_generics, type_generics, where_clause) = bounded.split_for_impl();
     let (name, table) = (message_name(message), table_constant(message));
     let schemas = good.iter().map(|field| held::schema(field, message));
+    let is_plain = good.iter().map(|field| code::Code::of_field(field, runtime).is_plain());
     let encodings = good.iter().map(|field| code::Code::of_field(field, runtime).encoding());
     let checks = held::checks(&good, message);
     quote! {
@@ -42,6 +43,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
             #table
             const SCHEMA: &'static #runtime::message::MessageSchema =
                 &#runtime::message::MessageSchema { name: #name, fields: &[#(#schemas),*] };
+            const IS_PLAIN: bool = true #(&& #is_plain)*;
 
             // Compiled where rows of the type are sent, and nowhere if none are; so are its other functions.
             #[inline]
@@ -56,6 +58,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
             const TYPE: #runtime::message::ColumnType =
                 #runtime::message::ColumnType::Struct(<Self as #runtime::ZerobusMessage>::SCHEMA);
             const WIRE: #runtime::message::WireType = #runtime::message::WireType::Delimited;
+            const IS_PLAIN: bool = <Self as #runtime::ZerobusMessage>::IS_PLAIN;
 
             #[inline]
             fn encode(&self, out: &mut #runtime::Encoder) {
@@ -75,6 +78,7 @@ fn newtype(message: &Message<'_>, field: &Newtype<'_>) -> TokenStream {
     let code = code::Code::of_newtype(field, runtime);
     let bounded = with_bounds(generics, std::iter::once(code.clone()));
     let (impl_generics, type_generics, where_clause) = bounded.split_for_impl();
+    let is_plain = code.is_plain();
     let code::ValueCode { column_type, wire, encoding, key } = code.value();
     let key = message.container.key.as_ref().map(|_| {
         quote! {
@@ -89,6 +93,7 @@ fn newtype(message: &Message<'_>, field: &Newtype<'_>) -> TokenStream {
         impl #impl_generics #runtime::message::Value for #ident #type_generics #where_clause {
             const TYPE: #runtime::message::ColumnType = #column_type;
             const WIRE: #runtime::message::WireType = #wire;
+            const IS_PLAIN: bool = #is_plain;
 
             #[inline]
             fn encode(&self, out: &mut #runtime::Encoder) {
@@ -115,6 +120,7 @@ fn text(message: &Message<'_>, variants: &[Variant<'_>]) -> TokenStream {
             const TYPE: #runtime::message::ColumnType =
                 #runtime::message::ColumnType::Scalar(#runtime::message::Scalar::String);
             const WIRE: #runtime::message::WireType = #runtime::message::WireType::Delimited;
+            const IS_PLAIN: bool = true;
 
             #[inline]
             fn encode(&self, out: &mut #runtime::Encoder) {

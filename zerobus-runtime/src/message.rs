@@ -5,6 +5,7 @@
 //! | `convert` | how a field's value becomes the column's where an attribute says so |
 //! | `encoder` | the buffer that rows are written into, and protobuf's wire format |
 //! | `held` | a derived struct held against its table by the compiler |
+//! | `refusal` | a value that its column cannot hold, and where in the row it stands |
 //! | `schema` | the schema of a row as constants, and the descriptor that it gives |
 //! | `value` | what may stand in a column, and which column type it is |
 //! | `standard` | the values of the standard library that travel as another one |
@@ -15,11 +16,13 @@ pub(crate) mod convert;
 mod encoder;
 pub(crate) mod field;
 pub(crate) mod held;
+mod refusal;
 mod schema;
 mod standard;
 pub(crate) mod value;
 pub(crate) mod with;
 
+pub(crate) use encoder::Reserved;
 pub use encoder::{Encoder, WireType};
 pub use field::Field;
 pub use schema::{ColumnType, FieldSchema, FieldType, MessageSchema, Presence};
@@ -35,6 +38,9 @@ pub trait ZerobusMessage {
 
     /// The fields, in the order of their numbers.
     const SCHEMA: &'static MessageSchema;
+
+    /// Whether [`encode_to`](Self::encode_to) runs no code but this crate's and the derive's: see [`Value::IS_PLAIN`].
+    const IS_PLAIN: bool = false;
 
     /// Appends the row as protobuf to what the encoder holds, in one pass and without an allocation of its own.
     fn encode_to(&self, out: &mut Encoder);

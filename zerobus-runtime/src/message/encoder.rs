@@ -9,6 +9,8 @@
 
 use std::fmt;
 
+use super::refusal::Refusal;
+use super::schema::MessageSchema;
 use crate::values::ValueError;
 
 /// The wire type of protobuf that follows a field's number.
@@ -36,16 +38,16 @@ pub enum WireType {
 /// out.varint(150);
 /// assert_eq!(out.as_slice(), [0x08, 0x96, 0x01]);
 /// ```
-#[derive(Default, Clone)]
 pub struct Encoder {
     bytes: Vec<u8>,
     /// The first value of the row that its column could not hold.
-    refusal: Option<Box<ValueError>>,
+    refusal: Option<Box<Refusal>>,
 }
 
 impl Encoder {
     /// An empty buffer that holds no memory yet.
     #[must_use]
+    #[expect(clippy::new_without_default, reason = "a row must not take the open batch away with `std::mem::take`")]
     pub const fn new() -> Self {
         Self { bytes: Vec::new(), refusal: None }
     }
@@ -54,6 +56,18 @@ impl Encoder {
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), refusal: None }
+    }
+
+    /// How many bytes it can hold without more memory.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Forgets what was written, and keeps the memory.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.refusal = None;
     }
 
     /// What was written.
@@ -75,12 +89,6 @@ impl Encoder {
         self.bytes.len()
     }
 
-    /// How many bytes fit without another allocation.
-    #[must_use]
-    pub(crate) const fn capacity(&self) -> usize {
-        self.bytes.capacity()
-    }
-
     /// Whether nothing was written.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -98,14 +106,21 @@ impl Encoder {
     /// For values that are converted while they are written, such as a `SystemTime` beyond the year 9999.
     #[cold]
     pub fn refuse(&mut self, error: ValueError) {
-        self.refusal.get_or_insert(Box::new(error));
+        let end = self.bytes.len();
+        self.refusal.get_or_insert_with(|| Box::new(Refusal::new(error, end)));
     }
 
     /// Takes the first refusal since the last call; what was written since then is no whole row.
     #[must_use]
+    pub fn take_refusal(&mut self) -> Option<ValueError> {
+        self.refusal.take().map(|refusal| refusal.into_error())
+    }
+
+    /// As `take_refusal`, with the path of the column in a row of this schema, which begins at `start`.
     #[inline]
-    pub const fn take_refusal(&mut self) -> Option<Box<ValueError>> {
-        self.refusal.take()
+    pub(crate) fn take_located(&mut self, schema: &MessageSchema, start: usize) -> Option<(String, ValueError)> {
+        let refusal = self.refusal.take()?;
+        Some(refusal.located(schema, &self.bytes, start))
     }
 
     /// Writes a field's key: its number and wire type.
@@ -216,45 +231,46 @@ impl Encoder {
         let start = self.bytes.len();
         self.raw(&[0]);
         content(self);
-        self.end_nested(start, 1);
-    }
-
-    /// Begins a record of a batch: its key, and room for a length that takes so many bytes; where the record begins.
-    #[inline]
-    pub(crate) fn begin_record(&mut self, reserved: usize) -> usize {
-        let start = self.bytes.len();
-        // A length of a request fits into four bytes, and a constant size into two stores.
-        self.raw(&[Self::RECORD_KEY, 0, 0, 0, 0]);
-        self.bytes.truncate(start + 1 + reserved);
-        start
-    }
-
-    /// Ends the record that began there; how many bytes its length took.
-    #[inline]
-    pub(crate) fn end_record(&mut self, start: usize, reserved: usize) -> usize {
-        self.end_nested(start + 1, reserved)
-    }
-
-    /// The key of `ProtoEncodedBatch.records` and of `JsonBatch.records`.
-    const RECORD_KEY: u8 = 0x0a;
-
-    /// Writes the length before what follows it; how many bytes it took.
-    ///
-    /// The content is moved only if it took another number of bytes than were reserved.
-    #[inline]
-    fn end_nested(&mut self, start: usize, reserved: usize) -> usize {
-        let len = self.bytes.len() - start - reserved;
-        match self.bytes.get_mut(start..) {
-            Some([prefix, ..]) if reserved == 1 && len < 0x80 => {
-                *prefix = len.to_le_bytes()[0];
-                1
-            }
-            Some([low, high, ..]) if reserved == 2 && (0x80..0x4000).contains(&len) => {
-                [*low, *high] = [len.to_le_bytes()[0] | 0x80, (len >> 7).to_le_bytes()[0]];
-                2
-            }
-            _ => self.prefix(start, reserved, len),
+        if let Some(refusal) = &mut self.refusal {
+            refusal.leave(&self.bytes, start);
         }
+        self.end_nested(start);
+    }
+
+    /// Writes a length into the byte that was reserved for it.
+    #[inline]
+    fn end_nested(&mut self, start: usize) {
+        let len = self.bytes.len() - start - 1;
+        match self.bytes.get_mut(start) {
+            Some(prefix) if len < 0x80 => *prefix = len.to_le_bytes()[0],
+            _ => self.long_prefix(start, 1, len),
+        }
+    }
+
+    /// Begins a record of a request: its key, and room for its length.
+    #[inline]
+    pub(crate) fn begin_record(&mut self, reserved: Reserved) {
+        match reserved {
+            Reserved::One => self.raw(&[RECORD_KEY, 0]),
+            Reserved::Two => self.raw(&[RECORD_KEY, 0, 0]),
+        }
+    }
+
+    /// Ends the record that began there; what to reserve for a record like it.
+    #[inline]
+    pub(crate) fn end_record(&mut self, start: usize, reserved: Reserved) -> Reserved {
+        let len = self.bytes.len() - start - 1 - reserved as usize;
+        match (self.bytes.get_mut(start + 1..), reserved) {
+            (Some([prefix, ..]), Reserved::One) if len < 0x80 => *prefix = len.to_le_bytes()[0],
+            (Some([low, high, ..]), Reserved::Two) if (0x80..0x4000).contains(&len) => {
+                [*low, *high] = [len.to_le_bytes()[0] | 0x80, (len >> 7).to_le_bytes()[0]];
+            }
+            _ => {
+                self.long_prefix(start + 1, reserved as usize, len);
+                return if len < 0x80 { Reserved::One } else { Reserved::Two };
+            }
+        }
+        reserved
     }
 
     /// Writes a message of prost's, without its length.
@@ -263,27 +279,18 @@ impl Encoder {
         let _ = message.encode(&mut self.bytes);
     }
 
-    /// Writes a length of any size before content that is there already; how many bytes it takes.
-    fn prefix(&mut self, start: usize, reserved: usize, len: usize) -> usize {
+    /// Writes a length that does not take the bytes that were reserved, and moves what stands behind it.
+    fn long_prefix(&mut self, start: usize, reserved: usize, len: usize) {
         // Nothing that fits into memory reaches the end of a short varint.
         let (prefix, size) = base_128(len as u64 & (SHORT_VARINT - 1));
-        if size != reserved {
-            self.move_content(start, reserved, size);
-        }
-        if let Some(room) = self.bytes.get_mut(start..start + size) {
+        let (from, to) = (start + reserved, start + size);
+        let end = self.bytes.len();
+        self.bytes.resize(end.max(end + size - reserved), 0);
+        self.bytes.copy_within(from..end, to);
+        self.bytes.truncate(end + size - reserved);
+        if let Some(room) = self.bytes.get_mut(start..to) {
             room.copy_from_slice(&prefix[..size]);
         }
-        size
-    }
-
-    /// Moves what stands behind a length, so that another length has room.
-    #[cold]
-    fn move_content(&mut self, start: usize, reserved: usize, wanted: usize) {
-        let end = self.bytes.len();
-        let moved_end = end - reserved + wanted;
-        self.bytes.resize(end.max(moved_end), 0);
-        self.bytes.copy_within(start + reserved..end, start + wanted);
-        self.bytes.truncate(moved_end);
     }
 
     /// Writes an integer of any size, a negative one above all.
@@ -295,6 +302,16 @@ impl Encoder {
         }
         self.bytes.push(value.to_le_bytes()[0]);
     }
+}
+
+/// The key of `ProtoEncodedBatch.records` and of `JsonBatch.records`.
+const RECORD_KEY: u8 = 0x0a;
+
+/// How many bytes are reserved for the length of a record; a row from 16 KiB on takes more, and is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reserved {
+    One = 1,
+    Two = 2,
 }
 
 /// A field's key as it stands on the wire; where the number is a constant, so is the key.
@@ -440,15 +457,14 @@ mod tests {
             nested.nested(|out| out.raw(&content));
             nested.raw(b"after");
             assert_eq!(nested.as_slice(), expected.as_slice(), "{len} bytes");
-            for reserved in 1..=4 {
-                let mut out = Encoder::new();
-                out.raw(b"before");
-                let start = out.begin_record(reserved);
-                out.raw(&content);
-                let taken = out.end_record(start, reserved);
-                assert_eq!(taken, out.len() - content.len() - 7);
-                out.raw(b"after");
-                assert_eq!(out.as_slice(), expected.as_slice(), "{len} bytes behind {reserved}");
+            for reserved in [Reserved::One, Reserved::Two] {
+                let mut record = Encoder::new();
+                record.raw(b"before");
+                record.begin_record(reserved);
+                record.raw(&content);
+                record.end_record(6, reserved);
+                record.raw(b"after");
+                assert_eq!(record.as_slice(), expected.as_slice(), "{len} bytes behind {reserved:?}");
             }
         }
     }

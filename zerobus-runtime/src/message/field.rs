@@ -25,6 +25,8 @@ pub trait Field {
     const TYPE: ColumnType;
     /// Whether a value must be there.
     const PRESENCE: Presence;
+    /// Whether writing it runs no code but this crate's and the derive's: see [`Value::IS_PLAIN`].
+    const IS_PLAIN: bool = false;
 
     /// Appends the field with its key, or nothing where there is no value.
     fn encode_field(&self, number: u32, out: &mut Encoder);
@@ -34,6 +36,7 @@ pub trait Field {
 impl<T: Value + ?Sized> Field for T {
     const TYPE: ColumnType = T::TYPE;
     const PRESENCE: Presence = Presence::Required;
+    const IS_PLAIN: bool = T::IS_PLAIN;
 
     #[inline]
     fn encode_field(&self, number: u32, out: &mut Encoder) {
@@ -48,6 +51,7 @@ impl<T: Field> Field for Option<T> {
         Presence::Repeated => Presence::Repeated,
         Presence::Optional | Presence::Required => Presence::Optional,
     };
+    const IS_PLAIN: bool = T::IS_PLAIN;
 
     #[inline]
     fn encode_field(&self, number: u32, out: &mut Encoder) {
@@ -64,6 +68,7 @@ macro_rules! arrays {
         impl<$($generics)*> $crate::message::Field for $array {
             const TYPE: $crate::message::ColumnType = $crate::message::ColumnType::Array(&T::TYPE);
             const PRESENCE: $crate::message::Presence = $crate::message::Presence::Repeated;
+            const IS_PLAIN: bool = T::IS_PLAIN;
 
             #[inline]
             fn encode_field(&self, number: u32, out: &mut $crate::message::Encoder) {
@@ -102,6 +107,7 @@ macro_rules! maps {
         impl<$($generics)*> $crate::message::Field for $map {
             const TYPE: $crate::message::ColumnType = $crate::message::ColumnType::Map(K::KEY, &V::TYPE);
             const PRESENCE: $crate::message::Presence = $crate::message::Presence::Repeated;
+            const IS_PLAIN: bool = K::IS_PLAIN && V::IS_PLAIN;
 
             #[inline]
             fn encode_field(&self, number: u32, out: &mut $crate::message::Encoder) {

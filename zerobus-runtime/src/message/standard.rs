@@ -83,6 +83,7 @@ macro_rules! displayed {
         impl Value for $rust {
             const TYPE: ColumnType = ColumnType::Scalar(Scalar::String);
             const WIRE: WireType = WireType::Delimited;
+            const IS_PLAIN: bool = true;
 
             fn encode(&self, out: &mut Encoder) {
                 out.nested(|out| {
@@ -100,6 +101,7 @@ displayed! { IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6 
 impl Value for Path {
     const TYPE: ColumnType = ColumnType::Scalar(Scalar::String);
     const WIRE: WireType = WireType::Delimited;
+    const IS_PLAIN: bool = true;
 
     fn encode(&self, out: &mut Encoder) {
         match self.to_str() {
@@ -116,6 +118,7 @@ macro_rules! json {
         impl Value for $rust {
             const TYPE: ColumnType = ColumnType::Scalar(Scalar::Variant);
             const WIRE: WireType = WireType::Delimited;
+            const IS_PLAIN: bool = true;
 
             fn encode(&self, out: &mut Encoder) {
                 super::convert::Json(self).encode(out);
@@ -130,6 +133,7 @@ json! { serde_json::Map<String, serde_json::Value>, serde_json::Value }
 impl Value for RawValue {
     const TYPE: ColumnType = ColumnType::Scalar(Scalar::Variant);
     const WIRE: WireType = WireType::Delimited;
+    const IS_PLAIN: bool = true;
 
     #[inline]
     fn encode(&self, out: &mut Encoder) {

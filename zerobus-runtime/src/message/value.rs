@@ -45,6 +45,11 @@ pub trait Value {
     const TYPE: ColumnType;
     /// How the value lies on the wire.
     const WIRE: WireType;
+    /// Whether writing it runs no code but this crate's and the derive's.
+    ///
+    /// Rows of such values are written under the stream's lock, straight into the request; others are encoded before, and
+    /// copied. Leave it `false` for a type of your own, unless all that it does is hand on to a plain one.
+    const IS_PLAIN: bool = false;
 
     /// Appends the value without its key, behind its length where it has one.
     fn encode(&self, out: &mut Encoder);
@@ -85,6 +90,7 @@ macro_rules! varint {
         impl Value for $rust {
             const TYPE: ColumnType = ColumnType::Scalar(Scalar::$scalar);
             const WIRE: WireType = WireType::Varint;
+            const IS_PLAIN: bool = true;
 
             #[inline]
             fn encode(&self, out: &mut Encoder) {
@@ -128,6 +134,7 @@ macro_rules! delimited {
         impl<$($generics)*> Value for $rust {
             const TYPE: ColumnType = ColumnType::Scalar(Scalar::$scalar);
             const WIRE: WireType = WireType::Delimited;
+            const IS_PLAIN: bool = true;
 
             #[inline]
             fn encode(&self, out: &mut Encoder) {
@@ -160,6 +167,7 @@ macro_rules! fixed {
         impl Value for $rust {
             const TYPE: ColumnType = ColumnType::Scalar(Scalar::$scalar);
             const WIRE: WireType = WireType::$wire;
+            const IS_PLAIN: bool = true;
 
             #[inline]
             fn encode(&self, out: &mut Encoder) {
@@ -179,7 +187,7 @@ fixed! {
     f64 => Double, Fixed64, fixed_64_field;
 }
 
-/// What travels as another value: of that value's column type, or of the one that is named.
+/// What travels as another value, by code of this crate: of that value's column type, or of the one that is named.
 macro_rules! travels_as {
     (@type $inner:ty) => { <$inner as $crate::message::Value>::TYPE };
     (@type $inner:ty, $scalar:ident) => {
@@ -191,6 +199,7 @@ macro_rules! travels_as {
             const TYPE: $crate::message::ColumnType =
                 $crate::message::value::travels_as!(@type $inner $(, $scalar)?);
             const WIRE: $crate::message::WireType = <$inner as $crate::message::Value>::WIRE;
+            const IS_PLAIN: bool = true;
 
             #[inline]
             fn encode(&self, out: &mut $crate::message::Encoder) {
@@ -221,6 +230,7 @@ impl<const P: u8, const S: u8> Value for Decimal<P, S> {
         ColumnType::Scalar(Scalar::Decimal { precision: P, scale: S })
     };
     const WIRE: WireType = WireType::Delimited;
+    const IS_PLAIN: bool = true;
 
     #[inline]
     fn encode(&self, out: &mut Encoder) {
@@ -241,6 +251,7 @@ pub struct Checked<V>(pub Result<V, ValueError>);
 impl<V: Value> Value for Checked<V> {
     const TYPE: ColumnType = V::TYPE;
     const WIRE: WireType = V::WIRE;
+    const IS_PLAIN: bool = V::IS_PLAIN;
 
     #[inline]
     fn encode(&self, out: &mut Encoder) {
@@ -254,7 +265,11 @@ impl<V: Value> Value for Checked<V> {
     fn encode_with_key(&self, number: u32, out: &mut Encoder) {
         match &self.0 {
             Ok(value) => value.encode_with_key(number, out),
-            Err(error) => out.refuse(error.clone()),
+            Err(error) => {
+                // The key says which column it is.
+                out.key(number, Self::WIRE);
+                out.refuse(error.clone());
+            }
         }
     }
 }
@@ -265,6 +280,7 @@ macro_rules! pointer {
         impl<$($generics)*> Value for $pointer {
             const TYPE: ColumnType = T::TYPE;
             const WIRE: WireType = T::WIRE;
+            const IS_PLAIN: bool = T::IS_PLAIN;
 
             #[inline]
             fn encode(&self, out: &mut Encoder) {

@@ -33,16 +33,16 @@ mod uuid;
 /// Makes a foreign type, whose range is wider than the column's, a value that is checked while its row is written.
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]
 macro_rules! checked_value {
-    ($([$($generics:tt)*] $foreign:ty => $ours:ty;)*) => {$(
+    ($([$($generics:tt)*] $foreign:ty => $ours:ty, |$value:ident| $convert:expr;)*) => {$(
         impl<$($generics)*> crate::message::Value for $foreign {
             const TYPE: crate::message::ColumnType = <$ours as crate::message::Value>::TYPE;
             const WIRE: crate::message::WireType = <$ours as crate::message::Value>::WIRE;
+            const IS_PLAIN: bool = true;
 
             fn encode(&self, out: &mut crate::message::Encoder) {
-                match <$ours>::try_from(self.clone()) {
-                    Ok(value) => crate::message::Value::encode(&value, out),
-                    Err(error) => out.refuse(error.into()),
-                }
+                let $value = self;
+                let converted: Result<$ours, crate::values::ValueError> = $convert;
+                crate::message::Value::encode(&crate::message::Checked(converted), out);
             }
         }
 

@@ -57,9 +57,10 @@ impl From<Date> for NaiveDate {
 }
 
 checked_value! {
-    [Tz: TimeZone] DateTime<Tz> => Timestamp;
-    [] NaiveDateTime => TimestampNtz;
-    [] NaiveDate => Date;
+    // The time zone is code of anybody's, and not asked.
+    [Tz: TimeZone] DateTime<Tz> => Timestamp, |time| Timestamp::from_micros(time.timestamp_micros());
+    [] NaiveDateTime => TimestampNtz, |time| (*time).try_into();
+    [] NaiveDate => Date, |date| (*date).try_into();
 }
 
 convert! {

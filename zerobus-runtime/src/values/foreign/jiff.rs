@@ -68,10 +68,10 @@ impl From<Date> for CivilDate {
 }
 
 checked_value! {
-    [] jiff::Timestamp => Timestamp;
-    [] jiff::Zoned => Timestamp;
-    [] DateTime => TimestampNtz;
-    [] CivilDate => Date;
+    [] jiff::Timestamp => Timestamp, |time| (*time).try_into();
+    [] jiff::Zoned => Timestamp, |time| time.timestamp().try_into();
+    [] DateTime => TimestampNtz, |time| (*time).try_into();
+    [] CivilDate => Date, |date| (*date).try_into();
 }
 
 convert! {

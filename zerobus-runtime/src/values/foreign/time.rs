@@ -54,9 +54,9 @@ impl From<Date> for CivilDate {
 }
 
 checked_value! {
-    [] OffsetDateTime => Timestamp;
-    [] PrimitiveDateTime => TimestampNtz;
-    [] CivilDate => Date;
+    [] OffsetDateTime => Timestamp, |time| (*time).try_into();
+    [] PrimitiveDateTime => TimestampNtz, |time| (*time).try_into();
+    [] CivilDate => Date, |time| (*time).try_into();
 }
 
 convert! {

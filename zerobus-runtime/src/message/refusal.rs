@@ -1,0 +1,123 @@
+//! A value that its column cannot hold, and where in the row it stands.
+//!
+//! Whoever refuses a value knows no column. But the bytes before it do: the last key that was written is that of its
+//! field. So the path is read off the row, from the innermost message outwards, as each message ends.
+
+use std::fmt::Write as _;
+
+use prost::bytes::Buf;
+use prost::encoding::{DecodeContext, WireType, decode_key, skip_field};
+
+use super::schema::{ColumnType, FieldSchema, MessageSchema};
+use crate::values::ValueError;
+
+/// The first value of a row that was refused.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    error: ValueError,
+    /// How far the row was written when the value was refused, and then where the message around it begins.
+    end: usize,
+    /// The fields around the value, innermost first.
+    path: Vec<Step>,
+}
+
+/// A field by its number, and which of its elements, from 0 on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Step {
+    number: u32,
+    element: usize,
+}
+
+impl Refusal {
+    pub(super) const fn new(error: ValueError, end: usize) -> Self {
+        Self { error, end, path: Vec::new() }
+    }
+
+    /// A message ends whose length stands at `start`; if the value is in it, so is a step of the path.
+    #[cold]
+    pub(super) fn leave(&mut self, bytes: &[u8], start: usize) {
+        if start < self.end {
+            self.step(bytes.get(start + 1..self.end).unwrap_or_default());
+            self.end = start;
+        }
+    }
+
+    pub(super) fn into_error(self) -> ValueError {
+        self.error
+    }
+
+    /// The path of the column in a row of this schema that begins at `start`, and what is wrong with its value.
+    #[cold]
+    pub(super) fn located(mut self, schema: &MessageSchema, bytes: &[u8], start: usize) -> (String, ValueError) {
+        self.step(bytes.get(start..self.end).unwrap_or_default());
+        let mut path = String::new();
+        let mut message = Some(schema);
+        let mut steps = self.path.iter().rev();
+        while let Some(step) = steps.next() {
+            let Some(field) =
+                message.and_then(|message| message.fields.iter().find(|field| field.number == step.number))
+            else {
+                break;
+            };
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(field.name);
+            message = inside(field, *step, &mut steps, &mut path);
+        }
+        (path, self.error)
+    }
+
+    /// The last field of a message that is written so far.
+    fn step(&mut self, mut written: &[u8]) {
+        let mut last = None;
+        let mut counts: Vec<(u32, usize)> = Vec::new();
+        while let Ok((number, wire_type)) = decode_key(&mut written) {
+            let element = if let Some((_, count)) = counts.iter_mut().find(|(counted, _)| *counted == number) {
+                *count += 1;
+                *count
+            } else {
+                counts.push((number, 0));
+                0
+            };
+            last = Some(Step { number, element });
+            if !written.has_remaining() || !skip(wire_type, number, &mut written) {
+                break;
+            }
+        }
+        self.path.extend(last);
+    }
+}
+
+fn skip(wire_type: WireType, number: u32, written: &mut &[u8]) -> bool {
+    skip_field(wire_type, number, written, DecodeContext::default()).is_ok()
+}
+
+/// Goes on inside of a field: the message there, if there is one; an element is named by its place, a map's by its part.
+fn inside<'a>(
+    field: &FieldSchema,
+    step: Step,
+    steps: &mut impl Iterator<Item = &'a Step>,
+    path: &mut String,
+) -> Option<&'static MessageSchema> {
+    match field.column_type {
+        ColumnType::Array(element) => {
+            // A `String` takes whatever is written.
+            let _ = write!(path, "[{}]", step.element);
+            message(element)
+        }
+        ColumnType::Map(_, value) => {
+            path.push_str(if steps.next().is_some_and(|part| part.number == 1) { ".key" } else { ".value" });
+            message(value)
+        }
+        ColumnType::Scalar(_) => None,
+        ColumnType::Struct(inner) => Some(inner),
+    }
+}
+
+const fn message(column_type: &ColumnType) -> Option<&'static MessageSchema> {
+    match column_type {
+        ColumnType::Struct(inner) => Some(inner),
+        _ => None,
+    }
+}
