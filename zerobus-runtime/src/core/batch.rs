@@ -8,22 +8,22 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
-use crate::message::Encoder;
+use crate::message::{Encoder, Reserved};
+use crate::persisted::Persisted;
 
 /// The batch that is being written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct OpenBatch {
-    /// How many bytes a batch should have at most.
+    /// How many bytes a batch has at most, unless a single row is longer.
     room: usize,
-    encoder: Encoder,
+    out: Encoder,
     rows: u32,
     first: u64,
     since: Duration,
     /// A row of it may have been persisted by way of another stream.
     was_sent: bool,
-    /// How many bytes more than one the length of the last record took: a guess for the next, since rows of a table are
-    /// alike.
-    long_prefix: usize,
+    /// How many bytes the length of the last record took: a guess for the next, since rows of a table are alike.
+    reserved: Reserved,
 }
 
 /// Rows that go to the server in one request.
@@ -43,25 +43,34 @@ pub(crate) struct Batch {
 }
 
 impl OpenBatch {
-    pub(super) fn new(room: usize) -> Self {
-        Self { room, ..Self::default() }
+    pub(super) const fn new(room: usize) -> Self {
+        Self {
+            room,
+            out: Encoder::new(),
+            rows: 0,
+            first: 0,
+            since: Duration::ZERO,
+            was_sent: false,
+            reserved: Reserved::One,
+        }
     }
 
-    /// Whether another row of so many bytes is too much.
+    /// Whether a record of this many bytes is too much.
     #[inline]
     pub(super) const fn is_full_for(&self, bytes: usize) -> bool {
-        self.encoder.len() + bytes > self.room
+        self.out.len() + bytes > self.room
     }
 
     #[inline]
     pub(super) const fn len(&self) -> usize {
-        self.encoder.len()
+        self.out.len()
     }
 
     pub(super) const fn rows(&self) -> u32 {
         self.rows
     }
 
+    #[inline]
     pub(super) const fn is_empty(&self) -> bool {
         self.rows == 0
     }
@@ -78,14 +87,9 @@ impl OpenBatch {
     pub(super) fn begin(&mut self, first: u64, now: Duration) {
         self.first = first;
         self.since = now;
-        if self.encoder.capacity() == 0 {
-            self.encoder = Encoder::with_capacity(self.room);
+        if self.out.capacity() == 0 {
+            self.out = Encoder::with_capacity(self.room);
         }
-    }
-
-    /// Says that a row that comes was sent before, by another stream.
-    pub(super) const fn was_sent(&mut self) {
-        self.was_sent = true;
     }
 
     /// Writes one record; the number of its bytes, key and length included.
@@ -93,33 +97,34 @@ impl OpenBatch {
     /// If `write` fails or panics, the batch is what it was before.
     #[inline]
     pub(super) fn append<E>(&mut self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<usize, E> {
-        let reserved = 1 + self.long_prefix;
-        let start = self.encoder.begin_record(reserved);
-        let mut record = Record { encoder: &mut self.encoder, start, whole: false };
-        write(record.encoder)?;
-        let prefix = record.encoder.end_record(start, reserved);
-        record.whole = true;
-        drop(record);
-        self.long_prefix = prefix - 1;
+        let start = self.out.len();
+        let record = Unfinished { out: &mut self.out, start };
+        record.out.begin_record(self.reserved);
+        write(record.out)?;
+        self.reserved = record.out.end_record(start, self.reserved);
+        std::mem::forget(record);
         self.rows += 1;
-        Ok(self.encoder.len() - start)
+        Ok(self.out.len() - start)
     }
 
     /// Takes the last record back, which has this many bytes.
     pub(super) fn take_back(&mut self, bytes: usize) {
-        self.encoder.truncate(self.encoder.len() - bytes);
+        self.out.truncate(self.out.len() - bytes);
         self.rows -= 1;
+    }
+
+    /// Says that the last row may have been persisted by way of another stream.
+    pub(super) const fn was_sent(&mut self) {
+        self.was_sent = true;
     }
 
     /// Moves the last record, which has this many bytes, into the next batch and cuts what stands before it.
     pub(super) fn cut_before_last(&mut self, bytes: usize, now: Duration) -> Batch {
-        let last = self.encoder.as_slice()[self.encoder.len() - bytes..].to_vec();
+        let last = self.out.as_slice()[self.out.len() - bytes..].to_vec();
         self.take_back(bytes);
-        let was_sent = self.was_sent;
         let batch = self.cut();
-        self.was_sent = was_sent;
         self.begin(batch.first + u64::from(batch.rows), now);
-        self.encoder.raw(&last);
+        self.out.raw(&last);
         self.rows = 1;
         batch
     }
@@ -136,13 +141,13 @@ impl OpenBatch {
     /// A batch that nearly fills its buffer, or is longer than a batch should be, takes it along. A smaller one is copied:
     /// a buffer that shrinks by much leaves a hole in the heap that no other buffer fits into.
     fn take_body(&mut self) -> Bytes {
-        let (len, capacity) = (self.encoder.len(), self.encoder.capacity());
+        let (len, capacity) = (self.out.len(), self.out.capacity());
         if capacity <= self.room && capacity - len > capacity / 16 {
-            let body = Bytes::copy_from_slice(self.encoder.as_slice());
-            self.encoder.truncate(0);
+            let body = Bytes::copy_from_slice(self.out.as_slice());
+            self.out.clear();
             return body;
         }
-        let mut body = std::mem::take(&mut self.encoder).into_bytes();
+        let mut body = std::mem::replace(&mut self.out, Encoder::new()).into_bytes();
         if capacity > self.room {
             body.shrink_to_fit();
         }
@@ -150,51 +155,93 @@ impl OpenBatch {
     }
 }
 
-/// Takes a record back that was not written to its end.
-struct Record<'a> {
-    encoder: &'a mut Encoder,
+/// A record that is not written to its end; dropped, it is taken back.
+struct Unfinished<'a> {
+    out: &'a mut Encoder,
     start: usize,
-    whole: bool,
 }
 
-impl Drop for Record<'_> {
-    #[inline]
+impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        if !self.whole {
-            self.encoder.truncate(self.start);
-            // A row whose code panicked after it was refused must not refuse the next one.
-            drop(self.encoder.take_refusal());
-        }
+        self.out.truncate(self.start);
+        // A row whose code panicked after it was refused must not refuse the next one.
+        drop(self.out.take_refusal());
     }
 }
 
 impl Batch {
-    /// Two batches of half the rows each, of the same bytes; the batch itself if it is a single row.
-    pub(super) fn halves(self) -> Result<(Self, Self), Self> {
-        let first_rows = self.rows / 2;
-        if first_rows == 0 {
-            return Err(self);
+    /// A batch of one row that was accepted before, on a stream of its own.
+    pub(crate) fn of_row(first: u64, row: &[u8], persisted: Persisted) -> Self {
+        let mut open = OpenBatch::new(Self::record_len(row.len()));
+        open.begin(first, Duration::ZERO);
+        let Ok(_) = open.append(|out| {
+            out.raw(row);
+            Ok::<_, std::convert::Infallible>(())
+        });
+        if persisted == Persisted::Possibly {
+            open.was_sent();
         }
-        let mut second = self.body.clone();
-        for _ in 0..first_rows {
-            next_record(&mut second);
-        }
-        let body = self.body.slice(..self.body.len() - second.len());
-        let first = Self { body, rows: first_rows, ..self.clone() };
-        let rest =
-            Self { body: second, rows: self.rows - first_rows, first: self.first + u64::from(first_rows), ..self };
-        Ok((first, rest))
+        open.cut()
     }
 
-    /// Batches of one row each, of the same bytes.
-    pub(crate) fn single_rows(self) -> impl Iterator<Item = Self> {
+    /// The bytes that a row of this length takes in a batch.
+    pub(crate) fn record_len(row: usize) -> usize {
+        1 + prost::length_delimiter_len(row) + row
+    }
+
+    /// Whether the table may hold its rows.
+    pub(crate) const fn persisted(&self) -> Persisted {
+        if self.attempts == 0 { Persisted::No } else { Persisted::Possibly }
+    }
+
+    /// Drops the first row; whether one is left.
+    pub(crate) fn drop_first(&mut self) -> bool {
+        match self.split_off(1) {
+            Some(rest) => *self = rest,
+            None => return false,
+        }
+        true
+    }
+
+    /// Keeps the first rows, and gives the rest as a batch of its own; nothing if there is no rest.
+    pub(super) fn split_off(&mut self, rows: u32) -> Option<Self> {
+        if rows == 0 || rows >= self.rows {
+            return None;
+        }
         let mut rest = self.body.clone();
-        (self.first..).map_while(move |first| {
-            let whole = rest.clone();
-            next_record(&mut rest)?;
-            let body = whole.slice(..whole.len() - rest.len());
-            Some(Self { body, first, rows: 1, ..self.clone() })
-        })
+        for _ in 0..rows {
+            next_record(&mut rest);
+        }
+        let kept = self.body.len() - rest.len();
+        self.body.truncate(kept);
+        let split = Self { body: rest, rows: self.rows - rows, first: self.first + u64::from(rows), ..self.clone() };
+        self.rows = rows;
+        Some(split)
+    }
+
+    /// How many of the first rows fit into this many bytes; at least one.
+    pub(super) fn rows_within(&self, bytes: usize) -> u32 {
+        let mut rest = self.body.clone();
+        let mut rows = 0;
+        while next_record(&mut rest).is_some() && (rows == 0 || self.body.len() - rest.len() <= bytes) {
+            rows += 1;
+        }
+        rows.max(1)
+    }
+
+    /// Whether the rows of the next batch may join these within these limits.
+    pub(super) fn can_take(&self, next: &Self, most_bytes: usize, most_rows: u32) -> bool {
+        self.body.len() + next.body.len() <= most_bytes && self.rows.saturating_add(next.rows) <= most_rows
+    }
+
+    /// Takes the rows of the next batch in.
+    pub(super) fn take(&mut self, next: &Self) {
+        let mut body = Vec::with_capacity(self.body.len() + next.body.len());
+        body.extend_from_slice(&self.body);
+        body.extend_from_slice(&next.body);
+        self.body = body.into();
+        self.rows += next.rows;
+        self.attempts = self.attempts.max(next.attempts);
     }
 
     /// The records, without key and length.
@@ -212,64 +259,4 @@ fn next_record(body: &mut Bytes) -> Option<Bytes> {
     body.advance(1);
     let len = prost::decode_length_delimiter(&mut *body).ok()?;
     (len <= body.len()).then(|| body.split_to(len))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use super::*;
-
-    fn append(open: &mut OpenBatch, row: &[u8]) -> usize {
-        open.append(|out| {
-            out.raw(row);
-            Ok::<_, Infallible>(())
-        })
-        .unwrap()
-    }
-
-    #[test]
-    fn a_batch_gives_its_records_back() {
-        let mut open = OpenBatch::default();
-        let rows: Vec<Vec<u8>> = [0, 1, 127, 128, 20_000].into_iter().map(|len| vec![7; len]).collect();
-        for row in &rows {
-            append(&mut open, row);
-        }
-        let batch = open.cut();
-        assert_eq!(batch.records().collect::<Vec<_>>(), rows);
-        assert!(open.is_empty());
-    }
-
-    #[test]
-    fn a_row_that_fails_or_panics_leaves_no_trace() {
-        let mut open = OpenBatch::default();
-        append(&mut open, b"good");
-        let failed: Result<usize, &str> = open.append(|out| {
-            out.raw(b"half");
-            Err("no")
-        });
-        assert_eq!(failed, Err("no"));
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            open.append(|out| -> Result<(), Infallible> {
-                out.raw(b"half");
-                panic!("in the row's own code")
-            })
-        }));
-        assert!(panicked.is_err());
-        append(&mut open, b"next");
-        assert_eq!(open.cut().records().collect::<Vec<_>>(), [&b"good"[..], b"next"]);
-    }
-
-    #[test]
-    fn the_last_record_can_move_to_the_next_batch() {
-        let mut open = OpenBatch::default();
-        open.begin(5, Duration::ZERO);
-        append(&mut open, b"one");
-        let bytes = append(&mut open, b"two");
-        let batch = open.cut_before_last(bytes, Duration::from_secs(1));
-        assert_eq!((batch.first, batch.rows), (5, 1));
-        let next = open.cut();
-        assert_eq!((next.first, next.rows, next.since), (6, 1, Duration::from_secs(1)));
-        assert_eq!(next.records().collect::<Vec<_>>(), [&b"two"[..]]);
-    }
 }

@@ -1,24 +1,23 @@
 //! What goes into the core and what comes out of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::window::Outgoing;
 use crate::error::{Error, Violation};
 use crate::event::StreamEvent;
 
-/// What happens to a session.
+/// What a connection says.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub(crate) enum Heard {
     /// The server acknowledged every offset up to this one.
     Acked(Option<i64>),
     /// The server asks for an end of this server stream.
     CloseSignal(Duration),
-    /// Time has passed.
-    Elapsed,
     /// The connection is over; without an error if the server ended it with OK.
     Ended(Option<Error>),
-    /// The server created the stream.
-    Opened,
+    /// The server created the stream, and calls it this.
+    Opened(Arc<str>),
     /// The server broke the protocol in a way that does not concern acknowledgements.
     Violated(Violation),
 }
@@ -26,23 +25,23 @@ pub(crate) enum Event {
 /// What a session wants done.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// Open a connection of this generation; an older one is void.
-    Open { generation: u64, token: TokenAge },
-    /// Drop the connection.
-    Reset,
+    /// Open a call of this generation.
+    Open { generation: u64, over: Over },
+    /// Drop the call of this generation.
+    Reset { generation: u64 },
     /// It is over.
     Stop,
     /// Tell those who watch.
     Tell(StreamEvent),
 }
 
-/// Which token opens a connection.
+/// Which connection carries a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenAge {
-    /// One that is at hand, if it is good by its age.
-    Any,
-    /// A new one, since the server rejected the last.
-    New,
+pub(crate) enum Over {
+    /// One of its own.
+    NewConnection,
+    /// That of the call before it, which is still there.
+    SameConnection,
 }
 
 /// What the transport gets when it can take something.
@@ -57,16 +56,15 @@ pub(crate) enum Pull {
 
 /// Why a row was not accepted.
 #[derive(Debug)]
-pub(crate) enum Refused<E> {
+pub(crate) enum Refused {
     Closed,
     Failed(Error),
-    /// There is no room for this many bytes.
-    Full {
-        needed: usize,
-    },
+    /// There is no room for it now.
+    Full,
+    /// It cannot be written.
+    Row(Error),
     TooLarge {
         bytes: usize,
         limit: usize,
     },
-    Write(E),
 }

@@ -17,10 +17,13 @@ pub(crate) struct Ledger {
     /// From sending to acknowledgement, smoothed over the last acknowledgements; none before the first.
     pub(crate) ack_latency: Option<Duration>,
     pub(crate) longest_ack_latency: Duration,
+    /// That of the last acknowledgement that made rows durable, and how many of these there were.
+    pub(crate) last_ack_latency: Duration,
+    pub(crate) latencies: u64,
 }
 
 impl Ledger {
-    /// Rows that are neither durable nor handed back.
+    /// Rows that are neither durable nor returned.
     pub(crate) const fn in_flight(&self) -> u64 {
         self.accepted - self.durable - self.returned
     }
@@ -30,5 +33,7 @@ impl Ledger {
         let smoothed = self.ack_latency.map_or(latency, |before| (before * 7 + latency) / 8);
         self.ack_latency = Some(smoothed);
         self.longest_ack_latency = self.longest_ack_latency.max(latency);
+        self.last_ack_latency = latency;
+        self.latencies += 1;
     }
 }

@@ -9,6 +9,9 @@ use crate::error::{Error, ServerCode};
 
 use super::Settings;
 
+/// The longest pause that a server may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(600);
+
 /// How many attempts failed since the last progress, and how long to wait before the next.
 #[derive(Debug)]
 pub(super) struct Retry {
@@ -26,17 +29,24 @@ impl Retry {
         self.failures = 0;
     }
 
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Counts a failed attempt; how long to wait before the next, or nothing if the budget is used up.
-    pub(super) fn failed(&mut self, error: &Error, attempts: u32, settings: &Settings) -> Option<Duration> {
-        self.failures += 1;
-        if self.failures >= attempts {
+    pub(super) fn failed(&mut self, error: &Error, attempts: Option<u32>, settings: &Settings) -> Option<Duration> {
+        self.failures = self.failures.saturating_add(1);
+        if attempts.is_some_and(|attempts| self.failures >= attempts) {
             return None;
         }
-        Some(match error.code().map(ServerCode::code) {
+        let pause = match error.code().map(ServerCode::code) {
             Some(ServerCode::STREAM_TIMEOUT) if self.failures == 1 => Duration::ZERO,
-            Some(ServerCode::TEMPORARILY_BLOCKED) => settings.blocked_pause + self.jittered(settings.blocked_pause / 2),
+            Some(ServerCode::TEMPORARILY_BLOCKED) => {
+                settings.blocked_pause.saturating_add(self.jittered(settings.blocked_pause / 2))
+            }
             _ => self.backoff(settings),
-        })
+        };
+        Some(error.retry_after().map_or(pause, |asked| pause.max(asked.min(LONGEST_ASKED))))
     }
 
     /// Doubles from failure to failure up to the maximum, and lies between half of that and the whole.
@@ -47,6 +57,7 @@ impl Retry {
     }
 
     fn jittered(&mut self, at_most: Duration) -> Duration {
-        at_most.mul_f64(self.random.f64())
+        let nanos = u64::try_from(at_most.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(self.random.u64(0..=nanos))
     }
 }

@@ -1,46 +1,69 @@
-//! The states of a stream, and what each event does to them; the diagram stands in the parent module.
+//! One stream of rows into one table, across all its connections: rows in, and the questions of handle and driver.
+//!
+//! What each event does is in `transitions`, what goes to the transport in `requests`, what is due when in `deadlines`.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::allowance::Allowance;
 use super::batch::OpenBatch;
+use super::rate::Rate;
 use super::retry::Retry;
 use super::returned::Returned;
-use super::{Action, Event, Ledger, Pace, Pull, Refused, ReturnedBatch, Settings, TokenAge, Window};
-use crate::error::Error;
+use super::suspects::Suspects;
+use super::{Action, Batch, Ledger, Over, Pace, Refused, ReturnedBatch, Settings, Window};
+use crate::error::{Error, Fault};
 use crate::event::StreamEvent;
 use crate::message::Encoder;
 use crate::offset::Offset;
+use crate::persisted::Persisted;
 
 /// One stream of rows into one table, across all its connections.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(super) settings: Settings,
     pub(super) state: State,
+    /// The call before the current one, which the server asked to end.
+    pub(super) draining: Option<Draining>,
     pub(super) open: OpenBatch,
     pub(super) window: Window,
     pub(super) ledger: Ledger,
     pub(super) retry: Retry,
     pub(super) actions: VecDeque<Action>,
-    /// Which connection counts; what an older one says or asks is void.
+    /// Which call counts; what an older one says or asks is void, unless it drains.
     pub(super) generation: u64,
-    /// Every row below is settled: durable or handed back.
+    /// The call on which the rows are that are under way.
+    pub(super) carrier: u64,
+    /// Every row below is settled: durable or returned.
     pub(super) settled: u64,
     /// Rows below are wanted on their way, whatever the linger.
     pub(super) flushed: u64,
     /// Somebody waits for rows below to be settled.
     pub(super) awaited: u64,
     pub(super) pace: Pace,
+    pub(super) rate: Rate,
+    pub(super) allowance: Allowance,
+    pub(super) suspects: Suspects,
     /// No more rows are taken: the session closes, or has failed.
     pub(super) is_closing: bool,
     /// A new token was asked for since the last progress.
     pub(super) renewed_token: bool,
+    /// The server asked for another call since the last progress, and got one.
+    pub(super) has_rotated: bool,
     pub(super) last_error: Option<Error>,
     pub(super) returned: Returned,
     /// Where the rows begin that were on their way when the session gave up.
     pub(super) lost_from: Option<u64>,
-    /// Rows below may hold one that the server refuses, and go one request at a time until it is found.
-    pub(super) suspected: u64,
+    /// The bytes of room that are promised to rows which are not here yet.
+    pub(super) reserved: usize,
+    /// The server's name of the current stream.
+    pub(super) stream_id: Option<Arc<str>>,
+    /// When the last rows became durable.
+    pub(super) last_progress: Duration,
+    /// The latest time that an event came with.
+    pub(super) seen: Duration,
+    pub(super) excuse: Excuse,
 }
 
 /// The states of the diagram in the parent module.
@@ -48,111 +71,177 @@ pub(crate) struct Session {
 pub(super) enum State {
     Closed,
     Dormant,
-    Draining { until: Duration },
+    /// The session closes, and only the call that drains is left.
+    Ending,
     Failed(Error),
-    HalfClosed { until: Duration },
-    Opening { until: Duration },
+    HalfClosed {
+        until: Option<Duration>,
+    },
+    Opening {
+        until: Option<Duration>,
+    },
     Streaming,
-    Waiting { until: Duration },
+    Waiting {
+        until: Option<Duration>,
+    },
+}
+
+/// A call that the server asked to end, beside the one that follows it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draining {
+    pub(super) generation: u64,
+    pub(super) phase: Phase,
+    pub(super) until: Option<Duration>,
+}
+
+/// How far a draining call has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Its rows are acknowledged one after the other.
+    Acking,
+    /// Its request side is closed, and the server ends its own.
+    Ending,
+}
+
+/// A time that the process did not see, since it stood still: what was due then is not judged before it has listened.
+#[derive(Debug, Default)]
+pub(super) struct Excuse {
+    pub(super) until: Duration,
+    pub(super) times: u32,
 }
 
 impl Session {
     /// A session that opens its first connection; its first action says so.
     pub(crate) fn new(settings: Settings, random: fastrand::Rng, now: Duration) -> Self {
-        let open = OpenBatch::new(settings.max_batch_bytes);
         let mut session = Self {
+            open: OpenBatch::new(settings.max_batch_bytes),
+            rate: Rate::new(&settings),
             settings,
             state: State::Dormant,
-            open,
+            draining: None,
             window: Window::default(),
             ledger: Ledger::default(),
             retry: Retry::new(random),
             actions: VecDeque::new(),
             generation: 0,
+            carrier: 0,
             settled: 0,
             flushed: 0,
             awaited: 0,
             pace: Pace::default(),
+            allowance: Allowance::default(),
+            suspects: Suspects::default(),
             is_closing: false,
             renewed_token: false,
+            has_rotated: false,
             last_error: None,
             returned: Returned::default(),
             lost_from: None,
-            suspected: 0,
+            reserved: 0,
+            stream_id: None,
+            last_progress: now,
+            seen: now,
+            excuse: Excuse::default(),
         };
-        session.begin_opening(now, TokenAge::Any);
+        session.begin_opening(now, Over::NewConnection);
         session
     }
 
-    /// Accepts a row that `write` writes; its offset.
+    /// Accepts the row that `write` writes; its offset.
     ///
     /// The clock is asked only if the row begins a batch.
     #[inline]
-    pub(crate) fn push<E>(
+    pub(crate) fn push(
         &mut self,
         clock: impl Fn() -> Duration,
-        write: impl FnOnce(&mut Encoder) -> Result<(), E>,
-    ) -> Result<Offset, Refused<E>> {
-        let room = self.settings.max_unacked_bytes.saturating_sub(self.unacked_bytes());
+        persisted: Persisted,
+        write: impl FnOnce(&mut Encoder) -> Result<(), Error>,
+    ) -> Result<Offset, Refused> {
+        let room = self.room();
         if room == 0 || self.is_closing {
-            return Err(self.refusal());
+            return Err(self.refusal(0));
         }
         if self.open.is_empty() {
             self.begin_batch(clock());
         }
-        let bytes = self.open.append(write).map_err(Refused::Write)?;
+        let bytes = self.open.append(write).map_err(Refused::Row)?;
         if bytes > self.settings.max_row_bytes.min(room) {
             self.open.take_back(bytes);
-            return Err(self.no_room(bytes));
+            return Err(self.refusal(bytes));
+        }
+        if self.open.is_full_for(0) && self.open.rows() > 1 {
+            let batch = self.open.cut_before_last(bytes, clock());
+            self.window.push(batch);
+        }
+        if matches!(persisted, Persisted::Possibly) {
+            self.open.was_sent();
         }
         let offset = Offset(self.ledger.accepted);
         self.ledger.accepted += 1;
         self.ledger.accepted_bytes += bytes as u64;
         // The next row is likely to be as long as this one.
         if self.open.is_full_for(bytes) || self.open.rows() >= self.settings.max_batch_rows {
-            self.cut_full_batch(bytes, &clock);
+            self.cut();
         }
         if matches!(self.state, State::Dormant) {
-            self.begin_opening(clock(), TokenAge::Any);
+            self.begin_opening(clock(), Over::NewConnection);
         }
         self.check();
         Ok(offset)
     }
 
-    /// Says that the row that is pushed next was sent before, by another stream.
-    pub(crate) const fn was_sent(&mut self) {
-        self.open.was_sent();
-    }
-
-    /// What the transport of this generation is to send now.
-    pub(crate) fn pull(&mut self, now: Duration, generation: u64) -> Pull {
-        if generation != self.generation {
-            return Pull::End;
+    /// Takes in rows that another stream accepted and could not deliver, whatever the room; the offset of the first.
+    ///
+    /// What may have been persisted stays so, and their time begins anew. A session that is over returns them.
+    pub(crate) fn adopt(&mut self, now: Duration, rows: Vec<ReturnedBatch>) -> Offset {
+        self.cut();
+        let first = Offset(self.ledger.accepted);
+        for ReturnedBatch { mut batch, .. } in rows {
+            (batch.first, batch.since, batch.sent_at) = (self.ledger.accepted, now, Duration::ZERO);
+            self.ledger.accepted += u64::from(batch.rows);
+            self.ledger.accepted_bytes += batch.body.len() as u64;
+            self.window.push(batch);
         }
         match self.state {
-            State::Streaming => self.next_request(now),
-            State::Draining { .. } | State::Opening { .. } => Pull::Idle,
-            State::Closed | State::Dormant | State::Failed(_) | State::HalfClosed { .. } | State::Waiting { .. } => {
-                Pull::End
-            }
+            State::Dormant if !self.window.is_empty() => self.begin_opening(now, Over::NewConnection),
+            State::Closed | State::Failed(_) => self.return_all(),
+            _ => {}
         }
+        self.check();
+        first
     }
 
-    /// Takes an event in.
-    pub(crate) fn handle(&mut self, now: Duration, event: Event) {
-        if self.is_over() {
-            return;
-        }
-        match event {
-            Event::Acked(up_to) => self.acked(now, up_to),
-            Event::CloseSignal(duration) => self.close_signal(now, duration),
-            Event::Elapsed => {}
-            Event::Ended(error) => self.ended(now, error),
-            Event::Opened => self.opened(),
-            Event::Violated(violation) => self.violated(now, violation),
-        }
-        self.elapse(now);
-        self.check();
+    /// Returns what came after the end.
+    fn return_all(&mut self) {
+        let error = self.error().cloned().unwrap_or_else(|| {
+            let table = self.settings.table.clone();
+            Fault::Closed { table }.into()
+        });
+        self.lost_from.get_or_insert(self.settled);
+        self.give_up_rows(&error);
+        self.state = State::Failed(error);
+    }
+
+    fn give_up_rows(&mut self, error: &Error) {
+        self.ledger.returned += self.window.rows();
+        self.returned.give_up(self.window.take(), error);
+        self.settled = self.ledger.accepted;
+    }
+
+    /// The bytes that are neither used nor promised.
+    #[inline]
+    pub(crate) fn room(&self) -> usize {
+        self.settings.max_unacked_bytes.saturating_sub(self.unacked_bytes() + self.reserved)
+    }
+
+    /// Promises room to a row that comes later.
+    pub(crate) const fn reserve(&mut self, bytes: usize) {
+        self.reserved += bytes;
+    }
+
+    /// Takes a promise back: the row is here, or does not come.
+    pub(crate) const fn unreserve(&mut self, bytes: usize) {
+        self.reserved -= bytes;
     }
 
     /// The next thing to do.
@@ -162,14 +251,6 @@ impl Session {
 
     pub(crate) fn has_actions(&self) -> bool {
         !self.actions.is_empty()
-    }
-
-    /// When [`Event::Elapsed`] is due.
-    pub(crate) fn deadline(&self) -> Option<Duration> {
-        [self.state_deadline(), self.ack_deadline(), self.delivery_deadline(), self.linger_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
     }
 
     /// Sends what is there without regard to the linger; the offset behind the last row.
@@ -192,30 +273,35 @@ impl Session {
         }
     }
 
-    /// Gives up: what is not durable is handed back.
+    /// Gives up: what is not durable is returned.
     pub(crate) fn fail(&mut self, error: Error) {
         if self.is_over() {
             return;
         }
-        if !self.open.is_empty() {
-            let batch = self.open.cut();
-            self.window.push(batch);
-        }
-        self.ledger.returned += self.window.rows();
-        self.returned.give_up(self.window.take(), &error);
+        self.cut();
         self.lost_from = Some(self.settled);
-        self.settled = self.ledger.accepted;
+        self.give_up_rows(&error);
         self.is_closing = true;
-        self.generation += 1;
         self.actions.retain(|action| matches!(action, Action::Tell(_)));
-        self.actions.extend([Action::Reset, Action::Tell(StreamEvent::Failed { error: error.clone() }), Action::Stop]);
+        self.reset_all();
+        self.actions.extend([Action::Tell(StreamEvent::Failed { error: error.clone() }), Action::Stop]);
         self.state = State::Failed(error);
         self.check();
     }
 
-    /// What was handed back; it is given once.
+    /// Everything that is returned and was not taken before.
     pub(crate) fn take_returned(&mut self) -> Vec<ReturnedBatch> {
         self.returned.take()
+    }
+
+    /// The rows that the server refused and nobody took before.
+    pub(crate) fn take_rejected(&mut self) -> Vec<ReturnedBatch> {
+        self.returned.take_rejected()
+    }
+
+    /// The rows that were left when the session gave up, but for those that the server refused.
+    pub(crate) fn take_given_up(&mut self) -> Vec<ReturnedBatch> {
+        self.returned.take_given_up()
     }
 
     /// What became of a row, if that is settled.
@@ -234,6 +320,11 @@ impl Session {
         self.lost_from.unwrap_or(self.settled)
     }
 
+    /// The offset of the first row that was left when the session gave up.
+    pub(crate) const fn lost_from(&self) -> Option<u64> {
+        self.lost_from
+    }
+
     /// The reason of a row's rejection that was not told before.
     pub(crate) fn untold_rejection(&mut self) -> Option<Error> {
         self.returned.untold()
@@ -247,19 +338,37 @@ impl Session {
         &self.settings
     }
 
+    /// The server's name of the stream that is open, or was last.
+    pub(crate) const fn stream_id(&self) -> Option<&Arc<str>> {
+        self.stream_id.as_ref()
+    }
+
+    /// How many attempts have failed since the last progress.
+    pub(crate) const fn failures(&self) -> u32 {
+        self.retry.failures()
+    }
+
     /// The offset below which every row is settled.
     pub(crate) const fn settled(&self) -> u64 {
         self.settled
     }
 
+    /// When the oldest row that is in flight was accepted.
+    pub(crate) fn oldest(&self) -> Option<Duration> {
+        let open = (!self.open.is_empty()).then(|| self.open.since());
+        self.window.front().map(|batch| batch.since).or(open)
+    }
+
     /// Whether the row that was accepted last began a batch.
+    #[inline]
     pub(crate) const fn has_begun_batch(&self) -> bool {
         self.open.rows() <= 1
     }
 
-    /// The bytes that are accepted and not durable, those that wait to be taken back included.
+    /// The bytes that are accepted and not settled.
+    #[inline]
     pub(crate) fn unacked_bytes(&self) -> usize {
-        self.window.bytes() + self.open.len() + self.returned.bytes()
+        self.window.bytes() + self.open.len()
     }
 
     pub(crate) const fn error(&self) -> Option<&Error> {
@@ -269,79 +378,40 @@ impl Session {
         }
     }
 
+    /// Whether rows are taken no more.
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
     /// Whether the session has come to its end, good or bad.
     pub(crate) const fn is_over(&self) -> bool {
         matches!(self.state, State::Closed | State::Failed(_))
     }
 
-    /// Whether a transport that asks now would get a request or its end; the end of a linger is an event of its own.
-    pub(crate) fn can_pull(&self) -> bool {
-        match self.state {
-            State::Streaming => {
-                let is_due = self.linger().is_zero() || self.open.first() < self.flushed;
-                !self.must_wait() && (self.window.has_unsent() || (is_due && !self.open.is_empty()))
-            }
-            State::Draining { .. } | State::Opening { .. } => false,
-            _ => true,
-        }
-    }
-
+    /// Why a row of this many bytes is not accepted now.
     #[cold]
-    fn refusal<E>(&self) -> Refused<E> {
+    fn refusal(&self, bytes: usize) -> Refused {
+        let limit = self.settings.max_row_bytes.min(self.settings.max_unacked_bytes);
         match &self.state {
             State::Failed(error) => Refused::Failed(error.clone()),
             _ if self.is_closing => Refused::Closed,
-            _ => Refused::Full { needed: 1 },
+            _ if bytes > limit => Refused::TooLarge { bytes, limit },
+            _ => Refused::Full,
         }
     }
 
-    fn no_room<E>(&self, bytes: usize) -> Refused<E> {
-        let limit = self.settings.max_row_bytes.min(self.settings.max_unacked_bytes);
-        if bytes > limit { Refused::TooLarge { bytes, limit } } else { Refused::Full { needed: bytes } }
-    }
-
     fn begin_batch(&mut self, now: Duration) {
+        self.seen = self.seen.max(now);
         self.pace.observe(now, self.ledger.accepted_bytes);
         self.open.begin(self.ledger.accepted, now);
     }
 
-    fn cut_full_batch(&mut self, last: usize, clock: &impl Fn() -> Duration) {
-        let overflows = self.open.is_full_for(0) && self.open.rows() > 1;
-        let batch = if overflows { self.open.cut_before_last(last, clock()) } else { self.open.cut() };
-        self.window.push(batch);
-    }
-
-    /// Whether the next request has to wait for the last, since one of them holds a row that the server refuses.
-    fn must_wait(&self) -> bool {
-        self.window.oldest_sent().is_some_and(|batch| batch.first < self.suspected)
-    }
-
-    fn next_request(&mut self, now: Duration) -> Pull {
-        if self.must_wait() {
-            return Pull::Idle;
-        }
-        if !self.window.has_unsent() && self.is_due(now) {
-            let batch = self.open.cut();
+    /// Closes the open batch.
+    pub(super) fn cut(&mut self) {
+        if !self.open.is_empty() {
+            let batch: Batch = self.open.cut();
             self.window.push(batch);
         }
-        let Some(request) = self.window.send(now) else { return Pull::Idle };
-        self.ledger.batches_sent += 1;
-        if request.is_replay {
-            self.ledger.rows_replayed += u64::from(request.rows);
-        }
-        Pull::Request(request)
-    }
-
-    /// Whether the open batch may go now.
-    fn is_due(&self, now: Duration) -> bool {
-        !self.open.is_empty() && (self.open.first() < self.flushed || now >= self.open.since() + self.linger())
-    }
-
-    /// How long the open batch waits for more rows.
-    pub(super) fn linger(&self) -> Duration {
-        let Settings { linger, fast_bytes, fast_wait, .. } = self.settings;
-        let gathers = self.open.first() >= self.awaited && self.pace.brings(fast_bytes, fast_wait);
-        if gathers { linger.max(fast_wait) } else { linger }
     }
 
     /// The sum that must hold at every moment.

@@ -2,22 +2,27 @@
 
 use std::time::Duration;
 
+use crate::record_kind::RecordKind;
+
 /// What a stream is made with; the defaults are those of the documentation of `StreamBuilder`.
+///
+/// What is `None` has no limit.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) table: String,
+    pub(crate) kind: RecordKind,
     pub(crate) max_batch_bytes: usize,
     pub(crate) max_batch_rows: u32,
     pub(crate) max_row_bytes: usize,
     pub(crate) max_unacked_bytes: usize,
     pub(crate) linger: Duration,
-    /// Rows come fast where so many bytes come within `fast_wait`.
+    /// Rows come fast where this many bytes come within `fast_wait`.
     pub(crate) fast_bytes: usize,
     /// How long a batch waits for more rows where they come fast.
     pub(crate) fast_wait: Duration,
-    pub(crate) ack_timeout: Duration,
-    pub(crate) open_timeout: Duration,
-    pub(crate) delivery_timeout: Duration,
+    pub(crate) ack_timeout: Option<Duration>,
+    pub(crate) open_timeout: Option<Duration>,
+    pub(crate) delivery_timeout: Option<Duration>,
     /// How long the server may take to end its side once ours is closed.
     pub(crate) end_timeout: Duration,
     pub(crate) backoff_min: Duration,
@@ -25,20 +30,27 @@ pub(crate) struct Settings {
     /// The pause that the service asks for with code 6006.
     pub(crate) blocked_pause: Duration,
     /// How many attempts may follow each other without an acknowledgement.
-    pub(crate) max_attempts: u32,
-    /// How many single rows the server may refuse before the stream gives up.
+    pub(crate) max_attempts: Option<u32>,
+    /// How many attempts the first opening has: a wrong address should be reported soon.
+    pub(crate) max_first_attempts: Option<u32>,
+    /// How many single rows the server may refuse within `rejected_within`.
     pub(crate) max_rejected_rows: usize,
-    /// How many attempts the first opening has: a wrong address should be told soon.
-    pub(crate) max_first_attempts: u32,
+    pub(crate) rejected_within: Duration,
+    /// The bytes of refused rows that wait to be taken; they are not part of `max_unacked_bytes`.
+    pub(crate) max_rejected_bytes: usize,
+    /// The rows and the bytes that may be sent within a second.
+    pub(crate) max_rows_per_second: Option<u32>,
+    pub(crate) max_bytes_per_second: Option<u64>,
 }
 
 impl Settings {
     /// What the service takes in one request, with room for the envelope.
     pub(crate) const REQUEST_LIMIT: usize = 10_420_224;
 
-    pub(crate) fn new(table: impl Into<String>) -> Self {
+    pub(crate) fn new(table: impl Into<String>, kind: RecordKind) -> Self {
         Self {
             table: table.into(),
+            kind,
             max_batch_bytes: 256 * 1024,
             max_batch_rows: 100_000,
             max_row_bytes: Self::REQUEST_LIMIT,
@@ -46,16 +58,25 @@ impl Settings {
             linger: Duration::ZERO,
             fast_bytes: 64 * 1024,
             fast_wait: Duration::from_millis(1),
-            ack_timeout: Duration::from_secs(60),
-            open_timeout: Duration::from_secs(30),
-            delivery_timeout: Duration::from_secs(300),
+            ack_timeout: Some(Duration::from_secs(60)),
+            open_timeout: Some(Duration::from_secs(30)),
+            delivery_timeout: Some(Duration::from_secs(300)),
             end_timeout: Duration::from_secs(10),
             backoff_min: Duration::from_millis(250),
             backoff_max: Duration::from_secs(30),
             blocked_pause: Duration::from_secs(60),
-            max_attempts: 20,
+            max_attempts: Some(20),
+            max_first_attempts: Some(4),
             max_rejected_rows: 100,
-            max_first_attempts: 4,
+            rejected_within: Duration::from_secs(60),
+            max_rejected_bytes: 16 * 1024 * 1024,
+            max_rows_per_second: None,
+            max_bytes_per_second: None,
         }
     }
+}
+
+/// The end of a wait that begins now; none where it has no limit, or ends beyond all time.
+pub(super) fn end_of(now: Duration, wait: impl Into<Option<Duration>>) -> Option<Duration> {
+    wait.into().and_then(|wait| now.checked_add(wait))
 }

@@ -1,13 +1,15 @@
 //! The core against generated sequences of events, and a model of what the server has made durable.
 
-use std::collections::BTreeSet;
-use std::convert::Infallible;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::error::{Error, Fault, Status};
+use crate::error::{Details, Error, Fault, Status};
+use crate::persisted::Persisted;
+use crate::record_kind::RecordKind;
 
 /// One thing that happens to a session.
 #[derive(Debug, Clone)]
@@ -32,6 +34,12 @@ enum Step {
         millis: u64,
     },
     End(Ending),
+    /// The call that drains comes to its end.
+    EndDrained(Ending),
+    /// The server makes this part of what the call that drains has received durable, and says so.
+    KeepDrained {
+        part: f64,
+    },
     Advance {
         millis: u64,
     },
@@ -50,14 +58,16 @@ enum Ending {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let ending = prop_oneof![
+    let ending = || {
+        prop_oneof![
         8 => Just(Ending::Ok),
         8 => Just(Ending::Internal),
         4 => Just(Ending::StreamTimeout),
         2 => Just(Ending::Blocked),
         2 => Just(Ending::Unauthenticated),
         1 => Just(Ending::PermissionDenied),
-    ];
+        ]
+    };
     prop_oneof![
         10 => (1_u8..20, 0_usize..60).prop_map(|(rows, bytes)| Step::Push { rows, bytes }),
         10 => (1_u8..6).prop_map(|requests| Step::Pull { requests }),
@@ -66,43 +76,59 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::RepeatAck),
         1 => (-3_i64..50).prop_map(Step::BogusAck),
         1 => Just(Step::AckWithoutOffset),
-        1 => (0_u64..5000).prop_map(|millis| Step::CloseSignal { millis }),
-        2 => ending.prop_map(Step::End),
+        2 => (0_u64..5000).prop_map(|millis| Step::CloseSignal { millis }),
+        2 => ending().prop_map(Step::End),
+        1 => ending().prop_map(Step::EndDrained),
+        3 => (0.0..=1.0).prop_map(|part| Step::KeepDrained { part }),
         4 => prop_oneof![0_u64..500, 500_u64..20_000].prop_map(|millis| Step::Advance { millis }),
         1 => Just(Step::Flush),
     ]
 }
 
-/// A session, the connection that it believes to have, and what the server knows.
+/// A session, the calls that it believes to have, and what the server knows.
 struct World {
     session: Session,
     now: Duration,
-    /// The generation of the connection that is being opened or is open.
-    connection: Option<u64>,
+    /// By generation: the calls that are being opened, are open, or drain.
+    calls: BTreeMap<u64, Call>,
+    durable: BTreeSet<u64>,
+    accepted: u64,
+    /// The server refuses the last of this many rows.
+    poison: u64,
+    /// The server acknowledges nothing when it refuses.
+    lags: bool,
+    /// How long the server takes to answer.
+    latency: Duration,
+}
+
+/// The server's side of a call.
+#[derive(Default)]
+struct Call {
     is_open: bool,
-    has_ended: bool,
-    /// The rows of each request of this connection, in its order.
+    was_asked_to_close: bool,
+    /// The rows of each request, in its order.
     received: Vec<Vec<u64>>,
     kept: usize,
     last_ack: i64,
-    durable: BTreeSet<u64>,
-    accepted: u64,
-    /// The server refuses the last of so many rows.
-    poison: u64,
+    half_closed: bool,
 }
+
+/// A time that ends beyond all time.
+const NO_END: Duration = Duration::MAX;
 
 /// No row is this one.
 const NEVER: u64 = u64::MAX;
 
 fn settings(linger: Duration) -> Settings {
-    let mut settings = Settings::new("main.test.rows");
+    let mut settings = Settings::new("main.test.rows", RecordKind::Proto);
     settings.max_batch_bytes = 100;
     settings.max_batch_rows = 7;
     settings.max_unacked_bytes = 1000;
     settings.linger = linger;
     settings.fast_bytes = 60;
     settings.fast_wait = Duration::from_millis(10);
-    settings.ack_timeout = Duration::from_secs(20);
+    settings.ack_timeout = Some(Duration::from_secs(20));
+    settings.max_rejected_rows = 1000;
     settings
 }
 
@@ -112,15 +138,12 @@ impl World {
         let mut world = Self {
             session,
             now: Duration::ZERO,
-            connection: None,
-            is_open: false,
-            has_ended: false,
-            received: Vec::new(),
-            kept: 0,
-            last_ack: -1,
+            calls: BTreeMap::new(),
             durable: BTreeSet::new(),
             accepted: 0,
             poison,
+            lags: false,
+            latency: Duration::ZERO,
         };
         world.act();
         world
@@ -131,18 +154,17 @@ impl World {
             Step::Push { rows, bytes } => (0..rows).for_each(|_| self.push(bytes)),
             Step::Pull { requests } => (0..requests).for_each(|_| self.pull()),
             Step::Open => self.open(),
-            Step::Keep { part, says } => self.keep(part, says),
-            Step::RepeatAck if self.last_ack >= 0 => self.ack(Some(self.last_ack)),
+            Step::Keep { part, says } => self.keep(self.newest(), part, says),
+            Step::KeepDrained { part } => self.keep(self.drained(), part, true),
+            Step::RepeatAck => self.repeat_ack(),
             Step::BogusAck(offset) => self.bogus_ack(offset),
-            Step::AckWithoutOffset => self.ack(None),
-            Step::CloseSignal { millis } if self.is_open => {
-                self.handle(Event::CloseSignal(Duration::from_millis(millis)));
-            }
-            Step::CloseSignal { .. } | Step::RepeatAck => {}
-            Step::End(ending) => self.end(ending),
+            Step::AckWithoutOffset => self.say(self.newest(), Heard::Acked(None)),
+            Step::CloseSignal { millis } => self.close_signal(Duration::from_millis(millis)),
+            Step::End(ending) => self.end(self.newest(), ending),
+            Step::EndDrained(ending) => self.end(self.drained(), ending),
             Step::Advance { millis } => {
                 self.now += Duration::from_millis(millis);
-                self.handle(Event::Elapsed);
+                self.tick();
             }
             Step::Flush => {
                 self.session.flush();
@@ -151,65 +173,99 @@ impl World {
         self.check();
     }
 
+    /// The call that was opened last, if it is there.
+    fn newest(&self) -> Option<u64> {
+        self.calls.iter().next_back().filter(|(_, call)| !call.was_asked_to_close).map(|(generation, _)| *generation)
+    }
+
+    /// The call that was asked to close, if there is one.
+    fn drained(&self) -> Option<u64> {
+        self.calls.iter().find(|(_, call)| call.was_asked_to_close).map(|(generation, _)| *generation)
+    }
+
+    fn call(&self, generation: Option<u64>) -> Option<&Call> {
+        self.calls.get(&generation?)
+    }
+
+    fn is_open(&self) -> bool {
+        self.call(self.newest()).is_some_and(|call| call.is_open)
+    }
+
     fn push(&mut self, bytes: usize) {
         let (n, now) = (self.accepted, self.now);
-        let pushed = self.session.push(
+        let mut row = Vec::new();
+        prost::encoding::encode_varint(n, &mut row);
+        row.resize(row.len() + bytes, 0);
+        match self.session.push(
             || now,
+            Persisted::No,
             |out| {
-                out.varint(n);
-                out.raw(&vec![0; bytes]);
-                Ok::<_, Infallible>(())
+                out.raw(&row);
+                Ok(())
             },
-        );
-        match pushed {
+        ) {
             Ok(offset) => {
                 assert_eq!(offset.value(), n, "offsets have no gap and never start anew");
                 self.accepted += 1;
             }
-            Err(Refused::Full { .. } | Refused::Closed | Refused::Failed(_)) => {}
+            Err(Refused::Full | Refused::Closed | Refused::Failed(_)) => {}
             Err(other) => panic!("{other:?}"),
         }
         self.act();
     }
 
+    /// Every call asks for what it is to send.
     fn pull(&mut self) {
-        let Some(generation) = self.connection else { return };
-        assert_eq!(self.session.pull(self.now, generation - 1), Pull::End, "an older connection gets nothing");
-        match self.session.pull(self.now, generation) {
-            Pull::Idle => {}
-            Pull::End => assert!(!self.is_open || self.session.is_over() || self.has_half_closed()),
-            Pull::Request(request) => {
-                assert!(self.is_open, "nothing is sent before the stream is created");
-                let offset = i64::try_from(self.received.len()).unwrap();
-                assert_eq!(request.wire_offset, offset, "offsets on the wire are consecutive from 0");
-                let rows = rows_of(&request.body);
-                assert_eq!(rows.len(), request.rows as usize);
-                if let Some(last) = self.received.iter().flatten().last() {
-                    assert_eq!(rows[0], last + 1, "rows keep their order on a connection");
+        let Some(first) = self.calls.keys().next().copied() else { return };
+        assert_eq!(self.session.pull(self.now, first.wrapping_sub(1)), Pull::End, "an older call gets nothing");
+        for generation in self.calls.keys().copied().collect::<Vec<_>>() {
+            let can_pull = self.session.can_pull(generation);
+            let pulled = self.session.pull(self.now, generation);
+            let Some(call) = self.calls.get_mut(&generation) else { continue };
+            match pulled {
+                Pull::Idle => {}
+                Pull::End => {
+                    assert!(can_pull, "whoever waits for the end is woken");
+                    call.half_closed = true;
                 }
-                assert!(rows.windows(2).all(|pair| pair[1] == pair[0] + 1));
-                self.received.push(rows);
+                Pull::Request(request) => {
+                    assert!(call.is_open && !call.half_closed, "requests lie between creation and end");
+                    assert!(!call.was_asked_to_close, "a call that drains gets no more rows");
+                    let offset = i64::try_from(call.received.len()).unwrap();
+                    assert_eq!(request.wire_offset, offset, "offsets on the wire are consecutive from 0");
+                    let rows = rows_of(&request.body);
+                    assert_eq!(rows.len(), request.rows as usize);
+                    if let Some(last) = call.received.iter().flatten().last() {
+                        assert_eq!(rows[0], last + 1, "rows keep their order on a call");
+                    }
+                    assert!(rows.windows(2).all(|pair| pair[1] == pair[0] + 1));
+                    call.received.push(rows);
+                    self.check_that_calls_do_not_mix();
+                }
             }
         }
     }
 
-    /// The session has asked for the end of the request side, so a pull gives it.
-    fn has_half_closed(&mut self) -> bool {
-        self.session.can_pull()
+    /// A row goes on the next call only when all of the call before are acknowledged or lost.
+    fn check_that_calls_do_not_mix(&self) {
+        let (Some(drained), Some(newest)) = (self.call(self.drained()), self.call(self.newest())) else { return };
+        if !newest.received.is_empty() {
+            assert_eq!(i64::try_from(drained.received.len()).unwrap() - 1, drained.last_ack, "the call before is done");
+        }
     }
 
     fn open(&mut self) {
-        if self.connection.is_some() && !self.is_open && !self.has_ended {
-            self.is_open = true;
-            self.handle(Event::Opened);
-        }
+        let Some(generation) = self.newest() else { return };
+        let Some(call) = self.calls.get_mut(&generation).filter(|call| !call.is_open) else { return };
+        (call.is_open, call.last_ack) = (true, -1);
+        self.say(Some(generation), Heard::Opened(Arc::from("s")));
     }
 
-    fn keep(&mut self, part: f64, says: bool) {
-        if !self.is_open {
-            return;
-        }
-        let fresh = self.received.len() - self.kept;
+    /// The server makes a part of what a call has received durable, up to the first row that it refuses.
+    fn keep(&mut self, generation: Option<u64>, part: f64, says: bool) {
+        let (poison, lags) = (self.poison, self.lags);
+        let Some(call) = generation.and_then(|generation| self.calls.get_mut(&generation)) else { return };
+        let fresh = call.received.len() - call.kept;
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_sign_loss,
@@ -217,20 +273,19 @@ impl World {
             reason = "small"
         )]
         let count = (fresh as f64 * part).round() as usize;
-        let until = self.kept + count;
-        let poisoned =
-            self.received[self.kept..until].iter().position(|rows| rows.iter().any(|row| self.is_poison(*row)));
-        let good = poisoned.map_or(until, |poisoned| self.kept + poisoned);
-        for rows in &self.received[self.kept..good] {
-            self.durable.extend(rows);
+        let until = call.kept + count;
+        let is_bad = |rows: &Vec<u64>| rows.iter().any(|row| row % poison == poison - 1);
+        let poisoned = call.received[call.kept..until].iter().position(is_bad);
+        let good = poisoned.map_or(until, |poisoned| call.kept + poisoned);
+        self.durable.extend(call.received[call.kept..good].iter().flatten());
+        call.kept = good;
+        let acked = i64::try_from(call.kept).unwrap() - 1;
+        if says && acked >= 0 && !(lags && poisoned.is_some()) {
+            call.last_ack = acked;
+            self.say(generation, Heard::Acked(Some(acked)));
         }
-        self.kept = good;
-        if says && self.kept > 0 {
-            self.last_ack = i64::try_from(self.kept).unwrap() - 1;
-            self.ack(Some(self.last_ack));
-        }
-        if poisoned.is_some() && self.is_open {
-            self.end(Ending::Rejected);
+        if poisoned.is_some() {
+            self.end(generation, Ending::Rejected);
         }
     }
 
@@ -238,29 +293,37 @@ impl World {
         row % self.poison == self.poison - 1
     }
 
+    fn repeat_ack(&mut self) {
+        let newest = self.newest();
+        if let Some(last) = self.call(newest).map(|call| call.last_ack).filter(|last| *last >= 0) {
+            self.say(newest, Heard::Acked(Some(last)));
+        }
+    }
+
     fn bogus_ack(&mut self, offset: i64) {
-        let sent = i64::try_from(self.received.len()).unwrap();
-        let is_true = (0..i64::try_from(self.kept).unwrap()).contains(&offset) && offset >= self.last_ack;
-        if is_true || !self.is_open || (offset >= self.last_ack && offset < sent) {
+        let newest = self.newest();
+        let Some(call) = self.call(newest).filter(|call| call.is_open) else { return };
+        let sent = i64::try_from(call.received.len()).unwrap();
+        if offset >= call.last_ack && offset < sent {
             // Nobody can tell such an acknowledgement from a true one.
             return;
         }
         let durable = self.session.ledger().durable;
-        self.ack(Some(offset));
+        self.say(newest, Heard::Acked(Some(offset)));
         assert_eq!(self.session.ledger().durable, durable, "a bogus acknowledgement is not believed");
-        assert!(!self.is_open, "and the connection is not trusted further");
+        assert!(!self.calls.contains_key(&newest.unwrap()), "and the call is not trusted further");
     }
 
-    fn ack(&mut self, offset: Option<i64>) {
-        if self.is_open {
-            self.handle(Event::Acked(offset));
+    fn close_signal(&mut self, grace: Duration) {
+        let Some(generation) = self.newest().filter(|_| self.is_open()) else { return };
+        if let Some(call) = self.calls.get_mut(&generation) {
+            call.was_asked_to_close = true;
         }
+        self.say(Some(generation), Heard::CloseSignal(grace));
     }
 
-    fn end(&mut self, ending: Ending) {
-        if self.connection.is_none() || self.has_ended {
-            return;
-        }
+    fn end(&mut self, generation: Option<u64>, ending: Ending) {
+        let Some(generation) = generation.filter(|generation| self.calls.remove(generation).is_some()) else { return };
         let error = match ending {
             Ending::Ok => None,
             Ending::Internal => Some(status(13, "oh")),
@@ -270,25 +333,36 @@ impl World {
             Ending::Rejected => Some(status(3, "a record does not decode. Error Code: 4044, Error State: 1.")),
             Ending::PermissionDenied => Some(status(7, "no. Error Code: 3, Error State: 1.")),
         };
-        (self.is_open, self.has_ended) = (false, true);
-        self.handle(Event::Ended(error));
+        self.session.hear(self.now, generation, Heard::Ended(error));
+        self.act();
     }
 
-    fn handle(&mut self, event: Event) {
-        self.session.handle(self.now, event);
+    fn say(&mut self, generation: Option<u64>, heard: Heard) {
+        let is_open = self.call(generation).is_some_and(|call| call.is_open);
+        if let Some(generation) = generation.filter(|_| is_open) {
+            self.session.hear(self.now, generation, heard);
+            self.act();
+        }
+    }
+
+    fn tick(&mut self) {
+        self.session.tick(self.now);
         self.act();
     }
 
     fn act(&mut self) {
         while let Some(action) = self.session.next_action() {
             match action {
-                Action::Open { generation, .. } => {
-                    (self.connection, self.is_open, self.has_ended) = (Some(generation), false, false);
-                    self.received.clear();
-                    (self.kept, self.last_ack) = (0, -1);
+                Action::Open { generation, over, .. } => {
+                    assert!(self.calls.len() <= 1, "at most two calls at a time");
+                    let has_connection = self.calls.values().any(|call| call.is_open);
+                    assert!(over == Over::NewConnection || has_connection, "there is a connection to go on with");
+                    self.calls.insert(generation, Call::default());
                 }
-                Action::Reset => (self.connection, self.is_open, self.has_ended) = (None, false, true),
-                Action::Stop => assert!(self.session.is_over()),
+                Action::Reset { generation } => {
+                    self.calls.remove(&generation);
+                }
+                Action::Stop => assert!(self.session.is_over() && self.calls.is_empty()),
                 Action::Tell(_) => {}
             }
         }
@@ -305,12 +379,12 @@ impl World {
                     assert!(self.durable.contains(&row), "row {row} is said to be durable, and the server has it not");
                     durable += 1;
                 }
-                Err(error) => assert!(self.is_poison(row), "row {row} is good, and handed back: {error}"),
+                Err(error) => assert!(self.is_poison(row), "row {row} is good, and returned: {error}"),
             }
         }
         assert_eq!(durable, ledger.durable);
         assert!(self.session.unacked_bytes() <= 1000, "memory is bounded");
-        if ledger.in_flight() > 0 {
+        if ledger.in_flight() > 0 && self.session.settings().delivery_timeout.is_some_and(|time| time < NO_END) {
             assert!(self.session.deadline().is_some(), "rows are in flight and no time is set at which this ends");
         }
     }
@@ -319,7 +393,7 @@ impl World {
     fn heal(&mut self) {
         self.session.close(self.now);
         self.act();
-        for _ in 0..1000 {
+        for _ in 0..2000 {
             if self.session.is_over() {
                 return;
             }
@@ -327,20 +401,22 @@ impl World {
             for _ in 0..50 {
                 self.pull();
             }
-            self.keep(1.0, true);
-            if self.session.ledger().in_flight() == 0 || (self.is_open && self.has_half_closed()) {
-                self.end(Ending::Ok);
+            for generation in self.calls.keys().copied().collect::<Vec<_>>() {
+                self.keep(Some(generation), 1.0, true);
+                if self.call(Some(generation)).is_some_and(|call| call.half_closed) {
+                    self.end(Some(generation), Ending::Ok);
+                }
             }
-            if let Some(at) = self.session.deadline().filter(|_| !self.is_open) {
+            if let Some(at) = self.session.deadline().filter(|_| !self.is_open()) {
                 self.now = self.now.max(at);
-                self.handle(Event::Elapsed);
+                self.tick();
             }
             self.check();
         }
         panic!("a closed session does not end: {:?}", self.session);
     }
 
-    /// Every accepted row is durable or handed back, and what is said of it is true.
+    /// Every accepted row is durable or returned, and what is said of it is true.
     fn settle(&mut self) {
         let returned = self.session.take_returned();
         assert_eq!(returned.is_empty(), self.session.ledger().returned == 0);
@@ -375,20 +451,23 @@ fn number(mut record: &[u8]) -> u64 {
 
 fn status(code: i32, message: &str) -> Error {
     let (name, table) = ("status", "main.test.rows".to_owned());
-    Fault::Status(Status { code, name, message: message.to_owned(), table, schema_cause: None, source: None }).into()
+    Fault::Status(Status { code, name, message: message.to_owned(), table, details: Details::default(), source: None })
+        .into()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
-    fn every_accepted_row_ends_durable_or_handed_back(
+    fn every_accepted_row_ends_durable_or_returned(
         steps in prop::collection::vec(step(), 0..120),
         seed: u64,
         linger in prop_oneof![Just(0_u64), Just(50)],
         poison in prop_oneof![Just(NEVER), 2_u64..100],
+        lags: bool,
     ) {
         let mut world = World::new(settings(Duration::from_millis(linger)), seed, poison);
+        world.lags = lags;
         for step in &steps {
             world.step(step);
         }
@@ -397,12 +476,23 @@ proptest! {
     }
 }
 
-/// A session with an open connection, and rows in it.
+/// A session with an open call, and rows in it.
 fn streaming(rows: u8) -> World {
     let mut world = World::new(settings(Duration::ZERO), 7, NEVER);
     world.open();
     world.step(&Step::Push { rows, bytes: 10 });
     world
+}
+
+impl World {
+    /// What the current call has received, request by request.
+    fn received(&self) -> &[Vec<u64>] {
+        &self.call(self.newest()).unwrap().received
+    }
+
+    fn last_request(&self) -> &[u64] {
+        self.received().last().unwrap()
+    }
 }
 
 fn advance(world: &mut World, seconds: u64) {
@@ -413,10 +503,10 @@ fn advance(world: &mut World, seconds: u64) {
 fn a_lone_row_goes_at_once_and_rows_gather_while_the_transport_is_busy() {
     let mut world = streaming(1);
     world.pull();
-    assert_eq!(world.received, [[0]]);
+    assert_eq!(world.received(), [[0]]);
     world.step(&Step::Push { rows: 5, bytes: 1 });
     world.pull();
-    assert_eq!(world.received[1], [1, 2, 3, 4, 5]);
+    assert_eq!(world.received()[1], [1, 2, 3, 4, 5]);
 }
 
 #[test]
@@ -425,18 +515,35 @@ fn linger_gathers_until_its_end_or_a_flush() {
     world.open();
     world.step(&Step::Push { rows: 1, bytes: 1 });
     world.pull();
-    assert!(world.received.is_empty());
+    assert!(world.received().is_empty());
     assert_eq!(world.session.deadline(), Some(Duration::from_secs(1)));
     advance(&mut world, 1);
     world.pull();
-    assert_eq!(world.received, [[0]]);
+    assert_eq!(world.received(), [[0]]);
     world.step(&Step::Push { rows: 1, bytes: 1 });
     world.step(&Step::Flush);
     world.pull();
-    assert_eq!(world.received[1], [1]);
+    assert_eq!(world.received()[1], [1]);
 }
 
-/// A session with an open connection, to which rows came so fast that a batch waits for more; one of them waits.
+#[test]
+fn a_full_batch_goes_whatever_the_linger_and_a_row_that_does_not_fit_begins_the_next() {
+    let mut world = World::new(settings(Duration::from_secs(9)), 7, NEVER);
+    world.open();
+    world.step(&Step::Push { rows: 7, bytes: 1 });
+    world.pull();
+    assert_eq!(world.received(), [[0, 1, 2, 3, 4, 5, 6]], "by its rows");
+    world.step(&Step::Push { rows: 3, bytes: 30 });
+    world.pull();
+    assert_eq!(world.last_request(), [7, 8, 9], "by its bytes, and the guess for the next row");
+    world.step(&Step::Push { rows: 1, bytes: 10 });
+    world.step(&Step::Push { rows: 1, bytes: 90 });
+    world.pull();
+    world.pull();
+    assert_eq!(world.received()[2..], [[10], [11]], "the longer row does not fit behind the shorter");
+}
+
+/// A session with an open call, to which rows came so fast that a batch waits for more; one of them waits.
 fn fast() -> World {
     let mut world = streaming(7);
     for rows in [7, 1] {
@@ -444,7 +551,7 @@ fn fast() -> World {
         world.step(&Step::Push { rows, bytes: 10 });
         world.step(&Step::Pull { requests: 9 });
     }
-    assert_eq!(world.received.concat(), (0..14).collect::<Vec<_>>());
+    assert_eq!(world.received().concat(), (0..14).collect::<Vec<_>>());
     world
 }
 
@@ -453,10 +560,10 @@ fn where_rows_come_fast_a_batch_waits_until_it_is_full() {
     let mut world = fast();
     world.step(&Step::Push { rows: 5, bytes: 10 });
     world.pull();
-    assert_eq!(world.received.concat().len(), 14);
+    assert_eq!(world.received().concat().len(), 14);
     world.step(&Step::Push { rows: 1, bytes: 10 });
     world.pull();
-    assert_eq!(world.received.last().unwrap(), &[14, 15, 16, 17, 18, 19, 20]);
+    assert_eq!(world.last_request(), &[14, 15, 16, 17, 18, 19, 20]);
 }
 
 #[test]
@@ -465,11 +572,11 @@ fn where_rows_came_fast_and_come_no_more_a_batch_goes_after_a_short_wait() {
     assert_eq!(world.session.deadline(), Some(world.now + Duration::from_millis(10)));
     world.step(&Step::Advance { millis: 10 });
     world.pull();
-    assert_eq!(world.received.last().unwrap(), &[14]);
+    assert_eq!(world.last_request(), &[14]);
     advance(&mut world, 1);
     world.step(&Step::Push { rows: 1, bytes: 1 });
     world.pull();
-    assert_eq!(world.received.last().unwrap(), &[15], "a row after a pause");
+    assert_eq!(world.last_request(), &[15], "a row after a pause");
 }
 
 #[test]
@@ -477,60 +584,421 @@ fn a_row_that_somebody_waits_for_does_not_wait_for_others() {
     let mut world = fast();
     world.session.expect(13);
     world.pull();
-    assert_eq!(world.received.concat().len(), 14, "row 13 is on its way");
+    assert_eq!(world.received().concat().len(), 14, "row 13 is on its way");
     world.session.expect(14);
-    assert!(world.session.can_pull());
+    assert!(world.session.can_pull(world.newest().unwrap()));
     world.pull();
-    assert_eq!(world.received.last().unwrap(), &[14]);
+    assert_eq!(world.last_request(), &[14]);
 }
 
 #[test]
-fn the_delivery_timeout_hands_rows_back_and_says_why() {
+fn the_delivery_timeout_returns_rows_and_says_why() {
     let mut world = streaming(3);
-    world.end(Ending::Internal);
+    world.end(world.newest(), Ending::Internal);
     while !world.session.is_over() {
-        let at = world.session.deadline().unwrap();
-        world.now = at;
-        world.handle(Event::Elapsed);
+        world.now = world.session.deadline().unwrap();
+        world.tick();
     }
     assert_eq!(world.session.ledger().returned, 3);
     let error = world.session.error().unwrap();
-    assert_eq!(error.kind(), crate::ErrorKind::Timeout, "{error}");
+    assert_eq!(error.cause().map(Error::kind), Some(crate::ErrorKind::Timeout), "{error}");
     assert!(world.now <= Duration::from_secs(301));
+}
+
+#[test]
+fn without_a_delivery_timeout_an_outage_of_a_day_ends_nothing() {
+    let mut settings = settings(Duration::ZERO);
+    settings.delivery_timeout = None;
+    settings.max_attempts = None;
+    let mut world = World::new(settings, 7, NEVER);
+    world.open();
+    world.step(&Step::Push { rows: 3, bytes: 10 });
+    world.end(world.newest(), Ending::Internal);
+    while world.now < Duration::from_secs(24 * 3600) {
+        world.now = world.session.deadline().unwrap();
+        world.tick();
+        world.end(world.newest(), Ending::Internal);
+    }
+    assert!(!world.session.is_over());
+    world.heal();
+    assert_eq!(world.durable.len(), 3);
+}
+
+#[test]
+fn a_time_without_end_is_no_time_at_all() {
+    let mut settings = settings(Duration::MAX);
+    settings.delivery_timeout = Some(Duration::MAX);
+    settings.ack_timeout = Some(Duration::MAX);
+    settings.open_timeout = Some(Duration::MAX);
+    settings.end_timeout = Duration::MAX;
+    (settings.backoff_min, settings.backoff_max) = (Duration::MAX, Duration::MAX);
+    let mut world = World::new(settings, 7, NEVER);
+    world.now = Duration::from_secs(1);
+    world.open();
+    world.step(&Step::Push { rows: 2, bytes: 1 });
+    world.step(&Step::Flush);
+    world.pull();
+    assert_eq!(world.session.deadline(), None);
+    world.close_signal(Duration::MAX);
+    world.end(world.drained(), Ending::Internal);
+    world.end(world.newest(), Ending::Internal);
+    advance(&mut world, 1_000_000);
+    assert!(!world.session.is_over());
 }
 
 #[test]
 fn code_6006_waits_a_minute_and_6002_does_not_wait() {
     let mut world = streaming(1);
-    world.end(Ending::Blocked);
+    world.end(world.newest(), Ending::Blocked);
     assert!(world.session.deadline().unwrap() >= Duration::from_secs(60));
     let mut world = streaming(1);
-    world.end(Ending::StreamTimeout);
-    assert!(world.connection.is_some() && !world.has_ended, "a new connection is being opened");
+    world.end(world.newest(), Ending::StreamTimeout);
+    world.tick();
+    assert!(world.newest().is_some(), "a new call is being opened");
 }
 
-#[test]
-fn a_row_that_the_server_refuses_is_found_and_the_others_are_delivered() {
-    let mut world = World::new(settings(Duration::ZERO), 7, 50);
+/// A session with a call on which a hundred rows are under way, of which every fiftieth is refused.
+fn poisoned() -> World {
+    let mut settings = settings(Duration::ZERO);
+    settings.max_unacked_bytes = 1_000_000;
+    let mut world = World::new(settings, 7, 50);
     world.open();
     for _ in 0..20 {
-        world.step(&Step::Push { rows: 5, bytes: 1 });
+        (0..5).for_each(|_| world.push(1));
         world.pull();
     }
-    world.heal();
-    let returned: Vec<u64> = world.session.take_returned().iter().map(|part| part.batch.first).collect();
-    assert_eq!(returned, [49, 99]);
-    assert_eq!(world.durable.len(), 98);
+    world
+}
+
+/// Serves until nothing is left; how many calls there were.
+fn serve(world: &mut World) -> u32 {
+    let mut calls = 0;
+    for _ in 0..5000 {
+        if let Some(at) = world.session.deadline().filter(|_| world.newest().is_none()) {
+            world.now = world.now.max(at);
+            world.tick();
+        }
+        calls += u32::from(!world.is_open() && world.newest().is_some());
+        world.open();
+        (0..200).for_each(|_| world.pull());
+        world.now += world.latency;
+        world.keep(world.newest(), 1.0, true);
+        if world.session.ledger().in_flight() == 0 {
+            return calls;
+        }
+    }
+    panic!("rows are left: {:?}", world.session);
 }
 
 #[test]
-fn an_idle_stream_needs_no_connection_until_a_row_comes() {
+fn a_row_that_is_refused_is_found_by_one_call_where_the_server_answers_fast_and_by_two_else() {
+    // Row 49, and row 99, behind which nothing is under way: so it is certain at once.
+    for (latency, expected) in [(1, 2), (150, 3)] {
+        let mut world = poisoned();
+        world.latency = Duration::from_millis(latency);
+        world.keep(world.newest(), 1.0, true);
+        let calls = serve(&mut world);
+        let returned: Vec<u64> = world.session.take_returned().iter().map(|part| part.batch.first).collect();
+        assert_eq!((returned, world.durable.len()), (vec![49, 99], 98));
+        assert_eq!(calls, expected, "with an answer after {latency} ms");
+    }
+}
+
+#[test]
+fn a_row_that_is_refused_is_found_where_nothing_is_acknowledged_before_it() {
+    for latency in [1, 150] {
+        let mut world = poisoned();
+        (world.lags, world.latency) = (true, Duration::from_millis(latency));
+        world.keep(world.newest(), 1.0, true);
+        serve(&mut world);
+        let returned: Vec<u64> = world.session.take_returned().iter().map(|part| part.batch.first).collect();
+        assert_eq!((returned, world.durable.len()), (vec![49, 99], 98));
+    }
+}
+
+#[test]
+fn every_refusal_is_followed_by_a_pause() {
+    let mut world = poisoned();
+    world.keep(world.newest(), 1.0, true);
+    assert!(world.newest().is_none(), "no call follows at once");
+    let at = world.session.deadline().unwrap();
+    assert!(at > world.now && at <= world.now + Duration::from_millis(250), "{at:?}");
+}
+
+#[test]
+fn where_every_row_is_refused_the_stream_gives_up_after_few_calls() {
+    let mut world = World::new(settings(Duration::ZERO), 7, 1);
+    world.open();
+    (0..20).for_each(|_| world.push(1));
+    let mut calls = 0;
+    while !world.session.is_over() {
+        if let Some(at) = world.session.deadline().filter(|_| world.newest().is_none()) {
+            world.now = at;
+            world.tick();
+        }
+        calls += 1;
+        world.open();
+        (0..20).for_each(|_| world.pull());
+        world.keep(world.newest(), 1.0, true);
+        assert!(calls < 100);
+    }
+    assert!(calls <= 20, "{calls} calls");
+    assert!(world.now > Duration::from_secs(60), "and not within {:?}", world.now);
+}
+
+#[test]
+fn more_refused_rows_than_a_minute_may_have_end_the_stream_and_a_slow_trickle_does_not() {
+    let mut settings = settings(Duration::ZERO);
+    settings.max_rejected_rows = 3;
+    for (pause, expected) in [(1, true), (30, false)] {
+        let mut world = World::new(settings.clone(), 7, 10);
+        world.open();
+        for _ in 0..8 {
+            (0..10).for_each(|_| world.push(1));
+            if world.session.is_over() {
+                break;
+            }
+            (0..20).for_each(|_| world.pull());
+            world.keep(world.newest(), 1.0, true);
+            if !world.session.is_over() && world.session.ledger().in_flight() > 0 {
+                serve_or_fail(&mut world);
+            }
+            advance(&mut world, pause);
+        }
+        assert_eq!(world.session.is_over(), expected, "one refused row in {pause} seconds");
+        if let Some(error) = world.session.error() {
+            assert_eq!(error.kind(), crate::ErrorKind::Rejected, "{error}");
+        }
+    }
+}
+
+fn serve_or_fail(world: &mut World) {
+    for _ in 0..100 {
+        if world.session.is_over() || world.session.ledger().in_flight() == 0 {
+            return;
+        }
+        if let Some(at) = world.session.deadline().filter(|_| world.newest().is_none()) {
+            world.now = world.now.max(at);
+            world.tick();
+        }
+        world.open();
+        (0..50).for_each(|_| world.pull());
+        world.keep(world.newest(), 1.0, true);
+    }
+}
+
+#[test]
+fn refused_rows_that_nobody_takes_leave_the_room_to_others() {
+    let mut world = poisoned();
+    world.keep(world.newest(), 1.0, true);
+    serve(&mut world);
+    assert_eq!((world.session.unacked_bytes(), world.session.room()), (0, 1_000_000));
+    assert_eq!(world.session.take_rejected().len(), 2);
+    assert!(world.session.take_returned().is_empty());
+}
+
+#[test]
+fn an_idle_stream_needs_no_call_until_a_row_comes() {
     let mut world = streaming(0);
-    let before = world.connection;
-    world.end(Ending::Internal);
-    assert_eq!((world.session.deadline(), world.connection), (None, before));
+    world.end(world.newest(), Ending::Internal);
+    assert_eq!((world.session.deadline(), world.newest()), (None, None));
     world.step(&Step::Push { rows: 1, bytes: 1 });
-    assert_ne!(world.connection, before);
+    assert!(world.newest().is_some());
     world.heal();
     assert_eq!(world.durable.len(), 1);
+}
+
+#[test]
+fn after_a_close_signal_the_next_call_is_opened_at_once_and_gets_the_next_rows() {
+    let mut world = streaming(1);
+    world.pull();
+    world.keep(world.newest(), 1.0, true);
+    world.close_signal(Duration::from_secs(60));
+    let (drained, newest) = (world.drained().unwrap(), world.newest().unwrap());
+    assert!(newest > drained, "the next call is opened beside the one that drains");
+    world.pull();
+    assert!(world.call(Some(drained)).unwrap().half_closed, "all of it is acknowledged");
+    world.open();
+    world.step(&Step::Push { rows: 1, bytes: 1 });
+    world.pull();
+    assert_eq!(world.received(), [[1]], "without waiting for the server's end");
+    world.heal();
+    assert_eq!(world.durable.len(), 2);
+}
+
+#[test]
+fn rows_of_a_call_that_drains_are_acknowledged_before_the_next_call_gets_any() {
+    let mut world = streaming(2);
+    world.pull();
+    world.keep(world.newest(), 1.0, true);
+    world.step(&Step::Push { rows: 1, bytes: 1 });
+    world.pull();
+    world.close_signal(Duration::from_secs(60));
+    world.open();
+    world.step(&Step::Push { rows: 1, bytes: 1 });
+    world.pull();
+    assert!(world.received().is_empty(), "row 2 is not acknowledged yet");
+    world.keep(world.drained(), 1.0, true);
+    world.pull();
+    assert_eq!(world.received(), [[3]]);
+}
+
+#[test]
+fn what_a_call_that_drains_leaves_unacknowledged_goes_on_the_next() {
+    let mut world = streaming(2);
+    world.pull();
+    world.keep(world.newest(), 1.0, true);
+    world.step(&Step::Push { rows: 2, bytes: 1 });
+    world.pull();
+    world.close_signal(Duration::from_secs(5));
+    world.open();
+    advance(&mut world, 5);
+    world.pull();
+    assert!(world.call(world.drained()).unwrap().half_closed, "the grace is over");
+    world.end(world.drained(), Ending::Ok);
+    world.pull();
+    assert_eq!(world.received(), [[2, 3]]);
+}
+
+#[test]
+fn a_server_that_asks_for_calls_and_makes_nothing_durable_is_a_failing_one() {
+    let mut world = streaming(3);
+    let mut calls = 0;
+    while !world.session.is_over() {
+        world.open();
+        world.pull();
+        calls += u32::from(world.is_open());
+        world.close_signal(Duration::ZERO);
+        world.end(world.drained(), Ending::Ok);
+        if let Some(at) = world.session.deadline().filter(|_| !world.is_open()) {
+            world.now = world.now.max(at);
+            world.tick();
+        }
+        assert!(calls < 50);
+    }
+    assert!(calls <= 20, "{calls} calls");
+    assert!(world.now > Duration::from_secs(10), "with pauses between them");
+}
+
+#[test]
+fn a_server_that_acknowledges_slowly_and_steadily_is_not_given_up() {
+    let mut world = streaming(0);
+    for _ in 0..30 {
+        world.step(&Step::Push { rows: 1, bytes: 1 });
+        world.pull();
+    }
+    let call = world.newest();
+    for _ in 0..30 {
+        advance(&mut world, 15);
+        world.keep(call, 0.03, true);
+        let left = i32::try_from(world.session.ledger().in_flight()).unwrap();
+        if left == 0 {
+            break;
+        }
+        assert_eq!(world.newest(), call, "the oldest row is old, and the server is not silent");
+    }
+    assert!(world.session.ledger().durable >= 10);
+}
+
+#[test]
+fn repeated_acknowledgements_are_silence() {
+    let mut world = streaming(1);
+    world.pull();
+    world.keep(world.newest(), 1.0, true);
+    world.step(&Step::Push { rows: 1, bytes: 1 });
+    world.pull();
+    let call = world.newest();
+    for _ in 0..4 {
+        advance(&mut world, 5);
+        world.repeat_ack();
+    }
+    assert_ne!(world.newest(), call, "twenty seconds without a row");
+}
+
+#[test]
+fn a_process_that_stood_still_listens_before_it_judges() {
+    let mut world = streaming(3);
+    world.pull();
+    // Nothing runs for ten minutes; what the server said meanwhile lies in the socket.
+    world.now += Duration::from_secs(600);
+    world.tick();
+    assert!(!world.session.is_over());
+    let call = world.newest();
+    assert!(call.is_some(), "the call is not given up either");
+    world.keep(call, 1.0, true);
+    assert_eq!(world.session.ledger().durable, 3);
+}
+
+#[test]
+fn a_process_that_stood_still_and_hears_nothing_judges_soon() {
+    let mut world = streaming(3);
+    world.pull();
+    world.now += Duration::from_secs(600);
+    while !world.session.is_over() {
+        world.tick();
+        world.now = world.now.max(world.session.deadline().unwrap_or_default());
+    }
+    assert!(world.now < Duration::from_secs(610), "{:?}", world.now);
+}
+
+/// A connection that ends after this many bytes of rows, and acknowledges each request before the next.
+fn dies_after(bytes: usize) -> (usize, u64) {
+    let mut settings = settings(Duration::ZERO);
+    settings.max_batch_bytes = 100_000;
+    settings.max_batch_rows = 100_000;
+    settings.max_unacked_bytes = 1_000_000;
+    settings.max_attempts = Some(60);
+    let mut world = World::new(settings, 7, NEVER);
+    (0..1000).for_each(|_| world.push(90));
+    let mut calls = 0;
+    while world.session.ledger().in_flight() > 0 && !world.session.is_over() {
+        if world.newest().is_none() {
+            world.now = world.session.deadline().unwrap();
+            world.tick();
+            continue;
+        }
+        world.open();
+        calls += 1;
+        let mut left = bytes;
+        loop {
+            let before = world.received().len();
+            world.pull();
+            let Some(request) = world.received().get(before..).and_then(<[_]>::first).map(Vec::len) else { break };
+            if request * 95 > left {
+                world.end(world.newest(), Ending::Internal);
+                break;
+            }
+            left -= request * 95;
+            // What is under way beside it arrives, too, or does not; only what is whole is acknowledged.
+            world.keep(world.newest(), 1.0, true);
+        }
+    }
+    (calls, world.session.ledger().durable)
+}
+
+#[test]
+fn whatever_lets_some_bytes_through_lets_all_rows_through() {
+    for bytes in [1_000_000, 40_000, 10_000, 1000, 200, 95] {
+        let (calls, durable) = dies_after(bytes);
+        assert_eq!(durable, 1000, "where a connection dies after {bytes} bytes, in {calls} calls");
+    }
+}
+
+#[test]
+fn a_rate_is_kept_and_everything_goes() {
+    let mut settings = settings(Duration::ZERO);
+    settings.max_rows_per_second = Some(10);
+    settings.max_unacked_bytes = 1_000_000;
+    let mut world = World::new(settings, 7, NEVER);
+    world.open();
+    (0..100).for_each(|_| world.push(1));
+    while world.session.ledger().in_flight() > 0 {
+        world.pull();
+        world.keep(world.newest(), 1.0, true);
+        if let Some(at) = world.session.deadline() {
+            world.now = world.now.max(at);
+            world.tick();
+        }
+    }
+    assert!((Duration::from_secs(8)..Duration::from_secs(11)).contains(&world.now), "{:?}", world.now);
 }

@@ -1,60 +1,155 @@
 //! What each event does to the state of a session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::session::State;
-use super::window::Split;
-use super::{Action, Batch, Session, TokenAge};
+use super::session::{Draining, Phase, State};
+use super::settings::end_of;
+use super::suspects::Verdict;
+use super::{Action, Heard, Over, Session};
 use crate::error::{Error, Fault, Violation};
 use crate::event::StreamEvent;
 use crate::offset::Offset;
 
+/// The generation of no call.
+const NO_CALL: u64 = 0;
+
 impl Session {
-    pub(super) fn opened(&mut self) {
-        if !matches!(self.state, State::Opening { .. }) {
+    /// The call of this generation says something.
+    pub(crate) fn hear(&mut self, now: Duration, generation: u64, heard: Heard) {
+        self.seen = self.seen.max(now);
+        let is_drained = self.draining.is_some_and(|draining| draining.generation == generation);
+        if self.is_over() || (generation != self.generation && !is_drained) {
             return;
         }
-        self.window.restart();
-        self.ledger.opened += 1;
-        self.state = State::Streaming;
-        self.actions.push_back(Action::Tell(StreamEvent::Opened { replays: self.window.rows() }));
+        self.excuse.times = 0;
+        match heard {
+            Heard::Acked(up_to) => self.acked(now, generation, up_to),
+            Heard::CloseSignal(grace) if generation == self.generation => self.close_signal(now, grace),
+            // The server asks for what is being done.
+            Heard::CloseSignal(_) => {}
+            Heard::Ended(error) => self.ended(now, generation, error),
+            Heard::Opened(stream_id) => self.opened(generation, stream_id),
+            Heard::Violated(violation) => self.violated(now, generation, violation),
+        }
+        self.elapse(now);
+        self.check();
     }
 
-    pub(super) fn acked(&mut self, now: Duration, up_to: Option<i64>) {
-        if !matches!(self.state, State::Draining { .. } | State::HalfClosed { .. } | State::Streaming) {
-            return self.violated(now, Violation::NotCreated);
+    fn opened(&mut self, generation: u64, stream_id: Arc<str>) {
+        if generation != self.generation || !matches!(self.state, State::Opening { .. }) {
+            return;
+        }
+        if !self.carries_for_another() {
+            self.window.restart();
+        }
+        self.ledger.opened += 1;
+        self.allowance.restart();
+        self.state = State::Streaming;
+        self.stream_id = Some(Arc::clone(&stream_id));
+        let replays = self.window.rows();
+        self.actions.push_back(Action::Tell(StreamEvent::Opened { stream_id, replays }));
+    }
+
+    fn acked(&mut self, now: Duration, generation: u64, up_to: Option<i64>) {
+        if generation == self.generation && !matches!(self.state, State::HalfClosed { .. } | State::Streaming) {
+            return self.violated(now, generation, Violation::NotCreated);
         }
         self.ledger.acks += 1;
+        if self.carrier != generation {
+            // Nothing of it is under way: it repeats what it said, or says what cannot be.
+            let is_told = generation != self.generation || up_to == Some(-1);
+            let violation =
+                up_to.map_or(Violation::AckWithoutOffset, |found| Violation::AckAboveSent { found, sent: 0 });
+            if !is_told {
+                self.violated(now, generation, violation);
+            }
+            return;
+        }
         match up_to.ok_or(Violation::AckWithoutOffset).and_then(|up_to| self.window.ack(up_to)) {
             Ok(None) => {}
             Ok(Some(acked)) => {
                 self.ledger.durable += acked.rows;
                 self.ledger.durable_bytes += acked.bytes as u64;
-                self.ledger.ack_took(now.saturating_sub(acked.sent_at));
+                let latency = now.saturating_sub(acked.sent_at);
+                self.ledger.ack_took(latency);
                 self.settled += acked.rows;
-                self.retry.progress();
-                self.renewed_token = false;
+                self.progress(now);
+                self.allowance.acked(acked.bytes, self.settings.max_unacked_bytes);
+                let (bytes, rows) = (self.settings.max_batch_bytes, self.settings.max_batch_rows);
+                self.suspects.acked(&mut self.window, latency, bytes, rows);
                 self.settle(now);
             }
-            Err(violation) => self.violated(now, violation),
+            Err(violation) => self.violated(now, generation, violation),
         }
     }
 
-    pub(super) fn violated(&mut self, now: Duration, violation: Violation) {
-        self.actions.push_back(Action::Reset);
-        self.ended(now, Some(Fault::Violation(violation).into()));
+    fn progress(&mut self, now: Duration) {
+        self.last_progress = now;
+        self.retry.progress();
+        self.renewed_token = false;
+        self.has_rotated = false;
     }
 
-    pub(super) fn close_signal(&mut self, now: Duration, duration: Duration) {
+    fn violated(&mut self, now: Duration, generation: u64, violation: Violation) {
+        self.actions.push_back(Action::Reset { generation });
+        self.ended(now, generation, Some(Fault::Violation(violation).into()));
+    }
+
+    /// The server asks for another call: it is opened at once, beside the one whose rows are acknowledged meanwhile.
+    fn close_signal(&mut self, now: Duration, grace: Duration) {
         match self.state {
-            State::Streaming => {
-                self.state = State::Draining { until: now + duration };
-                self.actions.push_back(Action::Tell(StreamEvent::Closing { grace: duration }));
-                self.settle(now);
+            State::Streaming => {}
+            // The request side is closed, or about to be.
+            State::HalfClosed { .. } => return,
+            _ => return self.violated(now, self.generation, Violation::NotCreated),
+        }
+        self.actions.push_back(Action::Tell(StreamEvent::Closing { grace }));
+        if let Some(before) = self.draining.take() {
+            // Two calls are enough: what the older one has not said by now, it does not say.
+            self.actions.push_back(Action::Reset { generation: before.generation });
+            if self.carrier == before.generation {
+                self.window.restart();
             }
-            // The request side is closed, or about to be: the server asks for what is being done.
-            State::Draining { .. } | State::HalfClosed { .. } => {}
-            _ => self.violated(now, Violation::NotCreated),
+        }
+        self.draining = Some(Draining { generation: self.generation, phase: Phase::Acking, until: end_of(now, grace) });
+        let has_acked = self.window.has_acked();
+        let was_idle = self.is_settled();
+        self.settle_drain(now);
+        if self.is_closing && was_idle {
+            self.state = State::Ending;
+        } else if has_acked || (was_idle && !self.has_rotated) {
+            self.has_rotated = true;
+            self.begin_opening(now, Over::SameConnection);
+        } else if was_idle {
+            // A server that asks for another call again and again gets one when there are rows for it.
+            self.generation += 1;
+            self.state = State::Dormant;
+        } else {
+            self.generation += 1;
+            self.try_again(now, Fault::Ended.into());
+        }
+    }
+
+    /// Closes the request side of the call that drains.
+    pub(super) fn end_drain(&mut self, now: Duration, generation: u64) {
+        let until = end_of(now, self.settings.end_timeout);
+        self.draining = Some(Draining { generation, phase: Phase::Ending, until });
+    }
+
+    /// Ends the drain where everything that was under way on it is acknowledged.
+    fn settle_drain(&mut self, now: Duration) {
+        let Some(Draining { generation, phase, .. }) = self.draining else { return };
+        if self.carrier == generation {
+            if self.window.has_sent() {
+                return;
+            }
+            // What comes next counts from 0 on the next call.
+            self.window.restart();
+            self.carrier = NO_CALL;
+        }
+        if phase == Phase::Acking {
+            self.end_drain(now, generation);
         }
     }
 
@@ -65,109 +160,151 @@ impl Session {
 
     /// Goes on where nothing is left to wait for.
     pub(super) fn settle(&mut self, now: Duration) {
-        let is_empty = self.is_settled();
-        let until = now + self.settings.end_timeout;
-        match self.state {
-            State::Draining { .. } if !self.window.has_sent() => self.state = State::HalfClosed { until },
-            State::Streaming if self.is_closing && is_empty => self.state = State::HalfClosed { until },
-            State::Dormant | State::Waiting { .. } if self.is_closing && is_empty => self.finish(),
-            State::Opening { .. } if self.is_closing && is_empty && self.ledger.opened > 0 => self.finish(),
-            _ => {}
-        }
-    }
-
-    /// The connection is over.
-    pub(super) fn ended(&mut self, now: Duration, error: Option<Error>) {
-        // A server that asks for a new stream again and again, and makes nothing durable, is a failing one.
-        let is_orderly = error.is_none() && matches!(self.state, State::HalfClosed { .. }) && self.window.has_acked();
-        let under_way = self.window.sent();
-        self.generation += 1;
-        self.window.restart();
-        let has_opened = self.ledger.opened > 0;
-        if has_opened && self.is_settled() {
-            // Nobody waits for anything, so there is nothing to try again for.
-            if self.is_closing {
-                return self.finish();
-            }
-            self.state = State::Dormant;
+        self.settle_drain(now);
+        if !self.is_closing || !self.is_settled() {
             return;
         }
-        if is_orderly {
-            return self.begin_opening(now, TokenAge::Any);
+        match self.state {
+            State::Streaming => self.state = State::HalfClosed { until: end_of(now, self.settings.end_timeout) },
+            State::Dormant | State::Ending | State::Opening { .. } | State::Waiting { .. } => self.end_of_calls(),
+            State::Closed | State::Failed(_) | State::HalfClosed { .. } => {}
         }
-        let error = error.unwrap_or_else(|| Fault::Ended.into());
-        if under_way > 0 && error.fault().refuses_rows() && self.may_reject() {
-            return self.find_refused_row(now, under_way, error);
-        }
-        self.try_again(now, error);
     }
 
-    /// One of the rows under way cannot be taken: what was under way goes again, one request at a time, and the one
-    /// that is refused is halved until it is a single row. That row is handed back, and all others are delivered.
-    pub(super) fn find_refused_row(&mut self, now: Duration, under_way: usize, error: Error) {
-        self.suspected = self.suspected.max(self.window.end_of(under_way));
-        if under_way == 1 {
-            match self.window.split_front() {
-                Split::Halved => {}
-                Split::Single(batch) => self.reject(batch, error),
+    /// No call is needed any more; the one that drains may still come to its end.
+    fn end_of_calls(&mut self) {
+        if self.draining.is_none() {
+            return self.finish();
+        }
+        if matches!(self.state, State::Opening { .. }) {
+            self.actions.push_back(Action::Reset { generation: self.generation });
+        }
+        self.generation += 1;
+        self.state = State::Ending;
+    }
+
+    /// A call is over.
+    pub(super) fn ended(&mut self, now: Duration, generation: u64, error: Option<Error>) {
+        let is_carrier = self.carrier == generation;
+        let under_way = if is_carrier { self.window.sent() } else { 0 };
+        if self.draining.is_some_and(|draining| draining.generation == generation) {
+            self.draining = None;
+            if under_way > 0 && self.take_back(now, error.as_ref()) == Search::GivesUp {
+                return;
             }
+            return self.settle(now);
         }
-        if !self.is_settled() {
-            self.begin_opening(now, TokenAge::Any);
-        } else if self.is_closing {
-            self.finish();
-        } else {
+        self.generation += 1;
+        let was_closing = matches!(self.state, State::HalfClosed { .. });
+        let search = if under_way > 0 { self.take_back(now, error.as_ref()) } else { Search::None };
+        if search == Search::GivesUp {
+            return;
+        }
+        if was_closing && self.is_settled() {
+            self.end_of_calls();
+        } else if self.ledger.opened > 0 && self.is_settled() {
+            // Nobody waits for anything, so there is nothing to try again for.
             self.state = State::Dormant;
+            self.settle(now);
+        } else {
+            let error = error.unwrap_or_else(|| Fault::Ended.into());
+            if search == Search::GoesOn { self.pause(now, error) } else { self.try_again(now, error) }
         }
     }
 
-    /// Rows that nobody takes back may not fill the budget.
-    pub(super) fn may_reject(&self) -> bool {
-        self.returned.rejected() < self.settings.max_rejected_rows
-            && self.returned.bytes() <= self.settings.max_unacked_bytes / 2
+    /// What was under way on a call that is over is to be sent again, but for a row that the server refused.
+    fn take_back(&mut self, now: Duration, error: Option<&Error>) -> Search {
+        let refusal = error.filter(|error| error.fault().refuses_rows());
+        let search = match refusal {
+            None => {
+                self.allowance.lost(self.settings.max_unacked_bytes);
+                Search::None
+            }
+            Some(_) if self.settings.max_rejected_rows == 0 => Search::None,
+            Some(error) => self.search(now, error),
+        };
+        if search != Search::GivesUp {
+            self.window.restart();
+        }
+        search
     }
 
-    pub(super) fn reject(&mut self, batch: Batch, error: Error) {
-        self.settled += 1;
-        self.ledger.returned += 1;
-        let rejected = StreamEvent::Rejected { offset: Offset(batch.first), reason: error.clone() };
-        self.actions.push_back(Action::Tell(rejected));
-        self.returned.reject(batch, error);
+    /// One of the rows under way cannot be taken: it is returned, once it is found, and the others go again.
+    fn search(&mut self, now: Duration, error: &Error) -> Search {
+        if self.suspects.refused(&mut self.window) == Verdict::NotYet {
+            return Search::GoesOn;
+        }
+        let bytes = self.window.front().map_or(0, |batch| batch.body.len());
+        if !self.returned.has_room(now, bytes, &self.settings) {
+            let (rows, within) = (self.settings.max_rejected_rows, self.settings.rejected_within);
+            self.fail(Fault::TooManyRejected { rows, within, cause: error.clone() }.into());
+            return Search::GivesUp;
+        }
+        self.suspects.found();
+        if let Some(batch) = self.window.pop_front() {
+            self.settled += 1;
+            self.ledger.returned += 1;
+            let (offset, reason) = (Offset(batch.first), error.clone());
+            self.actions.push_back(Action::Tell(StreamEvent::Rejected { offset, reason }));
+            self.returned.reject(now, batch, error.clone());
+        }
+        Search::GoesOn
     }
 
     /// The one place that decides between another attempt and the end.
     pub(super) fn try_again(&mut self, now: Duration, error: Error) {
         if error.fault().rejects_the_token() && !self.renewed_token {
             self.renewed_token = true;
-            self.actions
-                .push_back(Action::Tell(StreamEvent::Reconnecting { reason: error.clone(), pause: Duration::ZERO }));
-            self.last_error = Some(error);
-            return self.begin_opening(now, TokenAge::New);
+            self.tell_reconnecting(error, Duration::ZERO);
+            return self.begin_opening(now, Over::NewConnection);
         }
-        if !error.is_retryable() {
-            return self.fail(error);
-        }
+        if error.is_retryable() { self.pause(now, error) } else { self.fail(error) }
+    }
+
+    /// Waits for the next attempt, if there is one left.
+    fn pause(&mut self, now: Duration, error: Error) {
         let attempts = match self.ledger.opened {
             0 => self.settings.max_first_attempts,
             _ => self.settings.max_attempts,
         };
         let Some(pause) = self.retry.failed(&error, attempts, &self.settings) else {
-            return self.fail(Fault::GaveUp { attempts, source: error }.into());
+            return self.fail(Fault::GaveUp { attempts: self.retry.failures(), cause: error }.into());
         };
+        self.tell_reconnecting(error, pause);
+        self.state = State::Waiting { until: end_of(now, pause) };
+    }
+
+    fn tell_reconnecting(&mut self, error: Error, pause: Duration) {
         self.actions.push_back(Action::Tell(StreamEvent::Reconnecting { reason: error.clone(), pause }));
         self.last_error = Some(error);
-        self.state = State::Waiting { until: now + pause };
     }
 
-    pub(super) fn begin_opening(&mut self, now: Duration, token: TokenAge) {
+    pub(super) fn begin_opening(&mut self, now: Duration, over: Over) {
         self.generation += 1;
-        self.state = State::Opening { until: now + self.settings.open_timeout };
-        self.actions.push_back(Action::Open { generation: self.generation, token });
+        self.state = State::Opening { until: end_of(now, self.settings.open_timeout) };
+        self.actions.push_back(Action::Open { generation: self.generation, over });
     }
 
-    pub(super) fn finish(&mut self) {
+    /// Drops every call.
+    pub(super) fn reset_all(&mut self) {
+        let draining = self.draining.take().map(|draining| draining.generation);
+        self.actions
+            .extend(draining.into_iter().chain([self.generation]).map(|generation| Action::Reset { generation }));
         self.generation += 1;
+    }
+
+    fn finish(&mut self) {
         self.state = State::Closed;
-        self.actions.extend([Action::Reset, Action::Tell(StreamEvent::Closed), Action::Stop]);
+        self.reset_all();
+        let (durable, returned) = (self.ledger.durable, self.ledger.returned);
+        self.actions.extend([Action::Tell(StreamEvent::Closed { durable, returned }), Action::Stop]);
     }
+}
+
+/// What the end of a call means for the search for a refused row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Search {
+    GivesUp,
+    GoesOn,
+    None,
 }

@@ -1,8 +1,8 @@
 //! The batches that are not yet durable: which are sent, and which offset each has on the wire.
 //!
-//! The batches stand in the order of their rows; the first `sent` of them are under way on the current server stream.
-//! The server counts requests from 0 on every stream, so a batch's offset there is the front's plus its place, and a
-//! new server stream only sets two numbers back. An acknowledgement touches the batches it acknowledges, and no other.
+//! The batches stand in the order of their rows; the first `sent` of them are under way on one server stream. The server
+//! counts requests from 0 on every stream, so a batch's offset there is the front's plus its place, and a new server
+//! stream only sets two numbers back. An acknowledgement touches the batches that it acknowledges, and no other.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,6 +21,7 @@ pub(crate) struct Window {
     front: i64,
     rows: u64,
     bytes: usize,
+    sent_bytes: usize,
 }
 
 /// What an acknowledgement made durable.
@@ -39,13 +40,6 @@ pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
     pub(crate) rows: u32,
     pub(crate) is_replay: bool,
-}
-
-/// What became of a front batch that was to be split.
-#[derive(Debug)]
-pub(crate) enum Split {
-    Halved,
-    Single(Batch),
 }
 
 impl Window {
@@ -72,27 +66,9 @@ impl Window {
         self.sent
     }
 
-    /// The offset behind the last row of the first so many batches.
-    pub(crate) fn end_of(&self, batches: usize) -> u64 {
-        let last = batches.checked_sub(1).and_then(|last| self.batches.get(last));
-        last.map_or(0, |batch| batch.first + u64::from(batch.rows))
-    }
-
-    /// Makes two batches of the front one, or takes it out if it is a single row.
-    pub(crate) fn split_front(&mut self) -> Split {
-        let Some(front) = self.batches.pop_front() else { return Split::Halved };
-        match front.halves() {
-            Ok((first, second)) => {
-                self.batches.push_front(second);
-                self.batches.push_front(first);
-                Split::Halved
-            }
-            Err(single) => {
-                self.rows -= u64::from(single.rows);
-                self.bytes -= single.body.len();
-                Split::Single(single)
-            }
-        }
+    /// The bytes of the batches that are under way.
+    pub(crate) const fn sent_bytes(&self) -> usize {
+        self.sent_bytes
     }
 
     pub(crate) const fn has_sent(&self) -> bool {
@@ -107,6 +83,12 @@ impl Window {
         self.batches.front()
     }
 
+    /// The offset behind the last row that is under way.
+    pub(crate) fn end_of_sent(&self) -> u64 {
+        let last = self.sent.checked_sub(1).and_then(|last| self.batches.get(last));
+        last.map_or(0, |batch| batch.first + u64::from(batch.rows))
+    }
+
     /// Whether the current server stream has made anything durable.
     pub(crate) const fn has_acked(&self) -> bool {
         self.front > 0
@@ -117,19 +99,66 @@ impl Window {
         if self.has_sent() { self.batches.front() } else { None }
     }
 
+    /// The batch that is sent next.
+    pub(crate) fn next(&self) -> Option<&Batch> {
+        self.batches.get(self.sent)
+    }
+
+    /// Leaves this many rows in the batch that is sent next, and makes another of the rest.
+    pub(crate) fn split_next(&mut self, rows: u32) {
+        let Some(next) = self.batches.get_mut(self.sent) else { return };
+        if let Some(rest) = next.split_off(rows) {
+            self.batches.insert(self.sent + 1, rest);
+        }
+    }
+
+    /// Makes two batches of the front one.
+    pub(crate) fn halve_front(&mut self) {
+        let Some(front) = self.batches.front_mut() else { return };
+        if let Some(rest) = front.split_off(front.rows / 2) {
+            self.batches.insert(1, rest);
+        }
+    }
+
+    /// Joins the batches of rows below `end` that are not under way, as far as these limits allow.
+    pub(crate) fn join_unsent(&mut self, end: u64, most_bytes: usize, most_rows: u32) {
+        let mut rest: VecDeque<Batch> = self.batches.split_off(self.sent);
+        while let Some(batch) = rest.pop_front() {
+            let is_behind = self.batches.len() > self.sent;
+            match self.batches.back_mut().filter(|_| is_behind && batch.first < end) {
+                Some(last) if last.can_take(&batch, most_bytes, most_rows) => last.take(&batch),
+                _ => self.batches.push_back(batch),
+            }
+        }
+    }
+
+    /// Takes the front batch out.
+    pub(crate) fn pop_front(&mut self) -> Option<Batch> {
+        let batch = self.batches.pop_front()?;
+        self.rows -= u64::from(batch.rows);
+        self.bytes -= batch.body.len();
+        if self.sent > 0 {
+            self.sent -= 1;
+            self.sent_bytes -= batch.body.len();
+        }
+        Some(batch)
+    }
+
     /// Gives the next batch to the transport.
     pub(crate) fn send(&mut self, now: Duration) -> Option<Outgoing> {
         let batch = self.batches.get_mut(self.sent)?;
         let wire_offset = self.front + i64::try_from(self.sent).unwrap_or(i64::MAX);
         batch.sent_at = now;
-        batch.attempts += 1;
+        batch.attempts = batch.attempts.saturating_add(1);
         self.sent += 1;
+        self.sent_bytes += batch.body.len();
         Some(Outgoing { wire_offset, body: batch.body.clone(), rows: batch.rows, is_replay: batch.attempts > 1 })
     }
 
     /// A new server stream begins: all is unsent, and offsets count from 0.
     pub(crate) const fn restart(&mut self) {
         self.sent = 0;
+        self.sent_bytes = 0;
         self.front = 0;
     }
 
@@ -146,18 +175,18 @@ impl Window {
             return Err(Violation::AckAboveSent { found: up_to, sent });
         }
         let count = usize::try_from(up_to - last).unwrap_or(0);
-        Ok(self.pop(count))
+        Ok(self.take_acked(count))
     }
 
     /// Gives all batches up, oldest first.
     pub(crate) fn take(&mut self) -> VecDeque<Batch> {
-        self.sent = 0;
+        self.restart();
         self.rows = 0;
         self.bytes = 0;
         std::mem::take(&mut self.batches)
     }
 
-    fn pop(&mut self, count: usize) -> Option<Acked> {
+    fn take_acked(&mut self, count: usize) -> Option<Acked> {
         let mut acked = Acked { rows: 0, bytes: 0, sent_at: Duration::ZERO };
         for batch in self.batches.drain(..count) {
             acked.rows += u64::from(batch.rows);
@@ -166,6 +195,7 @@ impl Window {
             self.front += 1;
         }
         self.sent -= count;
+        self.sent_bytes -= acked.bytes;
         self.rows -= acked.rows;
         self.bytes -= acked.bytes;
         (count > 0).then_some(acked)
@@ -215,6 +245,6 @@ mod tests {
         let again = window.send(Duration::ZERO).unwrap();
         assert_eq!((again.wire_offset, again.is_replay), (0, true));
         assert_eq!(window.ack(0).unwrap().map(|acked| acked.rows), Some(1));
-        assert_eq!(window.rows(), 1);
+        assert_eq!((window.rows(), window.sent_bytes()), (1, 0));
     }
 }

@@ -1,0 +1,101 @@
+//! What goes to the transport when it can take something.
+
+use std::time::Duration;
+
+use super::session::{Draining, Phase, State};
+use super::{Pull, Session, Settings};
+
+impl Session {
+    /// What the transport of this generation is to send now.
+    pub(crate) fn pull(&mut self, now: Duration, generation: u64) -> Pull {
+        self.seen = self.seen.max(now);
+        match (&self.state, self.draining) {
+            (_, Some(Draining { generation: drained, phase, .. })) if drained == generation => match phase {
+                Phase::Acking => Pull::Idle,
+                Phase::Ending => Pull::End,
+            },
+            _ if generation != self.generation => Pull::End,
+            (State::Streaming, _) => self.next_request(now),
+            (State::Opening { .. }, _) => Pull::Idle,
+            _ => Pull::End,
+        }
+    }
+
+    /// Whether a transport of this generation that asks now would get a request or its end.
+    pub(crate) fn can_pull(&self, generation: u64) -> bool {
+        match (&self.state, self.draining) {
+            (_, Some(draining)) if draining.generation == generation => draining.phase == Phase::Ending,
+            _ if generation != self.generation => true,
+            (State::Streaming, _) => self.may_send() && (self.window.has_unsent() || self.is_wanted()),
+            (State::Opening { .. }, _) => false,
+            _ => true,
+        }
+    }
+
+    fn next_request(&mut self, now: Duration) -> Pull {
+        if !self.may_send() {
+            return Pull::Idle;
+        }
+        if !self.window.has_unsent() && self.is_due(now) {
+            self.cut();
+        }
+        self.shorten_next();
+        let Some(request) = self.window.send(now) else { return Pull::Idle };
+        self.carrier = self.generation;
+        self.rate.sent(now, request.rows, request.body.len());
+        self.ledger.batches_sent += 1;
+        if request.is_replay {
+            self.ledger.rows_replayed += u64::from(request.rows);
+        }
+        Pull::Request(request)
+    }
+
+    /// Whether anything may go, if it is there.
+    fn may_send(&self) -> bool {
+        // The rows of the call before are settled first, or become this one's: so rows keep their order.
+        !self.carries_for_another()
+            && !self.suspects.must_wait(&self.window)
+            && self.rate.opens_at(self.seen).is_none()
+            && self.has_allowance()
+    }
+
+    /// Whether what is under way is under way on the call before.
+    pub(super) const fn carries_for_another(&self) -> bool {
+        self.window.has_sent() && self.carrier != self.generation
+    }
+
+    fn has_allowance(&self) -> bool {
+        let Some(limit) = self.allowance.limit() else { return true };
+        let next = self.window.next().map_or(self.open.len(), |batch| batch.body.len());
+        !self.window.has_sent() || self.window.sent_bytes() + next.min(limit) <= limit
+    }
+
+    /// Makes the next request as small as the search for a refused row, or a connection that was lost, wants it.
+    fn shorten_next(&mut self) {
+        let Some(next) = self.window.next() else { return };
+        let by_search = self.suspects.rows_of(next);
+        let by_allowance = self.allowance.limit().filter(|limit| next.body.len() > *limit);
+        let by_allowance = by_allowance.map(|limit| next.rows_within(limit.saturating_sub(self.window.sent_bytes())));
+        if let Some(rows) = by_search.into_iter().chain(by_allowance).min() {
+            self.window.split_next(rows);
+        }
+    }
+
+    /// Whether the open batch may go, whatever the time is; the end of a linger is an event of its own.
+    fn is_wanted(&self) -> bool {
+        !self.open.is_empty() && (self.linger().is_zero() || self.open.first() < self.flushed)
+    }
+
+    /// Whether the open batch may go now.
+    fn is_due(&self, now: Duration) -> bool {
+        let waited = || self.open.since().checked_add(self.linger()).is_some_and(|until| now >= until);
+        !self.open.is_empty() && (self.open.first() < self.flushed || waited())
+    }
+
+    /// How long the open batch waits for more rows.
+    pub(super) fn linger(&self) -> Duration {
+        let Settings { linger, fast_bytes, fast_wait, .. } = self.settings;
+        let gathers = self.open.first() >= self.awaited && self.pace.brings(fast_bytes, fast_wait);
+        if gathers { linger.max(fast_wait) } else { linger }
+    }
+}
