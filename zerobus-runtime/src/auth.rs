@@ -14,7 +14,7 @@ mod proof;
 mod secret;
 mod token;
 
-pub(crate) use cache::Cache;
+pub(crate) use cache::{Cache, Numbered};
 pub(crate) use oauth::{Identity, OAuth, agent};
 pub(crate) use proof::{Jwt, Proof};
 pub use secret::Secret;

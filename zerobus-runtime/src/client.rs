@@ -3,6 +3,7 @@
 mod builder;
 mod env;
 mod roots;
+mod times;
 
 use std::sync::Arc;
 
@@ -13,8 +14,10 @@ pub use builder::ClientBuilder;
 use crate::auth::Cache;
 use crate::error::Error;
 use crate::message::ZerobusMessage;
+use crate::record_kind::RecordKind;
+use crate::shared::Budget;
 use crate::stream::{Encoded, Json, StreamBuilder};
-use crate::transport::{RecordKind, Transport};
+use crate::transport::Transport;
 
 /// Where the service is and who asks.
 ///
@@ -39,6 +42,8 @@ use crate::transport::{RecordKind, Transport};
 pub struct Client {
     transport: Transport,
     tokens: Arc<Cache>,
+    /// The byte budget that the client's streams share.
+    budget: Option<Arc<Budget>>,
 }
 
 impl Client {
@@ -83,5 +88,9 @@ impl Client {
 
     pub(crate) const fn tokens(&self) -> &Arc<Cache> {
         &self.tokens
+    }
+
+    pub(crate) const fn budget(&self) -> Option<&Arc<Budget>> {
+        self.budget.as_ref()
     }
 }

@@ -1,66 +1,120 @@
-//! Tokens kept by table, renewed before they end, asked for once at a time.
+//! Tokens kept by table, renewed before they end, asked for once at a time, and never used after a rejection.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use zerobus_codegen::TableName;
 
 use super::{Token, TokenProvider};
-use crate::core::TokenAge;
-use crate::error::Error;
+use crate::error::{Error, Fault};
 
 /// A token is renewed when this part of its life, or less, is left, and at most this long before its end.
 const RENEW_PART: u32 = 6;
 const RENEW_AT_MOST: Duration = Duration::from_secs(300);
+
+/// How long a token that could not be renewed serves before the next attempt.
+const RENEW_AGAIN: Duration = Duration::from_secs(10);
 
 /// The tokens of one identity.
 #[derive(Debug)]
 pub(crate) struct Cache {
     provider: Arc<dyn TokenProvider>,
     tables: Mutex<HashMap<TableName, Arc<Slot>>>,
+    minted: AtomicU64,
 }
 
-/// The token of one table; whoever asks for a new one holds the lock, so that the others wait and take what it gets.
-type Slot = tokio::sync::Mutex<Option<Kept>>;
+/// The token of one table.
+#[derive(Debug, Default)]
+struct Slot {
+    kept: Mutex<Option<KeptToken>>,
+    /// Held by whoever asks for a new token, so that the others wait and take what it gets.
+    minting: tokio::sync::Mutex<()>,
+}
+
+/// A token with its number, by which it is rejected.
+#[derive(Debug, Clone)]
+pub(crate) struct Numbered {
+    pub(crate) token: Token,
+    pub(crate) number: u64,
+}
 
 #[derive(Debug, Clone)]
-struct Kept {
-    token: Token,
-    renew_at: Instant,
-    minted_at: Instant,
+struct KeptToken {
+    token: Numbered,
+    /// None for a token without an end.
+    renew_at: Option<Instant>,
+    ends_at: Option<Instant>,
 }
 
 impl Cache {
     pub(crate) fn new(provider: Arc<dyn TokenProvider>) -> Self {
-        Self { provider, tables: Mutex::default() }
+        Self { provider, tables: Mutex::default(), minted: AtomicU64::new(0) }
     }
 
     /// The table's token: the one that is kept, or a new one.
-    pub(crate) async fn token(&self, table: &TableName, age: TokenAge) -> Result<Token, Error> {
-        let asked_at = Instant::now();
+    pub(crate) async fn token(&self, table: &TableName) -> Result<Numbered, Error> {
         let slot = self.slot(table);
-        let mut kept = slot.lock().await;
-        if let Some(kept) = &*kept {
-            let is_good = match age {
-                TokenAge::Any => Instant::now() < kept.renew_at,
-                // Somebody else got a new one while this task waited for the lock.
-                TokenAge::New => kept.minted_at > asked_at,
-            };
-            if is_good {
-                return Ok(kept.token.clone());
-            }
+        if let Some(token) = slot.fresh(Instant::now()) {
+            return Ok(token);
         }
-        let token = self.provider.token(table).await?;
+        let _minting = slot.minting.lock().await;
+        let now = Instant::now();
+        if let Some(token) = slot.fresh(now) {
+            return Ok(token);
+        }
+        match self.mint(table, now).await {
+            Ok(new) => Ok(slot.kept().insert(new).token.clone()),
+            Err(error) => slot.good(now).ok_or(error),
+        }
+    }
+
+    /// Forgets the token of this number: the server has rejected it.
+    pub(crate) fn reject(&self, table: &TableName, number: u64) {
+        let slot = self.slot(table);
+        let mut kept = slot.kept();
+        if kept.as_ref().is_some_and(|kept| kept.token.number == number) {
+            *kept = None;
+        }
+    }
+
+    async fn mint(&self, table: &TableName, now: Instant) -> Result<KeptToken, Error> {
+        let token = self.provider.token(table).await.map_err(|error| match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(source) => Fault::TokenProvider { table: table.to_string(), source }.into(),
+        })?;
         let margin = (token.lifetime() / RENEW_PART).min(RENEW_AT_MOST);
-        let renew_at = asked_at + token.lifetime().saturating_sub(margin);
-        *kept = Some(Kept { token: token.clone(), renew_at, minted_at: Instant::now() });
-        Ok(token)
+        let renew_at = now.checked_add(token.lifetime().saturating_sub(margin));
+        let ends_at = now.checked_add(token.lifetime());
+        let number = self.minted.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(KeptToken { token: Numbered { token, number }, renew_at, ends_at })
     }
 
     fn slot(&self, table: &TableName) -> Arc<Slot> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(tables.entry(table.clone()).or_default())
+    }
+}
+
+impl Slot {
+    fn kept(&self) -> MutexGuard<'_, Option<KeptToken>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The token, if it need not be renewed yet.
+    fn fresh(&self, now: Instant) -> Option<Numbered> {
+        let kept = self.kept();
+        kept.as_ref().filter(|kept| kept.renew_at.is_none_or(|at| now < at)).map(|kept| kept.token.clone())
+    }
+
+    /// The token, if it is still good; it serves for a while, since it could not be renewed.
+    fn good(&self, now: Instant) -> Option<Numbered> {
+        let mut kept = self.kept();
+        let kept = kept.as_mut().filter(|kept| kept.ends_at.is_none_or(|at| now < at))?;
+        tracing::warn!(name: "zerobus.token.not_renewed", "a token could not be renewed; the one that is kept serves on");
+        kept.renew_at = now.checked_add(RENEW_AGAIN);
+        Some(kept.token.clone())
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, header};
 use serde::Deserialize;
 use serde_json::json;
 use ureq::tls::TlsConfig;
@@ -12,6 +13,7 @@ use ureq::{Agent, Proxy};
 use zerobus_codegen::TableName;
 use zeroize::Zeroizing;
 
+use super::proof::Form;
 use super::{Proof, Token, TokenFuture, TokenProvider};
 use crate::error::{Error, Fault, Refusal};
 
@@ -76,16 +78,16 @@ impl TokenProvider for OAuth {
     fn token(&self, table: &TableName) -> TokenFuture<'_> {
         let (identity, table) = (Arc::clone(&self.0), table.clone());
         Box::pin(async move {
-            let asked = tokio::task::spawn_blocking(move || identity.ask(&table)).await;
-            asked.unwrap_or_else(|_| Err(Fault::ShutDown.into()))
+            let form = identity.proof.form().await.map_err(|source| identity.failed(&table, source))?;
+            let asked = tokio::task::spawn_blocking(move || identity.ask(&table, form)).await;
+            Ok(asked.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?)
         })
     }
 }
 
 impl Identity {
-    fn ask(&self, table: &TableName) -> Result<Token, Error> {
+    fn ask(&self, table: &TableName, mut form: Form) -> Result<Token, Error> {
         let failed = |source| self.failed(table, source);
-        let mut form = self.proof.form().map_err(failed)?;
         let resource = format!("api://databricks/workspaces/{}/zerobusDirectWriteApi", self.workspace_id);
         form.push(("scope", Zeroizing::new("all-apis".to_owned())));
         form.push(("resource", Zeroizing::new(resource)));
@@ -97,9 +99,10 @@ impl Identity {
         let form = form.iter().map(|(name, value)| (*name, value.as_str()));
         let mut response = request.send_form(form).map_err(|error| failed(error.into()))?;
         let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
         let body = Zeroizing::new(response.body_mut().read_to_string().map_err(|error| failed(error.into()))?);
         if status != 200 {
-            return Err(self.refused(table, status, &body));
+            return Err(self.refused(table, status, retry_after, &body));
         }
         let granted: Granted = serde_json::from_str(&body).map_err(|error| failed(error.into()))?;
         Ok(granted.into_token())
@@ -109,7 +112,7 @@ impl Identity {
         Fault::Token { table: table.to_string(), url: self.token_url.clone(), source }.into()
     }
 
-    fn refused(&self, table: &TableName, http_status: u16, body: &str) -> Error {
+    fn refused(&self, table: &TableName, http_status: u16, retry_after: Option<Duration>, body: &str) -> Error {
         let refused: Refused = serde_json::from_str(body).unwrap_or_default();
         let first = |a: String, b: String| if a.is_empty() { b } else { a };
         Fault::TokenRefused {
@@ -119,6 +122,7 @@ impl Identity {
                 http_status,
                 error: first(refused.error, refused.error_code),
                 description: first(refused.error_description, refused.message),
+                retry_after,
             },
         }
         .into()
@@ -135,6 +139,11 @@ impl Granted {
         let lifetime = seconds.map_or(DEFAULT_LIFETIME, Duration::from_secs);
         Token::new(self.access_token.as_str(), lifetime)
     }
+}
+
+/// The whole seconds of `Retry-After`; a date is not understood, and so says nothing.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// What the token is for: writing into this one table.

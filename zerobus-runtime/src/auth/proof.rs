@@ -1,6 +1,8 @@
 //! How a client proves to a token endpoint who it is.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -11,8 +13,11 @@ use super::Secret;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Gives the token of another identity provider, a JWT, each time it is asked.
-pub(crate) type Jwt = dyn Fn() -> Result<Secret, BoxError> + Send + Sync;
+/// Provides the token of another identity provider, a JWT, each time it is asked.
+pub(crate) type Jwt = dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, BoxError>> + Send>> + Send + Sync;
+
+/// The fields of a request's form.
+pub(super) type Form = Vec<(&'static str, Zeroizing<String>)>;
 
 /// What stands for the client.
 #[derive(Clone)]
@@ -36,14 +41,14 @@ impl Proof {
     }
 
     /// The fields of the request's form.
-    pub(super) fn form(&self) -> Result<Vec<(&'static str, Zeroizing<String>)>, BoxError> {
+    pub(super) async fn form(&self) -> Result<Form, BoxError> {
         let text = |text: &str| Zeroizing::new(text.to_owned());
         match self {
             Self::Jwt { client_id, jwt } => {
                 let mut form = vec![
                     ("grant_type", text("urn:ietf:params:oauth:grant-type:token-exchange")),
                     ("subject_token_type", text("urn:ietf:params:oauth:token-type:jwt")),
-                    ("subject_token", text(jwt()?.reveal())),
+                    ("subject_token", text(jwt().await?.reveal())),
                 ];
                 form.extend(client_id.as_deref().map(|id| ("client_id", text(id))));
                 Ok(form)

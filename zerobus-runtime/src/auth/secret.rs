@@ -24,6 +24,15 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// Without the blanks and line ends around it, which a file or a shell adds; whether there were some.
+    pub(crate) fn trimmed(self) -> (Self, bool) {
+        let trimmed = self.0.trim();
+        let had_blanks = trimmed.len() < self.0.len();
+        if had_blanks { (Self::from(trimmed), true) } else { (self, false) }
+    }
+}
+
 impl From<String> for Secret {
     fn from(text: String) -> Self {
         Self(Zeroizing::new(text))

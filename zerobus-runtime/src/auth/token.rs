@@ -18,13 +18,15 @@ pub struct Token {
     lifetime: Duration,
 }
 
-/// What [`TokenProvider::token`] gives.
-pub type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token, Error>> + Send + 'a>>;
+/// What [`TokenProvider::token`] returns.
+pub type TokenFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Token, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>>;
 
-/// Gives the token that a stream into a table is opened with.
+/// Provides the token that a stream into a table is opened with.
 ///
-/// The client keeps what it gets for a table until shortly before its end, asks once at a time, and asks anew when
-/// the server rejects a token.
+/// The client keeps a table's token until shortly before its end, asks once at a time, and asks anew when the server
+/// rejects a token. A provider that fails is asked again after a pause, as a connection that fails is; meanwhile a token
+/// that is still good serves.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,11 +43,14 @@ pub type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token, Error>> + S
 /// ```
 pub trait TokenProvider: Debug + Send + Sync + 'static {
     /// A new token for this table.
+    ///
+    /// # Errors
+    /// With whatever the provider has to say; it becomes the source of the stream's error.
     fn token(&self, table: &TableName) -> TokenFuture<'_>;
 }
 
 impl Token {
-    /// A token that lives this long from now on.
+    /// A token that lives this long from now on; `Duration::MAX` is one without an end.
     #[must_use]
     pub fn new(secret: impl Into<Secret>, lifetime: Duration) -> Self {
         Self { secret: secret.into(), lifetime }

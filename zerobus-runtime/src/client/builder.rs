@@ -1,14 +1,16 @@
 //! The parts of a client.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::{Proxy, ProxyProtocol};
 
-use super::{Client, env, roots};
+use super::{Client, env, roots, times};
 use crate::auth::{Cache, Identity, Jwt, OAuth, Proof, Secret, TokenProvider, agent};
 use crate::error::{Error, Fault};
+use crate::shared::Budget;
 use crate::transport::{Dial, DialOptions, Dialer, Endpoint, PlainHttp, Transport};
 
 /// The parts of a client; [`build`](Self::build) makes it.
@@ -26,10 +28,15 @@ pub struct ClientBuilder {
     proxy: ProxyChoice,
     dial: Option<Arc<dyn Dial>>,
     plain_http: PlainHttp,
-    connect_timeout: Duration,
-    keep_alive: Duration,
+    connect_timeout: Option<Duration>,
+    keep_alive: Option<Duration>,
     application: Option<String>,
+    max_unacked_bytes: Option<usize>,
+    /// The environment has a personal access token.
+    has_personal_token: bool,
 }
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where a token of another provider comes from.
 #[derive(Clone)]
@@ -63,9 +70,11 @@ impl Default for ClientBuilder {
             proxy: ProxyChoice::Environment,
             dial: None,
             plain_http: PlainHttp::default(),
-            connect_timeout: Duration::from_secs(10),
-            keep_alive: Duration::from_secs(20),
+            connect_timeout: Some(Duration::from_secs(10)),
+            keep_alive: Some(Duration::from_secs(20)),
             application: None,
+            max_unacked_bytes: None,
+            has_personal_token: false,
         }
     }
 }
@@ -102,11 +111,30 @@ impl ClientBuilder {
     ///
     /// `jwt` is asked for every exchange, on a thread that may block. The id of [`credentials`](Self::credentials), or
     /// of the environment, goes along where it is set.
-    pub fn federation<E>(mut self, jwt: impl Fn() -> Result<Secret, E> + Send + Sync + 'static) -> Self
+    pub fn federation<E>(self, jwt: impl Fn() -> Result<Secret, E> + Send + Sync + 'static) -> Self
     where
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+        E: Into<BoxError>,
     {
-        self.jwt = Some(JwtSource(Arc::new(move || jwt().map_err(Into::into))));
+        let jwt = Arc::new(move || jwt().map_err(Into::into));
+        self.federation_async(move || {
+            let jwt = Arc::clone(&jwt);
+            async move {
+                let asked = tokio::task::spawn_blocking(move || jwt()).await;
+                asked.unwrap_or_else(|_| Err("the function that gives the JWT panicked, or the runtime ended".into()))
+            }
+        })
+    }
+
+    /// As [`federation`](Self::federation), where the JWT is got by a future.
+    pub fn federation_async<F, E>(mut self, jwt: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Secret, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        self.jwt = Some(JwtSource(Arc::new(move || {
+            let asked = jwt();
+            Box::pin(async move { asked.await.map_err(Into::into) })
+        })));
         self
     }
 
@@ -118,6 +146,8 @@ impl ClientBuilder {
 
     /// Connects by way of this HTTP proxy, `http://user:password@host:port`; by default the one that `HTTPS_PROXY`,
     /// `HTTP_PROXY` or `ALL_PROXY` names, unless `NO_PROXY` excepts the host.
+    ///
+    /// A proxy that is itself reached by TLS (`https://`) or SOCKS is an error of [`build`](Self::build).
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = ProxyChoice::Address(url.into());
         self
@@ -148,16 +178,24 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a connection may take to come up; 10 seconds by default.
-    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+    /// How many bytes the streams of this client, all together, may have accepted and not yet made durable; no limit by
+    /// default, beside the one of each [stream](crate::StreamBuilder::max_unacked_bytes).
+    pub fn max_unacked_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.max_unacked_bytes = bytes.into();
+        self
+    }
+
+    /// How long a connection, or a request to the token endpoint, may take; 10 seconds by default.
+    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.connect_timeout = timeout.into();
         self
     }
 
     /// How long a connection is idle before the system asks the other end whether it is still there (TCP keep-alive), and
-    /// how often from then on; 20 seconds by default. Three questions without an answer end the connection.
-    pub const fn keep_alive(mut self, interval: Duration) -> Self {
-        self.keep_alive = interval;
+    /// how often from then on; 20 seconds by default, at least one second, never with `None`. Three questions without an
+    /// answer end the connection.
+    pub fn keep_alive(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.keep_alive = interval.into();
         self
     }
 
@@ -175,6 +213,7 @@ impl ClientBuilder {
         self.workspace_id = self.workspace_id.or_else(|| env::read(env::WORKSPACE_ID));
         self.client_id = self.client_id.or_else(|| env::read(env::CLIENT_ID));
         self.client_secret = self.client_secret.or_else(|| env::read(env::CLIENT_SECRET).map(Secret::from));
+        self.has_personal_token = env::read(env::TOKEN).is_some();
         self
     }
 
@@ -185,66 +224,106 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let endpoint = required(self.endpoint.as_deref(), "ZEROBUS_SERVER_ENDPOINT, the address of the service,")?;
         let endpoint = Endpoint::parse(endpoint, self.plain_http)?;
+        let connect_timeout = times::connect_timeout(self.connect_timeout)?;
+        let keep_alive = times::keep_alive(self.keep_alive)?;
         let user_agent = user_agent(self.application.as_deref());
         let proxy = self.proxy.resolve(&endpoint)?;
         let provider = match &self.token_provider {
             Some(provider) => Arc::clone(provider),
-            None => Arc::new(self.oauth(&endpoint, &user_agent)?),
+            None => Arc::new(self.oauth(&endpoint, &user_agent, connect_timeout)?),
+        };
+        let budget = match self.max_unacked_bytes {
+            Some(0) => {
+                let expected = "it takes at least 1, or None for no limit";
+                return Err(Fault::Option { option: "max_unacked_bytes", found: "0".to_owned(), expected }.into());
+            }
+            bytes => bytes.map(Budget::new),
         };
         let dial = if let Some(dial) = self.dial {
             dial
         } else {
-            let (connect_timeout, keep_alive) = (self.connect_timeout, self.keep_alive);
             let options = DialOptions { connect_timeout, keep_alive, user_agent, authority: self.authority, proxy };
             Arc::new(Dialer::new(&endpoint, options)?)
         };
-        Ok(Client { transport: Transport { endpoint, dial }, tokens: Arc::new(Cache::new(provider)) })
+        Ok(Client { transport: Transport { endpoint, dial }, tokens: Arc::new(Cache::new(provider)), budget })
     }
 
-    fn oauth(&self, endpoint: &Endpoint, user_agent: &str) -> Result<OAuth, Error> {
+    fn oauth(&self, endpoint: &Endpoint, user_agent: &str, timeout: Duration) -> Result<OAuth, Error> {
+        let proof = self.proof()?;
         let workspace =
             required(self.workspace_url.as_deref(), "DATABRICKS_WORKSPACE_URL, the address of the workspace,")?;
-        let workspace = Endpoint::parse(workspace, self.plain_http)?;
+        let (workspace, id) = Endpoint::parse_workspace(workspace, self.plain_http)?;
         let proxy = self.proxy.resolve(&workspace)?;
         let tls = workspace.is_https().then(|| roots::tls_config(self.authority.as_deref())).transpose()?;
-        let workspace_id = self.workspace_id.as_deref().unwrap_or_else(|| endpoint.first_label());
+        let given = self.workspace_id.clone().or_else(|| endpoint.workspace_id().map(str::to_owned)).or(id);
+        let workspace_id = given.unwrap_or_else(|| endpoint.first_label().to_owned());
         Ok(OAuth::new(Identity {
             token_url: format!("{workspace}/oidc/v1/token"),
-            workspace_id: workspace_id.to_owned(),
-            proof: self.proof()?,
-            agent: agent(user_agent, self.connect_timeout, tls, proxy),
+            workspace_id,
+            proof,
+            agent: agent(user_agent, timeout, tls, proxy),
         }))
     }
 
     fn proof(&self) -> Result<Proof, Error> {
-        let client_id = self.client_id.as_deref();
+        let client_id = self.client_id.as_deref().map(|id| trimmed(id, env::CLIENT_ID));
         if let Some(JwtSource(jwt)) = &self.jwt {
             return Ok(Proof::Jwt { client_id: client_id.map(str::to_owned), jwt: Arc::clone(jwt) });
         }
+        if self.client_secret.is_none() && self.has_personal_token {
+            return Err(Fault::PersonalToken.into());
+        }
         let client_id = required(client_id, "DATABRICKS_CLIENT_ID, the id of the service principal,")?.to_owned();
         let missing = Fault::Missing { what: "DATABRICKS_CLIENT_SECRET, the secret of the service principal," };
-        let client_secret = self.client_secret.clone().filter(|secret| !secret.reveal().is_empty()).ok_or(missing)?;
-        Ok(Proof::Secret { client_id, client_secret })
+        let (client_secret, had_blanks) = self.client_secret.clone().unwrap_or_else(|| "".into()).trimmed();
+        if had_blanks {
+            warn_of_blanks(env::CLIENT_SECRET);
+        }
+        match client_secret.reveal() {
+            "" => Err(missing.into()),
+            // How personal access tokens begin.
+            secret if secret.starts_with("dapi") => Err(Fault::PersonalToken.into()),
+            _ => Ok(Proof::Secret { client_id, client_secret }),
+        }
     }
+}
+
+fn trimmed<'a>(text: &'a str, name: &'static str) -> &'a str {
+    let trimmed = text.trim();
+    if trimmed.len() < text.len() {
+        warn_of_blanks(name);
+    }
+    trimmed
+}
+
+fn warn_of_blanks(variable: &'static str) {
+    tracing::warn!(name: "zerobus.credentials.trimmed", variable, "blanks or line ends around a value are left out");
 }
 
 impl ProxyChoice {
     /// The proxy before an address; what is on this machine needs none, whatever the environment says.
+    ///
+    /// Only a proxy that is named by `http://` is spoken to. Another is an error: rows that were to go through it must not
+    /// go around it.
     fn resolve(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Error> {
-        match self {
-            // The address may hold a password, so it is not told.
-            Self::Address(url) => match Proxy::new(url) {
-                Ok(proxy) if proxy.protocol() == ProxyProtocol::Http => Ok(Some(proxy)),
-                _ => Err(Fault::Option {
-                    option: "proxy",
-                    found: "the given address".to_owned(),
-                    expected: "http://host:port",
-                }
-                .into()),
+        let (proxy, option) = match self {
+            Self::Address(url) => (Proxy::new(url).ok(), "proxy"),
+            Self::Environment if endpoint.is_loopback() => return Ok(None),
+            Self::Environment => match Proxy::try_from_env() {
+                None => return Ok(None),
+                Some(proxy) if proxy.is_no_proxy(endpoint.uri()) => return Ok(None),
+                found => (found, "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"),
             },
-            Self::Environment if endpoint.is_loopback() => Ok(None),
-            Self::Environment => Ok(Proxy::try_from_env()),
-            Self::None => Ok(None),
+            Self::None => return Ok(None),
+        };
+        match proxy {
+            Some(proxy) if proxy.protocol() == ProxyProtocol::Http => Ok(Some(proxy)),
+            // The address may hold a password, so it is not told.
+            other => {
+                let found = other.map_or("the given address".to_owned(), |proxy| format!("{:?}", proxy.protocol()));
+                let expected = "it takes the address of an HTTP proxy, http://host:port";
+                Err(Fault::Option { option, found, expected }.into())
+            }
         }
     }
 }

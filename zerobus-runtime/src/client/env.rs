@@ -5,6 +5,7 @@ pub(super) const WORKSPACE_URL: &str = "DATABRICKS_WORKSPACE_URL";
 pub(super) const HOST: &str = "DATABRICKS_HOST";
 pub(super) const CLIENT_ID: &str = "DATABRICKS_CLIENT_ID";
 pub(super) const CLIENT_SECRET: &str = "DATABRICKS_CLIENT_SECRET";
+pub(super) const TOKEN: &str = "DATABRICKS_TOKEN";
 pub(super) const WORKSPACE_ID: &str = "DATABRICKS_WORKSPACE_ID";
 
 /// A variable's value; an empty one is not set.
