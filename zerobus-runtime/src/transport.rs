@@ -20,8 +20,8 @@ mod requests;
 mod socket;
 mod tunnel;
 
-pub(crate) use call::{Call, Link, open};
+pub(crate) use call::{Call, CallParts, begin, connect};
 pub use dial::Dial;
 pub(crate) use dial::{DialOptions, Dialer, Transport};
 pub(crate) use endpoint::{Endpoint, PlainHttp};
-pub(crate) use envelope::{RecordKind, create_stream};
+pub(crate) use envelope::create_stream;

@@ -1,5 +1,6 @@
 //! The call itself, and its responses.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,18 +13,19 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
+use super::Transport;
 use super::requests::Requests;
-use super::{RecordKind, Transport};
 use crate::auth::Token;
-use crate::core::Event;
-use crate::error::{self, Error, Fault, SchemaCause, Violation};
+use crate::core::Heard;
+use crate::error::{self, Details, Error, Fault, Violation};
+use crate::record_kind::RecordKind;
 use crate::shared::Shared;
 use crate::wire::ephemeral_stream_response::Payload;
 use crate::wire::{EPHEMERAL_STREAM, EphemeralStreamRequest, EphemeralStreamResponse, TABLE_NAME_HEADER};
 
 /// What one call is opened with.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct CallParts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) generation: u64,
     pub(crate) kind: RecordKind,
@@ -33,55 +35,74 @@ pub(crate) struct Call {
 
 /// An open call: its responses, and the connection that carries it.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct Call {
+    generation: u64,
     responses: Streaming<EphemeralStreamResponse>,
     table: String,
     has_created: bool,
-    /// The connection lives as long as the call.
-    _channel: Channel,
+    /// The connection lives as long as its calls.
+    channel: Channel,
 }
 
-/// Dials and begins the call; the server has then taken it, and not yet created the stream.
-pub(crate) async fn open(transport: &Transport, token: &Token, call: Call) -> Result<Link, Error> {
-    let connect = |source| Error::from(Fault::Connect { endpoint: transport.endpoint.to_string(), source });
-    let mut channel = transport.dial.dial().await.map_err(|error| connect(error.into()))?;
-    let table = call.table.clone();
-    let request = request(transport, token, call)?;
-    std::future::poll_fn(|cx| GrpcService::poll_ready(&mut channel, cx))
-        .await
-        .map_err(|error| connect(error.into()))?;
-    let response = GrpcService::call(&mut channel, request).await.map_err(|error| connect(error.into()))?;
+/// Makes a connection.
+pub(crate) async fn connect(transport: &Transport) -> Result<Channel, Error> {
+    let mut channel = transport.dial.dial().await.map_err(|error| transport.failed(error.into()))?;
+    poll_fn(|cx| GrpcService::poll_ready(&mut channel, cx)).await.map_err(|error| transport.failed(error.into()))?;
+    Ok(channel)
+}
+
+/// Begins a call; the server has then taken it, and not yet created the stream.
+pub(crate) async fn begin(
+    transport: &Transport,
+    mut channel: Channel,
+    token: &Token,
+    parts: CallParts,
+) -> Result<Call, Error> {
+    let (table, generation) = (parts.table.clone(), parts.generation);
+    let request = request(transport, token, parts)?;
+    let failed = |error: tonic::transport::Error| transport.failed(error.into());
+    poll_fn(|cx| GrpcService::poll_ready(&mut channel, cx)).await.map_err(failed)?;
+    let response = GrpcService::call(&mut channel, request).await.map_err(failed)?;
     if let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok) {
         return Err(refused(&table, status));
     }
     let http_status = response.status();
     let mut codec = ProstCodec::<EphemeralStreamRequest, EphemeralStreamResponse>::default();
     let responses = Streaming::new_response(codec.decoder(), response.into_body(), http_status, None, None);
-    Ok(Link { responses, table, has_created: false, _channel: channel })
+    Ok(Call { generation, responses, table, has_created: false, channel })
 }
 
-impl Link {
+impl Call {
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The connection, for another call.
+    pub(crate) const fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// The next thing that the server says.
-    pub(crate) async fn next(&mut self) -> Event {
+    pub(crate) async fn next(&mut self) -> Heard {
         let response = match self.responses.message().await {
-            Ok(None) => return Event::Ended(None),
+            Ok(None) => return Heard::Ended(None),
             Ok(Some(response)) => response,
-            Err(status) => return Event::Ended(Some(refused(&self.table, status))),
+            Err(status) => return Heard::Ended(Some(refused(&self.table, status))),
         };
         match response.payload {
-            Some(Payload::CloseStreamSignal(signal)) => Event::CloseSignal(signal_duration(signal.duration)),
-            Some(Payload::CreateStreamResponse(_)) if self.has_created => Event::Violated(Violation::CreatedTwice),
-            Some(Payload::CreateStreamResponse(_)) => {
+            Some(Payload::CloseStreamSignal(signal)) => Heard::CloseSignal(signal_duration(signal.duration)),
+            Some(Payload::CreateStreamResponse(_)) if self.has_created => Heard::Violated(Violation::CreatedTwice),
+            Some(Payload::CreateStreamResponse(created)) => {
                 self.has_created = true;
-                Event::Opened
+                Heard::Opened(created.stream_id().into())
             }
-            Some(Payload::IngestRecordResponse(ack)) => Event::Acked(ack.durability_ack_up_to_offset),
-            None => Event::Violated(Violation::EmptyResponse),
+            Some(Payload::IngestRecordResponse(ack)) => Heard::Acked(ack.durability_ack_up_to_offset),
+            None => Heard::Violated(Violation::EmptyResponse),
         }
     }
 }
 
-fn request(transport: &Transport, token: &Token, call: Call) -> Result<Request<Body>, Error> {
+fn request(transport: &Transport, token: &Token, call: CallParts) -> Result<Request<Body>, Error> {
     let endpoint = transport.endpoint.uri();
     let uri = Uri::builder()
         .scheme(endpoint.scheme_str().unwrap_or("https"))
@@ -112,7 +133,7 @@ fn refused(table: &str, status: Status) -> Error {
         name: status.code().description(),
         message: status.message().to_owned(),
         table: table.to_owned(),
-        schema_cause: SchemaCause::find(status.details()),
+        details: Details::read(status.details()),
         source: has_source.then(|| status.into()),
     })
     .into()

@@ -11,7 +11,13 @@ use ureq::Proxy;
 
 use super::Endpoint;
 use super::socket::Sockets;
-use crate::error::{Error, Fault};
+use crate::error::{ConnectProblem, Error, Fault};
+
+/// The bytes that the server may send before they are read.
+///
+/// Acknowledgements are small, and a server may send one for every request. h2 ends a connection on which too many small
+/// frames wait to be read; how many are too many it takes from this.
+const WINDOW: u32 = 64 * 1024 * 1024;
 
 /// Makes connections to the service.
 pub trait Dial: Debug + Send + Sync + 'static {
@@ -36,12 +42,20 @@ pub(crate) struct Transport {
     pub(crate) dial: Arc<dyn Dial>,
 }
 
+impl Transport {
+    /// Why there is no connection, or no call on it.
+    pub(super) fn failed(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+        let problem = ConnectProblem::of(&*source);
+        Fault::Connect { endpoint: self.endpoint.to_string(), problem, source }.into()
+    }
+}
+
 /// What a connection is made with.
 #[derive(Debug)]
 pub(crate) struct DialOptions {
     pub(crate) connect_timeout: Duration,
     /// How long a connection is idle before the system asks the other end whether it lives, and how often from then on.
-    pub(crate) keep_alive: Duration,
+    pub(crate) keep_alive: Option<Duration>,
     pub(crate) user_agent: String,
     /// Certificates in PEM form that are trusted besides the system's.
     pub(crate) authority: Option<Vec<u8>>,
@@ -52,6 +66,7 @@ impl Dialer {
     pub(crate) fn new(endpoint: &Endpoint, options: DialOptions) -> Result<Self, Error> {
         let mut dialer = tonic::transport::Endpoint::from(endpoint.uri().clone())
             .connect_timeout(options.connect_timeout)
+            .initial_connection_window_size(WINDOW)
             .user_agent(options.user_agent.clone())
             .map_err(|_| Fault::Option {
                 option: "user_agent",

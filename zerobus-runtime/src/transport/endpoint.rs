@@ -33,7 +33,9 @@ impl Endpoint {
             return Err(fault("holds a user or password, which has no place there"));
         }
         if uri.path() != "/" || uri.query().is_some() {
-            return Err(fault("has a path, but the service is at the root"));
+            return Err(fault(
+                "has a path or a query, and the service has neither: write the scheme and the host alone",
+            ));
         }
         if uri.scheme() == Some(&Scheme::HTTP) {
             if plain_http == PlainHttp::LoopbackOnly && !is_loopback(host) {
@@ -43,6 +45,18 @@ impl Endpoint {
             return Err(fault("is neither http nor https"));
         }
         Ok(Self { uri })
+    }
+
+    /// Reads a workspace's address, which may come from a browser: what follows the host is cut off; the id of the workspace
+    /// that stands there as `o`, if it does.
+    pub(crate) fn parse_workspace(text: &str, plain_http: PlainHttp) -> Result<(Self, Option<String>), Error> {
+        let trimmed = text.trim();
+        let host_at = trimmed.find("://").map_or(0, |scheme| scheme + 3);
+        let behind = trimmed[host_at..].find(['/', '?', '#']).map_or(trimmed.len(), |end| host_at + end);
+        let (address, rest) = trimmed.split_at(behind);
+        let query = rest.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
+        let id = query.split('&').find_map(|pair| pair.strip_prefix("o=")).filter(|id| !id.is_empty());
+        Ok((Self::parse(address, plain_http)?, id.map(str::to_owned)))
     }
 
     pub(crate) const fn uri(&self) -> &Uri {
@@ -57,7 +71,12 @@ impl Endpoint {
         self.uri.host().is_some_and(is_loopback)
     }
 
-    /// The first label of the host: the workspace's id in an endpoint of the service.
+    /// The workspace's id, where the first label of the host is a number: so it is in the service's endpoints.
+    pub(crate) fn workspace_id(&self) -> Option<&str> {
+        Some(self.first_label()).filter(|label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// The first label of the host.
     pub(crate) fn first_label(&self) -> &str {
         let host = self.uri.host().unwrap_or_default();
         host.split('.').next().unwrap_or(host)
@@ -94,6 +113,19 @@ mod tests {
         }
         assert!(Endpoint::parse("http://10.0.0.1", PlainHttp::LoopbackOnly).is_err());
         assert!(Endpoint::parse("http://10.0.0.1", PlainHttp::Anywhere).is_ok());
+    }
+
+    #[test]
+    fn a_workspace_may_be_copied_from_a_browser() {
+        for (text, host, id) in [
+            ("https://adb-1.2.azuredatabricks.net/?o=123#job/4", "https://adb-1.2.azuredatabricks.net", Some("123")),
+            ("https://a.cloud.databricks.com/browse/folders?x=1&o=7", "https://a.cloud.databricks.com", Some("7")),
+            ("a.cloud.databricks.com?o=", "https://a.cloud.databricks.com", None),
+            (" a.cloud.databricks.com/ ", "https://a.cloud.databricks.com", None),
+        ] {
+            let (endpoint, found) = Endpoint::parse_workspace(text, PlainHttp::LoopbackOnly).unwrap();
+            assert_eq!((endpoint.to_string().as_str(), found.as_deref()), (host, id), "{text}");
+        }
     }
 
     #[test]

@@ -12,15 +12,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 use prost::encoding::{encode_varint, encoded_len_varint};
 
+use crate::record_kind::RecordKind;
 use crate::wire::ephemeral_stream_request::Payload;
 use crate::wire::{CreateIngestStreamRequest, EphemeralStreamRequest, RecordType};
-
-/// The encoding of a stream's records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RecordKind {
-    Json,
-    Proto,
-}
 
 const GRPC_FRAME: usize = 5;
 const INGEST_RECORD_BATCH_KEY: u8 = 0x1a;

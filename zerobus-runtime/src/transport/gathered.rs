@@ -2,7 +2,8 @@
 //!
 //! HTTP/2 writes and flushes frame by frame, and frames are of 16 KiB unless the server allows more. A call of the
 //! system costs more than copying so few bytes. Behind a whole frame more nearly always comes at once, so a flush that
-//! follows one leaves it here, and wakes the task that flushed: whatever comes then, the next flush writes it.
+//! follows one is not ready at its first poll, and wakes the task that flushed: whatever that writes meanwhile goes along
+//! when it asks again.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -82,7 +83,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
         let this = self.get_mut();
         if std::mem::take(&mut this.expects_more) {
             cx.waker().wake_by_ref();
-            return Poll::Ready(Ok(()));
+            return Poll::Pending;
         }
         ready!(this.poll_drain(cx))?;
         Pin::new(&mut this.stream).poll_flush(cx)
@@ -148,14 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_frame_waits_until_the_task_that_it_wakes_flushes_again() {
+    fn a_whole_frame_waits_until_the_task_that_it_wakes_asks_again() {
         let (mut near, mut far) = connection(1 << 20);
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
         let mut cx = Context::from_waker(&waker);
         let written = Pin::new(&mut near).poll_write(&mut cx, &[7; WHOLE_FRAME]);
         assert!(matches!(written, Poll::Ready(Ok(WHOLE_FRAME))));
-        assert!(Pin::new(&mut near).poll_flush(&mut cx).is_ready());
+        assert!(Pin::new(&mut near).poll_flush(&mut cx).is_pending(), "what is not written is not flushed");
         assert_eq!((woken.0.load(Ordering::Relaxed), arrived(&mut far)), (true, 0));
         assert!(Pin::new(&mut near).poll_flush(&mut cx).is_ready());
         assert_eq!(arrived(&mut far), WHOLE_FRAME);

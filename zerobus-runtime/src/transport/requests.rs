@@ -10,9 +10,14 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use super::envelope::{RecordKind, batch_prefix};
+use super::envelope::batch_prefix;
 use crate::core::Pull;
+use crate::record_kind::RecordKind;
 use crate::shared::Shared;
+
+/// A body up to this many bytes goes in one frame with its prefix: a server may guard itself against many small frames, and
+/// h2 does.
+const SMALL: usize = 4096;
 
 /// The requests of one call.
 #[derive(Debug)]
@@ -37,6 +42,9 @@ impl Body for Requests {
             Pull::End | Pull::Idle => Poll::Ready(None),
             Pull::Request(request) => {
                 let prefix = batch_prefix(self.kind, request.wire_offset, request.body.len());
+                if request.body.len() <= SMALL {
+                    return Poll::Ready(Some(Ok(Frame::data([prefix, request.body].concat().into()))));
+                }
                 self.next = Some(request.body);
                 Poll::Ready(Some(Ok(Frame::data(prefix))))
             }

@@ -30,7 +30,12 @@ pub(super) enum Sockets {
 
 impl Sockets {
     /// What connects to this address, by way of the proxy if one stands before it.
-    pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>, connect_timeout: Duration, keep_alive: Duration) -> Self {
+    pub(super) fn to(
+        uri: &Uri,
+        proxy: Option<&Proxy>,
+        connect_timeout: Duration,
+        keep_alive: Option<Duration>,
+    ) -> Self {
         if let Some(tunnel) = Tunnel::to(uri, proxy, keep_alive) {
             return Self::Tunnel(tunnel);
         }
@@ -39,9 +44,9 @@ impl Sockets {
         direct.enforce_http(false);
         direct.set_nodelay(true);
         direct.set_connect_timeout(Some(connect_timeout));
-        direct.set_keepalive(Some(keep_alive));
-        direct.set_keepalive_interval(Some(keep_alive));
-        direct.set_keepalive_retries(Some(PROBES));
+        direct.set_keepalive(keep_alive);
+        direct.set_keepalive_interval(keep_alive);
+        direct.set_keepalive_retries(keep_alive.map(|_| PROBES));
         Self::Direct(direct)
     }
 

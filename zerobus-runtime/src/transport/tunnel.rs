@@ -9,7 +9,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::transport::Uri;
-use ureq::{Proxy, ProxyProtocol};
+use ureq::Proxy;
 use zeroize::Zeroizing;
 
 use super::socket::PROBES;
@@ -21,19 +21,15 @@ const LONGEST_ANSWER: usize = 16 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Tunnel {
     proxy: Proxy,
-    keep_alive: TcpKeepalive,
+    keep_alive: Option<TcpKeepalive>,
 }
 
 impl Tunnel {
-    /// The tunnel to an address, if a proxy stands before it; only HTTP proxies are spoken to.
-    pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>, keep_alive: Duration) -> Option<Self> {
+    /// The tunnel to an address, if a proxy stands before it.
+    pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>, keep_alive: Option<Duration>) -> Option<Self> {
         let proxy = proxy.filter(|proxy| !proxy.is_no_proxy(uri))?;
-        if proxy.protocol() != ProxyProtocol::Http {
-            let (host, port) = (proxy.host(), proxy.port());
-            tracing::warn!(name: "zerobus.proxy.ignored", host, port, "only a proxy that is named by http:// is spoken to");
-            return None;
-        }
-        let keep_alive = TcpKeepalive::new().with_time(keep_alive).with_interval(keep_alive).with_retries(PROBES);
+        let keep_alive =
+            keep_alive.map(|time| TcpKeepalive::new().with_time(time).with_interval(time).with_retries(PROBES));
         Some(Self { proxy: proxy.clone(), keep_alive })
     }
 
@@ -42,7 +38,9 @@ impl Tunnel {
         let target = target(&uri);
         let mut stream = TcpStream::connect((self.proxy.host(), self.proxy.port())).await?;
         stream.set_nodelay(true)?;
-        SockRef::from(&stream).set_tcp_keepalive(&self.keep_alive)?;
+        if let Some(keep_alive) = &self.keep_alive {
+            SockRef::from(&stream).set_tcp_keepalive(keep_alive)?;
+        }
         stream.write_all(self.request(&target).as_bytes()).await?;
         let answer = read_head(&mut stream).await?;
         let status = answer.split_ascii_whitespace().nth(1).unwrap_or_default();
