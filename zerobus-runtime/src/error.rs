@@ -3,16 +3,23 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `fault` | every single thing that can go wrong, with what is known of it |
-//! | `schema_cause` | why a schema does not fit its table, from the details of a status |
+//! | `connecting` | why no connection came about |
+//! | `details` | what a status carries besides its message |
+//! | `schema_cause` | why a schema does not fit its table |
 //! | `server_code` | the service's numeric codes and what to do about each |
 
+mod connecting;
+mod details;
 mod fault;
 mod schema_cause;
 mod server_code;
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
+use std::time::Duration;
 
+pub(crate) use connecting::ConnectProblem;
+pub(crate) use details::Details;
 pub(crate) use fault::{Fault, Refusal, Status, Violation};
 pub(crate) use schema_cause::SchemaCause;
 pub use server_code::ServerCode;
@@ -38,17 +45,20 @@ pub struct Error {
 }
 
 /// Whose fault an error is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The stream was closed before.
     Closed,
     /// The program is set up wrongly: an address, a missing variable, an option out of range.
     Configuration,
-    /// The token endpoint or the service does not accept who asks, or what it may do.
+    /// The token endpoint or the service rejected the caller's identity or permissions.
     Credentials,
-    /// The byte budget is used up: `try_send` tells it, `send` waits instead.
+    /// The byte budget is used up: `try_send` reports it, `send` waits instead.
     Full,
+    /// The stream gave up before, and takes no more rows; [`Error::cause`] says why. It says nothing of this row.
+    GaveUp,
     /// The server broke the rules of the protocol.
     Protocol,
     /// A row cannot be taken: it is too large, does not serialize, or the server refused it.
@@ -59,6 +69,53 @@ pub enum ErrorKind {
     Timeout,
     /// The connection or the service failed.
     Transport,
+}
+
+impl ErrorKind {
+    const ALL: [Self; 10] = [
+        Self::Closed,
+        Self::Configuration,
+        Self::Credentials,
+        Self::Full,
+        Self::GaveUp,
+        Self::Protocol,
+        Self::Rejected,
+        Self::Schema,
+        Self::Timeout,
+        Self::Transport,
+    ];
+
+    /// Its name, as undelivered rows and metrics have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Configuration => "configuration",
+            Self::Credentials => "credentials",
+            Self::Full => "full",
+            Self::GaveUp => "gave_up",
+            Self::Protocol => "protocol",
+            Self::Rejected => "rejected",
+            Self::Schema => "schema",
+            Self::Timeout => "timeout",
+            Self::Transport => "transport",
+        }
+    }
+}
+
+impl From<ErrorKind> for &'static str {
+    fn from(kind: ErrorKind) -> Self {
+        kind.as_str()
+    }
+}
+
+impl TryFrom<String> for ErrorKind {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == name);
+        known.ok_or_else(|| format!("`{name}` is no kind of error that this version knows"))
+    }
 }
 
 impl Error {
@@ -82,6 +139,17 @@ impl Error {
         self.fault.is_retryable()
     }
 
+    /// The error that led to this one: why a stream gave up, why it could not be opened.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Self> {
+        self.fault.cause()
+    }
+
+    /// How long the server asked to wait before another attempt.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.fault.retry_after()
+    }
+
     /// What to do about it, where something is known to help.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
@@ -98,11 +166,6 @@ impl Error {
     #[must_use]
     pub fn into_undelivered(self) -> Option<Undelivered> {
         self.undelivered.map(|rows| *rows)
-    }
-
-    /// The same error, without the rows that it may hold.
-    pub(crate) fn clone_without_rows(&self) -> Self {
-        Self { fault: Arc::clone(&self.fault), undelivered: None }
     }
 
     pub(crate) fn with_undelivered(mut self, rows: Undelivered) -> Self {
@@ -134,19 +197,26 @@ impl Display for Error {
     }
 }
 
+/// As `Display`, and then every source in a line of its own: what `main` prints of an error that it returns.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.kind())
-            .field("fault", &self.fault)
-            .field("undelivered", &self.undelivered.as_ref().map_or(0, |rows| rows.len()))
-            .finish()
+        write!(f, "{self}")?;
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            write!(f, "\n  caused by: {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&*self.fault)
+        match self.cause() {
+            // Its text is part of this error's.
+            Some(cause) => cause.source(),
+            None => std::error::Error::source(&*self.fault),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
-//! What a stream tells those who watch it.
+//! What a stream reports to those who watch it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -9,20 +11,27 @@ use crate::offset::Offset;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum StreamEvent {
-    /// The stream was closed, and every row is durable.
-    Closed,
+    /// The stream was closed, and every row is settled.
+    Closed {
+        /// How many rows are durable.
+        durable: u64,
+        /// How many rows the server refused; they are returned.
+        returned: u64,
+    },
     /// The server asks for a new connection and takes what is in flight for this long.
     Closing {
         /// How long the server goes on.
         grace: Duration,
     },
-    /// The stream gave up; the rows that are not durable are handed back.
+    /// The stream gave up; the rows that are not durable are returned.
     Failed {
         /// Why it gave up.
         error: Error,
     },
-    /// A connection is open.
+    /// A server stream is open.
     Opened {
+        /// The server's id of it, by which the workspace's system tables know it.
+        stream_id: Arc<str>,
         /// How many rows were sent or waited before, and are sent on this connection.
         replays: u64,
     },
@@ -33,7 +42,7 @@ pub enum StreamEvent {
         /// How long it waits before the attempt.
         pause: Duration,
     },
-    /// The server refused a single row, which is handed back; all others go on.
+    /// The server refused a single row, which is returned; all others go on.
     Rejected {
         /// The row's offset.
         offset: Offset,
@@ -42,5 +51,45 @@ pub enum StreamEvent {
     },
 }
 
-/// What is called for every event of a stream.
+/// What a program wants to be called for.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    pub(crate) on_event: Option<Arc<OnEvent>>,
+    pub(crate) on_ack: Option<Arc<OnAck>>,
+}
+
 pub(crate) type OnEvent = dyn Fn(&StreamEvent) + Send + Sync;
+pub(crate) type OnAck = dyn Fn(Offset) + Send + Sync;
+
+impl Hooks {
+    pub(crate) const fn wants_acks(&self) -> bool {
+        self.on_ack.is_some()
+    }
+
+    /// Something has happened.
+    pub(crate) fn told(&mut self, event: &StreamEvent) {
+        if let Some(hook) = self.on_event.clone()
+            && !runs(|| hook(event))
+        {
+            self.on_event = None;
+        }
+    }
+
+    /// Every row up to this one is settled.
+    pub(crate) fn acked(&mut self, up_to: Offset) {
+        if let Some(hook) = self.on_ack.clone()
+            && !runs(|| hook(up_to))
+        {
+            self.on_ack = None;
+        }
+    }
+}
+
+/// Whether a hook returns; one that panics is reported and not called again, and the stream goes on.
+fn runs(hook: impl FnOnce()) -> bool {
+    let returned = catch_unwind(AssertUnwindSafe(hook)).is_ok();
+    if !returned {
+        tracing::error!(name: "zerobus.hook.panicked", "a hook of the stream panicked and is not called again");
+    }
+    returned
+}

@@ -1,26 +1,31 @@
 //! Every single thing that can go wrong, with what is known of it.
 
+use std::fmt::{self, Display};
 use std::time::Duration;
 
 use zerobus_codegen::{DescriptorError, Printable, TableNameError};
 
-use super::{Error, ErrorKind, SchemaCause, ServerCode};
+use super::{ConnectProblem, Details, Error, ErrorKind, ServerCode};
 use crate::offset::Offset;
 use crate::values::ValueError;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What lies behind an [`Error`].
+///
+/// A `cause` is printed with the error, so that one line says all; a `source` is not, and is returned as such.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    #[error("the server did not acknowledge anything for {} seconds, from {oldest} on", .after.as_secs_f32())]
+    #[error("the server made nothing durable for {}, from {oldest} on", Seconds(*.after))]
     AckTimeout { after: Duration, oldest: Offset },
     #[error("the stream to {} is closed", Printable(.table))]
     Closed { table: String },
-    #[error("cannot connect to {}", Printable(.endpoint))]
-    Connect { endpoint: String, source: BoxError },
-    #[error("{offset} was not durable within {} seconds", .after.as_secs_f32())]
-    DeliveryTimeout { after: Duration, offset: Offset, source: Option<Error> },
+    #[error("rows were not durable {} after `close_within`", Seconds(*.after))]
+    CloseTimeout { after: Duration },
+    #[error("cannot connect to {}: {problem}", Printable(.endpoint))]
+    Connect { endpoint: String, problem: ConnectProblem, source: BoxError },
+    #[error("{offset} was not durable within {}{}", Seconds(*.after), Because(.cause.as_ref()))]
+    DeliveryTimeout { after: Duration, offset: Offset, cause: Option<Error> },
     #[error(transparent)]
     Descriptor(#[from] DescriptorError),
     #[error("the bytes are not a FileDescriptorSet")]
@@ -31,24 +36,41 @@ pub(crate) enum Fault {
     Endpoint { endpoint: String, problem: &'static str },
     #[error("{unacked} bytes wait for an acknowledgement, and the row does not fit into the budget of {budget} bytes")]
     Full { unacked: usize, budget: usize },
-    #[error("no acknowledgement came in {attempts} attempts")]
-    GaveUp { attempts: u32, source: Error },
+    #[error("no acknowledgement came in {attempts} attempts{}", Because(Some(.cause)))]
+    GaveUp { attempts: u32, cause: Error },
     #[error("{what} is not set")]
     Missing { what: &'static str },
-    #[error("the stream to {} was not opened within {} seconds", Printable(.table), .after.as_secs_f32())]
+    #[error("a JSON row is an object of the table's columns, and this one is {found}")]
+    NoObject { found: &'static str },
+    #[error(
+        "no stream to {} could be opened at {} ({attempts} {}){}", Printable(.table), Printable(.endpoint),
+        if *.attempts == 1 { "attempt" } else { "attempts" }, Because(Some(.cause))
+    )]
+    OpenFailed { table: String, endpoint: String, attempts: u32, cause: Error },
+    #[error("the stream to {} was not opened within {}", Printable(.table), Seconds(*.after))]
     OpenTimeout { table: String, after: Duration },
     #[error("`{}` is not a value that {option} can have: {expected}", Printable(.found))]
     Option { option: &'static str, found: String, expected: &'static str },
+    #[error("these are {}, and the stream takes {}", Printable(.found), Printable(.expected))]
+    OtherRows { found: String, expected: String },
+    #[error("the task of the stream panicked, in code of this crate or of a hook")]
+    Panicked,
+    #[error("Zerobus takes no personal access token, and no other credentials are set")]
+    PersonalToken,
+    #[error("{}", Printable(.text))]
+    Recorded { kind: ErrorKind, text: String },
     #[error("a row of {bytes} bytes is above the limit of {limit} bytes")]
     RowTooLarge { bytes: usize, limit: usize },
-    #[error("there was no room for the row within {} seconds", .after.as_secs_f32())]
+    #[error("there was no room for the row within {}", Seconds(*.after))]
     SendTimeout { after: Duration },
-    #[error("a row does not serialize as JSON")]
-    Serialize { source: serde_json::Error },
+    #[error("a row does not serialize as JSON{}: {}", At(.path), Printable(&.reason.to_string()))]
+    Serialize { path: String, reason: serde_json::Error },
     #[error("the runtime shut down while rows were on their way")]
     ShutDown,
     #[error(transparent)]
     Status(Status),
+    #[error("the stream to {} gave up and takes no more rows{}", Printable(.table), Because(Some(.cause)))]
+    StreamFailed { table: String, cause: Error },
     #[error("{0}")]
     Table(#[from] TableNameError),
     #[error("no thread can be started for the stream")]
@@ -57,14 +79,49 @@ pub(crate) enum Fault {
     Tls { source: BoxError },
     #[error("no token for {} from {}", Printable(.table), Printable(.url))]
     Token { table: String, url: String, source: BoxError },
+    #[error("the token provider has no token for {}", Printable(.table))]
+    TokenProvider { table: String, source: BoxError },
     #[error("{} refused the token for {}: {}", Printable(.url), Printable(.table), .refusal)]
     TokenRefused { table: String, url: String, refusal: Refusal },
+    #[error("the server refused more than {rows} rows within {}{}", Seconds(*.within), Because(Some(.cause)))]
+    TooManyRejected { rows: usize, within: Duration, cause: Error },
+    #[error("line {line} of the undelivered rows: {}", Printable(.problem))]
+    Undelivered { line: u64, problem: String },
     #[error("{offset} was not accepted by this stream")]
     UnknownOffset { offset: Offset },
-    #[error("a value of the row does not fit its column")]
-    Value { source: Box<ValueError> },
+    #[error("a value of the row does not fit its column{}: {reason}", At(.path))]
+    Value { path: String, reason: Box<ValueError> },
     #[error("the server broke the protocol: {0}")]
     Violation(Violation),
+    #[error("{offset} was not durable after {}, and is still on its way", Seconds(*.after))]
+    WaitTimeout { after: Duration, offset: Offset },
+}
+
+/// A time in seconds, with its fraction where it has one.
+struct Seconds(Duration);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} seconds", self.0.as_secs_f64())
+    }
+}
+
+/// A cause in the text of its effect, without what it says to do.
+struct Because<'a>(Option<&'a Error>);
+
+impl Display for Because<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |error| write!(f, ": {}", error.fault()))
+    }
+}
+
+/// The path of a column, where it is known.
+struct At<'a>(&'a str);
+
+impl Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ", at {}", Printable(self.0)) }
+    }
 }
 
 /// A gRPC status with which the server ended a call.
@@ -75,7 +132,7 @@ pub(crate) struct Status {
     pub(crate) name: &'static str,
     pub(crate) message: String,
     pub(crate) table: String,
-    pub(crate) schema_cause: Option<SchemaCause>,
+    pub(crate) details: Details,
     pub(crate) source: Option<BoxError>,
 }
 
@@ -85,10 +142,11 @@ pub(crate) struct Refusal {
     pub(crate) http_status: u16,
     pub(crate) error: String,
     pub(crate) description: String,
+    pub(crate) retry_after: Option<Duration>,
 }
 
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HTTP {}", self.http_status)?;
         for text in [&self.error, &self.description].into_iter().filter(|text| !text.is_empty()) {
             write!(f, ", {}", Printable(text))?;
@@ -126,40 +184,77 @@ impl Fault {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::AckTimeout { .. }
+            | Self::CloseTimeout { .. }
             | Self::DeliveryTimeout { .. }
             | Self::OpenTimeout { .. }
-            | Self::SendTimeout { .. } => ErrorKind::Timeout,
+            | Self::SendTimeout { .. }
+            | Self::WaitTimeout { .. } => ErrorKind::Timeout,
             Self::Closed { .. } => ErrorKind::Closed,
-            Self::Connect { .. } | Self::Ended | Self::ShutDown | Self::Token { .. } => ErrorKind::Transport,
+            Self::Connect { .. }
+            | Self::Ended
+            | Self::Panicked
+            | Self::ShutDown
+            | Self::Token { .. }
+            | Self::TokenProvider { .. } => ErrorKind::Transport,
             Self::Descriptor(_)
             | Self::DescriptorFiles { .. }
             | Self::Endpoint { .. }
             | Self::Missing { .. }
             | Self::Option { .. }
+            | Self::OtherRows { .. }
+            | Self::PersonalToken
             | Self::Table(_)
             | Self::Thread { .. }
             | Self::Tls { .. }
+            | Self::Undelivered { .. }
             | Self::UnknownOffset { .. } => ErrorKind::Configuration,
             Self::Full { .. } => ErrorKind::Full,
-            Self::GaveUp { source, .. } => source.kind(),
-            Self::RowTooLarge { .. } | Self::Serialize { .. } | Self::Value { .. } => ErrorKind::Rejected,
+            Self::GaveUp { cause, .. } | Self::OpenFailed { cause, .. } => cause.kind(),
+            Self::NoObject { .. }
+            | Self::RowTooLarge { .. }
+            | Self::Serialize { .. }
+            | Self::TooManyRejected { .. }
+            | Self::Value { .. } => ErrorKind::Rejected,
+            Self::Recorded { kind, .. } => *kind,
             Self::Status(status) => status.kind(),
+            Self::StreamFailed { .. } => ErrorKind::GaveUp,
             Self::TokenRefused { .. } => ErrorKind::Credentials,
             Self::Violation(_) => ErrorKind::Protocol,
         }
     }
 
+    /// The error that led to this one, and is printed with it.
+    pub(crate) fn cause(&self) -> Option<&Error> {
+        match self {
+            Self::GaveUp { cause, .. }
+            | Self::OpenFailed { cause, .. }
+            | Self::StreamFailed { cause, .. }
+            | Self::TooManyRejected { cause, .. } => Some(cause),
+            Self::DeliveryTimeout { cause, .. } => cause.as_ref(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn code(&self) -> Option<ServerCode> {
         match self {
-            Self::DeliveryTimeout { source: Some(source), .. } | Self::GaveUp { source, .. } => source.code(),
             Self::Status(status) => ServerCode::parse(&status.message),
-            _ => None,
+            other => other.cause().and_then(Error::code),
+        }
+    }
+
+    /// How long the server asks to wait before the next attempt.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status(status) => status.details.retry_after,
+            Self::TokenRefused { refusal, .. } => refusal.retry_after,
+            other => other.cause().and_then(Error::retry_after),
         }
     }
 
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
             Self::AckTimeout { .. }
+            | Self::CloseTimeout { .. }
             | Self::Connect { .. }
             | Self::DeliveryTimeout { .. }
             | Self::Ended
@@ -168,29 +263,25 @@ impl Fault {
             | Self::SendTimeout { .. }
             | Self::ShutDown
             | Self::Token { .. }
+            | Self::TokenProvider { .. }
             | Self::Violation(_) => true,
-            Self::GaveUp { source, .. } => source.is_retryable(),
+            Self::GaveUp { cause, .. } | Self::OpenFailed { cause, .. } | Self::StreamFailed { cause, .. } => {
+                cause.is_retryable()
+            }
             Self::Status(status) => status.is_retryable(),
-            Self::TokenRefused { refusal, .. } => refusal.http_status == 429 || refusal.http_status >= 500,
+            Self::TokenRefused { refusal, .. } => refusal.may_pass(),
             _ => false,
         }
     }
 
     pub(crate) fn remedy(&self) -> Option<&'static str> {
+        if let Some(remedy) = self.cause().and_then(Error::remedy) {
+            return Some(remedy);
+        }
         match self {
-            Self::AckTimeout { .. }
-            | Self::Ended
-            | Self::RowTooLarge { .. }
-            | Self::Table(_)
-            | Self::Thread { .. }
-            | Self::UnknownOffset { .. }
-            | Self::Value { .. }
-            | Self::Violation(_) => None,
             Self::Closed { .. } => Some("open a new stream"),
-            Self::Connect { .. } | Self::OpenTimeout { .. } => Some(
-                "check ZEROBUS_SERVER_ENDPOINT (<workspace-id>.zerobus.<region>.…), and that this machine may reach it",
-            ),
-            Self::DeliveryTimeout { source, .. } => source.as_ref().and_then(Error::remedy),
+            Self::CloseTimeout { .. } => Some("send the returned rows on another stream, or keep them"),
+            Self::Connect { problem, .. } => Some(problem.remedy()),
             Self::Descriptor(error) => error.remedy(),
             Self::DescriptorFiles { .. } => Some("give what `protoc --include_imports --descriptor_set_out` wrote"),
             Self::Endpoint { .. } => Some(
@@ -199,15 +290,25 @@ impl Fault {
             Self::Full { .. } | Self::SendTimeout { .. } => {
                 Some("wait for acknowledgements, use `send`, or raise `max_unacked_bytes`")
             }
-            Self::GaveUp { source, .. } => source.remedy(),
             Self::Missing { .. } => Some("set it in the environment or in the builder"),
+            Self::NoObject { .. } => Some("send an object, or JSON that is text already as `RawJson`"),
+            Self::OpenTimeout { .. } => Some(
+                "check ZEROBUS_SERVER_ENDPOINT (<workspace-id>.zerobus.<region>.…), and that this machine may reach it",
+            ),
             Self::Option { .. } => Some("choose a value in this range"),
-            Self::Serialize { .. } => Some("the row's `Serialize` must give a JSON object"),
+            Self::PersonalToken => Some(
+                "create a service principal with an OAuth secret, and set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET",
+            ),
             Self::ShutDown => Some("await `close` before the runtime ends"),
             Self::Status(status) => status.remedy(),
+            Self::StreamFailed { .. } => Some("`reopen` it: that opens a new stream and sends the returned rows on it"),
             Self::Tls { .. } => Some("check the system's certificate store and the given certificates"),
             Self::Token { .. } => Some("check DATABRICKS_WORKSPACE_URL, and that this machine may reach it"),
             Self::TokenRefused { refusal, .. } => Some(refusal.remedy()),
+            Self::TooManyRejected { .. } => {
+                Some("compare the rows with the table's schema, or raise `max_rejected_rows`")
+            }
+            _ => None,
         }
     }
 
@@ -224,7 +325,7 @@ impl Fault {
 
 impl Status {
     fn kind(&self) -> ErrorKind {
-        if self.schema_cause.is_some() {
+        if self.details.schema_cause.is_some() {
             return ErrorKind::Schema;
         }
         let code = ServerCode::parse(&self.message).map(ServerCode::code);
@@ -270,7 +371,7 @@ impl Status {
     }
 
     fn remedy(&self) -> Option<&'static str> {
-        if let Some(cause) = self.schema_cause {
+        if let Some(cause) = self.details.schema_cause {
             return Some(cause.remedy());
         }
         if let Some(code) = ServerCode::parse(&self.message) {
@@ -293,6 +394,12 @@ impl Status {
 }
 
 impl Refusal {
+    /// Whether another attempt may fare better: the endpoint is busy, or a proxy in between answered.
+    fn may_pass(&self) -> bool {
+        let is_of_the_endpoint = !self.error.is_empty();
+        matches!(self.http_status, 408 | 425 | 429 | 500..) || (self.http_status == 403 && !is_of_the_endpoint)
+    }
+
     fn remedy(&self) -> &'static str {
         match self.error.as_str() {
             "invalid_authorization_details" => {

@@ -1,0 +1,114 @@
+//! Why no connection came about, in a sentence.
+
+use std::error::Error as StdError;
+use std::fmt::{self, Display};
+use std::io;
+
+/// Why no connection came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ConnectProblem {
+    /// The other end closed the connection before HTTP/2 began.
+    Closed,
+    /// The name of the host does not resolve.
+    Name,
+    /// There was no answer in time.
+    NoAnswer,
+    /// The port does not speak TLS.
+    NotTls,
+    /// Something else, in the words of the system.
+    Other(String),
+    /// Nothing listens there.
+    Refused,
+    /// The host cannot be reached.
+    Unreachable,
+    /// The certificate is not trusted, or does not fit.
+    Untrusted(String),
+}
+
+impl ConnectProblem {
+    /// The problem that an error and its causes tell of.
+    pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
+        let mut root = error;
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(known) = Self::known(error) {
+                return known;
+            }
+            root = error;
+            next = error.source();
+        }
+        Self::Other(root.to_string())
+    }
+
+    fn known(error: &(dyn StdError + 'static)) -> Option<Self> {
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            return Some(Self::of_tls(error));
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                return Some(Self::of_tls(tls));
+            }
+            return Self::of_io(error.kind());
+        }
+        let text = error.to_string();
+        if text.starts_with("dns error") || text.starts_with("failed to lookup address") {
+            return Some(Self::Name);
+        }
+        // HTTP/2 where the other end speaks something else, or nothing.
+        let speaks_otherwise = text.contains("connection closed") || text.contains("FRAME_SIZE_ERROR");
+        speaks_otherwise.then_some(Self::Closed)
+    }
+
+    fn of_io(kind: io::ErrorKind) -> Option<Self> {
+        match kind {
+            io::ErrorKind::ConnectionRefused => Some(Self::Refused),
+            io::ErrorKind::TimedOut => Some(Self::NoAnswer),
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Some(Self::Unreachable),
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => {
+                Some(Self::Closed)
+            }
+            _ => None,
+        }
+    }
+
+    fn of_tls(error: &rustls::Error) -> Self {
+        match error {
+            rustls::Error::InvalidMessage(_) => Self::NotTls,
+            other => Self::Untrusted(other.to_string()),
+        }
+    }
+
+    pub(super) const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Closed => {
+                "check ZEROBUS_SERVER_ENDPOINT: a port of TLS wants https://, and a proxy in between has to pass HTTP/2 on"
+            }
+            Self::Name => {
+                "check the host of ZEROBUS_SERVER_ENDPOINT (<workspace-id>.zerobus.<region>.…), and this machine's DNS"
+            }
+            Self::NoAnswer | Self::Other(_) | Self::Unreachable => {
+                "check ZEROBUS_SERVER_ENDPOINT, and that a firewall or proxy lets this machine reach it"
+            }
+            Self::NotTls => "the port speaks plain text: write http:// if that is meant, or the port of TLS",
+            Self::Refused => "check the host and the port of ZEROBUS_SERVER_ENDPOINT, and that the service runs there",
+            Self::Untrusted(_) => {
+                "install the authority's certificate, or name it with `certificate_authority` or SSL_CERT_FILE"
+            }
+        }
+    }
+}
+
+impl Display for ConnectProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("it closed the connection before HTTP/2 began"),
+            Self::Name => f.write_str("its name does not resolve"),
+            Self::NoAnswer => f.write_str("it did not answer in time"),
+            Self::NotTls => f.write_str("it does not speak TLS"),
+            Self::Other(text) => f.write_str(text),
+            Self::Refused => f.write_str("nothing listens there (connection refused)"),
+            Self::Unreachable => f.write_str("it cannot be reached"),
+            Self::Untrusted(text) => write!(f, "its certificate is not trusted: {text}"),
+        }
+    }
+}
