@@ -1,20 +1,21 @@
 //! Figures of a stream, and the report at its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::Session;
 
 /// What a stream has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Rows that were accepted.
     pub rows_accepted: u64,
     /// Rows that the server has made durable.
     pub rows_durable: u64,
-    /// Rows that were handed back, or wait to be.
+    /// Rows that were returned, or wait to be.
     pub rows_returned: u64,
-    /// Rows that are neither durable nor handed back.
+    /// Rows that are neither durable nor returned.
     pub rows_in_flight: u64,
     /// Rows that were sent again on a new connection.
     pub rows_replayed: u64,
@@ -34,10 +35,14 @@ pub struct Stats {
     pub ack_latency: Option<Duration>,
     /// The longest of these times.
     pub longest_ack_latency: Duration,
+    /// How long ago the oldest row was accepted that is in flight; none where nothing is.
+    pub oldest_in_flight: Option<Duration>,
+    /// The server's id of the stream that is open, or was last.
+    pub stream_id: Option<Arc<str>>,
 }
 
 /// What a stream has done when it is closed and every row is durable.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
     /// The rows that are durable: all that were accepted, but those that were taken as rejected.
@@ -47,7 +52,7 @@ pub struct Report {
 }
 
 impl Stats {
-    pub(crate) fn of(session: &Session) -> Self {
+    pub(crate) fn of(session: &Session, now: Duration) -> Self {
         let ledger = session.ledger();
         Self {
             rows_accepted: ledger.accepted,
@@ -63,6 +68,8 @@ impl Stats {
             opened: ledger.opened,
             ack_latency: ledger.ack_latency,
             longest_ack_latency: ledger.longest_ack_latency,
+            oldest_in_flight: session.oldest().map(|since| now.saturating_sub(since)),
+            stream_id: session.stream_id().cloned(),
         }
     }
 }
