@@ -1,45 +1,69 @@
-//! The one task of a stream: it owns the connection, tells the core what happens, and does what the core wants.
+//! The one task of a stream: it owns the calls, tells the core what they say, and does what the core wants.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use tonic::transport::Channel;
 use tracing::Instrument;
 use zerobus_codegen::TableName;
 
-use crate::auth::Cache;
-use crate::core::{Action, Event, TokenAge};
+use crate::auth::{Cache, Numbered};
+use crate::core::{Action, Heard, Over};
 use crate::error::{Error, Fault};
-use crate::event::{OnEvent, StreamEvent};
+use crate::event::{Hooks, StreamEvent};
 use crate::meter::Meter;
+use crate::offset::Offset;
+use crate::record_kind::RecordKind;
 use crate::shared::Shared;
-use crate::transport::{self, Call, Link, RecordKind, Transport};
+use crate::transport::{self, Call, CallParts, Transport};
 
 /// What a driver is made of.
 pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
     pub(crate) transport: Transport,
     pub(crate) tokens: Arc<Cache>,
+    /// The number of the token that the last call was opened with.
+    pub(crate) token: Arc<AtomicU64>,
     pub(crate) table: TableName,
     pub(crate) kind: RecordKind,
     /// The message that creates the stream on the server.
     pub(crate) create: Bytes,
-    pub(crate) on_event: Option<Arc<OnEvent>>,
+    pub(crate) hooks: Hooks,
     pub(crate) meter: Meter,
-    /// Who waits for the first connection.
+    /// Which of many lanes it drives.
+    pub(crate) lane: Option<usize>,
+    /// How long the first opening waits.
+    pub(crate) delay: Duration,
+    /// Who waits for the first stream.
     pub(crate) first_open: Option<oneshot::Sender<Result<(), Error>>>,
+    /// Who takes the rows over if the stream gives up.
+    pub(crate) heir: Option<Arc<dyn Heir>>,
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<Link, Error>> + Send>>;
+/// Takes over the rows of a stream that gave up.
+pub(crate) trait Heir: Send + Sync {
+    fn inherit(&self);
+}
 
-/// What there is of a connection.
-enum Connection {
+type Opening = Pin<Box<dyn Future<Output = Result<Call, Error>> + Send>>;
+
+/// A call that is being opened, or is open.
+enum Current {
     None,
-    Open(Box<Link>),
-    Opening(Opening),
+    Open(Box<Call>),
+    Opening { generation: u64, opening: Opening },
+}
+
+/// The calls of a stream.
+struct Calls {
+    current: Current,
+    /// The call that drains beside the current one.
+    draining: Option<Box<Call>>,
 }
 
 impl Driver {
@@ -50,51 +74,69 @@ impl Driver {
 
     /// Drives the stream to its end.
     pub(crate) fn run(self) -> impl Future<Output = ()> + Send {
-        let span = tracing::info_span!("zerobus.stream", table = %self.table);
+        let span = tracing::info_span!("zerobus.stream", table = %self.table, lane = self.lane, stream_id = tracing::field::Empty);
         self.drive().instrument(span)
     }
 
     async fn drive(mut self) {
-        let _departure = Departure { shared: Arc::clone(&self.shared) };
-        let mut connection = Connection::None;
+        let _guard = DriverGuard { shared: Arc::clone(&self.shared), heir: self.heir.clone() };
+        let mut calls = Calls { current: Current::None, draining: None };
         loop {
             match self.shared.next_action() {
-                Ok(Action::Open { generation, token }) => {
-                    connection = Connection::Opening(self.open(generation, token));
+                Ok(Action::Open { generation, over }) => {
+                    let channel = calls.make_way(over);
+                    calls.current = Current::Opening { generation, opening: self.open(generation, channel) };
                 }
-                Ok(Action::Reset) => connection = Connection::None,
+                Ok(Action::Reset { generation }) => calls.reset(generation),
                 Ok(Action::Stop) => return self.meter.record(&self.shared),
                 Ok(Action::Tell(event)) => self.tell(&event),
-                Err(deadline) => self.rest(&mut connection, deadline).await,
+                Err(deadline) => self.rest(&mut calls, deadline).await,
             }
         }
     }
 
     /// Waits for the next event and gives it to the core.
-    async fn rest(&mut self, connection: &mut Connection, deadline: Option<Duration>) {
-        let at = deadline.map(|deadline| self.shared.instant(deadline));
+    async fn rest(&mut self, calls: &mut Calls, deadline: Option<Duration>) {
+        let refresh = self.meter.refresh().map(|after| self.shared.now() + after);
+        let at = deadline.into_iter().chain(refresh).min().and_then(|at| self.shared.instant(at));
         let elapsed = async {
             match at {
                 Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
-        let event = tokio::select! {
+        tokio::select! {
             // In order, so that a simulation runs the same way every time; every event looks at the clock as well.
             biased;
-            event = connection.next() => event,
-            () = elapsed => Some(Event::Elapsed),
-            () = self.shared.changed() => None,
-        };
-        if let Some(event) = event {
-            self.shared.handle(event);
-            self.meter.record(&self.shared);
+            (generation, heard) = calls.next() => self.hear(generation, heard),
+            () = elapsed => self.shared.tick(),
+            () = self.shared.changed() => return,
+        }
+        self.meter.record(&self.shared);
+    }
+
+    fn hear(&mut self, generation: u64, heard: Heard) {
+        let is_ack = matches!(heard, Heard::Acked(_));
+        if let Heard::Ended(Some(error)) = &heard
+            && error.fault().rejects_the_token()
+        {
+            // Before the core hears of it, which opens the next call with what is kept then.
+            self.tokens.reject(&self.table, self.token.load(Ordering::Relaxed));
+        }
+        self.shared.hear(generation, heard);
+        if is_ack && self.hooks.wants_acks() {
+            let delivered = self.shared.lock().session.delivered();
+            if let Some(last) = delivered.checked_sub(1) {
+                self.hooks.acked(Offset(last));
+            }
         }
     }
 
-    fn open(&self, generation: u64, token: TokenAge) -> Opening {
+    fn open(&mut self, generation: u64, channel: Option<Channel>) -> Opening {
+        let delay = std::mem::take(&mut self.delay);
         let (transport, tokens, table) = (self.transport.clone(), Arc::clone(&self.tokens), self.table.clone());
-        let call = Call {
+        let used = Arc::clone(&self.token);
+        let parts = CallParts {
             shared: Arc::clone(&self.shared),
             generation,
             kind: self.kind,
@@ -102,19 +144,26 @@ impl Driver {
             create: self.create.clone(),
         };
         Box::pin(async move {
-            let token = tokens.token(&table, token).await?;
-            transport::open(&transport, &token, call).await
+            tokio::time::sleep(delay).await;
+            let Numbered { token, number } = tokens.token(&table).await?;
+            used.store(number, Ordering::Relaxed);
+            let channel = match channel {
+                Some(channel) => channel,
+                None => transport::connect(&transport).await?,
+            };
+            transport::begin(&transport, channel, &token, parts).await
         })
     }
 
     fn tell(&mut self, event: &StreamEvent) {
         log(event);
-        if let Some(on_event) = &self.on_event {
-            on_event(event);
+        if let StreamEvent::Reconnecting { reason, .. } = event {
+            self.meter.reconnecting(reason);
         }
+        self.hooks.told(event);
         let answer = match event {
-            StreamEvent::Closed => Err(Fault::Closed { table: self.table.to_string() }.into()),
-            StreamEvent::Failed { error } => Err(error.clone()),
+            StreamEvent::Closed { .. } => Err(Fault::Closed { table: self.table.to_string() }.into()),
+            StreamEvent::Failed { error } => Err(self.open_failed(error)),
             StreamEvent::Opened { .. } => Ok(()),
             StreamEvent::Closing { .. } | StreamEvent::Reconnecting { .. } | StreamEvent::Rejected { .. } => return,
         };
@@ -123,42 +172,94 @@ impl Driver {
             let _ = first_open.send(answer);
         }
     }
+
+    /// The error of an `open` that has failed: where, after how many attempts, and why.
+    fn open_failed(&self, error: &Error) -> Error {
+        let (attempts, cause) = match error.fault() {
+            Fault::GaveUp { attempts, cause } => (*attempts, cause),
+            _ => (self.shared.lock().session.failures() + 1, error),
+        };
+        let (table, endpoint) = (self.table.to_string(), self.transport.endpoint.to_string());
+        Fault::OpenFailed { table, endpoint, attempts, cause: cause.clone() }.into()
+    }
 }
 
-impl Connection {
-    /// The next event; pending for ever where there is no connection.
-    async fn next(&mut self) -> Option<Event> {
+impl Calls {
+    /// Puts the current call aside, where it drains; its connection, if the next call is to be on it.
+    fn make_way(&mut self, over: Over) -> Option<Channel> {
+        if let Current::Open(call) = std::mem::replace(&mut self.current, Current::None) {
+            self.draining = Some(call);
+        }
+        let channel = self.draining.as_ref().map(|call| call.channel().clone());
+        channel.filter(|_| over == Over::SameConnection)
+    }
+
+    /// Drops a call.
+    fn reset(&mut self, generation: u64) {
+        match &self.current {
+            Current::Open(call) if call.generation() == generation => self.current = Current::None,
+            Current::Opening { generation: opening, .. } if *opening == generation => self.current = Current::None,
+            _ => {}
+        }
+        if self.draining.as_ref().is_some_and(|call| call.generation() == generation) {
+            self.draining = None;
+        }
+    }
+
+    /// What one of the calls says next; pending for ever where there is none.
+    async fn next(&mut self) -> (u64, Heard) {
+        loop {
+            let said = tokio::select! {
+                biased;
+                heard = next_of(self.draining.as_deref_mut()) => Some(heard),
+                heard = self.current.next() => heard,
+            };
+            let Some((generation, heard)) = said else { continue };
+            if matches!(heard, Heard::Ended(_)) {
+                self.reset(generation);
+            }
+            return (generation, heard);
+        }
+    }
+}
+
+impl Current {
+    /// What the call says next; nothing where it has only just begun.
+    async fn next(&mut self) -> Option<(u64, Heard)> {
         match self {
             Self::None => std::future::pending().await,
-            Self::Open(link) => {
-                let event = link.next().await;
-                if matches!(event, Event::Ended(_)) {
-                    *self = Self::None;
-                }
-                Some(event)
-            }
-            Self::Opening(opening) => match opening.await {
-                Ok(link) => {
-                    *self = Self::Open(Box::new(link));
+            Self::Open(call) => Some(next_of(Some(call)).await),
+            Self::Opening { generation, opening } => match opening.await {
+                Ok(call) => {
+                    *self = Self::Open(Box::new(call));
                     None
                 }
-                Err(error) => {
-                    *self = Self::None;
-                    Some(Event::Ended(Some(error)))
-                }
+                Err(error) => Some((*generation, Heard::Ended(Some(error)))),
             },
         }
     }
 }
 
+async fn next_of(call: Option<&mut Call>) -> (u64, Heard) {
+    match call {
+        Some(call) => (call.generation(), call.next().await),
+        None => std::future::pending().await,
+    }
+}
+
 fn log(event: &StreamEvent) {
     match event {
-        StreamEvent::Closed => tracing::info!(name: "zerobus.stream.closed", "stream closed, every row is durable"),
+        StreamEvent::Closed { durable, returned } => {
+            tracing::info!(name: "zerobus.stream.closed", durable, returned, "stream closed");
+        }
         StreamEvent::Closing { grace } => {
-            tracing::info!(name: "zerobus.stream.closing", ?grace, "the server asks for a new connection");
+            tracing::info!(name: "zerobus.stream.closing", ?grace, "the server asks for another stream");
         }
         StreamEvent::Failed { error } => tracing::error!(name: "zerobus.stream.failed", %error, "stream failed"),
-        StreamEvent::Opened { replays } => tracing::info!(name: "zerobus.stream.opened", replays, "stream opened"),
+        StreamEvent::Opened { stream_id, replays } => {
+            tracing::Span::current().record("stream_id", &**stream_id);
+            tracing::info!(name: "zerobus.stream.opened", stream_id = &**stream_id, replays, "stream opened");
+        }
         StreamEvent::Reconnecting { reason, pause } => {
             tracing::warn!(name: "zerobus.stream.reconnecting", %reason, ?pause, "connection lost");
         }
@@ -168,17 +269,20 @@ fn log(event: &StreamEvent) {
     }
 }
 
-/// Says what is lost when the task ends, above all when a runtime that shuts down drops it.
-struct Departure {
+/// Settles what is left when the task ends, above all when a runtime that shuts down drops it.
+struct DriverGuard {
     shared: Arc<Shared>,
+    heir: Option<Arc<dyn Heir>>,
 }
 
-impl Drop for Departure {
+impl Drop for DriverGuard {
     fn drop(&mut self) {
-        self.shared.fail(Fault::ShutDown.into());
-        let mut inner = self.shared.lock();
-        if inner.is_abandoned {
-            inner.report_loss();
+        let fault = if std::thread::panicking() { Fault::Panicked } else { Fault::ShutDown };
+        // Nothing, where the stream has ended in order.
+        self.shared.fail(fault.into());
+        if let Some(heir) = &self.heir {
+            heir.inherit();
         }
+        self.shared.report_loss();
     }
 }

@@ -10,6 +10,9 @@ mod event;
 pub mod message;
 mod meter;
 mod offset;
+mod persisted;
+mod record_kind;
+mod scratch;
 mod shared;
 mod stats;
 mod stream;
@@ -49,13 +52,15 @@ pub use error::{Error, ErrorKind, ServerCode};
 pub use event::StreamEvent;
 pub use message::{Encoder, ZerobusMessage};
 pub use offset::Offset;
+pub use persisted::Persisted;
 pub use stats::{Report, Stats};
 pub use stream::{
-    Accepts, BlockingStream, Encoded, EncodedStream, IngestStream, Json, JsonStream, Lanes, LanesBuilder, StreamBuilder,
+    Accepts, BlockingLanes, BlockingStream, Encoded, EncodedStream, IngestStream, Json, JsonStream, LaneOffset,
+    LaneReceipt, Lanes, LanesBuilder, RawJson, Receipt, StreamBuilder, Unsent,
 };
 #[doc(hidden)]
 pub use transport::Dial;
-pub use undelivered::{Persisted, Undelivered, UndeliveredRow};
+pub use undelivered::{Undelivered, UndeliveredRow};
 pub use values::{Date, Decimal, Timestamp, TimestampNtz, ValueError, Variant};
 pub use zerobus_codegen::TableName;
 pub use zerobus_codegen_macros::ZerobusMessage;

@@ -1,9 +1,19 @@
-//! Where handle, transport and driver meet: the core behind one mutex, and who is to be woken.
+//! Where handles, transport and driver meet: the core behind one mutex, and who is to be woken.
 //!
-//! The mutex is the one lock of this crate. A row goes from the handle straight into the open batch, which is also
-//! what the transport cuts; a queue between the two would copy or allocate for every row. The lock is held for one
-//! row, one cut or one event, never across an await, so it is next to never contended.
+//! The mutex is held for one row, one cut or one event, never across an await, and no code of the program's runs under it.
+//! A row whose encoding is code of this crate alone is written straight into the open batch; another is encoded before,
+//! into a buffer of its thread, and copied.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `permits` | room in a byte budget, in the order in which it was asked for |
+//! | `budget` | a budget that many streams share |
+//! | `place` | a row's place in the queue for room |
+//! | `waiters` | tasks that wait for rows to be settled |
 
+mod budget;
+mod permits;
+mod place;
 mod waiters;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,48 +23,62 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::core::{Action, Event, Pull, Refused, ReturnedBatch, Session, Settings};
+pub(crate) use budget::Budget;
+use permits::Permits;
+pub(crate) use place::Place;
+use place::Ticket;
+pub(crate) use waiters::Settled;
+use waiters::Waiters;
+
+use crate::core::{Action, Batch, Heard, Pull, Refused, ReturnedBatch, Session, Settings};
 use crate::error::Error;
 use crate::message::Encoder;
 use crate::offset::Offset;
-use waiters::Waiters;
-pub(crate) use waiters::{Queue, Waiting};
+use crate::persisted::Persisted;
+use crate::stats::Stats;
+use crate::undelivered::Undelivered;
 
-/// One stream, as its handle, its transport and its driver see it.
+/// One stream, as its handles, its transport and its driver see it.
 #[derive(Debug)]
 pub(crate) struct Shared {
     inner: Mutex<Inner>,
     driver: Notify,
     start: Instant,
+    budget: Option<Arc<Budget>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) session: Session,
-    /// The transport, when it has found nothing to send.
-    sender: Option<Waker>,
-    /// Who waits for a row to be settled, by the row's offset.
+    /// The transports that have found nothing to send, by the generation of their call.
+    senders: Vec<(u64, Waker)>,
     settled: Waiters,
-    /// Who waits for room.
-    room: Waiters,
+    room: Permits,
     /// Until when the driver sleeps.
     armed: Option<Duration>,
-    /// Nobody is left to take what is handed back.
-    pub(crate) is_abandoned: bool,
+    /// What the rows in flight hold of the budget that streams share.
+    held: usize,
+    /// Nobody is left to take what is returned.
+    is_abandoned: bool,
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings) -> Arc<Self> {
+    pub(crate) fn new(mut settings: Settings, budget: Option<Arc<Budget>>) -> Arc<Self> {
+        if let Some(budget) = &budget {
+            // A row that the shared budget never has room for is refused as too large.
+            settings.max_unacked_bytes = settings.max_unacked_bytes.min(budget.limit());
+        }
         let session = Session::new(settings, fastrand::Rng::new(), Duration::ZERO);
         let inner = Inner {
             session,
-            sender: None,
+            senders: Vec::new(),
             settled: Waiters::default(),
-            room: Waiters::default(),
+            room: Permits::default(),
             armed: None,
+            held: 0,
             is_abandoned: false,
         };
-        Arc::new(Self { inner: Mutex::new(inner), driver: Notify::new(), start: Instant::now() })
+        Arc::new(Self { inner: Mutex::new(inner), driver: Notify::new(), start: Instant::now(), budget })
     }
 
     /// Time since the start of the stream.
@@ -62,28 +86,123 @@ impl Shared {
         self.start.elapsed()
     }
 
-    pub(crate) fn instant(&self, at: Duration) -> Instant {
-        self.start + at
+    /// That time as an instant; none if it is beyond what the clock can say.
+    pub(crate) fn instant(&self, at: Duration) -> Option<Instant> {
+        self.start.checked_add(at)
     }
 
-    /// The core itself; a row whose own code panicked has left no trace in it, so a poisoned lock is a sound one.
+    /// The core itself; nothing that may panic runs under the lock, so a poisoned one is a sound one.
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Accepts a row and wakes whoever has to act on it.
+    /// Accepts the row that `write` writes, and wakes whoever has to act on it.
+    ///
+    /// `write` runs under the lock, so it is code of this crate.
     #[inline]
-    pub(crate) fn push<E>(&self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<Offset, Refused<E>> {
+    pub(crate) fn push(
+        &self,
+        persisted: Persisted,
+        write: impl FnOnce(&mut Encoder) -> Result<(), Error>,
+    ) -> Result<Offset, Refused> {
         let mut inner = self.lock();
-        let pushed = inner.session.push(|| self.now(), write);
-        let is_full = matches!(pushed, Err(Refused::Full { .. }));
+        if inner.room.has_queue() || self.budget.is_some() {
+            return Err(Refused::Full);
+        }
+        let pushed = inner.session.push(|| self.now(), persisted, write);
         // A row that joins a batch changes nothing for anybody: who is to take the batch, or waits for its linger, was
         // woken when it began, and where the row fills it, the next one begins.
-        if is_full || inner.session.has_begun_batch() {
-            self.rouse(inner, is_full);
+        if pushed.is_err() || inner.session.has_begun_batch() {
+            self.rouse(inner, matches!(pushed, Err(Refused::Full)));
         }
         pushed
+    }
+
+    /// Accepts a row that is encoded, where others wait for room or the room is shared as well.
+    pub(crate) fn push_row(&self, row: &[u8], persisted: Persisted) -> Result<Offset, Refused> {
+        let mut inner = self.lock();
+        let bytes = Batch::record_len(row.len());
+        if inner.room.has_queue() && !inner.session.is_closing() {
+            return Err(Refused::Full);
+        }
+        if bytes <= inner.session.room() && !inner.session.is_closing() && !self.take_shared(&mut inner, bytes) {
+            return Err(Refused::Full);
+        }
+        let pushed = inner.session.push(|| self.now(), persisted, copy(row));
+        self.rouse(inner, matches!(pushed, Err(Refused::Full)));
+        pushed
+    }
+
+    /// Takes room in the budget that streams share, if there is one.
+    fn take_shared(&self, inner: &mut Inner, bytes: usize) -> bool {
+        let Some(budget) = &self.budget else { return true };
+        let fits = budget.try_take(bytes);
+        if fits {
+            inner.held += bytes;
+        }
+        fits
+    }
+
+    /// Accepts a row that waited for room.
+    pub(crate) fn push_placed(
+        &self,
+        place: &mut Place<'_>,
+        row: &[u8],
+        persisted: Persisted,
+    ) -> Result<Offset, Refused> {
+        let mut inner = self.lock();
+        if let Some(ticket) = place.take_ticket() {
+            let granted = inner.room.give_back(ticket);
+            inner.session.unreserve(granted);
+        }
+        let pushed = inner.session.push(|| self.now(), persisted, copy(row));
+        if pushed.is_ok() {
+            inner.held += place.redeem();
+        }
+        self.rouse(inner, pushed.is_err());
+        pushed
+    }
+
+    /// Takes in rows that another stream accepted and could not deliver; the offset of the first.
+    pub(crate) fn adopt(&self, rows: Vec<ReturnedBatch>, woken: &mut Vec<Waker>) -> Offset {
+        let now = self.now();
+        let bytes = rows.iter().map(|part| part.batch.body.len()).sum();
+        self.change_and_wake(woken, |inner| {
+            if let Some(budget) = &self.budget {
+                budget.take_anyway(bytes);
+                inner.held += bytes;
+            }
+            inner.session.adopt(now, rows)
+        })
+    }
+
+    /// Takes a ticket for room.
+    fn ask(&self, bytes: usize) -> u64 {
+        // It may have its room at once.
+        self.change(|inner| inner.room.ask(bytes))
+    }
+
+    fn poll_ticket(&self, ticket: u64, waker: &Waker) -> Ticket {
+        let mut inner = self.lock();
+        match inner.room.poll(ticket, waker) {
+            _ if inner.session.is_closing() => Ticket::Over,
+            true => Ticket::Granted,
+            false => Ticket::Waiting,
+        }
+    }
+
+    /// Gives a ticket up, and its room if it has some.
+    fn give_up(&self, ticket: u64, woken: &mut Vec<Waker>) {
+        let mut inner = self.lock();
+        let bytes = inner.room.give_back(ticket);
+        inner.session.unreserve(bytes);
+        inner.grant(woken);
+    }
+
+    /// The budget that streams share.
+    pub(crate) const fn budget(&self) -> Option<&Arc<Budget>> {
+        self.budget.as_ref()
     }
 
     /// Wakes whoever has to act on a row that was accepted, or found no room.
@@ -96,56 +215,106 @@ impl Shared {
         }
         let sender = inner.ready_sender();
         drop(inner);
-        wake(sender);
+        if let Some(sender) = sender {
+            sender.wake();
+        }
     }
 
-    /// What the transport is to send now; if nothing, its task is woken when there is something.
+    /// What the transport of this call is to send now; if nothing, its task is woken when there is something.
     pub(crate) fn poll_pull(&self, cx: &mut Context<'_>, generation: u64) -> Poll<Pull> {
         let now = self.now();
         let mut inner = self.lock();
         let pull = inner.session.pull(now, generation);
         if pull == Pull::Idle {
-            inner.sender = Some(cx.waker().clone());
+            inner.senders.retain(|(other, _)| *other != generation);
+            inner.senders.push((generation, cx.waker().clone()));
             return Poll::Pending;
         }
         self.rouse_driver(&mut inner);
         Poll::Ready(pull)
     }
 
-    /// Gives an event to the core.
-    pub(crate) fn handle(&self, event: Event) {
+    /// Gives what a call says to the core.
+    pub(crate) fn hear(&self, generation: u64, heard: Heard) {
         let now = self.now();
-        self.change(|session| session.handle(now, event));
+        self.change(|inner| inner.session.hear(now, generation, heard));
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&self) {
+        let now = self.now();
+        self.change(|inner| inner.session.tick(now));
     }
 
     /// Takes no more rows and ends when those that are there are delivered.
     pub(crate) fn close(&self) {
         let now = self.now();
-        self.change(|session| session.close(now));
+        self.change(|inner| inner.session.close(now));
+    }
+
+    /// As `close`, and nobody is left to take what is returned.
+    pub(crate) fn abandon(&self) {
+        self.close();
+        self.lock().is_abandoned = true;
+        self.report_loss();
     }
 
     pub(crate) fn fail(&self, error: Error) {
-        self.change(|session| session.fail(error));
+        self.change(|inner| inner.session.fail(error));
     }
 
     /// Sends what is there; the offset behind the last row.
     pub(crate) fn flush(&self) -> u64 {
-        self.change(Session::flush)
+        self.change(|inner| inner.session.flush())
     }
 
     /// Says that somebody waits for this row.
     pub(crate) fn expect(&self, offset: Offset) {
-        self.change(|session| session.expect(offset.0));
+        self.change(|inner| inner.session.expect(offset.0));
     }
 
-    /// What was handed back so far, by rejections or because the stream gave up.
+    /// Everything that is returned and was not taken before.
     pub(crate) fn take_returned(&self) -> Vec<ReturnedBatch> {
-        self.change(Session::take_returned)
+        self.lock().session.take_returned()
     }
 
-    /// The rows that the server refused and nobody has taken yet; their bytes leave the budget.
+    /// The rows that the server refused and nobody has taken yet.
     pub(crate) fn take_rejected(&self) -> Vec<ReturnedBatch> {
-        self.change(|session| if session.is_over() { Vec::new() } else { session.take_returned() })
+        self.lock().session.take_rejected()
+    }
+
+    /// The rows that were left when the stream gave up.
+    pub(crate) fn take_given_up(&self) -> Vec<ReturnedBatch> {
+        self.lock().session.take_given_up()
+    }
+
+    /// What the stream has done so far.
+    pub(crate) fn stats(&self) -> Stats {
+        Stats::of(&self.lock().session, self.now())
+    }
+
+    /// The full name of the table.
+    pub(crate) fn table(&self) -> String {
+        self.lock().session.settings().table.clone()
+    }
+
+    /// Rows that the session returned, if there are some.
+    pub(crate) fn undelivered(&self, parts: Vec<ReturnedBatch>) -> Option<Undelivered> {
+        let inner = self.lock();
+        let Settings { table, kind, .. } = inner.session.settings();
+        Undelivered::new(table.clone(), *kind, parts)
+    }
+
+    /// Says at ERROR which rows are lost, if the stream is over and nobody is left to take them.
+    pub(crate) fn report_loss(&self) {
+        let lost = {
+            let mut inner = self.lock();
+            let is_lost = inner.is_abandoned && inner.session.is_over();
+            if is_lost { inner.session.take_returned() } else { Vec::new() }
+        };
+        if !lost.is_empty() {
+            report_loss(&self.table(), &lost);
+        }
     }
 
     /// What the driver is to do next, or until when it may sleep.
@@ -163,15 +332,31 @@ impl Shared {
         self.driver.notified().await;
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Session) -> T) -> T {
-        let mut inner = self.lock();
-        let answer = change(&mut inner.session);
-        self.rouse_driver(&mut inner);
-        let sender = inner.ready_sender();
-        let waiting = inner.ready_waiters();
-        drop(inner);
-        wake(sender.into_iter().chain(waiting));
+    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let mut woken = Vec::new();
+        let answer = self.change_and_wake(&mut woken, change);
+        woken.into_iter().for_each(Waker::wake);
         answer
+    }
+
+    /// As `change`, with those who are to be woken afterwards.
+    fn change_and_wake<T>(&self, woken: &mut Vec<Waker>, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let mut inner = self.lock();
+        let answer = change(&mut inner);
+        self.rouse_driver(&mut inner);
+        self.settle_shared(&mut inner, woken);
+        inner.ready(woken);
+        answer
+    }
+
+    /// Gives back what rows that are settled held of the budget that streams share.
+    fn settle_shared(&self, inner: &mut Inner, woken: &mut Vec<Waker>) {
+        let Some(budget) = &self.budget else { return };
+        let settled = inner.held.saturating_sub(inner.session.unacked_bytes());
+        if settled > 0 {
+            inner.held -= settled;
+            budget.give_back(settled, woken);
+        }
     }
 
     /// Wakes the driver if it has to act, or to act sooner than it would wake.
@@ -186,46 +371,55 @@ impl Shared {
 }
 
 impl Inner {
+    /// The transport of the current call, if it has something to take.
     fn ready_sender(&mut self) -> Option<Waker> {
-        if self.sender.is_some() && self.session.can_pull() { self.sender.take() } else { None }
+        let place = self.senders.iter().position(|(generation, _)| self.session.can_pull(*generation))?;
+        Some(self.senders.swap_remove(place).1)
     }
 
-    fn ready_waiters(&mut self) -> Vec<Waker> {
+    /// Everybody for whom something has changed.
+    fn ready(&mut self, woken: &mut Vec<Waker>) {
+        woken.extend(std::iter::from_fn(|| self.ready_sender()));
         if self.session.is_over() {
-            return self.settled.wake_all().chain(self.room.wake_all()).collect();
+            self.settled.wake_all(woken);
+        } else {
+            self.settled.wake_below(self.session.settled(), woken);
         }
-        let settled = self.settled.wake_below(self.session.settled());
-        if self.session.unacked_bytes() >= self.session.settings().max_unacked_bytes {
-            return settled.collect();
-        }
-        settled.chain(self.room.wake_all()).collect()
-    }
-
-    /// Says at ERROR which rows are lost, where nobody is left to take them.
-    pub(crate) fn report_loss(&mut self) {
-        let returned = self.session.take_returned();
-        let rows: u64 = returned.iter().map(|part| u64::from(part.batch.rows)).sum();
-        if let Some(part) = returned.last() {
-            tracing::error!(
-                name: "zerobus.stream.rows_lost",
-                table = self.session.settings().table,
-                rows,
-                error = %part.reason,
-                "a stream was dropped, not closed, and some of its rows could not be delivered"
-            );
+        if self.session.is_closing() {
+            self.room.wake_all(woken);
+        } else {
+            self.grant(woken);
         }
     }
 
-    fn waiters(&mut self, queue: Queue) -> &mut Waiters {
-        match queue {
-            Queue::Room => &mut self.room,
-            Queue::Settled => &mut self.settled,
+    /// Promises free room to those who wait for it.
+    fn grant(&mut self, woken: &mut Vec<Waker>) {
+        if self.room.has_queue() {
+            let granted = self.room.grant(self.session.room(), woken);
+            self.session.reserve(granted);
         }
     }
 }
 
-fn wake(wakers: impl IntoIterator<Item = Waker>) {
-    for waker in wakers {
-        waker.wake();
+/// Writes a row that is encoded.
+#[inline]
+fn copy(row: &[u8]) -> impl FnOnce(&mut Encoder) -> Result<(), Error> {
+    move |out| {
+        out.raw(row);
+        Ok(())
+    }
+}
+
+/// Says at ERROR that rows are lost; never under a lock, since a subscriber of events may send them on a stream.
+pub(crate) fn report_loss(table: &str, lost: &[ReturnedBatch]) {
+    let rows: u64 = lost.iter().map(|part| u64::from(part.batch.rows)).sum();
+    if let Some(part) = lost.last() {
+        tracing::error!(
+            name: "zerobus.stream.rows_lost",
+            table,
+            rows,
+            error = %part.reason,
+            "a stream was dropped, not closed, and some of its rows could not be delivered"
+        );
     }
 }

@@ -4,27 +4,36 @@
 //! |---|---|
 //! | `builder` | the options of a stream, and its opening |
 //! | `accepts` | which rows a stream takes, and how they are written |
+//! | `strict` | JSON that says what it is given |
 //! | `handle` | a stream without the type of its rows: room, turns, the wait for acknowledgements |
 //! | `sending` | the future of a row that is sent |
-//! | `blocking` | a stream for programs without async |
+//! | `unsent` | the rows of an iterator that were not sent |
+//! | `receipt` | the fate of one row |
 //! | `lanes` | many streams into one table, with the order kept by key |
+//! | `blocking` | streams and lanes for programs without async |
 
 mod accepts;
 mod blocking;
 mod builder;
 mod handle;
 mod lanes;
+mod receipt;
 mod sending;
+mod strict;
+mod unsent;
 
+use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
-pub use accepts::{Accepts, Encoded, Json};
-pub use blocking::BlockingStream;
+pub use accepts::{Accepts, Encoded, Json, RawJson};
+pub use blocking::{BlockingLanes, BlockingStream};
 pub use builder::StreamBuilder;
 use handle::Handle;
-pub use lanes::{Lanes, LanesBuilder};
+pub use lanes::{LaneOffset, LaneReceipt, Lanes, LanesBuilder};
+pub use receipt::Receipt;
+pub use unsent::Unsent;
 
 use crate::error::Error;
 use crate::offset::Offset;
@@ -34,26 +43,29 @@ use crate::undelivered::Undelivered;
 /// A stream of rows into one table.
 ///
 /// A row is *accepted* when `send` gives its offset. From then on it ends in exactly one state: durable in the table,
-/// or handed back with the reason. `accepted == durable + returned + in flight` holds at every moment, and
+/// or returned with the reason. `accepted == durable + returned + in flight` holds at every moment, and
 /// [`close`](Self::close) leaves nothing in flight.
 ///
-/// - **A row that the server refuses** does not take others with it: the rows that were under way go again one request
-///   at a time, until that row is found. It alone is handed back, by `close` or before by
-///   [`take_rejected`](Self::take_rejected).
+/// - **A row that the server refuses** does not take others with it: the rows that were under way go again one by one,
+///   until that row is found. It alone is returned, by [`take_rejected`](Self::take_rejected) or by `close`.
 /// - **Order** is that in which rows were accepted. Delivery is at least once: after a lost connection, rows that were
 ///   sent and not acknowledged are sent again.
-/// - **Memory** is bounded in bytes: `send` waits while the accepted rows that are not durable fill the budget.
-/// - **Dropping** a stream does not drop its rows: they are delivered in the background until the delivery timeout,
-///   and what fails then is logged at ERROR. So is what is lost when the runtime shuts down before.
+/// - **Memory** is bounded in bytes: `send` waits while the accepted rows that are not durable fill the budget. Room is
+///   given in the order in which it was asked for.
+/// - **Sharing**: a stream is cheap to clone, all clones are one stream, and each of them may close it.
+/// - **Dropping** the last clone does not drop its rows: they are delivered in the background until the delivery
+///   timeout, and what fails then is logged at ERROR. So is what is lost when the runtime shuts down before.
 /// - **Cancelling** any future of a stream loses nothing: a `send` that is dropped before it is ready has not accepted
-///   its row, `wait` and `flush` may be asked again, and a `close` that is dropped goes on as a drop does.
-///
-/// All methods take `&self`; an `Arc` shares a stream between tasks.
-#[derive(Debug)]
+///   its row, `wait`, `flush` and `close` may be asked again.
+/// - **Giving up**: where no attempt helps, or a row is not durable in time, every row that is not durable is returned
+///   and the stream takes no more; `send` then says so with an error of the kind [`GaveUp`](crate::ErrorKind::GaveUp).
+///   [`reopen`](Self::reopen) goes on with the rows that are left. With
+///   [`delivery_timeout(None)`](StreamBuilder::delivery_timeout) and [`max_attempts(None)`](StreamBuilder::max_attempts) a
+///   stream waits for the end of any outage.
 pub struct IngestStream<T> {
     handle: Handle,
-    /// Covariant, so that one stream takes rows of every lifetime; and `Send` whatever `T` is.
-    rows: PhantomData<fn() -> T>,
+    /// What it was opened with, to be opened again.
+    options: Arc<StreamBuilder<T>>,
 }
 
 /// A stream of rows that serialize as JSON.
@@ -63,8 +75,8 @@ pub type JsonStream = IngestStream<Json>;
 pub type EncodedStream = IngestStream<Encoded>;
 
 impl<T> IngestStream<T> {
-    const fn new(handle: Handle) -> Self {
-        Self { handle, rows: PhantomData }
+    const fn new(handle: Handle, options: Arc<StreamBuilder<T>>) -> Self {
+        Self { handle, options }
     }
 
     /// Accepts a row, and waits before while the byte budget is used up.
@@ -74,8 +86,10 @@ impl<T> IngestStream<T> {
     /// types do. Rows of an [`EncodedStream`] must be messages of its descriptor; they are not looked at.
     ///
     /// # Errors
-    /// If the stream gave up, the row is above the limit, it does not serialize, or a value of it does not fit its column
-    /// (a `SystemTime` beyond the year 9999); the row is then not accepted.
+    /// If the row is above the limit, does not serialize, or a value of it does not fit its column (a `SystemTime` beyond
+    /// the year 9999): of the kind [`Rejected`](crate::ErrorKind::Rejected), and the row is not accepted. If the stream
+    /// gave up or was closed before: of the kinds [`GaveUp`](crate::ErrorKind::GaveUp) and
+    /// [`Closed`](crate::ErrorKind::Closed), which say nothing of the row.
     ///
     /// ```no_run
     /// # async fn f<T: zerobus_runtime::ZerobusMessage>(stream: zerobus_runtime::IngestStream<T>, row: T) -> Result<(), zerobus_runtime::Error> {
@@ -89,7 +103,7 @@ impl<T> IngestStream<T> {
     where
         T: Accepts<R>,
     {
-        self.handle.send(|out| T::write(row, out))
+        self.handle.send(|out| T::write(row, out), T::IS_PLAIN)
     }
 
     /// Accepts a row if there is room for it now.
@@ -101,7 +115,7 @@ impl<T> IngestStream<T> {
     where
         T: Accepts<R>,
     {
-        self.handle.try_send(|out| T::write(row, out))
+        self.handle.try_send(|out| T::write(row, out), T::IS_PLAIN)
     }
 
     /// Accepts a row, and waits before for at most this long while the byte budget is used up.
@@ -112,39 +126,74 @@ impl<T> IngestStream<T> {
     where
         T: Accepts<R>,
     {
-        self.handle.send_timeout(timeout, |out| T::write(row, out)).await
+        self.handle.send_timeout(timeout, |out| T::write(row, out), T::IS_PLAIN).await
     }
 
     /// Accepts every row of an iterator in its order; the offset of the last.
     ///
     /// # Errors
-    /// As [`send`](Self::send); the rows before the failing one were accepted.
-    pub async fn send_all<I>(&self, rows: I) -> Result<Option<Offset>, Error>
+    /// As [`send`](Self::send). [`Unsent`] says how many rows were accepted and holds the others, the failing one first.
+    ///
+    /// ```no_run
+    /// # async fn f<T: zerobus_runtime::ZerobusMessage>(stream: zerobus_runtime::IngestStream<T>, rows: Vec<T>) -> Result<(), zerobus_runtime::Error> {
+    /// use zerobus_runtime::ErrorKind;
+    ///
+    /// if let Err(unsent) = stream.send_all(rows).await {
+    ///     if unsent.error().kind() != ErrorKind::GaveUp {
+    ///         return Err(unsent.into());
+    ///     }
+    ///     let stream = stream.reopen().await?;
+    ///     stream.send_all(unsent).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn send_all<I>(&self, rows: I) -> Result<Option<Offset>, Unsent<I::IntoIter>>
     where
         I: IntoIterator,
         T: Accepts<I::Item>,
     {
-        let mut last = None;
-        for row in rows {
-            last = Some(self.send(&row).await?);
+        let (mut rows, mut accepted, mut last) = (rows.into_iter(), 0, None);
+        while let Some(row) = rows.next() {
+            match self.send(&row).await {
+                Ok(offset) => (accepted, last) = (accepted + 1, Some(offset)),
+                Err(error) => return Err(Unsent::new(error, accepted, row, rows)),
+            }
         }
         Ok(last)
+    }
+
+    /// Accepts rows that another stream of the table returned, in this process or another; the offset of the last.
+    ///
+    /// What is accepted leaves `rows`, so that after an error, or where the future is dropped, `rows` holds what is left
+    /// and can be given again.
+    ///
+    /// # Errors
+    /// As `send`, and of the kind [`Configuration`](crate::ErrorKind::Configuration) if the rows are for another table or
+    /// of another encoding.
+    pub async fn send_undelivered(&self, rows: &mut Undelivered) -> Result<Option<Offset>, Error> {
+        self.handle.send_undelivered(rows).await
     }
 
     /// Waits until the row of this offset is durable; every row before it is settled then.
     ///
     /// # Errors
-    /// If the server refused the row or the stream gave up before; the row is then among those that
-    /// [`close`](Self::close) hands back. If the stream has not accepted a row of this offset.
+    /// If the server refused the row or the stream gave up before; the row is then among those that are returned. If the
+    /// stream has not accepted a row of this offset.
     pub async fn wait(&self, offset: Offset) -> Result<(), Error> {
-        self.handle.wait(offset).await
+        self.receipt(offset).await.map(drop)
+    }
+
+    /// As [`wait`](Self::wait), as a future that borrows nothing: for another task, or a queue of them.
+    pub fn receipt(&self, offset: Offset) -> Receipt {
+        self.handle.receipt(offset)
     }
 
     /// Waits until every row that was accepted so far is durable, and sends them without regard to the linger.
     ///
     /// # Errors
-    /// If the server refused a row, which is told once, or the stream gave up; the rows are then among those that
-    /// [`close`](Self::close) hands back.
+    /// If the server refused a row, which is told once, or the stream gave up; the rows are then among those that are
+    /// returned.
     pub async fn flush(&self) -> Result<(), Error> {
         self.handle.flush().await
     }
@@ -161,9 +210,22 @@ impl<T> IngestStream<T> {
         self.handle.stats()
     }
 
+    /// Whether the stream takes no more rows: it was closed, or gave up.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
+    /// Why the stream gave up, if it has.
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        self.handle.error()
+    }
+
     /// Takes the single rows that the server refused while it took those around them.
     ///
-    /// Rows that are taken here are not handed back by [`close`](Self::close) again.
+    /// Rows that are taken here are not returned by [`close`](Self::close) again. Those that nobody takes are kept within
+    /// [`max_rejected_bytes`](StreamBuilder::max_rejected_bytes).
     #[must_use]
     pub fn take_rejected(&self) -> Option<Undelivered> {
         self.handle.take_rejected()
@@ -171,24 +233,56 @@ impl<T> IngestStream<T> {
 
     /// Delivers every row that was accepted, ends the stream, and tells what it has done.
     ///
+    /// No row is accepted from then on, by any clone. It may be called again, after it was cancelled as well: what was
+    /// not taken yet is returned then.
+    ///
     /// # Errors
     /// If rows could not be delivered: [`Error::undelivered`] holds each of them.
-    pub async fn close(self) -> Result<Report, Error> {
+    pub async fn close(&self) -> Result<Report, Error> {
         self.handle.close().await
     }
 
-    /// Sends rows that another stream handed back.
-    ///
-    /// They must be of the same encoding and the same table. Rows that are accepted here are this stream's own from
-    /// then on.
+    /// As [`close`](Self::close), and returns what is not durable after this long.
     ///
     /// # Errors
-    /// As `send`; the rows from the failing one on were not accepted.
-    pub async fn send_undelivered(&self, rows: &Undelivered) -> Result<Option<Offset>, Error> {
-        let mut last = None;
-        for row in rows.rows() {
-            last = Some(self.handle.send_again(&row.bytes, row.persisted).await?);
+    /// As `close`; of the kind [`Timeout`](crate::ErrorKind::Timeout) if the time was over before the rows were durable.
+    pub async fn close_within(&self, timeout: Duration) -> Result<Report, Error> {
+        self.handle.close_within(timeout).await
+    }
+
+    /// Opens another stream with the same options, and sends what this one could not deliver on it, in order, before
+    /// anything else.
+    ///
+    /// This is for a stream that gave up; one that is open is given back as it is, one that was closed is opened again.
+    /// Rows that the server refused stay with [`take_rejected`](Self::take_rejected) of this one. They would be refused
+    /// again.
+    ///
+    /// # Errors
+    /// As [`open`](StreamBuilder::open); the rows then stay with this stream, and it may be tried again.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn reopen(&self) -> Result<Self, Error> {
+        if !self.is_closed() {
+            return Ok(self.clone());
         }
-        Ok(last)
+        let stream = StreamBuilder::clone(&self.options).open().await?;
+        stream.handle.inherit(&self.handle);
+        Ok(stream)
+    }
+}
+
+impl<T> Clone for IngestStream<T> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), options: Arc::clone(&self.options) }
+    }
+}
+
+impl<T> fmt::Debug for IngestStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IngestStream")
+            .field("table", &self.handle.table())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }

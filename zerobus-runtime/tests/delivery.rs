@@ -141,18 +141,21 @@ async fn rows_that_are_refused_are_handed_back() {
     let second = stream.send(&Row::new(1)).await.unwrap();
     let waited = stream.wait(second).await.unwrap_err();
     assert_eq!(waited.kind(), ErrorKind::Credentials);
-    assert_eq!(stream.send(&Row::new(2)).await.unwrap_err().kind(), ErrorKind::Credentials);
+    let refused = stream.send(&Row::new(2)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::GaveUp, "that says nothing of this row");
+    assert_eq!(refused.cause().unwrap().kind(), ErrorKind::Credentials);
     let error = stream.close().await.unwrap_err();
     assert_eq!(error.code().map(zerobus_runtime::ServerCode::code), Some(3));
     assert!(error.to_string().contains("main.test.rows") && error.to_string().contains("grant"), "{error}");
-    let undelivered = error.into_undelivered().unwrap();
+    let mut undelivered = error.into_undelivered().unwrap();
     let returned: Vec<_> = undelivered.rows().map(|row| (row.offset, number(&row.bytes), row.persisted)).collect();
     assert_eq!(returned, [(second, 1, Persisted::Possibly)]);
     assert_eq!(*server.records.authorizations.lock().unwrap(), ["Bearer token-1", "Bearer token-2"]);
 
     let next = Scripted::new(Call::serve).start().await;
     let stream = next.client().stream::<Row>().open().await.unwrap();
-    stream.send_undelivered(&undelivered).await.unwrap();
+    stream.send_undelivered(&mut undelivered).await.unwrap();
+    assert!(undelivered.is_empty());
     stream.close().await.unwrap();
     assert_eq!(next.records.durable(), [1]);
 }

@@ -1,18 +1,20 @@
-//! A stream for programs without async.
+//! Streams and lanes for programs without async.
 //!
 //! The thread of a caller writes its rows by itself, as a task would; only what has to wait for the network runs on
-//! the stream's own thread.
+//! a thread of the stream's own.
 
+use std::fmt;
 use std::future::Future;
+use std::hash::Hash;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
-use super::{Accepts, IngestStream};
+use super::builder::{FirstOpen, Prepared, opened};
+use super::lanes::PreparedLanes;
+use super::{Accepts, IngestStream, LaneOffset, LaneReceipt, Lanes, LanesBuilder, Receipt, StreamBuilder, Unsent};
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
 use crate::offset::Offset;
@@ -21,8 +23,8 @@ use crate::undelivered::Undelivered;
 
 /// An [`IngestStream`] for programs without async: the same guarantees, and calls that block.
 ///
-/// Dropping it waits until its rows are delivered, at most until the delivery timeout, since a program that ends
-/// would take them along; what fails then is logged at ERROR.
+/// It is cheap to clone, and all clones are one stream. Dropping the last waits until its rows are delivered, at most
+/// until the delivery timeout, since a program that ends would take them along; what fails then is logged at ERROR.
 ///
 /// ```no_run
 /// # fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
@@ -32,39 +34,92 @@ use crate::undelivered::Undelivered;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct BlockingStream<T> {
-    /// Gone when the stream is closed or dropped.
-    stream: Option<IngestStream<T>>,
-    driver: Option<JoinHandle<()>>,
+    driven: Arc<Driven<IngestStream<T>>>,
+}
+
+/// [`Lanes`] for programs without async: the same guarantees, and calls that block.
+///
+/// What holds for a [`BlockingStream`] holds here.
+///
+/// ```no_run
+/// # fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
+/// let lanes = client.json_stream("main.geo.earthquakes").lanes(4.try_into().unwrap()).open_blocking()?;
+/// lanes.send("us", &serde_json::json!({"id": "us7000n0bq", "mag": 4.2}))?;
+/// lanes.close()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct BlockingLanes<T> {
+    driven: Arc<Driven<Lanes<T>>>,
+}
+
+/// A handle, and the thread that drives it.
+struct Driven<H> {
+    /// Gone only inside of `drop`.
+    handle: Option<H>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<H> Driven<H> {
+    /// Starts the thread, and waits for the first openings.
+    fn start(handle: H, drivers: Vec<Driver>, first_opens: Vec<FirstOpen>) -> Result<Arc<Self>, Error> {
+        let failed = |source| Error::from(Fault::Thread { source });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let drive = async move {
+            let tasks: Vec<_> = drivers.into_iter().map(|driver| tokio::spawn(driver.run())).collect();
+            for task in tasks {
+                // A driver that panicked has said what is lost.
+                let _ = task.await;
+            }
+        };
+        let thread =
+            thread::Builder::new().name("zerobus".to_owned()).spawn(move || runtime.block_on(drive)).map_err(failed)?;
+        let driven = Self { handle: Some(handle), thread: Some(thread) };
+        for first_open in first_opens {
+            opened(block_on(first_open))?;
+        }
+        Ok(Arc::new(driven))
+    }
+
+    /// What `ask` makes of the handle.
+    fn with<R>(&self, ask: impl FnOnce(&H) -> Result<R, Error>) -> Result<R, Error> {
+        self.handle.as_ref().map_or_else(|| Err(Fault::ShutDown.into()), ask)
+    }
+
+    fn peek<R: Default>(&self, ask: impl FnOnce(&H) -> R) -> R {
+        self.handle.as_ref().map(ask).unwrap_or_default()
+    }
+}
+
+impl<H> Drop for Driven<H> {
+    fn drop(&mut self) {
+        // The drivers end when the handle is gone and its rows are settled.
+        self.handle.take();
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            // A thread that panicked has said what is lost.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl<T> BlockingStream<T> {
-    pub(super) fn start(
-        stream: IngestStream<T>,
-        driver: Driver,
-        first_open: oneshot::Receiver<Result<(), Error>>,
-    ) -> Result<Self, Error> {
-        let thread = |source| Error::from(Fault::Thread { source });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(thread)?;
-        let driver = thread::Builder::new()
-            .name("zerobus".to_owned())
-            .spawn(move || runtime.block_on(driver.run()))
-            .map_err(thread)?;
-        let stream = Self { stream: Some(stream), driver: Some(driver) };
-        block_on(first_open).unwrap_or_else(|_| Err(Fault::ShutDown.into()))?;
-        Ok(stream)
+    pub(super) fn open(options: &Arc<StreamBuilder<T>>) -> Result<Self, Error> {
+        let Prepared { stream, driver, first_open } = Arc::clone(options).prepare(None)?;
+        Ok(Self { driven: Driven::start(stream, vec![driver], vec![first_open])? })
     }
 
     /// Accepts a row, and waits before while the byte budget is used up: see [`IngestStream::send`].
     ///
     /// # Errors
-    /// If the stream gave up, the row is above the limit, or it does not serialize; the row is then not accepted.
+    /// As [`IngestStream::send`].
     pub fn send<R: ?Sized>(&self, row: &R) -> Result<Offset, Error>
     where
         T: Accepts<R>,
     {
-        block_on(self.stream()?.handle.send_at_once(|out| T::write(row, out)))
+        self.driven.with(|stream| block_on(stream.handle.send_at_once(|out| T::write(row, out), T::IS_PLAIN)))
     }
 
     /// Accepts a row if there is room for it now.
@@ -75,7 +130,7 @@ impl<T> BlockingStream<T> {
     where
         T: Accepts<R>,
     {
-        self.stream()?.try_send(row)
+        self.driven.with(|stream| stream.try_send(row))
     }
 
     /// Accepts a row, and waits before for at most this long while the byte budget is used up.
@@ -86,98 +141,322 @@ impl<T> BlockingStream<T> {
     where
         T: Accepts<R>,
     {
-        let send = self.stream()?.handle.send_at_once(|out| T::write(row, out));
-        block_on_until(send, Some(Instant::now() + timeout))
-            .unwrap_or_else(|| Err(Fault::SendTimeout { after: timeout }.into()))
+        self.driven.with(|stream| {
+            let send = stream.handle.send_at_once(|out| T::write(row, out), T::IS_PLAIN);
+            block_on_for(send, timeout).unwrap_or_else(|| Err(Fault::SendTimeout { after: timeout }.into()))
+        })
     }
 
-    /// Accepts every row of an iterator in its order; the offset of the last.
+    /// Accepts every row of an iterator in its order; the offset of the last: see [`IngestStream::send_all`].
     ///
     /// # Errors
-    /// As [`send`](Self::send); the rows before the failing one were accepted.
-    pub fn send_all<I>(&self, rows: I) -> Result<Option<Offset>, Error>
+    /// As [`send`](Self::send). [`Unsent`] says how many rows were accepted and holds the others.
+    pub fn send_all<I>(&self, rows: I) -> Result<Option<Offset>, Unsent<I::IntoIter>>
     where
         I: IntoIterator,
         T: Accepts<I::Item>,
     {
-        let mut last = None;
-        for row in rows {
-            last = Some(self.send(&row)?);
+        let (mut rows, mut accepted, mut last) = (rows.into_iter(), 0, None);
+        while let Some(row) = rows.next() {
+            match self.send(&row) {
+                Ok(offset) => (accepted, last) = (accepted + 1, Some(offset)),
+                Err(error) => return Err(Unsent::new(error, accepted, row, rows)),
+            }
         }
         Ok(last)
     }
 
-    /// Accepts rows that another stream handed back: see [`IngestStream::send_undelivered`].
+    /// Accepts rows that another stream returned: see [`IngestStream::send_undelivered`].
     ///
     /// # Errors
-    /// As [`send`](Self::send); the rows from the failing one on were not accepted.
-    pub fn send_undelivered(&self, rows: &Undelivered) -> Result<Option<Offset>, Error> {
-        let mut last = None;
-        for row in rows.rows() {
-            last = Some(block_on(self.stream()?.handle.send_again(&row.bytes, row.persisted))?);
-        }
-        Ok(last)
+    /// As [`IngestStream::send_undelivered`].
+    pub fn send_undelivered(&self, rows: &mut Undelivered) -> Result<Option<Offset>, Error> {
+        self.driven.with(|stream| block_on(stream.send_undelivered(rows)))
     }
 
     /// Waits until the row of this offset is durable: see [`IngestStream::wait`].
     ///
     /// # Errors
-    /// If the server refused the row or the stream gave up before.
+    /// As [`IngestStream::wait`].
     pub fn wait(&self, offset: Offset) -> Result<(), Error> {
-        block_on(self.stream()?.wait(offset))
+        self.driven.with(|stream| block_on(stream.wait(offset)))
+    }
+
+    /// As [`wait`](Self::wait), for at most this long.
+    ///
+    /// # Errors
+    /// As `wait`, and of the kind [`Timeout`](crate::ErrorKind::Timeout) if the row was not settled in time; it is still
+    /// on its way then.
+    pub fn wait_timeout(&self, offset: Offset, timeout: Duration) -> Result<(), Error> {
+        self.driven.with(|stream| {
+            let late = || Err(Fault::WaitTimeout { after: timeout, offset }.into());
+            block_on_for(stream.wait(offset), timeout).unwrap_or_else(late)
+        })
+    }
+
+    /// The fate of a row as a future that borrows nothing, for a program that is async elsewhere.
+    ///
+    /// # Errors
+    /// Never while the stream is there.
+    pub fn receipt(&self, offset: Offset) -> Result<Receipt, Error> {
+        self.driven.with(|stream| Ok(stream.receipt(offset)))
     }
 
     /// Waits until every row that was accepted so far is durable: see [`IngestStream::flush`].
     ///
     /// # Errors
-    /// If the server refused a row, which is told once, or the stream gave up.
+    /// As [`IngestStream::flush`].
     pub fn flush(&self) -> Result<(), Error> {
-        block_on(self.stream()?.flush())
+        self.driven.with(|stream| block_on(stream.flush()))
     }
 
     /// Takes the single rows that the server refused: see [`IngestStream::take_rejected`].
     #[must_use]
     pub fn take_rejected(&self) -> Option<Undelivered> {
-        self.stream.as_ref().and_then(IngestStream::take_rejected)
+        self.driven.peek(IngestStream::take_rejected)
     }
 
     /// The offset up to which every row is durable, but for single rows that the server refused.
     #[must_use]
     pub fn acked(&self) -> Option<Offset> {
-        self.stream.as_ref().and_then(IngestStream::acked)
+        self.driven.peek(IngestStream::acked)
     }
 
     /// What the stream has done so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.stream.as_ref().map(IngestStream::stats).unwrap_or_default()
+        self.driven.peek(IngestStream::stats)
     }
 
-    /// Delivers every row that was accepted, ends the stream, and tells what it has done.
+    /// Whether the stream takes no more rows: it was closed, or gave up.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.driven.handle.as_ref().is_none_or(IngestStream::is_closed)
+    }
+
+    /// Why the stream gave up, if it has.
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        self.driven.peek(IngestStream::error)
+    }
+
+    /// Delivers every row that was accepted, ends the stream, and tells what it has done: see [`IngestStream::close`].
     ///
     /// # Errors
     /// If rows could not be delivered: [`Error::undelivered`] holds each of them.
-    pub fn close(mut self) -> Result<Report, Error> {
-        match self.stream.take() {
-            Some(stream) => block_on(stream.close()),
-            None => Ok(Report::default()),
-        }
+    pub fn close(&self) -> Result<Report, Error> {
+        self.driven.with(|stream| block_on(stream.close()))
     }
 
-    /// The stream; it is gone only inside of `close` and `drop`.
-    fn stream(&self) -> Result<&IngestStream<T>, Error> {
-        self.stream.as_ref().ok_or_else(|| Fault::ShutDown.into())
+    /// As [`close`](Self::close), and returns what is not durable after this long.
+    ///
+    /// # Errors
+    /// As `close`; of the kind [`Timeout`](crate::ErrorKind::Timeout) if the time was over before the rows were durable.
+    pub fn close_within(&self, timeout: Duration) -> Result<Report, Error> {
+        self.driven.with(|stream| {
+            stream.handle.shared().close();
+            if block_on_for(stream.handle.over(), timeout).is_none() {
+                stream.handle.shared().fail(Fault::CloseTimeout { after: timeout }.into());
+            }
+            stream.handle.report()
+        })
+    }
+
+    /// Opens another stream with the same options, and sends what this one could not deliver on it: see
+    /// [`IngestStream::reopen`].
+    ///
+    /// # Errors
+    /// As [`StreamBuilder::open_blocking`]; the rows then stay with this stream, and it may be tried again.
+    pub fn reopen(&self) -> Result<Self, Error> {
+        self.driven.with(|stream| {
+            if !stream.is_closed() {
+                return Ok(self.clone());
+            }
+            let next = Self::open(&stream.options)?;
+            next.driven.with(|next| {
+                next.handle.inherit(&stream.handle);
+                Ok(())
+            })?;
+            Ok(next)
+        })
     }
 }
 
-impl<T> Drop for BlockingStream<T> {
-    fn drop(&mut self) {
-        // The driver ends when the stream is gone and its rows are settled.
-        self.stream.take();
-        if let Some(driver) = self.driver.take() {
-            // A driver that panicked has said what is lost.
-            let _ = driver.join();
+impl<T> BlockingLanes<T> {
+    pub(super) fn open(options: LanesBuilder<T>) -> Result<Self, Error> {
+        let PreparedLanes { lanes, drivers, first_opens } = options.prepare()?;
+        Ok(Self { driven: Driven::start(lanes, drivers, first_opens)? })
+    }
+
+    /// Accepts a row, and waits before while the byte budget of its key's lane is used up: see [`Lanes::send`].
+    ///
+    /// # Errors
+    /// As [`Lanes::send`].
+    pub fn send<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<LaneOffset, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.driven.with(|lanes| block_on(lanes.send(key, row)))
+    }
+
+    /// Accepts a row without a key: see [`Lanes::send_unkeyed`].
+    ///
+    /// # Errors
+    /// As [`Lanes::send`].
+    pub fn send_unkeyed<R: ?Sized>(&self, row: &R) -> Result<LaneOffset, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.driven.with(|lanes| block_on(lanes.send_unkeyed(row)))
+    }
+
+    /// Accepts a row if there is room for it now.
+    ///
+    /// # Errors
+    /// As [`Lanes::try_send`].
+    pub fn try_send<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<LaneOffset, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.driven.with(|lanes| lanes.try_send(key, row))
+    }
+
+    /// Accepts a row, and waits before for at most this long while the byte budget of its key's lane is used up.
+    ///
+    /// # Errors
+    /// As [`Lanes::send_timeout`].
+    pub fn send_timeout<R: ?Sized>(
+        &self,
+        key: &(impl Hash + ?Sized),
+        row: &R,
+        timeout: Duration,
+    ) -> Result<LaneOffset, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.driven.with(|lanes| {
+            let late = || Err(Fault::SendTimeout { after: timeout }.into());
+            block_on_for(lanes.send(key, row), timeout).unwrap_or_else(late)
+        })
+    }
+
+    /// Accepts every row of an iterator, each with its key: see [`Lanes::send_all`].
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). [`Unsent`] says how many rows were accepted and holds the others.
+    pub fn send_all<K, R, I>(&self, rows: I) -> Result<(), Unsent<I::IntoIter>>
+    where
+        I: IntoIterator<Item = (K, R)>,
+        K: Hash,
+        T: Accepts<R>,
+    {
+        let (mut rows, mut accepted) = (rows.into_iter(), 0);
+        while let Some((key, row)) = rows.next() {
+            match self.send(&key, &row) {
+                Ok(_) => accepted += 1,
+                Err(error) => return Err(Unsent::new(error, accepted, (key, row), rows)),
+            }
         }
+        Ok(())
+    }
+
+    /// Accepts rows that another stream returned: see [`Lanes::send_undelivered`].
+    ///
+    /// # Errors
+    /// As [`Lanes::send_undelivered`].
+    pub fn send_undelivered(&self, rows: &mut Undelivered) -> Result<Option<LaneOffset>, Error> {
+        self.driven.with(|lanes| block_on(lanes.send_undelivered(rows)))
+    }
+
+    /// Waits until this row is durable, on whichever lane it is by then.
+    ///
+    /// # Errors
+    /// As [`Lanes::wait`].
+    pub fn wait(&self, row: LaneOffset) -> Result<(), Error> {
+        self.driven.with(|lanes| block_on(lanes.wait(row)))
+    }
+
+    /// The fate of a row as a future that borrows nothing, for a program that is async elsewhere.
+    ///
+    /// # Errors
+    /// Never while the lanes are there.
+    pub fn receipt(&self, row: LaneOffset) -> Result<LaneReceipt, Error> {
+        self.driven.with(|lanes| Ok(lanes.receipt(row)))
+    }
+
+    /// Waits until every row that was accepted so far is durable: see [`Lanes::flush`].
+    ///
+    /// # Errors
+    /// As [`Lanes::flush`].
+    pub fn flush(&self) -> Result<(), Error> {
+        self.driven.with(|lanes| block_on(lanes.flush()))
+    }
+
+    /// Takes the single rows that the server refused: see [`Lanes::take_rejected`].
+    #[must_use]
+    pub fn take_rejected(&self) -> Option<Undelivered> {
+        self.driven.peek(Lanes::take_rejected)
+    }
+
+    /// What each lane has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Vec<Stats> {
+        self.driven.peek(Lanes::stats)
+    }
+
+    /// Whether no more rows are taken: the lanes were closed, or all of them gave up.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.driven.handle.as_ref().is_none_or(Lanes::is_closed)
+    }
+
+    /// Why the last lane gave up, if all have.
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        self.driven.peek(Lanes::error)
+    }
+
+    /// Delivers every row that was accepted, ends every lane, and tells what each has done: see [`Lanes::close`].
+    ///
+    /// # Errors
+    /// As [`Lanes::close`].
+    pub fn close(&self) -> Result<Vec<Report>, Error> {
+        self.driven.with(|lanes| block_on(lanes.close()))
+    }
+
+    /// As [`close`](Self::close), and returns what is not durable after this long.
+    ///
+    /// # Errors
+    /// As [`Lanes::close_within`].
+    pub fn close_within(&self, timeout: Duration) -> Result<Vec<Report>, Error> {
+        self.driven.with(|lanes| {
+            let closed = block_on_for(lanes.close_all(), timeout);
+            lanes.closed(closed.is_some().then_some(()).ok_or(timeout))
+        })
+    }
+}
+
+impl<T> Clone for BlockingStream<T> {
+    fn clone(&self) -> Self {
+        Self { driven: Arc::clone(&self.driven) }
+    }
+}
+
+impl<T> Clone for BlockingLanes<T> {
+    fn clone(&self) -> Self {
+        Self { driven: Arc::clone(&self.driven) }
+    }
+}
+
+impl<T> fmt::Debug for BlockingStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BlockingStream").field(&self.driven.handle).finish()
+    }
+}
+
+impl<T> fmt::Debug for BlockingLanes<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BlockingLanes").field(&self.driven.handle).finish()
     }
 }
 
@@ -190,6 +469,7 @@ impl Wake for Unpark {
     }
 }
 
+/// The answer of a future that needs no runtime.
 fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
@@ -200,7 +480,11 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// The answer of a future that needs no runtime, or nothing at the end of the time.
+/// As `block_on`, or nothing after this long; a time beyond what the clock can say has no end.
+fn block_on_for<F: Future>(future: F, timeout: Duration) -> Option<F::Output> {
+    block_on_until(future, Instant::now().checked_add(timeout))
+}
+
 fn block_on_until<F: Future>(future: F, until: Option<Instant>) -> Option<F::Output> {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));

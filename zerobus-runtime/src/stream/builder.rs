@@ -16,12 +16,16 @@ use crate::client::Client;
 use crate::core::Settings;
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
-use crate::event::{OnEvent, StreamEvent};
+use crate::event::{Hooks, StreamEvent};
 use crate::meter::Meter;
+use crate::offset::Offset;
+use crate::record_kind::RecordKind;
 use crate::shared::Shared;
-use crate::transport::{RecordKind, create_stream};
+use crate::transport::create_stream;
 
 /// The options of a stream; [`open`](Self::open) opens it.
+///
+/// A time or a number that can be without end takes `None` for that.
 ///
 /// ```no_run
 /// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
@@ -32,6 +36,7 @@ use crate::transport::{RecordKind, create_stream};
 ///     .table("main.geo.earthquakes")
 ///     .max_unacked_bytes(16 * 1024 * 1024)
 ///     .linger(Duration::from_millis(1))
+///     .delivery_timeout(None)
 ///     .open()
 ///     .await?;
 /// # Ok(())
@@ -41,9 +46,8 @@ use crate::transport::{RecordKind, create_stream};
 pub struct StreamBuilder<T> {
     client: Client,
     settings: Settings,
-    kind: RecordKind,
     descriptor: Option<Arc<DescriptorProto>>,
-    on_event: Option<Arc<OnEvent>>,
+    hooks: Hooks,
     rows: PhantomData<fn() -> T>,
 }
 
@@ -51,17 +55,19 @@ pub struct StreamBuilder<T> {
 pub(super) struct Prepared<T> {
     pub(super) stream: IngestStream<T>,
     pub(super) driver: Driver,
-    pub(super) first_open: oneshot::Receiver<Result<(), Error>>,
+    pub(super) first_open: FirstOpen,
 }
+
+/// What becomes of the first opening.
+pub(super) type FirstOpen = oneshot::Receiver<Result<(), Error>>;
 
 impl<T> Clone for StreamBuilder<T> {
     fn clone(&self) -> Self {
         Self {
             client: self.client.clone(),
             settings: self.settings.clone(),
-            kind: self.kind,
             descriptor: self.descriptor.clone(),
-            on_event: self.on_event.clone(),
+            hooks: self.hooks.clone(),
             rows: PhantomData,
         }
     }
@@ -69,8 +75,8 @@ impl<T> Clone for StreamBuilder<T> {
 
 impl<T> StreamBuilder<T> {
     pub(crate) fn new(client: Client, table: &str, kind: RecordKind, descriptor: Option<DescriptorProto>) -> Self {
-        let descriptor = descriptor.map(Arc::new);
-        Self { client, settings: Settings::new(table), kind, descriptor, on_event: None, rows: PhantomData }
+        let (settings, descriptor) = (Settings::new(table, kind), descriptor.map(Arc::new));
+        Self { client, settings, descriptor, hooks: Hooks::default(), rows: PhantomData }
     }
 
     /// The table, as `catalog.schema.table`; by default the one that the row's type was made for.
@@ -107,6 +113,20 @@ impl<T> StreamBuilder<T> {
         self
     }
 
+    /// How many rows are sent in a second at most, for the service's quota of a stream; no limit by default.
+    ///
+    /// What goes above it waits, at first in memory and then in `send`. A burst is at most a tenth of a second's rows.
+    pub fn max_rows_per_second(mut self, rows: impl Into<Option<u32>>) -> Self {
+        self.settings.max_rows_per_second = rows.into();
+        self
+    }
+
+    /// How many bytes of rows are sent in a second at most; no limit by default.
+    pub fn max_bytes_per_second(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.settings.max_bytes_per_second = bytes.into();
+        self
+    }
+
     /// How long the first row of a request may wait for more; not at all by default.
     ///
     /// Without it, a request goes as soon as the connection can take it, with what has gathered until then. Only where
@@ -117,31 +137,33 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// How long the server may leave the oldest request without an acknowledgement; a minute by default.
+    /// How long the server may be silent while requests are under way; a minute by default.
     ///
-    /// Then the connection is given up and the rows are sent again on a new one.
-    pub const fn ack_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.ack_timeout = timeout;
+    /// The time counts from the last acknowledgement that made rows durable. At its end the connection is given up and
+    /// the rows are sent again on a new one.
+    pub fn ack_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.ack_timeout = timeout.into();
         self
     }
 
     /// How long one attempt to open a connection may take, token included; 30 seconds by default.
-    pub const fn open_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.open_timeout = timeout;
+    pub fn open_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.open_timeout = timeout.into();
         self
     }
 
     /// How long a row may take from `send` to durable; five minutes by default.
     ///
-    /// If a row takes longer, the stream gives up and hands back every row that is not durable.
-    pub const fn delivery_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.delivery_timeout = timeout;
+    /// If a row takes longer, the stream gives up and returns every row that is not durable.
+    pub fn delivery_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.delivery_timeout = timeout.into();
         self
     }
 
     /// The pause after the first failed attempt, and the longest; 250 ms and 30 seconds by default.
     ///
-    /// The pause doubles from one to the next, and each lies at random between its half and its whole.
+    /// The pause doubles from one to the next, and each lies at random between its half and its whole. If the server or
+    /// the token endpoint asks for a longer one, it gets it.
     pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.backoff_min = first;
         self.settings.backoff_max = longest;
@@ -149,22 +171,53 @@ impl<T> StreamBuilder<T> {
     }
 
     /// How many attempts may fail one after the other without an acknowledgement between them; 20 by default.
-    pub const fn max_attempts(mut self, attempts: u32) -> Self {
-        self.settings.max_attempts = attempts;
+    pub fn max_attempts(mut self, attempts: impl Into<Option<u32>>) -> Self {
+        self.settings.max_attempts = attempts.into();
         self
     }
 
-    /// How many single rows the server may refuse before the stream gives up; 100 by default.
+    /// How many attempts [`open`](Self::open) makes; 4 by default, so that a wrong address is told soon.
+    pub fn max_first_attempts(mut self, attempts: impl Into<Option<u32>>) -> Self {
+        self.settings.max_first_attempts = attempts.into();
+        self
+    }
+
+    /// How many single rows the server may refuse within [`rejected_within`](Self::rejected_within) before the stream
+    /// gives up; 100 a minute by default.
     ///
-    /// Finding such a row takes a few connections. With 0 the first one ends the stream.
+    /// Finding such a row takes two connections. With 0 the first one ends the stream.
     pub const fn max_rejected_rows(mut self, rows: usize) -> Self {
         self.settings.max_rejected_rows = rows;
         self
     }
 
+    /// The time in which [`max_rejected_rows`](Self::max_rejected_rows) may be refused; a minute by default.
+    pub const fn rejected_within(mut self, time: Duration) -> Self {
+        self.settings.rejected_within = time;
+        self
+    }
+
+    /// How many bytes of refused rows wait for [`take_rejected`](IngestStream::take_rejected); 16 MiB by default.
+    ///
+    /// They are not part of [`max_unacked_bytes`](Self::max_unacked_bytes). The refused row that goes above it ends the
+    /// stream.
+    pub const fn max_rejected_bytes(mut self, bytes: usize) -> Self {
+        self.settings.max_rejected_bytes = bytes;
+        self
+    }
+
     /// Calls `hook` for every event of the stream, on its task: it must not block.
     pub fn on_event(mut self, hook: impl Fn(&StreamEvent) + Send + Sync + 'static) -> Self {
-        self.on_event = Some(Arc::new(hook));
+        self.hooks.on_event = Some(Arc::new(hook));
+        self
+    }
+
+    /// Calls `hook` after acknowledgements with the offset up to which every row is settled, on the stream's task: it
+    /// must not block.
+    ///
+    /// Each is durable, but for those that an event [`Rejected`](StreamEvent::Rejected) has told before.
+    pub fn on_ack(mut self, hook: impl Fn(Offset) + Send + Sync + 'static) -> Self {
+        self.hooks.on_ack = Some(Arc::new(hook));
         self
     }
 
@@ -177,9 +230,9 @@ impl<T> StreamBuilder<T> {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn open(self) -> Result<IngestStream<T>, Error> {
-        let Prepared { stream, driver, first_open } = self.prepare()?;
+        let Prepared { stream, driver, first_open } = Arc::new(self).prepare(None)?;
         driver.spawn();
-        first_open.await.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?;
+        opened(first_open.await)?;
         Ok(stream)
     }
 
@@ -188,8 +241,7 @@ impl<T> StreamBuilder<T> {
     /// # Errors
     /// As [`open`](Self::open), and if no thread can be started.
     pub fn open_blocking(self) -> Result<BlockingStream<T>, Error> {
-        let Prepared { stream, driver, first_open } = self.prepare()?;
-        BlockingStream::start(stream, driver, first_open)
+        BlockingStream::open(&Arc::new(self))
     }
 
     /// So many streams into the table instead of one, with the order kept by key.
@@ -199,27 +251,31 @@ impl<T> StreamBuilder<T> {
         LanesBuilder::new(self, lanes)
     }
 
-    pub(super) fn prepare(self) -> Result<Prepared<T>, Error> {
+    /// A stream, or one of many into a table, and what will drive it.
+    pub(super) fn prepare(self: Arc<Self>, lane: Option<usize>) -> Result<Prepared<T>, Error> {
         let table = self.table_name()?;
         self.check()?;
         let descriptor = self.descriptor.as_deref().map(encoded).transpose()?;
-        let meter = Meter::new(&self.settings.table);
-        let shared = Shared::new(self.settings);
+        let Settings { kind, .. } = self.settings;
+        let shared = Shared::new(self.settings.clone(), self.client.budget().cloned());
         let (sender, first_open) = oneshot::channel();
-        // The handle comes first: if whoever opens goes, so does the handle, and the driver ends.
-        let stream = IngestStream::new(Handle::new(Arc::clone(&shared)));
         let driver = Driver {
-            shared,
+            shared: Arc::clone(&shared),
             transport: self.client.transport().clone(),
             tokens: Arc::clone(self.client.tokens()),
-            create: create_stream(self.kind, &table.to_string(), descriptor),
+            token: Arc::default(),
+            create: create_stream(kind, &table.to_string(), descriptor),
+            kind,
+            hooks: self.hooks.clone(),
+            meter: Meter::new(&self.settings.table, lane),
             table,
-            kind: self.kind,
-            on_event: self.on_event,
-            meter,
+            lane,
+            delay: Duration::ZERO,
             first_open: Some(sender),
+            heir: None,
         };
-        Ok(Prepared { stream, driver, first_open })
+        // If whoever opens goes, so does the handle, and the driver ends.
+        Ok(Prepared { stream: IngestStream::new(Handle::new(shared), self), driver, first_open })
     }
 
     fn table_name(&self) -> Result<TableName, Error> {
@@ -230,16 +286,45 @@ impl<T> StreamBuilder<T> {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let Settings { max_batch_bytes, max_batch_rows, max_row_bytes, max_unacked_bytes, max_attempts, .. } =
-            self.settings;
-        let limit = Settings::REQUEST_LIMIT;
-        let within_limit = "1 to 10420224";
-        in_range("max_batch_bytes", max_batch_bytes, limit, within_limit)?;
-        in_range("max_row_bytes", max_row_bytes, limit, within_limit)?;
-        in_range("max_unacked_bytes", max_unacked_bytes, usize::MAX, "at least 1")?;
-        in_range("max_batch_rows", max_batch_rows as usize, usize::MAX, "at least 1")?;
-        in_range("max_attempts", max_attempts as usize, usize::MAX, "at least 1")
+        let settings = &self.settings;
+        let within_limit = "it takes 1 to 10420224";
+        let limit = Settings::REQUEST_LIMIT as u64;
+        number("max_batch_bytes", settings.max_batch_bytes as u64, limit, within_limit)?;
+        number("max_row_bytes", settings.max_row_bytes as u64, limit, within_limit)?;
+        let positive = |option, value| number(option, value, u64::MAX, "it takes at least 1");
+        positive("max_unacked_bytes", settings.max_unacked_bytes as u64)?;
+        positive("max_batch_rows", settings.max_batch_rows.into())?;
+        let unlimited = |option, value: Option<u64>| {
+            value.map_or(Ok(()), |value| number(option, value, u64::MAX, "it takes at least 1, or None for no limit"))
+        };
+        unlimited("max_attempts", settings.max_attempts.map(Into::into))?;
+        unlimited("max_first_attempts", settings.max_first_attempts.map(Into::into))?;
+        unlimited("max_rows_per_second", settings.max_rows_per_second.map(Into::into))?;
+        unlimited("max_bytes_per_second", settings.max_bytes_per_second)?;
+        for (option, time) in [
+            ("ack_timeout", settings.ack_timeout),
+            ("open_timeout", settings.open_timeout),
+            ("delivery_timeout", settings.delivery_timeout),
+            ("rejected_within", Some(settings.rejected_within)),
+            ("backoff", Some(settings.backoff_min.min(settings.backoff_max))),
+        ] {
+            if time.is_some_and(|time| time.is_zero()) {
+                let expected = "it takes a time above zero, or None for no limit where there may be none";
+                return Err(Fault::Option { option, found: "a time of zero".to_owned(), expected }.into());
+            }
+        }
+        if settings.backoff_min > settings.backoff_max {
+            let found = format!("{:?} and {:?}", settings.backoff_min, settings.backoff_max);
+            let expected = "the first pause is not above the longest";
+            return Err(Fault::Option { option: "backoff", found, expected }.into());
+        }
+        Ok(())
     }
+}
+
+/// What has become of the first opening.
+pub(super) fn opened(first: Result<Result<(), Error>, oneshot::error::RecvError>) -> Result<(), Error> {
+    first.unwrap_or_else(|_| Err(Fault::ShutDown.into()))
 }
 
 /// The bytes of a descriptor that the service can read: it refuses others only after token and connection.
@@ -248,7 +333,7 @@ fn encoded(descriptor: &DescriptorProto) -> Result<Bytes, Error> {
     Ok(descriptor.encode_to_vec().into())
 }
 
-fn in_range(option: &'static str, value: usize, most: usize, expected: &'static str) -> Result<(), Error> {
+fn number(option: &'static str, value: u64, most: u64, expected: &'static str) -> Result<(), Error> {
     if (1..=most).contains(&value) {
         return Ok(());
     }

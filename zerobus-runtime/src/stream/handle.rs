@@ -3,110 +3,174 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
+use super::receipt::Receipt;
 use super::sending::Sending;
-use crate::core::{Refused, ReturnedBatch};
+use crate::core::{Batch, Refused, Settings};
 use crate::error::{Error, Fault};
 use crate::message::Encoder;
 use crate::offset::Offset;
-use crate::shared::{Inner, Queue, Shared, Waiting};
+use crate::persisted::Persisted;
+use crate::scratch;
+use crate::shared::{Inner, Place, Settled, Shared};
 use crate::stats::{Report, Stats};
-use crate::undelivered::{Persisted, Undelivered};
+use crate::undelivered::Undelivered;
 
-/// After so many rows a task asks whether it is another task's turn; asking for every row would cost as much as the
+/// After this many rows a task asks whether it is another task's turn; asking for every row would cost as much as the
 /// row itself.
 const ROWS_A_TURN: u32 = 32;
 
-/// One stream, without the type of its rows.
-#[derive(Debug)]
+/// One stream, without the type of its rows; its clones are one stream.
+#[derive(Debug, Clone)]
 pub(super) struct Handle {
+    stream: Arc<Stream>,
+}
+
+/// What the clones of a handle share; gone with the last of them.
+#[derive(Debug)]
+struct Stream {
     shared: Arc<Shared>,
     /// Rows since the start, for the turns alone: a lost count between threads does no harm.
     rows: AtomicU32,
 }
 
+/// A row that was not accepted at once.
+pub(super) enum Unplaced {
+    /// There is no room now, and it may wait for some.
+    Full(Box<[u8]>),
+    Refused(Refused),
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.shared.abandon();
+    }
+}
+
 impl Handle {
-    pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, rows: AtomicU32::new(0) }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { stream: Arc::new(Stream { shared, rows: AtomicU32::new(0) }) }
+    }
+
+    #[inline]
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.stream.shared
     }
 
     /// Accepts a row, and waits for room before if there is none.
     #[inline]
-    pub(super) fn send<W>(&self, write: W) -> impl Future<Output = Result<Offset, Error>>
+    pub(super) fn send<W>(&self, write: W, is_plain: bool) -> impl Future<Output = Result<Offset, Error>>
     where
         W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
     {
-        Sending::new(self, write, Self::send_after)
+        Sending::new(self, write, is_plain, Self::wait_and_push)
     }
 
     /// Whether a task that sends row after row has to ask if it is another task's turn.
     #[inline]
     pub(super) fn has_had_its_turn(&self) -> bool {
-        let rows = self.rows.load(Ordering::Relaxed).wrapping_add(1);
-        self.rows.store(rows, Ordering::Relaxed);
+        let rows = self.stream.rows.load(Ordering::Relaxed).wrapping_add(1);
+        self.stream.rows.store(rows, Ordering::Relaxed);
         rows.is_multiple_of(ROWS_A_TURN)
     }
 
-    /// Accepts a row if there is room.
+    /// Accepts a row if there is room for it; one that may wait for room is kept.
+    ///
+    /// A plain row is written under the stream's lock, straight into the batch.
     #[inline]
-    pub(super) fn push<E>(&self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<Offset, Refused<E>> {
-        self.shared.push(write)
+    pub(super) fn place<W>(&self, write: W, is_plain: bool) -> Result<Offset, Unplaced>
+    where
+        W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
+    {
+        if is_plain {
+            match self.shared().push(Persisted::No, write) {
+                Ok(offset) => return Ok(offset),
+                // Its turn comes when it is encoded.
+                Err(Refused::Full) => {}
+                Err(refused) => return Err(Unplaced::Refused(refused)),
+            }
+        }
+        let placed = scratch::encode(write, |row| {
+            self.shared().push_row(row, Persisted::No).map_err(|refused| match refused {
+                Refused::Full => Unplaced::Full(row.into()),
+                refused => Unplaced::Refused(refused),
+            })
+        });
+        placed.unwrap_or_else(|error| Err(Unplaced::Refused(Refused::Row(error))))
     }
 
     /// As `send`, without turns.
-    #[inline]
-    pub(super) async fn send_at_once(
-        &self,
-        write: impl Fn(&mut Encoder) -> Result<(), Error>,
-    ) -> Result<Offset, Error> {
-        match self.push(&write) {
+    pub(super) async fn send_at_once<W>(&self, write: W, is_plain: bool) -> Result<Offset, Error>
+    where
+        W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
+    {
+        match self.place(write, is_plain) {
             Ok(offset) => Ok(offset),
-            Err(refused) => self.send_after(refused, write).await,
+            Err(Unplaced::Full(row)) => self.wait_and_push(row, Persisted::No).await,
+            Err(Unplaced::Refused(refused)) => Err(self.refusal(refused)),
         }
     }
 
-    /// Goes on after a refusal: waits for room as often as there is none.
-    async fn send_after(
-        &self,
-        mut refused: Refused<Error>,
-        write: impl Fn(&mut Encoder) -> Result<(), Error>,
-    ) -> Result<Offset, Error> {
-        while let Refused::Full { needed } = refused {
-            self.room(needed).await;
-            match self.push(&write) {
-                Ok(offset) => return Ok(offset),
-                Err(again) => refused = again,
-            }
+    /// Waits for room, and accepts a row that found none.
+    pub(super) async fn wait_and_push(&self, row: Box<[u8]>, persisted: Persisted) -> Result<Offset, Error> {
+        let mut place = Place::new(self.shared(), Batch::record_len(row.len()));
+        place.granted().await;
+        self.shared().push_placed(&mut place, &row, persisted).map_err(|refused| self.refusal(refused))
+    }
+
+    /// Accepts rows that another stream returned; what is accepted leaves `rows`.
+    pub(super) async fn send_undelivered(&self, rows: &mut Undelivered) -> Result<Option<Offset>, Error> {
+        self.check_origin(rows)?;
+        let mut last = None;
+        while let Some(row) = rows.first() {
+            last = Some(self.send_again(&row.bytes, row.persisted).await?);
+            rows.let_go();
         }
-        Err(self.refusal(refused))
+        Ok(last)
     }
 
-    /// Accepts a row that another stream handed back.
-    pub(super) async fn send_again(&self, row: &[u8], persisted: Persisted) -> Result<Offset, Error> {
-        if persisted == Persisted::Possibly {
-            self.shared.lock().session.was_sent();
+    /// Whether rows are for this table, and in the encoding of this stream.
+    pub(super) fn check_origin(&self, rows: &Undelivered) -> Result<(), Error> {
+        let inner = self.shared().lock();
+        let Settings { table, kind, .. } = inner.session.settings();
+        if rows.table() == table && rows.kind() == *kind {
+            return Ok(());
         }
-        let write = |out: &mut Encoder| {
-            out.raw(row);
-            Ok(())
-        };
-        self.send_at_once(write).await
+        let found = format!("{} rows of {}", rows.kind().name(), rows.table());
+        let expected = format!("{} rows of {table}", kind.name());
+        Err(Fault::OtherRows { found, expected }.into())
     }
 
-    /// Why the stream gave up, if it has.
-    pub(super) fn error(&self) -> Option<Error> {
-        self.shared.lock().session.error().cloned()
+    /// Takes over the rows that another stream had left when it gave up.
+    pub(super) fn inherit(&self, other: &Self) {
+        let rows = other.shared().take_given_up();
+        if !rows.is_empty() {
+            let mut woken = Vec::new();
+            self.shared().adopt(rows, &mut woken);
+            woken.into_iter().for_each(Waker::wake);
+        }
     }
 
-    pub(super) fn take_returned(&self) -> Vec<ReturnedBatch> {
-        self.shared.take_returned()
+    /// Accepts a row that another stream returned.
+    async fn send_again(&self, row: &[u8], persisted: Persisted) -> Result<Offset, Error> {
+        match self.shared().push_row(row, persisted) {
+            Err(Refused::Full) => self.wait_and_push(row.into(), persisted).await,
+            pushed => pushed.map_err(|refused| self.refusal(refused)),
+        }
     }
 
     /// Accepts a row if there is room.
     #[inline]
-    pub(super) fn try_send(&self, write: impl FnOnce(&mut Encoder) -> Result<(), Error>) -> Result<Offset, Error> {
-        self.push(write).map_err(|refused| self.refusal(refused))
+    pub(super) fn try_send<W>(&self, write: W, is_plain: bool) -> Result<Offset, Error>
+    where
+        W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
+    {
+        self.place(write, is_plain).map_err(|unplaced| match unplaced {
+            Unplaced::Full(_) => self.refusal(Refused::Full),
+            Unplaced::Refused(refused) => self.refusal(refused),
+        })
     }
 
     /// As `send`, for at most this long.
@@ -114,102 +178,105 @@ impl Handle {
         &self,
         after: Duration,
         write: impl Fn(&mut Encoder) -> Result<(), Error> + Copy,
+        is_plain: bool,
     ) -> Result<Offset, Error> {
-        match tokio::time::timeout(after, self.send(write)).await {
+        match tokio::time::timeout(after, self.send(write, is_plain)).await {
             Ok(sent) => sent,
             Err(_) => Err(Fault::SendTimeout { after }.into()),
         }
     }
 
     pub(super) async fn flush(&self) -> Result<(), Error> {
-        let end = self.shared.flush();
-        let flushed = |inner: &mut Inner| {
+        let end = self.shared().flush();
+        let flushed = move |inner: &mut Inner| {
             if inner.session.delivered() >= end {
                 return Some(inner.session.untold_rejection().map_or(Ok(()), Err));
             }
             inner.session.error().map(|error| Err(error.clone()))
         };
-        self.settled(end, flushed).await
+        // The rows below `end` are settled when the one before it is.
+        Settled::new(&**self.shared(), end.saturating_sub(1), flushed).await
     }
 
-    /// Waits until it is settled what becomes of a row.
-    pub(super) async fn wait(&self, offset: Offset) -> Result<(), Error> {
-        self.shared.expect(offset);
-        let outcome = |inner: &mut Inner| {
-            if offset.0 >= inner.session.ledger().accepted {
-                return Some(Err(Fault::UnknownOffset { offset }.into()));
-            }
-            inner.session.outcome(offset.0)
-        };
-        self.settled(offset.0 + 1, outcome).await
+    /// The fate of a row.
+    pub(super) fn receipt(&self, offset: Offset) -> Receipt {
+        Receipt::new(Arc::clone(self.shared()), offset)
     }
 
     pub(super) fn acked(&self) -> Option<Offset> {
-        self.shared.lock().session.delivered().checked_sub(1).map(Offset)
+        self.shared().lock().session.delivered().checked_sub(1).map(Offset)
+    }
+
+    pub(super) fn table(&self) -> String {
+        self.shared().table()
     }
 
     pub(super) fn stats(&self) -> Stats {
-        Stats::of(&self.shared.lock().session)
+        self.shared().stats()
+    }
+
+    /// Why the stream gave up, if it has.
+    pub(super) fn error(&self) -> Option<Error> {
+        self.shared().lock().session.error().cloned()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.shared().lock().session.is_closing()
     }
 
     pub(super) fn take_rejected(&self) -> Option<Undelivered> {
-        let rejected = self.shared.take_rejected();
-        Undelivered::new(rejected)
+        self.shared().undelivered(self.shared().take_rejected())
     }
 
-    pub(super) async fn close(self) -> Result<Report, Error> {
-        self.shared.close();
-        self.settled(u64::MAX, |inner| inner.session.is_over().then_some(())).await;
-        let mut inner = self.shared.lock();
-        let stats = Stats::of(&inner.session);
-        let Some(undelivered) = Undelivered::new(inner.session.take_returned()) else {
-            return Ok(Report { rows: stats.rows_durable, stats });
-        };
-        let reason = inner.session.error().or(undelivered.last_reason()).cloned();
-        let error = reason.unwrap_or_else(|| Fault::Ended.into());
-        Err(error.with_undelivered(undelivered))
+    pub(super) async fn close(&self) -> Result<Report, Error> {
+        self.shared().close();
+        self.over().await;
+        self.report()
     }
 
-    /// Waits until `ready` has an answer, which may come when the rows below `end` are settled.
-    async fn settled<T>(&self, end: u64, ready: impl FnMut(&mut Inner) -> Option<T> + Unpin) -> T {
-        // The rows below `end` are settled when the one before it is.
-        Waiting::new(&self.shared, Queue::Settled, end.saturating_sub(1), ready).await
+    pub(super) async fn close_within(&self, after: Duration) -> Result<Report, Error> {
+        self.shared().close();
+        if tokio::time::timeout(after, self.over()).await.is_err() {
+            self.shared().fail(Fault::CloseTimeout { after }.into());
+        }
+        self.report()
     }
 
-    async fn room(&self, needed: usize) {
-        let room = |inner: &mut Inner| {
-            let session = &inner.session;
-            let fits = session.unacked_bytes() + needed <= session.settings().max_unacked_bytes;
-            (fits || session.is_over()).then_some(())
-        };
-        Waiting::new(&self.shared, Queue::Room, 0, room).await;
+    /// Waits for the end of the stream.
+    pub(super) async fn over(&self) {
+        Settled::new(&**self.shared(), u64::MAX, |inner: &mut Inner| inner.session.is_over().then_some(())).await;
+    }
+
+    /// What a stream that is over has done, or the rows that it returns.
+    pub(super) fn report(&self) -> Result<Report, Error> {
+        let returned = self.shared().undelivered(self.shared().take_returned());
+        let error = self.error();
+        match (returned, error) {
+            (None, None) => {
+                let stats = self.stats();
+                Ok(Report { rows: stats.rows_durable, stats })
+            }
+            (None, Some(error)) => Err(error),
+            (Some(returned), error) => {
+                let error = error.or_else(|| returned.last_reason().cloned());
+                Err(error.unwrap_or_else(|| Fault::Ended.into()).with_undelivered(returned))
+            }
+        }
     }
 
     #[cold]
-    fn refusal(&self, refused: Refused<Error>) -> Error {
+    pub(super) fn refusal(&self, refused: Refused) -> Error {
         let fault = match refused {
-            Refused::Closed => Fault::Closed { table: self.shared.lock().session.settings().table.clone() },
-            Refused::Failed(error) | Refused::Write(error) => return error,
-            Refused::Full { .. } => {
-                let inner = self.shared.lock();
-                Fault::Full {
-                    unacked: inner.session.unacked_bytes(),
-                    budget: inner.session.settings().max_unacked_bytes,
-                }
+            Refused::Closed => Fault::Closed { table: self.shared().table() },
+            Refused::Failed(cause) => Fault::StreamFailed { table: self.shared().table(), cause },
+            Refused::Full => {
+                let inner = self.shared().lock();
+                let (unacked, budget) = (inner.session.unacked_bytes(), inner.session.settings().max_unacked_bytes);
+                Fault::Full { unacked, budget }
             }
+            Refused::Row(error) => return error,
             Refused::TooLarge { bytes, limit } => Fault::RowTooLarge { bytes, limit },
         };
         fault.into()
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.shared.close();
-        let mut inner = self.shared.lock();
-        inner.is_abandoned = true;
-        if inner.session.is_over() {
-            inner.report_loss();
-        }
     }
 }

@@ -1,264 +1,435 @@
 //! Many streams into one table, with the order kept by key.
 //!
-//! A key has a home lane by its hash, and a home has a route to the lane that takes its rows: itself, until that lane
-//! gives up. Then what the lane hands back goes to another lane in its order, and only after the last of these rows is
-//! the route changed, so that rows of one key stay in order.
+//! | file | what it owns |
+//! |---|---|
+//! | `builder` | the opening |
+//! | `set` | the lanes of a table, and where the rows of each have gone |
+//! | `receipt` | the fate of one row, wherever it goes |
 
-use std::collections::VecDeque;
+mod builder;
+mod receipt;
+mod set;
+
+use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use tokio::sync::Mutex;
+pub use builder::LanesBuilder;
+pub(super) use builder::PreparedLanes;
+pub use receipt::LaneReceipt;
+use set::LaneSet;
 
-use super::builder::Prepared;
-use super::{Accepts, Handle, StreamBuilder};
-use crate::core::ReturnedBatch;
+use super::handle::Handle;
+use super::{Accepts, Unsent};
+use crate::core::Refused;
 use crate::error::{Error, Fault};
+use crate::message::Encoder;
+use crate::offset::Offset;
+use crate::persisted::Persisted;
+use crate::scratch;
 use crate::stats::{Report, Stats};
-use crate::undelivered::{Persisted, Undelivered};
+use crate::undelivered::Undelivered;
 
 /// Many streams into one table: for more than one stream's quota.
 ///
 /// Rows of one key keep their order; rows of different keys may overtake each other. If a lane gives up, its rows that
-/// are not durable move to another lane, and so do its keys; rows are handed back only when no lane is left. Memory is
-/// bounded by the byte budget of each lane.
+/// are not durable become another lane's, and so do its keys; rows are returned only when no lane is left, or where the
+/// server refuses one. Memory is bounded by the byte budget of each lane.
+///
+/// What holds for a [stream](super::IngestStream) holds here: cheap clones, rows that are accepted end as durable or
+/// returned, nothing is lost by a drop or a cancelled future.
 ///
 /// ```no_run
 /// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client, row: T) -> Result<(), zerobus_runtime::Error> {
 /// let lanes = client.stream::<T>().lanes(4.try_into().unwrap()).open().await?;
-/// lanes.send("sensor-17", &row).await?;
+/// let offset = lanes.send("sensor-17", &row).await?;
+/// lanes.wait(offset).await?;
 /// lanes.close().await?;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Lanes<T> {
-    streams: Vec<super::IngestStream<T>>,
-    /// By home: the lane that takes its rows.
-    routes: Vec<AtomicUsize>,
-    hasher: RandomState,
-    /// Held while rows move.
-    stranded: Mutex<Stranded>,
+    inner: Arc<Inner>,
+    rows: PhantomData<fn() -> T>,
 }
 
-/// Rows on their way from a lane that gave up to another.
-///
-/// They stay here until the other lane has accepted them, so that a caller who goes away in the middle loses none.
-#[derive(Debug, Default)]
-struct Stranded {
-    rows: VecDeque<ReturnedBatch>,
-    /// Where they move, once that has begun.
-    target: Option<usize>,
-    /// The lanes that are empty and gone.
-    gone: Vec<usize>,
-    /// Rows that the server refused; no lane could deliver them.
-    refused: Vec<ReturnedBatch>,
+/// The place of a row among all rows of the lane that accepted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LaneOffset {
+    pub(super) lane: usize,
+    pub(super) offset: Offset,
 }
 
-/// The options of many streams into one table; [`open`](Self::open) opens them.
-#[must_use = "lanes are opened by `open`"]
-pub struct LanesBuilder<T> {
-    stream: StreamBuilder<T>,
-    lanes: NonZeroUsize,
-}
-
-impl<T> LanesBuilder<T> {
-    pub(super) const fn new(stream: StreamBuilder<T>, lanes: NonZeroUsize) -> Self {
-        Self { stream, lanes }
+impl LaneOffset {
+    /// The lane, from 0 on.
+    #[must_use]
+    pub const fn lane(self) -> usize {
+        self.lane
     }
 
-    /// Opens every lane.
-    ///
-    /// # Errors
-    /// As [`StreamBuilder::open`], if one of them cannot be opened.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
-    pub async fn open(self) -> Result<Lanes<T>, Error> {
-        let mut openings = Vec::with_capacity(self.lanes.get());
-        for _ in 0..self.lanes.get() {
-            let Prepared { stream, driver, first_open } = self.stream.clone().prepare()?;
-            driver.spawn();
-            openings.push((stream, first_open));
-        }
-        let mut streams = Vec::with_capacity(openings.len());
-        for (stream, first_open) in openings {
-            first_open.await.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?;
-            streams.push(stream);
-        }
-        let routes = (0..streams.len()).map(AtomicUsize::new).collect();
-        Ok(Lanes { streams, routes, hasher: RandomState::new(), stranded: Mutex::default() })
+    /// The row's offset on the lane.
+    #[must_use]
+    pub const fn offset(self) -> Offset {
+        self.offset
+    }
+}
+
+/// What the clones share; gone with the last of them.
+#[derive(Debug)]
+struct Inner {
+    handles: Vec<Handle>,
+    set: Arc<LaneSet>,
+    hasher: RandomState,
+    /// Where the next row without a key is tried first.
+    next: AtomicUsize,
+    /// `close` was called: no more rows are taken, although the lanes go on until all are settled.
+    is_closing: AtomicBool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.set.abandon();
     }
 }
 
 impl<T> Lanes<T> {
+    fn new(handles: Vec<Handle>, set: Arc<LaneSet>) -> Self {
+        let (hasher, next, is_closing) = (RandomState::new(), AtomicUsize::new(0), AtomicBool::new(false));
+        let inner = Inner { handles, set, hasher, next, is_closing };
+        Self { inner: Arc::new(inner), rows: PhantomData }
+    }
+
     /// Accepts a row, and waits before while the byte budget of its key's lane is used up.
     ///
     /// # Errors
-    /// If the row cannot be taken, as [`IngestStream::send`](super::IngestStream::send), or every lane gave up.
-    pub async fn send<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<(), Error>
+    /// As [`IngestStream::send`](super::IngestStream::send); that the lanes gave up is told when the last of them has.
+    pub async fn send<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<LaneOffset, Error>
     where
         T: Accepts<R>,
     {
-        let home = self.home(key);
-        loop {
-            let lane = self.routes[home].load(Ordering::Acquire);
-            match self.streams[lane].send(row).await {
-                Ok(_) => return Ok(()),
-                Err(_) if self.handle(lane).error().is_some() => self.move_rows().await?,
-                Err(error) => return Err(error),
-            }
-        }
+        let home = self.inner.home(key);
+        self.inner.send_home(home, |out| T::write(row, out), T::IS_PLAIN).await
+    }
+
+    /// Accepts a row without a key on the lane that has room; waits where none has.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_unkeyed<R: ?Sized>(&self, row: &R) -> Result<LaneOffset, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.inner.send_unkeyed(|out| T::write(row, out), T::IS_PLAIN).await
     }
 
     /// Accepts a row if there is room for it now.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and of the kind [`Full`](crate::ErrorKind::Full) if there is no room; if the key's lane
-    /// gave up, the next `send` or `flush` moves its rows.
-    pub fn try_send<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<(), Error>
+    /// As [`send`](Self::send), and of the kind [`Full`](crate::ErrorKind::Full) if there is no room.
+    pub fn try_send<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<LaneOffset, Error>
     where
         T: Accepts<R>,
     {
-        let lane = self.routes[self.home(key)].load(Ordering::Acquire);
-        self.streams[lane].try_send(row).map(drop)
+        self.inner.try_send(self.inner.home(key), |out| T::write(row, out), T::IS_PLAIN)
+    }
+
+    /// Accepts a row, and waits before for at most this long while the byte budget of its key's lane is used up.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and of the kind [`Timeout`](crate::ErrorKind::Timeout) if no room came in time.
+    pub async fn send_timeout<R: ?Sized>(
+        &self,
+        key: &(impl Hash + ?Sized),
+        row: &R,
+        timeout: Duration,
+    ) -> Result<LaneOffset, Error>
+    where
+        T: Accepts<R>,
+    {
+        let sent = tokio::time::timeout(timeout, self.send(key, row)).await;
+        sent.unwrap_or_else(|_| Err(Fault::SendTimeout { after: timeout }.into()))
+    }
+
+    /// Accepts every row of an iterator, each with its key, in its order.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). [`Unsent`] says how many rows were accepted and holds the others.
+    pub async fn send_all<K, R, I>(&self, rows: I) -> Result<(), Unsent<I::IntoIter>>
+    where
+        I: IntoIterator<Item = (K, R)>,
+        K: Hash,
+        T: Accepts<R>,
+    {
+        let (mut rows, mut accepted) = (rows.into_iter(), 0);
+        while let Some((key, row)) = rows.next() {
+            match self.send(&key, &row).await {
+                Ok(_) => accepted += 1,
+                Err(error) => return Err(Unsent::new(error, accepted, (key, row), rows)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Accepts rows that another stream of the table returned: see
+    /// [`IngestStream::send_undelivered`](super::IngestStream::send_undelivered).
+    ///
+    /// Their keys are not known, so they go on one lane, in their order: before rows of the same keys, send these and
+    /// wait for them.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and of the kind [`Configuration`](crate::ErrorKind::Configuration) if the rows are for
+    /// another table or of another encoding.
+    pub async fn send_undelivered(&self, rows: &mut Undelivered) -> Result<Option<LaneOffset>, Error> {
+        self.inner.check_open()?;
+        self.inner.handles[0].check_origin(rows)?;
+        let home = self.inner.next_home();
+        loop {
+            let lane = self.inner.set.route(home);
+            match self.inner.handles[lane].send_undelivered(rows).await {
+                Ok(last) => return Ok(last.map(|offset| LaneOffset { lane, offset })),
+                Err(error) => self.inner.after(lane, error)?,
+            }
+        }
+    }
+
+    /// Waits until this row is durable, on whichever lane it is by then.
+    ///
+    /// # Errors
+    /// If the server refused the row, or the last lane gave up before.
+    pub async fn wait(&self, row: LaneOffset) -> Result<(), Error> {
+        self.receipt(row).await.map(drop)
+    }
+
+    /// As [`wait`](Self::wait), as a future that borrows nothing.
+    pub fn receipt(&self, row: LaneOffset) -> LaneReceipt {
+        // A lane that these lanes do not have is of others; the first one says that it knows no such row.
+        let row = if row.lane < self.inner.set.len() { row } else { LaneOffset { lane: 0, offset: Offset(u64::MAX) } };
+        LaneReceipt::new(Arc::clone(&self.inner.set), row)
     }
 
     /// Waits until every row that was accepted so far is durable.
     ///
     /// # Errors
-    /// If the server refused a row, which is told once, or every lane gave up.
+    /// If the server refused a row, which is told once, or the last lane gave up.
     pub async fn flush(&self) -> Result<(), Error> {
+        self.inner.flush().await
+    }
+
+    /// What each lane has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Vec<Stats> {
+        self.inner.handles.iter().map(Handle::stats).collect()
+    }
+
+    /// Whether no more rows are taken: the lanes were closed, or all of them gave up.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inner.is_closing.load(Ordering::Acquire) || self.inner.handles.iter().all(Handle::is_closed)
+    }
+
+    /// Why the last lane gave up, if all have.
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        self.inner.set.last_error()
+    }
+
+    /// Takes the single rows that the server refused: see
+    /// [`IngestStream::take_rejected`](super::IngestStream::take_rejected).
+    ///
+    /// Their offsets are those on the lane that accepted each last.
+    #[must_use]
+    pub fn take_rejected(&self) -> Option<Undelivered> {
+        let lanes = self.inner.handles.iter();
+        let parts: Vec<_> = lanes.flat_map(|handle| handle.shared().take_rejected()).collect();
+        self.inner.set.shared(0).undelivered(parts)
+    }
+
+    /// Delivers every row that was accepted, ends every lane, and tells what each has done.
+    ///
+    /// No row is accepted from then on, by any clone. It may be called again, after it was cancelled as well.
+    ///
+    /// # Errors
+    /// If rows could not be delivered: [`Error::undelivered`] holds each of them, with its offset on the lane that
+    /// accepted it last.
+    pub async fn close(&self) -> Result<Vec<Report>, Error> {
+        self.close_all().await;
+        self.closed(Ok(()))
+    }
+
+    /// As [`close`](Self::close), and returns what is not durable after this long.
+    ///
+    /// # Errors
+    /// As `close`; of the kind [`Timeout`](crate::ErrorKind::Timeout) if the time was over before the rows were durable.
+    pub async fn close_within(&self, timeout: Duration) -> Result<Vec<Report>, Error> {
+        let closed = tokio::time::timeout(timeout, self.close_all()).await;
+        self.closed(closed.map_err(|_| timeout))
+    }
+
+    /// Ends every lane, when the rows of all are settled.
+    pub(super) async fn close_all(&self) {
+        self.inner.close_all().await;
+    }
+
+    /// What the lanes have done that are closed, or were not after this long.
+    pub(super) fn closed(&self, closed: Result<(), Duration>) -> Result<Vec<Report>, Error> {
+        if let Err(after) = closed {
+            self.inner.set.fail_all(&Fault::CloseTimeout { after }.into());
+        }
+        self.inner.report()
+    }
+}
+
+impl Inner {
+    fn home(&self, key: &(impl Hash + ?Sized)) -> usize {
+        let homes = self.handles.len() as u64;
+        usize::try_from(self.hasher.hash_one(key) % homes).unwrap_or(0)
+    }
+
+    fn next_home(&self) -> usize {
+        self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len()
+    }
+
+    fn check_open(&self) -> Result<(), Error> {
+        if self.is_closing.load(Ordering::Acquire) {
+            return Err(Fault::Closed { table: self.handles[0].table() }.into());
+        }
+        Ok(())
+    }
+
+    /// Accepts a row on the lane to which its home leads.
+    async fn send_home(
+        &self,
+        home: usize,
+        write: impl Fn(&mut Encoder) -> Result<(), Error> + Copy,
+        is_plain: bool,
+    ) -> Result<LaneOffset, Error> {
+        self.check_open()?;
+        loop {
+            let lane = self.set.route(home);
+            match self.handles[lane].send(write, is_plain).await {
+                Ok(offset) => return Ok(LaneOffset { lane, offset }),
+                Err(error) => self.after(lane, error)?,
+            }
+        }
+    }
+
+    fn try_send(
+        &self,
+        home: usize,
+        write: impl Fn(&mut Encoder) -> Result<(), Error> + Copy,
+        is_plain: bool,
+    ) -> Result<LaneOffset, Error> {
+        self.check_open()?;
+        loop {
+            let lane = self.set.route(home);
+            match self.handles[lane].try_send(write, is_plain) {
+                Ok(offset) => return Ok(LaneOffset { lane, offset }),
+                Err(error) => self.after(lane, error)?,
+            }
+        }
+    }
+
+    async fn send_unkeyed(
+        &self,
+        write: impl Fn(&mut Encoder) -> Result<(), Error> + Copy,
+        is_plain: bool,
+    ) -> Result<LaneOffset, Error> {
+        let first = self.next_home();
+        match self.push_anywhere(first, write)? {
+            Some(row) => Ok(row),
+            None => self.send_home(first, write, is_plain).await,
+        }
+    }
+
+    /// Accepts a row on the first lane that has room.
+    fn push_anywhere(
+        &self,
+        first: usize,
+        write: impl FnOnce(&mut Encoder) -> Result<(), Error>,
+    ) -> Result<Option<LaneOffset>, Error> {
+        self.check_open()?;
+        scratch::encode(write, |row| {
+            for home in (first..self.handles.len()).chain(0..first) {
+                let lane = self.set.route(home);
+                match self.handles[lane].shared().push_row(row, Persisted::No) {
+                    Ok(offset) => return Ok(Some(LaneOffset { lane, offset })),
+                    Err(Refused::Full | Refused::Failed(_)) => {}
+                    Err(refused) => return Err(self.handles[lane].refusal(refused)),
+                }
+            }
+            Ok(None)
+        })?
+    }
+
+    /// Goes on after a lane refused a row: elsewhere if it gave up, and not at all otherwise.
+    fn after(&self, lane: usize, error: Error) -> Result<(), Error> {
+        if self.set.error(lane).is_some() { self.set.go_on_after(lane) } else { Err(error) }
+    }
+
+    async fn flush(&self) -> Result<(), Error> {
         let mut refused = Ok(());
         let mut lane = 0;
-        while lane < self.streams.len() {
-            match self.handle(lane).flush().await {
-                Err(_) if self.handle(lane).error().is_some() && self.is_routed(lane) => {
-                    self.move_rows().await?;
-                    // The rows went to a lane that was flushed before, maybe.
-                    lane = 0;
-                    continue;
+        while lane < self.handles.len() {
+            match self.handles[lane].flush().await {
+                Err(_) if self.set.error(lane).is_some() => {
+                    let is_news = self.set.is_routed(lane);
+                    self.set.go_on_after(lane)?;
+                    if is_news {
+                        // The rows went to a lane that was flushed before, maybe.
+                        lane = 0;
+                        continue;
+                    }
                 }
-                Err(error) if self.handle(lane).error().is_none() => refused = Err(error),
-                Ok(()) | Err(_) => {}
+                Err(error) => refused = Err(error),
+                Ok(()) => {}
             }
             lane += 1;
         }
         refused
     }
 
-    /// What each lane has done so far.
-    #[must_use]
-    pub fn stats(&self) -> Vec<Stats> {
-        self.streams.iter().map(super::IngestStream::stats).collect()
-    }
-
-    /// Delivers every row that was accepted, ends every lane, and tells what each has done.
-    ///
-    /// # Errors
-    /// If rows could not be delivered: [`Error::undelivered`] holds each of them, with its offset on the lane that
-    /// accepted it last.
-    pub async fn close(self) -> Result<Vec<Report>, Error> {
-        // What goes wrong here shows in the rows that are handed back.
+    /// Ends every lane, when the rows of all are settled: until then one may have to take the rows of another.
+    async fn close_all(&self) {
+        self.is_closing.store(true, Ordering::Release);
+        // What goes wrong here shows in the rows that are returned.
         let _ = self.flush().await;
+        for handle in &self.handles {
+            handle.shared().close();
+        }
+        for handle in &self.handles {
+            handle.over().await;
+        }
+    }
+
+    /// What lanes that are over have done, or the rows that they return.
+    fn report(&self) -> Result<Vec<Report>, Error> {
+        let mut parts = self.set.take_stranded();
         let mut reports = Vec::new();
-        let mut reason = None;
-        let Stranded { rows, refused: mut parts, .. } = self.stranded.into_inner();
-        parts.extend(rows);
-        for lane in self.streams {
-            match lane.close().await {
-                Ok(report) => reports.push(report),
-                Err(error) => {
-                    reason = Some(error.clone_without_rows());
-                    parts.extend(error.into_undelivered().into_iter().flat_map(Undelivered::into_parts));
-                }
-            }
+        for handle in &self.handles {
+            parts.extend(handle.shared().take_returned());
+            let stats = handle.stats();
+            reports.push(Report { rows: stats.rows_durable, stats });
         }
-        let Some(undelivered) = Undelivered::new(parts) else { return Ok(reports) };
-        let error = reason.or_else(|| undelivered.last_reason().cloned());
-        Err(error.unwrap_or_else(|| Fault::Ended.into()).with_undelivered(undelivered))
-    }
-
-    fn handle(&self, lane: usize) -> &Handle {
-        &self.streams[lane].handle
-    }
-
-    fn home(&self, key: &(impl Hash + ?Sized)) -> usize {
-        let homes = self.routes.len() as u64;
-        usize::try_from(self.hasher.hash_one(key) % homes).unwrap_or(0)
-    }
-
-    fn is_routed(&self, lane: usize) -> bool {
-        self.routes.iter().any(|route| route.load(Ordering::Acquire) == lane)
-    }
-
-    /// Moves what the lanes that gave up hand back to one that lives, and their keys after it.
-    async fn move_rows(&self) -> Result<(), Error> {
-        let mut stranded = self.stranded.lock().await;
-        loop {
-            self.take_failed(&mut stranded);
-            let target = match stranded.target {
-                Some(target) => target,
-                None => self.living().ok_or_else(|| self.last_error())?,
-            };
-            stranded.target = Some(target);
-            if self.move_to(target, &mut stranded).await.is_err() {
-                // What this lane had taken comes back before what it had not.
-                stranded.target = None;
-                continue;
-            }
-            for route in &self.routes {
-                if stranded.gone.contains(&route.load(Ordering::Acquire)) {
-                    route.store(target, Ordering::Release);
-                }
-            }
-            stranded.target = None;
-            return Ok(());
-        }
-    }
-
-    /// Takes what the lanes that gave up since the last time hand back.
-    fn take_failed(&self, stranded: &mut Stranded) {
-        for lane in 0..self.streams.len() {
-            let Some(error) = self.handle(lane).error().filter(|_| !stranded.gone.contains(&lane)) else { continue };
-            stranded.gone.push(lane);
-            let (refused, left): (Vec<_>, Vec<_>) =
-                self.handle(lane).take_returned().into_iter().partition(|part| part.reason.fault().refuses_rows());
-            stranded.refused.extend(refused);
-            let rows: Vec<_> = left.into_iter().flat_map(single_rows).collect();
-            tracing::warn!(name: "zerobus.lane.moved", lane, rows = rows.len(), %error, "a lane gave up, its rows move");
-            for row in rows.into_iter().rev() {
-                stranded.rows.push_front(row);
-            }
-        }
-    }
-
-    /// Moves the rows one by one; each is let go when the other lane has accepted it.
-    async fn move_to(&self, target: usize, stranded: &mut Stranded) -> Result<(), Error> {
-        while let Some(row) = stranded.rows.front() {
-            let persisted = if row.batch.attempts == 0 { Persisted::No } else { Persisted::Possibly };
-            let record = row.batch.records().next().unwrap_or_default();
-            self.handle(target).send_again(&record, persisted).await?;
-            stranded.rows.pop_front();
-        }
-        Ok(())
-    }
-
-    /// The lane that lives and has the least to do.
-    fn living(&self) -> Option<usize> {
-        (0..self.streams.len())
-            .filter(|lane| self.handle(*lane).error().is_none())
-            .min_by_key(|lane| self.handle(*lane).stats().bytes_in_flight)
-    }
-
-    fn last_error(&self) -> Error {
-        let error = self.streams.iter().rev().find_map(|lane| lane.handle.error());
-        error.unwrap_or_else(|| Fault::ShutDown.into())
+        let error = self.set.last_error();
+        let Some(returned) = self.set.shared(0).undelivered(parts) else {
+            return error.map_or(Ok(reports), Err);
+        };
+        let error = error.or_else(|| returned.last_reason().cloned());
+        Err(error.unwrap_or_else(|| Fault::Ended.into()).with_undelivered(returned))
     }
 }
 
-fn single_rows(part: ReturnedBatch) -> impl Iterator<Item = ReturnedBatch> {
-    let ReturnedBatch { batch, reason } = part;
-    batch.single_rows().map(move |batch| ReturnedBatch { batch, reason: reason.clone() })
+impl<T> Clone for Lanes<T> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), rows: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Lanes<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lanes").field("table", &self.inner.handles[0].table()).field("stats", &self.stats()).finish()
+    }
 }

@@ -9,22 +9,25 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::handle::Handle;
-use crate::core::Refused;
+use super::handle::{Handle, Unplaced};
 use crate::error::Error;
 use crate::message::Encoder;
 use crate::offset::Offset;
+use crate::persisted::Persisted;
 
 pin_project! {
     /// A row on its way into the open batch.
     ///
-    /// The row is accepted by the poll that is ready, so that a dropped future has not accepted it.
+    /// The row is accepted by the poll that is ready, so that a dropped future has not accepted it. Polled again, it is
+    /// pending for ever: a row is accepted once.
     #[must_use = "a row is not sent until this is awaited"]
     pub(super) struct Sending<'a, W, S, F> {
         handle: &'a Handle,
         write: W,
-        after: S,
-        // What goes on after a refusal.
+        is_plain: bool,
+        wait: S,
+        is_done: bool,
+        // Waits for room with the row that is encoded.
         #[pin]
         waiting: Option<F>,
     }
@@ -33,20 +36,20 @@ pin_project! {
 impl<'a, W, S, F> Sending<'a, W, S, F>
 where
     W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
-    S: Fn(&'a Handle, Refused<Error>, W) -> F,
+    S: Fn(&'a Handle, Box<[u8]>, Persisted) -> F,
     F: Future<Output = Result<Offset, Error>>,
 {
-    /// Sends what `write` writes; `after` goes on where that is refused.
+    /// Sends what `write` writes; `wait` goes on where there is no room for it.
     #[inline]
-    pub(super) const fn new(handle: &'a Handle, write: W, after: S) -> Self {
-        Self { handle, write, after, waiting: None }
+    pub(super) const fn new(handle: &'a Handle, write: W, is_plain: bool, wait: S) -> Self {
+        Self { handle, write, is_plain, wait, is_done: false, waiting: None }
     }
 }
 
 impl<'a, W, S, F> Future for Sending<'a, W, S, F>
 where
     W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
-    S: Fn(&'a Handle, Refused<Error>, W) -> F,
+    S: Fn(&'a Handle, Box<[u8]>, Persisted) -> F,
     F: Future<Output = Result<Offset, Error>>,
 {
     type Output = Result<Offset, Error>;
@@ -55,15 +58,30 @@ where
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        if *this.is_done {
+            return Poll::Pending;
+        }
         if this.waiting.is_none() {
             if this.handle.has_had_its_turn() {
                 ready!(pin!(tokio::task::coop::consume_budget()).poll(cx));
             }
-            match this.handle.push(*this.write) {
-                Ok(offset) => return Poll::Ready(Ok(offset)),
-                Err(refused) => this.waiting.set(Some((this.after)(this.handle, refused, *this.write))),
+            match this.handle.place(*this.write, *this.is_plain) {
+                Ok(offset) => {
+                    *this.is_done = true;
+                    return Poll::Ready(Ok(offset));
+                }
+                Err(Unplaced::Full(row)) => {
+                    this.waiting.set(Some((this.wait)(this.handle, row, Persisted::No)));
+                }
+                Err(Unplaced::Refused(refused)) => {
+                    *this.is_done = true;
+                    return Poll::Ready(Err(this.handle.refusal(refused)));
+                }
             }
         }
-        this.waiting.as_pin_mut().map_or(Poll::Pending, |waiting| waiting.poll(cx))
+        let Some(waiting) = this.waiting.as_pin_mut() else { return Poll::Pending };
+        let sent = ready!(waiting.poll(cx));
+        *this.is_done = true;
+        Poll::Ready(sent)
     }
 }

@@ -99,7 +99,8 @@ impl Program {
     /// Sends what was handed back on a new stream, once.
     async fn send_again(&self, client: &Client, told: &Arc<Told>, undelivered: Undelivered, records: &Records) {
         let Some(stream) = self.open(client, told).await else { return };
-        if stream.send_undelivered(&undelivered).await.is_err() {
+        let mut left = undelivered.clone();
+        if stream.send_undelivered(&mut left).await.is_err() {
             return;
         }
         if stream.close().await.is_ok() {
@@ -115,7 +116,7 @@ impl Told {
     fn event(&self, event: &StreamEvent) {
         self.note(&format!("{event:?}"));
         match event {
-            StreamEvent::Closed => *self.ended.lock().unwrap() = Some(Ok(())),
+            StreamEvent::Closed { .. } => *self.ended.lock().unwrap() = Some(Ok(())),
             StreamEvent::Failed { error } => *self.ended.lock().unwrap() = Some(Err(error.clone())),
             _ => {}
         }

@@ -1,0 +1,80 @@
+//! The opening of many streams into one table.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::builder::{FirstOpen, Prepared, opened};
+use super::super::{BlockingLanes, Handle, StreamBuilder};
+use super::Lanes;
+use super::set::LaneSet;
+use crate::driver::{Driver, Heir};
+use crate::error::Error;
+
+/// Between the openings of two lanes, at random up to this: many at the same instant look like an attack.
+const STAGGER: Duration = Duration::from_millis(50);
+
+/// The options of many streams into one table; [`open`](Self::open) opens them.
+#[must_use = "lanes are opened by `open`"]
+pub struct LanesBuilder<T> {
+    stream: StreamBuilder<T>,
+    lanes: NonZeroUsize,
+}
+
+/// Lanes whose drivers do not run yet.
+pub(in super::super) struct PreparedLanes<T> {
+    pub(in super::super) lanes: Lanes<T>,
+    pub(in super::super) drivers: Vec<Driver>,
+    pub(in super::super) first_opens: Vec<FirstOpen>,
+}
+
+impl<T> LanesBuilder<T> {
+    pub(in super::super) const fn new(stream: StreamBuilder<T>, lanes: NonZeroUsize) -> Self {
+        Self { stream, lanes }
+    }
+
+    /// Opens every lane, the one a little after the other.
+    ///
+    /// # Errors
+    /// As [`StreamBuilder::open`], if one of them cannot be opened; the others are closed then.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn open(self) -> Result<Lanes<T>, Error> {
+        let PreparedLanes { lanes, drivers, first_opens } = self.prepare()?;
+        for driver in drivers {
+            driver.spawn();
+        }
+        for first_open in first_opens {
+            opened(first_open.await)?;
+        }
+        Ok(lanes)
+    }
+
+    /// Opens every lane for a program without async; one thread drives them all.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if no thread can be started.
+    pub fn open_blocking(self) -> Result<BlockingLanes<T>, Error> {
+        BlockingLanes::open(self)
+    }
+
+    pub(in super::super) fn prepare(self) -> Result<PreparedLanes<T>, Error> {
+        let options = Arc::new(self.stream);
+        let (mut handles, mut drivers, mut first_opens) = (Vec::<Handle>::new(), Vec::new(), Vec::new());
+        for lane in 0..self.lanes.get() {
+            let Prepared { stream, driver, first_open } = Arc::clone(&options).prepare(Some(lane))?;
+            handles.push(stream.handle);
+            drivers.push(driver);
+            first_opens.push(first_open);
+        }
+        let set = Arc::new(LaneSet::new(handles.iter().map(|handle| Arc::clone(handle.shared())).collect()));
+        let mut delay = Duration::ZERO;
+        for driver in &mut drivers {
+            driver.heir = Some(Arc::clone(&set) as Arc<dyn Heir>);
+            driver.delay = delay;
+            delay += STAGGER.mul_f64(fastrand::f64());
+        }
+        Ok(PreparedLanes { lanes: Lanes::new(handles, set), drivers, first_opens })
+    }
+}

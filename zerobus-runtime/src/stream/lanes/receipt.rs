@@ -1,0 +1,60 @@
+//! The fate of one row of many lanes, wherever it goes.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::super::receipt::Receipt;
+use super::LaneOffset;
+use super::set::LaneSet;
+use crate::error::Error;
+
+/// The receipt of a row of [`Lanes`](super::Lanes): ready when the row is durable, or is known not to become so.
+///
+/// It follows the row to another lane where its own gives up. It borrows nothing, as [`Receipt`] does.
+#[must_use = "a receipt says something when it is awaited"]
+pub struct LaneReceipt {
+    set: Arc<LaneSet>,
+    row: LaneOffset,
+    receipt: Receipt,
+}
+
+impl LaneReceipt {
+    pub(super) fn new(set: Arc<LaneSet>, row: LaneOffset) -> Self {
+        let receipt = Receipt::new(Arc::clone(set.shared(row.lane)), row.offset);
+        Self { set, row, receipt }
+    }
+
+    /// The row, where it is now.
+    #[must_use]
+    pub const fn offset(&self) -> LaneOffset {
+        self.row
+    }
+}
+
+impl Future for LaneReceipt {
+    type Output = Result<LaneOffset, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            let error = match Pin::new(&mut this.receipt).poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(_)) => return Poll::Ready(Ok(this.row)),
+                Poll::Ready(Err(error)) => error,
+            };
+            // A row that the server refused has not moved.
+            let Some(row) = this.set.moved(this.row) else { return Poll::Ready(Err(error)) };
+            this.row = row;
+            this.receipt = Receipt::new(Arc::clone(this.set.shared(row.lane)), row.offset);
+        }
+    }
+}
+
+impl fmt::Debug for LaneReceipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LaneReceipt").field("row", &self.row).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,187 @@
+//! The lanes of one table, and where the rows of each have gone.
+//!
+//! A key has a home by its hash, and a home has a route to the lane that takes its rows: its own, until that lane gives up.
+//! Then the rows that the lane had left become another lane's in one step, in their order, and the routes that led to the
+//! first lead to the second. Whoever finds a lane that gave up may do that: its driver, or a `send` that comes before it. A
+//! row that comes later finds the new route, so rows of one key stay in order.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use super::LaneOffset;
+use crate::core::ReturnedBatch;
+use crate::driver::Heir;
+use crate::error::{Error, Fault};
+use crate::offset::Offset;
+use crate::shared::{Shared, report_loss};
+
+/// The lanes of one table.
+#[derive(Debug)]
+pub(super) struct LaneSet {
+    lanes: Vec<Arc<Shared>>,
+    /// By home: the lane that takes its rows.
+    routes: Vec<AtomicUsize>,
+    moves: Mutex<Moves>,
+    /// Nobody is left to take what is returned.
+    is_abandoned: AtomicBool,
+}
+
+/// What the lanes that gave up had left.
+#[derive(Debug, Default)]
+struct Moves {
+    /// By lane: where its rows went; none while it lives.
+    by_lane: Vec<Option<Move>>,
+    /// Rows that no lane was left to take.
+    stranded: Vec<ReturnedBatch>,
+}
+
+/// Where the rows of a lane went that were left when it gave up.
+#[derive(Debug, Clone, Copy)]
+struct Move {
+    first: u64,
+    /// The lane, and the offset there of the first; none where no lane was left.
+    to: Option<(usize, u64)>,
+}
+
+impl LaneSet {
+    pub(super) fn new(lanes: Vec<Arc<Shared>>) -> Self {
+        let routes = (0..lanes.len()).map(AtomicUsize::new).collect();
+        let moves = Moves { by_lane: vec![None; lanes.len()], stranded: Vec::new() };
+        Self { lanes, routes, moves: Mutex::new(moves), is_abandoned: AtomicBool::new(false) }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The lane that takes the rows of this home.
+    pub(super) fn route(&self, home: usize) -> usize {
+        self.routes[home].load(Ordering::Acquire)
+    }
+
+    pub(super) fn shared(&self, lane: usize) -> &Arc<Shared> {
+        &self.lanes[lane]
+    }
+
+    /// Why a lane gave up, if it has.
+    pub(super) fn error(&self, lane: usize) -> Option<Error> {
+        self.lanes[lane].lock().session.error().cloned()
+    }
+
+    /// Why the last lane gave up, if all have.
+    pub(super) fn last_error(&self) -> Option<Error> {
+        let errors: Option<Vec<Error>> = (0..self.len()).map(|lane| self.error(lane)).collect();
+        errors.and_then(|mut errors| errors.pop())
+    }
+
+    /// Moves the rows of a lane that gave up; whether one is left that takes rows.
+    pub(super) fn go_on_after(&self, lane: usize) -> Result<(), Error> {
+        let to = self.settle_moves()[lane].and_then(|moved| moved.to);
+        if to.is_some() {
+            return Ok(());
+        }
+        Err(self.error(lane).unwrap_or_else(|| Fault::ShutDown.into()))
+    }
+
+    /// Where a row went whose lane gave up before it was durable, if another lane took it.
+    pub(super) fn moved(&self, row: LaneOffset) -> Option<LaneOffset> {
+        let moved = self.settle_moves()[row.lane]?;
+        let behind = row.offset.0.checked_sub(moved.first)?;
+        let (lane, first) = moved.to?;
+        Some(LaneOffset { lane, offset: Offset(first + behind) })
+    }
+
+    /// Rows that no lane was left to take.
+    pub(super) fn take_stranded(&self) -> Vec<ReturnedBatch> {
+        self.settle_moves();
+        std::mem::take(&mut self.moves().stranded)
+    }
+
+    /// Nobody is left to take what is returned.
+    pub(super) fn abandon(&self) {
+        self.is_abandoned.store(true, Ordering::Release);
+        self.report_loss();
+    }
+
+    /// Ends every lane at once: what is not durable is returned.
+    pub(super) fn fail_all(&self, error: &Error) {
+        for lane in &self.lanes {
+            lane.fail(error.clone());
+        }
+    }
+
+    /// Whether rows of any key go to this lane.
+    pub(super) fn is_routed(&self, lane: usize) -> bool {
+        self.routes.iter().any(|route| route.load(Ordering::Acquire) == lane)
+    }
+
+    /// Moves the rows of every lane that gave up; where those of each went.
+    fn settle_moves(&self) -> Vec<Option<Move>> {
+        let mut moves = self.moves();
+        let (mut done, mut woken) = (Vec::new(), Vec::new());
+        for (lane, shared) in self.lanes.iter().enumerate() {
+            let lost_from = shared.lock().session.lost_from();
+            if let Some(first) = lost_from.filter(|_| moves.by_lane[lane].is_none()) {
+                done.push((lane, self.move_rows(&mut moves, lane, first, &mut woken)));
+            }
+        }
+        let by_lane = moves.by_lane.clone();
+        drop(moves);
+        // Nothing that others wrote runs under the lock: no waker, no subscriber of events.
+        woken.into_iter().for_each(Waker::wake);
+        for (lane, rows) in done {
+            let to = by_lane[lane].and_then(|moved| moved.to).map(|(to, _)| to);
+            tracing::warn!(name: "zerobus.lane.moved", lane, to, rows, "a lane gave up, its rows go to another");
+            self.report_loss();
+        }
+        by_lane
+    }
+
+    /// Moves the rows of one lane; how many.
+    fn move_rows(&self, moves: &mut Moves, lane: usize, first: u64, woken: &mut Vec<Waker>) -> u64 {
+        let rows = self.lanes[lane].take_given_up();
+        let count = rows.iter().map(|part| u64::from(part.batch.rows)).sum();
+        let Some(target) = self.living() else {
+            moves.by_lane[lane] = Some(Move { first, to: None });
+            moves.stranded.extend(rows);
+            return count;
+        };
+        let offset = self.lanes[target].adopt(rows, woken);
+        moves.by_lane[lane] = Some(Move { first, to: Some((target, offset.0)) });
+        for route in &self.routes {
+            if route.load(Ordering::Acquire) == lane {
+                route.store(target, Ordering::Release);
+            }
+        }
+        count
+    }
+
+    /// The lane that lives and has the least to do.
+    fn living(&self) -> Option<usize> {
+        let load = |lane: usize| {
+            let inner = self.lanes[lane].lock();
+            (!inner.session.is_over()).then(|| inner.session.unacked_bytes())
+        };
+        (0..self.len()).filter_map(|lane| load(lane).map(|load| (load, lane))).min().map(|(_, lane)| lane)
+    }
+
+    /// Says at ERROR which rows are lost, if nobody is left to take them.
+    fn report_loss(&self) {
+        if self.is_abandoned.load(Ordering::Acquire) {
+            let stranded = std::mem::take(&mut self.moves().stranded);
+            report_loss(&self.lanes[0].table(), &stranded);
+        }
+    }
+
+    fn moves(&self) -> MutexGuard<'_, Moves> {
+        // Nothing under this lock calls code of others, so a poisoned one is a sound one.
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Heir for LaneSet {
+    fn inherit(&self) {
+        self.settle_moves();
+    }
+}
