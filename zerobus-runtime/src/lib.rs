@@ -7,6 +7,7 @@ mod descriptor;
 mod driver;
 mod error;
 mod event;
+pub mod json;
 pub mod message;
 mod meter;
 mod offset;

@@ -59,10 +59,19 @@ fn texts_that_are_no_values_are_refused() {
         "2018-02-30T00:00:00Z",
         "10000-01-01T00:00:00Z",
         "0000-12-31T00:00:00Z",
+        "2018-02-07x01:26:13Z",
+        "2018-02-07  01:26:13Z",
+        "2018-02-07T01:26:13 Z",
+        "2018-02-07T01:26:13+1",
+        "2018-02-07T01:26:13+010",
+        "2018-02-07T01:26:13+01:0",
+        "2018-02-07T01:26:13+01ü",
+        "2018-02-07T01:26:13+2500",
+        "1517966773000000",
     ] {
         assert!(text.parse::<Timestamp>().is_err(), "{text}");
     }
-    for text in ["", "2018-02-07", "2018-02-07T01:26:13Z", "2018-02-07T01:26:13+01:00"] {
+    for text in ["", "2018-02-07", "2018-02-07T01:26:13Z", "2018-02-07T01:26:13+01:00", "2018-02-07T01:26:13+01"] {
         assert!(text.parse::<TimestampNtz>().is_err(), "{text}");
     }
     for text in
@@ -78,6 +87,27 @@ fn texts_that_are_no_values_are_refused() {
     }
     for text in ["", "{", "nul", "{\"a\": 01}", "1 2"] {
         assert!(text.parse::<Variant>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn times_are_read_as_programs_write_them() {
+    let expected = Timestamp::from_millis(1_517_966_773_840).unwrap();
+    for text in [
+        "2018-02-07T01:26:13.84Z",
+        "2018-02-07t01:26:13.840000z",
+        "2018-02-07 01:26:13.84Z",
+        "2018-02-07 02:26:13.840+01:00",
+        "2018-02-07 02:26:13.840+0100",
+        "2018-02-07 02:26:13.840+01",
+        "2018-02-06T21:56:13.840-0330",
+        "2018-02-07T01:26:13.8400009Z",
+    ] {
+        assert_eq!(text.parse(), Ok(expected), "{text}");
+    }
+    let expected = TimestampNtz::from_millis(1_517_966_773_840).unwrap();
+    for text in ["2018-02-07T01:26:13.84", "2018-02-07 01:26:13.840"] {
+        assert_eq!(text.parse(), Ok(expected), "{text}");
     }
 }
 

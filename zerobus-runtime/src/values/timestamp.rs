@@ -191,10 +191,36 @@ impl FromStr for Timestamp {
     type Err = ValueError;
 
     /// Reads RFC 3339, with the zone that it demands; floors what is finer than a microsecond.
+    ///
+    /// A space may stand for the `T`, as RFC 3339 allows, and the zone may leave out its colon or its minutes: `+0100`, `+01`.
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        OffsetDateTime::parse(text, &Rfc3339)
-            .map_err(|_| ValueError::malformed(text, "a time as RFC 3339 writes it: 2018-02-07T01:26:13.84Z"))
+        split(text)
+            .and_then(|(day, time)| parse(day, time, ""))
+            .or_else(|| {
+                let (day, time) = split(text)?;
+                let (time, zone) = time.split_at_checked(time.rfind(['+', '-'])?)?;
+                parse(day, time, &whole_zone(zone)?)
+            })
+            .ok_or_else(|| ValueError::malformed(text, "a time as RFC 3339 writes it: 2018-02-07T01:26:13.84Z"))
             .and_then(|time| Self::from_nanos(time.unix_timestamp_nanos()))
+    }
+}
+
+/// The day and the time of day, parted by a `T` or a space.
+fn split(text: &str) -> Option<(&str, &str)> {
+    text.split_once(['T', 't', ' '])
+}
+
+fn parse(day: &str, time: &str, zone: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(&format!("{day}T{time}{zone}"), &Rfc3339).ok()
+}
+
+/// `+01:00` for `+0100` and `+01`.
+fn whole_zone(zone: &str) -> Option<String> {
+    match zone.len() {
+        3 => Some(format!("{zone}:00")),
+        5 => zone.split_at_checked(3).map(|(hours, minutes)| format!("{hours}:{minutes}")),
+        _ => None,
     }
 }
 
@@ -208,11 +234,12 @@ impl Display for TimestampNtz {
 impl FromStr for TimestampNtz {
     type Err = ValueError;
 
-    /// Reads ISO 8601 without a zone; floors what is finer than a microsecond.
+    /// Reads ISO 8601 without a zone, with a `T` or a space between day and time; floors what is finer than a microsecond.
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        // A zone behind the text makes two zones, which RFC 3339 does not know.
-        OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339)
-            .map_err(|_| ValueError::malformed(text, "a time without a zone: 2018-02-07T01:26:13.84"))
+        split(text)
+            // A zone behind the time makes two zones, which RFC 3339 does not know.
+            .and_then(|(day, time)| parse(day, time, "Z"))
+            .ok_or_else(|| ValueError::malformed(text, "a time without a zone: 2018-02-07T01:26:13.84"))
             .and_then(|time| Self::from_nanos(time.unix_timestamp_nanos()))
     }
 }
