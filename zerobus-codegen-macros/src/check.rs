@@ -56,8 +56,8 @@ fn container(message: &Message<'_>, errors: &mut Errors) {
     if let Some(table) = &message.table {
         errors.push(table, format!("`table` {single}"));
     }
-    if let Some(unchecked) = &container.unchecked {
-        errors.push(unchecked, format!("`unchecked` {single}"));
+    for word in [&container.unchecked, &container.column_names, &container.setters].into_iter().flatten() {
+        errors.push(word, format!("`{word}` {single}"));
     }
     if let (Shape::Newtype(_), Some((span, _))) = (&message.shape, container.rename_all) {
         errors.extend(syn::Error::new(span, format!("`rename_all` {single}")));

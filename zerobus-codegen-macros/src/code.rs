@@ -360,7 +360,7 @@ fn flat(tokens: TokenStream) -> Vec<String> {
 ///
 /// With `json` every type is `Serialize`, and a closure needs its argument's type before its body is looked at: no trait can
 /// tell.
-fn inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+pub(crate) fn inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     let path = match ty {
         // What a macro puts in for `$type:ty`.
         Type::Group(group) => return inside(&group.elem, name),

@@ -7,6 +7,7 @@ use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::{GenericParam, Generics, WherePredicate};
 
+use crate::accessors::accessors;
 use crate::code;
 use crate::held;
 use crate::model::{Field, Message, Newtype, Shape, Variant};
@@ -37,6 +38,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
     let is_plain = good.iter().map(|field| code::Code::of_field(field, runtime).is_plain());
     let encodings = good.iter().map(|field| code::Code::of_field(field, runtime).encoding());
     let checks = held::checks(&good, message);
+    let accessors = accessors(message, fields);
     quote! {
         #[automatically_derived]
         impl #impl_generics #runtime::ZerobusMessage for #ident #type_generics #where_clause {
@@ -70,6 +72,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
         impl #impl_generics #runtime::message::Element for #ident #type_generics #where_clause {}
 
         #checks
+        #accessors
     }
 }
 

@@ -8,10 +8,12 @@
 //! | `model` | the column of every field, the text of every variant; `names` spells them |
 //! | `check` | what is wrong before any other type is known |
 //! | `table` | each field's column in the table, by the `snapshot` |
+//! | `accessors` | the constants and methods of `column_names` and `setters` |
 //! | `expand` | the implementation; `code` is that of one field, `held` what compares it with its column |
 //!
 //! What only types can tell is written as constants, which the compiler then evaluates.
 
+mod accessors;
 mod attribute;
 mod check;
 mod code;
@@ -142,6 +144,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `table = "catalog.schema.table"` | names the table, and holds the struct against its snapshot |
 /// | `unchecked` | with `table`: holds the struct against nothing, and `table` may be a constant |
 /// | `rename_all = "…"` | makes column names of field names, or texts of variants: `camelCase`, `lowercase`, `PascalCase`, `SCREAMING_SNAKE_CASE`, `snake_case`, `UPPERCASE`; for variants also `kebab-case`, `SCREAMING-KEBAB-CASE` |
+/// | `column_names` | a constant for each column's name: `Reading::COLUMN_DEVICE` is `"device"` |
+/// | `setters` | a method for each field, `with_device(self, value)`; one of an `Option` takes the value too |
 /// | `key` | on a newtype: it may be the key of a MAP |
 /// | `crate = path` | where `zerobus_runtime` is to be found, if not at `::zerobus_runtime` |
 ///

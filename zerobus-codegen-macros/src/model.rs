@@ -5,7 +5,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
     Data, DataEnum, DataStruct, DeriveInput, Fields, FieldsUnnamed, Generics, Ident, Index, LitInt, LitStr, Member,
-    Path, Type, parse_quote,
+    Path, Type, Visibility, parse_quote,
 };
 
 use crate::Errors;
@@ -53,6 +53,7 @@ pub(crate) struct Newtype<'a> {
 /// A field that is a column.
 pub(crate) struct Field<'a> {
     pub(crate) member: Member,
+    pub(crate) visibility: &'a Visibility,
     pub(crate) ty: &'a Type,
     pub(crate) column: String,
     /// Where the column's name is written.
@@ -167,6 +168,7 @@ fn fields<'a>(input: &DeriveInput, all: &'a Fields, rule: Option<RenameRule>, er
         let name = ident.unraw().to_string();
         fields.push(Field {
             member: Member::Named(ident.clone()),
+            visibility: &field.vis,
             ty: &field.ty,
             column: attributes.name.as_ref().map_or_else(|| renamed(name, rule), LitStr::value),
             column_span: attributes.name.as_ref().map_or(ident.span(), Spanned::span),

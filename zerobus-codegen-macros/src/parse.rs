@@ -29,6 +29,8 @@ const CONTAINER: &[Known] = known! {
     "crate": "crate = path",
     "key": "key",
     "unchecked": "unchecked",
+    "column_names": "column_names",
+    "setters": "setters",
 };
 
 /// The attributes of a field.
@@ -71,7 +73,11 @@ pub(crate) struct Container {
     pub(crate) has_table: bool,
     /// `unchecked`.
     pub(crate) unchecked: Option<Ident>,
-    /// `generated`: zerobus-codegen made the struct from the snapshot itself.
+    /// `column_names`: a constant for the name of each column.
+    pub(crate) column_names: Option<Ident>,
+    /// `setters`: a method that sets each field.
+    pub(crate) setters: Option<Ident>,
+    /// `generated`: zerobus-codegen made the struct from the snapshot itself; its columns have names.
     pub(crate) generated: bool,
 }
 
@@ -140,6 +146,7 @@ pub(crate) fn container(input: &DeriveInput, errors: &mut Errors) -> Container {
     let place = if matches!(input.data, Data::Enum(_)) { "enum" } else { "struct" };
     each_item(&input.attrs, errors, |item| {
         match item.spelling().as_str() {
+            "column_names" => word(&item, &mut read.column_names)?,
             "crate" => item.set(&mut read.runtime)?,
             "generated" => item.flag(&mut read.generated)?,
             "key" => word(&item, &mut read.key)?,
@@ -148,6 +155,7 @@ pub(crate) fn container(input: &DeriveInput, errors: &mut Errors) -> Container {
                 item.once(read.rename_all.is_none())?;
                 read.rename_all = Some((text.span(), RenameRule::new(&text)?));
             }
+            "setters" => word(&item, &mut read.setters)?,
             "table" => {
                 read.has_table = true;
                 item.set(&mut read.table)?;

@@ -748,3 +748,25 @@ fn a_generic_field_needs_only_what_its_attribute_asks() {
     let row = Row { json: [1, 2], maybe: None, at: Some(1_i64), level: None::<i32>, other: Opaque };
     assert_eq!(read(&row), json!({"json": "[1,2]", "at": 1000, "level": 0, "other": 1}));
 }
+
+#[test]
+fn columns_have_names_and_setters_where_they_are_asked_for() {
+    #[derive(ZerobusMessage, Default)]
+    #[zerobus(column_names, setters, rename_all = "camelCase")]
+    struct Row<T: Default> {
+        event_id: i32,
+        r#type: Option<String>,
+        tags: Vec<T>,
+        #[zerobus(skip)]
+        scratch: u64,
+    }
+    assert_eq!(
+        (Row::<i32>::COLUMN_EVENT_ID, Row::<i32>::COLUMN_TYPE, Row::<i32>::COLUMN_TAGS),
+        ("eventId", "type", "tags")
+    );
+    let row = Row::default().with_event_id(7).with_type("quake".to_owned()).with_tags(vec![1]);
+    assert_eq!(read(&row), json!({"eventId": 7, "type": "quake", "tags": [1]}));
+    let row = row.with_type(None);
+    assert_eq!(read(&row), json!({"eventId": 7, "tags": [1]}));
+    assert_eq!(row.scratch, 0);
+}

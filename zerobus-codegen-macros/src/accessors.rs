@@ -1,0 +1,64 @@
+//! What `column_names` and `setters` add to a struct.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::Member;
+use syn::ext::IdentExt;
+
+use crate::code::inside;
+use crate::model::{Field, Message};
+
+/// The constants and the methods that are asked for.
+pub(crate) fn accessors(message: &Message<'_>, fields: &[Field<'_>]) -> Option<TokenStream> {
+    let container = &message.container;
+    let is_named = container.column_names.is_some() || container.generated;
+    let names = is_named.then(|| fields.iter().filter_map(column_name));
+    let setters = container.setters.as_ref().map(|_| fields.iter().filter_map(setter));
+    let items: Vec<TokenStream> = names.into_iter().flatten().chain(setters.into_iter().flatten()).collect();
+    if items.is_empty() {
+        return None;
+    }
+    let ident = message.ident;
+    let (impl_generics, type_generics, where_clause) = message.generics.split_for_impl();
+    Some(quote! {
+        #[automatically_derived]
+        #[allow(dead_code, missing_docs, reason = "a program need not name or set every column; a name's value says it all")]
+        impl #impl_generics #ident #type_generics #where_clause {
+            #(#items)*
+        }
+    })
+}
+
+fn column_name(field: &Field<'_>) -> Option<TokenStream> {
+    let Field { visibility, column, .. } = field;
+    let name = format_ident!("COLUMN_{}", spelling(field)?.to_uppercase());
+    Some(quote! {
+        #visibility const #name: &'static str = #column;
+    })
+}
+
+/// Of an `Option` the setter takes the value too: so a call stands when a NOT NULL column is made nullable.
+fn setter(field: &Field<'_>) -> Option<TokenStream> {
+    let Field { visibility, column, ty, member, .. } = field;
+    let name = format_ident!("with_{}", spelling(field)?);
+    let docs = format!(" Sets the column `{column}`.");
+    let (argument, value) = match inside(ty, "Option") {
+        Some(_) => (quote!(impl ::core::convert::Into<#ty>), quote!(::core::convert::Into::into(value))),
+        None => (quote!(#ty), quote!(value)),
+    };
+    Some(quote! {
+        #[doc = #docs]
+        #[must_use]
+        #visibility fn #name(mut self, value: #argument) -> Self {
+            self.#member = #value;
+            self
+        }
+    })
+}
+
+fn spelling(field: &Field<'_>) -> Option<String> {
+    match &field.member {
+        Member::Named(ident) => Some(ident.unraw().to_string()),
+        Member::Unnamed(_) => None,
+    }
+}
