@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zerobus_codegen::{Face, configure};
+use zerobus_codegen::{Face, Files, configure};
 
 fn main() {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zerobus-codegen/tests/goldens");
@@ -42,5 +42,13 @@ fn main() {
     for (face, folder) in [(Face::Typed, "renamed"), (Face::Prost, "renamed_prost")] {
         let inputs = cases.iter().map(|case| case.join("input.json"));
         configure().face(face).runtime("crate::renamed").out_dir(out.join(folder)).compile(inputs).unwrap();
+    }
+
+    // With everything that makes a type pleasant, a file a table.
+    let cases = ["geo_earthquakes", "sales_orders", "types_every_type", "types_map_keys", "edge_names"];
+    for (face, folder) in [(Face::Typed, "useful"), (Face::Prost, "useful_prost")] {
+        let inputs = cases.map(|case| goldens.join(case).join("input.json"));
+        let useful = configure().face(face).serde().setters().files(Files::PerTable).out_dir(out.join(folder));
+        useful.compile(inputs).unwrap();
     }
 }

@@ -146,7 +146,7 @@ fn text(message: &Message<'_>, variants: &[Variant<'_>]) -> TokenStream {
 fn message_name(message: &Message<'_>) -> String {
     match &message.table {
         Some(TableAttribute::Literal(table)) => {
-            zerobus_codegen::message_name(table.value().rsplit('.').next().unwrap_or_default())
+            zerobus_codegen::type_name(table.value().rsplit('.').next().unwrap_or_default())
         }
         Some(TableAttribute::Constant(_)) | None => message.ident.to_string().trim_start_matches("r#").to_owned(),
     }

@@ -4,11 +4,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::generate::rust;
-use crate::output::replace;
-use crate::{Error, Face, Options, Snapshots, Table, Visibility};
-
-/// The name of the file that a build script writes and `zerobus_runtime::include_tables!()` includes.
-pub(crate) const FILE: &str = "zerobus_tables.rs";
+use crate::output::{Output as _, Replacing};
+use crate::{Error, Face, Files, Options, Snapshots, Table, Visibility};
 
 /// The options of a build, all at their defaults.
 ///
@@ -82,6 +79,13 @@ impl Configuration {
         self
     }
 
+    /// Into how many files the types are written.
+    #[must_use]
+    pub fn files(mut self, files: Files) -> Self {
+        self.options.files = Some(files);
+        self
+    }
+
     /// A module around everything: `tables`, `db::tables`.
     #[must_use]
     pub fn module(mut self, path: impl Into<String>) -> Self {
@@ -107,6 +111,20 @@ impl Configuration {
     #[must_use]
     pub fn skip(mut self, path: impl Into<String>) -> Self {
         self.options.skip.extend(crate::Skip::new([path]));
+        self
+    }
+
+    /// Derives of serde's `Serialize` and `Deserialize` for every struct, as [`Options::serde`] has it.
+    #[must_use]
+    pub fn serde(mut self) -> Self {
+        self.options.serde = Some(true);
+        self
+    }
+
+    /// A method `with_<field>` for each field of the typed face, as [`Options::setters`] has it.
+    #[must_use]
+    pub fn setters(mut self) -> Self {
+        self.options.setters = Some(true);
         self
     }
 
@@ -151,8 +169,9 @@ impl Configuration {
             return Err(Error::Failures(read.failures));
         }
         let tables: Vec<&Table> = read.tables.iter().map(|snapshot| &snapshot.table).collect();
-        replace(&out_dir.join(FILE), rust::file_with(&tables, &options)?.as_bytes())?;
-        Ok(())
+        let mut output = Replacing::default();
+        rust::files(&tables, &options, &out_dir, &mut output).inspect_err(|_| output.abandon())?;
+        output.finish().map(drop)
     }
 
     /// These options behind those of the package's file.

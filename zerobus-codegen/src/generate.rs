@@ -3,16 +3,49 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `comments` | comments of strangers as Rust docs and as `.proto` comments |
+//! | `column_type` | a column's type in words |
+//! | `derives` | the traits that structs derive |
+//! | `item` | the items of a table: its struct, and those inside it |
+//! | `layout` | the order of tables and modules |
 //! | `names` | Rust names for columns, structs and modules |
 //! | `prost` | the prost face: structs of prost-build with a `ZerobusMessage` implementation beside each |
 //! | `proto` | the `.proto` of a table: a view, and the template that renders it |
-//! | `rust` | the typed face: structs with `#[derive(ZerobusMessage)]` in nested modules |
+//! | `rust` | the files of Rust, of either face |
+//! | `serde` | serde's attributes of fields |
+//! | `text` | tokens as text inside the modules in which they stand |
 //! | `writer` | the options made ready to write with, and what they make of a column's type |
 
+mod column_type;
 mod comments;
+mod derives;
+mod item;
+mod layout;
 mod names;
 #[cfg(feature = "prost")]
 mod prost;
 pub mod proto;
 pub mod rust;
+mod serde;
+mod text;
 mod writer;
+
+use crate::{TableName, module_name};
+
+/// The name of a table's files without an ending: that of the table, each part of it as its module is called.
+///
+/// So it is one that every file system takes, and that Python can import: protoc makes a folder of each part for it.
+pub(crate) fn file_stem(table: &TableName) -> String {
+    let folder = |name| {
+        let name = module_name(name);
+        if PYTHON_KEYWORDS.contains(&&*name) { name + "_" } else { name }
+    };
+    format!("{}.{}.{}", folder(table.catalog()), folder(table.schema()), module_name(table.table()))
+}
+
+/// The words in small letters that no part of a Python import may be.
+#[rustfmt::skip]
+const PYTHON_KEYWORDS: [&str; 32] = [
+    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except",
+    "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise",
+    "return", "try", "while", "with", "yield",
+];

@@ -16,6 +16,7 @@
 //! | `self_contained` | descriptors that users bring: checked, and made self-contained |
 //! | `descriptor` | from a checked row to the protobuf descriptor that goes on the wire |
 //! | `file_text` | the text of a file, in UTF-8 or UTF-16 |
+//! | `identifiers` | what catalogs, schemas and tables are called in Rust and in protobuf |
 //! | `likely` | what a misspelled name is likely to mean |
 //! | `skip` | tables and columns that are left out on purpose |
 //! | `obstacle` | what makes the service refuse a table |
@@ -28,6 +29,7 @@ mod column_type;
 mod data_type;
 mod descriptor;
 mod file_text;
+mod identifiers;
 mod likely;
 mod obstacle;
 mod printable;
@@ -47,6 +49,7 @@ pub use check::is_column_name;
 pub use data_type::{DataType, Element, Field, MapKey, Scalar, Struct};
 pub use descriptor::{descriptor, is_displaced_entry, message_name};
 pub use file_text::{FileTextError, file_text, snapshot_json};
+pub use identifiers::{is_spelled_apart, module_name, type_name};
 pub use likely::likely;
 pub use obstacle::Obstacle;
 pub use printable::Printable;

@@ -9,6 +9,9 @@
 //! visibility = "crate"                            # or "public"
 //! runtime = "::zerobus_runtime"
 //! schemas = "schemas"                             # where the derive looks for snapshots
+//! files = "one"                                   # or "per-table"
+//! serde = true                                    # derives serde's traits
+//! setters = true                                  # a method with_<field> for each field
 //! btree_maps = ["."]                              # by path; "." is everything
 //! bytes = ["main.geo"]                            # ::bytes::Bytes for BINARY
 //! skip = ["main.geo.shapes", "main.geo.a.shape"]  # tables and nullable columns to leave out
@@ -74,6 +77,19 @@ pub enum Face {
     Typed,
 }
 
+/// Into how many files Rust is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Files {
+    /// One, `zerobus_tables.rs`.
+    #[default]
+    One,
+    /// One for each table in the folder `zerobus_tables`, and `zerobus_tables.rs`, which includes them.
+    PerTable,
+}
+
 /// Who sees the generated items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -107,12 +123,22 @@ pub struct Options {
     pub face: Option<Face>,
     /// Attributes of fields, by path.
     pub field_attributes: BTreeMap<String, Vec<String>>,
+    /// Into how many files Rust is written.
+    pub files: Option<Files>,
     /// A module around everything: `tables`, `db::tables`.
     pub module: Option<String>,
     /// Where the generated code finds the runtime; `::zerobus_runtime` if not said.
     pub runtime: Option<String>,
     /// The folder, from that of the file, in which the derive looks for the snapshots of tables; `schemas` if not said.
     pub schemas: Option<String>,
+    /// Whether structs derive serde's `Serialize` and `Deserialize`: with the columns' own names, as the service's JSON path
+    /// takes them, and reading what `zerobus_runtime::json` lists. The crate needs `serde` with its feature `derive`.
+    pub serde: Option<bool>,
+    /// Whether structs of the typed face have a method `with_<field>` for each field.
+    ///
+    /// A call of it stands when a column is added or made nullable; `..Default::default()` stands when one is added. The
+    /// methods take about half as long to compile as the rest of a struct.
+    pub setters: Option<bool>,
     /// Tables and nullable columns that are left out.
     pub skip: Skip,
     /// Attributes of structs, by path.
@@ -195,9 +221,12 @@ impl Options {
         for (path, attributes) in other.field_attributes {
             self.field_attributes.entry(path).or_default().extend(attributes);
         }
+        self.files = other.files.or(self.files);
         self.module = other.module.or(self.module);
         self.runtime = other.runtime.or(self.runtime);
         self.schemas = other.schemas.or(self.schemas);
+        self.serde = other.serde.or(self.serde);
+        self.setters = other.setters.or(self.setters);
         self.skip.extend(other.skip);
         for (path, attributes) in other.type_attributes {
             self.type_attributes.entry(path).or_default().extend(attributes);

@@ -1,9 +1,38 @@
-//! Files that are replaced whole, and only when their bytes change.
+//! Generated files, a piece at a time: replaced whole and only when their bytes change, or compared with what is there.
+//!
+//! Text is the same with either end of lines, since git may have written it.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 
 use crate::Error;
+
+/// Where generated files go.
+pub(crate) trait Output: Send {
+    /// Ends the file before, and begins another.
+    ///
+    /// # Errors
+    /// If the file before cannot be ended, or this one begun.
+    fn file(&mut self, path: &Path, content: Content) -> Result<(), Error>;
+
+    /// Adds to the file.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    fn add(&mut self, bytes: &[u8]) -> Result<(), Error>;
+
+    /// Forgets the file: it is not whole, and will not be.
+    fn abandon(&mut self);
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    #[cfg(feature = "fetch")]
+    Binary,
+    Text,
+}
 
 /// Whether a file had to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,22 +44,247 @@ pub(crate) enum Written {
 /// Makes the file hold these bytes: leaves it alone if it does, else replaces it in one step.
 ///
 /// A file that is left alone keeps its modification time, so nothing that depends on it is built again.
+#[cfg(feature = "fetch")]
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<Written, Error> {
-    if fs::read(path).is_ok_and(|found| found == bytes) {
-        return Ok(Written::Unchanged);
+    let mut replacement = Replacement::new(path, Content::Binary);
+    replacement.add(bytes)?;
+    replacement.end()
+}
+
+/// Replaces files.
+#[derive(Default)]
+pub(crate) struct Replacing {
+    current: Option<Replacement>,
+    changed: usize,
+}
+
+impl Replacing {
+    /// Ends the last file; how many were written.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn finish(&mut self) -> Result<usize, Error> {
+        if let Some(file) = self.current.take() {
+            self.changed += usize::from(file.end()? == Written::Changed);
+        }
+        Ok(self.changed)
     }
-    let failed = |source| Error::Write { path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
+}
+
+impl Output for Replacing {
+    fn file(&mut self, path: &Path, content: Content) -> Result<(), Error> {
+        self.finish()?;
+        self.current = Some(Replacement::new(path, content));
+        Ok(())
     }
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}.tmp", std::process::id()));
-    let replaced = fs::write(&aside, bytes).and_then(|()| fs::rename(&aside, path));
-    replaced
-        .inspect_err(|_| {
-            // What is left of the failed attempt is of no use; that it may not go away is the lesser trouble.
-            let _ = fs::remove_file(&aside);
-        })
-        .map_err(failed)?;
-    Ok(Written::Changed)
+
+    fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.current.as_mut().map_or(Ok(()), |file| file.add(bytes))
+    }
+
+    fn abandon(&mut self) {
+        self.current = None;
+    }
+}
+
+/// A file that is perhaps replaced.
+struct Replacement {
+    path: PathBuf,
+    existing: Option<Existing>,
+    aside: Option<Aside>,
+}
+
+/// The file that will take another's place.
+struct Aside {
+    path: PathBuf,
+    file: BufWriter<File>,
+    is_kept: bool,
+}
+
+impl Replacement {
+    fn new(path: &Path, content: Content) -> Self {
+        // A file that cannot be read is written anew.
+        Self { path: path.to_owned(), existing: Existing::open(path, content).ok(), aside: None }
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.aside.is_none() && self.existing.as_mut().is_some_and(|file| file.goes_on_with(bytes)) {
+            return Ok(());
+        }
+        let added = self.diverge().and_then(|aside| aside.file.write_all(bytes));
+        added.map_err(|source| self.failed(source))
+    }
+
+    fn end(mut self) -> Result<Written, Error> {
+        if self.aside.is_none() && self.existing.as_mut().is_some_and(Existing::is_at_its_end) {
+            return Ok(Written::Unchanged);
+        }
+        let begun = self.diverge().map(drop);
+        let replaced = begun.and_then(|()| self.aside.take().map_or(Ok(()), |aside| aside.replace(&self.path)));
+        replaced.map(|()| Written::Changed).map_err(|source| self.failed(source))
+    }
+
+    /// The file aside; begun, if it is not there yet, with what the existing file has as it should be.
+    fn diverge(&mut self) -> io::Result<&mut Aside> {
+        if self.aside.is_none() {
+            let mut aside = Aside::beside(&self.path)?;
+            if let Some(existing) = self.existing.take() {
+                existing.copy_to(&self.path, &mut aside.file)?;
+            }
+            self.aside = Some(aside);
+        }
+        self.aside.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::Write { path: self.path.clone(), source }
+    }
+}
+
+impl Aside {
+    fn beside(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(format!(".{}.tmp", std::process::id()));
+        let file = BufWriter::new(File::create(&aside)?);
+        Ok(Self { path: aside.into(), file, is_kept: false })
+    }
+
+    /// Takes the place of the other file.
+    fn replace(mut self, path: &Path) -> io::Result<()> {
+        self.file.flush()?;
+        fs::rename(&self.path, path)?;
+        self.is_kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Aside {
+    /// What is left of a failed attempt is of no use; that it may not go away is the lesser trouble.
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A file that is there, read beside what it should hold.
+struct Existing {
+    file: BufReader<File>,
+    content: Content,
+    /// How much of it is as it should be.
+    good: u64,
+}
+
+impl Existing {
+    fn open(path: &Path, content: Content) -> io::Result<Self> {
+        Ok(Self { file: BufReader::with_capacity(1 << 16, File::open(path)?), content, good: 0 })
+    }
+
+    /// Whether these bytes come next.
+    fn goes_on_with(&mut self, bytes: &[u8]) -> bool {
+        match self.read_over(bytes) {
+            Ok(Some(read)) => {
+                self.good += read;
+                true
+            }
+            // What cannot be read is not what it should be.
+            Ok(None) | Err(_) => false,
+        }
+    }
+
+    /// How many bytes of the file these are, if they come next.
+    fn read_over(&mut self, mut bytes: &[u8]) -> io::Result<Option<u64>> {
+        let mut read = 0;
+        while !bytes.is_empty() {
+            let found = self.file.fill_buf()?;
+            let same = found.iter().zip(bytes).take_while(|(found, expected)| found == expected).count();
+            let is_end_of_line =
+                self.content == Content::Text && found.get(same) == Some(&b'\r') && bytes.get(same) == Some(&b'\n');
+            if same == 0 && !is_end_of_line {
+                return Ok(None);
+            }
+            bytes = bytes.get(same..).unwrap_or_default();
+            let consumed = same + usize::from(is_end_of_line);
+            read += consumed as u64;
+            self.file.consume(consumed);
+        }
+        Ok(Some(read))
+    }
+
+    fn is_at_its_end(&mut self) -> bool {
+        self.file.fill_buf().is_ok_and(<[u8]>::is_empty)
+    }
+
+    /// Writes what is good of the file.
+    fn copy_to(self, path: &Path, out: &mut impl io::Write) -> io::Result<()> {
+        let mut good = BufReader::new(io::Read::take(File::open(path)?, self.good));
+        let mut line = Vec::new();
+        while good.read_until(b'\n', &mut line)? > 0 {
+            if self.content == Content::Text && line.ends_with(b"\r\n") {
+                line.truncate(line.len() - 2);
+                line.push(b'\n');
+            }
+            out.write_all(&line)?;
+            line.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Compares files with what they should hold.
+#[cfg(feature = "cli")]
+#[derive(Default)]
+pub(crate) struct Comparing {
+    current: Option<(PathBuf, io::Result<Existing>, bool)>,
+    /// Every file that should be there.
+    pub(crate) expected: std::collections::HashSet<PathBuf>,
+    /// The files that are not as they should be, and in which way.
+    pub(crate) wrong: Vec<(PathBuf, Wrong)>,
+}
+
+/// In which way a file is not as it should be.
+#[cfg(feature = "cli")]
+pub(crate) enum Wrong {
+    Different,
+    Unreadable(io::Error),
+}
+
+#[cfg(feature = "cli")]
+impl Comparing {
+    /// Ends the last file.
+    pub(crate) fn finish(&mut self) {
+        let Some((path, file, is_good)) = self.current.take() else { return };
+        match file {
+            Err(error) => self.wrong.push((path, Wrong::Unreadable(error))),
+            Ok(mut file) => {
+                if !is_good || !file.is_at_its_end() {
+                    self.wrong.push((path, Wrong::Different));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "cli")]
+impl Output for Comparing {
+    fn file(&mut self, path: &Path, content: Content) -> Result<(), Error> {
+        self.finish();
+        self.expected.insert(path.to_owned());
+        self.current = Some((path.to_owned(), Existing::open(path, content), true));
+        Ok(())
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if let Some((_, Ok(file), is_good)) = &mut self.current {
+            *is_good = *is_good && file.goes_on_with(bytes);
+        }
+        Ok(())
+    }
+
+    fn abandon(&mut self) {
+        self.current = None;
+    }
 }

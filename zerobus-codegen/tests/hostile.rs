@@ -149,8 +149,15 @@ fn check_proto(table: &Table) {
     assert_eq!(descriptor.message_type.len(), 1, "{text}");
     assert_eq!(descriptor.message_type[0].field.len(), 2, "{text}");
     assert_eq!(descriptor.message_type[0].nested_type.len(), 1, "{text}");
-    assert!(descriptor.options.is_none() && descriptor.dependency.is_empty() && descriptor.enum_type.is_empty());
+    assert!(descriptor.dependency.is_empty() && descriptor.enum_type.is_empty());
     assert_eq!(descriptor.package().split('.').count(), 2);
+    // What Java is told, and nothing else.
+    for option in &descriptor.options.as_ref().unwrap().uninterpreted_option {
+        let [name] = &option.name[..] else { panic!("{option:?}") };
+        assert!(["java_package", "java_outer_classname"].contains(&&*name.name_part), "{text}");
+        let value = option.string_value();
+        assert!(value.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.')), "{text}");
+    }
 }
 
 fn check_sql(info: &TableInfo, table: &Table) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{Error, Face, Options, Skip, Visibility};
+use crate::{Error, Face, Files, Options, Skip, Visibility};
 
 /// Unity Catalog tables to Rust types and protobuf descriptors for Zerobus.
 ///
@@ -94,7 +94,8 @@ Examples:
   zerobus-codegen generate --ddl tables.sql --rust-out src/generated --derive .=::serde::Serialize
 
 What is written:
-  --rust-out        zerobus_tables.rs, all tables in modules of their catalog and schema
+  --rust-out        zerobus_tables.rs, all tables in modules of their catalog and schema;
+                    with --files per-table the tables themselves in the folder zerobus_tables
   --proto-out       <catalog.schema.table>.proto, proto2
   --descriptor-out  <catalog.schema.table>.binpb, the serialized DescriptorProto of the row")]
 pub(super) struct Generate {
@@ -135,6 +136,15 @@ pub(super) struct Rust {
     /// Who sees the generated items.
     #[arg(long, value_enum)]
     visibility: Option<Visibility>,
+    /// Into how many files.
+    #[arg(long, value_enum)]
+    files: Option<Files>,
+    /// Derive serde's `Serialize` and `Deserialize`.
+    #[arg(long)]
+    serde: bool,
+    /// A method `with_<field>` for each field.
+    #[arg(long)]
+    setters: bool,
     /// Where the generated code finds the runtime.
     #[arg(long, value_name = "PATH")]
     runtime: Option<String>,
@@ -183,10 +193,13 @@ impl Rust {
             derives: lists(&self.derive),
             extern_types: self.extern_type.iter().cloned().collect(),
             face: self.face,
+            files: self.files,
             field_attributes: lists(&self.field_attribute),
             module: self.module.clone(),
             runtime: self.runtime.clone(),
             schemas: None,
+            serde: self.serde.then_some(true),
+            setters: self.setters.then_some(true),
             skip: Skip::new(self.skip.iter().cloned()),
             type_attributes: lists(&self.type_attribute),
             visibility: self.visibility,

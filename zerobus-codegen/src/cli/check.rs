@@ -1,5 +1,6 @@
 //! `check`: generated files against snapshots, and snapshots against the catalog.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -8,6 +9,8 @@ use super::fetch::connect;
 use super::findings::Findings;
 use super::progress::Progress;
 use super::{Outcome, chain, generate};
+use crate::generate::rust;
+use crate::output::{Comparing, Wrong};
 use crate::{CatalogError, ChangeKind, Drift, Error, Options, Snapshot, Table, TableInfo, TableName};
 
 pub(super) fn run(arguments: &Check) -> Outcome {
@@ -32,39 +35,40 @@ fn check(arguments: &Check, findings: &mut Findings) -> Result<(), Error> {
     Ok(())
 }
 
-/// Each generated file has to be there, byte for byte.
+/// Each generated file has to be there, as the snapshots give it.
 fn files(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings: &mut Findings) {
-    let files = match generate::files(&arguments.outputs, options, snapshots) {
-        Ok(files) => files,
-        Err(error) => return findings.error(chain(&error), None),
-    };
-    for path in leftovers(arguments, &files) {
+    let mut output = Comparing::default();
+    for error in generate::emit(&arguments.outputs, options, snapshots, &mut output) {
+        findings.error(chain(&error), None);
+    }
+    output.finish();
+    for path in leftovers(arguments, &output.expected) {
         let text = format!("{} is of no snapshot; remove it, or fetch its table", path.display());
         findings.error(text, Some(&path));
     }
-    for (path, bytes) in files {
-        let wrong = match fs::read(&path) {
-            Ok(found) if found == bytes => continue,
-            Ok(_) => "is not what the snapshots give".to_owned(),
-            Err(error) => format!("cannot be read: {error}"),
+    for (path, wrong) in output.wrong {
+        let wrong = match wrong {
+            Wrong::Different => "is not what the snapshots give".to_owned(),
+            Wrong::Unreadable(error) => format!("cannot be read: {error}"),
         };
         let text = format!("{} {wrong}; run `zerobus-codegen generate` with the same folders", path.display());
         findings.error(text, Some(&path));
     }
 }
 
-/// The `.proto` files and descriptors that are named for a table without a snapshot.
-fn leftovers(arguments: &Check, files: &[(PathBuf, Vec<u8>)]) -> Vec<PathBuf> {
-    let Outputs { proto_out, descriptor_out, .. } = &arguments.outputs;
+/// The generated files that are named for a table without a snapshot.
+fn leftovers(arguments: &Check, expected: &HashSet<PathBuf>) -> Vec<PathBuf> {
+    let Outputs { proto_out, descriptor_out, rust_out, .. } = &arguments.outputs;
+    let of_tables = rust_out.as_ref().map(|folder| folder.join(rust::FOLDER));
     let mut leftovers = Vec::new();
-    for (folder, extension) in [(proto_out, "proto"), (descriptor_out, "binpb")] {
+    for (folder, extension) in
+        [(proto_out, generate::PROTO), (descriptor_out, generate::DESCRIPTOR), (&of_tables, "rs")]
+    {
         // A folder that is not there has its files reported as missing.
         let Some(entries) = folder.as_ref().and_then(|folder| fs::read_dir(folder).ok()) else { continue };
         leftovers.extend(entries.flatten().map(|entry| entry.path()).filter(|path| {
             let table = path.file_stem().and_then(|stem| stem.to_str()?.parse::<TableName>().ok());
-            path.extension().is_some_and(|found| found == extension)
-                && table.is_some()
-                && !files.iter().any(|(expected, _)| expected == path)
+            path.extension().is_some_and(|found| found == extension) && table.is_some() && !expected.contains(path)
         }));
     }
     leftovers.sort();

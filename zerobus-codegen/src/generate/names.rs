@@ -1,12 +1,14 @@
-//! Rust names for columns, structs and modules: heck's spelling, keywords made raw, clashes numbered.
+//! Rust names: of catalogs, schemas and tables each for itself, of columns and their structs in the order of the columns.
 //!
-//! A name is decided by what stands in the same scope and by nothing else: a name that is already Rust's spelling keeps
-//! it, the others follow in their order, and one that is taken gets the first free of 2, 3, ...
+//! Columns and structs get heck's spelling, and one that is taken gets the first free of 2, 3, ... A column that is added
+//! comes last, so it never renames another.
 
 use std::collections::HashSet;
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, Span};
+
+use crate::{module_name, type_name};
 
 /// The words of edition 2024 that a raw identifier (`r#type`) makes usable.
 const RAW: &[&str] = &[
@@ -37,17 +39,7 @@ pub(super) struct Scope {
 impl Scope {
     /// A name for each of these, in their order.
     pub(super) fn claim_all(&mut self, case: Case, names: &[&str]) -> Vec<Ident> {
-        let spelled: Vec<String> = names.iter().map(|name| case.spell(name)).collect();
-        let mut claimed: Vec<Option<Ident>> = vec![None; names.len()];
-        // A column that is named as Rust would name it keeps its name, wherever it stands.
-        for pass in [true, false] {
-            for (i, spelling) in spelled.iter().enumerate() {
-                if (names[i] == spelling) == pass {
-                    claimed[i] = Some(self.claim(case, spelling));
-                }
-            }
-        }
-        claimed.into_iter().flatten().collect()
+        names.iter().map(|name| self.claim(case, &case.spell(name))).collect()
     }
 
     fn claim(&mut self, case: Case, spelling: &str) -> Ident {
@@ -60,6 +52,16 @@ impl Scope {
         }
         ident(&name)
     }
+}
+
+/// The name of a table's struct.
+pub(super) fn table_type(table: &str) -> Ident {
+    ident(&type_name(table))
+}
+
+/// The name of the module of a catalog, a schema or a table.
+pub(super) fn module(name: &str) -> Ident {
+    ident(&module_name(name))
 }
 
 impl Case {
@@ -109,13 +111,24 @@ mod tests {
     }
 
     #[test]
-    fn a_name_in_the_right_spelling_keeps_it() {
+    fn the_first_to_come_keeps_its_name() {
         assert_eq!(
             names(Case::Snake, &["camelCase", "camel_case", "CAMEL_case"]),
-            ["camel_case_2", "camel_case", "camel_case_3"]
+            ["camel_case", "camel_case_2", "camel_case_3"]
         );
-        assert_eq!(names(Case::Snake, &["aB", "a_b", "a_b_2"]), ["a_b_3", "a_b", "a_b_2"]);
+        assert_eq!(names(Case::Snake, &["a_b", "aB", "a_b_2"]), ["a_b", "a_b_2", "a_b_2_2"]);
         assert_eq!(names(Case::UpperCamel, &["a_b", "aB", "a_b2"]), ["AB", "AB2", "AB2_2"]);
+    }
+
+    #[test]
+    fn a_name_that_comes_later_renames_nothing() {
+        let all = ["a_b", "aB", "A_B_", "a_b_2", "ab", "Ab", "type", "Type", "_type", "2", "n_2"];
+        for case in [Case::Snake, Case::UpperCamel] {
+            let whole = names(case, &all);
+            for n in 0..all.len() {
+                assert_eq!(names(case, &all[..n]), whole[..n]);
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use prost_build::Module;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, MessageOptions};
 use quote::{format_ident, quote};
+use syn::ext::IdentExt as _;
 
 use super::writer::{Writer, holds_struct};
 use crate::{DataType, Element, Error, Field, Options, Scalar, Struct, Table};
@@ -123,10 +124,10 @@ impl Writer {
         let table = message.table.as_ref().map(|table| {
             quote! { const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(#table); }
         });
-        let name = message.table.as_ref().map_or_else(
-            || ident.to_string(),
-            |table| crate::message_name(table.rsplit('.').next().unwrap_or_default()),
-        );
+        let name = message
+            .table
+            .as_ref()
+            .map_or_else(|| ident.to_string(), |table| crate::type_name(table.rsplit('.').next().unwrap_or_default()));
         let fields = message.row.fields.iter().zip(message.inside).map(|(field, inside)| {
             let (name, number) = (&field.name, Literal::i32_unsuffixed(field.number));
             let column_type = self.column_type(&field.data_type, inside.as_ref());
@@ -139,7 +140,16 @@ impl Writer {
                 FieldSchema { name: #name, number: #number, column_type: #column_type, presence: Presence::#presence }
             }
         });
+        let visibility = &self.visibility;
+        let names = message.row.fields.iter().zip(message.fields).map(|(field, ident)| {
+            let (constant, column) =
+                (format_ident!("COLUMN_{}", ident.unraw().to_string().to_uppercase()), &field.name);
+            quote! { #visibility const #constant: &'static str = #column; }
+        });
         quote! {
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl #ident { #(#names)* }
+
             impl #runtime::ZerobusMessage for #ident {
                 #table
                 const SCHEMA: &'static #runtime::message::MessageSchema = {

@@ -11,9 +11,12 @@ use askama::Template;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, MessageOptions};
 
+use super::column_type::{form, headline};
 use super::comments::plain;
 use crate::model::{capitalize_words, compiled_entry_name};
-use crate::{DataType, Element, Field, Struct, Table};
+use crate::{DataType, Element, Field, Struct, Table, module_name};
+
+mod java;
 
 /// The `.proto` file of a table, in proto2.
 ///
@@ -31,32 +34,56 @@ pub fn file(table: &Table) -> String {
     let descriptor = table.descriptor();
     let mut message = Message::new(&descriptor, &table.row);
     message.comments = table.comment.as_deref().map(plain).unwrap_or_default();
-    let file = File { source: table.name.to_string(), package: package(table), message };
+    let file = File {
+        source: table.name.to_string(),
+        warnings: warnings(table),
+        package: package(table),
+        options: java::options(table),
+        message,
+    };
     // A template without fallible filters fails only if the writer does, and a String does not.
     let mut text = file.render().unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// The package of a table's `.proto`: its catalog and schema, each made a name that protobuf takes.
+/// How deep protoc takes messages inside messages, the outermost one counted.
+const PROTOC_NESTING: usize = 31;
+
+/// What a user of the `.proto` should know: that a compiler cannot take it, whatever it says itself.
 #[must_use]
-pub fn package(table: &Table) -> String {
-    format!("{}.{}", package_part(table.name.catalog()), package_part(table.name.schema()))
+pub fn warnings(table: &Table) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let nesting = nesting(&table.descriptor());
+    if nesting > PROTOC_NESTING {
+        warnings.push(format!(
+            "protoc refuses this .proto: its messages nest {nesting} deep, and protoc takes {PROTOC_NESTING}; use the \
+             descriptor"
+        ));
+    }
+    warnings.extend(java::warning(table));
+    warnings
 }
 
-fn package_part(name: &str) -> String {
-    let mut part: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if part.starts_with(|c: char| c.is_ascii_digit()) {
-        part.insert(0, '_');
-    }
-    part
+/// How deep messages nest that are written out.
+fn nesting(message: &DescriptorProto) -> usize {
+    1 + message.nested_type.iter().map(nesting).max().unwrap_or(0)
+}
+
+/// The package of a table's `.proto`: its catalog and schema, each as its Rust module is called.
+#[must_use]
+pub fn package(table: &Table) -> String {
+    format!("{}.{}", module_name(table.name.catalog()), module_name(table.name.schema()))
 }
 
 #[derive(Template)]
 #[template(path = "file.proto", escape = "none")]
 struct File {
     source: String,
+    warnings: Vec<String>,
     package: String,
+    /// Options of the file, by name.
+    options: Vec<(&'static str, String)>,
     message: Message,
 }
 
@@ -121,7 +148,8 @@ impl Line {
             },
             _ => declaration(proto, last_name(proto)),
         };
-        let comments = field.comment.as_deref().map(plain).unwrap_or_default();
+        let mut comments = field.comment.as_deref().map(plain).unwrap_or_default();
+        comments.push(headline(field) + &form(field));
         Self { messages, comments, ..Self::new(proto, declaration) }
     }
 

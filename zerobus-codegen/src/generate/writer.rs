@@ -17,6 +17,10 @@ pub(super) struct Writer {
     pub(super) visibility: TokenStream,
     /// The modules around everything, outermost first.
     pub(super) modules: Vec<Ident>,
+    /// Whether structs derive serde's traits.
+    pub(super) serde: bool,
+    /// Whether structs have a method to set each field.
+    pub(super) setters: bool,
     btree_maps: Vec<String>,
     bytes: Vec<String>,
     derives: Vec<(String, TokenStream)>,
@@ -50,6 +54,8 @@ impl Writer {
                 Visibility::Public => quote! { pub },
             },
             modules,
+            serde: options.serde.unwrap_or_default(),
+            setters: options.setters.unwrap_or_default(),
             btree_maps: options.btree_maps.clone(),
             bytes: options.bytes.clone(),
             derives: by_path("derives", lists(&options.derives), tokens::<syn::Path>)?,
@@ -132,6 +138,11 @@ impl Writer {
         } else {
             singular
         }
+    }
+
+    /// Whether the user has a type of their own for exactly this place.
+    pub(super) fn has_extern_type(&self, path: &str) -> bool {
+        self.extern_type(path).is_some()
     }
 
     /// The user's own type for exactly this place.

@@ -16,6 +16,8 @@ use super::{
 const MAX_COLUMNS: usize = 2_000;
 /// Field numbers that protobuf keeps for itself.
 const RESERVED_NUMBERS: std::ops::RangeInclusive<i64> = 19_000..=19_999;
+/// How many fields a STRUCT cannot have: they are numbered from 1 without a gap.
+const FIRST_RESERVED: i32 = 19_000;
 /// The highest field number of protobuf.
 const MAX_NUMBER: i64 = (1 << 29) - 1;
 
@@ -334,6 +336,12 @@ impl<'a> Check<'a> {
         let mut numbered: Vec<(i32, &SqlField)> = (1..).zip(fields).collect();
         numbered.retain(|(_, field)| !self.skips(&path.join(&field.name), field.nullable));
         self.names(path, numbered.iter().map(|(_, field)| field.name.as_str()));
+        if numbered.last().is_some_and(|(number, _)| *number >= FIRST_RESERVED) {
+            let found =
+                format!("a STRUCT of {} fields, and protobuf has no number for the {FIRST_RESERVED}th", fields.len());
+            self.problem(path, found, "split the STRUCT into several, each with fewer fields");
+            return None;
+        }
         if numbered.is_empty() {
             self.problem(path, "a STRUCT of which every field is left out", "leave out the STRUCT itself");
         }

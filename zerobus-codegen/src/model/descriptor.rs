@@ -26,7 +26,7 @@ use std::collections::HashSet;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, MessageOptions};
 
-use super::{DataType, Element, Field, MapKey, Scalar, Struct, Table};
+use super::{DataType, Element, Field, MapKey, Scalar, Struct, Table, type_name};
 
 impl Scalar {
     /// The protobuf type that carries this scalar.
@@ -48,7 +48,7 @@ impl Table {
     /// The descriptor of the table's row, as a stream is opened with it.
     #[must_use]
     pub fn descriptor(&self) -> DescriptorProto {
-        descriptor(&message_name(self.name.table()), &self.row)
+        descriptor(&type_name(self.name.table()), &self.row)
     }
 }
 

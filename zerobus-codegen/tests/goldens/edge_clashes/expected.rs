@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -14,7 +16,9 @@ pub mod main {
         #[derive(
             ::core::clone::Clone,
             ::core::fmt::Debug,
+            ::core::default::Default,
             ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
             ::zerobus_runtime::ZerobusMessage
         )]
         #[zerobus(table = "main.edge.clashes", generated)]
@@ -61,7 +65,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -73,7 +80,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -85,7 +95,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -97,7 +110,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -109,7 +125,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -122,7 +141,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -134,7 +156,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -149,7 +174,10 @@ pub mod main {
                 #[derive(
                     ::core::clone::Clone,
                     ::core::fmt::Debug,
+                    ::core::default::Default,
                     ::core::cmp::PartialEq,
+                    ::core::cmp::Eq,
+                    ::core::hash::Hash,
                     ::zerobus_runtime::ZerobusMessage
                 )]
                 #[zerobus(generated)]

@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -52,6 +54,20 @@ pub mod main {
             /// `aB`: `INT`
             #[prost(int32, optional, tag = "11")]
             pub a_b_2: ::core::option::Option<i32>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Clashes {
+            pub const COLUMN_LINE: &'static str = "line";
+            pub const COLUMN_LINE_ELEMENT: &'static str = "line_element";
+            pub const COLUMN_LINE_VALUE: &'static str = "line_value";
+            pub const COLUMN_LINE_2: &'static str = "Line_";
+            pub const COLUMN_LINE_ENTRY: &'static str = "lineEntry";
+            pub const COLUMN_LINE2: &'static str = "LINE2";
+            pub const COLUMN_LINE2_ENTRY: &'static str = "Line2Entry";
+            pub const COLUMN_LOCATION: &'static str = "Location";
+            pub const COLUMN_A_B: &'static str = "a_b";
+            pub const COLUMN_A_B2: &'static str = "aB2";
+            pub const COLUMN_A_B_2: &'static str = "aB";
         }
         impl ::zerobus_runtime::ZerobusMessage for Clashes {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -172,6 +188,10 @@ pub mod main {
                 #[prost(int32, optional, tag = "1")]
                 pub a: ::core::option::Option<i32>,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl LineElement {
+                pub const COLUMN_A: &'static str = "a";
+            }
             impl ::zerobus_runtime::ZerobusMessage for LineElement {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -203,6 +223,10 @@ pub mod main {
                 /// `a`: `INT`
                 #[prost(int32, optional, tag = "1")]
                 pub a: ::core::option::Option<i32>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl LineElement2 {
+                pub const COLUMN_A: &'static str = "a";
             }
             impl ::zerobus_runtime::ZerobusMessage for LineElement2 {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -236,6 +260,10 @@ pub mod main {
                 #[prost(int32, optional, tag = "1")]
                 pub a: ::core::option::Option<i32>,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl LineValue {
+                pub const COLUMN_A: &'static str = "a";
+            }
             impl ::zerobus_runtime::ZerobusMessage for LineValue {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -267,6 +295,10 @@ pub mod main {
                 /// `a`: `INT`
                 #[prost(int32, optional, tag = "1")]
                 pub a: ::core::option::Option<i32>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl LineValue2 {
+                pub const COLUMN_A: &'static str = "a";
             }
             impl ::zerobus_runtime::ZerobusMessage for LineValue2 {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -300,6 +332,10 @@ pub mod main {
                 #[prost(int32, required, tag = "1")]
                 pub line_entry: i32,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl LineEntry {
+                pub const COLUMN_LINE_ENTRY: &'static str = "lineEntry";
+            }
             impl ::zerobus_runtime::ZerobusMessage for LineEntry {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -332,6 +368,10 @@ pub mod main {
                 #[prost(int64, optional, tag = "1")]
                 pub b: ::core::option::Option<i64>,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Line2Entry {
+                pub const COLUMN_B: &'static str = "b";
+            }
             impl ::zerobus_runtime::ZerobusMessage for Line2Entry {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -363,6 +403,10 @@ pub mod main {
                 /// `Location`: `STRUCT`
                 #[prost(message, optional, tag = "1")]
                 pub location: ::core::option::Option<location::Location>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Location {
+                pub const COLUMN_LOCATION: &'static str = "Location";
             }
             impl ::zerobus_runtime::ZerobusMessage for Location {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -399,6 +443,10 @@ pub mod main {
                     /// `Location`: `STRING`
                     #[prost(string, optional, tag = "1")]
                     pub location: ::core::option::Option<::prost::alloc::string::String>,
+                }
+                #[allow(missing_docs, reason = "a name's value says it all")]
+                impl Location {
+                    pub const COLUMN_LOCATION: &'static str = "Location";
                 }
                 impl ::zerobus_runtime::ZerobusMessage for Location {
                     const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

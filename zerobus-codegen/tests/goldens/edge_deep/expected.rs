@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -14,7 +16,10 @@ pub mod main {
         #[derive(
             ::core::clone::Clone,
             ::core::fmt::Debug,
+            ::core::default::Default,
             ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
+            ::core::hash::Hash,
             ::zerobus_runtime::ZerobusMessage
         )]
         #[zerobus(table = "main.edge.deep", generated)]
@@ -28,7 +33,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -42,7 +50,10 @@ pub mod main {
                 #[derive(
                     ::core::clone::Clone,
                     ::core::fmt::Debug,
+                    ::core::default::Default,
                     ::core::cmp::PartialEq,
+                    ::core::cmp::Eq,
+                    ::core::hash::Hash,
                     ::zerobus_runtime::ZerobusMessage
                 )]
                 #[zerobus(generated)]
@@ -56,7 +67,10 @@ pub mod main {
                     #[derive(
                         ::core::clone::Clone,
                         ::core::fmt::Debug,
+                        ::core::default::Default,
                         ::core::cmp::PartialEq,
+                        ::core::cmp::Eq,
+                        ::core::hash::Hash,
                         ::zerobus_runtime::ZerobusMessage
                     )]
                     #[zerobus(generated)]
@@ -70,7 +84,10 @@ pub mod main {
                         #[derive(
                             ::core::clone::Clone,
                             ::core::fmt::Debug,
+                            ::core::default::Default,
                             ::core::cmp::PartialEq,
+                            ::core::cmp::Eq,
+                            ::core::hash::Hash,
                             ::zerobus_runtime::ZerobusMessage
                         )]
                         #[zerobus(generated)]
@@ -84,7 +101,10 @@ pub mod main {
                             #[derive(
                                 ::core::clone::Clone,
                                 ::core::fmt::Debug,
+                                ::core::default::Default,
                                 ::core::cmp::PartialEq,
+                                ::core::cmp::Eq,
+                                ::core::hash::Hash,
                                 ::zerobus_runtime::ZerobusMessage
                             )]
                             #[zerobus(generated)]
@@ -98,7 +118,10 @@ pub mod main {
                                 #[derive(
                                     ::core::clone::Clone,
                                     ::core::fmt::Debug,
+                                    ::core::default::Default,
                                     ::core::cmp::PartialEq,
+                                    ::core::cmp::Eq,
+                                    ::core::hash::Hash,
                                     ::zerobus_runtime::ZerobusMessage
                                 )]
                                 #[zerobus(generated)]
@@ -112,7 +135,10 @@ pub mod main {
                                     #[derive(
                                         ::core::clone::Clone,
                                         ::core::fmt::Debug,
+                                        ::core::default::Default,
                                         ::core::cmp::PartialEq,
+                                        ::core::cmp::Eq,
+                                        ::core::hash::Hash,
                                         ::zerobus_runtime::ZerobusMessage
                                     )]
                                     #[zerobus(generated)]
@@ -126,7 +152,10 @@ pub mod main {
                                         #[derive(
                                             ::core::clone::Clone,
                                             ::core::fmt::Debug,
+                                            ::core::default::Default,
                                             ::core::cmp::PartialEq,
+                                            ::core::cmp::Eq,
+                                            ::core::hash::Hash,
                                             ::zerobus_runtime::ZerobusMessage
                                         )]
                                         #[zerobus(generated)]
@@ -140,7 +169,10 @@ pub mod main {
                                             #[derive(
                                                 ::core::clone::Clone,
                                                 ::core::fmt::Debug,
+                                                ::core::default::Default,
                                                 ::core::cmp::PartialEq,
+                                                ::core::cmp::Eq,
+                                                ::core::hash::Hash,
                                                 ::zerobus_runtime::ZerobusMessage
                                             )]
                                             #[zerobus(generated)]
@@ -154,7 +186,10 @@ pub mod main {
                                                 #[derive(
                                                     ::core::clone::Clone,
                                                     ::core::fmt::Debug,
+                                                    ::core::default::Default,
                                                     ::core::cmp::PartialEq,
+                                                    ::core::cmp::Eq,
+                                                    ::core::hash::Hash,
                                                     ::zerobus_runtime::ZerobusMessage
                                                 )]
                                                 #[zerobus(generated)]
@@ -168,7 +203,10 @@ pub mod main {
                                                     #[derive(
                                                         ::core::clone::Clone,
                                                         ::core::fmt::Debug,
+                                                        ::core::default::Default,
                                                         ::core::cmp::PartialEq,
+                                                        ::core::cmp::Eq,
+                                                        ::core::hash::Hash,
                                                         ::zerobus_runtime::ZerobusMessage
                                                     )]
                                                     #[zerobus(generated)]
@@ -182,7 +220,10 @@ pub mod main {
                                                         #[derive(
                                                             ::core::clone::Clone,
                                                             ::core::fmt::Debug,
+                                                            ::core::default::Default,
                                                             ::core::cmp::PartialEq,
+                                                            ::core::cmp::Eq,
+                                                            ::core::hash::Hash,
                                                             ::zerobus_runtime::ZerobusMessage
                                                         )]
                                                         #[zerobus(generated)]
@@ -196,7 +237,10 @@ pub mod main {
                                                             #[derive(
                                                                 ::core::clone::Clone,
                                                                 ::core::fmt::Debug,
+                                                                ::core::default::Default,
                                                                 ::core::cmp::PartialEq,
+                                                                ::core::cmp::Eq,
+                                                                ::core::hash::Hash,
                                                                 ::zerobus_runtime::ZerobusMessage
                                                             )]
                                                             #[zerobus(generated)]

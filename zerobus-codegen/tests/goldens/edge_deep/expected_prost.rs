@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -16,6 +18,10 @@ pub mod main {
             /// `top`: `STRUCT NOT NULL`
             #[prost(message, required, tag = "1")]
             pub top: deep::Top,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Deep {
+            pub const COLUMN_TOP: &'static str = "top";
         }
         impl ::zerobus_runtime::ZerobusMessage for Deep {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -56,6 +62,10 @@ pub mod main {
                 #[prost(message, optional, tag = "1")]
                 pub down: ::core::option::Option<top::Down>,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Top {
+                pub const COLUMN_DOWN: &'static str = "down";
+            }
             impl ::zerobus_runtime::ZerobusMessage for Top {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -92,6 +102,10 @@ pub mod main {
                     #[prost(message, optional, tag = "1")]
                     pub down: ::core::option::Option<down::Down>,
                 }
+                #[allow(missing_docs, reason = "a name's value says it all")]
+                impl Down {
+                    pub const COLUMN_DOWN: &'static str = "down";
+                }
                 impl ::zerobus_runtime::ZerobusMessage for Down {
                     const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                         #[allow(
@@ -127,6 +141,10 @@ pub mod main {
                         /// `down`: `ARRAY<STRUCT>`
                         #[prost(message, repeated, tag = "1")]
                         pub down: ::prost::alloc::vec::Vec<down::DownElement>,
+                    }
+                    #[allow(missing_docs, reason = "a name's value says it all")]
+                    impl Down {
+                        pub const COLUMN_DOWN: &'static str = "down";
                     }
                     impl ::zerobus_runtime::ZerobusMessage for Down {
                         const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -166,6 +184,10 @@ pub mod main {
                             #[prost(message, optional, tag = "1")]
                             pub down: ::core::option::Option<down_element::Down>,
                         }
+                        #[allow(missing_docs, reason = "a name's value says it all")]
+                        impl DownElement {
+                            pub const COLUMN_DOWN: &'static str = "down";
+                        }
                         impl ::zerobus_runtime::ZerobusMessage for DownElement {
                             const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                                 #[allow(
@@ -202,6 +224,10 @@ pub mod main {
                                 #[prost(message, optional, tag = "1")]
                                 pub down: ::core::option::Option<down::Down>,
                             }
+                            #[allow(missing_docs, reason = "a name's value says it all")]
+                            impl Down {
+                                pub const COLUMN_DOWN: &'static str = "down";
+                            }
                             impl ::zerobus_runtime::ZerobusMessage for Down {
                                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                                     #[allow(
@@ -237,6 +263,13 @@ pub mod main {
                                     /// `down`: `ARRAY<STRUCT>`
                                     #[prost(message, repeated, tag = "1")]
                                     pub down: ::prost::alloc::vec::Vec<down::DownElement>,
+                                }
+                                #[allow(
+                                    missing_docs,
+                                    reason = "a name's value says it all"
+                                )]
+                                impl Down {
+                                    pub const COLUMN_DOWN: &'static str = "down";
                                 }
                                 impl ::zerobus_runtime::ZerobusMessage for Down {
                                     const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -276,6 +309,13 @@ pub mod main {
                                         #[prost(message, optional, tag = "1")]
                                         pub down: ::core::option::Option<down_element::Down>,
                                     }
+                                    #[allow(
+                                        missing_docs,
+                                        reason = "a name's value says it all"
+                                    )]
+                                    impl DownElement {
+                                        pub const COLUMN_DOWN: &'static str = "down";
+                                    }
                                     impl ::zerobus_runtime::ZerobusMessage for DownElement {
                                         const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                                             #[allow(
@@ -312,6 +352,13 @@ pub mod main {
                                             #[prost(message, optional, tag = "1")]
                                             pub down: ::core::option::Option<down::Down>,
                                         }
+                                        #[allow(
+                                            missing_docs,
+                                            reason = "a name's value says it all"
+                                        )]
+                                        impl Down {
+                                            pub const COLUMN_DOWN: &'static str = "down";
+                                        }
                                         impl ::zerobus_runtime::ZerobusMessage for Down {
                                             const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                                                 #[allow(
@@ -347,6 +394,13 @@ pub mod main {
                                                 /// `down`: `ARRAY<STRUCT>`
                                                 #[prost(message, repeated, tag = "1")]
                                                 pub down: ::prost::alloc::vec::Vec<down::DownElement>,
+                                            }
+                                            #[allow(
+                                                missing_docs,
+                                                reason = "a name's value says it all"
+                                            )]
+                                            impl Down {
+                                                pub const COLUMN_DOWN: &'static str = "down";
                                             }
                                             impl ::zerobus_runtime::ZerobusMessage for Down {
                                                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -386,6 +440,13 @@ pub mod main {
                                                     #[prost(message, optional, tag = "1")]
                                                     pub down: ::core::option::Option<down_element::Down>,
                                                 }
+                                                #[allow(
+                                                    missing_docs,
+                                                    reason = "a name's value says it all"
+                                                )]
+                                                impl DownElement {
+                                                    pub const COLUMN_DOWN: &'static str = "down";
+                                                }
                                                 impl ::zerobus_runtime::ZerobusMessage for DownElement {
                                                     const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                                                         #[allow(
@@ -422,6 +483,13 @@ pub mod main {
                                                         #[prost(message, optional, tag = "1")]
                                                         pub down: ::core::option::Option<down::Down>,
                                                     }
+                                                    #[allow(
+                                                        missing_docs,
+                                                        reason = "a name's value says it all"
+                                                    )]
+                                                    impl Down {
+                                                        pub const COLUMN_DOWN: &'static str = "down";
+                                                    }
                                                     impl ::zerobus_runtime::ZerobusMessage for Down {
                                                         const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                                                             #[allow(
@@ -457,6 +525,13 @@ pub mod main {
                                                             /// `down`: `ARRAY<STRUCT>`
                                                             #[prost(message, repeated, tag = "1")]
                                                             pub down: ::prost::alloc::vec::Vec<down::DownElement>,
+                                                        }
+                                                        #[allow(
+                                                            missing_docs,
+                                                            reason = "a name's value says it all"
+                                                        )]
+                                                        impl Down {
+                                                            pub const COLUMN_DOWN: &'static str = "down";
                                                         }
                                                         impl ::zerobus_runtime::ZerobusMessage for Down {
                                                             const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -502,6 +577,13 @@ pub mod main {
                                                                 /// `leaf`: `BIGINT NOT NULL`
                                                                 #[prost(int64, required, tag = "1")]
                                                                 pub leaf: i64,
+                                                            }
+                                                            #[allow(
+                                                                missing_docs,
+                                                                reason = "a name's value says it all"
+                                                            )]
+                                                            impl DownElement {
+                                                                pub const COLUMN_LEAF: &'static str = "leaf";
                                                             }
                                                             impl ::zerobus_runtime::ZerobusMessage for DownElement {
                                                                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -18,13 +20,13 @@ pub mod main {
             /// `id`: `STRING`
             #[prost(string, optional, tag = "1")]
             pub id: ::core::option::Option<::prost::alloc::string::String>,
-            /// `time`: `TIMESTAMP`
+            /// `time`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "2")]
             pub time: ::core::option::Option<i64>,
-            /// `updated`: `TIMESTAMP`
+            /// `updated`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "3")]
             pub updated: ::core::option::Option<i64>,
-            /// `event_date`: `DATE`
+            /// `event_date`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "4")]
             pub event_date: ::core::option::Option<i32>,
             /// `mag`: `DOUBLE`
@@ -45,7 +47,7 @@ pub mod main {
             /// `tsunami`: `BOOLEAN`
             #[prost(bool, optional, tag = "10")]
             pub tsunami: ::core::option::Option<bool>,
-            /// `sig`: `SMALLINT`
+            /// `sig`: `SMALLINT`, from -32768 to 32767
             #[prost(int32, optional, tag = "11")]
             pub sig: ::core::option::Option<i32>,
             /// `felt`: `INT`
@@ -66,9 +68,30 @@ pub mod main {
             /// `sources`: `ARRAY<STRING>`
             #[prost(string, repeated, tag = "17")]
             pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-            /// `properties`: `VARIANT`
+            /// `properties`: `VARIANT`, JSON text
             #[prost(string, optional, tag = "18")]
             pub properties: ::core::option::Option<::prost::alloc::string::String>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Shouting {
+            pub const COLUMN_ID: &'static str = "id";
+            pub const COLUMN_TIME: &'static str = "time";
+            pub const COLUMN_UPDATED: &'static str = "updated";
+            pub const COLUMN_EVENT_DATE: &'static str = "event_date";
+            pub const COLUMN_MAG: &'static str = "mag";
+            pub const COLUMN_MAG_TYPE: &'static str = "magType";
+            pub const COLUMN_PLACE: &'static str = "place";
+            pub const COLUMN_TYPE: &'static str = "type";
+            pub const COLUMN_STATUS: &'static str = "status";
+            pub const COLUMN_TSUNAMI: &'static str = "tsunami";
+            pub const COLUMN_SIG: &'static str = "sig";
+            pub const COLUMN_FELT: &'static str = "felt";
+            pub const COLUMN_GAP: &'static str = "gap";
+            pub const COLUMN_RMS: &'static str = "rms";
+            pub const COLUMN_LOCATION: &'static str = "location";
+            pub const COLUMN_IDS: &'static str = "ids";
+            pub const COLUMN_SOURCES: &'static str = "sources";
+            pub const COLUMN_PROPERTIES: &'static str = "properties";
         }
         impl ::zerobus_runtime::ZerobusMessage for Shouting {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -220,6 +243,12 @@ pub mod main {
                 /// `DEPTH_KM`: `DOUBLE`
                 #[prost(double, optional, tag = "3")]
                 pub depth_km: ::core::option::Option<f64>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Location {
+                pub const COLUMN_LONGITUDE: &'static str = "LONGITUDE";
+                pub const COLUMN_LATITUDE: &'static str = "LATITUDE";
+                pub const COLUMN_DEPTH_KM: &'static str = "DEPTH_KM";
             }
             impl ::zerobus_runtime::ZerobusMessage for Location {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

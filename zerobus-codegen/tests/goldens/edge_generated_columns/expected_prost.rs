@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -15,12 +17,17 @@ pub mod main {
         /// The table itself computes `id`, `day`.
         #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
         pub struct GeneratedColumns {
-            /// `at`: `TIMESTAMP NOT NULL`
+            /// `at`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "2")]
             pub at: i64,
             /// `state`: `STRING`
             #[prost(string, optional, tag = "4")]
             pub state: ::core::option::Option<::prost::alloc::string::String>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl GeneratedColumns {
+            pub const COLUMN_AT: &'static str = "at";
+            pub const COLUMN_STATE: &'static str = "state";
         }
         impl ::zerobus_runtime::ZerobusMessage for GeneratedColumns {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(

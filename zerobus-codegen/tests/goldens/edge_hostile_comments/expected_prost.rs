@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -41,6 +43,14 @@ pub mod main {
             /// `e`: `STRING`
             #[prost(string, optional, tag = "5")]
             pub e: ::core::option::Option<::prost::alloc::string::String>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl HostileComments {
+            pub const COLUMN_A: &'static str = "a";
+            pub const COLUMN_B: &'static str = "b";
+            pub const COLUMN_C: &'static str = "c";
+            pub const COLUMN_D: &'static str = "d";
+            pub const COLUMN_E: &'static str = "e";
         }
         impl ::zerobus_runtime::ZerobusMessage for HostileComments {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(

@@ -2,11 +2,13 @@
 /// The catalog `type`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod r#type {
     /// The schema `self`.
     pub mod self_ {
@@ -14,7 +16,9 @@ pub mod r#type {
         #[derive(
             ::core::clone::Clone,
             ::core::fmt::Debug,
+            ::core::default::Default,
             ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
             ::zerobus_runtime::ZerobusMessage
         )]
         #[zerobus(table = "type.self.self", generated)]
@@ -39,7 +43,10 @@ pub mod r#type {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -54,7 +61,10 @@ pub mod r#type {
                 #[derive(
                     ::core::clone::Clone,
                     ::core::fmt::Debug,
+                    ::core::default::Default,
                     ::core::cmp::PartialEq,
+                    ::core::cmp::Eq,
+                    ::core::hash::Hash,
                     ::zerobus_runtime::ZerobusMessage
                 )]
                 #[zerobus(generated)]
@@ -69,7 +79,10 @@ pub mod r#type {
                     #[derive(
                         ::core::clone::Clone,
                         ::core::fmt::Debug,
+                        ::core::default::Default,
                         ::core::cmp::PartialEq,
+                        ::core::cmp::Eq,
+                        ::core::hash::Hash,
                         ::zerobus_runtime::ZerobusMessage
                     )]
                     #[zerobus(generated)]
@@ -84,7 +97,10 @@ pub mod r#type {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -96,7 +112,10 @@ pub mod r#type {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -108,7 +127,10 @@ pub mod r#type {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -127,7 +149,10 @@ pub mod r#type {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]

@@ -2,11 +2,13 @@
 /// The catalog `type`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod r#type {
     /// The schema `self`.
     pub mod self_ {
@@ -29,6 +31,14 @@ pub mod r#type {
             #[prost(map = "int32, message", tag = "5")]
             pub r#struct: ::std::collections::HashMap<i32, self_::StructValue>,
         }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Self_ {
+            pub const COLUMN_SELF_: &'static str = "self";
+            pub const COLUMN_SELF_2: &'static str = "Self_";
+            pub const COLUMN_GEN: &'static str = "gen";
+            pub const COLUMN_N: &'static str = "_";
+            pub const COLUMN_STRUCT: &'static str = "struct";
+        }
         impl ::zerobus_runtime::ZerobusMessage for Self_ {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
                 "type.self.self",
@@ -42,7 +52,7 @@ pub mod r#type {
                     ColumnType, FieldSchema, MessageSchema, Presence, Scalar,
                 };
                 &MessageSchema {
-                    name: "Self",
+                    name: "Self_",
                     fields: &[
                         FieldSchema {
                             name: "self",
@@ -105,6 +115,10 @@ pub mod r#type {
                 #[prost(message, optional, tag = "1")]
                 pub crate_: ::core::option::Option<self_::Crate>,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Self_ {
+                pub const COLUMN_CRATE_: &'static str = "crate";
+            }
             impl ::zerobus_runtime::ZerobusMessage for Self_ {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -140,6 +154,10 @@ pub mod r#type {
                     /// `Self`: `STRUCT`
                     #[prost(message, optional, tag = "1")]
                     pub self_: ::core::option::Option<crate_::Self_>,
+                }
+                #[allow(missing_docs, reason = "a name's value says it all")]
+                impl Crate {
+                    pub const COLUMN_SELF_: &'static str = "Self";
                 }
                 impl ::zerobus_runtime::ZerobusMessage for Crate {
                     const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -177,6 +195,10 @@ pub mod r#type {
                         #[prost(int32, optional, tag = "1")]
                         pub super_: ::core::option::Option<i32>,
                     }
+                    #[allow(missing_docs, reason = "a name's value says it all")]
+                    impl Self_ {
+                        pub const COLUMN_SUPER_: &'static str = "super";
+                    }
                     impl ::zerobus_runtime::ZerobusMessage for Self_ {
                         const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                             #[allow(
@@ -211,6 +233,10 @@ pub mod r#type {
                 #[prost(int32, optional, tag = "1")]
                 pub x: ::core::option::Option<i32>,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Self2 {
+                pub const COLUMN_X: &'static str = "x";
+            }
             impl ::zerobus_runtime::ZerobusMessage for Self2 {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -239,9 +265,13 @@ pub mod r#type {
             /// The struct of the column `gen`.
             #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
             pub struct GenElement {
-                /// `dyn`: `SMALLINT NOT NULL`
+                /// `dyn`: `SMALLINT NOT NULL`, from -32768 to 32767
                 #[prost(int32, required, tag = "1")]
                 pub r#dyn: i32,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl GenElement {
+                pub const COLUMN_DYN: &'static str = "dyn";
             }
             impl ::zerobus_runtime::ZerobusMessage for GenElement {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -280,6 +310,12 @@ pub mod r#type {
                 /// `_1`: `INT`
                 #[prost(int32, optional, tag = "3")]
                 pub n_1: ::core::option::Option<i32>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl N {
+                pub const COLUMN_N: &'static str = "_";
+                pub const COLUMN_N_2: &'static str = "__";
+                pub const COLUMN_N_1: &'static str = "_1";
             }
             impl ::zerobus_runtime::ZerobusMessage for N {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -324,6 +360,10 @@ pub mod r#type {
                 /// `union`: `INT`
                 #[prost(int32, optional, tag = "1")]
                 pub union: ::core::option::Option<i32>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl StructValue {
+                pub const COLUMN_UNION: &'static str = "union";
             }
             impl ::zerobus_runtime::ZerobusMessage for StructValue {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

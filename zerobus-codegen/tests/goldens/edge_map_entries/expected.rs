@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -14,16 +16,19 @@ pub mod main {
         #[derive(
             ::core::clone::Clone,
             ::core::fmt::Debug,
+            ::core::default::Default,
             ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
             ::zerobus_runtime::ZerobusMessage
         )]
         #[zerobus(table = "main.edge.map_entries", generated)]
         pub struct MapEntries {
             /// `LocationEntry`: `MAP<BOOLEAN, BOOLEAN>`
             #[zerobus(name = "LocationEntry")]
-            pub location_entry_2: ::std::collections::HashMap<bool, bool>,
+            pub location_entry: ::std::collections::HashMap<bool, bool>,
             /// `location_entry`: `MAP<STRING, STRUCT>`
-            pub location_entry: ::std::collections::HashMap<
+            #[zerobus(name = "location_entry")]
+            pub location_entry_2: ::std::collections::HashMap<
                 ::std::string::String,
                 map_entries::LocationEntryValue,
             >,
@@ -39,7 +44,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -51,7 +59,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]

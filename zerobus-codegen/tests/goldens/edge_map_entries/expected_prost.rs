@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -15,10 +17,10 @@ pub mod main {
         pub struct MapEntries {
             /// `LocationEntry`: `MAP<BOOLEAN, BOOLEAN>`
             #[prost(map = "bool, bool", tag = "1")]
-            pub location_entry_2: ::std::collections::HashMap<bool, bool>,
+            pub location_entry: ::std::collections::HashMap<bool, bool>,
             /// `location_entry`: `MAP<STRING, STRUCT>`
             #[prost(map = "string, message", tag = "2")]
-            pub location_entry: ::std::collections::HashMap<
+            pub location_entry_2: ::std::collections::HashMap<
                 ::prost::alloc::string::String,
                 map_entries::LocationEntryValue,
             >,
@@ -27,6 +29,12 @@ pub mod main {
             pub location_entry_entry: ::core::option::Option<
                 map_entries::LocationEntryEntry,
             >,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl MapEntries {
+            pub const COLUMN_LOCATION_ENTRY: &'static str = "LocationEntry";
+            pub const COLUMN_LOCATION_ENTRY_2: &'static str = "location_entry";
+            pub const COLUMN_LOCATION_ENTRY_ENTRY: &'static str = "LocationEntryEntry";
         }
         impl ::zerobus_runtime::ZerobusMessage for MapEntries {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -87,6 +95,10 @@ pub mod main {
                 #[prost(int32, optional, tag = "1")]
                 pub a: ::core::option::Option<i32>,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl LocationEntryValue {
+                pub const COLUMN_A: &'static str = "a";
+            }
             impl ::zerobus_runtime::ZerobusMessage for LocationEntryValue {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -118,6 +130,10 @@ pub mod main {
                 /// `b`: `INT`
                 #[prost(int32, optional, tag = "1")]
                 pub b: ::core::option::Option<i32>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl LocationEntryEntry {
+                pub const COLUMN_B: &'static str = "b";
             }
             impl ::zerobus_runtime::ZerobusMessage for LocationEntryEntry {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

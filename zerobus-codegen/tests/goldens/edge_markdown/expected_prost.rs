@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -68,6 +70,15 @@ pub mod main {
             /// `f`: `STRUCT`
             #[prost(message, optional, tag = "6")]
             pub f: ::core::option::Option<markdown::F>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Markdown {
+            pub const COLUMN_A: &'static str = "a";
+            pub const COLUMN_B: &'static str = "b";
+            pub const COLUMN_C: &'static str = "c";
+            pub const COLUMN_D: &'static str = "d";
+            pub const COLUMN_E: &'static str = "e";
+            pub const COLUMN_F: &'static str = "f";
         }
         impl ::zerobus_runtime::ZerobusMessage for Markdown {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -139,6 +150,10 @@ pub mod main {
                 /// `g`: `STRING`
                 #[prost(string, optional, tag = "1")]
                 pub g: ::core::option::Option<::prost::alloc::string::String>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl F {
+                pub const COLUMN_G: &'static str = "g";
             }
             impl ::zerobus_runtime::ZerobusMessage for F {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

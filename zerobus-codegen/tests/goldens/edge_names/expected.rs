@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -14,7 +16,10 @@ pub mod main {
         #[derive(
             ::core::clone::Clone,
             ::core::fmt::Debug,
+            ::core::default::Default,
             ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
+            ::core::hash::Hash,
             ::zerobus_runtime::ZerobusMessage
         )]
         #[zerobus(table = "main.edge.names", generated)]
@@ -35,9 +40,10 @@ pub mod main {
             pub r#box: ::core::option::Option<::std::string::String>,
             /// `camelCase`: `INT`
             #[zerobus(name = "camelCase")]
-            pub camel_case_2: ::core::option::Option<i32>,
-            /// `camel_case`: `INT`
             pub camel_case: ::core::option::Option<i32>,
+            /// `camel_case`: `INT`
+            #[zerobus(name = "camel_case")]
+            pub camel_case_2: ::core::option::Option<i32>,
             /// `SCREAMING`: `INT`
             #[zerobus(name = "SCREAMING")]
             pub screaming: ::core::option::Option<i32>,

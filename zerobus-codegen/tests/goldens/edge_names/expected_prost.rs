@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -33,10 +35,10 @@ pub mod main {
             pub r#box: ::core::option::Option<::prost::alloc::string::String>,
             /// `camelCase`: `INT`
             #[prost(int32, optional, tag = "7")]
-            pub camel_case_2: ::core::option::Option<i32>,
+            pub camel_case: ::core::option::Option<i32>,
             /// `camel_case`: `INT`
             #[prost(int32, optional, tag = "8")]
-            pub camel_case: ::core::option::Option<i32>,
+            pub camel_case_2: ::core::option::Option<i32>,
             /// `SCREAMING`: `INT`
             #[prost(int32, optional, tag = "9")]
             pub screaming: ::core::option::Option<i32>,
@@ -94,6 +96,36 @@ pub mod main {
             /// `buf`: `BINARY`
             #[prost(bytes = "vec", optional, tag = "27")]
             pub buf: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Names {
+            pub const COLUMN_TYPE: &'static str = "type";
+            pub const COLUMN_MATCH: &'static str = "match";
+            pub const COLUMN_SELF_: &'static str = "self";
+            pub const COLUMN_SUPER_: &'static str = "super";
+            pub const COLUMN_ASYNC: &'static str = "async";
+            pub const COLUMN_BOX: &'static str = "box";
+            pub const COLUMN_CAMEL_CASE: &'static str = "camelCase";
+            pub const COLUMN_CAMEL_CASE_2: &'static str = "camel_case";
+            pub const COLUMN_SCREAMING: &'static str = "SCREAMING";
+            pub const COLUMN_LEADING: &'static str = "_leading";
+            pub const COLUMN_TRAILING: &'static str = "trailing_";
+            pub const COLUMN_DOUBLE_UNDER: &'static str = "double__under";
+            pub const COLUMN_A: &'static str = "a";
+            pub const COLUMN_A1: &'static str = "A1";
+            pub const COLUMN_MESSAGE: &'static str = "message";
+            pub const COLUMN_PACKAGE: &'static str = "package";
+            pub const COLUMN_OPTIONAL: &'static str = "optional";
+            pub const COLUMN_INT32: &'static str = "int32";
+            pub const COLUMN_STRING: &'static str = "string";
+            pub const COLUMN_MAX: &'static str = "max";
+            pub const COLUMN_TO: &'static str = "to";
+            pub const COLUMN_OPTION: &'static str = "Option";
+            pub const COLUMN_VEC: &'static str = "Vec";
+            pub const COLUMN_ENCODE: &'static str = "encode";
+            pub const COLUMN_DESCRIPTOR: &'static str = "descriptor";
+            pub const COLUMN_NEW: &'static str = "new";
+            pub const COLUMN_BUF: &'static str = "buf";
         }
         impl ::zerobus_runtime::ZerobusMessage for Names {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(

@@ -2,11 +2,13 @@
 /// The catalog `std`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod std {
     /// The schema `core`.
     pub mod core {
@@ -14,6 +16,7 @@ pub mod std {
         #[derive(
             ::core::clone::Clone,
             ::core::fmt::Debug,
+            ::core::default::Default,
             ::core::cmp::PartialEq,
             ::zerobus_runtime::ZerobusMessage
         )]
@@ -50,7 +53,10 @@ pub mod std {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -66,6 +72,7 @@ pub mod std {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
                 ::zerobus_runtime::ZerobusMessage
             )]
@@ -80,7 +87,10 @@ pub mod std {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -96,7 +106,10 @@ pub mod std {
                 #[derive(
                     ::core::clone::Clone,
                     ::core::fmt::Debug,
+                    ::core::default::Default,
                     ::core::cmp::PartialEq,
+                    ::core::cmp::Eq,
+                    ::core::hash::Hash,
                     ::zerobus_runtime::ZerobusMessage
                 )]
                 #[zerobus(generated)]
@@ -110,7 +123,10 @@ pub mod std {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -128,7 +144,10 @@ pub mod std {
                 #[derive(
                     ::core::clone::Clone,
                     ::core::fmt::Debug,
+                    ::core::default::Default,
                     ::core::cmp::PartialEq,
+                    ::core::cmp::Eq,
+                    ::core::hash::Hash,
                     ::zerobus_runtime::ZerobusMessage
                 )]
                 #[zerobus(generated)]
@@ -142,7 +161,10 @@ pub mod std {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]

@@ -2,11 +2,13 @@
 /// The catalog `std`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod std {
     /// The schema `core`.
     pub mod core {
@@ -28,7 +30,7 @@ pub mod std {
                 ::prost::alloc::string::String,
                 option::SomeValue,
             >,
-            /// `HashMap`: `MAP<DECIMAL(5,2), TIMESTAMP_NTZ>`
+            /// `HashMap`: `MAP<DECIMAL(5,2), TIMESTAMP_NTZ>`, plain decimal text such as -19.90, microseconds since 1970-01-01T00:00:00 on the wall clock
             #[prost(map = "string, int64", tag = "5")]
             pub hash_map: ::std::collections::HashMap<
                 ::prost::alloc::string::String,
@@ -37,6 +39,15 @@ pub mod std {
             /// `Zerobus_Message`: `ARRAY<STRUCT>`
             #[prost(message, repeated, tag = "6")]
             pub zerobus_message: ::prost::alloc::vec::Vec<option::ZerobusMessageElement>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Option {
+            pub const COLUMN_VEC: &'static str = "Vec";
+            pub const COLUMN_STRING: &'static str = "String";
+            pub const COLUMN_RESULT: &'static str = "Result";
+            pub const COLUMN_SOME: &'static str = "Some";
+            pub const COLUMN_HASH_MAP: &'static str = "HashMap";
+            pub const COLUMN_ZEROBUS_MESSAGE: &'static str = "Zerobus_Message";
         }
         impl ::zerobus_runtime::ZerobusMessage for Option {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -129,6 +140,11 @@ pub mod std {
                 #[prost(string, optional, tag = "2")]
                 pub option: ::core::option::Option<::prost::alloc::string::String>,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Vec {
+                pub const COLUMN_STRING: &'static str = "String";
+                pub const COLUMN_OPTION: &'static str = "Option";
+            }
             impl ::zerobus_runtime::ZerobusMessage for Vec {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -166,9 +182,14 @@ pub mod std {
                 /// `a`: `ARRAY<BINARY>`
                 #[prost(bytes = "vec", repeated, tag = "1")]
                 pub a: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-                /// `m`: `MAP<DATE, DOUBLE>`
+                /// `m`: `MAP<DATE, DOUBLE>`, days since 1970-01-01
                 #[prost(map = "int32, double", tag = "2")]
                 pub m: ::std::collections::HashMap<i32, f64>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl String {
+                pub const COLUMN_A: &'static str = "a";
+                pub const COLUMN_M: &'static str = "m";
             }
             impl ::zerobus_runtime::ZerobusMessage for String {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -209,12 +230,17 @@ pub mod std {
             /// The struct of the column `Result`.
             #[derive(Clone, PartialEq, ::prost::Message)]
             pub struct Result {
-                /// `ok`: `DECIMAL(38,0)`
+                /// `ok`: `DECIMAL(38,0)`, plain decimal text such as -19.90
                 #[prost(string, optional, tag = "1")]
                 pub ok: ::core::option::Option<::prost::alloc::string::String>,
                 /// `err`: `ARRAY<STRUCT>`
                 #[prost(message, repeated, tag = "2")]
                 pub err: ::prost::alloc::vec::Vec<result::ErrElement>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Result {
+                pub const COLUMN_OK: &'static str = "ok";
+                pub const COLUMN_ERR: &'static str = "err";
             }
             impl ::zerobus_runtime::ZerobusMessage for Result {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -263,6 +289,10 @@ pub mod std {
                     #[prost(bool, required, tag = "1")]
                     pub clone: bool,
                 }
+                #[allow(missing_docs, reason = "a name's value says it all")]
+                impl ErrElement {
+                    pub const COLUMN_CLONE: &'static str = "Clone";
+                }
                 impl ::zerobus_runtime::ZerobusMessage for ErrElement {
                     const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                         #[allow(
@@ -292,12 +322,17 @@ pub mod std {
             /// The struct of the column `Some`.
             #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
             pub struct SomeValue {
-                /// `None`: `TIMESTAMP`
+                /// `None`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
                 #[prost(int64, optional, tag = "1")]
                 pub none: ::core::option::Option<i64>,
                 /// `Default`: `STRUCT`
                 #[prost(message, optional, tag = "2")]
                 pub default: ::core::option::Option<some_value::Default>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl SomeValue {
+                pub const COLUMN_NONE: &'static str = "None";
+                pub const COLUMN_DEFAULT: &'static str = "Default";
             }
             impl ::zerobus_runtime::ZerobusMessage for SomeValue {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -337,9 +372,13 @@ pub mod std {
                 /// The struct of the column `Default`.
                 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
                 pub struct Default {
-                    /// `Debug`: `VARIANT NOT NULL`
+                    /// `Debug`: `VARIANT NOT NULL`, JSON text
                     #[prost(string, required, tag = "1")]
                     pub debug: ::prost::alloc::string::String,
+                }
+                #[allow(missing_docs, reason = "a name's value says it all")]
+                impl Default {
+                    pub const COLUMN_DEBUG: &'static str = "Debug";
                 }
                 impl ::zerobus_runtime::ZerobusMessage for Default {
                     const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -370,9 +409,13 @@ pub mod std {
             /// The struct of the column `Zerobus_Message`.
             #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
             pub struct ZerobusMessageElement {
-                /// `zerobus_runtime`: `TINYINT NOT NULL`
+                /// `zerobus_runtime`: `TINYINT NOT NULL`, from -128 to 127
                 #[prost(int32, required, tag = "1")]
                 pub zerobus_runtime: i32,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl ZerobusMessageElement {
+                pub const COLUMN_ZEROBUS_RUNTIME: &'static str = "zerobus_runtime";
             }
             impl ::zerobus_runtime::ZerobusMessage for ZerobusMessageElement {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -14,7 +16,10 @@ pub mod main {
         #[derive(
             ::core::clone::Clone,
             ::core::fmt::Debug,
+            ::core::default::Default,
             ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
+            ::core::hash::Hash,
             ::zerobus_runtime::ZerobusMessage
         )]
         #[zerobus(table = "main.edge.type_json_shapes", generated)]
@@ -39,7 +44,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]

@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -25,12 +27,21 @@ pub mod main {
             /// `empty`: `STRUCT`
             #[prost(message, optional, tag = "4")]
             pub empty: ::core::option::Option<type_json_shapes::Empty>,
-            /// `null`: `DECIMAL(20,6)`
+            /// `null`: `DECIMAL(20,6)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "5")]
             pub null: ::core::option::Option<::prost::alloc::string::String>,
             /// `after_gap`: `STRING`
             #[prost(string, optional, tag = "10")]
             pub after_gap: ::core::option::Option<::prost::alloc::string::String>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl TypeJsonShapes {
+            pub const COLUMN_WRAPPED: &'static str = "wrapped";
+            pub const COLUMN_BARE: &'static str = "bare";
+            pub const COLUMN_BARE_SCALAR: &'static str = "bare_scalar";
+            pub const COLUMN_EMPTY: &'static str = "empty";
+            pub const COLUMN_NULL: &'static str = "null";
+            pub const COLUMN_AFTER_GAP: &'static str = "after_gap";
         }
         impl ::zerobus_runtime::ZerobusMessage for TypeJsonShapes {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -108,6 +119,11 @@ pub mod main {
                 /// `b`: `ARRAY<STRING>`
                 #[prost(string, repeated, tag = "2")]
                 pub b: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Empty {
+                pub const COLUMN_A: &'static str = "a";
+                pub const COLUMN_B: &'static str = "b";
             }
             impl ::zerobus_runtime::ZerobusMessage for Empty {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `edge`.
     pub mod edge {
@@ -22,16 +24,16 @@ pub mod main {
             /// `c0002`: `DOUBLE`
             #[prost(double, optional, tag = "3")]
             pub c0002: ::core::option::Option<f64>,
-            /// `c0003`: `TIMESTAMP NOT NULL`
+            /// `c0003`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "4")]
             pub c0003: i64,
             /// `c0004`: `BOOLEAN`
             #[prost(bool, optional, tag = "5")]
             pub c0004: ::core::option::Option<bool>,
-            /// `c0005`: `DATE`
+            /// `c0005`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "6")]
             pub c0005: ::core::option::Option<i32>,
-            /// `c0006`: `DECIMAL(18,4) NOT NULL`
+            /// `c0006`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "7")]
             pub c0006: ::prost::alloc::string::String,
             /// `c0007`: `ARRAY<INT>`
@@ -46,16 +48,16 @@ pub mod main {
             /// `c0010`: `DOUBLE`
             #[prost(double, optional, tag = "11")]
             pub c0010: ::core::option::Option<f64>,
-            /// `c0011`: `TIMESTAMP`
+            /// `c0011`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "12")]
             pub c0011: ::core::option::Option<i64>,
             /// `c0012`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "13")]
             pub c0012: bool,
-            /// `c0013`: `DATE`
+            /// `c0013`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "14")]
             pub c0013: ::core::option::Option<i32>,
-            /// `c0014`: `DECIMAL(18,4)`
+            /// `c0014`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "15")]
             pub c0014: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0015`: `ARRAY<INT> NOT NULL`
@@ -70,16 +72,16 @@ pub mod main {
             /// `c0018`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "19")]
             pub c0018: f64,
-            /// `c0019`: `TIMESTAMP`
+            /// `c0019`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "20")]
             pub c0019: ::core::option::Option<i64>,
             /// `c0020`: `BOOLEAN`
             #[prost(bool, optional, tag = "21")]
             pub c0020: ::core::option::Option<bool>,
-            /// `c0021`: `DATE NOT NULL`
+            /// `c0021`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "22")]
             pub c0021: i32,
-            /// `c0022`: `DECIMAL(18,4)`
+            /// `c0022`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "23")]
             pub c0022: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0023`: `ARRAY<INT>`
@@ -94,16 +96,16 @@ pub mod main {
             /// `c0026`: `DOUBLE`
             #[prost(double, optional, tag = "27")]
             pub c0026: ::core::option::Option<f64>,
-            /// `c0027`: `TIMESTAMP NOT NULL`
+            /// `c0027`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "28")]
             pub c0027: i64,
             /// `c0028`: `BOOLEAN`
             #[prost(bool, optional, tag = "29")]
             pub c0028: ::core::option::Option<bool>,
-            /// `c0029`: `DATE`
+            /// `c0029`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "30")]
             pub c0029: ::core::option::Option<i32>,
-            /// `c0030`: `DECIMAL(18,4) NOT NULL`
+            /// `c0030`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "31")]
             pub c0030: ::prost::alloc::string::String,
             /// `c0031`: `ARRAY<INT>`
@@ -118,16 +120,16 @@ pub mod main {
             /// `c0034`: `DOUBLE`
             #[prost(double, optional, tag = "35")]
             pub c0034: ::core::option::Option<f64>,
-            /// `c0035`: `TIMESTAMP`
+            /// `c0035`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "36")]
             pub c0035: ::core::option::Option<i64>,
             /// `c0036`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "37")]
             pub c0036: bool,
-            /// `c0037`: `DATE`
+            /// `c0037`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "38")]
             pub c0037: ::core::option::Option<i32>,
-            /// `c0038`: `DECIMAL(18,4)`
+            /// `c0038`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "39")]
             pub c0038: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0039`: `ARRAY<INT> NOT NULL`
@@ -142,16 +144,16 @@ pub mod main {
             /// `c0042`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "43")]
             pub c0042: f64,
-            /// `c0043`: `TIMESTAMP`
+            /// `c0043`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "44")]
             pub c0043: ::core::option::Option<i64>,
             /// `c0044`: `BOOLEAN`
             #[prost(bool, optional, tag = "45")]
             pub c0044: ::core::option::Option<bool>,
-            /// `c0045`: `DATE NOT NULL`
+            /// `c0045`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "46")]
             pub c0045: i32,
-            /// `c0046`: `DECIMAL(18,4)`
+            /// `c0046`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "47")]
             pub c0046: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0047`: `ARRAY<INT>`
@@ -166,16 +168,16 @@ pub mod main {
             /// `c0050`: `DOUBLE`
             #[prost(double, optional, tag = "51")]
             pub c0050: ::core::option::Option<f64>,
-            /// `c0051`: `TIMESTAMP NOT NULL`
+            /// `c0051`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "52")]
             pub c0051: i64,
             /// `c0052`: `BOOLEAN`
             #[prost(bool, optional, tag = "53")]
             pub c0052: ::core::option::Option<bool>,
-            /// `c0053`: `DATE`
+            /// `c0053`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "54")]
             pub c0053: ::core::option::Option<i32>,
-            /// `c0054`: `DECIMAL(18,4) NOT NULL`
+            /// `c0054`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "55")]
             pub c0054: ::prost::alloc::string::String,
             /// `c0055`: `ARRAY<INT>`
@@ -190,16 +192,16 @@ pub mod main {
             /// `c0058`: `DOUBLE`
             #[prost(double, optional, tag = "59")]
             pub c0058: ::core::option::Option<f64>,
-            /// `c0059`: `TIMESTAMP`
+            /// `c0059`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "60")]
             pub c0059: ::core::option::Option<i64>,
             /// `c0060`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "61")]
             pub c0060: bool,
-            /// `c0061`: `DATE`
+            /// `c0061`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "62")]
             pub c0061: ::core::option::Option<i32>,
-            /// `c0062`: `DECIMAL(18,4)`
+            /// `c0062`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "63")]
             pub c0062: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0063`: `ARRAY<INT> NOT NULL`
@@ -214,16 +216,16 @@ pub mod main {
             /// `c0066`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "67")]
             pub c0066: f64,
-            /// `c0067`: `TIMESTAMP`
+            /// `c0067`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "68")]
             pub c0067: ::core::option::Option<i64>,
             /// `c0068`: `BOOLEAN`
             #[prost(bool, optional, tag = "69")]
             pub c0068: ::core::option::Option<bool>,
-            /// `c0069`: `DATE NOT NULL`
+            /// `c0069`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "70")]
             pub c0069: i32,
-            /// `c0070`: `DECIMAL(18,4)`
+            /// `c0070`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "71")]
             pub c0070: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0071`: `ARRAY<INT>`
@@ -238,16 +240,16 @@ pub mod main {
             /// `c0074`: `DOUBLE`
             #[prost(double, optional, tag = "75")]
             pub c0074: ::core::option::Option<f64>,
-            /// `c0075`: `TIMESTAMP NOT NULL`
+            /// `c0075`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "76")]
             pub c0075: i64,
             /// `c0076`: `BOOLEAN`
             #[prost(bool, optional, tag = "77")]
             pub c0076: ::core::option::Option<bool>,
-            /// `c0077`: `DATE`
+            /// `c0077`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "78")]
             pub c0077: ::core::option::Option<i32>,
-            /// `c0078`: `DECIMAL(18,4) NOT NULL`
+            /// `c0078`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "79")]
             pub c0078: ::prost::alloc::string::String,
             /// `c0079`: `ARRAY<INT>`
@@ -262,16 +264,16 @@ pub mod main {
             /// `c0082`: `DOUBLE`
             #[prost(double, optional, tag = "83")]
             pub c0082: ::core::option::Option<f64>,
-            /// `c0083`: `TIMESTAMP`
+            /// `c0083`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "84")]
             pub c0083: ::core::option::Option<i64>,
             /// `c0084`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "85")]
             pub c0084: bool,
-            /// `c0085`: `DATE`
+            /// `c0085`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "86")]
             pub c0085: ::core::option::Option<i32>,
-            /// `c0086`: `DECIMAL(18,4)`
+            /// `c0086`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "87")]
             pub c0086: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0087`: `ARRAY<INT> NOT NULL`
@@ -286,16 +288,16 @@ pub mod main {
             /// `c0090`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "91")]
             pub c0090: f64,
-            /// `c0091`: `TIMESTAMP`
+            /// `c0091`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "92")]
             pub c0091: ::core::option::Option<i64>,
             /// `c0092`: `BOOLEAN`
             #[prost(bool, optional, tag = "93")]
             pub c0092: ::core::option::Option<bool>,
-            /// `c0093`: `DATE NOT NULL`
+            /// `c0093`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "94")]
             pub c0093: i32,
-            /// `c0094`: `DECIMAL(18,4)`
+            /// `c0094`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "95")]
             pub c0094: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0095`: `ARRAY<INT>`
@@ -310,16 +312,16 @@ pub mod main {
             /// `c0098`: `DOUBLE`
             #[prost(double, optional, tag = "99")]
             pub c0098: ::core::option::Option<f64>,
-            /// `c0099`: `TIMESTAMP NOT NULL`
+            /// `c0099`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "100")]
             pub c0099: i64,
             /// `c0100`: `BOOLEAN`
             #[prost(bool, optional, tag = "101")]
             pub c0100: ::core::option::Option<bool>,
-            /// `c0101`: `DATE`
+            /// `c0101`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "102")]
             pub c0101: ::core::option::Option<i32>,
-            /// `c0102`: `DECIMAL(18,4) NOT NULL`
+            /// `c0102`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "103")]
             pub c0102: ::prost::alloc::string::String,
             /// `c0103`: `ARRAY<INT>`
@@ -334,16 +336,16 @@ pub mod main {
             /// `c0106`: `DOUBLE`
             #[prost(double, optional, tag = "107")]
             pub c0106: ::core::option::Option<f64>,
-            /// `c0107`: `TIMESTAMP`
+            /// `c0107`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "108")]
             pub c0107: ::core::option::Option<i64>,
             /// `c0108`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "109")]
             pub c0108: bool,
-            /// `c0109`: `DATE`
+            /// `c0109`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "110")]
             pub c0109: ::core::option::Option<i32>,
-            /// `c0110`: `DECIMAL(18,4)`
+            /// `c0110`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "111")]
             pub c0110: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0111`: `ARRAY<INT> NOT NULL`
@@ -358,16 +360,16 @@ pub mod main {
             /// `c0114`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "115")]
             pub c0114: f64,
-            /// `c0115`: `TIMESTAMP`
+            /// `c0115`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "116")]
             pub c0115: ::core::option::Option<i64>,
             /// `c0116`: `BOOLEAN`
             #[prost(bool, optional, tag = "117")]
             pub c0116: ::core::option::Option<bool>,
-            /// `c0117`: `DATE NOT NULL`
+            /// `c0117`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "118")]
             pub c0117: i32,
-            /// `c0118`: `DECIMAL(18,4)`
+            /// `c0118`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "119")]
             pub c0118: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0119`: `ARRAY<INT>`
@@ -382,16 +384,16 @@ pub mod main {
             /// `c0122`: `DOUBLE`
             #[prost(double, optional, tag = "123")]
             pub c0122: ::core::option::Option<f64>,
-            /// `c0123`: `TIMESTAMP NOT NULL`
+            /// `c0123`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "124")]
             pub c0123: i64,
             /// `c0124`: `BOOLEAN`
             #[prost(bool, optional, tag = "125")]
             pub c0124: ::core::option::Option<bool>,
-            /// `c0125`: `DATE`
+            /// `c0125`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "126")]
             pub c0125: ::core::option::Option<i32>,
-            /// `c0126`: `DECIMAL(18,4) NOT NULL`
+            /// `c0126`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "127")]
             pub c0126: ::prost::alloc::string::String,
             /// `c0127`: `ARRAY<INT>`
@@ -406,16 +408,16 @@ pub mod main {
             /// `c0130`: `DOUBLE`
             #[prost(double, optional, tag = "131")]
             pub c0130: ::core::option::Option<f64>,
-            /// `c0131`: `TIMESTAMP`
+            /// `c0131`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "132")]
             pub c0131: ::core::option::Option<i64>,
             /// `c0132`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "133")]
             pub c0132: bool,
-            /// `c0133`: `DATE`
+            /// `c0133`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "134")]
             pub c0133: ::core::option::Option<i32>,
-            /// `c0134`: `DECIMAL(18,4)`
+            /// `c0134`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "135")]
             pub c0134: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0135`: `ARRAY<INT> NOT NULL`
@@ -430,16 +432,16 @@ pub mod main {
             /// `c0138`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "139")]
             pub c0138: f64,
-            /// `c0139`: `TIMESTAMP`
+            /// `c0139`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "140")]
             pub c0139: ::core::option::Option<i64>,
             /// `c0140`: `BOOLEAN`
             #[prost(bool, optional, tag = "141")]
             pub c0140: ::core::option::Option<bool>,
-            /// `c0141`: `DATE NOT NULL`
+            /// `c0141`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "142")]
             pub c0141: i32,
-            /// `c0142`: `DECIMAL(18,4)`
+            /// `c0142`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "143")]
             pub c0142: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0143`: `ARRAY<INT>`
@@ -454,16 +456,16 @@ pub mod main {
             /// `c0146`: `DOUBLE`
             #[prost(double, optional, tag = "147")]
             pub c0146: ::core::option::Option<f64>,
-            /// `c0147`: `TIMESTAMP NOT NULL`
+            /// `c0147`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "148")]
             pub c0147: i64,
             /// `c0148`: `BOOLEAN`
             #[prost(bool, optional, tag = "149")]
             pub c0148: ::core::option::Option<bool>,
-            /// `c0149`: `DATE`
+            /// `c0149`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "150")]
             pub c0149: ::core::option::Option<i32>,
-            /// `c0150`: `DECIMAL(18,4) NOT NULL`
+            /// `c0150`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "151")]
             pub c0150: ::prost::alloc::string::String,
             /// `c0151`: `ARRAY<INT>`
@@ -478,16 +480,16 @@ pub mod main {
             /// `c0154`: `DOUBLE`
             #[prost(double, optional, tag = "155")]
             pub c0154: ::core::option::Option<f64>,
-            /// `c0155`: `TIMESTAMP`
+            /// `c0155`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "156")]
             pub c0155: ::core::option::Option<i64>,
             /// `c0156`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "157")]
             pub c0156: bool,
-            /// `c0157`: `DATE`
+            /// `c0157`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "158")]
             pub c0157: ::core::option::Option<i32>,
-            /// `c0158`: `DECIMAL(18,4)`
+            /// `c0158`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "159")]
             pub c0158: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0159`: `ARRAY<INT> NOT NULL`
@@ -502,16 +504,16 @@ pub mod main {
             /// `c0162`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "163")]
             pub c0162: f64,
-            /// `c0163`: `TIMESTAMP`
+            /// `c0163`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "164")]
             pub c0163: ::core::option::Option<i64>,
             /// `c0164`: `BOOLEAN`
             #[prost(bool, optional, tag = "165")]
             pub c0164: ::core::option::Option<bool>,
-            /// `c0165`: `DATE NOT NULL`
+            /// `c0165`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "166")]
             pub c0165: i32,
-            /// `c0166`: `DECIMAL(18,4)`
+            /// `c0166`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "167")]
             pub c0166: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0167`: `ARRAY<INT>`
@@ -526,16 +528,16 @@ pub mod main {
             /// `c0170`: `DOUBLE`
             #[prost(double, optional, tag = "171")]
             pub c0170: ::core::option::Option<f64>,
-            /// `c0171`: `TIMESTAMP NOT NULL`
+            /// `c0171`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "172")]
             pub c0171: i64,
             /// `c0172`: `BOOLEAN`
             #[prost(bool, optional, tag = "173")]
             pub c0172: ::core::option::Option<bool>,
-            /// `c0173`: `DATE`
+            /// `c0173`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "174")]
             pub c0173: ::core::option::Option<i32>,
-            /// `c0174`: `DECIMAL(18,4) NOT NULL`
+            /// `c0174`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "175")]
             pub c0174: ::prost::alloc::string::String,
             /// `c0175`: `ARRAY<INT>`
@@ -550,16 +552,16 @@ pub mod main {
             /// `c0178`: `DOUBLE`
             #[prost(double, optional, tag = "179")]
             pub c0178: ::core::option::Option<f64>,
-            /// `c0179`: `TIMESTAMP`
+            /// `c0179`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "180")]
             pub c0179: ::core::option::Option<i64>,
             /// `c0180`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "181")]
             pub c0180: bool,
-            /// `c0181`: `DATE`
+            /// `c0181`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "182")]
             pub c0181: ::core::option::Option<i32>,
-            /// `c0182`: `DECIMAL(18,4)`
+            /// `c0182`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "183")]
             pub c0182: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0183`: `ARRAY<INT> NOT NULL`
@@ -574,16 +576,16 @@ pub mod main {
             /// `c0186`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "187")]
             pub c0186: f64,
-            /// `c0187`: `TIMESTAMP`
+            /// `c0187`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "188")]
             pub c0187: ::core::option::Option<i64>,
             /// `c0188`: `BOOLEAN`
             #[prost(bool, optional, tag = "189")]
             pub c0188: ::core::option::Option<bool>,
-            /// `c0189`: `DATE NOT NULL`
+            /// `c0189`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "190")]
             pub c0189: i32,
-            /// `c0190`: `DECIMAL(18,4)`
+            /// `c0190`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "191")]
             pub c0190: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0191`: `ARRAY<INT>`
@@ -598,16 +600,16 @@ pub mod main {
             /// `c0194`: `DOUBLE`
             #[prost(double, optional, tag = "195")]
             pub c0194: ::core::option::Option<f64>,
-            /// `c0195`: `TIMESTAMP NOT NULL`
+            /// `c0195`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "196")]
             pub c0195: i64,
             /// `c0196`: `BOOLEAN`
             #[prost(bool, optional, tag = "197")]
             pub c0196: ::core::option::Option<bool>,
-            /// `c0197`: `DATE`
+            /// `c0197`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "198")]
             pub c0197: ::core::option::Option<i32>,
-            /// `c0198`: `DECIMAL(18,4) NOT NULL`
+            /// `c0198`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "199")]
             pub c0198: ::prost::alloc::string::String,
             /// `c0199`: `ARRAY<INT>`
@@ -622,16 +624,16 @@ pub mod main {
             /// `c0202`: `DOUBLE`
             #[prost(double, optional, tag = "203")]
             pub c0202: ::core::option::Option<f64>,
-            /// `c0203`: `TIMESTAMP`
+            /// `c0203`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "204")]
             pub c0203: ::core::option::Option<i64>,
             /// `c0204`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "205")]
             pub c0204: bool,
-            /// `c0205`: `DATE`
+            /// `c0205`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "206")]
             pub c0205: ::core::option::Option<i32>,
-            /// `c0206`: `DECIMAL(18,4)`
+            /// `c0206`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "207")]
             pub c0206: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0207`: `ARRAY<INT> NOT NULL`
@@ -646,16 +648,16 @@ pub mod main {
             /// `c0210`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "211")]
             pub c0210: f64,
-            /// `c0211`: `TIMESTAMP`
+            /// `c0211`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "212")]
             pub c0211: ::core::option::Option<i64>,
             /// `c0212`: `BOOLEAN`
             #[prost(bool, optional, tag = "213")]
             pub c0212: ::core::option::Option<bool>,
-            /// `c0213`: `DATE NOT NULL`
+            /// `c0213`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "214")]
             pub c0213: i32,
-            /// `c0214`: `DECIMAL(18,4)`
+            /// `c0214`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "215")]
             pub c0214: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0215`: `ARRAY<INT>`
@@ -670,16 +672,16 @@ pub mod main {
             /// `c0218`: `DOUBLE`
             #[prost(double, optional, tag = "219")]
             pub c0218: ::core::option::Option<f64>,
-            /// `c0219`: `TIMESTAMP NOT NULL`
+            /// `c0219`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "220")]
             pub c0219: i64,
             /// `c0220`: `BOOLEAN`
             #[prost(bool, optional, tag = "221")]
             pub c0220: ::core::option::Option<bool>,
-            /// `c0221`: `DATE`
+            /// `c0221`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "222")]
             pub c0221: ::core::option::Option<i32>,
-            /// `c0222`: `DECIMAL(18,4) NOT NULL`
+            /// `c0222`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "223")]
             pub c0222: ::prost::alloc::string::String,
             /// `c0223`: `ARRAY<INT>`
@@ -694,16 +696,16 @@ pub mod main {
             /// `c0226`: `DOUBLE`
             #[prost(double, optional, tag = "227")]
             pub c0226: ::core::option::Option<f64>,
-            /// `c0227`: `TIMESTAMP`
+            /// `c0227`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "228")]
             pub c0227: ::core::option::Option<i64>,
             /// `c0228`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "229")]
             pub c0228: bool,
-            /// `c0229`: `DATE`
+            /// `c0229`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "230")]
             pub c0229: ::core::option::Option<i32>,
-            /// `c0230`: `DECIMAL(18,4)`
+            /// `c0230`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "231")]
             pub c0230: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0231`: `ARRAY<INT> NOT NULL`
@@ -718,16 +720,16 @@ pub mod main {
             /// `c0234`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "235")]
             pub c0234: f64,
-            /// `c0235`: `TIMESTAMP`
+            /// `c0235`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "236")]
             pub c0235: ::core::option::Option<i64>,
             /// `c0236`: `BOOLEAN`
             #[prost(bool, optional, tag = "237")]
             pub c0236: ::core::option::Option<bool>,
-            /// `c0237`: `DATE NOT NULL`
+            /// `c0237`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "238")]
             pub c0237: i32,
-            /// `c0238`: `DECIMAL(18,4)`
+            /// `c0238`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "239")]
             pub c0238: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0239`: `ARRAY<INT>`
@@ -742,16 +744,16 @@ pub mod main {
             /// `c0242`: `DOUBLE`
             #[prost(double, optional, tag = "243")]
             pub c0242: ::core::option::Option<f64>,
-            /// `c0243`: `TIMESTAMP NOT NULL`
+            /// `c0243`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "244")]
             pub c0243: i64,
             /// `c0244`: `BOOLEAN`
             #[prost(bool, optional, tag = "245")]
             pub c0244: ::core::option::Option<bool>,
-            /// `c0245`: `DATE`
+            /// `c0245`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "246")]
             pub c0245: ::core::option::Option<i32>,
-            /// `c0246`: `DECIMAL(18,4) NOT NULL`
+            /// `c0246`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "247")]
             pub c0246: ::prost::alloc::string::String,
             /// `c0247`: `ARRAY<INT>`
@@ -766,16 +768,16 @@ pub mod main {
             /// `c0250`: `DOUBLE`
             #[prost(double, optional, tag = "251")]
             pub c0250: ::core::option::Option<f64>,
-            /// `c0251`: `TIMESTAMP`
+            /// `c0251`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "252")]
             pub c0251: ::core::option::Option<i64>,
             /// `c0252`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "253")]
             pub c0252: bool,
-            /// `c0253`: `DATE`
+            /// `c0253`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "254")]
             pub c0253: ::core::option::Option<i32>,
-            /// `c0254`: `DECIMAL(18,4)`
+            /// `c0254`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "255")]
             pub c0254: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0255`: `ARRAY<INT> NOT NULL`
@@ -790,16 +792,16 @@ pub mod main {
             /// `c0258`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "259")]
             pub c0258: f64,
-            /// `c0259`: `TIMESTAMP`
+            /// `c0259`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "260")]
             pub c0259: ::core::option::Option<i64>,
             /// `c0260`: `BOOLEAN`
             #[prost(bool, optional, tag = "261")]
             pub c0260: ::core::option::Option<bool>,
-            /// `c0261`: `DATE NOT NULL`
+            /// `c0261`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "262")]
             pub c0261: i32,
-            /// `c0262`: `DECIMAL(18,4)`
+            /// `c0262`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "263")]
             pub c0262: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0263`: `ARRAY<INT>`
@@ -814,16 +816,16 @@ pub mod main {
             /// `c0266`: `DOUBLE`
             #[prost(double, optional, tag = "267")]
             pub c0266: ::core::option::Option<f64>,
-            /// `c0267`: `TIMESTAMP NOT NULL`
+            /// `c0267`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "268")]
             pub c0267: i64,
             /// `c0268`: `BOOLEAN`
             #[prost(bool, optional, tag = "269")]
             pub c0268: ::core::option::Option<bool>,
-            /// `c0269`: `DATE`
+            /// `c0269`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "270")]
             pub c0269: ::core::option::Option<i32>,
-            /// `c0270`: `DECIMAL(18,4) NOT NULL`
+            /// `c0270`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "271")]
             pub c0270: ::prost::alloc::string::String,
             /// `c0271`: `ARRAY<INT>`
@@ -838,16 +840,16 @@ pub mod main {
             /// `c0274`: `DOUBLE`
             #[prost(double, optional, tag = "275")]
             pub c0274: ::core::option::Option<f64>,
-            /// `c0275`: `TIMESTAMP`
+            /// `c0275`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "276")]
             pub c0275: ::core::option::Option<i64>,
             /// `c0276`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "277")]
             pub c0276: bool,
-            /// `c0277`: `DATE`
+            /// `c0277`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "278")]
             pub c0277: ::core::option::Option<i32>,
-            /// `c0278`: `DECIMAL(18,4)`
+            /// `c0278`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "279")]
             pub c0278: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0279`: `ARRAY<INT> NOT NULL`
@@ -862,16 +864,16 @@ pub mod main {
             /// `c0282`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "283")]
             pub c0282: f64,
-            /// `c0283`: `TIMESTAMP`
+            /// `c0283`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "284")]
             pub c0283: ::core::option::Option<i64>,
             /// `c0284`: `BOOLEAN`
             #[prost(bool, optional, tag = "285")]
             pub c0284: ::core::option::Option<bool>,
-            /// `c0285`: `DATE NOT NULL`
+            /// `c0285`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "286")]
             pub c0285: i32,
-            /// `c0286`: `DECIMAL(18,4)`
+            /// `c0286`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "287")]
             pub c0286: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0287`: `ARRAY<INT>`
@@ -886,16 +888,16 @@ pub mod main {
             /// `c0290`: `DOUBLE`
             #[prost(double, optional, tag = "291")]
             pub c0290: ::core::option::Option<f64>,
-            /// `c0291`: `TIMESTAMP NOT NULL`
+            /// `c0291`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "292")]
             pub c0291: i64,
             /// `c0292`: `BOOLEAN`
             #[prost(bool, optional, tag = "293")]
             pub c0292: ::core::option::Option<bool>,
-            /// `c0293`: `DATE`
+            /// `c0293`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "294")]
             pub c0293: ::core::option::Option<i32>,
-            /// `c0294`: `DECIMAL(18,4) NOT NULL`
+            /// `c0294`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "295")]
             pub c0294: ::prost::alloc::string::String,
             /// `c0295`: `ARRAY<INT>`
@@ -910,16 +912,16 @@ pub mod main {
             /// `c0298`: `DOUBLE`
             #[prost(double, optional, tag = "299")]
             pub c0298: ::core::option::Option<f64>,
-            /// `c0299`: `TIMESTAMP`
+            /// `c0299`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "300")]
             pub c0299: ::core::option::Option<i64>,
             /// `c0300`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "301")]
             pub c0300: bool,
-            /// `c0301`: `DATE`
+            /// `c0301`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "302")]
             pub c0301: ::core::option::Option<i32>,
-            /// `c0302`: `DECIMAL(18,4)`
+            /// `c0302`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "303")]
             pub c0302: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0303`: `ARRAY<INT> NOT NULL`
@@ -934,16 +936,16 @@ pub mod main {
             /// `c0306`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "307")]
             pub c0306: f64,
-            /// `c0307`: `TIMESTAMP`
+            /// `c0307`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "308")]
             pub c0307: ::core::option::Option<i64>,
             /// `c0308`: `BOOLEAN`
             #[prost(bool, optional, tag = "309")]
             pub c0308: ::core::option::Option<bool>,
-            /// `c0309`: `DATE NOT NULL`
+            /// `c0309`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "310")]
             pub c0309: i32,
-            /// `c0310`: `DECIMAL(18,4)`
+            /// `c0310`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "311")]
             pub c0310: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0311`: `ARRAY<INT>`
@@ -958,16 +960,16 @@ pub mod main {
             /// `c0314`: `DOUBLE`
             #[prost(double, optional, tag = "315")]
             pub c0314: ::core::option::Option<f64>,
-            /// `c0315`: `TIMESTAMP NOT NULL`
+            /// `c0315`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "316")]
             pub c0315: i64,
             /// `c0316`: `BOOLEAN`
             #[prost(bool, optional, tag = "317")]
             pub c0316: ::core::option::Option<bool>,
-            /// `c0317`: `DATE`
+            /// `c0317`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "318")]
             pub c0317: ::core::option::Option<i32>,
-            /// `c0318`: `DECIMAL(18,4) NOT NULL`
+            /// `c0318`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "319")]
             pub c0318: ::prost::alloc::string::String,
             /// `c0319`: `ARRAY<INT>`
@@ -982,16 +984,16 @@ pub mod main {
             /// `c0322`: `DOUBLE`
             #[prost(double, optional, tag = "323")]
             pub c0322: ::core::option::Option<f64>,
-            /// `c0323`: `TIMESTAMP`
+            /// `c0323`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "324")]
             pub c0323: ::core::option::Option<i64>,
             /// `c0324`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "325")]
             pub c0324: bool,
-            /// `c0325`: `DATE`
+            /// `c0325`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "326")]
             pub c0325: ::core::option::Option<i32>,
-            /// `c0326`: `DECIMAL(18,4)`
+            /// `c0326`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "327")]
             pub c0326: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0327`: `ARRAY<INT> NOT NULL`
@@ -1006,16 +1008,16 @@ pub mod main {
             /// `c0330`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "331")]
             pub c0330: f64,
-            /// `c0331`: `TIMESTAMP`
+            /// `c0331`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "332")]
             pub c0331: ::core::option::Option<i64>,
             /// `c0332`: `BOOLEAN`
             #[prost(bool, optional, tag = "333")]
             pub c0332: ::core::option::Option<bool>,
-            /// `c0333`: `DATE NOT NULL`
+            /// `c0333`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "334")]
             pub c0333: i32,
-            /// `c0334`: `DECIMAL(18,4)`
+            /// `c0334`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "335")]
             pub c0334: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0335`: `ARRAY<INT>`
@@ -1030,16 +1032,16 @@ pub mod main {
             /// `c0338`: `DOUBLE`
             #[prost(double, optional, tag = "339")]
             pub c0338: ::core::option::Option<f64>,
-            /// `c0339`: `TIMESTAMP NOT NULL`
+            /// `c0339`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "340")]
             pub c0339: i64,
             /// `c0340`: `BOOLEAN`
             #[prost(bool, optional, tag = "341")]
             pub c0340: ::core::option::Option<bool>,
-            /// `c0341`: `DATE`
+            /// `c0341`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "342")]
             pub c0341: ::core::option::Option<i32>,
-            /// `c0342`: `DECIMAL(18,4) NOT NULL`
+            /// `c0342`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "343")]
             pub c0342: ::prost::alloc::string::String,
             /// `c0343`: `ARRAY<INT>`
@@ -1054,16 +1056,16 @@ pub mod main {
             /// `c0346`: `DOUBLE`
             #[prost(double, optional, tag = "347")]
             pub c0346: ::core::option::Option<f64>,
-            /// `c0347`: `TIMESTAMP`
+            /// `c0347`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "348")]
             pub c0347: ::core::option::Option<i64>,
             /// `c0348`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "349")]
             pub c0348: bool,
-            /// `c0349`: `DATE`
+            /// `c0349`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "350")]
             pub c0349: ::core::option::Option<i32>,
-            /// `c0350`: `DECIMAL(18,4)`
+            /// `c0350`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "351")]
             pub c0350: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0351`: `ARRAY<INT> NOT NULL`
@@ -1078,16 +1080,16 @@ pub mod main {
             /// `c0354`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "355")]
             pub c0354: f64,
-            /// `c0355`: `TIMESTAMP`
+            /// `c0355`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "356")]
             pub c0355: ::core::option::Option<i64>,
             /// `c0356`: `BOOLEAN`
             #[prost(bool, optional, tag = "357")]
             pub c0356: ::core::option::Option<bool>,
-            /// `c0357`: `DATE NOT NULL`
+            /// `c0357`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "358")]
             pub c0357: i32,
-            /// `c0358`: `DECIMAL(18,4)`
+            /// `c0358`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "359")]
             pub c0358: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0359`: `ARRAY<INT>`
@@ -1102,16 +1104,16 @@ pub mod main {
             /// `c0362`: `DOUBLE`
             #[prost(double, optional, tag = "363")]
             pub c0362: ::core::option::Option<f64>,
-            /// `c0363`: `TIMESTAMP NOT NULL`
+            /// `c0363`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "364")]
             pub c0363: i64,
             /// `c0364`: `BOOLEAN`
             #[prost(bool, optional, tag = "365")]
             pub c0364: ::core::option::Option<bool>,
-            /// `c0365`: `DATE`
+            /// `c0365`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "366")]
             pub c0365: ::core::option::Option<i32>,
-            /// `c0366`: `DECIMAL(18,4) NOT NULL`
+            /// `c0366`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "367")]
             pub c0366: ::prost::alloc::string::String,
             /// `c0367`: `ARRAY<INT>`
@@ -1126,16 +1128,16 @@ pub mod main {
             /// `c0370`: `DOUBLE`
             #[prost(double, optional, tag = "371")]
             pub c0370: ::core::option::Option<f64>,
-            /// `c0371`: `TIMESTAMP`
+            /// `c0371`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "372")]
             pub c0371: ::core::option::Option<i64>,
             /// `c0372`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "373")]
             pub c0372: bool,
-            /// `c0373`: `DATE`
+            /// `c0373`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "374")]
             pub c0373: ::core::option::Option<i32>,
-            /// `c0374`: `DECIMAL(18,4)`
+            /// `c0374`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "375")]
             pub c0374: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0375`: `ARRAY<INT> NOT NULL`
@@ -1150,16 +1152,16 @@ pub mod main {
             /// `c0378`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "379")]
             pub c0378: f64,
-            /// `c0379`: `TIMESTAMP`
+            /// `c0379`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "380")]
             pub c0379: ::core::option::Option<i64>,
             /// `c0380`: `BOOLEAN`
             #[prost(bool, optional, tag = "381")]
             pub c0380: ::core::option::Option<bool>,
-            /// `c0381`: `DATE NOT NULL`
+            /// `c0381`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "382")]
             pub c0381: i32,
-            /// `c0382`: `DECIMAL(18,4)`
+            /// `c0382`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "383")]
             pub c0382: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0383`: `ARRAY<INT>`
@@ -1174,16 +1176,16 @@ pub mod main {
             /// `c0386`: `DOUBLE`
             #[prost(double, optional, tag = "387")]
             pub c0386: ::core::option::Option<f64>,
-            /// `c0387`: `TIMESTAMP NOT NULL`
+            /// `c0387`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "388")]
             pub c0387: i64,
             /// `c0388`: `BOOLEAN`
             #[prost(bool, optional, tag = "389")]
             pub c0388: ::core::option::Option<bool>,
-            /// `c0389`: `DATE`
+            /// `c0389`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "390")]
             pub c0389: ::core::option::Option<i32>,
-            /// `c0390`: `DECIMAL(18,4) NOT NULL`
+            /// `c0390`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "391")]
             pub c0390: ::prost::alloc::string::String,
             /// `c0391`: `ARRAY<INT>`
@@ -1198,16 +1200,16 @@ pub mod main {
             /// `c0394`: `DOUBLE`
             #[prost(double, optional, tag = "395")]
             pub c0394: ::core::option::Option<f64>,
-            /// `c0395`: `TIMESTAMP`
+            /// `c0395`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "396")]
             pub c0395: ::core::option::Option<i64>,
             /// `c0396`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "397")]
             pub c0396: bool,
-            /// `c0397`: `DATE`
+            /// `c0397`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "398")]
             pub c0397: ::core::option::Option<i32>,
-            /// `c0398`: `DECIMAL(18,4)`
+            /// `c0398`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "399")]
             pub c0398: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0399`: `ARRAY<INT> NOT NULL`
@@ -1222,16 +1224,16 @@ pub mod main {
             /// `c0402`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "403")]
             pub c0402: f64,
-            /// `c0403`: `TIMESTAMP`
+            /// `c0403`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "404")]
             pub c0403: ::core::option::Option<i64>,
             /// `c0404`: `BOOLEAN`
             #[prost(bool, optional, tag = "405")]
             pub c0404: ::core::option::Option<bool>,
-            /// `c0405`: `DATE NOT NULL`
+            /// `c0405`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "406")]
             pub c0405: i32,
-            /// `c0406`: `DECIMAL(18,4)`
+            /// `c0406`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "407")]
             pub c0406: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0407`: `ARRAY<INT>`
@@ -1246,16 +1248,16 @@ pub mod main {
             /// `c0410`: `DOUBLE`
             #[prost(double, optional, tag = "411")]
             pub c0410: ::core::option::Option<f64>,
-            /// `c0411`: `TIMESTAMP NOT NULL`
+            /// `c0411`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "412")]
             pub c0411: i64,
             /// `c0412`: `BOOLEAN`
             #[prost(bool, optional, tag = "413")]
             pub c0412: ::core::option::Option<bool>,
-            /// `c0413`: `DATE`
+            /// `c0413`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "414")]
             pub c0413: ::core::option::Option<i32>,
-            /// `c0414`: `DECIMAL(18,4) NOT NULL`
+            /// `c0414`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "415")]
             pub c0414: ::prost::alloc::string::String,
             /// `c0415`: `ARRAY<INT>`
@@ -1270,16 +1272,16 @@ pub mod main {
             /// `c0418`: `DOUBLE`
             #[prost(double, optional, tag = "419")]
             pub c0418: ::core::option::Option<f64>,
-            /// `c0419`: `TIMESTAMP`
+            /// `c0419`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "420")]
             pub c0419: ::core::option::Option<i64>,
             /// `c0420`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "421")]
             pub c0420: bool,
-            /// `c0421`: `DATE`
+            /// `c0421`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "422")]
             pub c0421: ::core::option::Option<i32>,
-            /// `c0422`: `DECIMAL(18,4)`
+            /// `c0422`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "423")]
             pub c0422: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0423`: `ARRAY<INT> NOT NULL`
@@ -1294,16 +1296,16 @@ pub mod main {
             /// `c0426`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "427")]
             pub c0426: f64,
-            /// `c0427`: `TIMESTAMP`
+            /// `c0427`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "428")]
             pub c0427: ::core::option::Option<i64>,
             /// `c0428`: `BOOLEAN`
             #[prost(bool, optional, tag = "429")]
             pub c0428: ::core::option::Option<bool>,
-            /// `c0429`: `DATE NOT NULL`
+            /// `c0429`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "430")]
             pub c0429: i32,
-            /// `c0430`: `DECIMAL(18,4)`
+            /// `c0430`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "431")]
             pub c0430: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0431`: `ARRAY<INT>`
@@ -1318,16 +1320,16 @@ pub mod main {
             /// `c0434`: `DOUBLE`
             #[prost(double, optional, tag = "435")]
             pub c0434: ::core::option::Option<f64>,
-            /// `c0435`: `TIMESTAMP NOT NULL`
+            /// `c0435`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "436")]
             pub c0435: i64,
             /// `c0436`: `BOOLEAN`
             #[prost(bool, optional, tag = "437")]
             pub c0436: ::core::option::Option<bool>,
-            /// `c0437`: `DATE`
+            /// `c0437`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "438")]
             pub c0437: ::core::option::Option<i32>,
-            /// `c0438`: `DECIMAL(18,4) NOT NULL`
+            /// `c0438`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "439")]
             pub c0438: ::prost::alloc::string::String,
             /// `c0439`: `ARRAY<INT>`
@@ -1342,16 +1344,16 @@ pub mod main {
             /// `c0442`: `DOUBLE`
             #[prost(double, optional, tag = "443")]
             pub c0442: ::core::option::Option<f64>,
-            /// `c0443`: `TIMESTAMP`
+            /// `c0443`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "444")]
             pub c0443: ::core::option::Option<i64>,
             /// `c0444`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "445")]
             pub c0444: bool,
-            /// `c0445`: `DATE`
+            /// `c0445`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "446")]
             pub c0445: ::core::option::Option<i32>,
-            /// `c0446`: `DECIMAL(18,4)`
+            /// `c0446`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "447")]
             pub c0446: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0447`: `ARRAY<INT> NOT NULL`
@@ -1366,16 +1368,16 @@ pub mod main {
             /// `c0450`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "451")]
             pub c0450: f64,
-            /// `c0451`: `TIMESTAMP`
+            /// `c0451`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "452")]
             pub c0451: ::core::option::Option<i64>,
             /// `c0452`: `BOOLEAN`
             #[prost(bool, optional, tag = "453")]
             pub c0452: ::core::option::Option<bool>,
-            /// `c0453`: `DATE NOT NULL`
+            /// `c0453`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "454")]
             pub c0453: i32,
-            /// `c0454`: `DECIMAL(18,4)`
+            /// `c0454`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "455")]
             pub c0454: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0455`: `ARRAY<INT>`
@@ -1390,16 +1392,16 @@ pub mod main {
             /// `c0458`: `DOUBLE`
             #[prost(double, optional, tag = "459")]
             pub c0458: ::core::option::Option<f64>,
-            /// `c0459`: `TIMESTAMP NOT NULL`
+            /// `c0459`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "460")]
             pub c0459: i64,
             /// `c0460`: `BOOLEAN`
             #[prost(bool, optional, tag = "461")]
             pub c0460: ::core::option::Option<bool>,
-            /// `c0461`: `DATE`
+            /// `c0461`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "462")]
             pub c0461: ::core::option::Option<i32>,
-            /// `c0462`: `DECIMAL(18,4) NOT NULL`
+            /// `c0462`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "463")]
             pub c0462: ::prost::alloc::string::String,
             /// `c0463`: `ARRAY<INT>`
@@ -1414,16 +1416,16 @@ pub mod main {
             /// `c0466`: `DOUBLE`
             #[prost(double, optional, tag = "467")]
             pub c0466: ::core::option::Option<f64>,
-            /// `c0467`: `TIMESTAMP`
+            /// `c0467`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "468")]
             pub c0467: ::core::option::Option<i64>,
             /// `c0468`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "469")]
             pub c0468: bool,
-            /// `c0469`: `DATE`
+            /// `c0469`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "470")]
             pub c0469: ::core::option::Option<i32>,
-            /// `c0470`: `DECIMAL(18,4)`
+            /// `c0470`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "471")]
             pub c0470: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0471`: `ARRAY<INT> NOT NULL`
@@ -1438,16 +1440,16 @@ pub mod main {
             /// `c0474`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "475")]
             pub c0474: f64,
-            /// `c0475`: `TIMESTAMP`
+            /// `c0475`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "476")]
             pub c0475: ::core::option::Option<i64>,
             /// `c0476`: `BOOLEAN`
             #[prost(bool, optional, tag = "477")]
             pub c0476: ::core::option::Option<bool>,
-            /// `c0477`: `DATE NOT NULL`
+            /// `c0477`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "478")]
             pub c0477: i32,
-            /// `c0478`: `DECIMAL(18,4)`
+            /// `c0478`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "479")]
             pub c0478: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0479`: `ARRAY<INT>`
@@ -1462,16 +1464,16 @@ pub mod main {
             /// `c0482`: `DOUBLE`
             #[prost(double, optional, tag = "483")]
             pub c0482: ::core::option::Option<f64>,
-            /// `c0483`: `TIMESTAMP NOT NULL`
+            /// `c0483`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "484")]
             pub c0483: i64,
             /// `c0484`: `BOOLEAN`
             #[prost(bool, optional, tag = "485")]
             pub c0484: ::core::option::Option<bool>,
-            /// `c0485`: `DATE`
+            /// `c0485`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "486")]
             pub c0485: ::core::option::Option<i32>,
-            /// `c0486`: `DECIMAL(18,4) NOT NULL`
+            /// `c0486`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "487")]
             pub c0486: ::prost::alloc::string::String,
             /// `c0487`: `ARRAY<INT>`
@@ -1486,16 +1488,16 @@ pub mod main {
             /// `c0490`: `DOUBLE`
             #[prost(double, optional, tag = "491")]
             pub c0490: ::core::option::Option<f64>,
-            /// `c0491`: `TIMESTAMP`
+            /// `c0491`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "492")]
             pub c0491: ::core::option::Option<i64>,
             /// `c0492`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "493")]
             pub c0492: bool,
-            /// `c0493`: `DATE`
+            /// `c0493`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "494")]
             pub c0493: ::core::option::Option<i32>,
-            /// `c0494`: `DECIMAL(18,4)`
+            /// `c0494`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "495")]
             pub c0494: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0495`: `ARRAY<INT> NOT NULL`
@@ -1510,16 +1512,16 @@ pub mod main {
             /// `c0498`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "499")]
             pub c0498: f64,
-            /// `c0499`: `TIMESTAMP`
+            /// `c0499`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "500")]
             pub c0499: ::core::option::Option<i64>,
             /// `c0500`: `BOOLEAN`
             #[prost(bool, optional, tag = "501")]
             pub c0500: ::core::option::Option<bool>,
-            /// `c0501`: `DATE NOT NULL`
+            /// `c0501`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "502")]
             pub c0501: i32,
-            /// `c0502`: `DECIMAL(18,4)`
+            /// `c0502`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "503")]
             pub c0502: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0503`: `ARRAY<INT>`
@@ -1534,16 +1536,16 @@ pub mod main {
             /// `c0506`: `DOUBLE`
             #[prost(double, optional, tag = "507")]
             pub c0506: ::core::option::Option<f64>,
-            /// `c0507`: `TIMESTAMP NOT NULL`
+            /// `c0507`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "508")]
             pub c0507: i64,
             /// `c0508`: `BOOLEAN`
             #[prost(bool, optional, tag = "509")]
             pub c0508: ::core::option::Option<bool>,
-            /// `c0509`: `DATE`
+            /// `c0509`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "510")]
             pub c0509: ::core::option::Option<i32>,
-            /// `c0510`: `DECIMAL(18,4) NOT NULL`
+            /// `c0510`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "511")]
             pub c0510: ::prost::alloc::string::String,
             /// `c0511`: `ARRAY<INT>`
@@ -1558,16 +1560,16 @@ pub mod main {
             /// `c0514`: `DOUBLE`
             #[prost(double, optional, tag = "515")]
             pub c0514: ::core::option::Option<f64>,
-            /// `c0515`: `TIMESTAMP`
+            /// `c0515`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "516")]
             pub c0515: ::core::option::Option<i64>,
             /// `c0516`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "517")]
             pub c0516: bool,
-            /// `c0517`: `DATE`
+            /// `c0517`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "518")]
             pub c0517: ::core::option::Option<i32>,
-            /// `c0518`: `DECIMAL(18,4)`
+            /// `c0518`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "519")]
             pub c0518: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0519`: `ARRAY<INT> NOT NULL`
@@ -1582,16 +1584,16 @@ pub mod main {
             /// `c0522`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "523")]
             pub c0522: f64,
-            /// `c0523`: `TIMESTAMP`
+            /// `c0523`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "524")]
             pub c0523: ::core::option::Option<i64>,
             /// `c0524`: `BOOLEAN`
             #[prost(bool, optional, tag = "525")]
             pub c0524: ::core::option::Option<bool>,
-            /// `c0525`: `DATE NOT NULL`
+            /// `c0525`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "526")]
             pub c0525: i32,
-            /// `c0526`: `DECIMAL(18,4)`
+            /// `c0526`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "527")]
             pub c0526: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0527`: `ARRAY<INT>`
@@ -1606,16 +1608,16 @@ pub mod main {
             /// `c0530`: `DOUBLE`
             #[prost(double, optional, tag = "531")]
             pub c0530: ::core::option::Option<f64>,
-            /// `c0531`: `TIMESTAMP NOT NULL`
+            /// `c0531`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "532")]
             pub c0531: i64,
             /// `c0532`: `BOOLEAN`
             #[prost(bool, optional, tag = "533")]
             pub c0532: ::core::option::Option<bool>,
-            /// `c0533`: `DATE`
+            /// `c0533`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "534")]
             pub c0533: ::core::option::Option<i32>,
-            /// `c0534`: `DECIMAL(18,4) NOT NULL`
+            /// `c0534`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "535")]
             pub c0534: ::prost::alloc::string::String,
             /// `c0535`: `ARRAY<INT>`
@@ -1630,16 +1632,16 @@ pub mod main {
             /// `c0538`: `DOUBLE`
             #[prost(double, optional, tag = "539")]
             pub c0538: ::core::option::Option<f64>,
-            /// `c0539`: `TIMESTAMP`
+            /// `c0539`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "540")]
             pub c0539: ::core::option::Option<i64>,
             /// `c0540`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "541")]
             pub c0540: bool,
-            /// `c0541`: `DATE`
+            /// `c0541`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "542")]
             pub c0541: ::core::option::Option<i32>,
-            /// `c0542`: `DECIMAL(18,4)`
+            /// `c0542`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "543")]
             pub c0542: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0543`: `ARRAY<INT> NOT NULL`
@@ -1654,16 +1656,16 @@ pub mod main {
             /// `c0546`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "547")]
             pub c0546: f64,
-            /// `c0547`: `TIMESTAMP`
+            /// `c0547`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "548")]
             pub c0547: ::core::option::Option<i64>,
             /// `c0548`: `BOOLEAN`
             #[prost(bool, optional, tag = "549")]
             pub c0548: ::core::option::Option<bool>,
-            /// `c0549`: `DATE NOT NULL`
+            /// `c0549`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "550")]
             pub c0549: i32,
-            /// `c0550`: `DECIMAL(18,4)`
+            /// `c0550`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "551")]
             pub c0550: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0551`: `ARRAY<INT>`
@@ -1678,16 +1680,16 @@ pub mod main {
             /// `c0554`: `DOUBLE`
             #[prost(double, optional, tag = "555")]
             pub c0554: ::core::option::Option<f64>,
-            /// `c0555`: `TIMESTAMP NOT NULL`
+            /// `c0555`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "556")]
             pub c0555: i64,
             /// `c0556`: `BOOLEAN`
             #[prost(bool, optional, tag = "557")]
             pub c0556: ::core::option::Option<bool>,
-            /// `c0557`: `DATE`
+            /// `c0557`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "558")]
             pub c0557: ::core::option::Option<i32>,
-            /// `c0558`: `DECIMAL(18,4) NOT NULL`
+            /// `c0558`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "559")]
             pub c0558: ::prost::alloc::string::String,
             /// `c0559`: `ARRAY<INT>`
@@ -1702,16 +1704,16 @@ pub mod main {
             /// `c0562`: `DOUBLE`
             #[prost(double, optional, tag = "563")]
             pub c0562: ::core::option::Option<f64>,
-            /// `c0563`: `TIMESTAMP`
+            /// `c0563`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "564")]
             pub c0563: ::core::option::Option<i64>,
             /// `c0564`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "565")]
             pub c0564: bool,
-            /// `c0565`: `DATE`
+            /// `c0565`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "566")]
             pub c0565: ::core::option::Option<i32>,
-            /// `c0566`: `DECIMAL(18,4)`
+            /// `c0566`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "567")]
             pub c0566: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0567`: `ARRAY<INT> NOT NULL`
@@ -1726,16 +1728,16 @@ pub mod main {
             /// `c0570`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "571")]
             pub c0570: f64,
-            /// `c0571`: `TIMESTAMP`
+            /// `c0571`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "572")]
             pub c0571: ::core::option::Option<i64>,
             /// `c0572`: `BOOLEAN`
             #[prost(bool, optional, tag = "573")]
             pub c0572: ::core::option::Option<bool>,
-            /// `c0573`: `DATE NOT NULL`
+            /// `c0573`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "574")]
             pub c0573: i32,
-            /// `c0574`: `DECIMAL(18,4)`
+            /// `c0574`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "575")]
             pub c0574: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0575`: `ARRAY<INT>`
@@ -1750,16 +1752,16 @@ pub mod main {
             /// `c0578`: `DOUBLE`
             #[prost(double, optional, tag = "579")]
             pub c0578: ::core::option::Option<f64>,
-            /// `c0579`: `TIMESTAMP NOT NULL`
+            /// `c0579`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "580")]
             pub c0579: i64,
             /// `c0580`: `BOOLEAN`
             #[prost(bool, optional, tag = "581")]
             pub c0580: ::core::option::Option<bool>,
-            /// `c0581`: `DATE`
+            /// `c0581`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "582")]
             pub c0581: ::core::option::Option<i32>,
-            /// `c0582`: `DECIMAL(18,4) NOT NULL`
+            /// `c0582`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "583")]
             pub c0582: ::prost::alloc::string::String,
             /// `c0583`: `ARRAY<INT>`
@@ -1774,16 +1776,16 @@ pub mod main {
             /// `c0586`: `DOUBLE`
             #[prost(double, optional, tag = "587")]
             pub c0586: ::core::option::Option<f64>,
-            /// `c0587`: `TIMESTAMP`
+            /// `c0587`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "588")]
             pub c0587: ::core::option::Option<i64>,
             /// `c0588`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "589")]
             pub c0588: bool,
-            /// `c0589`: `DATE`
+            /// `c0589`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "590")]
             pub c0589: ::core::option::Option<i32>,
-            /// `c0590`: `DECIMAL(18,4)`
+            /// `c0590`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "591")]
             pub c0590: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0591`: `ARRAY<INT> NOT NULL`
@@ -1798,16 +1800,16 @@ pub mod main {
             /// `c0594`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "595")]
             pub c0594: f64,
-            /// `c0595`: `TIMESTAMP`
+            /// `c0595`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "596")]
             pub c0595: ::core::option::Option<i64>,
             /// `c0596`: `BOOLEAN`
             #[prost(bool, optional, tag = "597")]
             pub c0596: ::core::option::Option<bool>,
-            /// `c0597`: `DATE NOT NULL`
+            /// `c0597`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "598")]
             pub c0597: i32,
-            /// `c0598`: `DECIMAL(18,4)`
+            /// `c0598`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "599")]
             pub c0598: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0599`: `ARRAY<INT>`
@@ -1822,16 +1824,16 @@ pub mod main {
             /// `c0602`: `DOUBLE`
             #[prost(double, optional, tag = "603")]
             pub c0602: ::core::option::Option<f64>,
-            /// `c0603`: `TIMESTAMP NOT NULL`
+            /// `c0603`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "604")]
             pub c0603: i64,
             /// `c0604`: `BOOLEAN`
             #[prost(bool, optional, tag = "605")]
             pub c0604: ::core::option::Option<bool>,
-            /// `c0605`: `DATE`
+            /// `c0605`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "606")]
             pub c0605: ::core::option::Option<i32>,
-            /// `c0606`: `DECIMAL(18,4) NOT NULL`
+            /// `c0606`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "607")]
             pub c0606: ::prost::alloc::string::String,
             /// `c0607`: `ARRAY<INT>`
@@ -1846,16 +1848,16 @@ pub mod main {
             /// `c0610`: `DOUBLE`
             #[prost(double, optional, tag = "611")]
             pub c0610: ::core::option::Option<f64>,
-            /// `c0611`: `TIMESTAMP`
+            /// `c0611`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "612")]
             pub c0611: ::core::option::Option<i64>,
             /// `c0612`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "613")]
             pub c0612: bool,
-            /// `c0613`: `DATE`
+            /// `c0613`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "614")]
             pub c0613: ::core::option::Option<i32>,
-            /// `c0614`: `DECIMAL(18,4)`
+            /// `c0614`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "615")]
             pub c0614: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0615`: `ARRAY<INT> NOT NULL`
@@ -1870,16 +1872,16 @@ pub mod main {
             /// `c0618`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "619")]
             pub c0618: f64,
-            /// `c0619`: `TIMESTAMP`
+            /// `c0619`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "620")]
             pub c0619: ::core::option::Option<i64>,
             /// `c0620`: `BOOLEAN`
             #[prost(bool, optional, tag = "621")]
             pub c0620: ::core::option::Option<bool>,
-            /// `c0621`: `DATE NOT NULL`
+            /// `c0621`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "622")]
             pub c0621: i32,
-            /// `c0622`: `DECIMAL(18,4)`
+            /// `c0622`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "623")]
             pub c0622: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0623`: `ARRAY<INT>`
@@ -1894,16 +1896,16 @@ pub mod main {
             /// `c0626`: `DOUBLE`
             #[prost(double, optional, tag = "627")]
             pub c0626: ::core::option::Option<f64>,
-            /// `c0627`: `TIMESTAMP NOT NULL`
+            /// `c0627`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "628")]
             pub c0627: i64,
             /// `c0628`: `BOOLEAN`
             #[prost(bool, optional, tag = "629")]
             pub c0628: ::core::option::Option<bool>,
-            /// `c0629`: `DATE`
+            /// `c0629`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "630")]
             pub c0629: ::core::option::Option<i32>,
-            /// `c0630`: `DECIMAL(18,4) NOT NULL`
+            /// `c0630`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "631")]
             pub c0630: ::prost::alloc::string::String,
             /// `c0631`: `ARRAY<INT>`
@@ -1918,16 +1920,16 @@ pub mod main {
             /// `c0634`: `DOUBLE`
             #[prost(double, optional, tag = "635")]
             pub c0634: ::core::option::Option<f64>,
-            /// `c0635`: `TIMESTAMP`
+            /// `c0635`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "636")]
             pub c0635: ::core::option::Option<i64>,
             /// `c0636`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "637")]
             pub c0636: bool,
-            /// `c0637`: `DATE`
+            /// `c0637`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "638")]
             pub c0637: ::core::option::Option<i32>,
-            /// `c0638`: `DECIMAL(18,4)`
+            /// `c0638`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "639")]
             pub c0638: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0639`: `ARRAY<INT> NOT NULL`
@@ -1942,16 +1944,16 @@ pub mod main {
             /// `c0642`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "643")]
             pub c0642: f64,
-            /// `c0643`: `TIMESTAMP`
+            /// `c0643`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "644")]
             pub c0643: ::core::option::Option<i64>,
             /// `c0644`: `BOOLEAN`
             #[prost(bool, optional, tag = "645")]
             pub c0644: ::core::option::Option<bool>,
-            /// `c0645`: `DATE NOT NULL`
+            /// `c0645`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "646")]
             pub c0645: i32,
-            /// `c0646`: `DECIMAL(18,4)`
+            /// `c0646`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "647")]
             pub c0646: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0647`: `ARRAY<INT>`
@@ -1966,16 +1968,16 @@ pub mod main {
             /// `c0650`: `DOUBLE`
             #[prost(double, optional, tag = "651")]
             pub c0650: ::core::option::Option<f64>,
-            /// `c0651`: `TIMESTAMP NOT NULL`
+            /// `c0651`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "652")]
             pub c0651: i64,
             /// `c0652`: `BOOLEAN`
             #[prost(bool, optional, tag = "653")]
             pub c0652: ::core::option::Option<bool>,
-            /// `c0653`: `DATE`
+            /// `c0653`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "654")]
             pub c0653: ::core::option::Option<i32>,
-            /// `c0654`: `DECIMAL(18,4) NOT NULL`
+            /// `c0654`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "655")]
             pub c0654: ::prost::alloc::string::String,
             /// `c0655`: `ARRAY<INT>`
@@ -1990,16 +1992,16 @@ pub mod main {
             /// `c0658`: `DOUBLE`
             #[prost(double, optional, tag = "659")]
             pub c0658: ::core::option::Option<f64>,
-            /// `c0659`: `TIMESTAMP`
+            /// `c0659`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "660")]
             pub c0659: ::core::option::Option<i64>,
             /// `c0660`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "661")]
             pub c0660: bool,
-            /// `c0661`: `DATE`
+            /// `c0661`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "662")]
             pub c0661: ::core::option::Option<i32>,
-            /// `c0662`: `DECIMAL(18,4)`
+            /// `c0662`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "663")]
             pub c0662: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0663`: `ARRAY<INT> NOT NULL`
@@ -2014,16 +2016,16 @@ pub mod main {
             /// `c0666`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "667")]
             pub c0666: f64,
-            /// `c0667`: `TIMESTAMP`
+            /// `c0667`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "668")]
             pub c0667: ::core::option::Option<i64>,
             /// `c0668`: `BOOLEAN`
             #[prost(bool, optional, tag = "669")]
             pub c0668: ::core::option::Option<bool>,
-            /// `c0669`: `DATE NOT NULL`
+            /// `c0669`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "670")]
             pub c0669: i32,
-            /// `c0670`: `DECIMAL(18,4)`
+            /// `c0670`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "671")]
             pub c0670: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0671`: `ARRAY<INT>`
@@ -2038,16 +2040,16 @@ pub mod main {
             /// `c0674`: `DOUBLE`
             #[prost(double, optional, tag = "675")]
             pub c0674: ::core::option::Option<f64>,
-            /// `c0675`: `TIMESTAMP NOT NULL`
+            /// `c0675`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "676")]
             pub c0675: i64,
             /// `c0676`: `BOOLEAN`
             #[prost(bool, optional, tag = "677")]
             pub c0676: ::core::option::Option<bool>,
-            /// `c0677`: `DATE`
+            /// `c0677`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "678")]
             pub c0677: ::core::option::Option<i32>,
-            /// `c0678`: `DECIMAL(18,4) NOT NULL`
+            /// `c0678`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "679")]
             pub c0678: ::prost::alloc::string::String,
             /// `c0679`: `ARRAY<INT>`
@@ -2062,16 +2064,16 @@ pub mod main {
             /// `c0682`: `DOUBLE`
             #[prost(double, optional, tag = "683")]
             pub c0682: ::core::option::Option<f64>,
-            /// `c0683`: `TIMESTAMP`
+            /// `c0683`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "684")]
             pub c0683: ::core::option::Option<i64>,
             /// `c0684`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "685")]
             pub c0684: bool,
-            /// `c0685`: `DATE`
+            /// `c0685`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "686")]
             pub c0685: ::core::option::Option<i32>,
-            /// `c0686`: `DECIMAL(18,4)`
+            /// `c0686`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "687")]
             pub c0686: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0687`: `ARRAY<INT> NOT NULL`
@@ -2086,16 +2088,16 @@ pub mod main {
             /// `c0690`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "691")]
             pub c0690: f64,
-            /// `c0691`: `TIMESTAMP`
+            /// `c0691`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "692")]
             pub c0691: ::core::option::Option<i64>,
             /// `c0692`: `BOOLEAN`
             #[prost(bool, optional, tag = "693")]
             pub c0692: ::core::option::Option<bool>,
-            /// `c0693`: `DATE NOT NULL`
+            /// `c0693`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "694")]
             pub c0693: i32,
-            /// `c0694`: `DECIMAL(18,4)`
+            /// `c0694`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "695")]
             pub c0694: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0695`: `ARRAY<INT>`
@@ -2110,16 +2112,16 @@ pub mod main {
             /// `c0698`: `DOUBLE`
             #[prost(double, optional, tag = "699")]
             pub c0698: ::core::option::Option<f64>,
-            /// `c0699`: `TIMESTAMP NOT NULL`
+            /// `c0699`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "700")]
             pub c0699: i64,
             /// `c0700`: `BOOLEAN`
             #[prost(bool, optional, tag = "701")]
             pub c0700: ::core::option::Option<bool>,
-            /// `c0701`: `DATE`
+            /// `c0701`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "702")]
             pub c0701: ::core::option::Option<i32>,
-            /// `c0702`: `DECIMAL(18,4) NOT NULL`
+            /// `c0702`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "703")]
             pub c0702: ::prost::alloc::string::String,
             /// `c0703`: `ARRAY<INT>`
@@ -2134,16 +2136,16 @@ pub mod main {
             /// `c0706`: `DOUBLE`
             #[prost(double, optional, tag = "707")]
             pub c0706: ::core::option::Option<f64>,
-            /// `c0707`: `TIMESTAMP`
+            /// `c0707`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "708")]
             pub c0707: ::core::option::Option<i64>,
             /// `c0708`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "709")]
             pub c0708: bool,
-            /// `c0709`: `DATE`
+            /// `c0709`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "710")]
             pub c0709: ::core::option::Option<i32>,
-            /// `c0710`: `DECIMAL(18,4)`
+            /// `c0710`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "711")]
             pub c0710: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0711`: `ARRAY<INT> NOT NULL`
@@ -2158,16 +2160,16 @@ pub mod main {
             /// `c0714`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "715")]
             pub c0714: f64,
-            /// `c0715`: `TIMESTAMP`
+            /// `c0715`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "716")]
             pub c0715: ::core::option::Option<i64>,
             /// `c0716`: `BOOLEAN`
             #[prost(bool, optional, tag = "717")]
             pub c0716: ::core::option::Option<bool>,
-            /// `c0717`: `DATE NOT NULL`
+            /// `c0717`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "718")]
             pub c0717: i32,
-            /// `c0718`: `DECIMAL(18,4)`
+            /// `c0718`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "719")]
             pub c0718: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0719`: `ARRAY<INT>`
@@ -2182,16 +2184,16 @@ pub mod main {
             /// `c0722`: `DOUBLE`
             #[prost(double, optional, tag = "723")]
             pub c0722: ::core::option::Option<f64>,
-            /// `c0723`: `TIMESTAMP NOT NULL`
+            /// `c0723`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "724")]
             pub c0723: i64,
             /// `c0724`: `BOOLEAN`
             #[prost(bool, optional, tag = "725")]
             pub c0724: ::core::option::Option<bool>,
-            /// `c0725`: `DATE`
+            /// `c0725`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "726")]
             pub c0725: ::core::option::Option<i32>,
-            /// `c0726`: `DECIMAL(18,4) NOT NULL`
+            /// `c0726`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "727")]
             pub c0726: ::prost::alloc::string::String,
             /// `c0727`: `ARRAY<INT>`
@@ -2206,16 +2208,16 @@ pub mod main {
             /// `c0730`: `DOUBLE`
             #[prost(double, optional, tag = "731")]
             pub c0730: ::core::option::Option<f64>,
-            /// `c0731`: `TIMESTAMP`
+            /// `c0731`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "732")]
             pub c0731: ::core::option::Option<i64>,
             /// `c0732`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "733")]
             pub c0732: bool,
-            /// `c0733`: `DATE`
+            /// `c0733`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "734")]
             pub c0733: ::core::option::Option<i32>,
-            /// `c0734`: `DECIMAL(18,4)`
+            /// `c0734`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "735")]
             pub c0734: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0735`: `ARRAY<INT> NOT NULL`
@@ -2230,16 +2232,16 @@ pub mod main {
             /// `c0738`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "739")]
             pub c0738: f64,
-            /// `c0739`: `TIMESTAMP`
+            /// `c0739`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "740")]
             pub c0739: ::core::option::Option<i64>,
             /// `c0740`: `BOOLEAN`
             #[prost(bool, optional, tag = "741")]
             pub c0740: ::core::option::Option<bool>,
-            /// `c0741`: `DATE NOT NULL`
+            /// `c0741`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "742")]
             pub c0741: i32,
-            /// `c0742`: `DECIMAL(18,4)`
+            /// `c0742`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "743")]
             pub c0742: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0743`: `ARRAY<INT>`
@@ -2254,16 +2256,16 @@ pub mod main {
             /// `c0746`: `DOUBLE`
             #[prost(double, optional, tag = "747")]
             pub c0746: ::core::option::Option<f64>,
-            /// `c0747`: `TIMESTAMP NOT NULL`
+            /// `c0747`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "748")]
             pub c0747: i64,
             /// `c0748`: `BOOLEAN`
             #[prost(bool, optional, tag = "749")]
             pub c0748: ::core::option::Option<bool>,
-            /// `c0749`: `DATE`
+            /// `c0749`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "750")]
             pub c0749: ::core::option::Option<i32>,
-            /// `c0750`: `DECIMAL(18,4) NOT NULL`
+            /// `c0750`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "751")]
             pub c0750: ::prost::alloc::string::String,
             /// `c0751`: `ARRAY<INT>`
@@ -2278,16 +2280,16 @@ pub mod main {
             /// `c0754`: `DOUBLE`
             #[prost(double, optional, tag = "755")]
             pub c0754: ::core::option::Option<f64>,
-            /// `c0755`: `TIMESTAMP`
+            /// `c0755`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "756")]
             pub c0755: ::core::option::Option<i64>,
             /// `c0756`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "757")]
             pub c0756: bool,
-            /// `c0757`: `DATE`
+            /// `c0757`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "758")]
             pub c0757: ::core::option::Option<i32>,
-            /// `c0758`: `DECIMAL(18,4)`
+            /// `c0758`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "759")]
             pub c0758: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0759`: `ARRAY<INT> NOT NULL`
@@ -2302,16 +2304,16 @@ pub mod main {
             /// `c0762`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "763")]
             pub c0762: f64,
-            /// `c0763`: `TIMESTAMP`
+            /// `c0763`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "764")]
             pub c0763: ::core::option::Option<i64>,
             /// `c0764`: `BOOLEAN`
             #[prost(bool, optional, tag = "765")]
             pub c0764: ::core::option::Option<bool>,
-            /// `c0765`: `DATE NOT NULL`
+            /// `c0765`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "766")]
             pub c0765: i32,
-            /// `c0766`: `DECIMAL(18,4)`
+            /// `c0766`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "767")]
             pub c0766: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0767`: `ARRAY<INT>`
@@ -2326,16 +2328,16 @@ pub mod main {
             /// `c0770`: `DOUBLE`
             #[prost(double, optional, tag = "771")]
             pub c0770: ::core::option::Option<f64>,
-            /// `c0771`: `TIMESTAMP NOT NULL`
+            /// `c0771`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "772")]
             pub c0771: i64,
             /// `c0772`: `BOOLEAN`
             #[prost(bool, optional, tag = "773")]
             pub c0772: ::core::option::Option<bool>,
-            /// `c0773`: `DATE`
+            /// `c0773`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "774")]
             pub c0773: ::core::option::Option<i32>,
-            /// `c0774`: `DECIMAL(18,4) NOT NULL`
+            /// `c0774`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "775")]
             pub c0774: ::prost::alloc::string::String,
             /// `c0775`: `ARRAY<INT>`
@@ -2350,16 +2352,16 @@ pub mod main {
             /// `c0778`: `DOUBLE`
             #[prost(double, optional, tag = "779")]
             pub c0778: ::core::option::Option<f64>,
-            /// `c0779`: `TIMESTAMP`
+            /// `c0779`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "780")]
             pub c0779: ::core::option::Option<i64>,
             /// `c0780`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "781")]
             pub c0780: bool,
-            /// `c0781`: `DATE`
+            /// `c0781`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "782")]
             pub c0781: ::core::option::Option<i32>,
-            /// `c0782`: `DECIMAL(18,4)`
+            /// `c0782`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "783")]
             pub c0782: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0783`: `ARRAY<INT> NOT NULL`
@@ -2374,16 +2376,16 @@ pub mod main {
             /// `c0786`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "787")]
             pub c0786: f64,
-            /// `c0787`: `TIMESTAMP`
+            /// `c0787`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "788")]
             pub c0787: ::core::option::Option<i64>,
             /// `c0788`: `BOOLEAN`
             #[prost(bool, optional, tag = "789")]
             pub c0788: ::core::option::Option<bool>,
-            /// `c0789`: `DATE NOT NULL`
+            /// `c0789`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "790")]
             pub c0789: i32,
-            /// `c0790`: `DECIMAL(18,4)`
+            /// `c0790`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "791")]
             pub c0790: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0791`: `ARRAY<INT>`
@@ -2398,16 +2400,16 @@ pub mod main {
             /// `c0794`: `DOUBLE`
             #[prost(double, optional, tag = "795")]
             pub c0794: ::core::option::Option<f64>,
-            /// `c0795`: `TIMESTAMP NOT NULL`
+            /// `c0795`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "796")]
             pub c0795: i64,
             /// `c0796`: `BOOLEAN`
             #[prost(bool, optional, tag = "797")]
             pub c0796: ::core::option::Option<bool>,
-            /// `c0797`: `DATE`
+            /// `c0797`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "798")]
             pub c0797: ::core::option::Option<i32>,
-            /// `c0798`: `DECIMAL(18,4) NOT NULL`
+            /// `c0798`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "799")]
             pub c0798: ::prost::alloc::string::String,
             /// `c0799`: `ARRAY<INT>`
@@ -2422,16 +2424,16 @@ pub mod main {
             /// `c0802`: `DOUBLE`
             #[prost(double, optional, tag = "803")]
             pub c0802: ::core::option::Option<f64>,
-            /// `c0803`: `TIMESTAMP`
+            /// `c0803`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "804")]
             pub c0803: ::core::option::Option<i64>,
             /// `c0804`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "805")]
             pub c0804: bool,
-            /// `c0805`: `DATE`
+            /// `c0805`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "806")]
             pub c0805: ::core::option::Option<i32>,
-            /// `c0806`: `DECIMAL(18,4)`
+            /// `c0806`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "807")]
             pub c0806: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0807`: `ARRAY<INT> NOT NULL`
@@ -2446,16 +2448,16 @@ pub mod main {
             /// `c0810`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "811")]
             pub c0810: f64,
-            /// `c0811`: `TIMESTAMP`
+            /// `c0811`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "812")]
             pub c0811: ::core::option::Option<i64>,
             /// `c0812`: `BOOLEAN`
             #[prost(bool, optional, tag = "813")]
             pub c0812: ::core::option::Option<bool>,
-            /// `c0813`: `DATE NOT NULL`
+            /// `c0813`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "814")]
             pub c0813: i32,
-            /// `c0814`: `DECIMAL(18,4)`
+            /// `c0814`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "815")]
             pub c0814: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0815`: `ARRAY<INT>`
@@ -2470,16 +2472,16 @@ pub mod main {
             /// `c0818`: `DOUBLE`
             #[prost(double, optional, tag = "819")]
             pub c0818: ::core::option::Option<f64>,
-            /// `c0819`: `TIMESTAMP NOT NULL`
+            /// `c0819`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "820")]
             pub c0819: i64,
             /// `c0820`: `BOOLEAN`
             #[prost(bool, optional, tag = "821")]
             pub c0820: ::core::option::Option<bool>,
-            /// `c0821`: `DATE`
+            /// `c0821`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "822")]
             pub c0821: ::core::option::Option<i32>,
-            /// `c0822`: `DECIMAL(18,4) NOT NULL`
+            /// `c0822`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "823")]
             pub c0822: ::prost::alloc::string::String,
             /// `c0823`: `ARRAY<INT>`
@@ -2494,16 +2496,16 @@ pub mod main {
             /// `c0826`: `DOUBLE`
             #[prost(double, optional, tag = "827")]
             pub c0826: ::core::option::Option<f64>,
-            /// `c0827`: `TIMESTAMP`
+            /// `c0827`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "828")]
             pub c0827: ::core::option::Option<i64>,
             /// `c0828`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "829")]
             pub c0828: bool,
-            /// `c0829`: `DATE`
+            /// `c0829`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "830")]
             pub c0829: ::core::option::Option<i32>,
-            /// `c0830`: `DECIMAL(18,4)`
+            /// `c0830`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "831")]
             pub c0830: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0831`: `ARRAY<INT> NOT NULL`
@@ -2518,16 +2520,16 @@ pub mod main {
             /// `c0834`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "835")]
             pub c0834: f64,
-            /// `c0835`: `TIMESTAMP`
+            /// `c0835`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "836")]
             pub c0835: ::core::option::Option<i64>,
             /// `c0836`: `BOOLEAN`
             #[prost(bool, optional, tag = "837")]
             pub c0836: ::core::option::Option<bool>,
-            /// `c0837`: `DATE NOT NULL`
+            /// `c0837`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "838")]
             pub c0837: i32,
-            /// `c0838`: `DECIMAL(18,4)`
+            /// `c0838`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "839")]
             pub c0838: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0839`: `ARRAY<INT>`
@@ -2542,16 +2544,16 @@ pub mod main {
             /// `c0842`: `DOUBLE`
             #[prost(double, optional, tag = "843")]
             pub c0842: ::core::option::Option<f64>,
-            /// `c0843`: `TIMESTAMP NOT NULL`
+            /// `c0843`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "844")]
             pub c0843: i64,
             /// `c0844`: `BOOLEAN`
             #[prost(bool, optional, tag = "845")]
             pub c0844: ::core::option::Option<bool>,
-            /// `c0845`: `DATE`
+            /// `c0845`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "846")]
             pub c0845: ::core::option::Option<i32>,
-            /// `c0846`: `DECIMAL(18,4) NOT NULL`
+            /// `c0846`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "847")]
             pub c0846: ::prost::alloc::string::String,
             /// `c0847`: `ARRAY<INT>`
@@ -2566,16 +2568,16 @@ pub mod main {
             /// `c0850`: `DOUBLE`
             #[prost(double, optional, tag = "851")]
             pub c0850: ::core::option::Option<f64>,
-            /// `c0851`: `TIMESTAMP`
+            /// `c0851`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "852")]
             pub c0851: ::core::option::Option<i64>,
             /// `c0852`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "853")]
             pub c0852: bool,
-            /// `c0853`: `DATE`
+            /// `c0853`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "854")]
             pub c0853: ::core::option::Option<i32>,
-            /// `c0854`: `DECIMAL(18,4)`
+            /// `c0854`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "855")]
             pub c0854: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0855`: `ARRAY<INT> NOT NULL`
@@ -2590,16 +2592,16 @@ pub mod main {
             /// `c0858`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "859")]
             pub c0858: f64,
-            /// `c0859`: `TIMESTAMP`
+            /// `c0859`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "860")]
             pub c0859: ::core::option::Option<i64>,
             /// `c0860`: `BOOLEAN`
             #[prost(bool, optional, tag = "861")]
             pub c0860: ::core::option::Option<bool>,
-            /// `c0861`: `DATE NOT NULL`
+            /// `c0861`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "862")]
             pub c0861: i32,
-            /// `c0862`: `DECIMAL(18,4)`
+            /// `c0862`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "863")]
             pub c0862: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0863`: `ARRAY<INT>`
@@ -2614,16 +2616,16 @@ pub mod main {
             /// `c0866`: `DOUBLE`
             #[prost(double, optional, tag = "867")]
             pub c0866: ::core::option::Option<f64>,
-            /// `c0867`: `TIMESTAMP NOT NULL`
+            /// `c0867`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "868")]
             pub c0867: i64,
             /// `c0868`: `BOOLEAN`
             #[prost(bool, optional, tag = "869")]
             pub c0868: ::core::option::Option<bool>,
-            /// `c0869`: `DATE`
+            /// `c0869`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "870")]
             pub c0869: ::core::option::Option<i32>,
-            /// `c0870`: `DECIMAL(18,4) NOT NULL`
+            /// `c0870`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "871")]
             pub c0870: ::prost::alloc::string::String,
             /// `c0871`: `ARRAY<INT>`
@@ -2638,16 +2640,16 @@ pub mod main {
             /// `c0874`: `DOUBLE`
             #[prost(double, optional, tag = "875")]
             pub c0874: ::core::option::Option<f64>,
-            /// `c0875`: `TIMESTAMP`
+            /// `c0875`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "876")]
             pub c0875: ::core::option::Option<i64>,
             /// `c0876`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "877")]
             pub c0876: bool,
-            /// `c0877`: `DATE`
+            /// `c0877`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "878")]
             pub c0877: ::core::option::Option<i32>,
-            /// `c0878`: `DECIMAL(18,4)`
+            /// `c0878`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "879")]
             pub c0878: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0879`: `ARRAY<INT> NOT NULL`
@@ -2662,16 +2664,16 @@ pub mod main {
             /// `c0882`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "883")]
             pub c0882: f64,
-            /// `c0883`: `TIMESTAMP`
+            /// `c0883`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "884")]
             pub c0883: ::core::option::Option<i64>,
             /// `c0884`: `BOOLEAN`
             #[prost(bool, optional, tag = "885")]
             pub c0884: ::core::option::Option<bool>,
-            /// `c0885`: `DATE NOT NULL`
+            /// `c0885`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "886")]
             pub c0885: i32,
-            /// `c0886`: `DECIMAL(18,4)`
+            /// `c0886`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "887")]
             pub c0886: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0887`: `ARRAY<INT>`
@@ -2686,16 +2688,16 @@ pub mod main {
             /// `c0890`: `DOUBLE`
             #[prost(double, optional, tag = "891")]
             pub c0890: ::core::option::Option<f64>,
-            /// `c0891`: `TIMESTAMP NOT NULL`
+            /// `c0891`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "892")]
             pub c0891: i64,
             /// `c0892`: `BOOLEAN`
             #[prost(bool, optional, tag = "893")]
             pub c0892: ::core::option::Option<bool>,
-            /// `c0893`: `DATE`
+            /// `c0893`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "894")]
             pub c0893: ::core::option::Option<i32>,
-            /// `c0894`: `DECIMAL(18,4) NOT NULL`
+            /// `c0894`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "895")]
             pub c0894: ::prost::alloc::string::String,
             /// `c0895`: `ARRAY<INT>`
@@ -2710,16 +2712,16 @@ pub mod main {
             /// `c0898`: `DOUBLE`
             #[prost(double, optional, tag = "899")]
             pub c0898: ::core::option::Option<f64>,
-            /// `c0899`: `TIMESTAMP`
+            /// `c0899`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "900")]
             pub c0899: ::core::option::Option<i64>,
             /// `c0900`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "901")]
             pub c0900: bool,
-            /// `c0901`: `DATE`
+            /// `c0901`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "902")]
             pub c0901: ::core::option::Option<i32>,
-            /// `c0902`: `DECIMAL(18,4)`
+            /// `c0902`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "903")]
             pub c0902: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0903`: `ARRAY<INT> NOT NULL`
@@ -2734,16 +2736,16 @@ pub mod main {
             /// `c0906`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "907")]
             pub c0906: f64,
-            /// `c0907`: `TIMESTAMP`
+            /// `c0907`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "908")]
             pub c0907: ::core::option::Option<i64>,
             /// `c0908`: `BOOLEAN`
             #[prost(bool, optional, tag = "909")]
             pub c0908: ::core::option::Option<bool>,
-            /// `c0909`: `DATE NOT NULL`
+            /// `c0909`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "910")]
             pub c0909: i32,
-            /// `c0910`: `DECIMAL(18,4)`
+            /// `c0910`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "911")]
             pub c0910: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0911`: `ARRAY<INT>`
@@ -2758,16 +2760,16 @@ pub mod main {
             /// `c0914`: `DOUBLE`
             #[prost(double, optional, tag = "915")]
             pub c0914: ::core::option::Option<f64>,
-            /// `c0915`: `TIMESTAMP NOT NULL`
+            /// `c0915`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "916")]
             pub c0915: i64,
             /// `c0916`: `BOOLEAN`
             #[prost(bool, optional, tag = "917")]
             pub c0916: ::core::option::Option<bool>,
-            /// `c0917`: `DATE`
+            /// `c0917`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "918")]
             pub c0917: ::core::option::Option<i32>,
-            /// `c0918`: `DECIMAL(18,4) NOT NULL`
+            /// `c0918`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "919")]
             pub c0918: ::prost::alloc::string::String,
             /// `c0919`: `ARRAY<INT>`
@@ -2782,16 +2784,16 @@ pub mod main {
             /// `c0922`: `DOUBLE`
             #[prost(double, optional, tag = "923")]
             pub c0922: ::core::option::Option<f64>,
-            /// `c0923`: `TIMESTAMP`
+            /// `c0923`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "924")]
             pub c0923: ::core::option::Option<i64>,
             /// `c0924`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "925")]
             pub c0924: bool,
-            /// `c0925`: `DATE`
+            /// `c0925`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "926")]
             pub c0925: ::core::option::Option<i32>,
-            /// `c0926`: `DECIMAL(18,4)`
+            /// `c0926`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "927")]
             pub c0926: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0927`: `ARRAY<INT> NOT NULL`
@@ -2806,16 +2808,16 @@ pub mod main {
             /// `c0930`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "931")]
             pub c0930: f64,
-            /// `c0931`: `TIMESTAMP`
+            /// `c0931`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "932")]
             pub c0931: ::core::option::Option<i64>,
             /// `c0932`: `BOOLEAN`
             #[prost(bool, optional, tag = "933")]
             pub c0932: ::core::option::Option<bool>,
-            /// `c0933`: `DATE NOT NULL`
+            /// `c0933`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "934")]
             pub c0933: i32,
-            /// `c0934`: `DECIMAL(18,4)`
+            /// `c0934`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "935")]
             pub c0934: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0935`: `ARRAY<INT>`
@@ -2830,16 +2832,16 @@ pub mod main {
             /// `c0938`: `DOUBLE`
             #[prost(double, optional, tag = "939")]
             pub c0938: ::core::option::Option<f64>,
-            /// `c0939`: `TIMESTAMP NOT NULL`
+            /// `c0939`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "940")]
             pub c0939: i64,
             /// `c0940`: `BOOLEAN`
             #[prost(bool, optional, tag = "941")]
             pub c0940: ::core::option::Option<bool>,
-            /// `c0941`: `DATE`
+            /// `c0941`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "942")]
             pub c0941: ::core::option::Option<i32>,
-            /// `c0942`: `DECIMAL(18,4) NOT NULL`
+            /// `c0942`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "943")]
             pub c0942: ::prost::alloc::string::String,
             /// `c0943`: `ARRAY<INT>`
@@ -2854,16 +2856,16 @@ pub mod main {
             /// `c0946`: `DOUBLE`
             #[prost(double, optional, tag = "947")]
             pub c0946: ::core::option::Option<f64>,
-            /// `c0947`: `TIMESTAMP`
+            /// `c0947`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "948")]
             pub c0947: ::core::option::Option<i64>,
             /// `c0948`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "949")]
             pub c0948: bool,
-            /// `c0949`: `DATE`
+            /// `c0949`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "950")]
             pub c0949: ::core::option::Option<i32>,
-            /// `c0950`: `DECIMAL(18,4)`
+            /// `c0950`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "951")]
             pub c0950: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0951`: `ARRAY<INT> NOT NULL`
@@ -2878,16 +2880,16 @@ pub mod main {
             /// `c0954`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "955")]
             pub c0954: f64,
-            /// `c0955`: `TIMESTAMP`
+            /// `c0955`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "956")]
             pub c0955: ::core::option::Option<i64>,
             /// `c0956`: `BOOLEAN`
             #[prost(bool, optional, tag = "957")]
             pub c0956: ::core::option::Option<bool>,
-            /// `c0957`: `DATE NOT NULL`
+            /// `c0957`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "958")]
             pub c0957: i32,
-            /// `c0958`: `DECIMAL(18,4)`
+            /// `c0958`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "959")]
             pub c0958: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0959`: `ARRAY<INT>`
@@ -2902,16 +2904,16 @@ pub mod main {
             /// `c0962`: `DOUBLE`
             #[prost(double, optional, tag = "963")]
             pub c0962: ::core::option::Option<f64>,
-            /// `c0963`: `TIMESTAMP NOT NULL`
+            /// `c0963`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "964")]
             pub c0963: i64,
             /// `c0964`: `BOOLEAN`
             #[prost(bool, optional, tag = "965")]
             pub c0964: ::core::option::Option<bool>,
-            /// `c0965`: `DATE`
+            /// `c0965`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "966")]
             pub c0965: ::core::option::Option<i32>,
-            /// `c0966`: `DECIMAL(18,4) NOT NULL`
+            /// `c0966`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "967")]
             pub c0966: ::prost::alloc::string::String,
             /// `c0967`: `ARRAY<INT>`
@@ -2926,16 +2928,16 @@ pub mod main {
             /// `c0970`: `DOUBLE`
             #[prost(double, optional, tag = "971")]
             pub c0970: ::core::option::Option<f64>,
-            /// `c0971`: `TIMESTAMP`
+            /// `c0971`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "972")]
             pub c0971: ::core::option::Option<i64>,
             /// `c0972`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "973")]
             pub c0972: bool,
-            /// `c0973`: `DATE`
+            /// `c0973`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "974")]
             pub c0973: ::core::option::Option<i32>,
-            /// `c0974`: `DECIMAL(18,4)`
+            /// `c0974`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "975")]
             pub c0974: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0975`: `ARRAY<INT> NOT NULL`
@@ -2950,16 +2952,16 @@ pub mod main {
             /// `c0978`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "979")]
             pub c0978: f64,
-            /// `c0979`: `TIMESTAMP`
+            /// `c0979`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "980")]
             pub c0979: ::core::option::Option<i64>,
             /// `c0980`: `BOOLEAN`
             #[prost(bool, optional, tag = "981")]
             pub c0980: ::core::option::Option<bool>,
-            /// `c0981`: `DATE NOT NULL`
+            /// `c0981`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "982")]
             pub c0981: i32,
-            /// `c0982`: `DECIMAL(18,4)`
+            /// `c0982`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "983")]
             pub c0982: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0983`: `ARRAY<INT>`
@@ -2974,16 +2976,16 @@ pub mod main {
             /// `c0986`: `DOUBLE`
             #[prost(double, optional, tag = "987")]
             pub c0986: ::core::option::Option<f64>,
-            /// `c0987`: `TIMESTAMP NOT NULL`
+            /// `c0987`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "988")]
             pub c0987: i64,
             /// `c0988`: `BOOLEAN`
             #[prost(bool, optional, tag = "989")]
             pub c0988: ::core::option::Option<bool>,
-            /// `c0989`: `DATE`
+            /// `c0989`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "990")]
             pub c0989: ::core::option::Option<i32>,
-            /// `c0990`: `DECIMAL(18,4) NOT NULL`
+            /// `c0990`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "991")]
             pub c0990: ::prost::alloc::string::String,
             /// `c0991`: `ARRAY<INT>`
@@ -2998,16 +3000,16 @@ pub mod main {
             /// `c0994`: `DOUBLE`
             #[prost(double, optional, tag = "995")]
             pub c0994: ::core::option::Option<f64>,
-            /// `c0995`: `TIMESTAMP`
+            /// `c0995`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "996")]
             pub c0995: ::core::option::Option<i64>,
             /// `c0996`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "997")]
             pub c0996: bool,
-            /// `c0997`: `DATE`
+            /// `c0997`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "998")]
             pub c0997: ::core::option::Option<i32>,
-            /// `c0998`: `DECIMAL(18,4)`
+            /// `c0998`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "999")]
             pub c0998: ::core::option::Option<::prost::alloc::string::String>,
             /// `c0999`: `ARRAY<INT> NOT NULL`
@@ -3022,16 +3024,16 @@ pub mod main {
             /// `c1002`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1003")]
             pub c1002: f64,
-            /// `c1003`: `TIMESTAMP`
+            /// `c1003`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1004")]
             pub c1003: ::core::option::Option<i64>,
             /// `c1004`: `BOOLEAN`
             #[prost(bool, optional, tag = "1005")]
             pub c1004: ::core::option::Option<bool>,
-            /// `c1005`: `DATE NOT NULL`
+            /// `c1005`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1006")]
             pub c1005: i32,
-            /// `c1006`: `DECIMAL(18,4)`
+            /// `c1006`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1007")]
             pub c1006: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1007`: `ARRAY<INT>`
@@ -3046,16 +3048,16 @@ pub mod main {
             /// `c1010`: `DOUBLE`
             #[prost(double, optional, tag = "1011")]
             pub c1010: ::core::option::Option<f64>,
-            /// `c1011`: `TIMESTAMP NOT NULL`
+            /// `c1011`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1012")]
             pub c1011: i64,
             /// `c1012`: `BOOLEAN`
             #[prost(bool, optional, tag = "1013")]
             pub c1012: ::core::option::Option<bool>,
-            /// `c1013`: `DATE`
+            /// `c1013`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1014")]
             pub c1013: ::core::option::Option<i32>,
-            /// `c1014`: `DECIMAL(18,4) NOT NULL`
+            /// `c1014`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1015")]
             pub c1014: ::prost::alloc::string::String,
             /// `c1015`: `ARRAY<INT>`
@@ -3070,16 +3072,16 @@ pub mod main {
             /// `c1018`: `DOUBLE`
             #[prost(double, optional, tag = "1019")]
             pub c1018: ::core::option::Option<f64>,
-            /// `c1019`: `TIMESTAMP`
+            /// `c1019`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1020")]
             pub c1019: ::core::option::Option<i64>,
             /// `c1020`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1021")]
             pub c1020: bool,
-            /// `c1021`: `DATE`
+            /// `c1021`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1022")]
             pub c1021: ::core::option::Option<i32>,
-            /// `c1022`: `DECIMAL(18,4)`
+            /// `c1022`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1023")]
             pub c1022: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1023`: `ARRAY<INT> NOT NULL`
@@ -3094,16 +3096,16 @@ pub mod main {
             /// `c1026`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1027")]
             pub c1026: f64,
-            /// `c1027`: `TIMESTAMP`
+            /// `c1027`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1028")]
             pub c1027: ::core::option::Option<i64>,
             /// `c1028`: `BOOLEAN`
             #[prost(bool, optional, tag = "1029")]
             pub c1028: ::core::option::Option<bool>,
-            /// `c1029`: `DATE NOT NULL`
+            /// `c1029`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1030")]
             pub c1029: i32,
-            /// `c1030`: `DECIMAL(18,4)`
+            /// `c1030`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1031")]
             pub c1030: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1031`: `ARRAY<INT>`
@@ -3118,16 +3120,16 @@ pub mod main {
             /// `c1034`: `DOUBLE`
             #[prost(double, optional, tag = "1035")]
             pub c1034: ::core::option::Option<f64>,
-            /// `c1035`: `TIMESTAMP NOT NULL`
+            /// `c1035`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1036")]
             pub c1035: i64,
             /// `c1036`: `BOOLEAN`
             #[prost(bool, optional, tag = "1037")]
             pub c1036: ::core::option::Option<bool>,
-            /// `c1037`: `DATE`
+            /// `c1037`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1038")]
             pub c1037: ::core::option::Option<i32>,
-            /// `c1038`: `DECIMAL(18,4) NOT NULL`
+            /// `c1038`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1039")]
             pub c1038: ::prost::alloc::string::String,
             /// `c1039`: `ARRAY<INT>`
@@ -3142,16 +3144,16 @@ pub mod main {
             /// `c1042`: `DOUBLE`
             #[prost(double, optional, tag = "1043")]
             pub c1042: ::core::option::Option<f64>,
-            /// `c1043`: `TIMESTAMP`
+            /// `c1043`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1044")]
             pub c1043: ::core::option::Option<i64>,
             /// `c1044`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1045")]
             pub c1044: bool,
-            /// `c1045`: `DATE`
+            /// `c1045`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1046")]
             pub c1045: ::core::option::Option<i32>,
-            /// `c1046`: `DECIMAL(18,4)`
+            /// `c1046`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1047")]
             pub c1046: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1047`: `ARRAY<INT> NOT NULL`
@@ -3166,16 +3168,16 @@ pub mod main {
             /// `c1050`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1051")]
             pub c1050: f64,
-            /// `c1051`: `TIMESTAMP`
+            /// `c1051`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1052")]
             pub c1051: ::core::option::Option<i64>,
             /// `c1052`: `BOOLEAN`
             #[prost(bool, optional, tag = "1053")]
             pub c1052: ::core::option::Option<bool>,
-            /// `c1053`: `DATE NOT NULL`
+            /// `c1053`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1054")]
             pub c1053: i32,
-            /// `c1054`: `DECIMAL(18,4)`
+            /// `c1054`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1055")]
             pub c1054: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1055`: `ARRAY<INT>`
@@ -3190,16 +3192,16 @@ pub mod main {
             /// `c1058`: `DOUBLE`
             #[prost(double, optional, tag = "1059")]
             pub c1058: ::core::option::Option<f64>,
-            /// `c1059`: `TIMESTAMP NOT NULL`
+            /// `c1059`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1060")]
             pub c1059: i64,
             /// `c1060`: `BOOLEAN`
             #[prost(bool, optional, tag = "1061")]
             pub c1060: ::core::option::Option<bool>,
-            /// `c1061`: `DATE`
+            /// `c1061`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1062")]
             pub c1061: ::core::option::Option<i32>,
-            /// `c1062`: `DECIMAL(18,4) NOT NULL`
+            /// `c1062`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1063")]
             pub c1062: ::prost::alloc::string::String,
             /// `c1063`: `ARRAY<INT>`
@@ -3214,16 +3216,16 @@ pub mod main {
             /// `c1066`: `DOUBLE`
             #[prost(double, optional, tag = "1067")]
             pub c1066: ::core::option::Option<f64>,
-            /// `c1067`: `TIMESTAMP`
+            /// `c1067`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1068")]
             pub c1067: ::core::option::Option<i64>,
             /// `c1068`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1069")]
             pub c1068: bool,
-            /// `c1069`: `DATE`
+            /// `c1069`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1070")]
             pub c1069: ::core::option::Option<i32>,
-            /// `c1070`: `DECIMAL(18,4)`
+            /// `c1070`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1071")]
             pub c1070: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1071`: `ARRAY<INT> NOT NULL`
@@ -3238,16 +3240,16 @@ pub mod main {
             /// `c1074`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1075")]
             pub c1074: f64,
-            /// `c1075`: `TIMESTAMP`
+            /// `c1075`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1076")]
             pub c1075: ::core::option::Option<i64>,
             /// `c1076`: `BOOLEAN`
             #[prost(bool, optional, tag = "1077")]
             pub c1076: ::core::option::Option<bool>,
-            /// `c1077`: `DATE NOT NULL`
+            /// `c1077`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1078")]
             pub c1077: i32,
-            /// `c1078`: `DECIMAL(18,4)`
+            /// `c1078`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1079")]
             pub c1078: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1079`: `ARRAY<INT>`
@@ -3262,16 +3264,16 @@ pub mod main {
             /// `c1082`: `DOUBLE`
             #[prost(double, optional, tag = "1083")]
             pub c1082: ::core::option::Option<f64>,
-            /// `c1083`: `TIMESTAMP NOT NULL`
+            /// `c1083`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1084")]
             pub c1083: i64,
             /// `c1084`: `BOOLEAN`
             #[prost(bool, optional, tag = "1085")]
             pub c1084: ::core::option::Option<bool>,
-            /// `c1085`: `DATE`
+            /// `c1085`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1086")]
             pub c1085: ::core::option::Option<i32>,
-            /// `c1086`: `DECIMAL(18,4) NOT NULL`
+            /// `c1086`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1087")]
             pub c1086: ::prost::alloc::string::String,
             /// `c1087`: `ARRAY<INT>`
@@ -3286,16 +3288,16 @@ pub mod main {
             /// `c1090`: `DOUBLE`
             #[prost(double, optional, tag = "1091")]
             pub c1090: ::core::option::Option<f64>,
-            /// `c1091`: `TIMESTAMP`
+            /// `c1091`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1092")]
             pub c1091: ::core::option::Option<i64>,
             /// `c1092`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1093")]
             pub c1092: bool,
-            /// `c1093`: `DATE`
+            /// `c1093`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1094")]
             pub c1093: ::core::option::Option<i32>,
-            /// `c1094`: `DECIMAL(18,4)`
+            /// `c1094`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1095")]
             pub c1094: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1095`: `ARRAY<INT> NOT NULL`
@@ -3310,16 +3312,16 @@ pub mod main {
             /// `c1098`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1099")]
             pub c1098: f64,
-            /// `c1099`: `TIMESTAMP`
+            /// `c1099`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1100")]
             pub c1099: ::core::option::Option<i64>,
             /// `c1100`: `BOOLEAN`
             #[prost(bool, optional, tag = "1101")]
             pub c1100: ::core::option::Option<bool>,
-            /// `c1101`: `DATE NOT NULL`
+            /// `c1101`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1102")]
             pub c1101: i32,
-            /// `c1102`: `DECIMAL(18,4)`
+            /// `c1102`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1103")]
             pub c1102: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1103`: `ARRAY<INT>`
@@ -3334,16 +3336,16 @@ pub mod main {
             /// `c1106`: `DOUBLE`
             #[prost(double, optional, tag = "1107")]
             pub c1106: ::core::option::Option<f64>,
-            /// `c1107`: `TIMESTAMP NOT NULL`
+            /// `c1107`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1108")]
             pub c1107: i64,
             /// `c1108`: `BOOLEAN`
             #[prost(bool, optional, tag = "1109")]
             pub c1108: ::core::option::Option<bool>,
-            /// `c1109`: `DATE`
+            /// `c1109`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1110")]
             pub c1109: ::core::option::Option<i32>,
-            /// `c1110`: `DECIMAL(18,4) NOT NULL`
+            /// `c1110`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1111")]
             pub c1110: ::prost::alloc::string::String,
             /// `c1111`: `ARRAY<INT>`
@@ -3358,16 +3360,16 @@ pub mod main {
             /// `c1114`: `DOUBLE`
             #[prost(double, optional, tag = "1115")]
             pub c1114: ::core::option::Option<f64>,
-            /// `c1115`: `TIMESTAMP`
+            /// `c1115`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1116")]
             pub c1115: ::core::option::Option<i64>,
             /// `c1116`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1117")]
             pub c1116: bool,
-            /// `c1117`: `DATE`
+            /// `c1117`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1118")]
             pub c1117: ::core::option::Option<i32>,
-            /// `c1118`: `DECIMAL(18,4)`
+            /// `c1118`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1119")]
             pub c1118: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1119`: `ARRAY<INT> NOT NULL`
@@ -3382,16 +3384,16 @@ pub mod main {
             /// `c1122`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1123")]
             pub c1122: f64,
-            /// `c1123`: `TIMESTAMP`
+            /// `c1123`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1124")]
             pub c1123: ::core::option::Option<i64>,
             /// `c1124`: `BOOLEAN`
             #[prost(bool, optional, tag = "1125")]
             pub c1124: ::core::option::Option<bool>,
-            /// `c1125`: `DATE NOT NULL`
+            /// `c1125`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1126")]
             pub c1125: i32,
-            /// `c1126`: `DECIMAL(18,4)`
+            /// `c1126`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1127")]
             pub c1126: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1127`: `ARRAY<INT>`
@@ -3406,16 +3408,16 @@ pub mod main {
             /// `c1130`: `DOUBLE`
             #[prost(double, optional, tag = "1131")]
             pub c1130: ::core::option::Option<f64>,
-            /// `c1131`: `TIMESTAMP NOT NULL`
+            /// `c1131`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1132")]
             pub c1131: i64,
             /// `c1132`: `BOOLEAN`
             #[prost(bool, optional, tag = "1133")]
             pub c1132: ::core::option::Option<bool>,
-            /// `c1133`: `DATE`
+            /// `c1133`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1134")]
             pub c1133: ::core::option::Option<i32>,
-            /// `c1134`: `DECIMAL(18,4) NOT NULL`
+            /// `c1134`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1135")]
             pub c1134: ::prost::alloc::string::String,
             /// `c1135`: `ARRAY<INT>`
@@ -3430,16 +3432,16 @@ pub mod main {
             /// `c1138`: `DOUBLE`
             #[prost(double, optional, tag = "1139")]
             pub c1138: ::core::option::Option<f64>,
-            /// `c1139`: `TIMESTAMP`
+            /// `c1139`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1140")]
             pub c1139: ::core::option::Option<i64>,
             /// `c1140`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1141")]
             pub c1140: bool,
-            /// `c1141`: `DATE`
+            /// `c1141`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1142")]
             pub c1141: ::core::option::Option<i32>,
-            /// `c1142`: `DECIMAL(18,4)`
+            /// `c1142`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1143")]
             pub c1142: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1143`: `ARRAY<INT> NOT NULL`
@@ -3454,16 +3456,16 @@ pub mod main {
             /// `c1146`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1147")]
             pub c1146: f64,
-            /// `c1147`: `TIMESTAMP`
+            /// `c1147`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1148")]
             pub c1147: ::core::option::Option<i64>,
             /// `c1148`: `BOOLEAN`
             #[prost(bool, optional, tag = "1149")]
             pub c1148: ::core::option::Option<bool>,
-            /// `c1149`: `DATE NOT NULL`
+            /// `c1149`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1150")]
             pub c1149: i32,
-            /// `c1150`: `DECIMAL(18,4)`
+            /// `c1150`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1151")]
             pub c1150: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1151`: `ARRAY<INT>`
@@ -3478,16 +3480,16 @@ pub mod main {
             /// `c1154`: `DOUBLE`
             #[prost(double, optional, tag = "1155")]
             pub c1154: ::core::option::Option<f64>,
-            /// `c1155`: `TIMESTAMP NOT NULL`
+            /// `c1155`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1156")]
             pub c1155: i64,
             /// `c1156`: `BOOLEAN`
             #[prost(bool, optional, tag = "1157")]
             pub c1156: ::core::option::Option<bool>,
-            /// `c1157`: `DATE`
+            /// `c1157`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1158")]
             pub c1157: ::core::option::Option<i32>,
-            /// `c1158`: `DECIMAL(18,4) NOT NULL`
+            /// `c1158`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1159")]
             pub c1158: ::prost::alloc::string::String,
             /// `c1159`: `ARRAY<INT>`
@@ -3502,16 +3504,16 @@ pub mod main {
             /// `c1162`: `DOUBLE`
             #[prost(double, optional, tag = "1163")]
             pub c1162: ::core::option::Option<f64>,
-            /// `c1163`: `TIMESTAMP`
+            /// `c1163`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1164")]
             pub c1163: ::core::option::Option<i64>,
             /// `c1164`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1165")]
             pub c1164: bool,
-            /// `c1165`: `DATE`
+            /// `c1165`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1166")]
             pub c1165: ::core::option::Option<i32>,
-            /// `c1166`: `DECIMAL(18,4)`
+            /// `c1166`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1167")]
             pub c1166: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1167`: `ARRAY<INT> NOT NULL`
@@ -3526,16 +3528,16 @@ pub mod main {
             /// `c1170`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1171")]
             pub c1170: f64,
-            /// `c1171`: `TIMESTAMP`
+            /// `c1171`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1172")]
             pub c1171: ::core::option::Option<i64>,
             /// `c1172`: `BOOLEAN`
             #[prost(bool, optional, tag = "1173")]
             pub c1172: ::core::option::Option<bool>,
-            /// `c1173`: `DATE NOT NULL`
+            /// `c1173`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1174")]
             pub c1173: i32,
-            /// `c1174`: `DECIMAL(18,4)`
+            /// `c1174`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1175")]
             pub c1174: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1175`: `ARRAY<INT>`
@@ -3550,16 +3552,16 @@ pub mod main {
             /// `c1178`: `DOUBLE`
             #[prost(double, optional, tag = "1179")]
             pub c1178: ::core::option::Option<f64>,
-            /// `c1179`: `TIMESTAMP NOT NULL`
+            /// `c1179`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1180")]
             pub c1179: i64,
             /// `c1180`: `BOOLEAN`
             #[prost(bool, optional, tag = "1181")]
             pub c1180: ::core::option::Option<bool>,
-            /// `c1181`: `DATE`
+            /// `c1181`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1182")]
             pub c1181: ::core::option::Option<i32>,
-            /// `c1182`: `DECIMAL(18,4) NOT NULL`
+            /// `c1182`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1183")]
             pub c1182: ::prost::alloc::string::String,
             /// `c1183`: `ARRAY<INT>`
@@ -3574,16 +3576,16 @@ pub mod main {
             /// `c1186`: `DOUBLE`
             #[prost(double, optional, tag = "1187")]
             pub c1186: ::core::option::Option<f64>,
-            /// `c1187`: `TIMESTAMP`
+            /// `c1187`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1188")]
             pub c1187: ::core::option::Option<i64>,
             /// `c1188`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1189")]
             pub c1188: bool,
-            /// `c1189`: `DATE`
+            /// `c1189`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1190")]
             pub c1189: ::core::option::Option<i32>,
-            /// `c1190`: `DECIMAL(18,4)`
+            /// `c1190`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1191")]
             pub c1190: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1191`: `ARRAY<INT> NOT NULL`
@@ -3598,16 +3600,16 @@ pub mod main {
             /// `c1194`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1195")]
             pub c1194: f64,
-            /// `c1195`: `TIMESTAMP`
+            /// `c1195`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1196")]
             pub c1195: ::core::option::Option<i64>,
             /// `c1196`: `BOOLEAN`
             #[prost(bool, optional, tag = "1197")]
             pub c1196: ::core::option::Option<bool>,
-            /// `c1197`: `DATE NOT NULL`
+            /// `c1197`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1198")]
             pub c1197: i32,
-            /// `c1198`: `DECIMAL(18,4)`
+            /// `c1198`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1199")]
             pub c1198: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1199`: `ARRAY<INT>`
@@ -3622,16 +3624,16 @@ pub mod main {
             /// `c1202`: `DOUBLE`
             #[prost(double, optional, tag = "1203")]
             pub c1202: ::core::option::Option<f64>,
-            /// `c1203`: `TIMESTAMP NOT NULL`
+            /// `c1203`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1204")]
             pub c1203: i64,
             /// `c1204`: `BOOLEAN`
             #[prost(bool, optional, tag = "1205")]
             pub c1204: ::core::option::Option<bool>,
-            /// `c1205`: `DATE`
+            /// `c1205`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1206")]
             pub c1205: ::core::option::Option<i32>,
-            /// `c1206`: `DECIMAL(18,4) NOT NULL`
+            /// `c1206`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1207")]
             pub c1206: ::prost::alloc::string::String,
             /// `c1207`: `ARRAY<INT>`
@@ -3646,16 +3648,16 @@ pub mod main {
             /// `c1210`: `DOUBLE`
             #[prost(double, optional, tag = "1211")]
             pub c1210: ::core::option::Option<f64>,
-            /// `c1211`: `TIMESTAMP`
+            /// `c1211`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1212")]
             pub c1211: ::core::option::Option<i64>,
             /// `c1212`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1213")]
             pub c1212: bool,
-            /// `c1213`: `DATE`
+            /// `c1213`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1214")]
             pub c1213: ::core::option::Option<i32>,
-            /// `c1214`: `DECIMAL(18,4)`
+            /// `c1214`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1215")]
             pub c1214: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1215`: `ARRAY<INT> NOT NULL`
@@ -3670,16 +3672,16 @@ pub mod main {
             /// `c1218`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1219")]
             pub c1218: f64,
-            /// `c1219`: `TIMESTAMP`
+            /// `c1219`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1220")]
             pub c1219: ::core::option::Option<i64>,
             /// `c1220`: `BOOLEAN`
             #[prost(bool, optional, tag = "1221")]
             pub c1220: ::core::option::Option<bool>,
-            /// `c1221`: `DATE NOT NULL`
+            /// `c1221`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1222")]
             pub c1221: i32,
-            /// `c1222`: `DECIMAL(18,4)`
+            /// `c1222`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1223")]
             pub c1222: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1223`: `ARRAY<INT>`
@@ -3694,16 +3696,16 @@ pub mod main {
             /// `c1226`: `DOUBLE`
             #[prost(double, optional, tag = "1227")]
             pub c1226: ::core::option::Option<f64>,
-            /// `c1227`: `TIMESTAMP NOT NULL`
+            /// `c1227`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1228")]
             pub c1227: i64,
             /// `c1228`: `BOOLEAN`
             #[prost(bool, optional, tag = "1229")]
             pub c1228: ::core::option::Option<bool>,
-            /// `c1229`: `DATE`
+            /// `c1229`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1230")]
             pub c1229: ::core::option::Option<i32>,
-            /// `c1230`: `DECIMAL(18,4) NOT NULL`
+            /// `c1230`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1231")]
             pub c1230: ::prost::alloc::string::String,
             /// `c1231`: `ARRAY<INT>`
@@ -3718,16 +3720,16 @@ pub mod main {
             /// `c1234`: `DOUBLE`
             #[prost(double, optional, tag = "1235")]
             pub c1234: ::core::option::Option<f64>,
-            /// `c1235`: `TIMESTAMP`
+            /// `c1235`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1236")]
             pub c1235: ::core::option::Option<i64>,
             /// `c1236`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1237")]
             pub c1236: bool,
-            /// `c1237`: `DATE`
+            /// `c1237`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1238")]
             pub c1237: ::core::option::Option<i32>,
-            /// `c1238`: `DECIMAL(18,4)`
+            /// `c1238`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1239")]
             pub c1238: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1239`: `ARRAY<INT> NOT NULL`
@@ -3742,16 +3744,16 @@ pub mod main {
             /// `c1242`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1243")]
             pub c1242: f64,
-            /// `c1243`: `TIMESTAMP`
+            /// `c1243`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1244")]
             pub c1243: ::core::option::Option<i64>,
             /// `c1244`: `BOOLEAN`
             #[prost(bool, optional, tag = "1245")]
             pub c1244: ::core::option::Option<bool>,
-            /// `c1245`: `DATE NOT NULL`
+            /// `c1245`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1246")]
             pub c1245: i32,
-            /// `c1246`: `DECIMAL(18,4)`
+            /// `c1246`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1247")]
             pub c1246: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1247`: `ARRAY<INT>`
@@ -3766,16 +3768,16 @@ pub mod main {
             /// `c1250`: `DOUBLE`
             #[prost(double, optional, tag = "1251")]
             pub c1250: ::core::option::Option<f64>,
-            /// `c1251`: `TIMESTAMP NOT NULL`
+            /// `c1251`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1252")]
             pub c1251: i64,
             /// `c1252`: `BOOLEAN`
             #[prost(bool, optional, tag = "1253")]
             pub c1252: ::core::option::Option<bool>,
-            /// `c1253`: `DATE`
+            /// `c1253`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1254")]
             pub c1253: ::core::option::Option<i32>,
-            /// `c1254`: `DECIMAL(18,4) NOT NULL`
+            /// `c1254`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1255")]
             pub c1254: ::prost::alloc::string::String,
             /// `c1255`: `ARRAY<INT>`
@@ -3790,16 +3792,16 @@ pub mod main {
             /// `c1258`: `DOUBLE`
             #[prost(double, optional, tag = "1259")]
             pub c1258: ::core::option::Option<f64>,
-            /// `c1259`: `TIMESTAMP`
+            /// `c1259`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1260")]
             pub c1259: ::core::option::Option<i64>,
             /// `c1260`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1261")]
             pub c1260: bool,
-            /// `c1261`: `DATE`
+            /// `c1261`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1262")]
             pub c1261: ::core::option::Option<i32>,
-            /// `c1262`: `DECIMAL(18,4)`
+            /// `c1262`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1263")]
             pub c1262: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1263`: `ARRAY<INT> NOT NULL`
@@ -3814,16 +3816,16 @@ pub mod main {
             /// `c1266`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1267")]
             pub c1266: f64,
-            /// `c1267`: `TIMESTAMP`
+            /// `c1267`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1268")]
             pub c1267: ::core::option::Option<i64>,
             /// `c1268`: `BOOLEAN`
             #[prost(bool, optional, tag = "1269")]
             pub c1268: ::core::option::Option<bool>,
-            /// `c1269`: `DATE NOT NULL`
+            /// `c1269`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1270")]
             pub c1269: i32,
-            /// `c1270`: `DECIMAL(18,4)`
+            /// `c1270`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1271")]
             pub c1270: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1271`: `ARRAY<INT>`
@@ -3838,16 +3840,16 @@ pub mod main {
             /// `c1274`: `DOUBLE`
             #[prost(double, optional, tag = "1275")]
             pub c1274: ::core::option::Option<f64>,
-            /// `c1275`: `TIMESTAMP NOT NULL`
+            /// `c1275`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1276")]
             pub c1275: i64,
             /// `c1276`: `BOOLEAN`
             #[prost(bool, optional, tag = "1277")]
             pub c1276: ::core::option::Option<bool>,
-            /// `c1277`: `DATE`
+            /// `c1277`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1278")]
             pub c1277: ::core::option::Option<i32>,
-            /// `c1278`: `DECIMAL(18,4) NOT NULL`
+            /// `c1278`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1279")]
             pub c1278: ::prost::alloc::string::String,
             /// `c1279`: `ARRAY<INT>`
@@ -3862,16 +3864,16 @@ pub mod main {
             /// `c1282`: `DOUBLE`
             #[prost(double, optional, tag = "1283")]
             pub c1282: ::core::option::Option<f64>,
-            /// `c1283`: `TIMESTAMP`
+            /// `c1283`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1284")]
             pub c1283: ::core::option::Option<i64>,
             /// `c1284`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1285")]
             pub c1284: bool,
-            /// `c1285`: `DATE`
+            /// `c1285`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1286")]
             pub c1285: ::core::option::Option<i32>,
-            /// `c1286`: `DECIMAL(18,4)`
+            /// `c1286`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1287")]
             pub c1286: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1287`: `ARRAY<INT> NOT NULL`
@@ -3886,16 +3888,16 @@ pub mod main {
             /// `c1290`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1291")]
             pub c1290: f64,
-            /// `c1291`: `TIMESTAMP`
+            /// `c1291`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1292")]
             pub c1291: ::core::option::Option<i64>,
             /// `c1292`: `BOOLEAN`
             #[prost(bool, optional, tag = "1293")]
             pub c1292: ::core::option::Option<bool>,
-            /// `c1293`: `DATE NOT NULL`
+            /// `c1293`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1294")]
             pub c1293: i32,
-            /// `c1294`: `DECIMAL(18,4)`
+            /// `c1294`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1295")]
             pub c1294: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1295`: `ARRAY<INT>`
@@ -3910,16 +3912,16 @@ pub mod main {
             /// `c1298`: `DOUBLE`
             #[prost(double, optional, tag = "1299")]
             pub c1298: ::core::option::Option<f64>,
-            /// `c1299`: `TIMESTAMP NOT NULL`
+            /// `c1299`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1300")]
             pub c1299: i64,
             /// `c1300`: `BOOLEAN`
             #[prost(bool, optional, tag = "1301")]
             pub c1300: ::core::option::Option<bool>,
-            /// `c1301`: `DATE`
+            /// `c1301`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1302")]
             pub c1301: ::core::option::Option<i32>,
-            /// `c1302`: `DECIMAL(18,4) NOT NULL`
+            /// `c1302`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1303")]
             pub c1302: ::prost::alloc::string::String,
             /// `c1303`: `ARRAY<INT>`
@@ -3934,16 +3936,16 @@ pub mod main {
             /// `c1306`: `DOUBLE`
             #[prost(double, optional, tag = "1307")]
             pub c1306: ::core::option::Option<f64>,
-            /// `c1307`: `TIMESTAMP`
+            /// `c1307`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1308")]
             pub c1307: ::core::option::Option<i64>,
             /// `c1308`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1309")]
             pub c1308: bool,
-            /// `c1309`: `DATE`
+            /// `c1309`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1310")]
             pub c1309: ::core::option::Option<i32>,
-            /// `c1310`: `DECIMAL(18,4)`
+            /// `c1310`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1311")]
             pub c1310: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1311`: `ARRAY<INT> NOT NULL`
@@ -3958,16 +3960,16 @@ pub mod main {
             /// `c1314`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1315")]
             pub c1314: f64,
-            /// `c1315`: `TIMESTAMP`
+            /// `c1315`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1316")]
             pub c1315: ::core::option::Option<i64>,
             /// `c1316`: `BOOLEAN`
             #[prost(bool, optional, tag = "1317")]
             pub c1316: ::core::option::Option<bool>,
-            /// `c1317`: `DATE NOT NULL`
+            /// `c1317`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1318")]
             pub c1317: i32,
-            /// `c1318`: `DECIMAL(18,4)`
+            /// `c1318`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1319")]
             pub c1318: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1319`: `ARRAY<INT>`
@@ -3982,16 +3984,16 @@ pub mod main {
             /// `c1322`: `DOUBLE`
             #[prost(double, optional, tag = "1323")]
             pub c1322: ::core::option::Option<f64>,
-            /// `c1323`: `TIMESTAMP NOT NULL`
+            /// `c1323`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1324")]
             pub c1323: i64,
             /// `c1324`: `BOOLEAN`
             #[prost(bool, optional, tag = "1325")]
             pub c1324: ::core::option::Option<bool>,
-            /// `c1325`: `DATE`
+            /// `c1325`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1326")]
             pub c1325: ::core::option::Option<i32>,
-            /// `c1326`: `DECIMAL(18,4) NOT NULL`
+            /// `c1326`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1327")]
             pub c1326: ::prost::alloc::string::String,
             /// `c1327`: `ARRAY<INT>`
@@ -4006,16 +4008,16 @@ pub mod main {
             /// `c1330`: `DOUBLE`
             #[prost(double, optional, tag = "1331")]
             pub c1330: ::core::option::Option<f64>,
-            /// `c1331`: `TIMESTAMP`
+            /// `c1331`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1332")]
             pub c1331: ::core::option::Option<i64>,
             /// `c1332`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1333")]
             pub c1332: bool,
-            /// `c1333`: `DATE`
+            /// `c1333`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1334")]
             pub c1333: ::core::option::Option<i32>,
-            /// `c1334`: `DECIMAL(18,4)`
+            /// `c1334`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1335")]
             pub c1334: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1335`: `ARRAY<INT> NOT NULL`
@@ -4030,16 +4032,16 @@ pub mod main {
             /// `c1338`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1339")]
             pub c1338: f64,
-            /// `c1339`: `TIMESTAMP`
+            /// `c1339`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1340")]
             pub c1339: ::core::option::Option<i64>,
             /// `c1340`: `BOOLEAN`
             #[prost(bool, optional, tag = "1341")]
             pub c1340: ::core::option::Option<bool>,
-            /// `c1341`: `DATE NOT NULL`
+            /// `c1341`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1342")]
             pub c1341: i32,
-            /// `c1342`: `DECIMAL(18,4)`
+            /// `c1342`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1343")]
             pub c1342: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1343`: `ARRAY<INT>`
@@ -4054,16 +4056,16 @@ pub mod main {
             /// `c1346`: `DOUBLE`
             #[prost(double, optional, tag = "1347")]
             pub c1346: ::core::option::Option<f64>,
-            /// `c1347`: `TIMESTAMP NOT NULL`
+            /// `c1347`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1348")]
             pub c1347: i64,
             /// `c1348`: `BOOLEAN`
             #[prost(bool, optional, tag = "1349")]
             pub c1348: ::core::option::Option<bool>,
-            /// `c1349`: `DATE`
+            /// `c1349`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1350")]
             pub c1349: ::core::option::Option<i32>,
-            /// `c1350`: `DECIMAL(18,4) NOT NULL`
+            /// `c1350`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1351")]
             pub c1350: ::prost::alloc::string::String,
             /// `c1351`: `ARRAY<INT>`
@@ -4078,16 +4080,16 @@ pub mod main {
             /// `c1354`: `DOUBLE`
             #[prost(double, optional, tag = "1355")]
             pub c1354: ::core::option::Option<f64>,
-            /// `c1355`: `TIMESTAMP`
+            /// `c1355`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1356")]
             pub c1355: ::core::option::Option<i64>,
             /// `c1356`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1357")]
             pub c1356: bool,
-            /// `c1357`: `DATE`
+            /// `c1357`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1358")]
             pub c1357: ::core::option::Option<i32>,
-            /// `c1358`: `DECIMAL(18,4)`
+            /// `c1358`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1359")]
             pub c1358: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1359`: `ARRAY<INT> NOT NULL`
@@ -4102,16 +4104,16 @@ pub mod main {
             /// `c1362`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1363")]
             pub c1362: f64,
-            /// `c1363`: `TIMESTAMP`
+            /// `c1363`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1364")]
             pub c1363: ::core::option::Option<i64>,
             /// `c1364`: `BOOLEAN`
             #[prost(bool, optional, tag = "1365")]
             pub c1364: ::core::option::Option<bool>,
-            /// `c1365`: `DATE NOT NULL`
+            /// `c1365`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1366")]
             pub c1365: i32,
-            /// `c1366`: `DECIMAL(18,4)`
+            /// `c1366`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1367")]
             pub c1366: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1367`: `ARRAY<INT>`
@@ -4126,16 +4128,16 @@ pub mod main {
             /// `c1370`: `DOUBLE`
             #[prost(double, optional, tag = "1371")]
             pub c1370: ::core::option::Option<f64>,
-            /// `c1371`: `TIMESTAMP NOT NULL`
+            /// `c1371`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1372")]
             pub c1371: i64,
             /// `c1372`: `BOOLEAN`
             #[prost(bool, optional, tag = "1373")]
             pub c1372: ::core::option::Option<bool>,
-            /// `c1373`: `DATE`
+            /// `c1373`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1374")]
             pub c1373: ::core::option::Option<i32>,
-            /// `c1374`: `DECIMAL(18,4) NOT NULL`
+            /// `c1374`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1375")]
             pub c1374: ::prost::alloc::string::String,
             /// `c1375`: `ARRAY<INT>`
@@ -4150,16 +4152,16 @@ pub mod main {
             /// `c1378`: `DOUBLE`
             #[prost(double, optional, tag = "1379")]
             pub c1378: ::core::option::Option<f64>,
-            /// `c1379`: `TIMESTAMP`
+            /// `c1379`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1380")]
             pub c1379: ::core::option::Option<i64>,
             /// `c1380`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1381")]
             pub c1380: bool,
-            /// `c1381`: `DATE`
+            /// `c1381`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1382")]
             pub c1381: ::core::option::Option<i32>,
-            /// `c1382`: `DECIMAL(18,4)`
+            /// `c1382`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1383")]
             pub c1382: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1383`: `ARRAY<INT> NOT NULL`
@@ -4174,16 +4176,16 @@ pub mod main {
             /// `c1386`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1387")]
             pub c1386: f64,
-            /// `c1387`: `TIMESTAMP`
+            /// `c1387`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1388")]
             pub c1387: ::core::option::Option<i64>,
             /// `c1388`: `BOOLEAN`
             #[prost(bool, optional, tag = "1389")]
             pub c1388: ::core::option::Option<bool>,
-            /// `c1389`: `DATE NOT NULL`
+            /// `c1389`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1390")]
             pub c1389: i32,
-            /// `c1390`: `DECIMAL(18,4)`
+            /// `c1390`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1391")]
             pub c1390: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1391`: `ARRAY<INT>`
@@ -4198,16 +4200,16 @@ pub mod main {
             /// `c1394`: `DOUBLE`
             #[prost(double, optional, tag = "1395")]
             pub c1394: ::core::option::Option<f64>,
-            /// `c1395`: `TIMESTAMP NOT NULL`
+            /// `c1395`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1396")]
             pub c1395: i64,
             /// `c1396`: `BOOLEAN`
             #[prost(bool, optional, tag = "1397")]
             pub c1396: ::core::option::Option<bool>,
-            /// `c1397`: `DATE`
+            /// `c1397`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1398")]
             pub c1397: ::core::option::Option<i32>,
-            /// `c1398`: `DECIMAL(18,4) NOT NULL`
+            /// `c1398`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1399")]
             pub c1398: ::prost::alloc::string::String,
             /// `c1399`: `ARRAY<INT>`
@@ -4222,16 +4224,16 @@ pub mod main {
             /// `c1402`: `DOUBLE`
             #[prost(double, optional, tag = "1403")]
             pub c1402: ::core::option::Option<f64>,
-            /// `c1403`: `TIMESTAMP`
+            /// `c1403`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1404")]
             pub c1403: ::core::option::Option<i64>,
             /// `c1404`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1405")]
             pub c1404: bool,
-            /// `c1405`: `DATE`
+            /// `c1405`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1406")]
             pub c1405: ::core::option::Option<i32>,
-            /// `c1406`: `DECIMAL(18,4)`
+            /// `c1406`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1407")]
             pub c1406: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1407`: `ARRAY<INT> NOT NULL`
@@ -4246,16 +4248,16 @@ pub mod main {
             /// `c1410`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1411")]
             pub c1410: f64,
-            /// `c1411`: `TIMESTAMP`
+            /// `c1411`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1412")]
             pub c1411: ::core::option::Option<i64>,
             /// `c1412`: `BOOLEAN`
             #[prost(bool, optional, tag = "1413")]
             pub c1412: ::core::option::Option<bool>,
-            /// `c1413`: `DATE NOT NULL`
+            /// `c1413`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1414")]
             pub c1413: i32,
-            /// `c1414`: `DECIMAL(18,4)`
+            /// `c1414`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1415")]
             pub c1414: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1415`: `ARRAY<INT>`
@@ -4270,16 +4272,16 @@ pub mod main {
             /// `c1418`: `DOUBLE`
             #[prost(double, optional, tag = "1419")]
             pub c1418: ::core::option::Option<f64>,
-            /// `c1419`: `TIMESTAMP NOT NULL`
+            /// `c1419`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1420")]
             pub c1419: i64,
             /// `c1420`: `BOOLEAN`
             #[prost(bool, optional, tag = "1421")]
             pub c1420: ::core::option::Option<bool>,
-            /// `c1421`: `DATE`
+            /// `c1421`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1422")]
             pub c1421: ::core::option::Option<i32>,
-            /// `c1422`: `DECIMAL(18,4) NOT NULL`
+            /// `c1422`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1423")]
             pub c1422: ::prost::alloc::string::String,
             /// `c1423`: `ARRAY<INT>`
@@ -4294,16 +4296,16 @@ pub mod main {
             /// `c1426`: `DOUBLE`
             #[prost(double, optional, tag = "1427")]
             pub c1426: ::core::option::Option<f64>,
-            /// `c1427`: `TIMESTAMP`
+            /// `c1427`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1428")]
             pub c1427: ::core::option::Option<i64>,
             /// `c1428`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1429")]
             pub c1428: bool,
-            /// `c1429`: `DATE`
+            /// `c1429`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1430")]
             pub c1429: ::core::option::Option<i32>,
-            /// `c1430`: `DECIMAL(18,4)`
+            /// `c1430`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1431")]
             pub c1430: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1431`: `ARRAY<INT> NOT NULL`
@@ -4318,16 +4320,16 @@ pub mod main {
             /// `c1434`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1435")]
             pub c1434: f64,
-            /// `c1435`: `TIMESTAMP`
+            /// `c1435`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1436")]
             pub c1435: ::core::option::Option<i64>,
             /// `c1436`: `BOOLEAN`
             #[prost(bool, optional, tag = "1437")]
             pub c1436: ::core::option::Option<bool>,
-            /// `c1437`: `DATE NOT NULL`
+            /// `c1437`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1438")]
             pub c1437: i32,
-            /// `c1438`: `DECIMAL(18,4)`
+            /// `c1438`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1439")]
             pub c1438: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1439`: `ARRAY<INT>`
@@ -4342,16 +4344,16 @@ pub mod main {
             /// `c1442`: `DOUBLE`
             #[prost(double, optional, tag = "1443")]
             pub c1442: ::core::option::Option<f64>,
-            /// `c1443`: `TIMESTAMP NOT NULL`
+            /// `c1443`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1444")]
             pub c1443: i64,
             /// `c1444`: `BOOLEAN`
             #[prost(bool, optional, tag = "1445")]
             pub c1444: ::core::option::Option<bool>,
-            /// `c1445`: `DATE`
+            /// `c1445`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1446")]
             pub c1445: ::core::option::Option<i32>,
-            /// `c1446`: `DECIMAL(18,4) NOT NULL`
+            /// `c1446`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1447")]
             pub c1446: ::prost::alloc::string::String,
             /// `c1447`: `ARRAY<INT>`
@@ -4366,16 +4368,16 @@ pub mod main {
             /// `c1450`: `DOUBLE`
             #[prost(double, optional, tag = "1451")]
             pub c1450: ::core::option::Option<f64>,
-            /// `c1451`: `TIMESTAMP`
+            /// `c1451`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1452")]
             pub c1451: ::core::option::Option<i64>,
             /// `c1452`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1453")]
             pub c1452: bool,
-            /// `c1453`: `DATE`
+            /// `c1453`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1454")]
             pub c1453: ::core::option::Option<i32>,
-            /// `c1454`: `DECIMAL(18,4)`
+            /// `c1454`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1455")]
             pub c1454: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1455`: `ARRAY<INT> NOT NULL`
@@ -4390,16 +4392,16 @@ pub mod main {
             /// `c1458`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1459")]
             pub c1458: f64,
-            /// `c1459`: `TIMESTAMP`
+            /// `c1459`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1460")]
             pub c1459: ::core::option::Option<i64>,
             /// `c1460`: `BOOLEAN`
             #[prost(bool, optional, tag = "1461")]
             pub c1460: ::core::option::Option<bool>,
-            /// `c1461`: `DATE NOT NULL`
+            /// `c1461`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1462")]
             pub c1461: i32,
-            /// `c1462`: `DECIMAL(18,4)`
+            /// `c1462`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1463")]
             pub c1462: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1463`: `ARRAY<INT>`
@@ -4414,16 +4416,16 @@ pub mod main {
             /// `c1466`: `DOUBLE`
             #[prost(double, optional, tag = "1467")]
             pub c1466: ::core::option::Option<f64>,
-            /// `c1467`: `TIMESTAMP NOT NULL`
+            /// `c1467`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1468")]
             pub c1467: i64,
             /// `c1468`: `BOOLEAN`
             #[prost(bool, optional, tag = "1469")]
             pub c1468: ::core::option::Option<bool>,
-            /// `c1469`: `DATE`
+            /// `c1469`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1470")]
             pub c1469: ::core::option::Option<i32>,
-            /// `c1470`: `DECIMAL(18,4) NOT NULL`
+            /// `c1470`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1471")]
             pub c1470: ::prost::alloc::string::String,
             /// `c1471`: `ARRAY<INT>`
@@ -4438,16 +4440,16 @@ pub mod main {
             /// `c1474`: `DOUBLE`
             #[prost(double, optional, tag = "1475")]
             pub c1474: ::core::option::Option<f64>,
-            /// `c1475`: `TIMESTAMP`
+            /// `c1475`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1476")]
             pub c1475: ::core::option::Option<i64>,
             /// `c1476`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1477")]
             pub c1476: bool,
-            /// `c1477`: `DATE`
+            /// `c1477`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1478")]
             pub c1477: ::core::option::Option<i32>,
-            /// `c1478`: `DECIMAL(18,4)`
+            /// `c1478`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1479")]
             pub c1478: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1479`: `ARRAY<INT> NOT NULL`
@@ -4462,16 +4464,16 @@ pub mod main {
             /// `c1482`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1483")]
             pub c1482: f64,
-            /// `c1483`: `TIMESTAMP`
+            /// `c1483`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1484")]
             pub c1483: ::core::option::Option<i64>,
             /// `c1484`: `BOOLEAN`
             #[prost(bool, optional, tag = "1485")]
             pub c1484: ::core::option::Option<bool>,
-            /// `c1485`: `DATE NOT NULL`
+            /// `c1485`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1486")]
             pub c1485: i32,
-            /// `c1486`: `DECIMAL(18,4)`
+            /// `c1486`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1487")]
             pub c1486: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1487`: `ARRAY<INT>`
@@ -4486,16 +4488,16 @@ pub mod main {
             /// `c1490`: `DOUBLE`
             #[prost(double, optional, tag = "1491")]
             pub c1490: ::core::option::Option<f64>,
-            /// `c1491`: `TIMESTAMP NOT NULL`
+            /// `c1491`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1492")]
             pub c1491: i64,
             /// `c1492`: `BOOLEAN`
             #[prost(bool, optional, tag = "1493")]
             pub c1492: ::core::option::Option<bool>,
-            /// `c1493`: `DATE`
+            /// `c1493`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1494")]
             pub c1493: ::core::option::Option<i32>,
-            /// `c1494`: `DECIMAL(18,4) NOT NULL`
+            /// `c1494`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1495")]
             pub c1494: ::prost::alloc::string::String,
             /// `c1495`: `ARRAY<INT>`
@@ -4510,16 +4512,16 @@ pub mod main {
             /// `c1498`: `DOUBLE`
             #[prost(double, optional, tag = "1499")]
             pub c1498: ::core::option::Option<f64>,
-            /// `c1499`: `TIMESTAMP`
+            /// `c1499`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1500")]
             pub c1499: ::core::option::Option<i64>,
             /// `c1500`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1501")]
             pub c1500: bool,
-            /// `c1501`: `DATE`
+            /// `c1501`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1502")]
             pub c1501: ::core::option::Option<i32>,
-            /// `c1502`: `DECIMAL(18,4)`
+            /// `c1502`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1503")]
             pub c1502: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1503`: `ARRAY<INT> NOT NULL`
@@ -4534,16 +4536,16 @@ pub mod main {
             /// `c1506`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1507")]
             pub c1506: f64,
-            /// `c1507`: `TIMESTAMP`
+            /// `c1507`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1508")]
             pub c1507: ::core::option::Option<i64>,
             /// `c1508`: `BOOLEAN`
             #[prost(bool, optional, tag = "1509")]
             pub c1508: ::core::option::Option<bool>,
-            /// `c1509`: `DATE NOT NULL`
+            /// `c1509`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1510")]
             pub c1509: i32,
-            /// `c1510`: `DECIMAL(18,4)`
+            /// `c1510`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1511")]
             pub c1510: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1511`: `ARRAY<INT>`
@@ -4558,16 +4560,16 @@ pub mod main {
             /// `c1514`: `DOUBLE`
             #[prost(double, optional, tag = "1515")]
             pub c1514: ::core::option::Option<f64>,
-            /// `c1515`: `TIMESTAMP NOT NULL`
+            /// `c1515`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1516")]
             pub c1515: i64,
             /// `c1516`: `BOOLEAN`
             #[prost(bool, optional, tag = "1517")]
             pub c1516: ::core::option::Option<bool>,
-            /// `c1517`: `DATE`
+            /// `c1517`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1518")]
             pub c1517: ::core::option::Option<i32>,
-            /// `c1518`: `DECIMAL(18,4) NOT NULL`
+            /// `c1518`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1519")]
             pub c1518: ::prost::alloc::string::String,
             /// `c1519`: `ARRAY<INT>`
@@ -4582,16 +4584,16 @@ pub mod main {
             /// `c1522`: `DOUBLE`
             #[prost(double, optional, tag = "1523")]
             pub c1522: ::core::option::Option<f64>,
-            /// `c1523`: `TIMESTAMP`
+            /// `c1523`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1524")]
             pub c1523: ::core::option::Option<i64>,
             /// `c1524`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1525")]
             pub c1524: bool,
-            /// `c1525`: `DATE`
+            /// `c1525`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1526")]
             pub c1525: ::core::option::Option<i32>,
-            /// `c1526`: `DECIMAL(18,4)`
+            /// `c1526`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1527")]
             pub c1526: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1527`: `ARRAY<INT> NOT NULL`
@@ -4606,16 +4608,16 @@ pub mod main {
             /// `c1530`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1531")]
             pub c1530: f64,
-            /// `c1531`: `TIMESTAMP`
+            /// `c1531`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1532")]
             pub c1531: ::core::option::Option<i64>,
             /// `c1532`: `BOOLEAN`
             #[prost(bool, optional, tag = "1533")]
             pub c1532: ::core::option::Option<bool>,
-            /// `c1533`: `DATE NOT NULL`
+            /// `c1533`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1534")]
             pub c1533: i32,
-            /// `c1534`: `DECIMAL(18,4)`
+            /// `c1534`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1535")]
             pub c1534: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1535`: `ARRAY<INT>`
@@ -4630,16 +4632,16 @@ pub mod main {
             /// `c1538`: `DOUBLE`
             #[prost(double, optional, tag = "1539")]
             pub c1538: ::core::option::Option<f64>,
-            /// `c1539`: `TIMESTAMP NOT NULL`
+            /// `c1539`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1540")]
             pub c1539: i64,
             /// `c1540`: `BOOLEAN`
             #[prost(bool, optional, tag = "1541")]
             pub c1540: ::core::option::Option<bool>,
-            /// `c1541`: `DATE`
+            /// `c1541`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1542")]
             pub c1541: ::core::option::Option<i32>,
-            /// `c1542`: `DECIMAL(18,4) NOT NULL`
+            /// `c1542`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1543")]
             pub c1542: ::prost::alloc::string::String,
             /// `c1543`: `ARRAY<INT>`
@@ -4654,16 +4656,16 @@ pub mod main {
             /// `c1546`: `DOUBLE`
             #[prost(double, optional, tag = "1547")]
             pub c1546: ::core::option::Option<f64>,
-            /// `c1547`: `TIMESTAMP`
+            /// `c1547`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1548")]
             pub c1547: ::core::option::Option<i64>,
             /// `c1548`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1549")]
             pub c1548: bool,
-            /// `c1549`: `DATE`
+            /// `c1549`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1550")]
             pub c1549: ::core::option::Option<i32>,
-            /// `c1550`: `DECIMAL(18,4)`
+            /// `c1550`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1551")]
             pub c1550: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1551`: `ARRAY<INT> NOT NULL`
@@ -4678,16 +4680,16 @@ pub mod main {
             /// `c1554`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1555")]
             pub c1554: f64,
-            /// `c1555`: `TIMESTAMP`
+            /// `c1555`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1556")]
             pub c1555: ::core::option::Option<i64>,
             /// `c1556`: `BOOLEAN`
             #[prost(bool, optional, tag = "1557")]
             pub c1556: ::core::option::Option<bool>,
-            /// `c1557`: `DATE NOT NULL`
+            /// `c1557`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1558")]
             pub c1557: i32,
-            /// `c1558`: `DECIMAL(18,4)`
+            /// `c1558`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1559")]
             pub c1558: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1559`: `ARRAY<INT>`
@@ -4702,16 +4704,16 @@ pub mod main {
             /// `c1562`: `DOUBLE`
             #[prost(double, optional, tag = "1563")]
             pub c1562: ::core::option::Option<f64>,
-            /// `c1563`: `TIMESTAMP NOT NULL`
+            /// `c1563`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1564")]
             pub c1563: i64,
             /// `c1564`: `BOOLEAN`
             #[prost(bool, optional, tag = "1565")]
             pub c1564: ::core::option::Option<bool>,
-            /// `c1565`: `DATE`
+            /// `c1565`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1566")]
             pub c1565: ::core::option::Option<i32>,
-            /// `c1566`: `DECIMAL(18,4) NOT NULL`
+            /// `c1566`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1567")]
             pub c1566: ::prost::alloc::string::String,
             /// `c1567`: `ARRAY<INT>`
@@ -4726,16 +4728,16 @@ pub mod main {
             /// `c1570`: `DOUBLE`
             #[prost(double, optional, tag = "1571")]
             pub c1570: ::core::option::Option<f64>,
-            /// `c1571`: `TIMESTAMP`
+            /// `c1571`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1572")]
             pub c1571: ::core::option::Option<i64>,
             /// `c1572`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1573")]
             pub c1572: bool,
-            /// `c1573`: `DATE`
+            /// `c1573`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1574")]
             pub c1573: ::core::option::Option<i32>,
-            /// `c1574`: `DECIMAL(18,4)`
+            /// `c1574`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1575")]
             pub c1574: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1575`: `ARRAY<INT> NOT NULL`
@@ -4750,16 +4752,16 @@ pub mod main {
             /// `c1578`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1579")]
             pub c1578: f64,
-            /// `c1579`: `TIMESTAMP`
+            /// `c1579`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1580")]
             pub c1579: ::core::option::Option<i64>,
             /// `c1580`: `BOOLEAN`
             #[prost(bool, optional, tag = "1581")]
             pub c1580: ::core::option::Option<bool>,
-            /// `c1581`: `DATE NOT NULL`
+            /// `c1581`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1582")]
             pub c1581: i32,
-            /// `c1582`: `DECIMAL(18,4)`
+            /// `c1582`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1583")]
             pub c1582: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1583`: `ARRAY<INT>`
@@ -4774,16 +4776,16 @@ pub mod main {
             /// `c1586`: `DOUBLE`
             #[prost(double, optional, tag = "1587")]
             pub c1586: ::core::option::Option<f64>,
-            /// `c1587`: `TIMESTAMP NOT NULL`
+            /// `c1587`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1588")]
             pub c1587: i64,
             /// `c1588`: `BOOLEAN`
             #[prost(bool, optional, tag = "1589")]
             pub c1588: ::core::option::Option<bool>,
-            /// `c1589`: `DATE`
+            /// `c1589`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1590")]
             pub c1589: ::core::option::Option<i32>,
-            /// `c1590`: `DECIMAL(18,4) NOT NULL`
+            /// `c1590`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1591")]
             pub c1590: ::prost::alloc::string::String,
             /// `c1591`: `ARRAY<INT>`
@@ -4798,16 +4800,16 @@ pub mod main {
             /// `c1594`: `DOUBLE`
             #[prost(double, optional, tag = "1595")]
             pub c1594: ::core::option::Option<f64>,
-            /// `c1595`: `TIMESTAMP`
+            /// `c1595`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1596")]
             pub c1595: ::core::option::Option<i64>,
             /// `c1596`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1597")]
             pub c1596: bool,
-            /// `c1597`: `DATE`
+            /// `c1597`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1598")]
             pub c1597: ::core::option::Option<i32>,
-            /// `c1598`: `DECIMAL(18,4)`
+            /// `c1598`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1599")]
             pub c1598: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1599`: `ARRAY<INT> NOT NULL`
@@ -4822,16 +4824,16 @@ pub mod main {
             /// `c1602`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1603")]
             pub c1602: f64,
-            /// `c1603`: `TIMESTAMP`
+            /// `c1603`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1604")]
             pub c1603: ::core::option::Option<i64>,
             /// `c1604`: `BOOLEAN`
             #[prost(bool, optional, tag = "1605")]
             pub c1604: ::core::option::Option<bool>,
-            /// `c1605`: `DATE NOT NULL`
+            /// `c1605`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1606")]
             pub c1605: i32,
-            /// `c1606`: `DECIMAL(18,4)`
+            /// `c1606`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1607")]
             pub c1606: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1607`: `ARRAY<INT>`
@@ -4846,16 +4848,16 @@ pub mod main {
             /// `c1610`: `DOUBLE`
             #[prost(double, optional, tag = "1611")]
             pub c1610: ::core::option::Option<f64>,
-            /// `c1611`: `TIMESTAMP NOT NULL`
+            /// `c1611`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1612")]
             pub c1611: i64,
             /// `c1612`: `BOOLEAN`
             #[prost(bool, optional, tag = "1613")]
             pub c1612: ::core::option::Option<bool>,
-            /// `c1613`: `DATE`
+            /// `c1613`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1614")]
             pub c1613: ::core::option::Option<i32>,
-            /// `c1614`: `DECIMAL(18,4) NOT NULL`
+            /// `c1614`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1615")]
             pub c1614: ::prost::alloc::string::String,
             /// `c1615`: `ARRAY<INT>`
@@ -4870,16 +4872,16 @@ pub mod main {
             /// `c1618`: `DOUBLE`
             #[prost(double, optional, tag = "1619")]
             pub c1618: ::core::option::Option<f64>,
-            /// `c1619`: `TIMESTAMP`
+            /// `c1619`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1620")]
             pub c1619: ::core::option::Option<i64>,
             /// `c1620`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1621")]
             pub c1620: bool,
-            /// `c1621`: `DATE`
+            /// `c1621`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1622")]
             pub c1621: ::core::option::Option<i32>,
-            /// `c1622`: `DECIMAL(18,4)`
+            /// `c1622`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1623")]
             pub c1622: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1623`: `ARRAY<INT> NOT NULL`
@@ -4894,16 +4896,16 @@ pub mod main {
             /// `c1626`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1627")]
             pub c1626: f64,
-            /// `c1627`: `TIMESTAMP`
+            /// `c1627`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1628")]
             pub c1627: ::core::option::Option<i64>,
             /// `c1628`: `BOOLEAN`
             #[prost(bool, optional, tag = "1629")]
             pub c1628: ::core::option::Option<bool>,
-            /// `c1629`: `DATE NOT NULL`
+            /// `c1629`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1630")]
             pub c1629: i32,
-            /// `c1630`: `DECIMAL(18,4)`
+            /// `c1630`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1631")]
             pub c1630: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1631`: `ARRAY<INT>`
@@ -4918,16 +4920,16 @@ pub mod main {
             /// `c1634`: `DOUBLE`
             #[prost(double, optional, tag = "1635")]
             pub c1634: ::core::option::Option<f64>,
-            /// `c1635`: `TIMESTAMP NOT NULL`
+            /// `c1635`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1636")]
             pub c1635: i64,
             /// `c1636`: `BOOLEAN`
             #[prost(bool, optional, tag = "1637")]
             pub c1636: ::core::option::Option<bool>,
-            /// `c1637`: `DATE`
+            /// `c1637`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1638")]
             pub c1637: ::core::option::Option<i32>,
-            /// `c1638`: `DECIMAL(18,4) NOT NULL`
+            /// `c1638`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1639")]
             pub c1638: ::prost::alloc::string::String,
             /// `c1639`: `ARRAY<INT>`
@@ -4942,16 +4944,16 @@ pub mod main {
             /// `c1642`: `DOUBLE`
             #[prost(double, optional, tag = "1643")]
             pub c1642: ::core::option::Option<f64>,
-            /// `c1643`: `TIMESTAMP`
+            /// `c1643`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1644")]
             pub c1643: ::core::option::Option<i64>,
             /// `c1644`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1645")]
             pub c1644: bool,
-            /// `c1645`: `DATE`
+            /// `c1645`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1646")]
             pub c1645: ::core::option::Option<i32>,
-            /// `c1646`: `DECIMAL(18,4)`
+            /// `c1646`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1647")]
             pub c1646: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1647`: `ARRAY<INT> NOT NULL`
@@ -4966,16 +4968,16 @@ pub mod main {
             /// `c1650`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1651")]
             pub c1650: f64,
-            /// `c1651`: `TIMESTAMP`
+            /// `c1651`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1652")]
             pub c1651: ::core::option::Option<i64>,
             /// `c1652`: `BOOLEAN`
             #[prost(bool, optional, tag = "1653")]
             pub c1652: ::core::option::Option<bool>,
-            /// `c1653`: `DATE NOT NULL`
+            /// `c1653`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1654")]
             pub c1653: i32,
-            /// `c1654`: `DECIMAL(18,4)`
+            /// `c1654`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1655")]
             pub c1654: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1655`: `ARRAY<INT>`
@@ -4990,16 +4992,16 @@ pub mod main {
             /// `c1658`: `DOUBLE`
             #[prost(double, optional, tag = "1659")]
             pub c1658: ::core::option::Option<f64>,
-            /// `c1659`: `TIMESTAMP NOT NULL`
+            /// `c1659`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1660")]
             pub c1659: i64,
             /// `c1660`: `BOOLEAN`
             #[prost(bool, optional, tag = "1661")]
             pub c1660: ::core::option::Option<bool>,
-            /// `c1661`: `DATE`
+            /// `c1661`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1662")]
             pub c1661: ::core::option::Option<i32>,
-            /// `c1662`: `DECIMAL(18,4) NOT NULL`
+            /// `c1662`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1663")]
             pub c1662: ::prost::alloc::string::String,
             /// `c1663`: `ARRAY<INT>`
@@ -5014,16 +5016,16 @@ pub mod main {
             /// `c1666`: `DOUBLE`
             #[prost(double, optional, tag = "1667")]
             pub c1666: ::core::option::Option<f64>,
-            /// `c1667`: `TIMESTAMP`
+            /// `c1667`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1668")]
             pub c1667: ::core::option::Option<i64>,
             /// `c1668`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1669")]
             pub c1668: bool,
-            /// `c1669`: `DATE`
+            /// `c1669`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1670")]
             pub c1669: ::core::option::Option<i32>,
-            /// `c1670`: `DECIMAL(18,4)`
+            /// `c1670`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1671")]
             pub c1670: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1671`: `ARRAY<INT> NOT NULL`
@@ -5038,16 +5040,16 @@ pub mod main {
             /// `c1674`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1675")]
             pub c1674: f64,
-            /// `c1675`: `TIMESTAMP`
+            /// `c1675`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1676")]
             pub c1675: ::core::option::Option<i64>,
             /// `c1676`: `BOOLEAN`
             #[prost(bool, optional, tag = "1677")]
             pub c1676: ::core::option::Option<bool>,
-            /// `c1677`: `DATE NOT NULL`
+            /// `c1677`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1678")]
             pub c1677: i32,
-            /// `c1678`: `DECIMAL(18,4)`
+            /// `c1678`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1679")]
             pub c1678: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1679`: `ARRAY<INT>`
@@ -5062,16 +5064,16 @@ pub mod main {
             /// `c1682`: `DOUBLE`
             #[prost(double, optional, tag = "1683")]
             pub c1682: ::core::option::Option<f64>,
-            /// `c1683`: `TIMESTAMP NOT NULL`
+            /// `c1683`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1684")]
             pub c1683: i64,
             /// `c1684`: `BOOLEAN`
             #[prost(bool, optional, tag = "1685")]
             pub c1684: ::core::option::Option<bool>,
-            /// `c1685`: `DATE`
+            /// `c1685`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1686")]
             pub c1685: ::core::option::Option<i32>,
-            /// `c1686`: `DECIMAL(18,4) NOT NULL`
+            /// `c1686`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1687")]
             pub c1686: ::prost::alloc::string::String,
             /// `c1687`: `ARRAY<INT>`
@@ -5086,16 +5088,16 @@ pub mod main {
             /// `c1690`: `DOUBLE`
             #[prost(double, optional, tag = "1691")]
             pub c1690: ::core::option::Option<f64>,
-            /// `c1691`: `TIMESTAMP`
+            /// `c1691`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1692")]
             pub c1691: ::core::option::Option<i64>,
             /// `c1692`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1693")]
             pub c1692: bool,
-            /// `c1693`: `DATE`
+            /// `c1693`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1694")]
             pub c1693: ::core::option::Option<i32>,
-            /// `c1694`: `DECIMAL(18,4)`
+            /// `c1694`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1695")]
             pub c1694: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1695`: `ARRAY<INT> NOT NULL`
@@ -5110,16 +5112,16 @@ pub mod main {
             /// `c1698`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1699")]
             pub c1698: f64,
-            /// `c1699`: `TIMESTAMP`
+            /// `c1699`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1700")]
             pub c1699: ::core::option::Option<i64>,
             /// `c1700`: `BOOLEAN`
             #[prost(bool, optional, tag = "1701")]
             pub c1700: ::core::option::Option<bool>,
-            /// `c1701`: `DATE NOT NULL`
+            /// `c1701`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1702")]
             pub c1701: i32,
-            /// `c1702`: `DECIMAL(18,4)`
+            /// `c1702`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1703")]
             pub c1702: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1703`: `ARRAY<INT>`
@@ -5134,16 +5136,16 @@ pub mod main {
             /// `c1706`: `DOUBLE`
             #[prost(double, optional, tag = "1707")]
             pub c1706: ::core::option::Option<f64>,
-            /// `c1707`: `TIMESTAMP NOT NULL`
+            /// `c1707`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1708")]
             pub c1707: i64,
             /// `c1708`: `BOOLEAN`
             #[prost(bool, optional, tag = "1709")]
             pub c1708: ::core::option::Option<bool>,
-            /// `c1709`: `DATE`
+            /// `c1709`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1710")]
             pub c1709: ::core::option::Option<i32>,
-            /// `c1710`: `DECIMAL(18,4) NOT NULL`
+            /// `c1710`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1711")]
             pub c1710: ::prost::alloc::string::String,
             /// `c1711`: `ARRAY<INT>`
@@ -5158,16 +5160,16 @@ pub mod main {
             /// `c1714`: `DOUBLE`
             #[prost(double, optional, tag = "1715")]
             pub c1714: ::core::option::Option<f64>,
-            /// `c1715`: `TIMESTAMP`
+            /// `c1715`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1716")]
             pub c1715: ::core::option::Option<i64>,
             /// `c1716`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1717")]
             pub c1716: bool,
-            /// `c1717`: `DATE`
+            /// `c1717`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1718")]
             pub c1717: ::core::option::Option<i32>,
-            /// `c1718`: `DECIMAL(18,4)`
+            /// `c1718`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1719")]
             pub c1718: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1719`: `ARRAY<INT> NOT NULL`
@@ -5182,16 +5184,16 @@ pub mod main {
             /// `c1722`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1723")]
             pub c1722: f64,
-            /// `c1723`: `TIMESTAMP`
+            /// `c1723`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1724")]
             pub c1723: ::core::option::Option<i64>,
             /// `c1724`: `BOOLEAN`
             #[prost(bool, optional, tag = "1725")]
             pub c1724: ::core::option::Option<bool>,
-            /// `c1725`: `DATE NOT NULL`
+            /// `c1725`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1726")]
             pub c1725: i32,
-            /// `c1726`: `DECIMAL(18,4)`
+            /// `c1726`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1727")]
             pub c1726: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1727`: `ARRAY<INT>`
@@ -5206,16 +5208,16 @@ pub mod main {
             /// `c1730`: `DOUBLE`
             #[prost(double, optional, tag = "1731")]
             pub c1730: ::core::option::Option<f64>,
-            /// `c1731`: `TIMESTAMP NOT NULL`
+            /// `c1731`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1732")]
             pub c1731: i64,
             /// `c1732`: `BOOLEAN`
             #[prost(bool, optional, tag = "1733")]
             pub c1732: ::core::option::Option<bool>,
-            /// `c1733`: `DATE`
+            /// `c1733`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1734")]
             pub c1733: ::core::option::Option<i32>,
-            /// `c1734`: `DECIMAL(18,4) NOT NULL`
+            /// `c1734`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1735")]
             pub c1734: ::prost::alloc::string::String,
             /// `c1735`: `ARRAY<INT>`
@@ -5230,16 +5232,16 @@ pub mod main {
             /// `c1738`: `DOUBLE`
             #[prost(double, optional, tag = "1739")]
             pub c1738: ::core::option::Option<f64>,
-            /// `c1739`: `TIMESTAMP`
+            /// `c1739`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1740")]
             pub c1739: ::core::option::Option<i64>,
             /// `c1740`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1741")]
             pub c1740: bool,
-            /// `c1741`: `DATE`
+            /// `c1741`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1742")]
             pub c1741: ::core::option::Option<i32>,
-            /// `c1742`: `DECIMAL(18,4)`
+            /// `c1742`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1743")]
             pub c1742: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1743`: `ARRAY<INT> NOT NULL`
@@ -5254,16 +5256,16 @@ pub mod main {
             /// `c1746`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1747")]
             pub c1746: f64,
-            /// `c1747`: `TIMESTAMP`
+            /// `c1747`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1748")]
             pub c1747: ::core::option::Option<i64>,
             /// `c1748`: `BOOLEAN`
             #[prost(bool, optional, tag = "1749")]
             pub c1748: ::core::option::Option<bool>,
-            /// `c1749`: `DATE NOT NULL`
+            /// `c1749`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1750")]
             pub c1749: i32,
-            /// `c1750`: `DECIMAL(18,4)`
+            /// `c1750`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1751")]
             pub c1750: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1751`: `ARRAY<INT>`
@@ -5278,16 +5280,16 @@ pub mod main {
             /// `c1754`: `DOUBLE`
             #[prost(double, optional, tag = "1755")]
             pub c1754: ::core::option::Option<f64>,
-            /// `c1755`: `TIMESTAMP NOT NULL`
+            /// `c1755`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1756")]
             pub c1755: i64,
             /// `c1756`: `BOOLEAN`
             #[prost(bool, optional, tag = "1757")]
             pub c1756: ::core::option::Option<bool>,
-            /// `c1757`: `DATE`
+            /// `c1757`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1758")]
             pub c1757: ::core::option::Option<i32>,
-            /// `c1758`: `DECIMAL(18,4) NOT NULL`
+            /// `c1758`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1759")]
             pub c1758: ::prost::alloc::string::String,
             /// `c1759`: `ARRAY<INT>`
@@ -5302,16 +5304,16 @@ pub mod main {
             /// `c1762`: `DOUBLE`
             #[prost(double, optional, tag = "1763")]
             pub c1762: ::core::option::Option<f64>,
-            /// `c1763`: `TIMESTAMP`
+            /// `c1763`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1764")]
             pub c1763: ::core::option::Option<i64>,
             /// `c1764`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1765")]
             pub c1764: bool,
-            /// `c1765`: `DATE`
+            /// `c1765`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1766")]
             pub c1765: ::core::option::Option<i32>,
-            /// `c1766`: `DECIMAL(18,4)`
+            /// `c1766`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1767")]
             pub c1766: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1767`: `ARRAY<INT> NOT NULL`
@@ -5326,16 +5328,16 @@ pub mod main {
             /// `c1770`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1771")]
             pub c1770: f64,
-            /// `c1771`: `TIMESTAMP`
+            /// `c1771`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1772")]
             pub c1771: ::core::option::Option<i64>,
             /// `c1772`: `BOOLEAN`
             #[prost(bool, optional, tag = "1773")]
             pub c1772: ::core::option::Option<bool>,
-            /// `c1773`: `DATE NOT NULL`
+            /// `c1773`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1774")]
             pub c1773: i32,
-            /// `c1774`: `DECIMAL(18,4)`
+            /// `c1774`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1775")]
             pub c1774: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1775`: `ARRAY<INT>`
@@ -5350,16 +5352,16 @@ pub mod main {
             /// `c1778`: `DOUBLE`
             #[prost(double, optional, tag = "1779")]
             pub c1778: ::core::option::Option<f64>,
-            /// `c1779`: `TIMESTAMP NOT NULL`
+            /// `c1779`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1780")]
             pub c1779: i64,
             /// `c1780`: `BOOLEAN`
             #[prost(bool, optional, tag = "1781")]
             pub c1780: ::core::option::Option<bool>,
-            /// `c1781`: `DATE`
+            /// `c1781`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1782")]
             pub c1781: ::core::option::Option<i32>,
-            /// `c1782`: `DECIMAL(18,4) NOT NULL`
+            /// `c1782`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1783")]
             pub c1782: ::prost::alloc::string::String,
             /// `c1783`: `ARRAY<INT>`
@@ -5374,16 +5376,16 @@ pub mod main {
             /// `c1786`: `DOUBLE`
             #[prost(double, optional, tag = "1787")]
             pub c1786: ::core::option::Option<f64>,
-            /// `c1787`: `TIMESTAMP`
+            /// `c1787`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1788")]
             pub c1787: ::core::option::Option<i64>,
             /// `c1788`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1789")]
             pub c1788: bool,
-            /// `c1789`: `DATE`
+            /// `c1789`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1790")]
             pub c1789: ::core::option::Option<i32>,
-            /// `c1790`: `DECIMAL(18,4)`
+            /// `c1790`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1791")]
             pub c1790: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1791`: `ARRAY<INT> NOT NULL`
@@ -5398,16 +5400,16 @@ pub mod main {
             /// `c1794`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1795")]
             pub c1794: f64,
-            /// `c1795`: `TIMESTAMP`
+            /// `c1795`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1796")]
             pub c1795: ::core::option::Option<i64>,
             /// `c1796`: `BOOLEAN`
             #[prost(bool, optional, tag = "1797")]
             pub c1796: ::core::option::Option<bool>,
-            /// `c1797`: `DATE NOT NULL`
+            /// `c1797`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1798")]
             pub c1797: i32,
-            /// `c1798`: `DECIMAL(18,4)`
+            /// `c1798`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1799")]
             pub c1798: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1799`: `ARRAY<INT>`
@@ -5422,16 +5424,16 @@ pub mod main {
             /// `c1802`: `DOUBLE`
             #[prost(double, optional, tag = "1803")]
             pub c1802: ::core::option::Option<f64>,
-            /// `c1803`: `TIMESTAMP NOT NULL`
+            /// `c1803`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1804")]
             pub c1803: i64,
             /// `c1804`: `BOOLEAN`
             #[prost(bool, optional, tag = "1805")]
             pub c1804: ::core::option::Option<bool>,
-            /// `c1805`: `DATE`
+            /// `c1805`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1806")]
             pub c1805: ::core::option::Option<i32>,
-            /// `c1806`: `DECIMAL(18,4) NOT NULL`
+            /// `c1806`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1807")]
             pub c1806: ::prost::alloc::string::String,
             /// `c1807`: `ARRAY<INT>`
@@ -5446,16 +5448,16 @@ pub mod main {
             /// `c1810`: `DOUBLE`
             #[prost(double, optional, tag = "1811")]
             pub c1810: ::core::option::Option<f64>,
-            /// `c1811`: `TIMESTAMP`
+            /// `c1811`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1812")]
             pub c1811: ::core::option::Option<i64>,
             /// `c1812`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1813")]
             pub c1812: bool,
-            /// `c1813`: `DATE`
+            /// `c1813`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1814")]
             pub c1813: ::core::option::Option<i32>,
-            /// `c1814`: `DECIMAL(18,4)`
+            /// `c1814`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1815")]
             pub c1814: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1815`: `ARRAY<INT> NOT NULL`
@@ -5470,16 +5472,16 @@ pub mod main {
             /// `c1818`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1819")]
             pub c1818: f64,
-            /// `c1819`: `TIMESTAMP`
+            /// `c1819`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1820")]
             pub c1819: ::core::option::Option<i64>,
             /// `c1820`: `BOOLEAN`
             #[prost(bool, optional, tag = "1821")]
             pub c1820: ::core::option::Option<bool>,
-            /// `c1821`: `DATE NOT NULL`
+            /// `c1821`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1822")]
             pub c1821: i32,
-            /// `c1822`: `DECIMAL(18,4)`
+            /// `c1822`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1823")]
             pub c1822: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1823`: `ARRAY<INT>`
@@ -5494,16 +5496,16 @@ pub mod main {
             /// `c1826`: `DOUBLE`
             #[prost(double, optional, tag = "1827")]
             pub c1826: ::core::option::Option<f64>,
-            /// `c1827`: `TIMESTAMP NOT NULL`
+            /// `c1827`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1828")]
             pub c1827: i64,
             /// `c1828`: `BOOLEAN`
             #[prost(bool, optional, tag = "1829")]
             pub c1828: ::core::option::Option<bool>,
-            /// `c1829`: `DATE`
+            /// `c1829`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1830")]
             pub c1829: ::core::option::Option<i32>,
-            /// `c1830`: `DECIMAL(18,4) NOT NULL`
+            /// `c1830`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1831")]
             pub c1830: ::prost::alloc::string::String,
             /// `c1831`: `ARRAY<INT>`
@@ -5518,16 +5520,16 @@ pub mod main {
             /// `c1834`: `DOUBLE`
             #[prost(double, optional, tag = "1835")]
             pub c1834: ::core::option::Option<f64>,
-            /// `c1835`: `TIMESTAMP`
+            /// `c1835`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1836")]
             pub c1835: ::core::option::Option<i64>,
             /// `c1836`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1837")]
             pub c1836: bool,
-            /// `c1837`: `DATE`
+            /// `c1837`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1838")]
             pub c1837: ::core::option::Option<i32>,
-            /// `c1838`: `DECIMAL(18,4)`
+            /// `c1838`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1839")]
             pub c1838: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1839`: `ARRAY<INT> NOT NULL`
@@ -5542,16 +5544,16 @@ pub mod main {
             /// `c1842`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1843")]
             pub c1842: f64,
-            /// `c1843`: `TIMESTAMP`
+            /// `c1843`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1844")]
             pub c1843: ::core::option::Option<i64>,
             /// `c1844`: `BOOLEAN`
             #[prost(bool, optional, tag = "1845")]
             pub c1844: ::core::option::Option<bool>,
-            /// `c1845`: `DATE NOT NULL`
+            /// `c1845`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1846")]
             pub c1845: i32,
-            /// `c1846`: `DECIMAL(18,4)`
+            /// `c1846`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1847")]
             pub c1846: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1847`: `ARRAY<INT>`
@@ -5566,16 +5568,16 @@ pub mod main {
             /// `c1850`: `DOUBLE`
             #[prost(double, optional, tag = "1851")]
             pub c1850: ::core::option::Option<f64>,
-            /// `c1851`: `TIMESTAMP NOT NULL`
+            /// `c1851`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1852")]
             pub c1851: i64,
             /// `c1852`: `BOOLEAN`
             #[prost(bool, optional, tag = "1853")]
             pub c1852: ::core::option::Option<bool>,
-            /// `c1853`: `DATE`
+            /// `c1853`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1854")]
             pub c1853: ::core::option::Option<i32>,
-            /// `c1854`: `DECIMAL(18,4) NOT NULL`
+            /// `c1854`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1855")]
             pub c1854: ::prost::alloc::string::String,
             /// `c1855`: `ARRAY<INT>`
@@ -5590,16 +5592,16 @@ pub mod main {
             /// `c1858`: `DOUBLE`
             #[prost(double, optional, tag = "1859")]
             pub c1858: ::core::option::Option<f64>,
-            /// `c1859`: `TIMESTAMP`
+            /// `c1859`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1860")]
             pub c1859: ::core::option::Option<i64>,
             /// `c1860`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1861")]
             pub c1860: bool,
-            /// `c1861`: `DATE`
+            /// `c1861`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1862")]
             pub c1861: ::core::option::Option<i32>,
-            /// `c1862`: `DECIMAL(18,4)`
+            /// `c1862`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1863")]
             pub c1862: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1863`: `ARRAY<INT> NOT NULL`
@@ -5614,16 +5616,16 @@ pub mod main {
             /// `c1866`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1867")]
             pub c1866: f64,
-            /// `c1867`: `TIMESTAMP`
+            /// `c1867`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1868")]
             pub c1867: ::core::option::Option<i64>,
             /// `c1868`: `BOOLEAN`
             #[prost(bool, optional, tag = "1869")]
             pub c1868: ::core::option::Option<bool>,
-            /// `c1869`: `DATE NOT NULL`
+            /// `c1869`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1870")]
             pub c1869: i32,
-            /// `c1870`: `DECIMAL(18,4)`
+            /// `c1870`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1871")]
             pub c1870: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1871`: `ARRAY<INT>`
@@ -5638,16 +5640,16 @@ pub mod main {
             /// `c1874`: `DOUBLE`
             #[prost(double, optional, tag = "1875")]
             pub c1874: ::core::option::Option<f64>,
-            /// `c1875`: `TIMESTAMP NOT NULL`
+            /// `c1875`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1876")]
             pub c1875: i64,
             /// `c1876`: `BOOLEAN`
             #[prost(bool, optional, tag = "1877")]
             pub c1876: ::core::option::Option<bool>,
-            /// `c1877`: `DATE`
+            /// `c1877`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1878")]
             pub c1877: ::core::option::Option<i32>,
-            /// `c1878`: `DECIMAL(18,4) NOT NULL`
+            /// `c1878`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1879")]
             pub c1878: ::prost::alloc::string::String,
             /// `c1879`: `ARRAY<INT>`
@@ -5662,16 +5664,16 @@ pub mod main {
             /// `c1882`: `DOUBLE`
             #[prost(double, optional, tag = "1883")]
             pub c1882: ::core::option::Option<f64>,
-            /// `c1883`: `TIMESTAMP`
+            /// `c1883`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1884")]
             pub c1883: ::core::option::Option<i64>,
             /// `c1884`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1885")]
             pub c1884: bool,
-            /// `c1885`: `DATE`
+            /// `c1885`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1886")]
             pub c1885: ::core::option::Option<i32>,
-            /// `c1886`: `DECIMAL(18,4)`
+            /// `c1886`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1887")]
             pub c1886: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1887`: `ARRAY<INT> NOT NULL`
@@ -5686,16 +5688,16 @@ pub mod main {
             /// `c1890`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1891")]
             pub c1890: f64,
-            /// `c1891`: `TIMESTAMP`
+            /// `c1891`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1892")]
             pub c1891: ::core::option::Option<i64>,
             /// `c1892`: `BOOLEAN`
             #[prost(bool, optional, tag = "1893")]
             pub c1892: ::core::option::Option<bool>,
-            /// `c1893`: `DATE NOT NULL`
+            /// `c1893`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1894")]
             pub c1893: i32,
-            /// `c1894`: `DECIMAL(18,4)`
+            /// `c1894`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1895")]
             pub c1894: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1895`: `ARRAY<INT>`
@@ -5710,16 +5712,16 @@ pub mod main {
             /// `c1898`: `DOUBLE`
             #[prost(double, optional, tag = "1899")]
             pub c1898: ::core::option::Option<f64>,
-            /// `c1899`: `TIMESTAMP NOT NULL`
+            /// `c1899`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1900")]
             pub c1899: i64,
             /// `c1900`: `BOOLEAN`
             #[prost(bool, optional, tag = "1901")]
             pub c1900: ::core::option::Option<bool>,
-            /// `c1901`: `DATE`
+            /// `c1901`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1902")]
             pub c1901: ::core::option::Option<i32>,
-            /// `c1902`: `DECIMAL(18,4) NOT NULL`
+            /// `c1902`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1903")]
             pub c1902: ::prost::alloc::string::String,
             /// `c1903`: `ARRAY<INT>`
@@ -5734,16 +5736,16 @@ pub mod main {
             /// `c1906`: `DOUBLE`
             #[prost(double, optional, tag = "1907")]
             pub c1906: ::core::option::Option<f64>,
-            /// `c1907`: `TIMESTAMP`
+            /// `c1907`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1908")]
             pub c1907: ::core::option::Option<i64>,
             /// `c1908`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1909")]
             pub c1908: bool,
-            /// `c1909`: `DATE`
+            /// `c1909`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1910")]
             pub c1909: ::core::option::Option<i32>,
-            /// `c1910`: `DECIMAL(18,4)`
+            /// `c1910`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1911")]
             pub c1910: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1911`: `ARRAY<INT> NOT NULL`
@@ -5758,16 +5760,16 @@ pub mod main {
             /// `c1914`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1915")]
             pub c1914: f64,
-            /// `c1915`: `TIMESTAMP`
+            /// `c1915`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1916")]
             pub c1915: ::core::option::Option<i64>,
             /// `c1916`: `BOOLEAN`
             #[prost(bool, optional, tag = "1917")]
             pub c1916: ::core::option::Option<bool>,
-            /// `c1917`: `DATE NOT NULL`
+            /// `c1917`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1918")]
             pub c1917: i32,
-            /// `c1918`: `DECIMAL(18,4)`
+            /// `c1918`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1919")]
             pub c1918: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1919`: `ARRAY<INT>`
@@ -5782,16 +5784,16 @@ pub mod main {
             /// `c1922`: `DOUBLE`
             #[prost(double, optional, tag = "1923")]
             pub c1922: ::core::option::Option<f64>,
-            /// `c1923`: `TIMESTAMP NOT NULL`
+            /// `c1923`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1924")]
             pub c1923: i64,
             /// `c1924`: `BOOLEAN`
             #[prost(bool, optional, tag = "1925")]
             pub c1924: ::core::option::Option<bool>,
-            /// `c1925`: `DATE`
+            /// `c1925`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1926")]
             pub c1925: ::core::option::Option<i32>,
-            /// `c1926`: `DECIMAL(18,4) NOT NULL`
+            /// `c1926`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1927")]
             pub c1926: ::prost::alloc::string::String,
             /// `c1927`: `ARRAY<INT>`
@@ -5806,16 +5808,16 @@ pub mod main {
             /// `c1930`: `DOUBLE`
             #[prost(double, optional, tag = "1931")]
             pub c1930: ::core::option::Option<f64>,
-            /// `c1931`: `TIMESTAMP`
+            /// `c1931`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1932")]
             pub c1931: ::core::option::Option<i64>,
             /// `c1932`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1933")]
             pub c1932: bool,
-            /// `c1933`: `DATE`
+            /// `c1933`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1934")]
             pub c1933: ::core::option::Option<i32>,
-            /// `c1934`: `DECIMAL(18,4)`
+            /// `c1934`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1935")]
             pub c1934: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1935`: `ARRAY<INT> NOT NULL`
@@ -5830,16 +5832,16 @@ pub mod main {
             /// `c1938`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1939")]
             pub c1938: f64,
-            /// `c1939`: `TIMESTAMP`
+            /// `c1939`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1940")]
             pub c1939: ::core::option::Option<i64>,
             /// `c1940`: `BOOLEAN`
             #[prost(bool, optional, tag = "1941")]
             pub c1940: ::core::option::Option<bool>,
-            /// `c1941`: `DATE NOT NULL`
+            /// `c1941`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1942")]
             pub c1941: i32,
-            /// `c1942`: `DECIMAL(18,4)`
+            /// `c1942`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1943")]
             pub c1942: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1943`: `ARRAY<INT>`
@@ -5854,16 +5856,16 @@ pub mod main {
             /// `c1946`: `DOUBLE`
             #[prost(double, optional, tag = "1947")]
             pub c1946: ::core::option::Option<f64>,
-            /// `c1947`: `TIMESTAMP NOT NULL`
+            /// `c1947`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1948")]
             pub c1947: i64,
             /// `c1948`: `BOOLEAN`
             #[prost(bool, optional, tag = "1949")]
             pub c1948: ::core::option::Option<bool>,
-            /// `c1949`: `DATE`
+            /// `c1949`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1950")]
             pub c1949: ::core::option::Option<i32>,
-            /// `c1950`: `DECIMAL(18,4) NOT NULL`
+            /// `c1950`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1951")]
             pub c1950: ::prost::alloc::string::String,
             /// `c1951`: `ARRAY<INT>`
@@ -5878,16 +5880,16 @@ pub mod main {
             /// `c1954`: `DOUBLE`
             #[prost(double, optional, tag = "1955")]
             pub c1954: ::core::option::Option<f64>,
-            /// `c1955`: `TIMESTAMP`
+            /// `c1955`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1956")]
             pub c1955: ::core::option::Option<i64>,
             /// `c1956`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1957")]
             pub c1956: bool,
-            /// `c1957`: `DATE`
+            /// `c1957`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1958")]
             pub c1957: ::core::option::Option<i32>,
-            /// `c1958`: `DECIMAL(18,4)`
+            /// `c1958`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1959")]
             pub c1958: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1959`: `ARRAY<INT> NOT NULL`
@@ -5902,16 +5904,16 @@ pub mod main {
             /// `c1962`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1963")]
             pub c1962: f64,
-            /// `c1963`: `TIMESTAMP`
+            /// `c1963`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1964")]
             pub c1963: ::core::option::Option<i64>,
             /// `c1964`: `BOOLEAN`
             #[prost(bool, optional, tag = "1965")]
             pub c1964: ::core::option::Option<bool>,
-            /// `c1965`: `DATE NOT NULL`
+            /// `c1965`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1966")]
             pub c1965: i32,
-            /// `c1966`: `DECIMAL(18,4)`
+            /// `c1966`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1967")]
             pub c1966: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1967`: `ARRAY<INT>`
@@ -5926,16 +5928,16 @@ pub mod main {
             /// `c1970`: `DOUBLE`
             #[prost(double, optional, tag = "1971")]
             pub c1970: ::core::option::Option<f64>,
-            /// `c1971`: `TIMESTAMP NOT NULL`
+            /// `c1971`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1972")]
             pub c1971: i64,
             /// `c1972`: `BOOLEAN`
             #[prost(bool, optional, tag = "1973")]
             pub c1972: ::core::option::Option<bool>,
-            /// `c1973`: `DATE`
+            /// `c1973`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1974")]
             pub c1973: ::core::option::Option<i32>,
-            /// `c1974`: `DECIMAL(18,4) NOT NULL`
+            /// `c1974`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1975")]
             pub c1974: ::prost::alloc::string::String,
             /// `c1975`: `ARRAY<INT>`
@@ -5950,16 +5952,16 @@ pub mod main {
             /// `c1978`: `DOUBLE`
             #[prost(double, optional, tag = "1979")]
             pub c1978: ::core::option::Option<f64>,
-            /// `c1979`: `TIMESTAMP`
+            /// `c1979`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1980")]
             pub c1979: ::core::option::Option<i64>,
             /// `c1980`: `BOOLEAN NOT NULL`
             #[prost(bool, required, tag = "1981")]
             pub c1980: bool,
-            /// `c1981`: `DATE`
+            /// `c1981`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1982")]
             pub c1981: ::core::option::Option<i32>,
-            /// `c1982`: `DECIMAL(18,4)`
+            /// `c1982`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1983")]
             pub c1982: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1983`: `ARRAY<INT> NOT NULL`
@@ -5974,16 +5976,16 @@ pub mod main {
             /// `c1986`: `DOUBLE NOT NULL`
             #[prost(double, required, tag = "1987")]
             pub c1986: f64,
-            /// `c1987`: `TIMESTAMP`
+            /// `c1987`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "1988")]
             pub c1987: ::core::option::Option<i64>,
             /// `c1988`: `BOOLEAN`
             #[prost(bool, optional, tag = "1989")]
             pub c1988: ::core::option::Option<bool>,
-            /// `c1989`: `DATE NOT NULL`
+            /// `c1989`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "1990")]
             pub c1989: i32,
-            /// `c1990`: `DECIMAL(18,4)`
+            /// `c1990`: `DECIMAL(18,4)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "1991")]
             pub c1990: ::core::option::Option<::prost::alloc::string::String>,
             /// `c1991`: `ARRAY<INT>`
@@ -5998,21 +6000,2024 @@ pub mod main {
             /// `c1994`: `DOUBLE`
             #[prost(double, optional, tag = "1995")]
             pub c1994: ::core::option::Option<f64>,
-            /// `c1995`: `TIMESTAMP NOT NULL`
+            /// `c1995`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "1996")]
             pub c1995: i64,
             /// `c1996`: `BOOLEAN`
             #[prost(bool, optional, tag = "1997")]
             pub c1996: ::core::option::Option<bool>,
-            /// `c1997`: `DATE`
+            /// `c1997`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "1998")]
             pub c1997: ::core::option::Option<i32>,
-            /// `c1998`: `DECIMAL(18,4) NOT NULL`
+            /// `c1998`: `DECIMAL(18,4) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "1999")]
             pub c1998: ::prost::alloc::string::String,
             /// `c1999`: `ARRAY<INT>`
             #[prost(int32, repeated, packed = "false", tag = "2000")]
             pub c1999: ::prost::alloc::vec::Vec<i32>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Wide {
+            pub const COLUMN_C0000: &'static str = "c0000";
+            pub const COLUMN_C0001: &'static str = "c0001";
+            pub const COLUMN_C0002: &'static str = "c0002";
+            pub const COLUMN_C0003: &'static str = "c0003";
+            pub const COLUMN_C0004: &'static str = "c0004";
+            pub const COLUMN_C0005: &'static str = "c0005";
+            pub const COLUMN_C0006: &'static str = "c0006";
+            pub const COLUMN_C0007: &'static str = "c0007";
+            pub const COLUMN_C0008: &'static str = "c0008";
+            pub const COLUMN_C0009: &'static str = "c0009";
+            pub const COLUMN_C0010: &'static str = "c0010";
+            pub const COLUMN_C0011: &'static str = "c0011";
+            pub const COLUMN_C0012: &'static str = "c0012";
+            pub const COLUMN_C0013: &'static str = "c0013";
+            pub const COLUMN_C0014: &'static str = "c0014";
+            pub const COLUMN_C0015: &'static str = "c0015";
+            pub const COLUMN_C0016: &'static str = "c0016";
+            pub const COLUMN_C0017: &'static str = "c0017";
+            pub const COLUMN_C0018: &'static str = "c0018";
+            pub const COLUMN_C0019: &'static str = "c0019";
+            pub const COLUMN_C0020: &'static str = "c0020";
+            pub const COLUMN_C0021: &'static str = "c0021";
+            pub const COLUMN_C0022: &'static str = "c0022";
+            pub const COLUMN_C0023: &'static str = "c0023";
+            pub const COLUMN_C0024: &'static str = "c0024";
+            pub const COLUMN_C0025: &'static str = "c0025";
+            pub const COLUMN_C0026: &'static str = "c0026";
+            pub const COLUMN_C0027: &'static str = "c0027";
+            pub const COLUMN_C0028: &'static str = "c0028";
+            pub const COLUMN_C0029: &'static str = "c0029";
+            pub const COLUMN_C0030: &'static str = "c0030";
+            pub const COLUMN_C0031: &'static str = "c0031";
+            pub const COLUMN_C0032: &'static str = "c0032";
+            pub const COLUMN_C0033: &'static str = "c0033";
+            pub const COLUMN_C0034: &'static str = "c0034";
+            pub const COLUMN_C0035: &'static str = "c0035";
+            pub const COLUMN_C0036: &'static str = "c0036";
+            pub const COLUMN_C0037: &'static str = "c0037";
+            pub const COLUMN_C0038: &'static str = "c0038";
+            pub const COLUMN_C0039: &'static str = "c0039";
+            pub const COLUMN_C0040: &'static str = "c0040";
+            pub const COLUMN_C0041: &'static str = "c0041";
+            pub const COLUMN_C0042: &'static str = "c0042";
+            pub const COLUMN_C0043: &'static str = "c0043";
+            pub const COLUMN_C0044: &'static str = "c0044";
+            pub const COLUMN_C0045: &'static str = "c0045";
+            pub const COLUMN_C0046: &'static str = "c0046";
+            pub const COLUMN_C0047: &'static str = "c0047";
+            pub const COLUMN_C0048: &'static str = "c0048";
+            pub const COLUMN_C0049: &'static str = "c0049";
+            pub const COLUMN_C0050: &'static str = "c0050";
+            pub const COLUMN_C0051: &'static str = "c0051";
+            pub const COLUMN_C0052: &'static str = "c0052";
+            pub const COLUMN_C0053: &'static str = "c0053";
+            pub const COLUMN_C0054: &'static str = "c0054";
+            pub const COLUMN_C0055: &'static str = "c0055";
+            pub const COLUMN_C0056: &'static str = "c0056";
+            pub const COLUMN_C0057: &'static str = "c0057";
+            pub const COLUMN_C0058: &'static str = "c0058";
+            pub const COLUMN_C0059: &'static str = "c0059";
+            pub const COLUMN_C0060: &'static str = "c0060";
+            pub const COLUMN_C0061: &'static str = "c0061";
+            pub const COLUMN_C0062: &'static str = "c0062";
+            pub const COLUMN_C0063: &'static str = "c0063";
+            pub const COLUMN_C0064: &'static str = "c0064";
+            pub const COLUMN_C0065: &'static str = "c0065";
+            pub const COLUMN_C0066: &'static str = "c0066";
+            pub const COLUMN_C0067: &'static str = "c0067";
+            pub const COLUMN_C0068: &'static str = "c0068";
+            pub const COLUMN_C0069: &'static str = "c0069";
+            pub const COLUMN_C0070: &'static str = "c0070";
+            pub const COLUMN_C0071: &'static str = "c0071";
+            pub const COLUMN_C0072: &'static str = "c0072";
+            pub const COLUMN_C0073: &'static str = "c0073";
+            pub const COLUMN_C0074: &'static str = "c0074";
+            pub const COLUMN_C0075: &'static str = "c0075";
+            pub const COLUMN_C0076: &'static str = "c0076";
+            pub const COLUMN_C0077: &'static str = "c0077";
+            pub const COLUMN_C0078: &'static str = "c0078";
+            pub const COLUMN_C0079: &'static str = "c0079";
+            pub const COLUMN_C0080: &'static str = "c0080";
+            pub const COLUMN_C0081: &'static str = "c0081";
+            pub const COLUMN_C0082: &'static str = "c0082";
+            pub const COLUMN_C0083: &'static str = "c0083";
+            pub const COLUMN_C0084: &'static str = "c0084";
+            pub const COLUMN_C0085: &'static str = "c0085";
+            pub const COLUMN_C0086: &'static str = "c0086";
+            pub const COLUMN_C0087: &'static str = "c0087";
+            pub const COLUMN_C0088: &'static str = "c0088";
+            pub const COLUMN_C0089: &'static str = "c0089";
+            pub const COLUMN_C0090: &'static str = "c0090";
+            pub const COLUMN_C0091: &'static str = "c0091";
+            pub const COLUMN_C0092: &'static str = "c0092";
+            pub const COLUMN_C0093: &'static str = "c0093";
+            pub const COLUMN_C0094: &'static str = "c0094";
+            pub const COLUMN_C0095: &'static str = "c0095";
+            pub const COLUMN_C0096: &'static str = "c0096";
+            pub const COLUMN_C0097: &'static str = "c0097";
+            pub const COLUMN_C0098: &'static str = "c0098";
+            pub const COLUMN_C0099: &'static str = "c0099";
+            pub const COLUMN_C0100: &'static str = "c0100";
+            pub const COLUMN_C0101: &'static str = "c0101";
+            pub const COLUMN_C0102: &'static str = "c0102";
+            pub const COLUMN_C0103: &'static str = "c0103";
+            pub const COLUMN_C0104: &'static str = "c0104";
+            pub const COLUMN_C0105: &'static str = "c0105";
+            pub const COLUMN_C0106: &'static str = "c0106";
+            pub const COLUMN_C0107: &'static str = "c0107";
+            pub const COLUMN_C0108: &'static str = "c0108";
+            pub const COLUMN_C0109: &'static str = "c0109";
+            pub const COLUMN_C0110: &'static str = "c0110";
+            pub const COLUMN_C0111: &'static str = "c0111";
+            pub const COLUMN_C0112: &'static str = "c0112";
+            pub const COLUMN_C0113: &'static str = "c0113";
+            pub const COLUMN_C0114: &'static str = "c0114";
+            pub const COLUMN_C0115: &'static str = "c0115";
+            pub const COLUMN_C0116: &'static str = "c0116";
+            pub const COLUMN_C0117: &'static str = "c0117";
+            pub const COLUMN_C0118: &'static str = "c0118";
+            pub const COLUMN_C0119: &'static str = "c0119";
+            pub const COLUMN_C0120: &'static str = "c0120";
+            pub const COLUMN_C0121: &'static str = "c0121";
+            pub const COLUMN_C0122: &'static str = "c0122";
+            pub const COLUMN_C0123: &'static str = "c0123";
+            pub const COLUMN_C0124: &'static str = "c0124";
+            pub const COLUMN_C0125: &'static str = "c0125";
+            pub const COLUMN_C0126: &'static str = "c0126";
+            pub const COLUMN_C0127: &'static str = "c0127";
+            pub const COLUMN_C0128: &'static str = "c0128";
+            pub const COLUMN_C0129: &'static str = "c0129";
+            pub const COLUMN_C0130: &'static str = "c0130";
+            pub const COLUMN_C0131: &'static str = "c0131";
+            pub const COLUMN_C0132: &'static str = "c0132";
+            pub const COLUMN_C0133: &'static str = "c0133";
+            pub const COLUMN_C0134: &'static str = "c0134";
+            pub const COLUMN_C0135: &'static str = "c0135";
+            pub const COLUMN_C0136: &'static str = "c0136";
+            pub const COLUMN_C0137: &'static str = "c0137";
+            pub const COLUMN_C0138: &'static str = "c0138";
+            pub const COLUMN_C0139: &'static str = "c0139";
+            pub const COLUMN_C0140: &'static str = "c0140";
+            pub const COLUMN_C0141: &'static str = "c0141";
+            pub const COLUMN_C0142: &'static str = "c0142";
+            pub const COLUMN_C0143: &'static str = "c0143";
+            pub const COLUMN_C0144: &'static str = "c0144";
+            pub const COLUMN_C0145: &'static str = "c0145";
+            pub const COLUMN_C0146: &'static str = "c0146";
+            pub const COLUMN_C0147: &'static str = "c0147";
+            pub const COLUMN_C0148: &'static str = "c0148";
+            pub const COLUMN_C0149: &'static str = "c0149";
+            pub const COLUMN_C0150: &'static str = "c0150";
+            pub const COLUMN_C0151: &'static str = "c0151";
+            pub const COLUMN_C0152: &'static str = "c0152";
+            pub const COLUMN_C0153: &'static str = "c0153";
+            pub const COLUMN_C0154: &'static str = "c0154";
+            pub const COLUMN_C0155: &'static str = "c0155";
+            pub const COLUMN_C0156: &'static str = "c0156";
+            pub const COLUMN_C0157: &'static str = "c0157";
+            pub const COLUMN_C0158: &'static str = "c0158";
+            pub const COLUMN_C0159: &'static str = "c0159";
+            pub const COLUMN_C0160: &'static str = "c0160";
+            pub const COLUMN_C0161: &'static str = "c0161";
+            pub const COLUMN_C0162: &'static str = "c0162";
+            pub const COLUMN_C0163: &'static str = "c0163";
+            pub const COLUMN_C0164: &'static str = "c0164";
+            pub const COLUMN_C0165: &'static str = "c0165";
+            pub const COLUMN_C0166: &'static str = "c0166";
+            pub const COLUMN_C0167: &'static str = "c0167";
+            pub const COLUMN_C0168: &'static str = "c0168";
+            pub const COLUMN_C0169: &'static str = "c0169";
+            pub const COLUMN_C0170: &'static str = "c0170";
+            pub const COLUMN_C0171: &'static str = "c0171";
+            pub const COLUMN_C0172: &'static str = "c0172";
+            pub const COLUMN_C0173: &'static str = "c0173";
+            pub const COLUMN_C0174: &'static str = "c0174";
+            pub const COLUMN_C0175: &'static str = "c0175";
+            pub const COLUMN_C0176: &'static str = "c0176";
+            pub const COLUMN_C0177: &'static str = "c0177";
+            pub const COLUMN_C0178: &'static str = "c0178";
+            pub const COLUMN_C0179: &'static str = "c0179";
+            pub const COLUMN_C0180: &'static str = "c0180";
+            pub const COLUMN_C0181: &'static str = "c0181";
+            pub const COLUMN_C0182: &'static str = "c0182";
+            pub const COLUMN_C0183: &'static str = "c0183";
+            pub const COLUMN_C0184: &'static str = "c0184";
+            pub const COLUMN_C0185: &'static str = "c0185";
+            pub const COLUMN_C0186: &'static str = "c0186";
+            pub const COLUMN_C0187: &'static str = "c0187";
+            pub const COLUMN_C0188: &'static str = "c0188";
+            pub const COLUMN_C0189: &'static str = "c0189";
+            pub const COLUMN_C0190: &'static str = "c0190";
+            pub const COLUMN_C0191: &'static str = "c0191";
+            pub const COLUMN_C0192: &'static str = "c0192";
+            pub const COLUMN_C0193: &'static str = "c0193";
+            pub const COLUMN_C0194: &'static str = "c0194";
+            pub const COLUMN_C0195: &'static str = "c0195";
+            pub const COLUMN_C0196: &'static str = "c0196";
+            pub const COLUMN_C0197: &'static str = "c0197";
+            pub const COLUMN_C0198: &'static str = "c0198";
+            pub const COLUMN_C0199: &'static str = "c0199";
+            pub const COLUMN_C0200: &'static str = "c0200";
+            pub const COLUMN_C0201: &'static str = "c0201";
+            pub const COLUMN_C0202: &'static str = "c0202";
+            pub const COLUMN_C0203: &'static str = "c0203";
+            pub const COLUMN_C0204: &'static str = "c0204";
+            pub const COLUMN_C0205: &'static str = "c0205";
+            pub const COLUMN_C0206: &'static str = "c0206";
+            pub const COLUMN_C0207: &'static str = "c0207";
+            pub const COLUMN_C0208: &'static str = "c0208";
+            pub const COLUMN_C0209: &'static str = "c0209";
+            pub const COLUMN_C0210: &'static str = "c0210";
+            pub const COLUMN_C0211: &'static str = "c0211";
+            pub const COLUMN_C0212: &'static str = "c0212";
+            pub const COLUMN_C0213: &'static str = "c0213";
+            pub const COLUMN_C0214: &'static str = "c0214";
+            pub const COLUMN_C0215: &'static str = "c0215";
+            pub const COLUMN_C0216: &'static str = "c0216";
+            pub const COLUMN_C0217: &'static str = "c0217";
+            pub const COLUMN_C0218: &'static str = "c0218";
+            pub const COLUMN_C0219: &'static str = "c0219";
+            pub const COLUMN_C0220: &'static str = "c0220";
+            pub const COLUMN_C0221: &'static str = "c0221";
+            pub const COLUMN_C0222: &'static str = "c0222";
+            pub const COLUMN_C0223: &'static str = "c0223";
+            pub const COLUMN_C0224: &'static str = "c0224";
+            pub const COLUMN_C0225: &'static str = "c0225";
+            pub const COLUMN_C0226: &'static str = "c0226";
+            pub const COLUMN_C0227: &'static str = "c0227";
+            pub const COLUMN_C0228: &'static str = "c0228";
+            pub const COLUMN_C0229: &'static str = "c0229";
+            pub const COLUMN_C0230: &'static str = "c0230";
+            pub const COLUMN_C0231: &'static str = "c0231";
+            pub const COLUMN_C0232: &'static str = "c0232";
+            pub const COLUMN_C0233: &'static str = "c0233";
+            pub const COLUMN_C0234: &'static str = "c0234";
+            pub const COLUMN_C0235: &'static str = "c0235";
+            pub const COLUMN_C0236: &'static str = "c0236";
+            pub const COLUMN_C0237: &'static str = "c0237";
+            pub const COLUMN_C0238: &'static str = "c0238";
+            pub const COLUMN_C0239: &'static str = "c0239";
+            pub const COLUMN_C0240: &'static str = "c0240";
+            pub const COLUMN_C0241: &'static str = "c0241";
+            pub const COLUMN_C0242: &'static str = "c0242";
+            pub const COLUMN_C0243: &'static str = "c0243";
+            pub const COLUMN_C0244: &'static str = "c0244";
+            pub const COLUMN_C0245: &'static str = "c0245";
+            pub const COLUMN_C0246: &'static str = "c0246";
+            pub const COLUMN_C0247: &'static str = "c0247";
+            pub const COLUMN_C0248: &'static str = "c0248";
+            pub const COLUMN_C0249: &'static str = "c0249";
+            pub const COLUMN_C0250: &'static str = "c0250";
+            pub const COLUMN_C0251: &'static str = "c0251";
+            pub const COLUMN_C0252: &'static str = "c0252";
+            pub const COLUMN_C0253: &'static str = "c0253";
+            pub const COLUMN_C0254: &'static str = "c0254";
+            pub const COLUMN_C0255: &'static str = "c0255";
+            pub const COLUMN_C0256: &'static str = "c0256";
+            pub const COLUMN_C0257: &'static str = "c0257";
+            pub const COLUMN_C0258: &'static str = "c0258";
+            pub const COLUMN_C0259: &'static str = "c0259";
+            pub const COLUMN_C0260: &'static str = "c0260";
+            pub const COLUMN_C0261: &'static str = "c0261";
+            pub const COLUMN_C0262: &'static str = "c0262";
+            pub const COLUMN_C0263: &'static str = "c0263";
+            pub const COLUMN_C0264: &'static str = "c0264";
+            pub const COLUMN_C0265: &'static str = "c0265";
+            pub const COLUMN_C0266: &'static str = "c0266";
+            pub const COLUMN_C0267: &'static str = "c0267";
+            pub const COLUMN_C0268: &'static str = "c0268";
+            pub const COLUMN_C0269: &'static str = "c0269";
+            pub const COLUMN_C0270: &'static str = "c0270";
+            pub const COLUMN_C0271: &'static str = "c0271";
+            pub const COLUMN_C0272: &'static str = "c0272";
+            pub const COLUMN_C0273: &'static str = "c0273";
+            pub const COLUMN_C0274: &'static str = "c0274";
+            pub const COLUMN_C0275: &'static str = "c0275";
+            pub const COLUMN_C0276: &'static str = "c0276";
+            pub const COLUMN_C0277: &'static str = "c0277";
+            pub const COLUMN_C0278: &'static str = "c0278";
+            pub const COLUMN_C0279: &'static str = "c0279";
+            pub const COLUMN_C0280: &'static str = "c0280";
+            pub const COLUMN_C0281: &'static str = "c0281";
+            pub const COLUMN_C0282: &'static str = "c0282";
+            pub const COLUMN_C0283: &'static str = "c0283";
+            pub const COLUMN_C0284: &'static str = "c0284";
+            pub const COLUMN_C0285: &'static str = "c0285";
+            pub const COLUMN_C0286: &'static str = "c0286";
+            pub const COLUMN_C0287: &'static str = "c0287";
+            pub const COLUMN_C0288: &'static str = "c0288";
+            pub const COLUMN_C0289: &'static str = "c0289";
+            pub const COLUMN_C0290: &'static str = "c0290";
+            pub const COLUMN_C0291: &'static str = "c0291";
+            pub const COLUMN_C0292: &'static str = "c0292";
+            pub const COLUMN_C0293: &'static str = "c0293";
+            pub const COLUMN_C0294: &'static str = "c0294";
+            pub const COLUMN_C0295: &'static str = "c0295";
+            pub const COLUMN_C0296: &'static str = "c0296";
+            pub const COLUMN_C0297: &'static str = "c0297";
+            pub const COLUMN_C0298: &'static str = "c0298";
+            pub const COLUMN_C0299: &'static str = "c0299";
+            pub const COLUMN_C0300: &'static str = "c0300";
+            pub const COLUMN_C0301: &'static str = "c0301";
+            pub const COLUMN_C0302: &'static str = "c0302";
+            pub const COLUMN_C0303: &'static str = "c0303";
+            pub const COLUMN_C0304: &'static str = "c0304";
+            pub const COLUMN_C0305: &'static str = "c0305";
+            pub const COLUMN_C0306: &'static str = "c0306";
+            pub const COLUMN_C0307: &'static str = "c0307";
+            pub const COLUMN_C0308: &'static str = "c0308";
+            pub const COLUMN_C0309: &'static str = "c0309";
+            pub const COLUMN_C0310: &'static str = "c0310";
+            pub const COLUMN_C0311: &'static str = "c0311";
+            pub const COLUMN_C0312: &'static str = "c0312";
+            pub const COLUMN_C0313: &'static str = "c0313";
+            pub const COLUMN_C0314: &'static str = "c0314";
+            pub const COLUMN_C0315: &'static str = "c0315";
+            pub const COLUMN_C0316: &'static str = "c0316";
+            pub const COLUMN_C0317: &'static str = "c0317";
+            pub const COLUMN_C0318: &'static str = "c0318";
+            pub const COLUMN_C0319: &'static str = "c0319";
+            pub const COLUMN_C0320: &'static str = "c0320";
+            pub const COLUMN_C0321: &'static str = "c0321";
+            pub const COLUMN_C0322: &'static str = "c0322";
+            pub const COLUMN_C0323: &'static str = "c0323";
+            pub const COLUMN_C0324: &'static str = "c0324";
+            pub const COLUMN_C0325: &'static str = "c0325";
+            pub const COLUMN_C0326: &'static str = "c0326";
+            pub const COLUMN_C0327: &'static str = "c0327";
+            pub const COLUMN_C0328: &'static str = "c0328";
+            pub const COLUMN_C0329: &'static str = "c0329";
+            pub const COLUMN_C0330: &'static str = "c0330";
+            pub const COLUMN_C0331: &'static str = "c0331";
+            pub const COLUMN_C0332: &'static str = "c0332";
+            pub const COLUMN_C0333: &'static str = "c0333";
+            pub const COLUMN_C0334: &'static str = "c0334";
+            pub const COLUMN_C0335: &'static str = "c0335";
+            pub const COLUMN_C0336: &'static str = "c0336";
+            pub const COLUMN_C0337: &'static str = "c0337";
+            pub const COLUMN_C0338: &'static str = "c0338";
+            pub const COLUMN_C0339: &'static str = "c0339";
+            pub const COLUMN_C0340: &'static str = "c0340";
+            pub const COLUMN_C0341: &'static str = "c0341";
+            pub const COLUMN_C0342: &'static str = "c0342";
+            pub const COLUMN_C0343: &'static str = "c0343";
+            pub const COLUMN_C0344: &'static str = "c0344";
+            pub const COLUMN_C0345: &'static str = "c0345";
+            pub const COLUMN_C0346: &'static str = "c0346";
+            pub const COLUMN_C0347: &'static str = "c0347";
+            pub const COLUMN_C0348: &'static str = "c0348";
+            pub const COLUMN_C0349: &'static str = "c0349";
+            pub const COLUMN_C0350: &'static str = "c0350";
+            pub const COLUMN_C0351: &'static str = "c0351";
+            pub const COLUMN_C0352: &'static str = "c0352";
+            pub const COLUMN_C0353: &'static str = "c0353";
+            pub const COLUMN_C0354: &'static str = "c0354";
+            pub const COLUMN_C0355: &'static str = "c0355";
+            pub const COLUMN_C0356: &'static str = "c0356";
+            pub const COLUMN_C0357: &'static str = "c0357";
+            pub const COLUMN_C0358: &'static str = "c0358";
+            pub const COLUMN_C0359: &'static str = "c0359";
+            pub const COLUMN_C0360: &'static str = "c0360";
+            pub const COLUMN_C0361: &'static str = "c0361";
+            pub const COLUMN_C0362: &'static str = "c0362";
+            pub const COLUMN_C0363: &'static str = "c0363";
+            pub const COLUMN_C0364: &'static str = "c0364";
+            pub const COLUMN_C0365: &'static str = "c0365";
+            pub const COLUMN_C0366: &'static str = "c0366";
+            pub const COLUMN_C0367: &'static str = "c0367";
+            pub const COLUMN_C0368: &'static str = "c0368";
+            pub const COLUMN_C0369: &'static str = "c0369";
+            pub const COLUMN_C0370: &'static str = "c0370";
+            pub const COLUMN_C0371: &'static str = "c0371";
+            pub const COLUMN_C0372: &'static str = "c0372";
+            pub const COLUMN_C0373: &'static str = "c0373";
+            pub const COLUMN_C0374: &'static str = "c0374";
+            pub const COLUMN_C0375: &'static str = "c0375";
+            pub const COLUMN_C0376: &'static str = "c0376";
+            pub const COLUMN_C0377: &'static str = "c0377";
+            pub const COLUMN_C0378: &'static str = "c0378";
+            pub const COLUMN_C0379: &'static str = "c0379";
+            pub const COLUMN_C0380: &'static str = "c0380";
+            pub const COLUMN_C0381: &'static str = "c0381";
+            pub const COLUMN_C0382: &'static str = "c0382";
+            pub const COLUMN_C0383: &'static str = "c0383";
+            pub const COLUMN_C0384: &'static str = "c0384";
+            pub const COLUMN_C0385: &'static str = "c0385";
+            pub const COLUMN_C0386: &'static str = "c0386";
+            pub const COLUMN_C0387: &'static str = "c0387";
+            pub const COLUMN_C0388: &'static str = "c0388";
+            pub const COLUMN_C0389: &'static str = "c0389";
+            pub const COLUMN_C0390: &'static str = "c0390";
+            pub const COLUMN_C0391: &'static str = "c0391";
+            pub const COLUMN_C0392: &'static str = "c0392";
+            pub const COLUMN_C0393: &'static str = "c0393";
+            pub const COLUMN_C0394: &'static str = "c0394";
+            pub const COLUMN_C0395: &'static str = "c0395";
+            pub const COLUMN_C0396: &'static str = "c0396";
+            pub const COLUMN_C0397: &'static str = "c0397";
+            pub const COLUMN_C0398: &'static str = "c0398";
+            pub const COLUMN_C0399: &'static str = "c0399";
+            pub const COLUMN_C0400: &'static str = "c0400";
+            pub const COLUMN_C0401: &'static str = "c0401";
+            pub const COLUMN_C0402: &'static str = "c0402";
+            pub const COLUMN_C0403: &'static str = "c0403";
+            pub const COLUMN_C0404: &'static str = "c0404";
+            pub const COLUMN_C0405: &'static str = "c0405";
+            pub const COLUMN_C0406: &'static str = "c0406";
+            pub const COLUMN_C0407: &'static str = "c0407";
+            pub const COLUMN_C0408: &'static str = "c0408";
+            pub const COLUMN_C0409: &'static str = "c0409";
+            pub const COLUMN_C0410: &'static str = "c0410";
+            pub const COLUMN_C0411: &'static str = "c0411";
+            pub const COLUMN_C0412: &'static str = "c0412";
+            pub const COLUMN_C0413: &'static str = "c0413";
+            pub const COLUMN_C0414: &'static str = "c0414";
+            pub const COLUMN_C0415: &'static str = "c0415";
+            pub const COLUMN_C0416: &'static str = "c0416";
+            pub const COLUMN_C0417: &'static str = "c0417";
+            pub const COLUMN_C0418: &'static str = "c0418";
+            pub const COLUMN_C0419: &'static str = "c0419";
+            pub const COLUMN_C0420: &'static str = "c0420";
+            pub const COLUMN_C0421: &'static str = "c0421";
+            pub const COLUMN_C0422: &'static str = "c0422";
+            pub const COLUMN_C0423: &'static str = "c0423";
+            pub const COLUMN_C0424: &'static str = "c0424";
+            pub const COLUMN_C0425: &'static str = "c0425";
+            pub const COLUMN_C0426: &'static str = "c0426";
+            pub const COLUMN_C0427: &'static str = "c0427";
+            pub const COLUMN_C0428: &'static str = "c0428";
+            pub const COLUMN_C0429: &'static str = "c0429";
+            pub const COLUMN_C0430: &'static str = "c0430";
+            pub const COLUMN_C0431: &'static str = "c0431";
+            pub const COLUMN_C0432: &'static str = "c0432";
+            pub const COLUMN_C0433: &'static str = "c0433";
+            pub const COLUMN_C0434: &'static str = "c0434";
+            pub const COLUMN_C0435: &'static str = "c0435";
+            pub const COLUMN_C0436: &'static str = "c0436";
+            pub const COLUMN_C0437: &'static str = "c0437";
+            pub const COLUMN_C0438: &'static str = "c0438";
+            pub const COLUMN_C0439: &'static str = "c0439";
+            pub const COLUMN_C0440: &'static str = "c0440";
+            pub const COLUMN_C0441: &'static str = "c0441";
+            pub const COLUMN_C0442: &'static str = "c0442";
+            pub const COLUMN_C0443: &'static str = "c0443";
+            pub const COLUMN_C0444: &'static str = "c0444";
+            pub const COLUMN_C0445: &'static str = "c0445";
+            pub const COLUMN_C0446: &'static str = "c0446";
+            pub const COLUMN_C0447: &'static str = "c0447";
+            pub const COLUMN_C0448: &'static str = "c0448";
+            pub const COLUMN_C0449: &'static str = "c0449";
+            pub const COLUMN_C0450: &'static str = "c0450";
+            pub const COLUMN_C0451: &'static str = "c0451";
+            pub const COLUMN_C0452: &'static str = "c0452";
+            pub const COLUMN_C0453: &'static str = "c0453";
+            pub const COLUMN_C0454: &'static str = "c0454";
+            pub const COLUMN_C0455: &'static str = "c0455";
+            pub const COLUMN_C0456: &'static str = "c0456";
+            pub const COLUMN_C0457: &'static str = "c0457";
+            pub const COLUMN_C0458: &'static str = "c0458";
+            pub const COLUMN_C0459: &'static str = "c0459";
+            pub const COLUMN_C0460: &'static str = "c0460";
+            pub const COLUMN_C0461: &'static str = "c0461";
+            pub const COLUMN_C0462: &'static str = "c0462";
+            pub const COLUMN_C0463: &'static str = "c0463";
+            pub const COLUMN_C0464: &'static str = "c0464";
+            pub const COLUMN_C0465: &'static str = "c0465";
+            pub const COLUMN_C0466: &'static str = "c0466";
+            pub const COLUMN_C0467: &'static str = "c0467";
+            pub const COLUMN_C0468: &'static str = "c0468";
+            pub const COLUMN_C0469: &'static str = "c0469";
+            pub const COLUMN_C0470: &'static str = "c0470";
+            pub const COLUMN_C0471: &'static str = "c0471";
+            pub const COLUMN_C0472: &'static str = "c0472";
+            pub const COLUMN_C0473: &'static str = "c0473";
+            pub const COLUMN_C0474: &'static str = "c0474";
+            pub const COLUMN_C0475: &'static str = "c0475";
+            pub const COLUMN_C0476: &'static str = "c0476";
+            pub const COLUMN_C0477: &'static str = "c0477";
+            pub const COLUMN_C0478: &'static str = "c0478";
+            pub const COLUMN_C0479: &'static str = "c0479";
+            pub const COLUMN_C0480: &'static str = "c0480";
+            pub const COLUMN_C0481: &'static str = "c0481";
+            pub const COLUMN_C0482: &'static str = "c0482";
+            pub const COLUMN_C0483: &'static str = "c0483";
+            pub const COLUMN_C0484: &'static str = "c0484";
+            pub const COLUMN_C0485: &'static str = "c0485";
+            pub const COLUMN_C0486: &'static str = "c0486";
+            pub const COLUMN_C0487: &'static str = "c0487";
+            pub const COLUMN_C0488: &'static str = "c0488";
+            pub const COLUMN_C0489: &'static str = "c0489";
+            pub const COLUMN_C0490: &'static str = "c0490";
+            pub const COLUMN_C0491: &'static str = "c0491";
+            pub const COLUMN_C0492: &'static str = "c0492";
+            pub const COLUMN_C0493: &'static str = "c0493";
+            pub const COLUMN_C0494: &'static str = "c0494";
+            pub const COLUMN_C0495: &'static str = "c0495";
+            pub const COLUMN_C0496: &'static str = "c0496";
+            pub const COLUMN_C0497: &'static str = "c0497";
+            pub const COLUMN_C0498: &'static str = "c0498";
+            pub const COLUMN_C0499: &'static str = "c0499";
+            pub const COLUMN_C0500: &'static str = "c0500";
+            pub const COLUMN_C0501: &'static str = "c0501";
+            pub const COLUMN_C0502: &'static str = "c0502";
+            pub const COLUMN_C0503: &'static str = "c0503";
+            pub const COLUMN_C0504: &'static str = "c0504";
+            pub const COLUMN_C0505: &'static str = "c0505";
+            pub const COLUMN_C0506: &'static str = "c0506";
+            pub const COLUMN_C0507: &'static str = "c0507";
+            pub const COLUMN_C0508: &'static str = "c0508";
+            pub const COLUMN_C0509: &'static str = "c0509";
+            pub const COLUMN_C0510: &'static str = "c0510";
+            pub const COLUMN_C0511: &'static str = "c0511";
+            pub const COLUMN_C0512: &'static str = "c0512";
+            pub const COLUMN_C0513: &'static str = "c0513";
+            pub const COLUMN_C0514: &'static str = "c0514";
+            pub const COLUMN_C0515: &'static str = "c0515";
+            pub const COLUMN_C0516: &'static str = "c0516";
+            pub const COLUMN_C0517: &'static str = "c0517";
+            pub const COLUMN_C0518: &'static str = "c0518";
+            pub const COLUMN_C0519: &'static str = "c0519";
+            pub const COLUMN_C0520: &'static str = "c0520";
+            pub const COLUMN_C0521: &'static str = "c0521";
+            pub const COLUMN_C0522: &'static str = "c0522";
+            pub const COLUMN_C0523: &'static str = "c0523";
+            pub const COLUMN_C0524: &'static str = "c0524";
+            pub const COLUMN_C0525: &'static str = "c0525";
+            pub const COLUMN_C0526: &'static str = "c0526";
+            pub const COLUMN_C0527: &'static str = "c0527";
+            pub const COLUMN_C0528: &'static str = "c0528";
+            pub const COLUMN_C0529: &'static str = "c0529";
+            pub const COLUMN_C0530: &'static str = "c0530";
+            pub const COLUMN_C0531: &'static str = "c0531";
+            pub const COLUMN_C0532: &'static str = "c0532";
+            pub const COLUMN_C0533: &'static str = "c0533";
+            pub const COLUMN_C0534: &'static str = "c0534";
+            pub const COLUMN_C0535: &'static str = "c0535";
+            pub const COLUMN_C0536: &'static str = "c0536";
+            pub const COLUMN_C0537: &'static str = "c0537";
+            pub const COLUMN_C0538: &'static str = "c0538";
+            pub const COLUMN_C0539: &'static str = "c0539";
+            pub const COLUMN_C0540: &'static str = "c0540";
+            pub const COLUMN_C0541: &'static str = "c0541";
+            pub const COLUMN_C0542: &'static str = "c0542";
+            pub const COLUMN_C0543: &'static str = "c0543";
+            pub const COLUMN_C0544: &'static str = "c0544";
+            pub const COLUMN_C0545: &'static str = "c0545";
+            pub const COLUMN_C0546: &'static str = "c0546";
+            pub const COLUMN_C0547: &'static str = "c0547";
+            pub const COLUMN_C0548: &'static str = "c0548";
+            pub const COLUMN_C0549: &'static str = "c0549";
+            pub const COLUMN_C0550: &'static str = "c0550";
+            pub const COLUMN_C0551: &'static str = "c0551";
+            pub const COLUMN_C0552: &'static str = "c0552";
+            pub const COLUMN_C0553: &'static str = "c0553";
+            pub const COLUMN_C0554: &'static str = "c0554";
+            pub const COLUMN_C0555: &'static str = "c0555";
+            pub const COLUMN_C0556: &'static str = "c0556";
+            pub const COLUMN_C0557: &'static str = "c0557";
+            pub const COLUMN_C0558: &'static str = "c0558";
+            pub const COLUMN_C0559: &'static str = "c0559";
+            pub const COLUMN_C0560: &'static str = "c0560";
+            pub const COLUMN_C0561: &'static str = "c0561";
+            pub const COLUMN_C0562: &'static str = "c0562";
+            pub const COLUMN_C0563: &'static str = "c0563";
+            pub const COLUMN_C0564: &'static str = "c0564";
+            pub const COLUMN_C0565: &'static str = "c0565";
+            pub const COLUMN_C0566: &'static str = "c0566";
+            pub const COLUMN_C0567: &'static str = "c0567";
+            pub const COLUMN_C0568: &'static str = "c0568";
+            pub const COLUMN_C0569: &'static str = "c0569";
+            pub const COLUMN_C0570: &'static str = "c0570";
+            pub const COLUMN_C0571: &'static str = "c0571";
+            pub const COLUMN_C0572: &'static str = "c0572";
+            pub const COLUMN_C0573: &'static str = "c0573";
+            pub const COLUMN_C0574: &'static str = "c0574";
+            pub const COLUMN_C0575: &'static str = "c0575";
+            pub const COLUMN_C0576: &'static str = "c0576";
+            pub const COLUMN_C0577: &'static str = "c0577";
+            pub const COLUMN_C0578: &'static str = "c0578";
+            pub const COLUMN_C0579: &'static str = "c0579";
+            pub const COLUMN_C0580: &'static str = "c0580";
+            pub const COLUMN_C0581: &'static str = "c0581";
+            pub const COLUMN_C0582: &'static str = "c0582";
+            pub const COLUMN_C0583: &'static str = "c0583";
+            pub const COLUMN_C0584: &'static str = "c0584";
+            pub const COLUMN_C0585: &'static str = "c0585";
+            pub const COLUMN_C0586: &'static str = "c0586";
+            pub const COLUMN_C0587: &'static str = "c0587";
+            pub const COLUMN_C0588: &'static str = "c0588";
+            pub const COLUMN_C0589: &'static str = "c0589";
+            pub const COLUMN_C0590: &'static str = "c0590";
+            pub const COLUMN_C0591: &'static str = "c0591";
+            pub const COLUMN_C0592: &'static str = "c0592";
+            pub const COLUMN_C0593: &'static str = "c0593";
+            pub const COLUMN_C0594: &'static str = "c0594";
+            pub const COLUMN_C0595: &'static str = "c0595";
+            pub const COLUMN_C0596: &'static str = "c0596";
+            pub const COLUMN_C0597: &'static str = "c0597";
+            pub const COLUMN_C0598: &'static str = "c0598";
+            pub const COLUMN_C0599: &'static str = "c0599";
+            pub const COLUMN_C0600: &'static str = "c0600";
+            pub const COLUMN_C0601: &'static str = "c0601";
+            pub const COLUMN_C0602: &'static str = "c0602";
+            pub const COLUMN_C0603: &'static str = "c0603";
+            pub const COLUMN_C0604: &'static str = "c0604";
+            pub const COLUMN_C0605: &'static str = "c0605";
+            pub const COLUMN_C0606: &'static str = "c0606";
+            pub const COLUMN_C0607: &'static str = "c0607";
+            pub const COLUMN_C0608: &'static str = "c0608";
+            pub const COLUMN_C0609: &'static str = "c0609";
+            pub const COLUMN_C0610: &'static str = "c0610";
+            pub const COLUMN_C0611: &'static str = "c0611";
+            pub const COLUMN_C0612: &'static str = "c0612";
+            pub const COLUMN_C0613: &'static str = "c0613";
+            pub const COLUMN_C0614: &'static str = "c0614";
+            pub const COLUMN_C0615: &'static str = "c0615";
+            pub const COLUMN_C0616: &'static str = "c0616";
+            pub const COLUMN_C0617: &'static str = "c0617";
+            pub const COLUMN_C0618: &'static str = "c0618";
+            pub const COLUMN_C0619: &'static str = "c0619";
+            pub const COLUMN_C0620: &'static str = "c0620";
+            pub const COLUMN_C0621: &'static str = "c0621";
+            pub const COLUMN_C0622: &'static str = "c0622";
+            pub const COLUMN_C0623: &'static str = "c0623";
+            pub const COLUMN_C0624: &'static str = "c0624";
+            pub const COLUMN_C0625: &'static str = "c0625";
+            pub const COLUMN_C0626: &'static str = "c0626";
+            pub const COLUMN_C0627: &'static str = "c0627";
+            pub const COLUMN_C0628: &'static str = "c0628";
+            pub const COLUMN_C0629: &'static str = "c0629";
+            pub const COLUMN_C0630: &'static str = "c0630";
+            pub const COLUMN_C0631: &'static str = "c0631";
+            pub const COLUMN_C0632: &'static str = "c0632";
+            pub const COLUMN_C0633: &'static str = "c0633";
+            pub const COLUMN_C0634: &'static str = "c0634";
+            pub const COLUMN_C0635: &'static str = "c0635";
+            pub const COLUMN_C0636: &'static str = "c0636";
+            pub const COLUMN_C0637: &'static str = "c0637";
+            pub const COLUMN_C0638: &'static str = "c0638";
+            pub const COLUMN_C0639: &'static str = "c0639";
+            pub const COLUMN_C0640: &'static str = "c0640";
+            pub const COLUMN_C0641: &'static str = "c0641";
+            pub const COLUMN_C0642: &'static str = "c0642";
+            pub const COLUMN_C0643: &'static str = "c0643";
+            pub const COLUMN_C0644: &'static str = "c0644";
+            pub const COLUMN_C0645: &'static str = "c0645";
+            pub const COLUMN_C0646: &'static str = "c0646";
+            pub const COLUMN_C0647: &'static str = "c0647";
+            pub const COLUMN_C0648: &'static str = "c0648";
+            pub const COLUMN_C0649: &'static str = "c0649";
+            pub const COLUMN_C0650: &'static str = "c0650";
+            pub const COLUMN_C0651: &'static str = "c0651";
+            pub const COLUMN_C0652: &'static str = "c0652";
+            pub const COLUMN_C0653: &'static str = "c0653";
+            pub const COLUMN_C0654: &'static str = "c0654";
+            pub const COLUMN_C0655: &'static str = "c0655";
+            pub const COLUMN_C0656: &'static str = "c0656";
+            pub const COLUMN_C0657: &'static str = "c0657";
+            pub const COLUMN_C0658: &'static str = "c0658";
+            pub const COLUMN_C0659: &'static str = "c0659";
+            pub const COLUMN_C0660: &'static str = "c0660";
+            pub const COLUMN_C0661: &'static str = "c0661";
+            pub const COLUMN_C0662: &'static str = "c0662";
+            pub const COLUMN_C0663: &'static str = "c0663";
+            pub const COLUMN_C0664: &'static str = "c0664";
+            pub const COLUMN_C0665: &'static str = "c0665";
+            pub const COLUMN_C0666: &'static str = "c0666";
+            pub const COLUMN_C0667: &'static str = "c0667";
+            pub const COLUMN_C0668: &'static str = "c0668";
+            pub const COLUMN_C0669: &'static str = "c0669";
+            pub const COLUMN_C0670: &'static str = "c0670";
+            pub const COLUMN_C0671: &'static str = "c0671";
+            pub const COLUMN_C0672: &'static str = "c0672";
+            pub const COLUMN_C0673: &'static str = "c0673";
+            pub const COLUMN_C0674: &'static str = "c0674";
+            pub const COLUMN_C0675: &'static str = "c0675";
+            pub const COLUMN_C0676: &'static str = "c0676";
+            pub const COLUMN_C0677: &'static str = "c0677";
+            pub const COLUMN_C0678: &'static str = "c0678";
+            pub const COLUMN_C0679: &'static str = "c0679";
+            pub const COLUMN_C0680: &'static str = "c0680";
+            pub const COLUMN_C0681: &'static str = "c0681";
+            pub const COLUMN_C0682: &'static str = "c0682";
+            pub const COLUMN_C0683: &'static str = "c0683";
+            pub const COLUMN_C0684: &'static str = "c0684";
+            pub const COLUMN_C0685: &'static str = "c0685";
+            pub const COLUMN_C0686: &'static str = "c0686";
+            pub const COLUMN_C0687: &'static str = "c0687";
+            pub const COLUMN_C0688: &'static str = "c0688";
+            pub const COLUMN_C0689: &'static str = "c0689";
+            pub const COLUMN_C0690: &'static str = "c0690";
+            pub const COLUMN_C0691: &'static str = "c0691";
+            pub const COLUMN_C0692: &'static str = "c0692";
+            pub const COLUMN_C0693: &'static str = "c0693";
+            pub const COLUMN_C0694: &'static str = "c0694";
+            pub const COLUMN_C0695: &'static str = "c0695";
+            pub const COLUMN_C0696: &'static str = "c0696";
+            pub const COLUMN_C0697: &'static str = "c0697";
+            pub const COLUMN_C0698: &'static str = "c0698";
+            pub const COLUMN_C0699: &'static str = "c0699";
+            pub const COLUMN_C0700: &'static str = "c0700";
+            pub const COLUMN_C0701: &'static str = "c0701";
+            pub const COLUMN_C0702: &'static str = "c0702";
+            pub const COLUMN_C0703: &'static str = "c0703";
+            pub const COLUMN_C0704: &'static str = "c0704";
+            pub const COLUMN_C0705: &'static str = "c0705";
+            pub const COLUMN_C0706: &'static str = "c0706";
+            pub const COLUMN_C0707: &'static str = "c0707";
+            pub const COLUMN_C0708: &'static str = "c0708";
+            pub const COLUMN_C0709: &'static str = "c0709";
+            pub const COLUMN_C0710: &'static str = "c0710";
+            pub const COLUMN_C0711: &'static str = "c0711";
+            pub const COLUMN_C0712: &'static str = "c0712";
+            pub const COLUMN_C0713: &'static str = "c0713";
+            pub const COLUMN_C0714: &'static str = "c0714";
+            pub const COLUMN_C0715: &'static str = "c0715";
+            pub const COLUMN_C0716: &'static str = "c0716";
+            pub const COLUMN_C0717: &'static str = "c0717";
+            pub const COLUMN_C0718: &'static str = "c0718";
+            pub const COLUMN_C0719: &'static str = "c0719";
+            pub const COLUMN_C0720: &'static str = "c0720";
+            pub const COLUMN_C0721: &'static str = "c0721";
+            pub const COLUMN_C0722: &'static str = "c0722";
+            pub const COLUMN_C0723: &'static str = "c0723";
+            pub const COLUMN_C0724: &'static str = "c0724";
+            pub const COLUMN_C0725: &'static str = "c0725";
+            pub const COLUMN_C0726: &'static str = "c0726";
+            pub const COLUMN_C0727: &'static str = "c0727";
+            pub const COLUMN_C0728: &'static str = "c0728";
+            pub const COLUMN_C0729: &'static str = "c0729";
+            pub const COLUMN_C0730: &'static str = "c0730";
+            pub const COLUMN_C0731: &'static str = "c0731";
+            pub const COLUMN_C0732: &'static str = "c0732";
+            pub const COLUMN_C0733: &'static str = "c0733";
+            pub const COLUMN_C0734: &'static str = "c0734";
+            pub const COLUMN_C0735: &'static str = "c0735";
+            pub const COLUMN_C0736: &'static str = "c0736";
+            pub const COLUMN_C0737: &'static str = "c0737";
+            pub const COLUMN_C0738: &'static str = "c0738";
+            pub const COLUMN_C0739: &'static str = "c0739";
+            pub const COLUMN_C0740: &'static str = "c0740";
+            pub const COLUMN_C0741: &'static str = "c0741";
+            pub const COLUMN_C0742: &'static str = "c0742";
+            pub const COLUMN_C0743: &'static str = "c0743";
+            pub const COLUMN_C0744: &'static str = "c0744";
+            pub const COLUMN_C0745: &'static str = "c0745";
+            pub const COLUMN_C0746: &'static str = "c0746";
+            pub const COLUMN_C0747: &'static str = "c0747";
+            pub const COLUMN_C0748: &'static str = "c0748";
+            pub const COLUMN_C0749: &'static str = "c0749";
+            pub const COLUMN_C0750: &'static str = "c0750";
+            pub const COLUMN_C0751: &'static str = "c0751";
+            pub const COLUMN_C0752: &'static str = "c0752";
+            pub const COLUMN_C0753: &'static str = "c0753";
+            pub const COLUMN_C0754: &'static str = "c0754";
+            pub const COLUMN_C0755: &'static str = "c0755";
+            pub const COLUMN_C0756: &'static str = "c0756";
+            pub const COLUMN_C0757: &'static str = "c0757";
+            pub const COLUMN_C0758: &'static str = "c0758";
+            pub const COLUMN_C0759: &'static str = "c0759";
+            pub const COLUMN_C0760: &'static str = "c0760";
+            pub const COLUMN_C0761: &'static str = "c0761";
+            pub const COLUMN_C0762: &'static str = "c0762";
+            pub const COLUMN_C0763: &'static str = "c0763";
+            pub const COLUMN_C0764: &'static str = "c0764";
+            pub const COLUMN_C0765: &'static str = "c0765";
+            pub const COLUMN_C0766: &'static str = "c0766";
+            pub const COLUMN_C0767: &'static str = "c0767";
+            pub const COLUMN_C0768: &'static str = "c0768";
+            pub const COLUMN_C0769: &'static str = "c0769";
+            pub const COLUMN_C0770: &'static str = "c0770";
+            pub const COLUMN_C0771: &'static str = "c0771";
+            pub const COLUMN_C0772: &'static str = "c0772";
+            pub const COLUMN_C0773: &'static str = "c0773";
+            pub const COLUMN_C0774: &'static str = "c0774";
+            pub const COLUMN_C0775: &'static str = "c0775";
+            pub const COLUMN_C0776: &'static str = "c0776";
+            pub const COLUMN_C0777: &'static str = "c0777";
+            pub const COLUMN_C0778: &'static str = "c0778";
+            pub const COLUMN_C0779: &'static str = "c0779";
+            pub const COLUMN_C0780: &'static str = "c0780";
+            pub const COLUMN_C0781: &'static str = "c0781";
+            pub const COLUMN_C0782: &'static str = "c0782";
+            pub const COLUMN_C0783: &'static str = "c0783";
+            pub const COLUMN_C0784: &'static str = "c0784";
+            pub const COLUMN_C0785: &'static str = "c0785";
+            pub const COLUMN_C0786: &'static str = "c0786";
+            pub const COLUMN_C0787: &'static str = "c0787";
+            pub const COLUMN_C0788: &'static str = "c0788";
+            pub const COLUMN_C0789: &'static str = "c0789";
+            pub const COLUMN_C0790: &'static str = "c0790";
+            pub const COLUMN_C0791: &'static str = "c0791";
+            pub const COLUMN_C0792: &'static str = "c0792";
+            pub const COLUMN_C0793: &'static str = "c0793";
+            pub const COLUMN_C0794: &'static str = "c0794";
+            pub const COLUMN_C0795: &'static str = "c0795";
+            pub const COLUMN_C0796: &'static str = "c0796";
+            pub const COLUMN_C0797: &'static str = "c0797";
+            pub const COLUMN_C0798: &'static str = "c0798";
+            pub const COLUMN_C0799: &'static str = "c0799";
+            pub const COLUMN_C0800: &'static str = "c0800";
+            pub const COLUMN_C0801: &'static str = "c0801";
+            pub const COLUMN_C0802: &'static str = "c0802";
+            pub const COLUMN_C0803: &'static str = "c0803";
+            pub const COLUMN_C0804: &'static str = "c0804";
+            pub const COLUMN_C0805: &'static str = "c0805";
+            pub const COLUMN_C0806: &'static str = "c0806";
+            pub const COLUMN_C0807: &'static str = "c0807";
+            pub const COLUMN_C0808: &'static str = "c0808";
+            pub const COLUMN_C0809: &'static str = "c0809";
+            pub const COLUMN_C0810: &'static str = "c0810";
+            pub const COLUMN_C0811: &'static str = "c0811";
+            pub const COLUMN_C0812: &'static str = "c0812";
+            pub const COLUMN_C0813: &'static str = "c0813";
+            pub const COLUMN_C0814: &'static str = "c0814";
+            pub const COLUMN_C0815: &'static str = "c0815";
+            pub const COLUMN_C0816: &'static str = "c0816";
+            pub const COLUMN_C0817: &'static str = "c0817";
+            pub const COLUMN_C0818: &'static str = "c0818";
+            pub const COLUMN_C0819: &'static str = "c0819";
+            pub const COLUMN_C0820: &'static str = "c0820";
+            pub const COLUMN_C0821: &'static str = "c0821";
+            pub const COLUMN_C0822: &'static str = "c0822";
+            pub const COLUMN_C0823: &'static str = "c0823";
+            pub const COLUMN_C0824: &'static str = "c0824";
+            pub const COLUMN_C0825: &'static str = "c0825";
+            pub const COLUMN_C0826: &'static str = "c0826";
+            pub const COLUMN_C0827: &'static str = "c0827";
+            pub const COLUMN_C0828: &'static str = "c0828";
+            pub const COLUMN_C0829: &'static str = "c0829";
+            pub const COLUMN_C0830: &'static str = "c0830";
+            pub const COLUMN_C0831: &'static str = "c0831";
+            pub const COLUMN_C0832: &'static str = "c0832";
+            pub const COLUMN_C0833: &'static str = "c0833";
+            pub const COLUMN_C0834: &'static str = "c0834";
+            pub const COLUMN_C0835: &'static str = "c0835";
+            pub const COLUMN_C0836: &'static str = "c0836";
+            pub const COLUMN_C0837: &'static str = "c0837";
+            pub const COLUMN_C0838: &'static str = "c0838";
+            pub const COLUMN_C0839: &'static str = "c0839";
+            pub const COLUMN_C0840: &'static str = "c0840";
+            pub const COLUMN_C0841: &'static str = "c0841";
+            pub const COLUMN_C0842: &'static str = "c0842";
+            pub const COLUMN_C0843: &'static str = "c0843";
+            pub const COLUMN_C0844: &'static str = "c0844";
+            pub const COLUMN_C0845: &'static str = "c0845";
+            pub const COLUMN_C0846: &'static str = "c0846";
+            pub const COLUMN_C0847: &'static str = "c0847";
+            pub const COLUMN_C0848: &'static str = "c0848";
+            pub const COLUMN_C0849: &'static str = "c0849";
+            pub const COLUMN_C0850: &'static str = "c0850";
+            pub const COLUMN_C0851: &'static str = "c0851";
+            pub const COLUMN_C0852: &'static str = "c0852";
+            pub const COLUMN_C0853: &'static str = "c0853";
+            pub const COLUMN_C0854: &'static str = "c0854";
+            pub const COLUMN_C0855: &'static str = "c0855";
+            pub const COLUMN_C0856: &'static str = "c0856";
+            pub const COLUMN_C0857: &'static str = "c0857";
+            pub const COLUMN_C0858: &'static str = "c0858";
+            pub const COLUMN_C0859: &'static str = "c0859";
+            pub const COLUMN_C0860: &'static str = "c0860";
+            pub const COLUMN_C0861: &'static str = "c0861";
+            pub const COLUMN_C0862: &'static str = "c0862";
+            pub const COLUMN_C0863: &'static str = "c0863";
+            pub const COLUMN_C0864: &'static str = "c0864";
+            pub const COLUMN_C0865: &'static str = "c0865";
+            pub const COLUMN_C0866: &'static str = "c0866";
+            pub const COLUMN_C0867: &'static str = "c0867";
+            pub const COLUMN_C0868: &'static str = "c0868";
+            pub const COLUMN_C0869: &'static str = "c0869";
+            pub const COLUMN_C0870: &'static str = "c0870";
+            pub const COLUMN_C0871: &'static str = "c0871";
+            pub const COLUMN_C0872: &'static str = "c0872";
+            pub const COLUMN_C0873: &'static str = "c0873";
+            pub const COLUMN_C0874: &'static str = "c0874";
+            pub const COLUMN_C0875: &'static str = "c0875";
+            pub const COLUMN_C0876: &'static str = "c0876";
+            pub const COLUMN_C0877: &'static str = "c0877";
+            pub const COLUMN_C0878: &'static str = "c0878";
+            pub const COLUMN_C0879: &'static str = "c0879";
+            pub const COLUMN_C0880: &'static str = "c0880";
+            pub const COLUMN_C0881: &'static str = "c0881";
+            pub const COLUMN_C0882: &'static str = "c0882";
+            pub const COLUMN_C0883: &'static str = "c0883";
+            pub const COLUMN_C0884: &'static str = "c0884";
+            pub const COLUMN_C0885: &'static str = "c0885";
+            pub const COLUMN_C0886: &'static str = "c0886";
+            pub const COLUMN_C0887: &'static str = "c0887";
+            pub const COLUMN_C0888: &'static str = "c0888";
+            pub const COLUMN_C0889: &'static str = "c0889";
+            pub const COLUMN_C0890: &'static str = "c0890";
+            pub const COLUMN_C0891: &'static str = "c0891";
+            pub const COLUMN_C0892: &'static str = "c0892";
+            pub const COLUMN_C0893: &'static str = "c0893";
+            pub const COLUMN_C0894: &'static str = "c0894";
+            pub const COLUMN_C0895: &'static str = "c0895";
+            pub const COLUMN_C0896: &'static str = "c0896";
+            pub const COLUMN_C0897: &'static str = "c0897";
+            pub const COLUMN_C0898: &'static str = "c0898";
+            pub const COLUMN_C0899: &'static str = "c0899";
+            pub const COLUMN_C0900: &'static str = "c0900";
+            pub const COLUMN_C0901: &'static str = "c0901";
+            pub const COLUMN_C0902: &'static str = "c0902";
+            pub const COLUMN_C0903: &'static str = "c0903";
+            pub const COLUMN_C0904: &'static str = "c0904";
+            pub const COLUMN_C0905: &'static str = "c0905";
+            pub const COLUMN_C0906: &'static str = "c0906";
+            pub const COLUMN_C0907: &'static str = "c0907";
+            pub const COLUMN_C0908: &'static str = "c0908";
+            pub const COLUMN_C0909: &'static str = "c0909";
+            pub const COLUMN_C0910: &'static str = "c0910";
+            pub const COLUMN_C0911: &'static str = "c0911";
+            pub const COLUMN_C0912: &'static str = "c0912";
+            pub const COLUMN_C0913: &'static str = "c0913";
+            pub const COLUMN_C0914: &'static str = "c0914";
+            pub const COLUMN_C0915: &'static str = "c0915";
+            pub const COLUMN_C0916: &'static str = "c0916";
+            pub const COLUMN_C0917: &'static str = "c0917";
+            pub const COLUMN_C0918: &'static str = "c0918";
+            pub const COLUMN_C0919: &'static str = "c0919";
+            pub const COLUMN_C0920: &'static str = "c0920";
+            pub const COLUMN_C0921: &'static str = "c0921";
+            pub const COLUMN_C0922: &'static str = "c0922";
+            pub const COLUMN_C0923: &'static str = "c0923";
+            pub const COLUMN_C0924: &'static str = "c0924";
+            pub const COLUMN_C0925: &'static str = "c0925";
+            pub const COLUMN_C0926: &'static str = "c0926";
+            pub const COLUMN_C0927: &'static str = "c0927";
+            pub const COLUMN_C0928: &'static str = "c0928";
+            pub const COLUMN_C0929: &'static str = "c0929";
+            pub const COLUMN_C0930: &'static str = "c0930";
+            pub const COLUMN_C0931: &'static str = "c0931";
+            pub const COLUMN_C0932: &'static str = "c0932";
+            pub const COLUMN_C0933: &'static str = "c0933";
+            pub const COLUMN_C0934: &'static str = "c0934";
+            pub const COLUMN_C0935: &'static str = "c0935";
+            pub const COLUMN_C0936: &'static str = "c0936";
+            pub const COLUMN_C0937: &'static str = "c0937";
+            pub const COLUMN_C0938: &'static str = "c0938";
+            pub const COLUMN_C0939: &'static str = "c0939";
+            pub const COLUMN_C0940: &'static str = "c0940";
+            pub const COLUMN_C0941: &'static str = "c0941";
+            pub const COLUMN_C0942: &'static str = "c0942";
+            pub const COLUMN_C0943: &'static str = "c0943";
+            pub const COLUMN_C0944: &'static str = "c0944";
+            pub const COLUMN_C0945: &'static str = "c0945";
+            pub const COLUMN_C0946: &'static str = "c0946";
+            pub const COLUMN_C0947: &'static str = "c0947";
+            pub const COLUMN_C0948: &'static str = "c0948";
+            pub const COLUMN_C0949: &'static str = "c0949";
+            pub const COLUMN_C0950: &'static str = "c0950";
+            pub const COLUMN_C0951: &'static str = "c0951";
+            pub const COLUMN_C0952: &'static str = "c0952";
+            pub const COLUMN_C0953: &'static str = "c0953";
+            pub const COLUMN_C0954: &'static str = "c0954";
+            pub const COLUMN_C0955: &'static str = "c0955";
+            pub const COLUMN_C0956: &'static str = "c0956";
+            pub const COLUMN_C0957: &'static str = "c0957";
+            pub const COLUMN_C0958: &'static str = "c0958";
+            pub const COLUMN_C0959: &'static str = "c0959";
+            pub const COLUMN_C0960: &'static str = "c0960";
+            pub const COLUMN_C0961: &'static str = "c0961";
+            pub const COLUMN_C0962: &'static str = "c0962";
+            pub const COLUMN_C0963: &'static str = "c0963";
+            pub const COLUMN_C0964: &'static str = "c0964";
+            pub const COLUMN_C0965: &'static str = "c0965";
+            pub const COLUMN_C0966: &'static str = "c0966";
+            pub const COLUMN_C0967: &'static str = "c0967";
+            pub const COLUMN_C0968: &'static str = "c0968";
+            pub const COLUMN_C0969: &'static str = "c0969";
+            pub const COLUMN_C0970: &'static str = "c0970";
+            pub const COLUMN_C0971: &'static str = "c0971";
+            pub const COLUMN_C0972: &'static str = "c0972";
+            pub const COLUMN_C0973: &'static str = "c0973";
+            pub const COLUMN_C0974: &'static str = "c0974";
+            pub const COLUMN_C0975: &'static str = "c0975";
+            pub const COLUMN_C0976: &'static str = "c0976";
+            pub const COLUMN_C0977: &'static str = "c0977";
+            pub const COLUMN_C0978: &'static str = "c0978";
+            pub const COLUMN_C0979: &'static str = "c0979";
+            pub const COLUMN_C0980: &'static str = "c0980";
+            pub const COLUMN_C0981: &'static str = "c0981";
+            pub const COLUMN_C0982: &'static str = "c0982";
+            pub const COLUMN_C0983: &'static str = "c0983";
+            pub const COLUMN_C0984: &'static str = "c0984";
+            pub const COLUMN_C0985: &'static str = "c0985";
+            pub const COLUMN_C0986: &'static str = "c0986";
+            pub const COLUMN_C0987: &'static str = "c0987";
+            pub const COLUMN_C0988: &'static str = "c0988";
+            pub const COLUMN_C0989: &'static str = "c0989";
+            pub const COLUMN_C0990: &'static str = "c0990";
+            pub const COLUMN_C0991: &'static str = "c0991";
+            pub const COLUMN_C0992: &'static str = "c0992";
+            pub const COLUMN_C0993: &'static str = "c0993";
+            pub const COLUMN_C0994: &'static str = "c0994";
+            pub const COLUMN_C0995: &'static str = "c0995";
+            pub const COLUMN_C0996: &'static str = "c0996";
+            pub const COLUMN_C0997: &'static str = "c0997";
+            pub const COLUMN_C0998: &'static str = "c0998";
+            pub const COLUMN_C0999: &'static str = "c0999";
+            pub const COLUMN_C1000: &'static str = "c1000";
+            pub const COLUMN_C1001: &'static str = "c1001";
+            pub const COLUMN_C1002: &'static str = "c1002";
+            pub const COLUMN_C1003: &'static str = "c1003";
+            pub const COLUMN_C1004: &'static str = "c1004";
+            pub const COLUMN_C1005: &'static str = "c1005";
+            pub const COLUMN_C1006: &'static str = "c1006";
+            pub const COLUMN_C1007: &'static str = "c1007";
+            pub const COLUMN_C1008: &'static str = "c1008";
+            pub const COLUMN_C1009: &'static str = "c1009";
+            pub const COLUMN_C1010: &'static str = "c1010";
+            pub const COLUMN_C1011: &'static str = "c1011";
+            pub const COLUMN_C1012: &'static str = "c1012";
+            pub const COLUMN_C1013: &'static str = "c1013";
+            pub const COLUMN_C1014: &'static str = "c1014";
+            pub const COLUMN_C1015: &'static str = "c1015";
+            pub const COLUMN_C1016: &'static str = "c1016";
+            pub const COLUMN_C1017: &'static str = "c1017";
+            pub const COLUMN_C1018: &'static str = "c1018";
+            pub const COLUMN_C1019: &'static str = "c1019";
+            pub const COLUMN_C1020: &'static str = "c1020";
+            pub const COLUMN_C1021: &'static str = "c1021";
+            pub const COLUMN_C1022: &'static str = "c1022";
+            pub const COLUMN_C1023: &'static str = "c1023";
+            pub const COLUMN_C1024: &'static str = "c1024";
+            pub const COLUMN_C1025: &'static str = "c1025";
+            pub const COLUMN_C1026: &'static str = "c1026";
+            pub const COLUMN_C1027: &'static str = "c1027";
+            pub const COLUMN_C1028: &'static str = "c1028";
+            pub const COLUMN_C1029: &'static str = "c1029";
+            pub const COLUMN_C1030: &'static str = "c1030";
+            pub const COLUMN_C1031: &'static str = "c1031";
+            pub const COLUMN_C1032: &'static str = "c1032";
+            pub const COLUMN_C1033: &'static str = "c1033";
+            pub const COLUMN_C1034: &'static str = "c1034";
+            pub const COLUMN_C1035: &'static str = "c1035";
+            pub const COLUMN_C1036: &'static str = "c1036";
+            pub const COLUMN_C1037: &'static str = "c1037";
+            pub const COLUMN_C1038: &'static str = "c1038";
+            pub const COLUMN_C1039: &'static str = "c1039";
+            pub const COLUMN_C1040: &'static str = "c1040";
+            pub const COLUMN_C1041: &'static str = "c1041";
+            pub const COLUMN_C1042: &'static str = "c1042";
+            pub const COLUMN_C1043: &'static str = "c1043";
+            pub const COLUMN_C1044: &'static str = "c1044";
+            pub const COLUMN_C1045: &'static str = "c1045";
+            pub const COLUMN_C1046: &'static str = "c1046";
+            pub const COLUMN_C1047: &'static str = "c1047";
+            pub const COLUMN_C1048: &'static str = "c1048";
+            pub const COLUMN_C1049: &'static str = "c1049";
+            pub const COLUMN_C1050: &'static str = "c1050";
+            pub const COLUMN_C1051: &'static str = "c1051";
+            pub const COLUMN_C1052: &'static str = "c1052";
+            pub const COLUMN_C1053: &'static str = "c1053";
+            pub const COLUMN_C1054: &'static str = "c1054";
+            pub const COLUMN_C1055: &'static str = "c1055";
+            pub const COLUMN_C1056: &'static str = "c1056";
+            pub const COLUMN_C1057: &'static str = "c1057";
+            pub const COLUMN_C1058: &'static str = "c1058";
+            pub const COLUMN_C1059: &'static str = "c1059";
+            pub const COLUMN_C1060: &'static str = "c1060";
+            pub const COLUMN_C1061: &'static str = "c1061";
+            pub const COLUMN_C1062: &'static str = "c1062";
+            pub const COLUMN_C1063: &'static str = "c1063";
+            pub const COLUMN_C1064: &'static str = "c1064";
+            pub const COLUMN_C1065: &'static str = "c1065";
+            pub const COLUMN_C1066: &'static str = "c1066";
+            pub const COLUMN_C1067: &'static str = "c1067";
+            pub const COLUMN_C1068: &'static str = "c1068";
+            pub const COLUMN_C1069: &'static str = "c1069";
+            pub const COLUMN_C1070: &'static str = "c1070";
+            pub const COLUMN_C1071: &'static str = "c1071";
+            pub const COLUMN_C1072: &'static str = "c1072";
+            pub const COLUMN_C1073: &'static str = "c1073";
+            pub const COLUMN_C1074: &'static str = "c1074";
+            pub const COLUMN_C1075: &'static str = "c1075";
+            pub const COLUMN_C1076: &'static str = "c1076";
+            pub const COLUMN_C1077: &'static str = "c1077";
+            pub const COLUMN_C1078: &'static str = "c1078";
+            pub const COLUMN_C1079: &'static str = "c1079";
+            pub const COLUMN_C1080: &'static str = "c1080";
+            pub const COLUMN_C1081: &'static str = "c1081";
+            pub const COLUMN_C1082: &'static str = "c1082";
+            pub const COLUMN_C1083: &'static str = "c1083";
+            pub const COLUMN_C1084: &'static str = "c1084";
+            pub const COLUMN_C1085: &'static str = "c1085";
+            pub const COLUMN_C1086: &'static str = "c1086";
+            pub const COLUMN_C1087: &'static str = "c1087";
+            pub const COLUMN_C1088: &'static str = "c1088";
+            pub const COLUMN_C1089: &'static str = "c1089";
+            pub const COLUMN_C1090: &'static str = "c1090";
+            pub const COLUMN_C1091: &'static str = "c1091";
+            pub const COLUMN_C1092: &'static str = "c1092";
+            pub const COLUMN_C1093: &'static str = "c1093";
+            pub const COLUMN_C1094: &'static str = "c1094";
+            pub const COLUMN_C1095: &'static str = "c1095";
+            pub const COLUMN_C1096: &'static str = "c1096";
+            pub const COLUMN_C1097: &'static str = "c1097";
+            pub const COLUMN_C1098: &'static str = "c1098";
+            pub const COLUMN_C1099: &'static str = "c1099";
+            pub const COLUMN_C1100: &'static str = "c1100";
+            pub const COLUMN_C1101: &'static str = "c1101";
+            pub const COLUMN_C1102: &'static str = "c1102";
+            pub const COLUMN_C1103: &'static str = "c1103";
+            pub const COLUMN_C1104: &'static str = "c1104";
+            pub const COLUMN_C1105: &'static str = "c1105";
+            pub const COLUMN_C1106: &'static str = "c1106";
+            pub const COLUMN_C1107: &'static str = "c1107";
+            pub const COLUMN_C1108: &'static str = "c1108";
+            pub const COLUMN_C1109: &'static str = "c1109";
+            pub const COLUMN_C1110: &'static str = "c1110";
+            pub const COLUMN_C1111: &'static str = "c1111";
+            pub const COLUMN_C1112: &'static str = "c1112";
+            pub const COLUMN_C1113: &'static str = "c1113";
+            pub const COLUMN_C1114: &'static str = "c1114";
+            pub const COLUMN_C1115: &'static str = "c1115";
+            pub const COLUMN_C1116: &'static str = "c1116";
+            pub const COLUMN_C1117: &'static str = "c1117";
+            pub const COLUMN_C1118: &'static str = "c1118";
+            pub const COLUMN_C1119: &'static str = "c1119";
+            pub const COLUMN_C1120: &'static str = "c1120";
+            pub const COLUMN_C1121: &'static str = "c1121";
+            pub const COLUMN_C1122: &'static str = "c1122";
+            pub const COLUMN_C1123: &'static str = "c1123";
+            pub const COLUMN_C1124: &'static str = "c1124";
+            pub const COLUMN_C1125: &'static str = "c1125";
+            pub const COLUMN_C1126: &'static str = "c1126";
+            pub const COLUMN_C1127: &'static str = "c1127";
+            pub const COLUMN_C1128: &'static str = "c1128";
+            pub const COLUMN_C1129: &'static str = "c1129";
+            pub const COLUMN_C1130: &'static str = "c1130";
+            pub const COLUMN_C1131: &'static str = "c1131";
+            pub const COLUMN_C1132: &'static str = "c1132";
+            pub const COLUMN_C1133: &'static str = "c1133";
+            pub const COLUMN_C1134: &'static str = "c1134";
+            pub const COLUMN_C1135: &'static str = "c1135";
+            pub const COLUMN_C1136: &'static str = "c1136";
+            pub const COLUMN_C1137: &'static str = "c1137";
+            pub const COLUMN_C1138: &'static str = "c1138";
+            pub const COLUMN_C1139: &'static str = "c1139";
+            pub const COLUMN_C1140: &'static str = "c1140";
+            pub const COLUMN_C1141: &'static str = "c1141";
+            pub const COLUMN_C1142: &'static str = "c1142";
+            pub const COLUMN_C1143: &'static str = "c1143";
+            pub const COLUMN_C1144: &'static str = "c1144";
+            pub const COLUMN_C1145: &'static str = "c1145";
+            pub const COLUMN_C1146: &'static str = "c1146";
+            pub const COLUMN_C1147: &'static str = "c1147";
+            pub const COLUMN_C1148: &'static str = "c1148";
+            pub const COLUMN_C1149: &'static str = "c1149";
+            pub const COLUMN_C1150: &'static str = "c1150";
+            pub const COLUMN_C1151: &'static str = "c1151";
+            pub const COLUMN_C1152: &'static str = "c1152";
+            pub const COLUMN_C1153: &'static str = "c1153";
+            pub const COLUMN_C1154: &'static str = "c1154";
+            pub const COLUMN_C1155: &'static str = "c1155";
+            pub const COLUMN_C1156: &'static str = "c1156";
+            pub const COLUMN_C1157: &'static str = "c1157";
+            pub const COLUMN_C1158: &'static str = "c1158";
+            pub const COLUMN_C1159: &'static str = "c1159";
+            pub const COLUMN_C1160: &'static str = "c1160";
+            pub const COLUMN_C1161: &'static str = "c1161";
+            pub const COLUMN_C1162: &'static str = "c1162";
+            pub const COLUMN_C1163: &'static str = "c1163";
+            pub const COLUMN_C1164: &'static str = "c1164";
+            pub const COLUMN_C1165: &'static str = "c1165";
+            pub const COLUMN_C1166: &'static str = "c1166";
+            pub const COLUMN_C1167: &'static str = "c1167";
+            pub const COLUMN_C1168: &'static str = "c1168";
+            pub const COLUMN_C1169: &'static str = "c1169";
+            pub const COLUMN_C1170: &'static str = "c1170";
+            pub const COLUMN_C1171: &'static str = "c1171";
+            pub const COLUMN_C1172: &'static str = "c1172";
+            pub const COLUMN_C1173: &'static str = "c1173";
+            pub const COLUMN_C1174: &'static str = "c1174";
+            pub const COLUMN_C1175: &'static str = "c1175";
+            pub const COLUMN_C1176: &'static str = "c1176";
+            pub const COLUMN_C1177: &'static str = "c1177";
+            pub const COLUMN_C1178: &'static str = "c1178";
+            pub const COLUMN_C1179: &'static str = "c1179";
+            pub const COLUMN_C1180: &'static str = "c1180";
+            pub const COLUMN_C1181: &'static str = "c1181";
+            pub const COLUMN_C1182: &'static str = "c1182";
+            pub const COLUMN_C1183: &'static str = "c1183";
+            pub const COLUMN_C1184: &'static str = "c1184";
+            pub const COLUMN_C1185: &'static str = "c1185";
+            pub const COLUMN_C1186: &'static str = "c1186";
+            pub const COLUMN_C1187: &'static str = "c1187";
+            pub const COLUMN_C1188: &'static str = "c1188";
+            pub const COLUMN_C1189: &'static str = "c1189";
+            pub const COLUMN_C1190: &'static str = "c1190";
+            pub const COLUMN_C1191: &'static str = "c1191";
+            pub const COLUMN_C1192: &'static str = "c1192";
+            pub const COLUMN_C1193: &'static str = "c1193";
+            pub const COLUMN_C1194: &'static str = "c1194";
+            pub const COLUMN_C1195: &'static str = "c1195";
+            pub const COLUMN_C1196: &'static str = "c1196";
+            pub const COLUMN_C1197: &'static str = "c1197";
+            pub const COLUMN_C1198: &'static str = "c1198";
+            pub const COLUMN_C1199: &'static str = "c1199";
+            pub const COLUMN_C1200: &'static str = "c1200";
+            pub const COLUMN_C1201: &'static str = "c1201";
+            pub const COLUMN_C1202: &'static str = "c1202";
+            pub const COLUMN_C1203: &'static str = "c1203";
+            pub const COLUMN_C1204: &'static str = "c1204";
+            pub const COLUMN_C1205: &'static str = "c1205";
+            pub const COLUMN_C1206: &'static str = "c1206";
+            pub const COLUMN_C1207: &'static str = "c1207";
+            pub const COLUMN_C1208: &'static str = "c1208";
+            pub const COLUMN_C1209: &'static str = "c1209";
+            pub const COLUMN_C1210: &'static str = "c1210";
+            pub const COLUMN_C1211: &'static str = "c1211";
+            pub const COLUMN_C1212: &'static str = "c1212";
+            pub const COLUMN_C1213: &'static str = "c1213";
+            pub const COLUMN_C1214: &'static str = "c1214";
+            pub const COLUMN_C1215: &'static str = "c1215";
+            pub const COLUMN_C1216: &'static str = "c1216";
+            pub const COLUMN_C1217: &'static str = "c1217";
+            pub const COLUMN_C1218: &'static str = "c1218";
+            pub const COLUMN_C1219: &'static str = "c1219";
+            pub const COLUMN_C1220: &'static str = "c1220";
+            pub const COLUMN_C1221: &'static str = "c1221";
+            pub const COLUMN_C1222: &'static str = "c1222";
+            pub const COLUMN_C1223: &'static str = "c1223";
+            pub const COLUMN_C1224: &'static str = "c1224";
+            pub const COLUMN_C1225: &'static str = "c1225";
+            pub const COLUMN_C1226: &'static str = "c1226";
+            pub const COLUMN_C1227: &'static str = "c1227";
+            pub const COLUMN_C1228: &'static str = "c1228";
+            pub const COLUMN_C1229: &'static str = "c1229";
+            pub const COLUMN_C1230: &'static str = "c1230";
+            pub const COLUMN_C1231: &'static str = "c1231";
+            pub const COLUMN_C1232: &'static str = "c1232";
+            pub const COLUMN_C1233: &'static str = "c1233";
+            pub const COLUMN_C1234: &'static str = "c1234";
+            pub const COLUMN_C1235: &'static str = "c1235";
+            pub const COLUMN_C1236: &'static str = "c1236";
+            pub const COLUMN_C1237: &'static str = "c1237";
+            pub const COLUMN_C1238: &'static str = "c1238";
+            pub const COLUMN_C1239: &'static str = "c1239";
+            pub const COLUMN_C1240: &'static str = "c1240";
+            pub const COLUMN_C1241: &'static str = "c1241";
+            pub const COLUMN_C1242: &'static str = "c1242";
+            pub const COLUMN_C1243: &'static str = "c1243";
+            pub const COLUMN_C1244: &'static str = "c1244";
+            pub const COLUMN_C1245: &'static str = "c1245";
+            pub const COLUMN_C1246: &'static str = "c1246";
+            pub const COLUMN_C1247: &'static str = "c1247";
+            pub const COLUMN_C1248: &'static str = "c1248";
+            pub const COLUMN_C1249: &'static str = "c1249";
+            pub const COLUMN_C1250: &'static str = "c1250";
+            pub const COLUMN_C1251: &'static str = "c1251";
+            pub const COLUMN_C1252: &'static str = "c1252";
+            pub const COLUMN_C1253: &'static str = "c1253";
+            pub const COLUMN_C1254: &'static str = "c1254";
+            pub const COLUMN_C1255: &'static str = "c1255";
+            pub const COLUMN_C1256: &'static str = "c1256";
+            pub const COLUMN_C1257: &'static str = "c1257";
+            pub const COLUMN_C1258: &'static str = "c1258";
+            pub const COLUMN_C1259: &'static str = "c1259";
+            pub const COLUMN_C1260: &'static str = "c1260";
+            pub const COLUMN_C1261: &'static str = "c1261";
+            pub const COLUMN_C1262: &'static str = "c1262";
+            pub const COLUMN_C1263: &'static str = "c1263";
+            pub const COLUMN_C1264: &'static str = "c1264";
+            pub const COLUMN_C1265: &'static str = "c1265";
+            pub const COLUMN_C1266: &'static str = "c1266";
+            pub const COLUMN_C1267: &'static str = "c1267";
+            pub const COLUMN_C1268: &'static str = "c1268";
+            pub const COLUMN_C1269: &'static str = "c1269";
+            pub const COLUMN_C1270: &'static str = "c1270";
+            pub const COLUMN_C1271: &'static str = "c1271";
+            pub const COLUMN_C1272: &'static str = "c1272";
+            pub const COLUMN_C1273: &'static str = "c1273";
+            pub const COLUMN_C1274: &'static str = "c1274";
+            pub const COLUMN_C1275: &'static str = "c1275";
+            pub const COLUMN_C1276: &'static str = "c1276";
+            pub const COLUMN_C1277: &'static str = "c1277";
+            pub const COLUMN_C1278: &'static str = "c1278";
+            pub const COLUMN_C1279: &'static str = "c1279";
+            pub const COLUMN_C1280: &'static str = "c1280";
+            pub const COLUMN_C1281: &'static str = "c1281";
+            pub const COLUMN_C1282: &'static str = "c1282";
+            pub const COLUMN_C1283: &'static str = "c1283";
+            pub const COLUMN_C1284: &'static str = "c1284";
+            pub const COLUMN_C1285: &'static str = "c1285";
+            pub const COLUMN_C1286: &'static str = "c1286";
+            pub const COLUMN_C1287: &'static str = "c1287";
+            pub const COLUMN_C1288: &'static str = "c1288";
+            pub const COLUMN_C1289: &'static str = "c1289";
+            pub const COLUMN_C1290: &'static str = "c1290";
+            pub const COLUMN_C1291: &'static str = "c1291";
+            pub const COLUMN_C1292: &'static str = "c1292";
+            pub const COLUMN_C1293: &'static str = "c1293";
+            pub const COLUMN_C1294: &'static str = "c1294";
+            pub const COLUMN_C1295: &'static str = "c1295";
+            pub const COLUMN_C1296: &'static str = "c1296";
+            pub const COLUMN_C1297: &'static str = "c1297";
+            pub const COLUMN_C1298: &'static str = "c1298";
+            pub const COLUMN_C1299: &'static str = "c1299";
+            pub const COLUMN_C1300: &'static str = "c1300";
+            pub const COLUMN_C1301: &'static str = "c1301";
+            pub const COLUMN_C1302: &'static str = "c1302";
+            pub const COLUMN_C1303: &'static str = "c1303";
+            pub const COLUMN_C1304: &'static str = "c1304";
+            pub const COLUMN_C1305: &'static str = "c1305";
+            pub const COLUMN_C1306: &'static str = "c1306";
+            pub const COLUMN_C1307: &'static str = "c1307";
+            pub const COLUMN_C1308: &'static str = "c1308";
+            pub const COLUMN_C1309: &'static str = "c1309";
+            pub const COLUMN_C1310: &'static str = "c1310";
+            pub const COLUMN_C1311: &'static str = "c1311";
+            pub const COLUMN_C1312: &'static str = "c1312";
+            pub const COLUMN_C1313: &'static str = "c1313";
+            pub const COLUMN_C1314: &'static str = "c1314";
+            pub const COLUMN_C1315: &'static str = "c1315";
+            pub const COLUMN_C1316: &'static str = "c1316";
+            pub const COLUMN_C1317: &'static str = "c1317";
+            pub const COLUMN_C1318: &'static str = "c1318";
+            pub const COLUMN_C1319: &'static str = "c1319";
+            pub const COLUMN_C1320: &'static str = "c1320";
+            pub const COLUMN_C1321: &'static str = "c1321";
+            pub const COLUMN_C1322: &'static str = "c1322";
+            pub const COLUMN_C1323: &'static str = "c1323";
+            pub const COLUMN_C1324: &'static str = "c1324";
+            pub const COLUMN_C1325: &'static str = "c1325";
+            pub const COLUMN_C1326: &'static str = "c1326";
+            pub const COLUMN_C1327: &'static str = "c1327";
+            pub const COLUMN_C1328: &'static str = "c1328";
+            pub const COLUMN_C1329: &'static str = "c1329";
+            pub const COLUMN_C1330: &'static str = "c1330";
+            pub const COLUMN_C1331: &'static str = "c1331";
+            pub const COLUMN_C1332: &'static str = "c1332";
+            pub const COLUMN_C1333: &'static str = "c1333";
+            pub const COLUMN_C1334: &'static str = "c1334";
+            pub const COLUMN_C1335: &'static str = "c1335";
+            pub const COLUMN_C1336: &'static str = "c1336";
+            pub const COLUMN_C1337: &'static str = "c1337";
+            pub const COLUMN_C1338: &'static str = "c1338";
+            pub const COLUMN_C1339: &'static str = "c1339";
+            pub const COLUMN_C1340: &'static str = "c1340";
+            pub const COLUMN_C1341: &'static str = "c1341";
+            pub const COLUMN_C1342: &'static str = "c1342";
+            pub const COLUMN_C1343: &'static str = "c1343";
+            pub const COLUMN_C1344: &'static str = "c1344";
+            pub const COLUMN_C1345: &'static str = "c1345";
+            pub const COLUMN_C1346: &'static str = "c1346";
+            pub const COLUMN_C1347: &'static str = "c1347";
+            pub const COLUMN_C1348: &'static str = "c1348";
+            pub const COLUMN_C1349: &'static str = "c1349";
+            pub const COLUMN_C1350: &'static str = "c1350";
+            pub const COLUMN_C1351: &'static str = "c1351";
+            pub const COLUMN_C1352: &'static str = "c1352";
+            pub const COLUMN_C1353: &'static str = "c1353";
+            pub const COLUMN_C1354: &'static str = "c1354";
+            pub const COLUMN_C1355: &'static str = "c1355";
+            pub const COLUMN_C1356: &'static str = "c1356";
+            pub const COLUMN_C1357: &'static str = "c1357";
+            pub const COLUMN_C1358: &'static str = "c1358";
+            pub const COLUMN_C1359: &'static str = "c1359";
+            pub const COLUMN_C1360: &'static str = "c1360";
+            pub const COLUMN_C1361: &'static str = "c1361";
+            pub const COLUMN_C1362: &'static str = "c1362";
+            pub const COLUMN_C1363: &'static str = "c1363";
+            pub const COLUMN_C1364: &'static str = "c1364";
+            pub const COLUMN_C1365: &'static str = "c1365";
+            pub const COLUMN_C1366: &'static str = "c1366";
+            pub const COLUMN_C1367: &'static str = "c1367";
+            pub const COLUMN_C1368: &'static str = "c1368";
+            pub const COLUMN_C1369: &'static str = "c1369";
+            pub const COLUMN_C1370: &'static str = "c1370";
+            pub const COLUMN_C1371: &'static str = "c1371";
+            pub const COLUMN_C1372: &'static str = "c1372";
+            pub const COLUMN_C1373: &'static str = "c1373";
+            pub const COLUMN_C1374: &'static str = "c1374";
+            pub const COLUMN_C1375: &'static str = "c1375";
+            pub const COLUMN_C1376: &'static str = "c1376";
+            pub const COLUMN_C1377: &'static str = "c1377";
+            pub const COLUMN_C1378: &'static str = "c1378";
+            pub const COLUMN_C1379: &'static str = "c1379";
+            pub const COLUMN_C1380: &'static str = "c1380";
+            pub const COLUMN_C1381: &'static str = "c1381";
+            pub const COLUMN_C1382: &'static str = "c1382";
+            pub const COLUMN_C1383: &'static str = "c1383";
+            pub const COLUMN_C1384: &'static str = "c1384";
+            pub const COLUMN_C1385: &'static str = "c1385";
+            pub const COLUMN_C1386: &'static str = "c1386";
+            pub const COLUMN_C1387: &'static str = "c1387";
+            pub const COLUMN_C1388: &'static str = "c1388";
+            pub const COLUMN_C1389: &'static str = "c1389";
+            pub const COLUMN_C1390: &'static str = "c1390";
+            pub const COLUMN_C1391: &'static str = "c1391";
+            pub const COLUMN_C1392: &'static str = "c1392";
+            pub const COLUMN_C1393: &'static str = "c1393";
+            pub const COLUMN_C1394: &'static str = "c1394";
+            pub const COLUMN_C1395: &'static str = "c1395";
+            pub const COLUMN_C1396: &'static str = "c1396";
+            pub const COLUMN_C1397: &'static str = "c1397";
+            pub const COLUMN_C1398: &'static str = "c1398";
+            pub const COLUMN_C1399: &'static str = "c1399";
+            pub const COLUMN_C1400: &'static str = "c1400";
+            pub const COLUMN_C1401: &'static str = "c1401";
+            pub const COLUMN_C1402: &'static str = "c1402";
+            pub const COLUMN_C1403: &'static str = "c1403";
+            pub const COLUMN_C1404: &'static str = "c1404";
+            pub const COLUMN_C1405: &'static str = "c1405";
+            pub const COLUMN_C1406: &'static str = "c1406";
+            pub const COLUMN_C1407: &'static str = "c1407";
+            pub const COLUMN_C1408: &'static str = "c1408";
+            pub const COLUMN_C1409: &'static str = "c1409";
+            pub const COLUMN_C1410: &'static str = "c1410";
+            pub const COLUMN_C1411: &'static str = "c1411";
+            pub const COLUMN_C1412: &'static str = "c1412";
+            pub const COLUMN_C1413: &'static str = "c1413";
+            pub const COLUMN_C1414: &'static str = "c1414";
+            pub const COLUMN_C1415: &'static str = "c1415";
+            pub const COLUMN_C1416: &'static str = "c1416";
+            pub const COLUMN_C1417: &'static str = "c1417";
+            pub const COLUMN_C1418: &'static str = "c1418";
+            pub const COLUMN_C1419: &'static str = "c1419";
+            pub const COLUMN_C1420: &'static str = "c1420";
+            pub const COLUMN_C1421: &'static str = "c1421";
+            pub const COLUMN_C1422: &'static str = "c1422";
+            pub const COLUMN_C1423: &'static str = "c1423";
+            pub const COLUMN_C1424: &'static str = "c1424";
+            pub const COLUMN_C1425: &'static str = "c1425";
+            pub const COLUMN_C1426: &'static str = "c1426";
+            pub const COLUMN_C1427: &'static str = "c1427";
+            pub const COLUMN_C1428: &'static str = "c1428";
+            pub const COLUMN_C1429: &'static str = "c1429";
+            pub const COLUMN_C1430: &'static str = "c1430";
+            pub const COLUMN_C1431: &'static str = "c1431";
+            pub const COLUMN_C1432: &'static str = "c1432";
+            pub const COLUMN_C1433: &'static str = "c1433";
+            pub const COLUMN_C1434: &'static str = "c1434";
+            pub const COLUMN_C1435: &'static str = "c1435";
+            pub const COLUMN_C1436: &'static str = "c1436";
+            pub const COLUMN_C1437: &'static str = "c1437";
+            pub const COLUMN_C1438: &'static str = "c1438";
+            pub const COLUMN_C1439: &'static str = "c1439";
+            pub const COLUMN_C1440: &'static str = "c1440";
+            pub const COLUMN_C1441: &'static str = "c1441";
+            pub const COLUMN_C1442: &'static str = "c1442";
+            pub const COLUMN_C1443: &'static str = "c1443";
+            pub const COLUMN_C1444: &'static str = "c1444";
+            pub const COLUMN_C1445: &'static str = "c1445";
+            pub const COLUMN_C1446: &'static str = "c1446";
+            pub const COLUMN_C1447: &'static str = "c1447";
+            pub const COLUMN_C1448: &'static str = "c1448";
+            pub const COLUMN_C1449: &'static str = "c1449";
+            pub const COLUMN_C1450: &'static str = "c1450";
+            pub const COLUMN_C1451: &'static str = "c1451";
+            pub const COLUMN_C1452: &'static str = "c1452";
+            pub const COLUMN_C1453: &'static str = "c1453";
+            pub const COLUMN_C1454: &'static str = "c1454";
+            pub const COLUMN_C1455: &'static str = "c1455";
+            pub const COLUMN_C1456: &'static str = "c1456";
+            pub const COLUMN_C1457: &'static str = "c1457";
+            pub const COLUMN_C1458: &'static str = "c1458";
+            pub const COLUMN_C1459: &'static str = "c1459";
+            pub const COLUMN_C1460: &'static str = "c1460";
+            pub const COLUMN_C1461: &'static str = "c1461";
+            pub const COLUMN_C1462: &'static str = "c1462";
+            pub const COLUMN_C1463: &'static str = "c1463";
+            pub const COLUMN_C1464: &'static str = "c1464";
+            pub const COLUMN_C1465: &'static str = "c1465";
+            pub const COLUMN_C1466: &'static str = "c1466";
+            pub const COLUMN_C1467: &'static str = "c1467";
+            pub const COLUMN_C1468: &'static str = "c1468";
+            pub const COLUMN_C1469: &'static str = "c1469";
+            pub const COLUMN_C1470: &'static str = "c1470";
+            pub const COLUMN_C1471: &'static str = "c1471";
+            pub const COLUMN_C1472: &'static str = "c1472";
+            pub const COLUMN_C1473: &'static str = "c1473";
+            pub const COLUMN_C1474: &'static str = "c1474";
+            pub const COLUMN_C1475: &'static str = "c1475";
+            pub const COLUMN_C1476: &'static str = "c1476";
+            pub const COLUMN_C1477: &'static str = "c1477";
+            pub const COLUMN_C1478: &'static str = "c1478";
+            pub const COLUMN_C1479: &'static str = "c1479";
+            pub const COLUMN_C1480: &'static str = "c1480";
+            pub const COLUMN_C1481: &'static str = "c1481";
+            pub const COLUMN_C1482: &'static str = "c1482";
+            pub const COLUMN_C1483: &'static str = "c1483";
+            pub const COLUMN_C1484: &'static str = "c1484";
+            pub const COLUMN_C1485: &'static str = "c1485";
+            pub const COLUMN_C1486: &'static str = "c1486";
+            pub const COLUMN_C1487: &'static str = "c1487";
+            pub const COLUMN_C1488: &'static str = "c1488";
+            pub const COLUMN_C1489: &'static str = "c1489";
+            pub const COLUMN_C1490: &'static str = "c1490";
+            pub const COLUMN_C1491: &'static str = "c1491";
+            pub const COLUMN_C1492: &'static str = "c1492";
+            pub const COLUMN_C1493: &'static str = "c1493";
+            pub const COLUMN_C1494: &'static str = "c1494";
+            pub const COLUMN_C1495: &'static str = "c1495";
+            pub const COLUMN_C1496: &'static str = "c1496";
+            pub const COLUMN_C1497: &'static str = "c1497";
+            pub const COLUMN_C1498: &'static str = "c1498";
+            pub const COLUMN_C1499: &'static str = "c1499";
+            pub const COLUMN_C1500: &'static str = "c1500";
+            pub const COLUMN_C1501: &'static str = "c1501";
+            pub const COLUMN_C1502: &'static str = "c1502";
+            pub const COLUMN_C1503: &'static str = "c1503";
+            pub const COLUMN_C1504: &'static str = "c1504";
+            pub const COLUMN_C1505: &'static str = "c1505";
+            pub const COLUMN_C1506: &'static str = "c1506";
+            pub const COLUMN_C1507: &'static str = "c1507";
+            pub const COLUMN_C1508: &'static str = "c1508";
+            pub const COLUMN_C1509: &'static str = "c1509";
+            pub const COLUMN_C1510: &'static str = "c1510";
+            pub const COLUMN_C1511: &'static str = "c1511";
+            pub const COLUMN_C1512: &'static str = "c1512";
+            pub const COLUMN_C1513: &'static str = "c1513";
+            pub const COLUMN_C1514: &'static str = "c1514";
+            pub const COLUMN_C1515: &'static str = "c1515";
+            pub const COLUMN_C1516: &'static str = "c1516";
+            pub const COLUMN_C1517: &'static str = "c1517";
+            pub const COLUMN_C1518: &'static str = "c1518";
+            pub const COLUMN_C1519: &'static str = "c1519";
+            pub const COLUMN_C1520: &'static str = "c1520";
+            pub const COLUMN_C1521: &'static str = "c1521";
+            pub const COLUMN_C1522: &'static str = "c1522";
+            pub const COLUMN_C1523: &'static str = "c1523";
+            pub const COLUMN_C1524: &'static str = "c1524";
+            pub const COLUMN_C1525: &'static str = "c1525";
+            pub const COLUMN_C1526: &'static str = "c1526";
+            pub const COLUMN_C1527: &'static str = "c1527";
+            pub const COLUMN_C1528: &'static str = "c1528";
+            pub const COLUMN_C1529: &'static str = "c1529";
+            pub const COLUMN_C1530: &'static str = "c1530";
+            pub const COLUMN_C1531: &'static str = "c1531";
+            pub const COLUMN_C1532: &'static str = "c1532";
+            pub const COLUMN_C1533: &'static str = "c1533";
+            pub const COLUMN_C1534: &'static str = "c1534";
+            pub const COLUMN_C1535: &'static str = "c1535";
+            pub const COLUMN_C1536: &'static str = "c1536";
+            pub const COLUMN_C1537: &'static str = "c1537";
+            pub const COLUMN_C1538: &'static str = "c1538";
+            pub const COLUMN_C1539: &'static str = "c1539";
+            pub const COLUMN_C1540: &'static str = "c1540";
+            pub const COLUMN_C1541: &'static str = "c1541";
+            pub const COLUMN_C1542: &'static str = "c1542";
+            pub const COLUMN_C1543: &'static str = "c1543";
+            pub const COLUMN_C1544: &'static str = "c1544";
+            pub const COLUMN_C1545: &'static str = "c1545";
+            pub const COLUMN_C1546: &'static str = "c1546";
+            pub const COLUMN_C1547: &'static str = "c1547";
+            pub const COLUMN_C1548: &'static str = "c1548";
+            pub const COLUMN_C1549: &'static str = "c1549";
+            pub const COLUMN_C1550: &'static str = "c1550";
+            pub const COLUMN_C1551: &'static str = "c1551";
+            pub const COLUMN_C1552: &'static str = "c1552";
+            pub const COLUMN_C1553: &'static str = "c1553";
+            pub const COLUMN_C1554: &'static str = "c1554";
+            pub const COLUMN_C1555: &'static str = "c1555";
+            pub const COLUMN_C1556: &'static str = "c1556";
+            pub const COLUMN_C1557: &'static str = "c1557";
+            pub const COLUMN_C1558: &'static str = "c1558";
+            pub const COLUMN_C1559: &'static str = "c1559";
+            pub const COLUMN_C1560: &'static str = "c1560";
+            pub const COLUMN_C1561: &'static str = "c1561";
+            pub const COLUMN_C1562: &'static str = "c1562";
+            pub const COLUMN_C1563: &'static str = "c1563";
+            pub const COLUMN_C1564: &'static str = "c1564";
+            pub const COLUMN_C1565: &'static str = "c1565";
+            pub const COLUMN_C1566: &'static str = "c1566";
+            pub const COLUMN_C1567: &'static str = "c1567";
+            pub const COLUMN_C1568: &'static str = "c1568";
+            pub const COLUMN_C1569: &'static str = "c1569";
+            pub const COLUMN_C1570: &'static str = "c1570";
+            pub const COLUMN_C1571: &'static str = "c1571";
+            pub const COLUMN_C1572: &'static str = "c1572";
+            pub const COLUMN_C1573: &'static str = "c1573";
+            pub const COLUMN_C1574: &'static str = "c1574";
+            pub const COLUMN_C1575: &'static str = "c1575";
+            pub const COLUMN_C1576: &'static str = "c1576";
+            pub const COLUMN_C1577: &'static str = "c1577";
+            pub const COLUMN_C1578: &'static str = "c1578";
+            pub const COLUMN_C1579: &'static str = "c1579";
+            pub const COLUMN_C1580: &'static str = "c1580";
+            pub const COLUMN_C1581: &'static str = "c1581";
+            pub const COLUMN_C1582: &'static str = "c1582";
+            pub const COLUMN_C1583: &'static str = "c1583";
+            pub const COLUMN_C1584: &'static str = "c1584";
+            pub const COLUMN_C1585: &'static str = "c1585";
+            pub const COLUMN_C1586: &'static str = "c1586";
+            pub const COLUMN_C1587: &'static str = "c1587";
+            pub const COLUMN_C1588: &'static str = "c1588";
+            pub const COLUMN_C1589: &'static str = "c1589";
+            pub const COLUMN_C1590: &'static str = "c1590";
+            pub const COLUMN_C1591: &'static str = "c1591";
+            pub const COLUMN_C1592: &'static str = "c1592";
+            pub const COLUMN_C1593: &'static str = "c1593";
+            pub const COLUMN_C1594: &'static str = "c1594";
+            pub const COLUMN_C1595: &'static str = "c1595";
+            pub const COLUMN_C1596: &'static str = "c1596";
+            pub const COLUMN_C1597: &'static str = "c1597";
+            pub const COLUMN_C1598: &'static str = "c1598";
+            pub const COLUMN_C1599: &'static str = "c1599";
+            pub const COLUMN_C1600: &'static str = "c1600";
+            pub const COLUMN_C1601: &'static str = "c1601";
+            pub const COLUMN_C1602: &'static str = "c1602";
+            pub const COLUMN_C1603: &'static str = "c1603";
+            pub const COLUMN_C1604: &'static str = "c1604";
+            pub const COLUMN_C1605: &'static str = "c1605";
+            pub const COLUMN_C1606: &'static str = "c1606";
+            pub const COLUMN_C1607: &'static str = "c1607";
+            pub const COLUMN_C1608: &'static str = "c1608";
+            pub const COLUMN_C1609: &'static str = "c1609";
+            pub const COLUMN_C1610: &'static str = "c1610";
+            pub const COLUMN_C1611: &'static str = "c1611";
+            pub const COLUMN_C1612: &'static str = "c1612";
+            pub const COLUMN_C1613: &'static str = "c1613";
+            pub const COLUMN_C1614: &'static str = "c1614";
+            pub const COLUMN_C1615: &'static str = "c1615";
+            pub const COLUMN_C1616: &'static str = "c1616";
+            pub const COLUMN_C1617: &'static str = "c1617";
+            pub const COLUMN_C1618: &'static str = "c1618";
+            pub const COLUMN_C1619: &'static str = "c1619";
+            pub const COLUMN_C1620: &'static str = "c1620";
+            pub const COLUMN_C1621: &'static str = "c1621";
+            pub const COLUMN_C1622: &'static str = "c1622";
+            pub const COLUMN_C1623: &'static str = "c1623";
+            pub const COLUMN_C1624: &'static str = "c1624";
+            pub const COLUMN_C1625: &'static str = "c1625";
+            pub const COLUMN_C1626: &'static str = "c1626";
+            pub const COLUMN_C1627: &'static str = "c1627";
+            pub const COLUMN_C1628: &'static str = "c1628";
+            pub const COLUMN_C1629: &'static str = "c1629";
+            pub const COLUMN_C1630: &'static str = "c1630";
+            pub const COLUMN_C1631: &'static str = "c1631";
+            pub const COLUMN_C1632: &'static str = "c1632";
+            pub const COLUMN_C1633: &'static str = "c1633";
+            pub const COLUMN_C1634: &'static str = "c1634";
+            pub const COLUMN_C1635: &'static str = "c1635";
+            pub const COLUMN_C1636: &'static str = "c1636";
+            pub const COLUMN_C1637: &'static str = "c1637";
+            pub const COLUMN_C1638: &'static str = "c1638";
+            pub const COLUMN_C1639: &'static str = "c1639";
+            pub const COLUMN_C1640: &'static str = "c1640";
+            pub const COLUMN_C1641: &'static str = "c1641";
+            pub const COLUMN_C1642: &'static str = "c1642";
+            pub const COLUMN_C1643: &'static str = "c1643";
+            pub const COLUMN_C1644: &'static str = "c1644";
+            pub const COLUMN_C1645: &'static str = "c1645";
+            pub const COLUMN_C1646: &'static str = "c1646";
+            pub const COLUMN_C1647: &'static str = "c1647";
+            pub const COLUMN_C1648: &'static str = "c1648";
+            pub const COLUMN_C1649: &'static str = "c1649";
+            pub const COLUMN_C1650: &'static str = "c1650";
+            pub const COLUMN_C1651: &'static str = "c1651";
+            pub const COLUMN_C1652: &'static str = "c1652";
+            pub const COLUMN_C1653: &'static str = "c1653";
+            pub const COLUMN_C1654: &'static str = "c1654";
+            pub const COLUMN_C1655: &'static str = "c1655";
+            pub const COLUMN_C1656: &'static str = "c1656";
+            pub const COLUMN_C1657: &'static str = "c1657";
+            pub const COLUMN_C1658: &'static str = "c1658";
+            pub const COLUMN_C1659: &'static str = "c1659";
+            pub const COLUMN_C1660: &'static str = "c1660";
+            pub const COLUMN_C1661: &'static str = "c1661";
+            pub const COLUMN_C1662: &'static str = "c1662";
+            pub const COLUMN_C1663: &'static str = "c1663";
+            pub const COLUMN_C1664: &'static str = "c1664";
+            pub const COLUMN_C1665: &'static str = "c1665";
+            pub const COLUMN_C1666: &'static str = "c1666";
+            pub const COLUMN_C1667: &'static str = "c1667";
+            pub const COLUMN_C1668: &'static str = "c1668";
+            pub const COLUMN_C1669: &'static str = "c1669";
+            pub const COLUMN_C1670: &'static str = "c1670";
+            pub const COLUMN_C1671: &'static str = "c1671";
+            pub const COLUMN_C1672: &'static str = "c1672";
+            pub const COLUMN_C1673: &'static str = "c1673";
+            pub const COLUMN_C1674: &'static str = "c1674";
+            pub const COLUMN_C1675: &'static str = "c1675";
+            pub const COLUMN_C1676: &'static str = "c1676";
+            pub const COLUMN_C1677: &'static str = "c1677";
+            pub const COLUMN_C1678: &'static str = "c1678";
+            pub const COLUMN_C1679: &'static str = "c1679";
+            pub const COLUMN_C1680: &'static str = "c1680";
+            pub const COLUMN_C1681: &'static str = "c1681";
+            pub const COLUMN_C1682: &'static str = "c1682";
+            pub const COLUMN_C1683: &'static str = "c1683";
+            pub const COLUMN_C1684: &'static str = "c1684";
+            pub const COLUMN_C1685: &'static str = "c1685";
+            pub const COLUMN_C1686: &'static str = "c1686";
+            pub const COLUMN_C1687: &'static str = "c1687";
+            pub const COLUMN_C1688: &'static str = "c1688";
+            pub const COLUMN_C1689: &'static str = "c1689";
+            pub const COLUMN_C1690: &'static str = "c1690";
+            pub const COLUMN_C1691: &'static str = "c1691";
+            pub const COLUMN_C1692: &'static str = "c1692";
+            pub const COLUMN_C1693: &'static str = "c1693";
+            pub const COLUMN_C1694: &'static str = "c1694";
+            pub const COLUMN_C1695: &'static str = "c1695";
+            pub const COLUMN_C1696: &'static str = "c1696";
+            pub const COLUMN_C1697: &'static str = "c1697";
+            pub const COLUMN_C1698: &'static str = "c1698";
+            pub const COLUMN_C1699: &'static str = "c1699";
+            pub const COLUMN_C1700: &'static str = "c1700";
+            pub const COLUMN_C1701: &'static str = "c1701";
+            pub const COLUMN_C1702: &'static str = "c1702";
+            pub const COLUMN_C1703: &'static str = "c1703";
+            pub const COLUMN_C1704: &'static str = "c1704";
+            pub const COLUMN_C1705: &'static str = "c1705";
+            pub const COLUMN_C1706: &'static str = "c1706";
+            pub const COLUMN_C1707: &'static str = "c1707";
+            pub const COLUMN_C1708: &'static str = "c1708";
+            pub const COLUMN_C1709: &'static str = "c1709";
+            pub const COLUMN_C1710: &'static str = "c1710";
+            pub const COLUMN_C1711: &'static str = "c1711";
+            pub const COLUMN_C1712: &'static str = "c1712";
+            pub const COLUMN_C1713: &'static str = "c1713";
+            pub const COLUMN_C1714: &'static str = "c1714";
+            pub const COLUMN_C1715: &'static str = "c1715";
+            pub const COLUMN_C1716: &'static str = "c1716";
+            pub const COLUMN_C1717: &'static str = "c1717";
+            pub const COLUMN_C1718: &'static str = "c1718";
+            pub const COLUMN_C1719: &'static str = "c1719";
+            pub const COLUMN_C1720: &'static str = "c1720";
+            pub const COLUMN_C1721: &'static str = "c1721";
+            pub const COLUMN_C1722: &'static str = "c1722";
+            pub const COLUMN_C1723: &'static str = "c1723";
+            pub const COLUMN_C1724: &'static str = "c1724";
+            pub const COLUMN_C1725: &'static str = "c1725";
+            pub const COLUMN_C1726: &'static str = "c1726";
+            pub const COLUMN_C1727: &'static str = "c1727";
+            pub const COLUMN_C1728: &'static str = "c1728";
+            pub const COLUMN_C1729: &'static str = "c1729";
+            pub const COLUMN_C1730: &'static str = "c1730";
+            pub const COLUMN_C1731: &'static str = "c1731";
+            pub const COLUMN_C1732: &'static str = "c1732";
+            pub const COLUMN_C1733: &'static str = "c1733";
+            pub const COLUMN_C1734: &'static str = "c1734";
+            pub const COLUMN_C1735: &'static str = "c1735";
+            pub const COLUMN_C1736: &'static str = "c1736";
+            pub const COLUMN_C1737: &'static str = "c1737";
+            pub const COLUMN_C1738: &'static str = "c1738";
+            pub const COLUMN_C1739: &'static str = "c1739";
+            pub const COLUMN_C1740: &'static str = "c1740";
+            pub const COLUMN_C1741: &'static str = "c1741";
+            pub const COLUMN_C1742: &'static str = "c1742";
+            pub const COLUMN_C1743: &'static str = "c1743";
+            pub const COLUMN_C1744: &'static str = "c1744";
+            pub const COLUMN_C1745: &'static str = "c1745";
+            pub const COLUMN_C1746: &'static str = "c1746";
+            pub const COLUMN_C1747: &'static str = "c1747";
+            pub const COLUMN_C1748: &'static str = "c1748";
+            pub const COLUMN_C1749: &'static str = "c1749";
+            pub const COLUMN_C1750: &'static str = "c1750";
+            pub const COLUMN_C1751: &'static str = "c1751";
+            pub const COLUMN_C1752: &'static str = "c1752";
+            pub const COLUMN_C1753: &'static str = "c1753";
+            pub const COLUMN_C1754: &'static str = "c1754";
+            pub const COLUMN_C1755: &'static str = "c1755";
+            pub const COLUMN_C1756: &'static str = "c1756";
+            pub const COLUMN_C1757: &'static str = "c1757";
+            pub const COLUMN_C1758: &'static str = "c1758";
+            pub const COLUMN_C1759: &'static str = "c1759";
+            pub const COLUMN_C1760: &'static str = "c1760";
+            pub const COLUMN_C1761: &'static str = "c1761";
+            pub const COLUMN_C1762: &'static str = "c1762";
+            pub const COLUMN_C1763: &'static str = "c1763";
+            pub const COLUMN_C1764: &'static str = "c1764";
+            pub const COLUMN_C1765: &'static str = "c1765";
+            pub const COLUMN_C1766: &'static str = "c1766";
+            pub const COLUMN_C1767: &'static str = "c1767";
+            pub const COLUMN_C1768: &'static str = "c1768";
+            pub const COLUMN_C1769: &'static str = "c1769";
+            pub const COLUMN_C1770: &'static str = "c1770";
+            pub const COLUMN_C1771: &'static str = "c1771";
+            pub const COLUMN_C1772: &'static str = "c1772";
+            pub const COLUMN_C1773: &'static str = "c1773";
+            pub const COLUMN_C1774: &'static str = "c1774";
+            pub const COLUMN_C1775: &'static str = "c1775";
+            pub const COLUMN_C1776: &'static str = "c1776";
+            pub const COLUMN_C1777: &'static str = "c1777";
+            pub const COLUMN_C1778: &'static str = "c1778";
+            pub const COLUMN_C1779: &'static str = "c1779";
+            pub const COLUMN_C1780: &'static str = "c1780";
+            pub const COLUMN_C1781: &'static str = "c1781";
+            pub const COLUMN_C1782: &'static str = "c1782";
+            pub const COLUMN_C1783: &'static str = "c1783";
+            pub const COLUMN_C1784: &'static str = "c1784";
+            pub const COLUMN_C1785: &'static str = "c1785";
+            pub const COLUMN_C1786: &'static str = "c1786";
+            pub const COLUMN_C1787: &'static str = "c1787";
+            pub const COLUMN_C1788: &'static str = "c1788";
+            pub const COLUMN_C1789: &'static str = "c1789";
+            pub const COLUMN_C1790: &'static str = "c1790";
+            pub const COLUMN_C1791: &'static str = "c1791";
+            pub const COLUMN_C1792: &'static str = "c1792";
+            pub const COLUMN_C1793: &'static str = "c1793";
+            pub const COLUMN_C1794: &'static str = "c1794";
+            pub const COLUMN_C1795: &'static str = "c1795";
+            pub const COLUMN_C1796: &'static str = "c1796";
+            pub const COLUMN_C1797: &'static str = "c1797";
+            pub const COLUMN_C1798: &'static str = "c1798";
+            pub const COLUMN_C1799: &'static str = "c1799";
+            pub const COLUMN_C1800: &'static str = "c1800";
+            pub const COLUMN_C1801: &'static str = "c1801";
+            pub const COLUMN_C1802: &'static str = "c1802";
+            pub const COLUMN_C1803: &'static str = "c1803";
+            pub const COLUMN_C1804: &'static str = "c1804";
+            pub const COLUMN_C1805: &'static str = "c1805";
+            pub const COLUMN_C1806: &'static str = "c1806";
+            pub const COLUMN_C1807: &'static str = "c1807";
+            pub const COLUMN_C1808: &'static str = "c1808";
+            pub const COLUMN_C1809: &'static str = "c1809";
+            pub const COLUMN_C1810: &'static str = "c1810";
+            pub const COLUMN_C1811: &'static str = "c1811";
+            pub const COLUMN_C1812: &'static str = "c1812";
+            pub const COLUMN_C1813: &'static str = "c1813";
+            pub const COLUMN_C1814: &'static str = "c1814";
+            pub const COLUMN_C1815: &'static str = "c1815";
+            pub const COLUMN_C1816: &'static str = "c1816";
+            pub const COLUMN_C1817: &'static str = "c1817";
+            pub const COLUMN_C1818: &'static str = "c1818";
+            pub const COLUMN_C1819: &'static str = "c1819";
+            pub const COLUMN_C1820: &'static str = "c1820";
+            pub const COLUMN_C1821: &'static str = "c1821";
+            pub const COLUMN_C1822: &'static str = "c1822";
+            pub const COLUMN_C1823: &'static str = "c1823";
+            pub const COLUMN_C1824: &'static str = "c1824";
+            pub const COLUMN_C1825: &'static str = "c1825";
+            pub const COLUMN_C1826: &'static str = "c1826";
+            pub const COLUMN_C1827: &'static str = "c1827";
+            pub const COLUMN_C1828: &'static str = "c1828";
+            pub const COLUMN_C1829: &'static str = "c1829";
+            pub const COLUMN_C1830: &'static str = "c1830";
+            pub const COLUMN_C1831: &'static str = "c1831";
+            pub const COLUMN_C1832: &'static str = "c1832";
+            pub const COLUMN_C1833: &'static str = "c1833";
+            pub const COLUMN_C1834: &'static str = "c1834";
+            pub const COLUMN_C1835: &'static str = "c1835";
+            pub const COLUMN_C1836: &'static str = "c1836";
+            pub const COLUMN_C1837: &'static str = "c1837";
+            pub const COLUMN_C1838: &'static str = "c1838";
+            pub const COLUMN_C1839: &'static str = "c1839";
+            pub const COLUMN_C1840: &'static str = "c1840";
+            pub const COLUMN_C1841: &'static str = "c1841";
+            pub const COLUMN_C1842: &'static str = "c1842";
+            pub const COLUMN_C1843: &'static str = "c1843";
+            pub const COLUMN_C1844: &'static str = "c1844";
+            pub const COLUMN_C1845: &'static str = "c1845";
+            pub const COLUMN_C1846: &'static str = "c1846";
+            pub const COLUMN_C1847: &'static str = "c1847";
+            pub const COLUMN_C1848: &'static str = "c1848";
+            pub const COLUMN_C1849: &'static str = "c1849";
+            pub const COLUMN_C1850: &'static str = "c1850";
+            pub const COLUMN_C1851: &'static str = "c1851";
+            pub const COLUMN_C1852: &'static str = "c1852";
+            pub const COLUMN_C1853: &'static str = "c1853";
+            pub const COLUMN_C1854: &'static str = "c1854";
+            pub const COLUMN_C1855: &'static str = "c1855";
+            pub const COLUMN_C1856: &'static str = "c1856";
+            pub const COLUMN_C1857: &'static str = "c1857";
+            pub const COLUMN_C1858: &'static str = "c1858";
+            pub const COLUMN_C1859: &'static str = "c1859";
+            pub const COLUMN_C1860: &'static str = "c1860";
+            pub const COLUMN_C1861: &'static str = "c1861";
+            pub const COLUMN_C1862: &'static str = "c1862";
+            pub const COLUMN_C1863: &'static str = "c1863";
+            pub const COLUMN_C1864: &'static str = "c1864";
+            pub const COLUMN_C1865: &'static str = "c1865";
+            pub const COLUMN_C1866: &'static str = "c1866";
+            pub const COLUMN_C1867: &'static str = "c1867";
+            pub const COLUMN_C1868: &'static str = "c1868";
+            pub const COLUMN_C1869: &'static str = "c1869";
+            pub const COLUMN_C1870: &'static str = "c1870";
+            pub const COLUMN_C1871: &'static str = "c1871";
+            pub const COLUMN_C1872: &'static str = "c1872";
+            pub const COLUMN_C1873: &'static str = "c1873";
+            pub const COLUMN_C1874: &'static str = "c1874";
+            pub const COLUMN_C1875: &'static str = "c1875";
+            pub const COLUMN_C1876: &'static str = "c1876";
+            pub const COLUMN_C1877: &'static str = "c1877";
+            pub const COLUMN_C1878: &'static str = "c1878";
+            pub const COLUMN_C1879: &'static str = "c1879";
+            pub const COLUMN_C1880: &'static str = "c1880";
+            pub const COLUMN_C1881: &'static str = "c1881";
+            pub const COLUMN_C1882: &'static str = "c1882";
+            pub const COLUMN_C1883: &'static str = "c1883";
+            pub const COLUMN_C1884: &'static str = "c1884";
+            pub const COLUMN_C1885: &'static str = "c1885";
+            pub const COLUMN_C1886: &'static str = "c1886";
+            pub const COLUMN_C1887: &'static str = "c1887";
+            pub const COLUMN_C1888: &'static str = "c1888";
+            pub const COLUMN_C1889: &'static str = "c1889";
+            pub const COLUMN_C1890: &'static str = "c1890";
+            pub const COLUMN_C1891: &'static str = "c1891";
+            pub const COLUMN_C1892: &'static str = "c1892";
+            pub const COLUMN_C1893: &'static str = "c1893";
+            pub const COLUMN_C1894: &'static str = "c1894";
+            pub const COLUMN_C1895: &'static str = "c1895";
+            pub const COLUMN_C1896: &'static str = "c1896";
+            pub const COLUMN_C1897: &'static str = "c1897";
+            pub const COLUMN_C1898: &'static str = "c1898";
+            pub const COLUMN_C1899: &'static str = "c1899";
+            pub const COLUMN_C1900: &'static str = "c1900";
+            pub const COLUMN_C1901: &'static str = "c1901";
+            pub const COLUMN_C1902: &'static str = "c1902";
+            pub const COLUMN_C1903: &'static str = "c1903";
+            pub const COLUMN_C1904: &'static str = "c1904";
+            pub const COLUMN_C1905: &'static str = "c1905";
+            pub const COLUMN_C1906: &'static str = "c1906";
+            pub const COLUMN_C1907: &'static str = "c1907";
+            pub const COLUMN_C1908: &'static str = "c1908";
+            pub const COLUMN_C1909: &'static str = "c1909";
+            pub const COLUMN_C1910: &'static str = "c1910";
+            pub const COLUMN_C1911: &'static str = "c1911";
+            pub const COLUMN_C1912: &'static str = "c1912";
+            pub const COLUMN_C1913: &'static str = "c1913";
+            pub const COLUMN_C1914: &'static str = "c1914";
+            pub const COLUMN_C1915: &'static str = "c1915";
+            pub const COLUMN_C1916: &'static str = "c1916";
+            pub const COLUMN_C1917: &'static str = "c1917";
+            pub const COLUMN_C1918: &'static str = "c1918";
+            pub const COLUMN_C1919: &'static str = "c1919";
+            pub const COLUMN_C1920: &'static str = "c1920";
+            pub const COLUMN_C1921: &'static str = "c1921";
+            pub const COLUMN_C1922: &'static str = "c1922";
+            pub const COLUMN_C1923: &'static str = "c1923";
+            pub const COLUMN_C1924: &'static str = "c1924";
+            pub const COLUMN_C1925: &'static str = "c1925";
+            pub const COLUMN_C1926: &'static str = "c1926";
+            pub const COLUMN_C1927: &'static str = "c1927";
+            pub const COLUMN_C1928: &'static str = "c1928";
+            pub const COLUMN_C1929: &'static str = "c1929";
+            pub const COLUMN_C1930: &'static str = "c1930";
+            pub const COLUMN_C1931: &'static str = "c1931";
+            pub const COLUMN_C1932: &'static str = "c1932";
+            pub const COLUMN_C1933: &'static str = "c1933";
+            pub const COLUMN_C1934: &'static str = "c1934";
+            pub const COLUMN_C1935: &'static str = "c1935";
+            pub const COLUMN_C1936: &'static str = "c1936";
+            pub const COLUMN_C1937: &'static str = "c1937";
+            pub const COLUMN_C1938: &'static str = "c1938";
+            pub const COLUMN_C1939: &'static str = "c1939";
+            pub const COLUMN_C1940: &'static str = "c1940";
+            pub const COLUMN_C1941: &'static str = "c1941";
+            pub const COLUMN_C1942: &'static str = "c1942";
+            pub const COLUMN_C1943: &'static str = "c1943";
+            pub const COLUMN_C1944: &'static str = "c1944";
+            pub const COLUMN_C1945: &'static str = "c1945";
+            pub const COLUMN_C1946: &'static str = "c1946";
+            pub const COLUMN_C1947: &'static str = "c1947";
+            pub const COLUMN_C1948: &'static str = "c1948";
+            pub const COLUMN_C1949: &'static str = "c1949";
+            pub const COLUMN_C1950: &'static str = "c1950";
+            pub const COLUMN_C1951: &'static str = "c1951";
+            pub const COLUMN_C1952: &'static str = "c1952";
+            pub const COLUMN_C1953: &'static str = "c1953";
+            pub const COLUMN_C1954: &'static str = "c1954";
+            pub const COLUMN_C1955: &'static str = "c1955";
+            pub const COLUMN_C1956: &'static str = "c1956";
+            pub const COLUMN_C1957: &'static str = "c1957";
+            pub const COLUMN_C1958: &'static str = "c1958";
+            pub const COLUMN_C1959: &'static str = "c1959";
+            pub const COLUMN_C1960: &'static str = "c1960";
+            pub const COLUMN_C1961: &'static str = "c1961";
+            pub const COLUMN_C1962: &'static str = "c1962";
+            pub const COLUMN_C1963: &'static str = "c1963";
+            pub const COLUMN_C1964: &'static str = "c1964";
+            pub const COLUMN_C1965: &'static str = "c1965";
+            pub const COLUMN_C1966: &'static str = "c1966";
+            pub const COLUMN_C1967: &'static str = "c1967";
+            pub const COLUMN_C1968: &'static str = "c1968";
+            pub const COLUMN_C1969: &'static str = "c1969";
+            pub const COLUMN_C1970: &'static str = "c1970";
+            pub const COLUMN_C1971: &'static str = "c1971";
+            pub const COLUMN_C1972: &'static str = "c1972";
+            pub const COLUMN_C1973: &'static str = "c1973";
+            pub const COLUMN_C1974: &'static str = "c1974";
+            pub const COLUMN_C1975: &'static str = "c1975";
+            pub const COLUMN_C1976: &'static str = "c1976";
+            pub const COLUMN_C1977: &'static str = "c1977";
+            pub const COLUMN_C1978: &'static str = "c1978";
+            pub const COLUMN_C1979: &'static str = "c1979";
+            pub const COLUMN_C1980: &'static str = "c1980";
+            pub const COLUMN_C1981: &'static str = "c1981";
+            pub const COLUMN_C1982: &'static str = "c1982";
+            pub const COLUMN_C1983: &'static str = "c1983";
+            pub const COLUMN_C1984: &'static str = "c1984";
+            pub const COLUMN_C1985: &'static str = "c1985";
+            pub const COLUMN_C1986: &'static str = "c1986";
+            pub const COLUMN_C1987: &'static str = "c1987";
+            pub const COLUMN_C1988: &'static str = "c1988";
+            pub const COLUMN_C1989: &'static str = "c1989";
+            pub const COLUMN_C1990: &'static str = "c1990";
+            pub const COLUMN_C1991: &'static str = "c1991";
+            pub const COLUMN_C1992: &'static str = "c1992";
+            pub const COLUMN_C1993: &'static str = "c1993";
+            pub const COLUMN_C1994: &'static str = "c1994";
+            pub const COLUMN_C1995: &'static str = "c1995";
+            pub const COLUMN_C1996: &'static str = "c1996";
+            pub const COLUMN_C1997: &'static str = "c1997";
+            pub const COLUMN_C1998: &'static str = "c1998";
+            pub const COLUMN_C1999: &'static str = "c1999";
         }
         impl ::zerobus_runtime::ZerobusMessage for Wide {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(

@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `geo`.
     pub mod geo {
@@ -22,15 +24,15 @@ pub mod main {
             pub id: ::prost::alloc::string::String,
             /// When the event occurred, UTC
             ///
-            /// `time`: `TIMESTAMP NOT NULL`
+            /// `time`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "2")]
             pub time: i64,
             /// When the event was last updated, UTC
             ///
-            /// `updated`: `TIMESTAMP`
+            /// `updated`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "3")]
             pub updated: ::core::option::Option<i64>,
-            /// `event_date`: `DATE NOT NULL`
+            /// `event_date`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "4")]
             pub event_date: i32,
             /// `mag`: `DOUBLE`
@@ -55,7 +57,7 @@ pub mod main {
             pub tsunami: bool,
             /// 0 to 1000
             ///
-            /// `sig`: `SMALLINT NOT NULL`
+            /// `sig`: `SMALLINT NOT NULL`, from -32768 to 32767
             #[prost(int32, required, tag = "11")]
             pub sig: i32,
             /// `felt`: `INT`
@@ -80,9 +82,30 @@ pub mod main {
             pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
             /// The feed's own properties, whole
             ///
-            /// `properties`: `VARIANT`
+            /// `properties`: `VARIANT`, JSON text
             #[prost(string, optional, tag = "18")]
             pub properties: ::core::option::Option<::prost::alloc::string::String>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Earthquakes {
+            pub const COLUMN_ID: &'static str = "id";
+            pub const COLUMN_TIME: &'static str = "time";
+            pub const COLUMN_UPDATED: &'static str = "updated";
+            pub const COLUMN_EVENT_DATE: &'static str = "event_date";
+            pub const COLUMN_MAG: &'static str = "mag";
+            pub const COLUMN_MAG_TYPE: &'static str = "magType";
+            pub const COLUMN_PLACE: &'static str = "place";
+            pub const COLUMN_TYPE: &'static str = "type";
+            pub const COLUMN_STATUS: &'static str = "status";
+            pub const COLUMN_TSUNAMI: &'static str = "tsunami";
+            pub const COLUMN_SIG: &'static str = "sig";
+            pub const COLUMN_FELT: &'static str = "felt";
+            pub const COLUMN_GAP: &'static str = "gap";
+            pub const COLUMN_RMS: &'static str = "rms";
+            pub const COLUMN_LOCATION: &'static str = "location";
+            pub const COLUMN_IDS: &'static str = "ids";
+            pub const COLUMN_SOURCES: &'static str = "sources";
+            pub const COLUMN_PROPERTIES: &'static str = "properties";
         }
         impl ::zerobus_runtime::ZerobusMessage for Earthquakes {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -234,6 +257,12 @@ pub mod main {
                 /// `depth_km`: `DOUBLE`
                 #[prost(double, optional, tag = "3")]
                 pub depth_km: ::core::option::Option<f64>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Location {
+                pub const COLUMN_LONGITUDE: &'static str = "longitude";
+                pub const COLUMN_LATITUDE: &'static str = "latitude";
+                pub const COLUMN_DEPTH_KM: &'static str = "depth_km";
             }
             impl ::zerobus_runtime::ZerobusMessage for Location {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

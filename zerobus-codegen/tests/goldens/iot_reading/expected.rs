@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `iot`.
     pub mod iot {
@@ -14,6 +16,7 @@ pub mod main {
         #[derive(
             ::core::clone::Clone,
             ::core::fmt::Debug,
+            ::core::default::Default,
             ::core::cmp::PartialEq,
             ::zerobus_runtime::ZerobusMessage
         )]
@@ -30,6 +33,7 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
                 ::zerobus_runtime::ZerobusMessage
             )]

@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `iot`.
     pub mod iot {
@@ -19,6 +21,11 @@ pub mod main {
             /// `place`: `STRUCT`
             #[prost(message, optional, tag = "2")]
             pub place: ::core::option::Option<reading::Place>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Reading {
+            pub const COLUMN_ID: &'static str = "id";
+            pub const COLUMN_PLACE: &'static str = "place";
         }
         impl ::zerobus_runtime::ZerobusMessage for Reading {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -64,6 +71,10 @@ pub mod main {
                 /// `lon`: `DOUBLE`
                 #[prost(double, optional, tag = "1")]
                 pub lon: ::core::option::Option<f64>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Place {
+                pub const COLUMN_LON: &'static str = "lon";
             }
             impl ::zerobus_runtime::ZerobusMessage for Place {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

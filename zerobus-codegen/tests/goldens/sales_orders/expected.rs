@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `sales`.
     pub mod sales {
@@ -14,6 +16,7 @@ pub mod main {
         #[derive(
             ::core::clone::Clone,
             ::core::fmt::Debug,
+            ::core::default::Default,
             ::core::cmp::PartialEq,
             ::zerobus_runtime::ZerobusMessage
         )]
@@ -43,6 +46,7 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
                 ::zerobus_runtime::ZerobusMessage
             )]
@@ -61,6 +65,7 @@ pub mod main {
                 #[derive(
                     ::core::clone::Clone,
                     ::core::fmt::Debug,
+                    ::core::default::Default,
                     ::core::cmp::PartialEq,
                     ::zerobus_runtime::ZerobusMessage
                 )]
@@ -79,6 +84,7 @@ pub mod main {
                     #[derive(
                         ::core::clone::Clone,
                         ::core::fmt::Debug,
+                        ::core::default::Default,
                         ::core::cmp::PartialEq,
                         ::zerobus_runtime::ZerobusMessage
                     )]
@@ -95,7 +101,9 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]
@@ -118,7 +126,10 @@ pub mod main {
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
+                ::core::default::Default,
                 ::core::cmp::PartialEq,
+                ::core::cmp::Eq,
+                ::core::hash::Hash,
                 ::zerobus_runtime::ZerobusMessage
             )]
             #[zerobus(generated)]

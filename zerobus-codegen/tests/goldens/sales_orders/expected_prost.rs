@@ -2,11 +2,13 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `sales`.
     pub mod sales {
@@ -16,7 +18,7 @@ pub mod main {
             /// `order_id`: `BIGINT NOT NULL`
             #[prost(int64, required, tag = "1")]
             pub order_id: i64,
-            /// `placed_at`: `TIMESTAMP NOT NULL`
+            /// `placed_at`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "2")]
             pub placed_at: i64,
             /// `customer`: `STRUCT`
@@ -37,6 +39,16 @@ pub mod main {
             /// `note`: `STRING`
             #[prost(string, optional, tag = "7")]
             pub note: ::core::option::Option<::prost::alloc::string::String>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl Orders {
+            pub const COLUMN_ORDER_ID: &'static str = "order_id";
+            pub const COLUMN_PLACED_AT: &'static str = "placed_at";
+            pub const COLUMN_CUSTOMER: &'static str = "customer";
+            pub const COLUMN_LINES: &'static str = "lines";
+            pub const COLUMN_TOTALS: &'static str = "totals";
+            pub const COLUMN_CURRENCY: &'static str = "currency";
+            pub const COLUMN_NOTE: &'static str = "note";
         }
         impl ::zerobus_runtime::ZerobusMessage for Orders {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -128,6 +140,12 @@ pub mod main {
                 #[prost(message, optional, tag = "3")]
                 pub address: ::core::option::Option<customer::Address>,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl Customer {
+                pub const COLUMN_ID: &'static str = "id";
+                pub const COLUMN_NAME: &'static str = "name";
+                pub const COLUMN_ADDRESS: &'static str = "address";
+            }
             impl ::zerobus_runtime::ZerobusMessage for Customer {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -182,6 +200,12 @@ pub mod main {
                     #[prost(message, optional, tag = "3")]
                     pub geo: ::core::option::Option<address::Geo>,
                 }
+                #[allow(missing_docs, reason = "a name's value says it all")]
+                impl Address {
+                    pub const COLUMN_LINE1: &'static str = "line1";
+                    pub const COLUMN_CITY: &'static str = "city";
+                    pub const COLUMN_GEO: &'static str = "geo";
+                }
                 impl ::zerobus_runtime::ZerobusMessage for Address {
                     const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                         #[allow(
@@ -233,6 +257,11 @@ pub mod main {
                         #[prost(double, optional, tag = "2")]
                         pub lon: ::core::option::Option<f64>,
                     }
+                    #[allow(missing_docs, reason = "a name's value says it all")]
+                    impl Geo {
+                        pub const COLUMN_LAT: &'static str = "lat";
+                        pub const COLUMN_LON: &'static str = "lon";
+                    }
                     impl ::zerobus_runtime::ZerobusMessage for Geo {
                         const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                             #[allow(
@@ -275,7 +304,7 @@ pub mod main {
                 /// `quantity`: `INT NOT NULL`
                 #[prost(int32, required, tag = "2")]
                 pub quantity: i32,
-                /// `unit_price`: `DECIMAL(12,4) NOT NULL`
+                /// `unit_price`: `DECIMAL(12,4) NOT NULL`, plain decimal text such as -19.90
                 #[prost(string, required, tag = "3")]
                 pub unit_price: ::prost::alloc::string::String,
                 /// `attributes`: `MAP<STRING, STRING>`
@@ -284,9 +313,17 @@ pub mod main {
                     ::prost::alloc::string::String,
                     ::prost::alloc::string::String,
                 >,
-                /// `shipped`: `ARRAY<TIMESTAMP>`
+                /// `shipped`: `ARRAY<TIMESTAMP>`, microseconds since 1970-01-01T00:00:00Z
                 #[prost(int64, repeated, packed = "false", tag = "5")]
                 pub shipped: ::prost::alloc::vec::Vec<i64>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl LinesElement {
+                pub const COLUMN_SKU: &'static str = "sku";
+                pub const COLUMN_QUANTITY: &'static str = "quantity";
+                pub const COLUMN_UNIT_PRICE: &'static str = "unit_price";
+                pub const COLUMN_ATTRIBUTES: &'static str = "attributes";
+                pub const COLUMN_SHIPPED: &'static str = "shipped";
             }
             impl ::zerobus_runtime::ZerobusMessage for LinesElement {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
@@ -348,12 +385,17 @@ pub mod main {
             /// The struct of the column `totals`.
             #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
             pub struct TotalsValue {
-                /// `net`: `DECIMAL(18,2)`
+                /// `net`: `DECIMAL(18,2)`, plain decimal text such as -19.90
                 #[prost(string, optional, tag = "1")]
                 pub net: ::core::option::Option<::prost::alloc::string::String>,
-                /// `tax`: `DECIMAL(18,2)`
+                /// `tax`: `DECIMAL(18,2)`, plain decimal text such as -19.90
                 #[prost(string, optional, tag = "2")]
                 pub tax: ::core::option::Option<::prost::alloc::string::String>,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl TotalsValue {
+                pub const COLUMN_NET: &'static str = "net";
+                pub const COLUMN_TAX: &'static str = "tax";
             }
             impl ::zerobus_runtime::ZerobusMessage for TotalsValue {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

@@ -2,21 +2,23 @@
 /// The catalog `main`.
 #[allow(
     dead_code,
+    non_camel_case_types,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
     reason = "generated: a program need not use every table, and names follow the catalog"
 )]
+#[rustfmt::skip]
 pub mod main {
     /// The schema `types`.
     pub mod types {
         /// A row of the table `main.types.every_type`.
         #[derive(Clone, PartialEq, ::prost::Message)]
         pub struct EveryType {
-            /// `c_byte`: `TINYINT NOT NULL`
+            /// `c_byte`: `TINYINT NOT NULL`, from -128 to 127
             #[prost(int32, required, tag = "1")]
             pub c_byte: i32,
-            /// `c_short`: `SMALLINT NOT NULL`
+            /// `c_short`: `SMALLINT NOT NULL`, from -32768 to 32767
             #[prost(int32, required, tag = "2")]
             pub c_short: i32,
             /// `c_int`: `INT NOT NULL`
@@ -40,25 +42,25 @@ pub mod main {
             /// `c_binary`: `BINARY NOT NULL`
             #[prost(bytes = "vec", required, tag = "9")]
             pub c_binary: ::prost::alloc::vec::Vec<u8>,
-            /// `c_date`: `DATE NOT NULL`
+            /// `c_date`: `DATE NOT NULL`, days since 1970-01-01
             #[prost(int32, required, tag = "10")]
             pub c_date: i32,
-            /// `c_timestamp`: `TIMESTAMP NOT NULL`
+            /// `c_timestamp`: `TIMESTAMP NOT NULL`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, required, tag = "11")]
             pub c_timestamp: i64,
-            /// `c_timestamp_ntz`: `TIMESTAMP_NTZ NOT NULL`
+            /// `c_timestamp_ntz`: `TIMESTAMP_NTZ NOT NULL`, microseconds since 1970-01-01T00:00:00 on the wall clock
             #[prost(int64, required, tag = "12")]
             pub c_timestamp_ntz: i64,
-            /// `c_decimal`: `DECIMAL(10,2) NOT NULL`
+            /// `c_decimal`: `DECIMAL(10,2) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "13")]
             pub c_decimal: ::prost::alloc::string::String,
-            /// `c_decimal_wide`: `DECIMAL(38,18) NOT NULL`
+            /// `c_decimal_wide`: `DECIMAL(38,18) NOT NULL`, plain decimal text such as -19.90
             #[prost(string, required, tag = "14")]
             pub c_decimal_wide: ::prost::alloc::string::String,
             /// `c_varchar`: `VARCHAR(64) NOT NULL`
             #[prost(string, required, tag = "15")]
             pub c_varchar: ::prost::alloc::string::String,
-            /// `c_variant`: `VARIANT NOT NULL`
+            /// `c_variant`: `VARIANT NOT NULL`, JSON text
             #[prost(string, required, tag = "16")]
             pub c_variant: ::prost::alloc::string::String,
             /// `c_array`: `ARRAY<INT> NOT NULL`
@@ -70,10 +72,10 @@ pub mod main {
             /// `c_struct`: `STRUCT NOT NULL`
             #[prost(message, required, tag = "19")]
             pub c_struct: every_type::CStruct,
-            /// `n_byte`: `TINYINT`
+            /// `n_byte`: `TINYINT`, from -128 to 127
             #[prost(int32, optional, tag = "20")]
             pub n_byte: ::core::option::Option<i32>,
-            /// `n_short`: `SMALLINT`
+            /// `n_short`: `SMALLINT`, from -32768 to 32767
             #[prost(int32, optional, tag = "21")]
             pub n_short: ::core::option::Option<i32>,
             /// `n_int`: `INT`
@@ -97,30 +99,69 @@ pub mod main {
             /// `n_binary`: `BINARY`
             #[prost(bytes = "vec", optional, tag = "28")]
             pub n_binary: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
-            /// `n_date`: `DATE`
+            /// `n_date`: `DATE`, days since 1970-01-01
             #[prost(int32, optional, tag = "29")]
             pub n_date: ::core::option::Option<i32>,
-            /// `n_timestamp`: `TIMESTAMP`
+            /// `n_timestamp`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, optional, tag = "30")]
             pub n_timestamp: ::core::option::Option<i64>,
-            /// `n_timestamp_ntz`: `TIMESTAMP_NTZ`
+            /// `n_timestamp_ntz`: `TIMESTAMP_NTZ`, microseconds since 1970-01-01T00:00:00 on the wall clock
             #[prost(int64, optional, tag = "31")]
             pub n_timestamp_ntz: ::core::option::Option<i64>,
-            /// `n_decimal`: `DECIMAL(10,2)`
+            /// `n_decimal`: `DECIMAL(10,2)`, plain decimal text such as -19.90
             #[prost(string, optional, tag = "32")]
             pub n_decimal: ::core::option::Option<::prost::alloc::string::String>,
-            /// `n_variant`: `VARIANT`
+            /// `n_variant`: `VARIANT`, JSON text
             #[prost(string, optional, tag = "33")]
             pub n_variant: ::core::option::Option<::prost::alloc::string::String>,
-            /// `n_array`: `ARRAY<TIMESTAMP>`
+            /// `n_array`: `ARRAY<TIMESTAMP>`, microseconds since 1970-01-01T00:00:00Z
             #[prost(int64, repeated, packed = "false", tag = "34")]
             pub n_array: ::prost::alloc::vec::Vec<i64>,
-            /// `n_map`: `MAP<BIGINT, DATE>`
+            /// `n_map`: `MAP<BIGINT, DATE>`, days since 1970-01-01
             #[prost(map = "int64, int32", tag = "35")]
             pub n_map: ::std::collections::HashMap<i64, i32>,
             /// `n_struct`: `STRUCT`
             #[prost(message, optional, tag = "36")]
             pub n_struct: ::core::option::Option<every_type::NStruct>,
+        }
+        #[allow(missing_docs, reason = "a name's value says it all")]
+        impl EveryType {
+            pub const COLUMN_C_BYTE: &'static str = "c_byte";
+            pub const COLUMN_C_SHORT: &'static str = "c_short";
+            pub const COLUMN_C_INT: &'static str = "c_int";
+            pub const COLUMN_C_LONG: &'static str = "c_long";
+            pub const COLUMN_C_FLOAT: &'static str = "c_float";
+            pub const COLUMN_C_DOUBLE: &'static str = "c_double";
+            pub const COLUMN_C_BOOLEAN: &'static str = "c_boolean";
+            pub const COLUMN_C_STRING: &'static str = "c_string";
+            pub const COLUMN_C_BINARY: &'static str = "c_binary";
+            pub const COLUMN_C_DATE: &'static str = "c_date";
+            pub const COLUMN_C_TIMESTAMP: &'static str = "c_timestamp";
+            pub const COLUMN_C_TIMESTAMP_NTZ: &'static str = "c_timestamp_ntz";
+            pub const COLUMN_C_DECIMAL: &'static str = "c_decimal";
+            pub const COLUMN_C_DECIMAL_WIDE: &'static str = "c_decimal_wide";
+            pub const COLUMN_C_VARCHAR: &'static str = "c_varchar";
+            pub const COLUMN_C_VARIANT: &'static str = "c_variant";
+            pub const COLUMN_C_ARRAY: &'static str = "c_array";
+            pub const COLUMN_C_MAP: &'static str = "c_map";
+            pub const COLUMN_C_STRUCT: &'static str = "c_struct";
+            pub const COLUMN_N_BYTE: &'static str = "n_byte";
+            pub const COLUMN_N_SHORT: &'static str = "n_short";
+            pub const COLUMN_N_INT: &'static str = "n_int";
+            pub const COLUMN_N_LONG: &'static str = "n_long";
+            pub const COLUMN_N_FLOAT: &'static str = "n_float";
+            pub const COLUMN_N_DOUBLE: &'static str = "n_double";
+            pub const COLUMN_N_BOOLEAN: &'static str = "n_boolean";
+            pub const COLUMN_N_STRING: &'static str = "n_string";
+            pub const COLUMN_N_BINARY: &'static str = "n_binary";
+            pub const COLUMN_N_DATE: &'static str = "n_date";
+            pub const COLUMN_N_TIMESTAMP: &'static str = "n_timestamp";
+            pub const COLUMN_N_TIMESTAMP_NTZ: &'static str = "n_timestamp_ntz";
+            pub const COLUMN_N_DECIMAL: &'static str = "n_decimal";
+            pub const COLUMN_N_VARIANT: &'static str = "n_variant";
+            pub const COLUMN_N_ARRAY: &'static str = "n_array";
+            pub const COLUMN_N_MAP: &'static str = "n_map";
+            pub const COLUMN_N_STRUCT: &'static str = "n_struct";
         }
         impl ::zerobus_runtime::ZerobusMessage for EveryType {
             const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
@@ -395,6 +436,11 @@ pub mod main {
                 #[prost(string, optional, tag = "2")]
                 pub b: ::core::option::Option<::prost::alloc::string::String>,
             }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl CStruct {
+                pub const COLUMN_A: &'static str = "a";
+                pub const COLUMN_B: &'static str = "b";
+            }
             impl ::zerobus_runtime::ZerobusMessage for CStruct {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {
                     #[allow(
@@ -429,12 +475,17 @@ pub mod main {
             /// The struct of the column `n_struct`.
             #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
             pub struct NStruct {
-                /// `at`: `TIMESTAMP`
+                /// `at`: `TIMESTAMP`, microseconds since 1970-01-01T00:00:00Z
                 #[prost(int64, optional, tag = "1")]
                 pub at: ::core::option::Option<i64>,
-                /// `day`: `DATE NOT NULL`
+                /// `day`: `DATE NOT NULL`, days since 1970-01-01
                 #[prost(int32, required, tag = "2")]
                 pub day: i32,
+            }
+            #[allow(missing_docs, reason = "a name's value says it all")]
+            impl NStruct {
+                pub const COLUMN_AT: &'static str = "at";
+                pub const COLUMN_DAY: &'static str = "day";
             }
             impl ::zerobus_runtime::ZerobusMessage for NStruct {
                 const SCHEMA: &'static ::zerobus_runtime::message::MessageSchema = {

@@ -1,0 +1,51 @@
+//! A column's type in words: as SQL writes it, and what its values count where the wire has plain numbers or text.
+
+use crate::{DataType, Element, Field, Scalar};
+
+/// A column's type as SQL writes it, but for the fields of structs, which stand elsewhere.
+pub(super) fn headline(field: &Field) -> String {
+    let not_null = if field.nullable { "" } else { " NOT NULL" };
+    match &field.data_type {
+        DataType::Struct(_) => format!("STRUCT{not_null}"),
+        DataType::Array(Element::Struct(_)) => format!("ARRAY<STRUCT>{not_null}"),
+        DataType::Map(key, Element::Struct(_)) => format!("MAP<{}, STRUCT>{not_null}", key.scalar()),
+        other => format!("{other}{not_null}"),
+    }
+}
+
+/// What the values are, behind a comma: `, microseconds since 1970-01-01T00:00:00Z`; nothing where the type says it.
+pub(super) fn form(field: &Field) -> String {
+    let scalars = match &field.data_type {
+        DataType::Array(Element::Scalar(scalar)) | DataType::Scalar(scalar) => [Some(*scalar), None],
+        DataType::Map(key, Element::Scalar(value)) => [Some(key.scalar()), Some(*value)],
+        DataType::Map(key, Element::Struct(_)) => [Some(key.scalar()), None],
+        DataType::Array(Element::Struct(_)) | DataType::Struct(_) => [None, None],
+    };
+    match scalars.map(|scalar| scalar.and_then(form_of)) {
+        [Some(key), Some(value)] if key != value => format!(", {key}, {value}"),
+        [Some(form), _] | [None, Some(form)] => format!(", {form}"),
+        [None, None] => String::new(),
+    }
+}
+
+/// What a value is on the wire, where its protobuf type does not say it.
+const fn form_of(scalar: Scalar) -> Option<&'static str> {
+    match scalar {
+        Scalar::Byte => Some("from -128 to 127"),
+        Scalar::Date => Some("days since 1970-01-01"),
+        Scalar::Decimal { .. } => Some("plain decimal text such as -19.90"),
+        Scalar::Short => Some("from -32768 to 32767"),
+        Scalar::Timestamp => Some("microseconds since 1970-01-01T00:00:00Z"),
+        Scalar::TimestampNtz => Some("microseconds since 1970-01-01T00:00:00 on the wall clock"),
+        Scalar::Variant => Some("JSON text"),
+        Scalar::Binary
+        | Scalar::Boolean
+        | Scalar::Char(_)
+        | Scalar::Double
+        | Scalar::Float
+        | Scalar::Int
+        | Scalar::Long
+        | Scalar::String
+        | Scalar::Varchar(_) => None,
+    }
+}

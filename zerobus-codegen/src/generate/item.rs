@@ -1,0 +1,241 @@
+//! The items of a table: its struct, and a module with the structs inside it.
+//!
+//! An array's struct is named for its column and `Element`, a map's for its column and `Value`.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+
+#[cfg(feature = "prost")]
+use super::column_type::form;
+use super::column_type::headline;
+use super::comments::markdown;
+use super::names::{self, Case, Scope};
+use super::rust::Module;
+use super::writer::Writer;
+#[cfg(feature = "prost")]
+use crate::Face;
+use crate::{DataType, Error, Field, Struct, Table};
+
+/// A struct to write: what it is called, what documents it, what it holds.
+struct Item<'a> {
+    ident: &'a Ident,
+    /// Where it stands: `main.geo.earthquakes.location`.
+    path: String,
+    docs: Vec<String>,
+    /// The table's full name, if it is a row.
+    table: Option<String>,
+    row: &'a Struct,
+    /// The module of the structs inside it.
+    module: &'a Ident,
+}
+
+impl Writer {
+    /// The modules around everything, outermost first.
+    pub(super) fn modules(&self) -> Vec<Module> {
+        let visibility = &self.visibility;
+        let documented = |(i, module): (usize, &Ident)| {
+            let (docs, skip) = (docs(&["Tables of Unity Catalog.".to_owned()]), (i == 0).then(skip));
+            quote! { #docs #skip #visibility mod #module }
+        };
+        self.modules.iter().enumerate().map(documented).collect()
+    }
+
+    /// The module of a catalog.
+    pub(super) fn catalog(&self, name: &str) -> Module {
+        let (docs, ident, visibility) =
+            (docs(&[format!("The catalog `{name}`.")]), names::module(name), &self.visibility);
+        let skip = self.modules.is_empty().then(skip);
+        quote! {
+            #docs
+            #[allow(
+                dead_code,
+                non_camel_case_types,
+                unreachable_pub,
+                clippy::all,
+                clippy::pedantic,
+                reason = "generated: a program need not use every table, and names follow the catalog"
+            )]
+            #skip
+            #visibility mod #ident
+        }
+    }
+
+    /// The module of a schema.
+    pub(super) fn schema(&self, name: &str) -> Module {
+        let (docs, ident, visibility) =
+            (docs(&[format!("The schema `{name}`.")]), names::module(name), &self.visibility);
+        quote! { #docs #visibility mod #ident }
+    }
+
+    /// The items of a table.
+    pub(super) fn table(&self, table: &Table) -> Result<TokenStream, Error> {
+        let (ident, module) = (names::table_type(table.name.table()), names::module(table.name.table()));
+        let path = table.name.to_string();
+        let table_name = Some(path.clone());
+        let docs = table_docs(table);
+        self.item(&Item { ident: &ident, path, docs, table: table_name, row: &table.row, module: &module })
+    }
+
+    fn item(&self, item: &Item<'_>) -> Result<TokenStream, Error> {
+        let Item { ident, path, row, module, .. } = item;
+        let structs = self.structs(path, row);
+        let mut scope = Scope::default();
+        let names: Vec<&str> = structs.iter().map(|part| part.name.as_str()).collect();
+        let idents = scope.claim_all(Case::UpperCamel, &names);
+        let modules = scope.claim_all(Case::Snake, &names);
+        let definition = match self.face {
+            #[cfg(feature = "prost")]
+            Face::Prost => self.prost_definition(item, &idents)?,
+            _ => self.typed_definition(item, &idents),
+        };
+        let nested = structs.iter().zip(idents.iter().zip(&modules)).map(|(part, (ident, module))| {
+            let docs = vec![format!("The struct of the column `{}`.", part.column)];
+            self.item(&Item { ident, path: part.path.clone(), docs, table: None, row: part.row, module })
+        });
+        let nested: Vec<TokenStream> = nested.collect::<Result<_, _>>()?;
+        let visibility = &self.visibility;
+        let inside = (!structs.is_empty()).then(|| {
+            let text = self::docs(&[format!("The structs inside [`{ident}`].")]);
+            quote! { #text #visibility mod #module { #(#nested)* } }
+        });
+        Ok(quote! { #definition #inside })
+    }
+
+    fn typed_definition(&self, item: &Item<'_>, structs: &[Ident]) -> TokenStream {
+        let Item { ident, path, table, row, .. } = item;
+        let (docs, renamed, visibility) = (docs(&item.docs), &self.renamed, &self.visibility);
+        let (derives, attributes) = (self.typed_derives(path, row), self.type_attributes(path));
+        let table = table.as_ref().map(|table| quote! { table = #table, });
+        let setters = self.setters.then(|| quote! { , setters });
+        let inside = self.inside(item, structs);
+        let fields = (1..).zip(row.fields.iter().zip(field_idents(row))).zip(inside).map(|((place, field), inside)| {
+            let (field, ident) = field;
+            let path = format!("{path}.{}", field.name);
+            let (docs, field_type) =
+                (self::docs(&field_docs(field, "")), self.field_type(&path, field, inside.as_ref()));
+            let (options, attributes) = (field_options(field, &ident, place), self.field_attributes(&path));
+            let serde = self.serde_attribute(&path, field, &ident);
+            quote! { #docs #options #serde #(#attributes)* #visibility #ident: #field_type, }
+        });
+        quote! {
+            #docs
+            #[derive(#(#derives),*)]
+            #[zerobus(#table #renamed generated #setters)]
+            #(#attributes)*
+            #visibility struct #ident { #(#fields)* }
+        }
+    }
+
+    #[cfg(feature = "prost")]
+    fn prost_definition(&self, item: &Item<'_>, structs: &[Ident]) -> Result<TokenStream, Error> {
+        let Item { ident, path, table, row, .. } = item;
+        let (fields, inside) = (field_idents(row), self.inside(item, structs));
+        let message =
+            super::prost::Message { ident, path, table: table.clone(), row, fields: &fields, inside: &inside };
+        let (mut definition, implementation) = self.prost_message(&message)?;
+        let visibility = &self.visibility;
+        let visibility: syn::Visibility = syn::parse_quote!(#visibility);
+        definition.vis = visibility.clone();
+        for ((field, column), ident) in definition.fields.iter_mut().zip(&row.fields).zip(&fields) {
+            let path = format!("{path}.{}", column.name);
+            let (docs, attributes) = (docs(&field_docs(column, &form(column))), self.field_attributes(&path));
+            let serde = self.serde_attribute(&path, column, ident);
+            let own: Vec<syn::Attribute> = syn::parse_quote!(#docs #serde #(#attributes)*);
+            field.attrs.splice(0..0, own);
+            field.vis = visibility.clone();
+        }
+        let (docs, attributes) = (docs(&item.docs), self.type_attributes(path));
+        let derives = self.prost_derives(path, &definition);
+        let derives = (!derives.is_empty()).then(|| quote! { #[derive(#(#derives),*)] });
+        Ok(quote! { #docs #derives #(#attributes)* #definition #implementation })
+    }
+
+    /// The path of the struct that each field holds, as the row sees it: one that is generated, or one of the user's.
+    fn inside(&self, item: &Item<'_>, structs: &[Ident]) -> Vec<Option<TokenStream>> {
+        let (module, mut structs) = (item.module, structs.iter());
+        let path = |field: &Field| {
+            let path = format!("{}.{}", item.path, field.name);
+            let name = self.generated_struct(&path, &field.data_type).and_then(|_| structs.next());
+            name.map(|name| quote! { #module::#name }).or_else(|| self.users_struct(&path, &field.data_type))
+        };
+        item.row.fields.iter().map(path).collect()
+    }
+
+    /// The structs to generate inside a row, in the order of their fields.
+    fn structs<'a>(&self, path: &str, row: &'a Struct) -> Vec<Part<'a>> {
+        let part = |field: &'a Field| {
+            let path = format!("{path}.{}", field.name);
+            let row = self.generated_struct(&path, &field.data_type)?;
+            let (suffix, place) = match field.data_type {
+                DataType::Array(_) => ("_element", ".element"),
+                DataType::Map(..) => ("_value", ".value"),
+                DataType::Scalar(_) | DataType::Struct(_) => ("", ""),
+            };
+            let (name, path) = (format!("{}{suffix}", field.name), format!("{path}{place}"));
+            Some(Part { name, column: &field.name, path, row })
+        };
+        row.fields.iter().filter_map(part).collect()
+    }
+}
+
+/// A struct inside a row.
+struct Part<'a> {
+    /// What its Rust name is made of.
+    name: String,
+    column: &'a str,
+    path: String,
+    row: &'a Struct,
+}
+
+/// Keeps rustfmt from the text, so that a check of it agrees with one of the formatting.
+fn skip() -> TokenStream {
+    quote! { #[rustfmt::skip] }
+}
+
+/// The names of a row's fields.
+fn field_idents(row: &Struct) -> Vec<Ident> {
+    let names: Vec<&str> = row.fields.iter().map(|field| field.name.as_str()).collect();
+    Scope::default().claim_all(Case::Snake, &names)
+}
+
+fn field_options(field: &Field, ident: &Ident, place: i32) -> Option<TokenStream> {
+    let written = ident.to_string();
+    let (column, number) = (&field.name, Literal::i32_unsuffixed(field.number));
+    let named = written.strip_prefix("r#").unwrap_or(&written) == column;
+    match (named, field.number == place) {
+        (true, true) => None,
+        (true, false) => Some(quote! { #[zerobus(number = #number)] }),
+        (false, true) => Some(quote! { #[zerobus(name = #column)] }),
+        (false, false) => Some(quote! { #[zerobus(name = #column, number = #number)] }),
+    }
+}
+
+fn table_docs(table: &Table) -> Vec<String> {
+    let mut docs = vec![format!("A row of the table `{}`.", table.name)];
+    if let Some(comment) = &table.comment {
+        docs.push(String::new());
+        docs.extend(markdown(comment));
+    }
+    if !table.omitted_columns.is_empty() {
+        let names: Vec<String> = table.omitted_columns.iter().map(|name| format!("`{name}`")).collect();
+        docs.extend([String::new(), format!("The table itself computes {}.", names.join(", "))]);
+    }
+    docs
+}
+
+/// The comment, and the column's type; where the Rust type does not say it, what its values are.
+fn field_docs(field: &Field, form: &str) -> Vec<String> {
+    let column = format!("`{}`: `{}`{form}", field.name, headline(field));
+    match field.comment.as_deref().map(markdown) {
+        Some(mut docs) if !docs.is_empty() => {
+            docs.extend([String::new(), column]);
+            docs
+        }
+        _ => vec![column],
+    }
+}
+
+fn docs(lines: &[String]) -> TokenStream {
+    let lines = lines.iter().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
+    quote! { #(#[doc = #lines])* }
+}
