@@ -5,14 +5,36 @@ use std::fmt::{self, Display};
 
 pub(crate) struct ErrorChain<'a>(pub(crate) &'a dyn Error);
 
+/// How the first frame of a backtrace begins, which `delta_kernel` puts into the texts of its errors.
+const FIRST_FRAME: &str = "\n   0: ";
+
 impl Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        f.write_str(&without_backtrace(self.0))?;
         let mut source = self.0.source();
         while let Some(error) = source {
-            write!(f, ": {error}")?;
+            write!(f, ": {}", without_backtrace(error))?;
             source = error.source();
         }
         Ok(())
+    }
+}
+
+fn without_backtrace(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    if let Some(end) = text.find(FIRST_FRAME) {
+        text.truncate(end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backtrace_is_left_out() {
+        let error = std::io::Error::other("the disk is full\n   0: kernel::write\n             at /a/file.rs:1");
+        assert_eq!(ErrorChain(&error).to_string(), "the disk is full");
     }
 }

@@ -42,6 +42,6 @@ pub(crate) async fn status(State(app): State<App>) -> Json<Value> {
         })
         .collect();
     status["tables"] = json!(tables);
-    status["faults"] = json!({ "seed": app.faults.seed(), "armed": app.faults.armed(), "struck": app.faults.struck() });
+    status["faults"] = app.faults.json();
     Json(status)
 }

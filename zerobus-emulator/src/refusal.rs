@@ -10,6 +10,9 @@ use zerobus_codegen::{Printable, TableName};
 /// How many characters of a text are sent: it travels in an HTTP/2 header, which clients take up to 16 KiB of.
 const LONGEST_TEXT: usize = 2_000;
 
+/// The longest text of a refusal.
+const TEXT_BYTES: usize = 2_000;
+
 /// What a descriptor does against a table's schema, as the service names it in the detail of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
@@ -32,7 +35,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(status: Code, code: u32, text: impl Into<String>) -> Self {
-        Self { status, code, state: 0, text: text.into(), causes: Vec::new() }
+        Self { status, code, state: 0, text: shortened(text.into()), causes: Vec::new() }
     }
 
     pub(crate) fn unauthenticated(why: &str) -> Self {
@@ -171,6 +174,16 @@ impl From<Refusal> for Status {
         };
         Self::with_details(refusal.status, message, details.encode_to_vec().into())
     }
+}
+
+/// A text travels in a header, and a client's own value in it may be megabytes long.
+fn shortened(mut text: String) -> String {
+    if text.len() > TEXT_BYTES {
+        let end = (0..=TEXT_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// The text with a full stop at its end, since the code follows in a sentence of its own.

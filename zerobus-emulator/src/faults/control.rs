@@ -6,14 +6,14 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Fault;
 use crate::server::App;
 use crate::tables_api::ApiError;
 
 pub(crate) async fn list(State(app): State<App>) -> Json<Value> {
-    Json(json!({ "seed": app.faults.seed(), "armed": app.faults.armed(), "struck": app.faults.struck() }))
+    Json(app.faults.json())
 }
 
 pub(crate) async fn arm(State(app): State<App>, body: String) -> Result<Json<Value>, ApiError> {

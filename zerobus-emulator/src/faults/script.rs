@@ -1,12 +1,17 @@
 //! The faults that are armed, and those that have struck.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use fastrand::Rng;
+use serde_json::{Value, json};
 use zerobus_codegen::Printable;
 
 use super::{Fault, Kind, Point};
+
+/// Strikes that are remembered.
+const STRUCK: usize = 1_000;
 
 /// All faults of an emulator.
 #[derive(Debug)]
@@ -15,7 +20,9 @@ pub(crate) struct Faults {
     /// Each stream draws its own chances, so that one stream's do not depend on how streams run side by side.
     streams: AtomicU64,
     armed: Mutex<Vec<Armed>>,
-    struck: Mutex<Vec<String>>,
+    struck: Mutex<VecDeque<String>>,
+    /// How often a fault has struck, those that are forgotten included.
+    strikes: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -36,11 +43,13 @@ pub(crate) struct StreamFaults {
 impl Faults {
     pub(crate) fn new(seed: u64, faults: Vec<Fault>) -> Self {
         let armed = faults.into_iter().map(|fault| Armed { left: fault.times, fault }).collect();
-        Self { seed, streams: AtomicU64::new(0), armed: Mutex::new(armed), struck: Mutex::default() }
-    }
-
-    pub(crate) const fn seed(&self) -> u64 {
-        self.seed
+        Self {
+            seed,
+            streams: AtomicU64::new(0),
+            armed: Mutex::new(armed),
+            struck: Mutex::default(),
+            strikes: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn arm(&self, fault: Fault) {
@@ -57,15 +66,25 @@ impl Faults {
         armed.iter().filter(|armed| armed.left != Some(0)).map(|armed| armed.fault.to_string()).collect()
     }
 
-    /// What has struck, in order, each with the stream and its place there.
+    /// What has struck last, in order, each with the stream and its place there.
     pub(crate) fn struck(&self) -> Vec<String> {
-        self.struck.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.struck.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// How often a fault has struck.
+    pub(crate) fn strikes(&self) -> u64 {
+        self.strikes.load(Ordering::Relaxed)
+    }
+
+    /// The seed, what is armed and what has struck.
+    pub(crate) fn json(&self) -> Value {
+        json!({ "seed": self.seed, "armed": self.armed(), "struck": self.struck(), "strikes": self.strikes() })
     }
 
     /// The chances of a new stream, or of a token request with an empty table.
     pub(crate) fn stream(&self, table: &str) -> StreamFaults {
         let number = self.streams.fetch_add(1, Ordering::Relaxed);
-        StreamFaults { number, table: table.to_owned(), rng: Rng::with_seed(self.seed.wrapping_add(number)) }
+        StreamFaults { number, table: table.to_owned(), rng: Rng::with_seed(mixed(mixed(self.seed) ^ number)) }
     }
 
     /// What strikes at this point, after so many requests or acks.
@@ -91,7 +110,12 @@ impl Faults {
         let (seed, number, table) = (self.seed, stream.number, Printable(&stream.table));
         tracing::info!(seed, %fault, stream = number, %table, handled, "fault injected");
         let line = format!("seed {seed}: {fault}: stream {number}, table {table}, after {handled}");
-        self.struck.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        self.strikes.fetch_add(1, Ordering::Relaxed);
+        let mut struck = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
+        if struck.len() == STRUCK {
+            struck.pop_front();
+        }
+        struck.push_back(line);
     }
 }
 
@@ -109,5 +133,41 @@ impl Fault {
         }
         let time = if self.goes_on() { handled >= self.after } else { handled == self.after };
         time && self.chance.is_none_or(|chance| stream.rng.f64() < chance)
+    }
+}
+
+/// Spreads seeds that are neighbours over all numbers (the finalizer of `SplitMix64`), so that streams of one seed are not the
+/// streams of the next one, shifted.
+const fn mixed(seed: u64) -> u64 {
+    let mut x = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_that_differ_by_one_do_not_replay_each_other() {
+        let draws = |seed: u64| {
+            let faults = Faults::new(seed, Vec::new());
+            (0..50).map(|_| faults.stream("t").rng.u64(..)).collect::<Vec<_>>()
+        };
+        let (one, other) = (draws(7), draws(8));
+        assert_eq!(one, draws(7));
+        assert!(one.iter().all(|draw| !other.contains(draw)));
+    }
+
+    #[test]
+    fn the_last_strikes_are_remembered_and_all_are_counted() {
+        let faults = Faults::new(1, vec![Fault::ack_repeat()]);
+        let mut stream = faults.stream("t");
+        for ack in 0..3_000 {
+            faults.strike(&mut stream, Point::Ack, ack);
+        }
+        assert_eq!((faults.struck().len(), faults.strikes()), (STRUCK, 3_000));
+        assert!(faults.struck().last().is_some_and(|line| line.ends_with("after 2999")));
     }
 }
