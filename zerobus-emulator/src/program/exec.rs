@@ -1,12 +1,16 @@
 //! A command run with the emulator's environment.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
 
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use zerobus_codegen::Printable;
 
-use super::stop_signal;
+use super::signals::{Signals, Stop};
+
+/// How long the command has to end after a signal, before the next one.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why the command has no exit code.
 #[derive(Debug, thiserror::Error)]
@@ -16,8 +20,15 @@ pub(super) struct ExecError {
     source: io::Error,
 }
 
-/// Runs the command to its end; a signal that asks us to stop ends it.
-pub(super) async fn run(command: &[String], environment: &[(&str, String)]) -> Result<ExitCode, ExecError> {
+/// Runs the command to its end.
+///
+/// A signal that asks us to stop is passed on, and the command is waited for. If it goes on, SIGTERM and then SIGKILL follow;
+/// a second signal to us brings the next one at once.
+pub(super) async fn run(
+    command: &[String],
+    environment: &[(&str, String)],
+    signals: &mut Signals,
+) -> Result<ExitCode, ExecError> {
     let [program, arguments @ ..] = command else { return Ok(ExitCode::SUCCESS) };
     let failed = |source| ExecError { command: program.clone(), source };
     let mut child = Command::new(program)
@@ -26,17 +37,60 @@ pub(super) async fn run(command: &[String], environment: &[(&str, String)]) -> R
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
-    tokio::select! {
-        status = child.wait() => status.map(code).map_err(failed),
-        stopped = stop_signal() => {
-            stopped.map_err(failed)?;
-            child.kill().await.map_err(failed)?;
-            Ok(ExitCode::FAILURE)
+    let status = tokio::select! {
+        status = child.wait() => status,
+        stop = signals.next() => end(&mut child, stop, signals).await,
+    };
+    status.map(code).map_err(failed)
+}
+
+async fn end(child: &mut Child, stop: Stop, signals: &mut Signals) -> io::Result<ExitStatus> {
+    // Ctrl-C in a terminal reaches the command as well, and a second one often means "at once".
+    if stop != Stop::Interrupt || !io::stdin().is_terminal() {
+        send(child, stop);
+    }
+    if let Some(status) = wait(child, signals).await {
+        return status;
+    }
+    if stop != Stop::Terminate {
+        send(child, Stop::Terminate);
+        if let Some(status) = wait(child, signals).await {
+            return status;
         }
+    }
+    child.kill().await?;
+    child.wait().await
+}
+
+/// The command's end; none if it goes on for too long, or a signal hurries it.
+async fn wait(child: &mut Child, signals: &mut Signals) -> Option<io::Result<ExitStatus>> {
+    tokio::select! {
+        status = child.wait() => Some(status),
+        () = tokio::time::sleep(PATIENCE) => None,
+        _ = signals.next() => None,
     }
 }
 
-/// As a shell tells it: 128 and the signal's number for a command that a signal has ended.
+#[cfg(unix)]
+fn send(child: &Child, stop: Stop) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let signal = match stop {
+        Stop::HangUp => Signal::HUP,
+        Stop::Interrupt => Signal::INT,
+        Stop::Terminate => Signal::TERM,
+    };
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(pid) = pid
+        && let Err(error) = kill_process(pid, signal)
+    {
+        tracing::debug!(%error, ?stop, "the command got no signal");
+    }
+}
+
+#[cfg(not(unix))]
+fn send(_: &Child, _: Stop) {}
+
+/// As a shell does: 128 and the signal's number for a command that a signal has ended.
 fn code(status: ExitStatus) -> ExitCode {
     #[cfg(unix)]
     {
