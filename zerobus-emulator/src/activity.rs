@@ -66,6 +66,20 @@ pub(crate) struct Watched {
     schema: Arc<Table>,
 }
 
+/// How far a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    requests: u64,
+    acked: i64,
+}
+
+impl Progress {
+    /// Whether every request is acked.
+    pub(crate) fn is_done(self) -> bool {
+        u64::try_from(self.acked + 1).is_ok_and(|acked| acked >= self.requests)
+    }
+}
+
 impl Activity {
     pub(crate) fn new() -> Self {
         Self {
@@ -148,8 +162,19 @@ impl Watched {
         if last.as_ref().is_some_and(|(taken, _)| taken.elapsed() < SAMPLE_EVERY) || rows.is_empty() {
             return;
         }
-        let rows = rows.iter().rev().take(LAST_ROWS).map(|row| rows::json(&self.schema, row.clone()));
+        let rows = rows.iter().rev().take(LAST_ROWS).map(|row| rows::json(&self.schema, row));
         *last = Some((Instant::now(), rows.collect()));
+    }
+
+    /// The table that the stream writes to.
+    pub(crate) const fn table(&self) -> &Arc<Table> {
+        &self.schema
+    }
+
+    /// How far the stream is.
+    pub(crate) fn progress(&self) -> Progress {
+        let requests = self.stream.requests.load(Ordering::Relaxed);
+        Progress { requests, acked: self.stream.acked.load(Ordering::Relaxed) }
     }
 
     /// An ack is sent.

@@ -1,5 +1,6 @@
 //! From a record on the wire to a checked row: strict, or a reason that names the column.
 
+mod partition;
 mod plan;
 mod scalar;
 
@@ -12,6 +13,7 @@ use zerobus_codegen::Table;
 use crate::client_descriptor;
 use crate::refusal::Refusal;
 use crate::row::Row;
+use partition::PartitionCheck;
 use plan::Plan;
 
 /// Decodes the records of one stream.
@@ -19,6 +21,7 @@ use plan::Plan;
 pub(crate) struct Decoder {
     message: MessageDescriptor,
     plan: Plan,
+    partition: PartitionCheck,
 }
 
 /// Why a record does not decode.
@@ -33,7 +36,7 @@ impl Decoder {
     /// For records of this message, which the schema check has found to fit the table.
     pub(crate) fn new(table: &Table, message: MessageDescriptor) -> Self {
         let plan = Plan::new(&table.row, &message);
-        Self { message, plan }
+        Self { message, plan, partition: PartitionCheck::new(table) }
     }
 
     /// For records in JSON.
@@ -43,7 +46,7 @@ impl Decoder {
 
     pub(crate) fn proto(&self, record: Bytes) -> Result<Row, BadRecord> {
         let message = DynamicMessage::decode(self.message.clone(), record).map_err(BadRecord::whole)?;
-        self.plan.row(message)
+        self.row(message)
     }
 
     /// The deserializer's words are the service's own.
@@ -61,7 +64,13 @@ impl Decoder {
     fn read<'de, D: serde::Deserializer<'de>>(&self, json: D) -> Result<Row, BadRecord> {
         let options = DeserializeOptions::new().deny_unknown_fields(true);
         let message = DynamicMessage::deserialize_with_options(self.message.clone(), json, &options);
-        self.plan.row(message.map_err(BadRecord::whole)?)
+        self.row(message.map_err(BadRecord::whole)?)
+    }
+
+    fn row(&self, message: DynamicMessage) -> Result<Row, BadRecord> {
+        let row = self.plan.row(message)?;
+        self.partition.check(&row)?;
+        Ok(row)
     }
 }
 

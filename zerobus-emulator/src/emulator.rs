@@ -17,12 +17,16 @@ use crate::faults::Fault;
 use crate::faults::script::Faults;
 use crate::limits::Limits;
 use crate::oauth::Credentials;
+use crate::partition_quota::PartitionQuota;
+use crate::random;
 use crate::rows;
 use crate::server::{self, App};
+#[cfg(feature = "delta")]
+use crate::sink::delta::{History, Options};
 use crate::sink::{Memory, Sink, StorageError};
 #[cfg(feature = "tls")]
 use crate::tls::{self, TlsError};
-use crate::tokens::{Tokens, random_text};
+use crate::tokens::Tokens;
 
 /// Why an emulator does not start.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +110,7 @@ pub struct Builder {
     faults: Vec<Fault>,
     limits: Limits,
     #[cfg(feature = "delta")]
-    linger: Duration,
+    storage: Options,
     seed: u64,
     schemas: Vec<PathBuf>,
     #[cfg(feature = "tls")]
@@ -118,7 +122,7 @@ impl Emulator {
     pub fn builder() -> Builder {
         Builder {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
-            credentials: Credentials { client_id: "zerobus-emulator".to_owned(), client_secret: random_text(32) },
+            credentials: Credentials { client_id: "zerobus-emulator".to_owned(), client_secret: random::text(32) },
             #[cfg(feature = "delta")]
             data: None,
             #[cfg(feature = "ddl")]
@@ -126,7 +130,7 @@ impl Emulator {
             faults: Vec::new(),
             limits: Limits::default(),
             #[cfg(feature = "delta")]
-            linger: Duration::from_millis(2),
+            storage: Options { history: History::Short, linger: Duration::from_millis(20), memory: 128 << 20 },
             seed: fastrand::u64(..),
             schemas: Vec::new(),
             #[cfg(feature = "tls")]
@@ -177,7 +181,7 @@ impl Emulator {
         let unknown = |_| RowsError::UnknownTable { table: table.to_owned() };
         let known = self.app.catalog.writable(table).map_err(unknown)?;
         let rows = self.app.sink.rows(known).await?;
-        Ok(rows.into_iter().map(|row| rows::json(known, row)).collect())
+        Ok(rows.iter().map(|row| rows::json(known, row)).collect())
     }
 
     /// Arms a fault.
@@ -190,7 +194,7 @@ impl Emulator {
         self.app.faults.disarm_all();
     }
 
-    /// The faults that have struck, in order, one a line: seed, fault, stream, table and place.
+    /// The last thousand faults that have struck, in order, one a line: seed, fault, stream, table and place.
     #[must_use]
     pub fn struck_faults(&self) -> Vec<String> {
         self.app.faults.struck()
@@ -250,10 +254,31 @@ impl Builder {
         self
     }
 
-    /// How long a commit waits for rows of other requests and streams.
+    /// The longest that a commit waits for rows of other requests and streams; 20 ms if not set.
+    ///
+    /// The wait adapts: there is none for a client that waits for each ack.
     #[cfg(feature = "delta")]
     pub fn linger(mut self, linger: Duration) -> Self {
-        self.linger = linger;
+        self.storage.linger = linger;
+        self
+    }
+
+    /// The memory in bytes that rows of all tables may take before they are committed; 128 MiB if not set.
+    ///
+    /// Streams wait while it is used up.
+    #[cfg(feature = "delta")]
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.storage.memory = bytes;
+        self
+    }
+
+    /// How long old versions of a table stay readable, for time travel.
+    ///
+    /// If not set, they stay for the minute that a reader at work may need them, or for some seconds if they take more
+    /// room than the table itself.
+    #[cfg(feature = "delta")]
+    pub fn history(mut self, history: Duration) -> Self {
+        self.storage.history = History::Keep(history);
         self
     }
 
@@ -319,7 +344,7 @@ impl Builder {
         self.schemas.iter().try_for_each(|path| catalog.read(path))?;
         #[cfg(feature = "ddl")]
         self.ddl.iter().try_for_each(|path| catalog.read_ddl(path))?;
-        let sink = self.sink()?;
+        let sink = self.sink().await?;
         #[cfg(feature = "tls")]
         let tls = self.tls.as_deref().map(tls::acceptor).transpose()?;
         let bind = |source| StartError::Bind { address: self.address, source };
@@ -333,6 +358,7 @@ impl Builder {
             catalog: Arc::new(catalog),
             credentials: Arc::new(self.credentials),
             faults: Arc::new(Faults::new(self.seed, self.faults)),
+            partitions: Arc::new(PartitionQuota::new(self.limits.partitions_per_table)),
             limits: Arc::new(self.limits),
             sink: Arc::new(sink),
             stopping,
@@ -347,16 +373,14 @@ impl Builder {
     }
 
     #[cfg(feature = "delta")]
-    fn sink(&self) -> Result<Sink, StartError> {
+    async fn sink(&self) -> Result<Sink, StartError> {
         let Some(path) = &self.data else { return Ok(Sink::Memory(Memory::default())) };
-        crate::sink::delta::Delta::new(path, self.linger)
-            .map(Sink::Delta)
-            .map_err(|source| StartError::Data { path: path.clone(), source })
+        let delta = crate::sink::delta::Delta::new(path, self.storage).await;
+        delta.map(Sink::Delta).map_err(|source| StartError::Data { path: path.clone(), source })
     }
 
     #[cfg(not(feature = "delta"))]
-    #[expect(clippy::unnecessary_wraps, reason = "the Delta sink can fail to start")]
-    fn sink(&self) -> Result<Sink, StartError> {
+    async fn sink(&self) -> Result<Sink, StartError> {
         Ok(Sink::Memory(Memory::default()))
     }
 }

@@ -20,7 +20,9 @@
 //! | `faults` | misbehaviour on demand |
 //! | `connection` | one TCP connection, which a fault may cut |
 //! | `activity`, `page` | what goes on, and the page that shows it |
+//! | `partition_quota` | how many partitions of a table may be written within five seconds |
 //! | `limits` | what a stream may do, and for how long |
+//! | `random` | random text for tokens, secrets and names |
 //! | `refusal` | every answer of no |
 //! | `error_chain` | an error with all its causes |
 //! | `conformance` | the rules that a client can observe, as probes against any endpoint |
@@ -45,9 +47,11 @@ mod faults;
 mod limits;
 mod oauth;
 mod page;
+mod partition_quota;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod program;
+mod random;
 mod refusal;
 mod rest_insert;
 mod row;

@@ -24,6 +24,10 @@ pub struct Limits {
     pub close_grace: Duration,
     /// Whether the descriptor must follow the table's order of columns.
     pub column_order: ColumnOrder,
+    /// The partitions of one table that may be written within five seconds; no limit if `None`, since the service's is soft.
+    pub partitions_per_table: Option<usize>,
+    /// How long a client may leave answers unread before its connection is closed.
+    pub read_grace: Duration,
     /// The largest record, and the largest sum of the records of one request, in bytes.
     pub record_bytes: usize,
     /// The most records of one request.
@@ -46,6 +50,8 @@ impl Default for Limits {
             bytes_per_second: None,
             close_grace: Duration::from_secs(30),
             column_order: ColumnOrder::Free,
+            partitions_per_table: None,
+            read_grace: Duration::from_secs(30),
             record_bytes: 10 << 20,
             records_per_request: 100_000,
             records_per_second: None,

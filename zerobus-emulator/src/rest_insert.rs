@@ -1,6 +1,7 @@
 //! Rows over plain HTTP: `POST /zerobus/v1/tables/{full_name}/insert`, a JSON array of records, all of them or none.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -55,13 +56,13 @@ async fn store(app: &App, headers: &HeaderMap, full_name: &str, body: &[u8]) -> 
         return Err(Refusal::too_large(format_args!("the body is {found} bytes, more than {limit}")));
     }
     let rows = rows(table, body)?;
+    app.partitions.take(table, &rows, Instant::now())?;
     let watched = app.activity.watch(table, "REST");
     watched.sample(&rows);
     watched.ingested(rows.len(), body.len());
     let sink = app.sink.open(table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
     let (stored, mut reports) = mpsc::unbounded_channel();
-    let append = Append { rows, offset: 0, bytes: body.len(), stored };
-    sink.append(append).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
+    sink.append(Append::new(rows, 0, stored)).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
     match reports.recv().await {
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) => Err(Refusal::storage(ErrorChain(&error))),

@@ -25,6 +25,7 @@ use crate::faults::script::Faults;
 use crate::limits::Limits;
 use crate::oauth::{self, Credentials};
 use crate::page;
+use crate::partition_quota::PartitionQuota;
 use crate::rest_insert;
 use crate::sink::Sink;
 use crate::stream::service::Service;
@@ -45,6 +46,7 @@ pub(crate) struct App {
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) partitions: Arc<PartitionQuota>,
     pub(crate) sink: Arc<Sink>,
     /// True once the server stops.
     pub(crate) stopping: watch::Receiver<bool>,

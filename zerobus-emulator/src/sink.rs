@@ -44,10 +44,22 @@ pub enum StorageError {
 pub(crate) struct Append {
     pub(crate) rows: Vec<Row>,
     pub(crate) offset: i64,
-    /// The size of the records on the wire.
+    /// The memory that the rows take.
     #[cfg_attr(not(feature = "delta"), expect(dead_code, reason = "memory has no queue to bound"))]
-    pub(crate) bytes: usize,
+    pub(crate) weight: usize,
     pub(crate) stored: Stored,
+}
+
+impl Append {
+    pub(crate) fn new(rows: Vec<Row>, offset: i64, stored: Stored) -> Self {
+        Self { weight: rows.iter().map(Row::weight).sum(), rows, offset, stored }
+    }
+
+    /// Tells the stream whether the rows are stored.
+    pub(crate) fn report(self, result: Result<(), StorageError>) {
+        // A stream that has gone needs no report.
+        let _ = self.stored.send(result.map(|()| self.offset));
+    }
 }
 
 /// Where to report that every offset of a stream up to this one is stored.

@@ -15,8 +15,10 @@ pub(crate) mod service;
 mod session;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tonic::{Status, Streaming};
 use zerobus_codegen::{Printable, Table};
 use zerobus_runtime::wire::ephemeral_stream_response::Payload;
@@ -38,7 +40,11 @@ use session::Session;
 
 /// The responses of a call, on their way to the client.
 #[derive(Debug, Clone)]
-struct Responses(mpsc::Sender<Result<EphemeralStreamResponse, Status>>);
+struct Responses {
+    sender: mpsc::Sender<Result<EphemeralStreamResponse, Status>>,
+    /// How long the client may leave them unread.
+    grace: Duration,
+}
 
 /// How a stream comes to its end.
 #[derive(Debug)]
@@ -46,6 +52,8 @@ enum End {
     /// The client has gone, or listens no more.
     Gone,
     Refused(Refusal),
+    /// The client does not read what it is sent.
+    Unread,
     /// Everything that was sent is stored and acked, and nothing more will come.
     Well,
 }
@@ -72,15 +80,29 @@ impl Stream {
         let end = match opened {
             Ok((table, protocol, decoder, sink)) => {
                 let watched = Arc::new(app.activity.watch(&table, protocol.record_type().as_str_name()));
+                let connection = connection.clone();
                 let session = Session { protocol, decoder, sink, connection, faults, watched };
                 session.serve(&app, &mut requests, &responses).await
             }
             Err(end) => end,
         };
-        if let End::Refused(refusal) = end {
-            app.activity.refused(&table_name, &refusal);
-            // A client that has gone hears nothing, and needs nothing.
-            let _ = responses.0.send(Err(refusal.into())).await;
+        let unread = match end {
+            End::Gone | End::Well => false,
+            End::Unread => true,
+            End::Refused(refusal) => {
+                app.activity.refused(&table_name, &refusal);
+                // A client that has gone hears nothing, and needs nothing.
+                matches!(responses.put(Err(refusal.into())).await, Err(End::Unread))
+            }
+        };
+        if unread {
+            // HTTP/2 has no way to end a stream whose window the client leaves shut.
+            let grace = app.limits.read_grace;
+            app.activity.refused(
+                &table_name,
+                &format_args!("the client left its answers unread for {grace:?}; its connection is closed"),
+            );
+            connection.cut();
         }
     }
 
@@ -93,7 +115,7 @@ impl Stream {
         let (protocol, create) = Protocol::open(first, &self.app.limits)?;
         let (table, decoder) = self.decoder(&protocol, &create)?;
         let sink = self.app.sink.open(&table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
-        let stream_id = Some(crate::tokens::random_text(24));
+        let stream_id = Some(crate::random::text(24));
         self.responses.send(Payload::CreateStreamResponse(CreateIngestStreamResponse { stream_id })).await?;
         Ok((table, protocol, decoder, sink))
     }
@@ -124,7 +146,15 @@ impl Stream {
 
 impl Responses {
     async fn send(&self, payload: Payload) -> Result<(), End> {
-        self.0.send(Ok(EphemeralStreamResponse { payload: Some(payload) })).await.map_err(|_| End::Gone)
+        self.put(Ok(EphemeralStreamResponse { payload: Some(payload) })).await
+    }
+
+    async fn put(&self, response: Result<EphemeralStreamResponse, Status>) -> Result<(), End> {
+        match self.sender.send_timeout(response, self.grace).await {
+            Ok(()) => Ok(()),
+            Err(SendTimeoutError::Closed(_)) => Err(End::Gone),
+            Err(SendTimeoutError::Timeout(_)) => Err(End::Unread),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::random;
 use crate::refusal::Refusal;
 
 /// What a token opens.
@@ -38,7 +39,7 @@ impl Tokens {
 
     /// A new token; opaque, so that no client reads anything into it.
     pub(crate) fn issue(&self, scope: Scope) -> String {
-        let token = random_text(48);
+        let token = random::text(48);
         let now = Instant::now();
         let grant = Grant { scope, expires: now + self.lifetime };
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,9 +84,4 @@ impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens").field("lifetime", &self.lifetime).finish_non_exhaustive()
     }
-}
-
-/// Letters and digits by chance.
-pub(crate) fn random_text(length: usize) -> String {
-    std::iter::repeat_with(fastrand::alphanumeric).take(length).collect()
 }

@@ -60,6 +60,26 @@ async fn a_stream_that_does_not_heed_the_signal_is_ended() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_is_ended_in_time() {
+    let emulator = emulator(|limits| limits.read_grace = Duration::from_millis(100)).await;
+    let mut call = Call::json(&emulator, ORDERS).await;
+    // Acks beyond what the client's window and the server's queue hold.
+    for offset in 0..100_000 {
+        if !call.offer_json(offset, &order(offset)).await {
+            break;
+        }
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(20), async {
+        while emulator.refusals().iter().all(|refusal| !refusal.contains("left its answers unread")) {
+            tokio::task::yield_now().await;
+        }
+    });
+    ended.await.unwrap();
+    drop(call);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
 async fn shutdown_stores_and_acks_what_has_arrived() {
     let data = tempfile::tempdir().unwrap();
     let emulator = Emulator::builder().schemas(tables()).data(data.path()).start().await.unwrap();

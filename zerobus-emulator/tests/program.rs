@@ -169,6 +169,106 @@ fn conformance_probes_an_endpoint_and_says_by_its_exit_code_what_came_of_it() {
     assert_eq!(injected.status.code(), Some(2), "{}", text(&injected.stdout));
 }
 
+/// A command under `exec` that tells when it has its handlers, and which signals reach it.
+#[cfg(unix)]
+mod signals {
+    use std::io::{Read as _, Write as _};
+
+    use super::*;
+
+    struct Exec {
+        child: Child,
+        lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    }
+
+    impl Exec {
+        fn start(script: &str) -> Self {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_zerobus-emulator"));
+            command.arg("exec").arg("--schemas").arg(tables()).args(["--", "sh", "-c", script]);
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+            let mut child = command.spawn().unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            assert_eq!(lines.next().unwrap().unwrap(), "ready");
+            Self { child, lines }
+        }
+
+        fn signal(&self, name: &str) {
+            let pid = self.child.id().to_string();
+            assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+        }
+
+        fn next(&mut self) -> String {
+            self.lines.next().unwrap().unwrap()
+        }
+
+        fn code(mut self) -> Option<i32> {
+            self.child.wait().unwrap().code()
+        }
+    }
+
+    impl Drop for Exec {
+        fn drop(&mut self) {
+            let _ = self.child.kill();
+        }
+    }
+
+    #[test]
+    fn a_signal_reaches_the_command_and_its_end_is_waited_for() {
+        for (name, signal) in [("-TERM", "TERM"), ("-INT", "INT"), ("-HUP", "HUP")] {
+            let script = format!("trap 'echo got {signal}; exit 3' {signal}; echo ready; while :; do sleep 0.05; done");
+            let mut exec = Exec::start(&script);
+            exec.signal(name);
+            assert_eq!(exec.next(), format!("got {signal}"));
+            assert_eq!(exec.code(), Some(3));
+        }
+    }
+
+    #[test]
+    fn a_second_signal_hurries_a_command_that_goes_on() {
+        let mut exec = Exec::start("trap 'echo got' TERM; echo ready; while :; do sleep 0.05; done");
+        exec.signal("-TERM");
+        assert_eq!(exec.next(), "got");
+        exec.signal("-TERM");
+        assert_eq!(exec.code(), Some(128 + 9));
+    }
+
+    #[tokio::test]
+    async fn an_idle_stream_does_not_hold_the_end_up() {
+        let data = tempfile::tempdir().unwrap();
+        let (running, credentials) = start(data.path());
+        let mut call = Call::open(&credentials, ORDERS, RecordType::Json, None).await.unwrap();
+        call.send_json(0, &order(1)).await;
+        call.acked(0).await;
+        let begin = std::time::Instant::now();
+        let ended = tokio::task::spawn_blocking(move || running.terminate()).await.unwrap();
+        assert!(ended);
+        // The grace of a stream with work to do is five seconds.
+        assert!(begin.elapsed() < std::time::Duration::from_secs(4), "{:?}", begin.elapsed());
+        drop(call);
+    }
+
+    #[test]
+    fn values_are_quoted_for_the_shell() {
+        let secret = "it's $HOME; `x`";
+        let mut command = program();
+        command.args(["--port", "0", "--client-secret", secret]).stdout(Stdio::piped());
+        let mut child = Running(command.spawn().unwrap());
+        let mut text = String::new();
+        let mut out = BufReader::new(child.0.stdout.take().unwrap());
+        while !text.contains("# ready") {
+            out.read_line(&mut text).unwrap();
+        }
+        let mut shell = Command::new("sh").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut input = shell.stdin.take().unwrap();
+        writeln!(input, "{text}\nprintf %s \"$DATABRICKS_CLIENT_SECRET\"").unwrap();
+        drop(input);
+        let mut printed = String::new();
+        shell.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        shell.wait().unwrap();
+        assert_eq!(printed, secret);
+    }
+}
+
 #[test]
 fn bad_arguments_are_told() {
     let output = |arguments: &[&str]| program().args(arguments).stderr(Stdio::piped()).output().unwrap();

@@ -62,9 +62,20 @@ pub(super) struct Serve {
     /// Refuses tokens to clients that do not ask for the operation `zerobuswrite`, as old ones do not.
     #[arg(long)]
     require_operations: bool,
-    /// How many milliseconds a commit waits for more rows.
-    #[arg(long, default_value_t = 2, value_name = "MILLISECONDS")]
+    /// The longest that a commit waits for more rows, in milliseconds. The wait adapts: there is none for a client that waits
+    /// for each ack.
+    #[arg(long, default_value_t = 20, value_name = "MILLISECONDS")]
     linger: u64,
+    /// The memory that rows may take before they are committed, in MiB; streams wait while it is used up.
+    #[arg(long, default_value_t = 128, value_name = "MIB")]
+    memory: usize,
+    /// How many seconds old versions of a table stay readable, for time travel. Without this they stay as long as a reader
+    /// at work may need them.
+    #[arg(long, value_name = "SECONDS")]
+    history: Option<u64>,
+    /// How many partitions of a table may be written within five seconds; no limit unless given.
+    #[arg(long, value_name = "NUMBER")]
+    partitions_per_table: Option<usize>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,6 +111,7 @@ impl Serve {
     /// An emulator of these options; `port` is the one that it takes unless told otherwise.
     pub(super) fn builder(self, port: u16) -> Builder {
         let limits = Limits {
+            partitions_per_table: self.partitions_per_table,
             stream_lifetime: Duration::from_secs(self.stream_lifetime),
             token_lifetime: Duration::from_secs(self.token_lifetime),
             token_operations: if self.require_operations {
@@ -113,6 +125,7 @@ impl Serve {
             .port(self.port.unwrap_or(port))
             .client_id(self.client_id)
             .linger(Duration::from_millis(self.linger))
+            .memory(self.memory.saturating_mul(1 << 20))
             .limits(limits);
         if self.schemas.is_empty() && self.ddl.is_empty() {
             builder = builder.schemas("schemas");
@@ -128,6 +141,9 @@ impl Serve {
         }
         if let Some(secret) = self.client_secret.filter(|secret| !secret.is_empty()) {
             builder = builder.client_secret(secret);
+        }
+        if let Some(seconds) = self.history {
+            builder = builder.history(Duration::from_secs(seconds));
         }
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);

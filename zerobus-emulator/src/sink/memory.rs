@@ -29,9 +29,8 @@ impl Memory {
 }
 
 impl Rows {
-    pub(super) fn append(&self, append: Append) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(append.rows);
-        // A stream that has gone needs no report.
-        let _ = append.stored.send(Ok(append.offset));
+    pub(super) fn append(&self, mut append: Append) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).append(&mut append.rows);
+        append.report(Ok(()));
     }
 }

@@ -65,7 +65,7 @@ impl Zerobus for Service {
         self.misbehave(&mut faults).inspect_err(|refusal| activity.refused(&table_name, refusal))?;
         let connection = request.extensions().get::<Connection>().cloned().unwrap_or_default();
         let (sender, receiver) = mpsc::channel(RESPONSES);
-        let (app, responses) = (self.app.clone(), Responses(sender));
+        let (app, responses) = (self.app.clone(), Responses { sender, grace: self.app.limits.read_grace });
         let stream = Stream { app, table_name, requests: request.into_inner(), responses, connection, faults };
         let streams = self.app.streams.clone();
         tokio::spawn(async move {

@@ -23,6 +23,9 @@ use crate::row::Row;
 use crate::server::{App, stopped};
 use crate::sink::{Append, Stored, TableSink};
 
+/// How long a stream must have been still to be idle.
+const IDLE: Duration = Duration::from_millis(200);
+
 /// A stream between its opening and its end.
 pub(super) struct Session {
     pub(super) protocol: Protocol,
@@ -62,19 +65,19 @@ impl Session {
         let (stored, reports) = mpsc::unbounded_channel();
         let (close, close_requests) = mpsc::channel(1);
         let watched = Arc::clone(&self.watched);
-        let acking = Acks::new(app, responses, self.faults.fork(), watched).run(reports);
+        let acking = Acks::new(app, responses, self.faults.fork(), Arc::clone(&watched)).run(reports);
         tokio::pin!(acking);
         let stop = {
             let quota = Quota::new(&app.limits, Instant::now());
             let reading = Reader { app, session: self, quota, stored, close }.run(requests);
-            let closing = close_in_time(app, responses, close_requests);
+            let closing = Closing { app, responses, watched: Arc::clone(&watched) }.run(close_requests);
             tokio::pin!(reading, closing);
             tokio::select! {
                 biased;
                 // The reports go on as long as the reader does, so this is a client that does not listen, or a failure.
                 acked = &mut acking => return acked.err().unwrap_or(End::Gone),
                 stop = &mut reading => stop,
-                refusal = &mut closing => Err(End::Refused(refusal)),
+                end = &mut closing => Err(end),
             }
         };
         // With the reader its end of the reports has gone: they end when everything is stored.
@@ -110,9 +113,10 @@ impl Reader<'_> {
         let ingest = self.session.protocol.ingest(request)?;
         self.quota.take(ingest.records.len(), ingest.bytes, Instant::now())?;
         let rows = self.rows(ingest.offset, ingest.records)?;
+        self.app.partitions.take(self.session.watched.table(), &rows, Instant::now())?;
         self.session.watched.sample(&rows);
         self.session.watched.ingested(rows.len(), ingest.bytes);
-        let append = Append { rows, offset: ingest.offset, bytes: ingest.bytes, stored: self.stored.clone() };
+        let append = Append::new(rows, ingest.offset, self.stored.clone());
         self.session.sink.append(append).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
         Ok(ingest.offset)
     }
@@ -153,18 +157,49 @@ impl Reader<'_> {
     }
 }
 
-/// Sends CloseStreamSignal when the stream's time is over, the server stops or a fault asks for it; ends when the
-/// client has not heeded it.
-async fn close_in_time(app: &App, responses: &Responses, mut requests: mpsc::Receiver<Duration>) -> Refusal {
-    let mut stopping = app.stopping.clone();
-    let (grace, refusal) = tokio::select! {
-        () = tokio::time::sleep(app.limits.stream_lifetime) => (app.limits.close_grace, Refusal::stream_timeout()),
-        () = stopped(&mut stopping) => (app.limits.shutdown_grace, Refusal::shutting_down()),
-        Some(grace) = requests.recv() => (grace, Refusal::stream_timeout()),
-    };
-    let duration = prost_types::Duration::try_from(grace).ok();
-    // The reader notices a client that has gone.
-    let _ = responses.send(Payload::CloseStreamSignal(CloseStreamSignal { duration })).await;
-    tokio::time::sleep(grace).await;
-    refusal
+/// The end that the server brings about.
+struct Closing<'a> {
+    app: &'a App,
+    responses: &'a Responses,
+    watched: Arc<Watched>,
+}
+
+impl Closing<'_> {
+    /// Sends CloseStreamSignal when the stream's time is over, the server stops or a fault asks for it; ends when the client
+    /// has not heeded it.
+    async fn run(self, mut requests: mpsc::Receiver<Duration>) -> End {
+        let mut stopping = self.app.stopping.clone();
+        let limits = &self.app.limits;
+        let (grace, refusal) = tokio::select! {
+            () = tokio::time::sleep(limits.stream_lifetime) => (limits.close_grace, Refusal::stream_timeout()),
+            () = stopped(&mut stopping) => (limits.shutdown_grace, Refusal::shutting_down()),
+            Some(grace) = requests.recv() => (grace, Refusal::stream_timeout()),
+        };
+        let duration = prost_types::Duration::try_from(grace).ok();
+        let signal = Payload::CloseStreamSignal(CloseStreamSignal { duration });
+        if let Err(End::Unread) = self.responses.send(signal).await {
+            return End::Unread;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(grace) => {}
+            () = async {
+                stopped(&mut stopping).await;
+                self.idle().await;
+            } => return Refusal::shutting_down().into(),
+        }
+        refusal.into()
+    }
+
+    /// Ends when the stream has had nothing to do for a while: it need not hold up the end of the server.
+    async fn idle(&self) {
+        let mut before = None;
+        loop {
+            let progress = self.watched.progress();
+            if progress.is_done() && before == Some(progress) {
+                return;
+            }
+            before = Some(progress);
+            tokio::time::sleep(IDLE).await;
+        }
+    }
 }

@@ -188,4 +188,5 @@ def main():
         compare("duckdb", sorted(read_duckdb(path, types), key=key), wanted)
 
 
-main()
+if __name__ == "__main__":
+    main()

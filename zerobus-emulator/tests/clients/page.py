@@ -5,51 +5,16 @@ Usage: page.py EMULATOR_PROGRAM SCHEMAS_FOLDER CHROMIUM
 Needs no Python package; CHROMIUM is Debian's chromium-headless-shell or any Chromium that knows --headless.
 """
 
-import base64
 import html.parser
-import json
 import subprocess
 import sys
 import tempfile
 import urllib.error
-import urllib.parse
-import urllib.request
 
-from emulator import running
+from emulator import insert, running, token
 
 TABLE = "main.sales.orders"
 HOSTILE = "<img src=x onerror=document.title='owned'>"
-
-
-def post(url, body, headers):
-    request = urllib.request.Request(url, body.encode(), headers, method="POST")
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
-
-
-def token(env):
-    catalog, schema, _ = TABLE.split(".")
-    objects = [
-        ("CATALOG", catalog, ["USE CATALOG"], {}),
-        ("SCHEMA", f"{catalog}.{schema}", ["USE SCHEMA"], {}),
-        ("TABLE", TABLE, ["SELECT", "MODIFY"], {"operations": ["zerobuswrite"]}),
-    ]
-    details = [
-        {"type": "unity_catalog_privileges", "privileges": privileges, "object_type": kind, "object_full_path": path, **more}
-        for kind, path, privileges, more in objects
-    ]
-    form = {
-        "grant_type": "client_credentials", "scope": "all-apis",
-        "resource": "api://databricks/workspaces/1/zerobusDirectWriteApi", "authorization_details": json.dumps(details),
-    }
-    basic = f"{env['DATABRICKS_CLIENT_ID']}:{env['DATABRICKS_CLIENT_SECRET']}".encode()
-    headers = {"authorization": "Basic " + base64.b64encode(basic).decode()}
-    return post(env["DATABRICKS_HOST"] + "/oidc/v1/token", urllib.parse.urlencode(form), headers)["access_token"]
-
-
-def insert(env, bearer, rows):
-    url = f"{env['ZEROBUS_SERVER_ENDPOINT']}/zerobus/v1/tables/{TABLE}/insert"
-    return post(url, json.dumps(rows), {"authorization": f"Bearer {bearer}"})
 
 
 class Page(html.parser.HTMLParser):
@@ -75,11 +40,11 @@ class Page(html.parser.HTMLParser):
 def main():
     program, schemas, chromium = sys.argv[1:4]
     with tempfile.TemporaryDirectory() as data, running(program, schemas, data) as env:
-        bearer = token(env)
+        bearer = token(env, TABLE)
         order = {"order_id": 4711, "placed_at": 1, "lines": [], "currency": "EUR", "note": HOSTILE}
-        insert(env, bearer, [order] * 3)
+        insert(env, bearer, TABLE, [order] * 3)
         try:
-            insert(env, bearer, [{HOSTILE: 1}])
+            insert(env, bearer, TABLE, [{HOSTILE: 1}])
             raise SystemExit("a row with an unknown field was taken")
         except urllib.error.HTTPError as refused:
             assert refused.code == 400

@@ -139,7 +139,13 @@ pub(crate) struct Call {
 impl Call {
     /// Starts the call with a token and a table in its metadata.
     pub(crate) async fn start(url: &str, token: &str, table: &str) -> Result<Self, Status> {
-        let channel: Channel = Endpoint::from_shared(url.to_owned()).unwrap().connect().await.unwrap();
+        let channel: Channel = Endpoint::from_shared(url.to_owned())
+            .unwrap()
+            // The smallest window: what a client does not read stays with the server.
+            .initial_stream_window_size(65_535)
+            .connect()
+            .await
+            .unwrap();
         let mut grpc = Grpc::new(channel).max_encoding_message_size(64 << 20);
         grpc.ready().await.unwrap();
         let (requests, receiver) = mpsc::channel(16);
@@ -222,6 +228,14 @@ impl Call {
     pub(crate) async fn send_json(&mut self, offset: i64, record: &Value) {
         let record = Some(Record::JsonRecord(record.to_string()));
         self.send(Payload::IngestRecord(IngestRecordRequest { offset_id: Some(offset), record })).await;
+    }
+
+    /// Whether the request could be sent: the server takes no more from a client that does not read.
+    pub(crate) async fn offer_json(&mut self, offset: i64, record: &Value) -> bool {
+        let record = Some(Record::JsonRecord(record.to_string()));
+        let payload = Some(Payload::IngestRecord(IngestRecordRequest { offset_id: Some(offset), record }));
+        let sent = self.requests.send(EphemeralStreamRequest { payload });
+        tokio::time::timeout(std::time::Duration::from_secs(1), sent).await.is_ok_and(|sent| sent.is_ok())
     }
 
     pub(crate) async fn send_jsons(&mut self, offset: i64, records: &[Value]) {

@@ -9,7 +9,7 @@ use delta_kernel::arrow::error::ArrowError;
 use zerobus_codegen::{DataType, Element, Scalar, Struct};
 
 use super::variant;
-use crate::row::Cell;
+use crate::row::{Cell, Row};
 
 /// The cells of one column, in the order of the rows.
 pub(super) fn cells(data_type: &DataType, array: &ArrayRef) -> Result<Vec<Cell>, ArrowError> {
@@ -46,7 +46,7 @@ fn structs(row: &Struct, array: &ArrayRef) -> Result<Vec<Cell>, ArrowError> {
     for row in 0..array.len() {
         // Every column moves on, be the struct null or not.
         let fields = columns.iter_mut().map(|column| column.next().unwrap_or(Cell::Null)).collect();
-        rows.push(if array.is_null(row) { Cell::Null } else { Cell::Struct(fields) });
+        rows.push(if array.is_null(row) { Cell::Null } else { Cell::Struct(Row::dense(fields)) });
     }
     Ok(rows)
 }

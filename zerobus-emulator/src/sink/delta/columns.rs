@@ -57,7 +57,7 @@ fn map(key: Scalar, value: &Element, arrow: &ArrowType, cells: &[&Cell]) -> Resu
 fn strukt(row: &Struct, arrow: &ArrowType, cells: &[&Cell]) -> Result<ArrayRef, ArrowError> {
     let ArrowType::Struct(parts) = arrow else { return Err(mismatch(arrow)) };
     let children = row.fields.iter().zip(parts).enumerate().map(|(i, (field, part))| {
-        let inner: Vec<&Cell> = cells.iter().map(|cell| child(cell, i)).collect();
+        let inner: Vec<&Cell> = cells.iter().map(|cell| child(cell, i, &field.data_type)).collect();
         column(&field.data_type, part.data_type(), &inner)
     });
     let children = children.collect::<Result<Vec<_>, _>>()?;
@@ -69,10 +69,10 @@ fn masked_struct(parts: &Fields, children: Vec<ArrayRef>, nulls: Option<NullBuff
     Ok(Arc::new(StructArray::try_new(parts.clone(), children, nulls)?))
 }
 
-fn child(cell: &Cell, index: usize) -> &Cell {
+fn child<'a>(cell: &'a Cell, place: usize, data_type: &DataType) -> &'a Cell {
     const NULL: &Cell = &Cell::Null;
     match cell {
-        Cell::Struct(fields) => fields.get(index).unwrap_or(NULL),
+        Cell::Struct(row) => row.cell(place, data_type),
         _ => NULL,
     }
 }

@@ -1,4 +1,4 @@
-//! The engine of `delta_kernel` on a runtime of its own, so that it serves callers on any runtime.
+//! The engine of `delta_kernel` on threads of its own, so that it serves callers on any runtime.
 
 use std::fmt;
 use std::future::Future;
@@ -10,30 +10,47 @@ use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
+use super::disk::Unsynced;
 use crate::sink::StorageError;
+
+/// Threads that read and write files for the engine. Few, since each has a heap of its own.
+const FILE_THREADS: usize = 6;
+/// Threads that commit, merge and read tables. They wait for the file threads and never the other way round.
+const TABLE_THREADS: usize = 4;
 
 /// The kernel's engine, which is made to block, and the threads where it may.
 pub(super) struct Kernel {
     engine: Arc<DefaultEngine<TokioMultiThreadExecutor>>,
-    /// Present until the drop.
-    runtime: Option<Runtime>,
-    handle: tokio::runtime::Handle,
+    files: Background,
+    tables: Background,
 }
+
+/// A runtime that is shut down in the background: a plain drop panics inside of another runtime.
+struct Background(Option<Runtime>, tokio::runtime::Handle);
 
 impl Kernel {
     pub(super) fn new() -> std::io::Result<Self> {
-        let runtime =
-            Builder::new_multi_thread().worker_threads(2).thread_name("zerobus-delta").enable_all().build()?;
-        let handle = runtime.handle().clone();
+        let files = Background::new(
+            Builder::new_multi_thread()
+                .worker_threads(1)
+                .max_blocking_threads(FILE_THREADS)
+                .thread_name("zerobus-files"),
+        )?;
+        let tables = Background::new(
+            Builder::new_multi_thread()
+                .worker_threads(1)
+                .max_blocking_threads(TABLE_THREADS)
+                .thread_name("zerobus-delta"),
+        )?;
         // Checkpoints hang on the kernel's background executor, so it has to be this one.
-        let executor = TokioMultiThreadExecutor::new(handle.clone());
-        // A commit is durable before it is acked: the store syncs the log, `data_file` what the log names.
-        let store = LocalFileSystem::new().with_fsync(true);
+        let executor = TokioMultiThreadExecutor::new(files.1.clone());
+        // What a commit writes is synced together, by `table`.
+        let store = LocalFileSystem::new().with_fsync(false);
         let engine = DefaultEngineBuilder::new(Arc::new(store)).with_task_executor(Arc::new(executor)).build();
-        Ok(Self { engine: Arc::new(engine), runtime: Some(runtime), handle })
+        Ok(Self { engine: Arc::new(engine), files, tables })
     }
 
-    pub(super) fn engine(&self) -> &Arc<DefaultEngine<TokioMultiThreadExecutor>> {
+    pub(super) const fn engine(&self) -> &Arc<DefaultEngine<TokioMultiThreadExecutor>> {
         &self.engine
     }
 
@@ -42,22 +59,49 @@ impl Kernel {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StorageError> {
-        self.handle.spawn_blocking(work).await.map_err(|_| StorageError::Stopping)
+        self.spawn_blocking(work).await.map_err(|_| StorageError::Stopping)
+    }
+
+    /// Ends when everything new is on the disk. Must be called where blocking is allowed.
+    pub(super) fn sync(&self, unsynced: Unsynced) -> std::io::Result<()> {
+        let (done, results) = std::sync::mpsc::channel();
+        let paths = unsynced.into_paths();
+        let count = paths.len();
+        for path in paths {
+            let done = done.clone();
+            self.files.1.spawn_blocking(move || {
+                // The receiver waits for every result.
+                let _ = done.send(std::fs::File::open(path).and_then(|file| file.sync_all()));
+            });
+        }
+        drop(done);
+        let results: Vec<_> = results.into_iter().collect();
+        if results.len() < count {
+            return Err(std::io::Error::other("the emulator is stopping"));
+        }
+        results.into_iter().collect()
+    }
+
+    pub(super) fn spawn_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.tables.1.spawn_blocking(work)
     }
 
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-        self.handle.spawn(task)
-    }
-
-    pub(super) fn handle(&self) -> tokio::runtime::Handle {
-        self.handle.clone()
+        self.tables.1.spawn(task)
     }
 }
 
-impl Drop for Kernel {
+impl Background {
+    fn new(builder: &mut Builder) -> std::io::Result<Self> {
+        let runtime = builder.enable_all().build()?;
+        let handle = runtime.handle().clone();
+        Ok(Self(Some(runtime), handle))
+    }
+}
+
+impl Drop for Background {
     fn drop(&mut self) {
-        // A plain drop of a runtime panics inside of another one.
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

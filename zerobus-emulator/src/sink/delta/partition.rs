@@ -16,20 +16,21 @@ pub(super) struct Partition<'a> {
 }
 
 /// A table without partition columns is one partition.
-pub(super) fn split<'a>(table: &Table, rows: &'a [Row]) -> KernelResult<Vec<Partition<'a>>> {
+pub(super) fn split<'a>(table: &Table, rows: impl Iterator<Item = &'a Row>) -> KernelResult<Vec<Partition<'a>>> {
     let columns: Vec<(usize, Scalar)> = partition_columns(table).collect();
     if columns.is_empty() {
-        return Ok(vec![Partition { values: HashMap::new(), rows: rows.iter().collect() }]);
+        return Ok(vec![Partition { values: HashMap::new(), rows: rows.collect() }]);
     }
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut partitions: Vec<Partition<'a>> = Vec::new();
     for row in rows {
-        let cells: Vec<&Cell> = columns.iter().map(|&(index, _)| &row[index]).collect();
+        let cell = |index: usize| row.cell(index, &table.columns()[index].data_type);
+        let cells: Vec<&Cell> = columns.iter().map(|&(index, _)| cell(index)).collect();
         let place = *places.entry(format!("{cells:?}")).or_insert(partitions.len());
         if place == partitions.len() {
             let values = columns
                 .iter()
-                .map(|&(index, scalar)| Ok((table.columns()[index].name.clone(), value(scalar, &row[index])?)));
+                .map(|&(index, scalar)| Ok((table.columns()[index].name.clone(), value(scalar, cell(index))?)));
             partitions.push(Partition { values: values.collect::<KernelResult<_>>()?, rows: Vec::new() });
         }
         partitions[place].rows.push(row);

@@ -1,32 +1,36 @@
-//! One Delta table: created or opened, appended to in commits, read back.
+//! One Delta table: created or opened, appended to in commits, kept small.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use delta_kernel::arrow::array::RecordBatch;
-use delta_kernel::arrow::datatypes::{Schema as ArrowSchema, SchemaRef as ArrowSchemaRef};
+use delta_kernel::arrow::datatypes::Schema as ArrowSchema;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_conversion::TryIntoArrow as _;
-use delta_kernel::engine::arrow_data::ArrowEngineData;
-use delta_kernel::scan::state::{ScanFile, transform_to_logical};
-use delta_kernel::schema::StructType;
-use delta_kernel::transaction::create_table::create_table;
-use delta_kernel::transaction::data_layout::DataLayout;
-use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
-use delta_kernel::{Engine, FileMeta, KernelError, KernelResult, Snapshot, SnapshotRef};
-use url::Url;
-use zerobus_codegen::{Field, Table};
+use delta_kernel::transaction::{CommitResult, CommittedTransaction, Transaction, UpdateTableOperation};
+use delta_kernel::{KernelError, KernelResult, SnapshotRef};
+use zerobus_codegen::Table;
 
+use super::batch::FileColumns;
+use super::cleanup::Cleanup;
+use super::create::{self, ENGINE_INFO};
+use super::data_file::{self, DataFile, Place, Plan, Written, local_path};
+use super::disk::Unsynced;
+use super::files::Files;
+use super::identity::{Identity, Start};
 use super::kernel::Kernel;
-use super::partition::{Partition, split};
-use super::{cells, columns, data_file, schema};
-use crate::row::{Cell, Row};
+use super::merge::{self, Merge, Merged};
+use super::partition::split;
+use super::{History, read};
+use crate::error_chain::ErrorChain;
+use crate::row::Row;
 use crate::sink::StorageError;
 
-const ENGINE_INFO: &str = concat!("zerobus-emulator/", env!("CARGO_PKG_VERSION"));
-/// Commits between two checkpoints: readers replay at most so many.
+/// The fewest commits between two checkpoints: readers replay at most this many.
 const CHECKPOINT_EVERY: u64 = 100;
-/// Tries of a commit that somebody else's commit has overtaken.
+/// The most commits between two checkpoints, which a table of many files has: each checkpoint lists all of them.
+const CHECKPOINT_AT_MOST: u64 = 1_000;
+/// Tries of a commit that somebody else's commit has overtaken, or whose table was removed.
 const TRIES: u32 = 5;
 
 /// A table that is open for appends.
@@ -34,196 +38,339 @@ pub(super) struct DeltaTable {
     kernel: Arc<Kernel>,
     path: PathBuf,
     table: Arc<Table>,
+    history: History,
     snapshot: SnapshotRef,
-    /// The columns that stand in a data file: all but the partition columns.
-    file_schema: ArrowSchemaRef,
-    /// As the last commit found it; the log knows, so that restarts do not put the checkpoint off for ever.
+    identity: Identity,
+    start: Start,
+    columns: FileColumns,
+    files: Files,
+    cleanup: Cleanup,
+    /// Partitions that have new files since the last look for merges.
+    grown: BTreeSet<Partition>,
     commits_since_checkpoint: u64,
+    /// The table itself, until its first commit.
+    unsynced: Unsynced,
+}
+
+type Partition = std::collections::BTreeMap<String, String>;
+
+/// What one version changes.
+struct Change {
+    written: Vec<Written>,
+    removed: Vec<DataFile>,
+    unsynced: Unsynced,
 }
 
 impl DeltaTable {
     /// Opens the table at the path, or creates it there.
-    pub(super) fn open(kernel: Arc<Kernel>, path: PathBuf, table: Arc<Table>) -> Result<Self, StorageError> {
-        let expected = schema::schema(&table.row).map_err(|error| failed(&path, "created", error))?;
-        if !has_commit(&path) {
-            create(&kernel, &path, &table, &expected).map_err(|error| failed(&path, "created", error))?;
+    pub(super) fn open(
+        kernel: Arc<Kernel>,
+        path: &Path,
+        table: Arc<Table>,
+        history: History,
+    ) -> Result<Self, StorageError> {
+        let (start, unsynced) = create::or_find(&kernel, path, &table, history)?;
+        let opened = Self::open_existing(kernel, path.to_owned(), table, history, start);
+        let mut opened = opened.map_err(|error| error.into_storage(path, "opened"))?;
+        opened.unsynced = unsynced;
+        Ok(opened)
+    }
+
+    fn open_existing(
+        kernel: Arc<Kernel>,
+        path: PathBuf,
+        table: Arc<Table>,
+        history: History,
+        start: Start,
+    ) -> Result<Self, OpenError> {
+        let snapshot = read::snapshot(&kernel, &path)?;
+        let expected = super::schema::schema(&table.row)?;
+        if !create::same_columns(&snapshot.schema(), &expected)? {
+            return Err(OpenError::Drift);
         }
-        let snapshot = snapshot(&kernel, &path).map_err(|error| failed(&path, "opened", error))?;
-        let same = same_columns(&snapshot.schema(), &expected).map_err(|error| failed(&path, "opened", error))?;
-        if !same {
-            return Err(StorageError::Drift { path });
-        }
-        let file_schema = file_schema(&table, &expected).map_err(|error| failed(&path, "opened", error))?;
-        Ok(Self { kernel, path, table, snapshot, file_schema, commits_since_checkpoint: 0 })
+        let found = read::data_files(&kernel, &snapshot)?;
+        let live: Vec<DataFile> = found.iter().map(|found| found.file().clone()).collect();
+        let cleanup = Cleanup::open(&path, history, &live).map_err(KernelError::from)?;
+        let names: Vec<&str> = super::batch::file_columns(&table).map(|(_, column)| column.name.as_str()).collect();
+        let schema: ArrowSchema = (&expected.project_as_struct(&names)?).try_into_arrow()?;
+        Ok(Self {
+            identity: Identity::of(&path).map_err(KernelError::from)?,
+            columns: FileColumns::new(&table, Arc::new(schema)),
+            files: Files::new(found.into_iter().filter_map(read::Found::own).collect()),
+            commits_since_checkpoint: match start {
+                Start::Checkpoint(version) => snapshot.version().saturating_sub(version),
+                Start::First => snapshot.version(),
+            },
+            grown: BTreeSet::new(),
+            unsynced: Unsynced::default(),
+            kernel,
+            path,
+            table,
+            history,
+            snapshot,
+            start,
+            cleanup,
+        })
     }
 
     /// Commits the rows as one version; they are on the disk when this returns.
-    pub(super) fn append(&mut self, rows: &[Row]) -> Result<(), StorageError> {
-        self.commit(rows).map_err(|error| failed(&self.path, "written", error))
+    pub(super) fn append<'a>(&mut self, rows: &(impl Iterator<Item = &'a Row> + Clone)) -> Result<(), StorageError> {
+        for _ in 0..TRIES {
+            self.find_or_recreate()?;
+            if self.try_append(rows.clone()).map_err(|error| failed(&self.path, "written", error))? {
+                return Ok(());
+            }
+        }
+        let error = KernelError::generic(format!("{TRIES} commits were overtaken by another writer of the table"));
+        Err(failed(&self.path, "written", error))
     }
 
-    /// Writes a checkpoint when one is due. The table is whole without it, so a failure is only told.
-    pub(super) fn maintain(&mut self) {
+    /// The folder of the table, made anew if somebody has removed it: the usual way to reset a table between tests.
+    fn find_or_recreate(&mut self) -> Result<(), StorageError> {
+        if self.identity.holds(self.start, self.snapshot.version()) {
+            return Ok(());
+        }
+        tracing::warn!(path = %self.path.display(), "the table's folder was removed; the table is made anew");
+        let (kernel, table) = (Arc::clone(&self.kernel), Arc::clone(&self.table));
+        *self = Self::open(kernel, &self.path, table, self.history)?;
+        Ok(())
+    }
+
+    /// Whether the rows are in the table, and the table is still there.
+    fn try_append<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) -> KernelResult<bool> {
+        let mut unsynced = Unsynced::default();
+        let written = self.write(rows, &mut unsynced)?;
+        let change = Change { written, removed: Vec::new(), unsynced };
+        let committed = self.commit(UpdateTableOperation::StreamingUpdate, change)?;
+        Ok(committed && self.identity.holds(self.start, self.snapshot.version()))
+    }
+
+    fn write<'a>(&self, rows: impl Iterator<Item = &'a Row>, unsynced: &mut Unsynced) -> KernelResult<Vec<Written>> {
+        let state = self.transaction(UpdateTableOperation::StreamingUpdate)?.write_state()?;
+        let version = self.snapshot.version() + 1;
+        let partitions = split(&self.table, rows)?;
+        let plans = partitions.iter().enumerate().map(|(number, partition)| {
+            let mut context = state.write_context_builder();
+            if !partition.values.is_empty() {
+                context = context.with_partition_values(partition.values.clone());
+            }
+            let batches = self.columns.batches(&partition.rows);
+            let schema = Arc::clone(self.columns.schema());
+            Ok(Plan { context: context.build()?, place: Place { version, number }, schema, batches })
+        });
+        data_file::write_all(plans.collect::<KernelResult<Vec<_>>>()?, unsynced)
+    }
+
+    fn transaction(&self, operation: UpdateTableOperation) -> KernelResult<Transaction> {
+        let is_append = operation == UpdateTableOperation::StreamingUpdate;
+        let mut builder = Arc::clone(&self.snapshot).update_table(operation, ENGINE_INFO, is_append);
+        if is_append {
+            builder = builder.with_blind_append();
+        }
+        builder.build(self.kernel.engine().as_ref(), Box::new(FileSystemCommitter::new()))
+    }
+
+    /// Whether the change is the table's next version, and on the disk; if it is not, somebody else's is.
+    ///
+    /// A version is in the log a moment before it is on the disk. If the machine fails in that moment, its entry may be torn;
+    /// nothing of it was acked, and the next opening removes it.
+    fn commit(&mut self, operation: UpdateTableOperation, change: Change) -> KernelResult<bool> {
+        let engine = Arc::clone(self.kernel.engine());
+        let mut transaction = self.transaction(operation)?;
+        if !change.removed.is_empty() {
+            transaction.remove_files(merge::scan_rows(engine.as_ref(), &self.table, &change.removed)?);
+        }
+        let (mut files, mut left) = (Vec::new(), Vec::new());
+        for Written { file, add, local } in change.written {
+            transaction.add_files(add);
+            files.push(file);
+            left.push(local);
+        }
+        match transaction.commit(engine.as_ref()) {
+            Ok(CommitResult::Committed(committed)) => {
+                self.committed(&committed, &change.removed, files)?;
+                let mut unsynced = change.unsynced;
+                unsynced.extend(std::mem::take(&mut self.unsynced));
+                unsynced.add(self.identity.commit_path(self.snapshot.version()));
+                unsynced.add(self.identity.log());
+                self.kernel.sync(unsynced)?;
+                Ok(true)
+            }
+            Ok(CommitResult::Conflicted(_)) => {
+                data_file::discard(&left);
+                self.overtaken()?;
+                Ok(false)
+            }
+            Ok(CommitResult::Retryable(retryable)) => {
+                data_file::discard(&left);
+                Err(retryable.error)
+            }
+            Err(error) => {
+                // The log names the files if the error came on the way back.
+                if !self.identity.holds(self.start, self.snapshot.version() + 1) {
+                    data_file::discard(&left);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn committed(
+        &mut self,
+        committed: &CommittedTransaction,
+        removed: &[DataFile],
+        files: Vec<DataFile>,
+    ) -> KernelResult<()> {
+        self.commits_since_checkpoint = committed.post_commit_stats().commits_since_checkpoint;
+        self.snapshot = match committed.post_commit_snapshot() {
+            Some(snapshot) => Arc::clone(snapshot),
+            None => read::snapshot(&self.kernel, &self.path)?,
+        };
+        if let Some(first) = removed.first() {
+            self.files.remove(removed, &first.partition);
+        }
+        for file in files {
+            self.grown.insert(file.partition.clone());
+            self.files.add(file);
+        }
+        Ok(())
+    }
+
+    /// Another program has written to the table, or removed it.
+    fn overtaken(&mut self) -> KernelResult<()> {
+        if !self.identity.holds(self.start, self.snapshot.version()) {
+            return Ok(());
+        }
+        self.snapshot = read::snapshot(&self.kernel, &self.path)?;
+        let found = read::data_files(&self.kernel, &self.snapshot)?;
+        self.files = Files::new(found.into_iter().filter_map(read::Found::own).collect());
+        Ok(())
+    }
+
+    /// Keeps the log short: a checkpoint when one is due. The table is whole without it, so a failure is only logged.
+    pub(super) fn checkpoint_if_due(&mut self) {
+        let due = CHECKPOINT_EVERY.max(self.files.count() as u64).min(CHECKPOINT_AT_MOST);
         // After a failure the next try is as far away as after a success.
-        let since = std::mem::take(&mut self.commits_since_checkpoint);
-        if since == 0 || !since.is_multiple_of(CHECKPOINT_EVERY) {
+        if self.commits_since_checkpoint == 0 || !self.commits_since_checkpoint.is_multiple_of(due) {
             return;
         }
         match self.snapshot.checkpoint(self.kernel.engine().as_ref(), None) {
-            Ok((_, snapshot)) => self.snapshot = snapshot,
-            Err(error) => tracing::warn!(path = %self.path.display(), %error, "no checkpoint was written"),
+            Ok((_, snapshot)) => {
+                let version = snapshot.version();
+                self.snapshot = snapshot;
+                let mut unsynced = Unsynced::default();
+                unsynced.add(self.identity.checkpoint_path(version));
+                unsynced.add(self.identity.log());
+                match self.kernel.sync(unsynced) {
+                    Ok(()) => {
+                        self.start = Start::Checkpoint(version);
+                        self.cleanup.checkpointed(version);
+                    }
+                    Err(error) => self.no_checkpoint(&error),
+                }
+            }
+            Err(error) => self.no_checkpoint(&error),
         }
     }
 
-    fn commit(&mut self, rows: &[Row]) -> KernelResult<()> {
-        let engine = Arc::clone(self.kernel.engine());
-        for _ in 0..TRIES {
-            let builder =
-                Arc::clone(&self.snapshot).update_table(UpdateTableOperation::StreamingUpdate, ENGINE_INFO, true);
-            let mut transaction =
-                builder.with_blind_append().build(engine.as_ref(), Box::new(FileSystemCommitter::new()))?;
-            let state = transaction.write_state()?;
-            for (place, partition) in split(&self.table, rows)?.into_iter().enumerate() {
-                let batch = self.batch(&partition)?;
-                let mut context = state.write_context_builder();
-                if !partition.values.is_empty() {
-                    context = context.with_partition_values(partition.values);
-                }
-                let name = self.file_name(place);
-                transaction.add_files(data_file::write(&context.build()?, &name, &batch)?);
-            }
-            match transaction.commit(engine.as_ref())? {
-                CommitResult::Committed(committed) => {
-                    self.commits_since_checkpoint = committed.post_commit_stats().commits_since_checkpoint;
-                    self.snapshot = match committed.post_commit_snapshot() {
-                        Some(snapshot) => Arc::clone(snapshot),
-                        None => snapshot(&self.kernel, &self.path)?,
-                    };
-                    return Ok(());
-                }
-                CommitResult::Conflicted(_) => self.snapshot = snapshot(&self.kernel, &self.path)?,
-                CommitResult::Retryable(retryable) => return Err(retryable.error),
+    fn no_checkpoint(&self, error: &dyn std::error::Error) {
+        tracing::warn!(path = %self.path.display(), error = %ErrorChain(error), "no checkpoint was written");
+    }
+
+    /// A merge that is worth its work, if there is one.
+    pub(super) fn next_merge(&mut self) -> Option<Merge> {
+        while let Some(partition) = self.grown.pop_first() {
+            let Some(files) = self.files.to_merge(&partition).map(<[_]>::to_vec) else { continue };
+            match self.merge(files) {
+                Ok(merge) => return Some(merge),
+                Err(error) => self.not_merged(&error),
             }
         }
-        Err(KernelError::generic(format!("{TRIES} commits were overtaken by another writer of the table")))
+        None
     }
 
-    fn batch(&self, partition: &Partition<'_>) -> KernelResult<RecordBatch> {
-        let arrays = file_columns(&self.table).zip(self.file_schema.fields()).map(|((place, column), field)| {
-            let cells: Vec<&Cell> = partition.rows.iter().map(|row| &row[place]).collect();
-            columns::column(&column.data_type, field.data_type(), &cells)
-        });
-        let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
-        Ok(RecordBatch::try_new(Arc::clone(&self.file_schema), arrays)?)
+    /// Another look at the partition of a merge that has to wait.
+    pub(super) fn postpone(&mut self, merge: &Merge) {
+        self.grown.extend(merge.files.first().map(|file| file.partition.clone()));
     }
 
-    /// Names sort in the order of the commits, so that `read` gives the rows in that order.
-    fn file_name(&self, place: usize) -> String {
-        let version = self.snapshot.version() + 1;
-        format!("part-{version:020}-{place:05}-{}.parquet", crate::tokens::random_text(8))
+    fn merge(&self, files: Vec<DataFile>) -> KernelResult<Merge> {
+        let state = self.transaction(UpdateTableOperation::Optimize)?.write_state()?;
+        let mut context = state.write_context_builder();
+        let values = files.first().map(|file| merge::partition_values(&self.table, file)).transpose()?;
+        if let Some(values) = values.filter(|values| !values.is_empty()) {
+            context = context.with_partition_values(values);
+        }
+        Ok(Merge { files, context: context.build()?, schema: Arc::clone(self.columns.schema()) })
     }
-}
 
-/// Every row of the table, in the order of the commits.
-pub(super) fn read(kernel: &Kernel, path: &Path, table: &Table) -> Result<Vec<Row>, StorageError> {
-    if !has_commit(path) {
-        return Ok(Vec::new());
-    }
-    scan(kernel, path, table).map_err(|error| failed(path, "read", error))
-}
-
-fn scan(kernel: &Kernel, path: &Path, table: &Table) -> KernelResult<Vec<Row>> {
-    let engine = kernel.engine();
-    let snapshot = snapshot(kernel, path)?;
-    let root = snapshot.table_root().clone();
-    let scan = snapshot.scan_builder().build()?;
-    let mut files: Vec<ScanFile> = Vec::new();
-    for metadata in scan.scan_metadata(engine.as_ref())? {
-        files = metadata?.visit_scan_files(files, Vec::push)?;
-    }
-    files.sort_by(|a, b| base_name(&a.path).cmp(base_name(&b.path)));
-    let mut rows = Vec::new();
-    for file in files {
-        let size = u64::try_from(file.size).map_err(KernelError::generic_err)?;
-        let meta =
-            FileMeta::new(root.join(&file.path).map_err(KernelError::generic_err)?, file.modification_time, size);
-        let batches = engine.parquet_handler().read_parquet_files(&[meta], scan.physical_schema().clone(), None)?;
-        for physical in batches {
-            let (physical, transform) = (physical?, file.transform.clone());
-            let logical = transform_to_logical(
-                engine.as_ref(),
-                physical,
-                scan.physical_schema(),
-                scan.logical_schema(),
-                transform,
-            )?;
-            let logical = ArrowEngineData::try_from_engine_data(logical)?;
-            rows.extend(rows_of(table, logical.record_batch())?);
+    /// Commits a merge; the rows stay what they are, so a failure is only logged.
+    pub(super) fn finish_merge(&mut self, merged: KernelResult<Merged>) {
+        if let Err(error) = merged.and_then(|merged| self.commit_merge(merged)) {
+            self.not_merged(&error);
         }
     }
-    Ok(rows)
-}
 
-fn rows_of(table: &Table, batch: &RecordBatch) -> KernelResult<Vec<Row>> {
-    let columns = table.columns().iter().zip(batch.columns());
-    let columns = columns.map(|(column, array)| cells::cells(&column.data_type, array).map(Vec::into_iter));
-    let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
-    let row = |_| columns.iter_mut().map(|column| column.next().unwrap_or(Cell::Null)).collect();
-    Ok((0..batch.num_rows()).map(row).collect())
-}
-
-/// Whether there is a table: a kill may have left the folder of a log whose first commit never came.
-fn has_commit(path: &Path) -> bool {
-    let log = path.join("_delta_log");
-    log.join("00000000000000000000.json").is_file() || log.join("_last_checkpoint").is_file()
-}
-
-fn create(kernel: &Kernel, path: &Path, table: &Table, schema: &StructType) -> KernelResult<()> {
-    std::fs::create_dir_all(path)?;
-    let url = folder_url(path)?;
-    let mut builder = create_table(url.as_str(), Arc::new(schema.clone()), ENGINE_INFO, true);
-    if !table.partition_columns.is_empty() {
-        builder = builder.with_data_layout(DataLayout::partitioned(table.partition_columns.iter().map(String::as_str)));
+    fn commit_merge(&mut self, merged: Merged) -> KernelResult<()> {
+        let Merged { files, written, unsynced } = merged;
+        let present = self.identity.holds(self.start, self.snapshot.version());
+        let file = written.file.clone();
+        if !present || !self.files.has(&files, &file.partition) {
+            data_file::discard(&[written.local]);
+            return Ok(());
+        }
+        let change = Change { written: vec![written], removed: files.clone(), unsynced };
+        if self.commit(UpdateTableOperation::Optimize, change)? {
+            let root = self.snapshot.table_root().clone();
+            let paths = files.iter().filter_map(|file| local_path(&root.join(&file.path).ok()?).ok());
+            let paths: Vec<PathBuf> = paths.collect();
+            self.cleanup.merged(&files, paths.into_iter());
+        }
+        Ok(())
     }
-    let engine = kernel.engine();
-    match builder.build(engine.as_ref(), Box::new(FileSystemCommitter::new()))?.commit(engine.as_ref())? {
-        // Somebody else has created it in the same moment.
-        CommitResult::Committed(_) | CommitResult::Conflicted(_) => Ok(()),
-        CommitResult::Retryable(retryable) => Err(retryable.error),
+
+    fn not_merged(&self, error: &KernelError) {
+        tracing::warn!(path = %self.path.display(), error = %ErrorChain(error), "small files were not merged");
+    }
+
+    /// Removes what no reader can still need; gives when there is more to remove.
+    pub(super) fn clean_up(&mut self) -> Option<std::time::Instant> {
+        self.cleanup.run(self.files.bytes())
+    }
+
+    /// The same, at the end of the emulator.
+    pub(super) fn close(&mut self) {
+        self.cleanup.close(self.files.bytes());
     }
 }
 
-fn snapshot(kernel: &Kernel, path: &Path) -> KernelResult<SnapshotRef> {
-    Snapshot::builder_for(folder_url(path)?).build(kernel.engine().as_ref())
+/// Why a table that is there cannot be opened.
+enum OpenError {
+    Drift,
+    Kernel(KernelError),
 }
 
-fn folder_url(path: &Path) -> KernelResult<Url> {
-    Url::from_directory_path(path).map_err(|()| KernelError::generic(format!("{} is not absolute", path.display())))
+impl From<KernelError> for OpenError {
+    fn from(error: KernelError) -> Self {
+        Self::Kernel(error)
+    }
 }
 
-fn file_columns(table: &Table) -> impl Iterator<Item = (usize, &Field)> {
-    table.columns().iter().enumerate().filter(|(_, column)| !table.partition_columns.contains(&column.name))
+impl From<delta_kernel::arrow::error::ArrowError> for OpenError {
+    fn from(error: delta_kernel::arrow::error::ArrowError) -> Self {
+        Self::Kernel(error.into())
+    }
 }
 
-fn file_schema(table: &Table, schema: &StructType) -> KernelResult<ArrowSchemaRef> {
-    let names: Vec<&str> = file_columns(table).map(|(_, column)| column.name.as_str()).collect();
-    let arrow: ArrowSchema = (&schema.project_as_struct(&names)?).try_into_arrow()?;
-    Ok(Arc::new(arrow))
+impl OpenError {
+    fn into_storage(self, path: &Path, doing: &'static str) -> StorageError {
+        match self {
+            Self::Drift => StorageError::Drift { path: path.to_owned() },
+            Self::Kernel(error) => failed(path, doing, error),
+        }
+    }
 }
 
-/// Whether two schemas hold the same columns; comments may differ.
-fn same_columns(one: &StructType, other: &StructType) -> KernelResult<bool> {
-    let (one, other): (ArrowSchema, ArrowSchema) = (one.try_into_arrow()?, other.try_into_arrow()?);
-    let same = one.fields().iter().zip(other.fields()).all(|(a, b)| {
-        a.name() == b.name() && a.is_nullable() == b.is_nullable() && a.data_type().equals_datatype(b.data_type())
-    });
-    Ok(same && one.fields().len() == other.fields().len())
-}
-
-fn base_name(path: &str) -> &str {
-    path.rsplit_once('/').map_or(path, |(_, name)| name)
-}
-
-fn failed(path: &Path, doing: &'static str, error: KernelError) -> StorageError {
+pub(super) fn failed(path: &Path, doing: &'static str, error: KernelError) -> StorageError {
     StorageError::Failed { path: path.to_owned(), doing, source: Arc::new(error) }
 }

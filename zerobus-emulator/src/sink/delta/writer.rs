@@ -1,22 +1,20 @@
 //! The queue before a table: what all streams bring within a short while becomes one commit.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use delta_kernel::KernelResult;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
+use super::budget::{Budget, Share};
+use super::gather::{Gather, Group};
 use super::kernel::Kernel;
+use super::merge::Merged;
 use super::table::DeltaTable;
 use crate::error_chain::ErrorChain;
-use crate::row::Row;
-use crate::sink::{Append, StorageError, Stored};
-
-/// Bytes of records that may wait before a table; more make their streams wait.
-const QUEUE_BYTES: usize = 32 << 20;
-/// Rows that make a commit without further waiting.
-const COMMIT_ROWS: usize = 200_000;
+use crate::sink::{Append, StorageError};
 
 /// The task that owns one Delta table.
 #[derive(Debug)]
@@ -29,27 +27,32 @@ pub(super) struct Writer {
 #[derive(Debug, Clone)]
 pub(crate) struct Queue {
     sender: mpsc::UnboundedSender<Queued>,
-    budget: Arc<Semaphore>,
+    budget: Budget,
 }
 
-/// A request, and its share of the budget until it is committed.
-type Queued = (Append, OwnedSemaphorePermit);
+/// A request, and its share of the memory until it is committed.
+pub(super) type Queued = (Append, Share);
 
 impl Queue {
     pub(crate) async fn append(&self, append: Append) -> Result<(), StorageError> {
-        let bytes = u32::try_from(append.bytes.min(QUEUE_BYTES)).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.budget).acquire_many_owned(bytes).await.map_err(|_| StorageError::Stopping)?;
-        self.sender.send((append, permit)).map_err(|_| StorageError::Stopping)
+        let share = self.budget.take(append.weight).await.ok_or(StorageError::Stopping)?;
+        self.sender.send((append, share)).map_err(|_| StorageError::Stopping)
     }
 }
 
 impl Writer {
-    pub(super) fn start(kernel: &Kernel, table: DeltaTable, linger: Duration) -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let blocking = kernel.handle();
-        let task = kernel.spawn(run(table, receiver, linger, blocking));
-        let queue = Queue { sender, budget: Arc::new(Semaphore::new(QUEUE_BYTES)) };
-        Self { queue: Some(queue), task: Some(task) }
+    pub(super) fn start(
+        kernel: &Arc<Kernel>,
+        table: DeltaTable,
+        linger: Duration,
+        budget: Budget,
+        merges: Arc<Semaphore>,
+    ) -> Self {
+        let (sender, queue) = mpsc::unbounded_channel();
+        let (gather, merging) = (Gather::new(linger), None);
+        let run = Run { kernel: Arc::clone(kernel), queue, gather, merges, merging, due: None };
+        let task = kernel.spawn(run.run(table));
+        Self { queue: Some(Queue { sender, budget }), task: Some(task) }
     }
 
     /// None once the writer has ended.
@@ -67,74 +70,163 @@ impl Writer {
     }
 }
 
-/// What goes into one commit.
-#[derive(Default)]
-struct Group {
-    rows: Vec<Row>,
-    /// The highest offset of each stream in the group.
-    offsets: Vec<(Stored, i64)>,
-    permits: Option<OwnedSemaphorePermit>,
+/// A large merge that goes on beside the commits.
+struct Merging {
+    job: JoinHandle<KernelResult<Merged>>,
+    _turn: OwnedSemaphorePermit,
+}
+
+struct Run {
+    kernel: Arc<Kernel>,
+    queue: mpsc::UnboundedReceiver<Queued>,
+    gather: Gather,
+    /// Large merges of all tables take turns, so that they leave a core to the commits.
+    merges: Arc<Semaphore>,
+    merging: Option<Merging>,
+    /// When old files are to be removed.
+    due: Option<Instant>,
+}
+
+/// What wakes the writer up.
+enum Event {
+    Closed,
+    CleanUp,
+    Merged(KernelResult<Merged>),
+    Request(Queued),
+}
+
+impl Run {
+    async fn run(mut self, mut table: DeltaTable) {
+        loop {
+            let done = match self.next().await {
+                Event::Closed => break,
+                Event::CleanUp => self.with(table, |_| {}).await,
+                Event::Merged(merged) => self.with(table, |table| table.finish_merge(merged)).await,
+                Event::Request(first) => {
+                    let group = self.gather.group(first, &mut self.queue).await;
+                    self.with(table, |table| group.commit(table)).await
+                }
+            };
+            match done {
+                ControlFlow::Continue(back) => table = back,
+                ControlFlow::Break(()) => return,
+            }
+        }
+        if let Some(merging) = self.merging.take() {
+            // The files of a merge that is not committed are removed at the next start.
+            merging.job.abort();
+        }
+        // A panic was logged, and nothing is left to do.
+        let _ = self.kernel.run(move || table.close()).await;
+    }
+
+    async fn next(&mut self) -> Event {
+        let due = self.due.map(tokio::time::Instant::from_std);
+        tokio::select! {
+            biased;
+            queued = self.queue.recv() => queued.map_or(Event::Closed, Event::Request),
+            merged = merged(&mut self.merging) => {
+                self.merging = None;
+                Event::Merged(merged)
+            }
+            () = async { tokio::time::sleep_until(due.unwrap_or_else(tokio::time::Instant::now)).await }, if due.is_some() => Event::CleanUp,
+        }
+    }
+
+    /// Does the work on a thread where it may block, then what the table needs to stay small.
+    async fn with(
+        &mut self,
+        mut table: DeltaTable,
+        work: impl FnOnce(&mut DeltaTable) + Send + 'static,
+    ) -> ControlFlow<(), DeltaTable> {
+        let turn = if self.merging.is_none() { Arc::clone(&self.merges).try_acquire_owned().ok() } else { None };
+        let may_merge = self.merging.is_none();
+        let done = self.kernel.run(move || {
+            work(&mut table);
+            let large = if may_merge { maintain(&mut table, turn) } else { None };
+            table.checkpoint_if_due();
+            let due = table.clean_up();
+            (table, large, due)
+        });
+        // A panic: the streams see their reports vanish, and fail.
+        let Ok((table, large, due)) = done.await else { return ControlFlow::Break(()) };
+        if let Some((merge, turn)) = large {
+            self.merging = Some(Merging { job: self.kernel.spawn_blocking(move || merge.run()), _turn: turn });
+        }
+        self.due = due;
+        ControlFlow::Continue(table)
+    }
+}
+
+/// Merges small files at once; gives a large merge back if it has a turn.
+fn maintain(
+    table: &mut DeltaTable,
+    mut turn: Option<OwnedSemaphorePermit>,
+) -> Option<(super::merge::Merge, OwnedSemaphorePermit)> {
+    while let Some(merge) = table.next_merge() {
+        if !merge.is_small() {
+            if let Some(turn) = turn.take() {
+                return Some((merge, turn));
+            }
+            table.postpone(&merge);
+            return None;
+        }
+        table.finish_merge(merge.run());
+    }
+    None
+}
+
+async fn merged(merging: &mut Option<Merging>) -> KernelResult<Merged> {
+    match merging {
+        Some(merging) => {
+            (&mut merging.job).await.unwrap_or_else(|panic| Err(delta_kernel::KernelError::generic(panic)))
+        }
+        None => std::future::pending().await,
+    }
 }
 
 impl Group {
-    fn add(&mut self, (append, permit): Queued) {
-        self.rows.extend(append.rows);
-        match &mut self.permits {
-            Some(permits) => permits.merge(permit),
-            none => *none = Some(permit),
-        }
-        match self.offsets.iter_mut().find(|(stored, _)| stored.same_channel(&append.stored)) {
-            Some((_, offset)) => *offset = append.offset,
-            None => self.offsets.push((append.stored, append.offset)),
-        }
-    }
-
-    fn report(self, result: &Result<(), StorageError>) {
-        for (stored, offset) in self.offsets {
-            // A stream that has gone needs no report.
-            let _ = stored.send(result.clone().map(|()| offset));
+    /// Commits all requests as one version; if that fails, each by itself, so that a request that cannot be stored fails its
+    /// own stream only.
+    fn commit(self, table: &mut DeltaTable) {
+        let requests = self.into_requests();
+        let rows = requests.iter().flat_map(|(append, _)| &append.rows);
+        match commit(table, &rows) {
+            Ok(()) => requests.into_iter().for_each(|(append, _)| append.report(Ok(()))),
+            Err(error) => one_by_one(table, requests, &error),
         }
     }
 }
 
-async fn run(
-    mut table: DeltaTable,
-    mut queue: mpsc::UnboundedReceiver<Queued>,
-    linger: Duration,
-    blocking: tokio::runtime::Handle,
-) {
-    while let Some(first) = queue.recv().await {
-        let group = gather(first, &mut queue, linger).await;
-        let committed = blocking.spawn_blocking(move || {
-            let result = if group.rows.is_empty() { Ok(()) } else { table.append(&group.rows) };
-            if let Err(error) = &result {
-                tracing::error!(error = %ErrorChain(error), "a commit failed");
-            }
-            group.report(&result);
-            table.maintain();
-            table
-        });
-        match committed.await {
-            Ok(back) => table = back,
-            // A panic in the commit: the streams see their reports vanish, and fail.
-            Err(_) => return,
+fn one_by_one(table: &mut DeltaTable, requests: Vec<Queued>, error: &StorageError) {
+    let alone = requests.len() == 1;
+    let mut failed: Vec<(crate::sink::Stored, StorageError)> = Vec::new();
+    for (append, _) in requests {
+        // What follows a request that is not stored must not be acked.
+        let earlier =
+            failed.iter().find(|(stored, _)| stored.same_channel(&append.stored)).map(|(_, error)| error.clone());
+        let result = match earlier {
+            Some(error) => Err(error),
+            None if alone => Err(error.clone()),
+            None => commit(table, &append.rows.iter()),
+        };
+        if let Err(error) = &result {
+            failed.push((append.stored.clone(), error.clone()));
         }
+        append.report(result);
     }
 }
 
-/// The first request and all that follow it within the linger.
-async fn gather(first: Queued, queue: &mut mpsc::UnboundedReceiver<Queued>, linger: Duration) -> Group {
-    let mut group = Group::default();
-    group.add(first);
-    let deadline = Instant::now() + linger;
-    while group.rows.len() < COMMIT_ROWS {
-        match queue.try_recv() {
-            Ok(queued) => group.add(queued),
-            Err(_) => match tokio::time::timeout_at(deadline, queue.recv()).await {
-                Ok(Some(queued)) => group.add(queued),
-                Ok(None) | Err(_) => break,
-            },
-        }
+fn commit<'a>(
+    table: &mut DeltaTable,
+    rows: &(impl Iterator<Item = &'a crate::row::Row> + Clone),
+) -> Result<(), StorageError> {
+    if rows.clone().next().is_none() {
+        return Ok(());
     }
-    group
+    let result = table.append(rows);
+    if let Err(error) = &result {
+        tracing::error!(error = %ErrorChain(error), "a commit failed");
+    }
+    result
 }

@@ -1,0 +1,103 @@
+//! A Delta table made where there is none.
+
+use std::io;
+use std::path::Path;
+
+use delta_kernel::KernelResult;
+use delta_kernel::arrow::datatypes::Schema as ArrowSchema;
+use delta_kernel::committer::FileSystemCommitter;
+use delta_kernel::engine::arrow_conversion::TryIntoArrow as _;
+use delta_kernel::schema::StructType;
+use delta_kernel::transaction::CommitResult;
+use delta_kernel::transaction::create_table::create_table;
+use delta_kernel::transaction::data_layout::DataLayout;
+use zerobus_codegen::Table;
+
+use super::History;
+use super::disk::Unsynced;
+use super::identity::{self, LogFile, Start};
+use super::kernel::Kernel;
+use super::read::{self, folder_url};
+use super::schema;
+use super::table::failed;
+use crate::random;
+use crate::sink::StorageError;
+
+pub(super) const ENGINE_INFO: &str = concat!("zerobus-emulator/", env!("CARGO_PKG_VERSION"));
+
+/// Where the log of the table at the path begins; the table is created if there is none, and then has to be synced.
+pub(super) fn or_find(
+    kernel: &Kernel,
+    path: &Path,
+    table: &Table,
+    history: History,
+) -> Result<(Start, Unsynced), StorageError> {
+    let mut unsynced = Unsynced::default();
+    remove_torn_end(path).map_err(|error| failed(path, "opened", error.into()))?;
+    if let Some(start) = read::start(path) {
+        return Ok((start, unsynced));
+    }
+    let made = set_remains_aside(path).and_then(|()| create(kernel, path, table, history, &mut unsynced));
+    made.map_err(|error| failed(path, "created", error))?;
+    Ok((Start::First, unsynced))
+}
+
+/// Whether two schemas have the same columns; comments may differ.
+pub(super) fn same_columns(one: &StructType, other: &StructType) -> KernelResult<bool> {
+    let (one, other): (ArrowSchema, ArrowSchema) = (one.try_into_arrow()?, other.try_into_arrow()?);
+    let same = one.fields().iter().zip(other.fields()).all(|(a, b)| {
+        a.name() == b.name() && a.is_nullable() == b.is_nullable() && a.data_type().equals_datatype(b.data_type())
+    });
+    Ok(same && one.fields().len() == other.fields().len())
+}
+
+/// A log without its beginning is what is left where a table was removed while a commit was on its way. No reader opens it,
+/// and a new table cannot be made over it.
+fn set_remains_aside(path: &Path) -> KernelResult<()> {
+    let log = identity::log_folder(path);
+    let Ok(mut entries) = std::fs::read_dir(&log) else { return Ok(()) };
+    if entries.next().is_none() {
+        return Ok(());
+    }
+    let aside = path.join(format!("_delta_log.removed-{}", random::text(8)));
+    tracing::warn!(log = %log.display(), aside = %aside.display(), "the log has no beginning; it is set aside");
+    Ok(std::fs::rename(log, aside)?)
+}
+
+/// The last version is torn if the machine failed before it was on the disk; nobody was told of its rows.
+fn remove_torn_end(path: &Path) -> io::Result<()> {
+    let log = identity::log_folder(path);
+    let Ok(entries) = std::fs::read_dir(&log) else { return Ok(()) };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let versions = names.filter_map(|name| identity::parse_name(&name));
+    let last = versions.filter_map(|(version, file)| (file == LogFile::Commit).then_some(version)).max();
+    let Some(last) = last.map(|version| log.join(identity::commit_name(version))) else { return Ok(()) };
+    let text = std::fs::read(&last)?;
+    let is_action = |line: &[u8]| serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(line).is_ok();
+    if text.last() == Some(&b'\n') && text[..text.len() - 1].split(|byte| *byte == b'\n').all(is_action) {
+        return Ok(());
+    }
+    tracing::warn!(version = %last.display(), "the last version is torn, and none of its rows was acked; it is removed");
+    std::fs::remove_file(last)
+}
+
+fn create(kernel: &Kernel, path: &Path, table: &Table, history: History, unsynced: &mut Unsynced) -> KernelResult<()> {
+    let log = identity::log_folder(path);
+    unsynced.create_folder(&log)?;
+    unsynced.add(log.join(identity::commit_name(0)));
+    unsynced.add(log);
+    let url = folder_url(path)?;
+    let schema = schema::schema(&table.row)?;
+    let keep = history.property();
+    let mut builder = create_table(url.as_str(), std::sync::Arc::new(schema), ENGINE_INFO, true)
+        .with_table_properties([("delta.logRetentionDuration", &keep), ("delta.deletedFileRetentionDuration", &keep)]);
+    if !table.partition_columns.is_empty() {
+        builder = builder.with_data_layout(DataLayout::partitioned(table.partition_columns.iter().map(String::as_str)));
+    }
+    let engine = kernel.engine();
+    match builder.build(engine.as_ref(), Box::new(FileSystemCommitter::new()))?.commit(engine.as_ref())? {
+        // Somebody else has created it at the same moment.
+        CommitResult::Committed(_) | CommitResult::Conflicted(_) => Ok(()),
+        CommitResult::Retryable(retryable) => Err(retryable.error),
+    }
+}

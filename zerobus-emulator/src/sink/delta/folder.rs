@@ -1,0 +1,73 @@
+//! The data folder: one emulator at a time, and told at the start if it cannot hold rows.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fs4::{FileExt, TryLockError};
+use zerobus_codegen::TableName;
+
+/// The file whose lock says that an emulator uses the folder.
+const LOCK: &str = ".zerobus-emulator.lock";
+/// How long the lock is waited for: an emulator that has just been stopped lets go of it a moment later.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(20);
+/// Room that a folder must have at the start.
+const ROOM: usize = 1 << 20;
+
+/// A folder that this emulator alone writes to.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    lock: File,
+}
+
+impl Folder {
+    /// Takes the folder, which is made if it is missing; waits a little for another emulator to let go of it.
+    pub(super) async fn open(root: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(root)?;
+        let root = root.canonicalize()?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(root.join(LOCK))?;
+        let deadline = Instant::now() + PATIENCE;
+        while take(&lock)?.is_none() {
+            if Instant::now() >= deadline {
+                let text = "another emulator uses it; stop that one, or name another folder";
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        probe(&root)?;
+        Ok(Self { root, lock })
+    }
+
+    pub(super) fn table(&self, table: &TableName) -> PathBuf {
+        self.root.join(table.catalog()).join(table.schema()).join(table.table())
+    }
+
+    /// Lets another emulator have the folder.
+    pub(super) fn release(&self) {
+        // A lock that cannot be let go of goes with the process.
+        let _ = FileExt::unlock(&self.lock);
+    }
+}
+
+/// None while another emulator has it.
+fn take(lock: &File) -> io::Result<Option<()>> {
+    match FileExt::try_lock(lock) {
+        Ok(()) => Ok(Some(())),
+        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::WouldBlock) => Ok(None),
+    }
+}
+
+/// Whether files can be made here, and the disk has room for them.
+fn probe(root: &Path) -> io::Result<()> {
+    let path = root.join(format!(".zerobus-emulator.{}.probe", std::process::id()));
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(&vec![0; ROOM])?;
+        file.sync_all()
+    });
+    let removed = std::fs::remove_file(&path);
+    written.and(removed)
+}

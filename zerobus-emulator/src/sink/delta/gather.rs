@@ -1,0 +1,108 @@
+//! Which requests go into one commit.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::writer::Queued;
+
+/// Rows that make a commit without further waiting.
+const ROWS: usize = 200_000;
+/// Memory of rows that makes a commit without further waiting.
+const WEIGHT: usize = 64 << 20;
+/// The first step of a wait that grows.
+const STEP: Duration = Duration::from_millis(1);
+
+/// How long commits wait for company, learned from what came of waiting before.
+///
+/// A client that waits for each ack before it sends on gains nothing from a wait, so there is none. Where requests come
+/// whether or not earlier ones are acked, waiting makes fewer and larger commits, up to the limit.
+#[derive(Debug)]
+pub(super) struct Gather {
+    most: Duration,
+    wait: Duration,
+}
+
+/// Requests that are committed together.
+#[derive(Debug)]
+pub(super) struct Group {
+    requests: Vec<Queued>,
+    rows: usize,
+    weight: usize,
+}
+
+impl Gather {
+    pub(super) fn new(most: Duration) -> Self {
+        Self { most, wait: Duration::ZERO }
+    }
+
+    /// The first request, and all that follow it in time.
+    pub(super) async fn group(&mut self, first: Queued, queue: &mut mpsc::UnboundedReceiver<Queued>) -> Group {
+        let mut group = Group { requests: Vec::new(), rows: 0, weight: 0 };
+        group.add(first);
+        while let (false, Ok(queued)) = (group.is_full(), queue.try_recv()) {
+            group.add(queued);
+        }
+        let present = group.requests.len();
+        let begin = Instant::now();
+        while !group.is_full() && !self.wait.is_zero() {
+            // Silence for a part of the wait means that all who send without waiting have sent.
+            let pause = (begin + self.wait).min(Instant::now() + self.wait / 4);
+            match tokio::time::timeout_at(pause, queue.recv()).await {
+                Ok(Some(queued)) => group.add(queued),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.learn(present, group.requests.len());
+        group
+    }
+
+    /// A group of several requests says that requests come faster than commits.
+    fn learn(&mut self, present: usize, gathered: usize) {
+        let worth = gathered > present || (self.wait.is_zero() && present > 1);
+        self.wait = if worth { (self.wait * 2).max(STEP).min(self.most) } else { self.wait / 2 };
+        if self.wait < STEP && !worth {
+            self.wait = Duration::ZERO;
+        }
+    }
+}
+
+impl Group {
+    pub(super) fn into_requests(self) -> Vec<Queued> {
+        self.requests
+    }
+
+    fn add(&mut self, queued: Queued) {
+        self.rows += queued.0.rows.len();
+        self.weight += queued.0.weight;
+        self.requests.push(queued);
+    }
+
+    const fn is_full(&self) -> bool {
+        self.rows >= ROWS || self.weight >= WEIGHT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_grows_while_it_pays_and_goes_away_when_it_does_not() {
+        let mut gather = Gather::new(Duration::from_millis(20));
+        gather.learn(1, 1);
+        assert_eq!(gather.wait, Duration::ZERO);
+        for _ in 0..10 {
+            gather.learn(2, 5);
+        }
+        assert_eq!(gather.wait, Duration::from_millis(20));
+        for _ in 0..10 {
+            gather.learn(1, 1);
+        }
+        assert_eq!(gather.wait, Duration::ZERO);
+        let mut never = Gather::new(Duration::ZERO);
+        never.learn(3, 3);
+        assert_eq!(never.wait, Duration::ZERO);
+    }
+}

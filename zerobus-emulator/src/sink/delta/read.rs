@@ -1,0 +1,139 @@
+//! A table read back: its rows in the order of the table, and what its log says of it.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use delta_kernel::arrow::array::RecordBatch;
+use delta_kernel::engine::arrow_data::ArrowEngineData;
+use delta_kernel::scan::state::{ScanFile, transform_to_logical};
+use delta_kernel::{Engine, FileMeta, KernelError, KernelResult, Snapshot, SnapshotRef};
+use url::Url;
+use zerobus_codegen::Table;
+
+use super::cells;
+use super::data_file::{DataFile, Place};
+use super::identity::{self, LogFile, Start};
+use super::kernel::Kernel;
+use crate::row::{Cell, Row};
+
+/// Whether there is a table: a kill may have left the folder of a log whose first commit never came.
+pub(super) fn start(path: &Path) -> Option<Start> {
+    let log = identity::log_folder(path);
+    let names = std::fs::read_dir(&log).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let files = names.filter_map(|name| identity::parse_name(&name));
+    let mut first = None;
+    for (version, file) in files {
+        first = match (file, first) {
+            (LogFile::Checkpoint, Some(Start::Checkpoint(other))) => Some(Start::Checkpoint(version.max(other))),
+            (LogFile::Checkpoint, _) => Some(Start::Checkpoint(version)),
+            (LogFile::Commit, None) if version == 0 => Some(Start::First),
+            (_, first) => first,
+        };
+    }
+    first
+}
+
+pub(super) fn snapshot(kernel: &Kernel, path: &Path) -> KernelResult<SnapshotRef> {
+    Snapshot::builder_for(folder_url(path)?).build(kernel.engine().as_ref())
+}
+
+pub(super) fn folder_url(path: &Path) -> KernelResult<Url> {
+    Url::from_directory_path(path).map_err(|()| KernelError::generic(format!("{} is not absolute", path.display())))
+}
+
+/// The files of a version, whoever wrote them; and which of them are whole and this emulator's own.
+pub(super) fn data_files(kernel: &Kernel, snapshot: &SnapshotRef) -> KernelResult<Vec<Found>> {
+    let scan = SnapshotRef::clone(snapshot).scan_builder().build()?;
+    let mut files: Vec<ScanFile> = Vec::new();
+    for metadata in scan.scan_metadata(kernel.engine().as_ref())? {
+        files = metadata?.visit_scan_files(files, Vec::push)?;
+    }
+    files.into_iter().map(found).collect()
+}
+
+/// A file of a table.
+pub(super) enum Found {
+    /// Written by another program, or with rows that another program has deleted.
+    Foreign(DataFile),
+    Own(DataFile),
+}
+
+impl Found {
+    pub(super) fn own(self) -> Option<DataFile> {
+        if let Self::Own(file) = self { Some(file) } else { None }
+    }
+
+    pub(super) const fn file(&self) -> &DataFile {
+        match self {
+            Self::Foreign(file) | Self::Own(file) => file,
+        }
+    }
+}
+
+fn found(file: ScanFile) -> KernelResult<Found> {
+    let place = Place::of(&file.path);
+    let whole = !file.dv_info.has_vector();
+    let file = DataFile {
+        place: place.unwrap_or(Place { version: 0, number: 0 }),
+        bytes: u64::try_from(file.size).map_err(KernelError::generic_err)?,
+        rows: file.stats.map_or(0, |stats| stats.num_records),
+        modified: file.modification_time,
+        partition: file.partition_values.into_iter().collect::<BTreeMap<_, _>>(),
+        path: file.path,
+    };
+    Ok(if place.is_some() && whole { Found::Own(file) } else { Found::Foreign(file) })
+}
+
+/// Gives the rows of the table one by one, in the order of the commits and from this number on, until it is told to stop.
+///
+/// Within a partition that order is kept by merges; between partitions it is not.
+pub(super) fn rows(
+    kernel: &Kernel,
+    snapshot: &SnapshotRef,
+    table: &Table,
+    mut skip: u64,
+    take: &mut dyn FnMut(Row) -> ControlFlow<()>,
+) -> KernelResult<()> {
+    let engine = kernel.engine();
+    let root = snapshot.table_root().clone();
+    let scan = SnapshotRef::clone(snapshot).scan_builder().build()?;
+    let mut files: Vec<ScanFile> = Vec::new();
+    for metadata in scan.scan_metadata(engine.as_ref())? {
+        files = metadata?.visit_scan_files(files, Vec::push)?;
+    }
+    files.sort_by(|a, b| (Place::of(&a.path), &a.path).cmp(&(Place::of(&b.path), &b.path)));
+    for file in files {
+        let rows = file.stats.as_ref().map_or(0, |stats| stats.num_records);
+        if rows > 0 && rows <= skip {
+            skip -= rows;
+            continue;
+        }
+        let size = u64::try_from(file.size).map_err(KernelError::generic_err)?;
+        let meta =
+            FileMeta::new(root.join(&file.path).map_err(KernelError::generic_err)?, file.modification_time, size);
+        let batches = engine.parquet_handler().read_parquet_files(&[meta], scan.physical_schema().clone(), None)?;
+        for physical in batches {
+            let (read, logical) = (scan.physical_schema(), scan.logical_schema());
+            let logical = transform_to_logical(engine.as_ref(), physical?, read, logical, file.transform.clone())?;
+            let logical = ArrowEngineData::try_from_engine_data(logical)?;
+            let batch = logical.record_batch();
+            let start = usize::try_from(skip).unwrap_or(usize::MAX).min(batch.num_rows());
+            skip -= start as u64;
+            for row in rows_of(table, &batch.slice(start, batch.num_rows() - start))? {
+                if take(row).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rows_of(table: &Table, batch: &RecordBatch) -> KernelResult<Vec<Row>> {
+    let columns = table.columns().iter().zip(batch.columns());
+    let columns = columns.map(|(column, array)| cells::cells(&column.data_type, array).map(Vec::into_iter));
+    let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let row = |_| Row::dense(columns.iter_mut().map(|column| column.next().unwrap_or(Cell::Null)).collect());
+    Ok((0..batch.num_rows()).map(row).collect())
+}
