@@ -1,6 +1,6 @@
 //! The emulator in process: built, started, asked for its rows, shut down.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use crate::activity::Activity;
 use crate::catalog::{Catalog, CatalogError};
 use crate::faults::Fault;
 use crate::faults::script::Faults;
+use crate::guard::Access;
 use crate::limits::Limits;
 use crate::oauth::Credentials;
 use crate::partition_quota::PartitionQuota;
@@ -102,6 +103,7 @@ pub struct Emulator {
 #[must_use]
 pub struct Builder {
     address: SocketAddr,
+    control_token: Option<String>,
     credentials: Credentials,
     #[cfg(feature = "delta")]
     data: Option<PathBuf>,
@@ -122,6 +124,7 @@ impl Emulator {
     pub fn builder() -> Builder {
         Builder {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            control_token: None,
             credentials: Credentials { client_id: "zerobus-emulator".to_owned(), client_secret: random::text(32) },
             #[cfg(feature = "delta")]
             data: None,
@@ -155,6 +158,12 @@ impl Emulator {
     #[must_use]
     pub fn client_secret(&self) -> &str {
         &self.app.credentials.client_secret
+    }
+
+    /// The token that the emulator's own paths ask for, if they ask for one: `authorization: Bearer <token>`.
+    #[must_use]
+    pub fn control_token(&self) -> Option<&str> {
+        self.app.control_token.as_deref()
     }
 
     /// The full names of all tables, those that take no rows included.
@@ -294,6 +303,9 @@ impl Builder {
     }
 
     /// Listens on this address instead of a free port of the loopback interface.
+    ///
+    /// On an address that other machines reach, requests for any name are served, and the emulator's own paths (the page, the
+    /// faults, the rows) ask for [`Emulator::control_token`].
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
@@ -305,13 +317,19 @@ impl Builder {
         self
     }
 
+    /// The token of the emulator's own paths, instead of none on the loopback interface and a random one elsewhere.
+    pub fn control_token(mut self, token: impl Into<String>) -> Self {
+        self.control_token = Some(token.into());
+        self
+    }
+
     /// The id of the client that gets tokens.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.credentials.client_id = client_id.into();
         self
     }
 
-    /// The secret of the client that gets tokens, instead of one by chance.
+    /// The secret of the client that gets tokens, instead of a random one.
     pub fn client_secret(mut self, client_secret: impl Into<String>) -> Self {
         self.credentials.client_secret = client_secret.into();
         self
@@ -353,7 +371,11 @@ impl Builder {
         let (stop, stopping) = watch::channel(false);
         let (running, streams) = mpsc::channel(1);
         let tokens = Tokens::new(self.limits.token_lifetime);
+        let access = if address.ip().to_canonical().is_loopback() { Access::Loopback } else { Access::Network };
+        let control_token = self.control_token.or_else(|| (access == Access::Network).then(|| random::text(32)));
         let app = App {
+            access,
+            control_token: control_token.map(Arc::from),
             activity: Arc::new(Activity::new()),
             catalog: Arc::new(catalog),
             credentials: Arc::new(self.credentials),
@@ -369,7 +391,7 @@ impl Builder {
         };
         let server = tokio::spawn(server::serve(app.clone(), listener));
         let scheme = app.scheme();
-        Ok(Emulator { app, url: format!("{scheme}://{address}"), stop, streams, server })
+        Ok(Emulator { app, url: format!("{scheme}://{}", reachable(address)), stop, streams, server })
     }
 
     #[cfg(feature = "delta")]
@@ -382,5 +404,14 @@ impl Builder {
     #[cfg(not(feature = "delta"))]
     async fn sink(&self) -> Result<Sink, StartError> {
         Ok(Sink::Memory(Memory::default()))
+    }
+}
+
+/// The address under which this machine reaches itself: not all addresses at once.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if !ip.is_unspecified() => address,
+        IpAddr::V4(_) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
+        IpAddr::V6(_) => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port()),
     }
 }

@@ -18,7 +18,8 @@
 //! | `sink` | where rows go: Delta tables, or memory |
 //! | `rows` | rows as JSON |
 //! | `faults` | misbehaviour on demand |
-//! | `connection` | one TCP connection, which a fault may cut |
+//! | `connection` | one TCP connection: cut by a fault, closed when idle |
+//! | `guard` | who may call |
 //! | `activity`, `page` | what goes on, and the page that shows it |
 //! | `partition_quota` | how many partitions of a table may be written within five seconds |
 //! | `limits` | what a stream may do, and for how long |
@@ -44,6 +45,7 @@ mod discovery;
 mod emulator;
 mod error_chain;
 mod faults;
+mod guard;
 mod limits;
 mod oauth;
 mod page;

@@ -22,8 +22,12 @@ pub struct Limits {
     pub bytes_per_second: Option<usize>,
     /// How long a stream has, after CloseStreamSignal, to end by itself.
     pub close_grace: Duration,
+    /// How long a client may take to its first request, to a request's head, or to the message that opens a stream.
+    pub connect_grace: Duration,
     /// Whether the descriptor must follow the table's order of columns.
     pub column_order: ColumnOrder,
+    /// How long a connection may be without a request.
+    pub idle_grace: Duration,
     /// The partitions of one table that may be written within five seconds; no limit if `None`, since the service's is soft.
     pub partitions_per_table: Option<usize>,
     /// How long a client may leave answers unread before its connection is closed.
@@ -34,6 +38,8 @@ pub struct Limits {
     pub records_per_request: usize,
     /// The records that a stream may send within a second; no quota if `None`, since the service's is soft.
     pub records_per_second: Option<usize>,
+    /// How long a request of the REST APIs may take, its body included.
+    pub request_grace: Duration,
     /// How long streams have to end by themselves when the server stops.
     pub shutdown_grace: Duration,
     /// How long a stream lives until the server sends CloseStreamSignal.
@@ -49,12 +55,15 @@ impl Default for Limits {
         Self {
             bytes_per_second: None,
             close_grace: Duration::from_secs(30),
+            connect_grace: Duration::from_secs(30),
             column_order: ColumnOrder::Free,
+            idle_grace: Duration::from_secs(5 * 60),
             partitions_per_table: None,
             read_grace: Duration::from_secs(30),
             record_bytes: 10 << 20,
             records_per_request: 100_000,
             records_per_second: None,
+            request_grace: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(5),
             stream_lifetime: Duration::from_secs(15 * 60),
             token_lifetime: Duration::from_secs(60 * 60),

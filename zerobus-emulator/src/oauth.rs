@@ -13,14 +13,21 @@ use serde_json::json;
 use zerobus_codegen::Printable;
 
 use crate::faults::{Kind, Point};
+use crate::guard::same;
 use crate::server::App;
 use crate::tokens::Scope;
 
 /// Whom this server knows.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Credentials {
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
+}
+
+impl Credentials {
+    fn is(&self, other: &Self) -> bool {
+        self.client_id == other.client_id && same(self.client_secret.as_bytes(), other.client_secret.as_bytes())
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -124,7 +131,7 @@ fn grant(app: &App, headers: &HeaderMap, form: &HashMap<String, String>) -> Resu
         None => return Err(OauthError::bad("invalid_request", "grant_type is missing")),
     }
     let given = credentials(headers, form);
-    if given.as_ref() != Some(&app.credentials) {
+    if !given.is_some_and(|given| given.is(&app.credentials)) {
         let description = "the client's id or secret is wrong; take both from what the emulator prints".to_owned();
         return Err(OauthError { status: StatusCode::UNAUTHORIZED, error: "invalid_client", description });
     }

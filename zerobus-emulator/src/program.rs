@@ -49,7 +49,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
 async fn serve(options: Serve) -> Result<ExitCode, Box<dyn Error>> {
     let mut signals = Signals::listen()?;
     let (emulator, environment) = start(options, PORT).await?;
-    environment.print(&format!("# ready on {}, {} tables", emulator.url(), emulator.tables().count()))?;
+    let page = emulator.control_token().map(|token| format!(", page at {}/#token={token}", emulator.url()));
+    let ready = format!("# ready on {}, {} tables", emulator.url(), emulator.tables().count());
+    environment.print(&format!("{ready}{}", page.unwrap_or_default()))?;
     signals.next().await;
     tracing::info!("stopping; a second signal stops at once");
     shut_down(emulator, &mut signals).await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Display};
+use std::time::Duration;
 
 use prost::Message;
 use tonic::{Code, Status};
@@ -140,6 +141,11 @@ impl Refusal {
     /// The stream has lived its time, and the client did not heed the signal.
     pub(crate) fn stream_timeout() -> Self {
         Self::new(Code::Unavailable, 6002, "the stream has reached the end of its life; open a new one")
+    }
+
+    /// The call was opened, but `create_stream` did not follow in time.
+    pub(crate) fn not_opened(grace: Duration) -> Self {
+        Self::new(Code::DeadlineExceeded, 4001, format!("create_stream did not come within {grace:?}"))
     }
 
     /// What a fault asks for.

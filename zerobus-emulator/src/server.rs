@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http::StatusCode;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,10 +21,11 @@ use zerobus_runtime::wire::EPHEMERAL_STREAM;
 
 use crate::activity::Activity;
 use crate::catalog::Catalog;
-use crate::connection::Connection;
+use crate::connection::{self, Connection};
 use crate::discovery;
 use crate::faults::control;
 use crate::faults::script::Faults;
+use crate::guard::{self, Access};
 use crate::limits::Limits;
 use crate::oauth::{self, Credentials};
 use crate::page;
@@ -29,7 +33,7 @@ use crate::partition_quota::PartitionQuota;
 use crate::rest_insert;
 use crate::sink::Sink;
 use crate::stream::service::Service;
-use crate::tables_api;
+use crate::tables_api::{self, ApiError};
 use crate::tokens::Tokens;
 use crate::unknown;
 
@@ -38,11 +42,17 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The receive window of an HTTP/2 stream: a message of the largest size fits in, so that a client never stands still.
 const WINDOW_BYTES: u32 = 16 << 20;
 
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// What every handler needs; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App {
+    pub(crate) access: Access,
     pub(crate) activity: Arc<Activity>,
     pub(crate) catalog: Arc<Catalog>,
+    /// What the emulator's own paths ask for.
+    pub(crate) control_token: Option<Arc<str>>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) limits: Arc<Limits>,
@@ -130,8 +140,21 @@ fn router(app: App) -> Router {
         .route("/", get(page::page))
         .route("/emulator/status", get(page::status))
         .route("/emulator/faults", get(control::list).post(control::arm).delete(control::disarm))
+        .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .with_state(app.clone());
-    rest.route_service(EPHEMERAL_STREAM, Service::server(app)).fallback(unknown::path)
+    rest.route_service(EPHEMERAL_STREAM, Service::server(app.clone()))
+        .fallback(unknown::path)
+        .layer(middleware::from_fn_with_state(app, guard::check))
+        .layer(middleware::from_fn(connection::count))
+}
+
+/// Limits how long a request of the REST APIs may take, its body included; a stream has limits of its own.
+async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    let grace = app.limits.request_grace;
+    tokio::time::timeout(grace, next.run(request)).await.unwrap_or_else(|_| {
+        let text = format!("the request took longer than {grace:?}");
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "DEADLINE_EXCEEDED", text).into_response()
+    })
 }
 
 /// Serves one connection to its end; the server's end, or a fault's, is its end too.
@@ -148,13 +171,14 @@ async fn connection(app: App, router: Router, socket: TcpStream) {
             }
         }
         () = handle.is_cut() => {}
+        () = handle.is_idle(&app.limits) => tracing::debug!("a connection without requests is closed"),
     }
 }
 
 #[cfg(feature = "tls")]
 async fn accept(app: &App, router: Router, socket: TcpStream) -> Result<(), BoxError> {
     let mut stopping = app.stopping.clone();
-    let Some(tls) = &app.tls else { return http(stopping, router, socket).await };
+    let Some(tls) = &app.tls else { return http(app, router, socket).await };
     let mut first = [0];
     let read = tokio::select! {
         read = socket.peek(&mut first) => read?,
@@ -162,21 +186,25 @@ async fn accept(app: &App, router: Router, socket: TcpStream) -> Result<(), BoxE
     };
     if read == 1 && first[0] == TLS_HANDSHAKE {
         let socket = tls.accept(socket).await?;
-        return http(stopping, router, socket).await;
+        return http(app, router, socket).await;
     }
-    http(stopping, router, socket).await
+    http(app, router, socket).await
 }
 
 #[cfg(not(feature = "tls"))]
 async fn accept(app: &App, router: Router, socket: TcpStream) -> Result<(), BoxError> {
-    http(app.stopping.clone(), router, socket).await
+    http(app, router, socket).await
 }
 
-async fn http<S>(mut stopping: watch::Receiver<bool>, router: Router, socket: S) -> Result<(), BoxError>
+async fn http<S>(app: &App, router: Router, socket: S) -> Result<(), BoxError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let mut stopping = app.stopping.clone();
     let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(app.limits.connect_grace);
+    // A client that is gone without a word is found by a ping that it does not answer.
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_TIMEOUT);
     builder.http2().initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
     let serving = builder.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
     tokio::pin!(serving);

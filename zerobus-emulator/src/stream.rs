@@ -33,7 +33,7 @@ use crate::error_chain::ErrorChain;
 use crate::faults::script::StreamFaults;
 use crate::refusal::Refusal;
 use crate::schema_check;
-use crate::server::App;
+use crate::server::{App, stopped};
 use crate::sink::TableSink;
 use protocol::Protocol;
 use session::Session;
@@ -107,7 +107,14 @@ impl Stream {
     }
 
     async fn open(&mut self) -> Result<Opened, End> {
-        let first = match self.requests.message().await {
+        let grace = self.app.limits.connect_grace;
+        let mut stopping = self.app.stopping.clone();
+        let first = tokio::select! {
+            first = self.requests.message() => first,
+            () = tokio::time::sleep(grace) => return Err(Refusal::not_opened(grace).into()),
+            () = stopped(&mut stopping) => return Err(Refusal::shutting_down().into()),
+        };
+        let first = match first {
             Ok(Some(request)) => request,
             Ok(None) => return Err(End::Well),
             Err(status) => return Err(broken(&status)),

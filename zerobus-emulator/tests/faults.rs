@@ -179,20 +179,25 @@ async fn one_seed_gives_the_same_faults_every_time() {
     assert!(runs[0].0.len() > 3 || runs[0].1.len() > 3);
 }
 
+/// What a request that changes the emulator has to carry.
+const CONTROL: &str = "x-zerobus-emulator";
+
 #[tokio::test]
 async fn faults_are_armed_listed_and_disarmed_while_the_emulator_runs() {
     let emulator = emulator(Fault::reset().after(1000)).await;
     let url = format!("{}/emulator/faults", emulator.url());
     let post = url.clone();
-    let (status, body) =
-        http(move |agent| agent.post(&post).send("ack-repeat times=1\nstatus=UNAVAILABLE/6006 after=3\n")).await;
+    let (status, body) = http(move |agent| {
+        agent.post(&post).header(CONTROL, "1").send("ack-repeat times=1\nstatus=UNAVAILABLE/6006 after=3\n")
+    })
+    .await;
     assert_eq!((status, &body["seed"]), (200, &json!(7)));
     assert_eq!(body["armed"], json!(["reset after=1000", "ack-repeat times=1", "status=UNAVAILABLE/6006 after=3"]));
     let (_, end) = answers(&emulator).await;
     assert_eq!(end.unwrap_err().code(), Code::Unavailable);
     let delete = url.clone();
-    let (_, body) = http(move |agent| agent.delete(&delete).call()).await;
+    let (_, body) = http(move |agent| agent.delete(&delete).header(CONTROL, "1").call()).await;
     assert_eq!((&body["armed"], body["struck"].as_array().unwrap().len()), (&json!([]), 2));
-    let (status, body) = http(move |agent| agent.post(&url).send("explode")).await;
+    let (status, body) = http(move |agent| agent.post(&url).header(CONTROL, "1").send("explode")).await;
     assert_eq!((status, &body["error_code"]), (400, &json!("INVALID_PARAMETER_VALUE")));
 }

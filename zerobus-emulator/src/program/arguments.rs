@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,7 +35,14 @@ pub(super) struct Serve {
     /// Where the Delta tables stand; without it rows are kept in memory.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// The port of 127.0.0.1; 0 is a free one, which is what `exec` takes unless told otherwise.
+    /// The address to listen on. On one that other machines reach, as a container needs (`0.0.0.0`), requests for any name are
+    /// served, and the page and the control paths ask for a token.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// The token of the page and the control paths; random with `--host`, none without.
+    #[arg(long, env = "ZEROBUS_EMULATOR_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// The port; 0 is a free one, which is what `exec` takes unless told otherwise.
     #[arg(long)]
     port: Option<u16>,
     /// Serves HTTPS beside HTTP, with certificates that are kept in this folder and made there at first.
@@ -43,7 +51,7 @@ pub(super) struct Serve {
     /// The client that gets tokens.
     #[arg(long, default_value = "zerobus-emulator")]
     client_id: String,
-    /// The client's secret; by chance if it is not given.
+    /// The client's secret; random if omitted.
     #[arg(long, env = "ZEROBUS_EMULATOR_CLIENT_SECRET", hide_env_values = true)]
     client_secret: Option<String>,
     /// Misbehaviour, such as `reset after=3 times=2`, `ack-delay=50ms`, `status=UNAVAILABLE/6006 chance=0.1`; may be
@@ -122,7 +130,7 @@ impl Serve {
             ..Limits::default()
         };
         let mut builder = Emulator::builder()
-            .port(self.port.unwrap_or(port))
+            .address(SocketAddr::new(self.host, self.port.unwrap_or(port)))
             .client_id(self.client_id)
             .linger(Duration::from_millis(self.linger))
             .memory(self.memory.saturating_mul(1 << 20))
@@ -141,6 +149,9 @@ impl Serve {
         }
         if let Some(secret) = self.client_secret.filter(|secret| !secret.is_empty()) {
             builder = builder.client_secret(secret);
+        }
+        if let Some(token) = self.token.filter(|token| !token.is_empty()) {
+            builder = builder.control_token(token);
         }
         if let Some(seconds) = self.history {
             builder = builder.history(Duration::from_secs(seconds));

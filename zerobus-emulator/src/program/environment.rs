@@ -21,6 +21,9 @@ impl Environment {
             ("DATABRICKS_CLIENT_ID", emulator.client_id().to_owned()),
             ("DATABRICKS_CLIENT_SECRET", emulator.client_secret().to_owned()),
         ];
+        if let Some(token) = emulator.control_token() {
+            variables.push(("ZEROBUS_EMULATOR_TOKEN", token.to_owned()));
+        }
         if let Some(folder) = certificates {
             // Other programs run elsewhere, so they need the whole path.
             let authority = tls::authority(folder).canonicalize()?.display().to_string();

@@ -93,7 +93,9 @@ class Producer:
 
 
 def arm(env, fault):
-    request = urllib.request.Request(env["DATABRICKS_HOST"] + "/emulator/faults", fault.encode(), method="POST")
+    request = urllib.request.Request(
+        env["DATABRICKS_HOST"] + "/emulator/faults", fault.encode(), {"x-zerobus-emulator": "1"}, method="POST"
+    )
     urllib.request.urlopen(request).close()
 
 
