@@ -27,6 +27,8 @@ pub(crate) struct Session {
     /// The call before the current one, which the server asked to end.
     pub(super) draining: Option<Draining>,
     pub(super) open: OpenBatch,
+    /// Up to this length of the open batch a row joins it and changes nothing else; 0 where every row is looked at.
+    pub(super) straight: usize,
     pub(super) window: Window,
     pub(super) ledger: Ledger,
     pub(super) retry: Retry,
@@ -115,6 +117,7 @@ impl Session {
     pub(crate) fn new(settings: Settings, random: fastrand::Rng, now: Duration) -> Self {
         let mut session = Self {
             open: OpenBatch::new(settings.max_batch_bytes),
+            straight: 0,
             rate: Rate::new(&settings),
             settings,
             state: State::Dormant,
@@ -157,14 +160,39 @@ impl Session {
         persisted: Persisted,
         write: impl FnOnce(&mut Encoder) -> Result<(), Error>,
     ) -> Result<Offset, Refused> {
-        let room = self.room();
-        if room == 0 || self.is_closing {
+        if self.open.len() >= self.straight {
+            self.before_row(&clock)?;
+        }
+        let bytes = self.open.append(write).map_err(Refused::Row)?;
+        // The next row is likely to be as long as this one.
+        let is_last = self.open.len() + bytes > self.straight || self.open.rows() >= self.settings.max_batch_rows;
+        if is_last || matches!(persisted, Persisted::Possibly) {
+            return self.accept(bytes, persisted, &clock);
+        }
+        let offset = Offset(self.ledger.accepted);
+        self.ledger.accepted += 1;
+        self.ledger.accepted_bytes += bytes as u64;
+        self.check();
+        Ok(offset)
+    }
+
+    /// Begins a batch for the row that comes, if there is room at all.
+    #[inline(never)]
+    fn before_row(&mut self, clock: &impl Fn() -> Duration) -> Result<(), Refused> {
+        if self.room() == 0 || self.is_closing {
             return Err(self.refusal(0));
         }
         if self.open.is_empty() {
             self.begin_batch(clock());
         }
-        let bytes = self.open.append(write).map_err(Refused::Row)?;
+        Ok(())
+    }
+
+    /// Accepts the row that was written last, if it is within all limits, and cuts a batch that is full.
+    #[inline(never)]
+    fn accept(&mut self, bytes: usize, persisted: Persisted, clock: &impl Fn() -> Duration) -> Result<Offset, Refused> {
+        let others = self.unacked_bytes() - bytes + self.reserved;
+        let room = self.settings.max_unacked_bytes.saturating_sub(others);
         if bytes > self.settings.max_row_bytes.min(room) {
             self.open.take_back(bytes);
             return Err(self.refusal(bytes));
@@ -179,15 +207,24 @@ impl Session {
         let offset = Offset(self.ledger.accepted);
         self.ledger.accepted += 1;
         self.ledger.accepted_bytes += bytes as u64;
-        // The next row is likely to be as long as this one.
         if self.open.is_full_for(bytes) || self.open.rows() >= self.settings.max_batch_rows {
             self.cut();
         }
         if matches!(self.state, State::Dormant) {
             self.begin_opening(clock(), Over::NewConnection);
         }
+        self.straight = self.straight_to();
         self.check();
         Ok(offset)
+    }
+
+    /// Up to which length of the open batch rows join it without a look at the limits.
+    fn straight_to(&self) -> usize {
+        if self.open.is_empty() || self.is_closing {
+            return 0;
+        }
+        let Settings { max_batch_bytes, max_row_bytes, .. } = self.settings;
+        max_batch_bytes.min(max_row_bytes).min(self.open.len() + self.room())
     }
 
     /// Takes in rows that another stream accepted and could not deliver, whatever the room; the offset of the first.
@@ -237,6 +274,7 @@ impl Session {
     /// Promises room to a row that comes later.
     pub(crate) const fn reserve(&mut self, bytes: usize) {
         self.reserved += bytes;
+        self.straight = 0;
     }
 
     /// Takes a promise back: the row is here, or does not come.
@@ -267,6 +305,7 @@ impl Session {
     /// Takes no more rows, delivers those that are there, and ends.
     pub(crate) fn close(&mut self, now: Duration) {
         self.is_closing = true;
+        self.straight = 0;
         self.flush();
         if !self.is_over() {
             self.settle(now);
@@ -282,6 +321,7 @@ impl Session {
         self.lost_from = Some(self.settled);
         self.give_up_rows(&error);
         self.is_closing = true;
+        self.straight = 0;
         self.actions.retain(|action| matches!(action, Action::Tell(_)));
         self.reset_all();
         self.actions.extend([Action::Tell(StreamEvent::Failed { error: error.clone() }), Action::Stop]);
@@ -411,6 +451,7 @@ impl Session {
         if !self.open.is_empty() {
             let batch: Batch = self.open.cut();
             self.window.push(batch);
+            self.straight = 0;
         }
     }
 

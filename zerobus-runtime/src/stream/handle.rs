@@ -92,6 +92,15 @@ impl Handle {
                 Err(refused) => return Err(Unplaced::Refused(refused)),
             }
         }
+        self.place_encoded(write)
+    }
+
+    /// As `place`, of a row that is encoded before it is looked for room.
+    #[inline(never)]
+    fn place_encoded<W>(&self, write: W) -> Result<Offset, Unplaced>
+    where
+        W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
+    {
         let placed = scratch::encode(write, |row| {
             self.shared().push_row(row, Persisted::No).map_err(|refused| match refused {
                 Refused::Full => Unplaced::Full(row.into()),

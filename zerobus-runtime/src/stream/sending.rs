@@ -7,31 +7,29 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use pin_project_lite::pin_project;
-
 use super::handle::{Handle, Unplaced};
 use crate::error::Error;
 use crate::message::Encoder;
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 
-pin_project! {
-    /// A row on its way into the open batch.
-    ///
-    /// The row is accepted by the poll that is ready, so that a dropped future has not accepted it. Polled again, it is
-    /// pending for ever: a row is accepted once.
-    #[must_use = "a row is not sent until this is awaited"]
-    pub(super) struct Sending<'a, W, S, F> {
-        handle: &'a Handle,
-        write: W,
-        is_plain: bool,
-        wait: S,
-        is_done: bool,
-        // Waits for room with the row that is encoded.
-        #[pin]
-        waiting: Option<F>,
-    }
+/// A row on its way into the open batch.
+///
+/// The row is accepted by the poll that is ready, so that a dropped future has not accepted it. Polled again, it is
+/// pending for ever: a row is accepted once.
+#[must_use = "a row is not sent until this is awaited"]
+pub(super) struct Sending<'a, W, S, F> {
+    handle: &'a Handle,
+    write: W,
+    is_plain: bool,
+    wait: S,
+    is_done: bool,
+    /// Waits for room with the row that is encoded; in a box, since a row that finds room pays for its place otherwise.
+    waiting: Option<Pin<Box<F>>>,
 }
+
+/// Nothing in it is pinned but what is in a box.
+impl<W, S, F> Unpin for Sending<'_, W, S, F> {}
 
 impl<'a, W, S, F> Sending<'a, W, S, F>
 where
@@ -56,32 +54,30 @@ where
 
     #[expect(clippy::inline_always, reason = "the whole reason of this type")]
     #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if *this.is_done {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if this.is_done {
             return Poll::Pending;
         }
         if this.waiting.is_none() {
             if this.handle.has_had_its_turn() {
                 ready!(pin!(tokio::task::coop::consume_budget()).poll(cx));
             }
-            match this.handle.place(*this.write, *this.is_plain) {
+            match this.handle.place(this.write, this.is_plain) {
                 Ok(offset) => {
-                    *this.is_done = true;
+                    this.is_done = true;
                     return Poll::Ready(Ok(offset));
                 }
-                Err(Unplaced::Full(row)) => {
-                    this.waiting.set(Some((this.wait)(this.handle, row, Persisted::No)));
-                }
+                Err(Unplaced::Full(row)) => this.waiting = Some(Box::pin((this.wait)(this.handle, row, Persisted::No))),
                 Err(Unplaced::Refused(refused)) => {
-                    *this.is_done = true;
+                    this.is_done = true;
                     return Poll::Ready(Err(this.handle.refusal(refused)));
                 }
             }
         }
-        let Some(waiting) = this.waiting.as_pin_mut() else { return Poll::Pending };
-        let sent = ready!(waiting.poll(cx));
-        *this.is_done = true;
+        let Some(waiting) = &mut this.waiting else { return Poll::Pending };
+        let sent = ready!(waiting.as_mut().poll(cx));
+        (this.is_done, this.waiting) = (true, None);
         Poll::Ready(sent)
     }
 }
