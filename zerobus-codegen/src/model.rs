@@ -44,10 +44,11 @@ mod table_info;
 mod table_name;
 mod type_json;
 mod type_text;
+mod unique;
 
 pub use check::is_column_name;
 pub use data_type::{DataType, Element, Field, MapKey, Scalar, Struct};
-pub use descriptor::{descriptor, is_displaced_entry, message_name};
+pub use descriptor::{descriptor, displaced_entries, message_name};
 pub use file_text::{FileTextError, file_text, snapshot_json};
 pub use identifiers::{is_spelled_apart, module_name, type_name};
 pub use likely::likely;
@@ -59,9 +60,10 @@ pub use skip::Skip;
 pub use table::{Note, Table};
 pub use table_info::{ColumnInfo, TableInfo, tables_in_json};
 pub use table_name::{TableName, TableNameError};
+pub(crate) use unique::UniqueNames;
 
 #[cfg(feature = "generate")]
-pub(crate) use descriptor::{capitalize_words, compiled_entry_name};
+pub(crate) use descriptor::{capitalize_words, compiled_entry_name, last_name};
 #[cfg(feature = "ddl")]
 pub(crate) use {
     check::by_position,

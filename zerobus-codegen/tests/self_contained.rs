@@ -220,6 +220,112 @@ fn a_descriptor_that_is_no_message_is_an_error_and_depth_and_width_are_followed(
     assert_eq!(self_contained_package(&wide), Ok(String::new()));
 }
 
+/// Files of one source; its imports are the well-known ones.
+fn files(source: &'static str) -> FileDescriptorSet {
+    struct Source(&'static str);
+    impl FileResolver for Source {
+        fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+            if name == "a.proto" {
+                return File::from_source(name, self.0);
+            }
+            Err(protox::Error::file_not_found(name))
+        }
+    }
+    let mut resolver = ChainFileResolver::new();
+    resolver.add(Source(source));
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = protox::Compiler::with_file_resolver(resolver);
+    compiler.include_imports(true).open_file("a.proto").unwrap();
+    compiler.file_descriptor_set()
+}
+
+#[test]
+fn a_message_that_only_holds_others_keeps_no_fields() {
+    let files = files(
+        r#"syntax = "proto2"; package shop;
+        message Order {
+          optional Wrapper.Inner inner = 1;
+          message Wrapper {
+            optional Other other = 1; optional Kind kind = 2; oneof one { Other third = 3; }
+            message Inner { optional string s = 1; }
+          }
+        }
+        message Other { optional string x = 1; }
+        enum Kind { A = 0; }"#,
+    );
+    let descriptor = descriptor_of(&files, "shop.Order").unwrap();
+    assert_eq!(self_contained_package(&descriptor), Ok(String::new()));
+    let inner = alone(&descriptor).get_field_by_name("inner").unwrap().kind().as_message().cloned().unwrap();
+    assert_eq!(inner.full_name(), "Order.Wrapper.Inner");
+    assert_eq!(inner.parent_message().unwrap().fields().len(), 0);
+}
+
+#[test]
+fn a_default_is_still_the_value_that_it_was_when_values_get_new_names() {
+    let files = files(
+        r#"syntax = "proto2"; package shop;
+        message Order {
+          optional Status status = 1 [default = OPEN];
+          optional Phase phase = 2 [default = OPEN];
+          repeated Line lines = 3;
+          optional string text = 4 [default = "OPEN"];
+          enum Phase { UNKNOWN = 0; OPEN = 5; }
+        }
+        message Line { optional Status status = 1 [default = OPEN]; }
+        enum Status { NONE = 0; UNUSED = 1; OPEN = 2; }"#,
+    );
+    let order = alone(&descriptor_of(&files, "shop.Order").unwrap());
+    let default = |message: &MessageDescriptor, field: &str| message.get_field_by_name(field).unwrap().default_value();
+    assert_eq!(default(&order, "status"), prost_reflect::Value::EnumNumber(2));
+    assert_eq!(default(&order, "phase"), prost_reflect::Value::EnumNumber(5));
+    assert_eq!(default(&order, "text"), prost_reflect::Value::String("OPEN".to_owned()));
+    let line = order.get_field_by_name("lines").unwrap().kind().as_message().cloned().unwrap();
+    assert_eq!(default(&line, "status"), prost_reflect::Value::EnumNumber(2));
+}
+
+#[test]
+fn names_that_are_no_identifiers_and_types_without_a_name_are_errors() {
+    let of = |root: DescriptorProto| {
+        let name = format!("p.{}", root.name());
+        let package = Some("p".to_owned());
+        let file = FileDescriptorProto { package, message_type: vec![root], ..FileDescriptorProto::default() };
+        descriptor_of(&FileDescriptorSet { file: vec![file] }, &name).unwrap_err()
+    };
+    assert_eq!(of(message("", &[], vec![])), DescriptorError::Nameless);
+    for name in ["A.B", "A B", "\u{e9}"] {
+        let nested = message("A", &[], vec![message(name, &[], vec![])]);
+        assert_eq!(of(message(name, &[], vec![])), DescriptorError::BadName { message: format!("p.{name}") });
+        assert_eq!(of(nested.clone()), DescriptorError::BadName { message: format!("p.A.{name}") });
+        assert_eq!(self_contained_package(&nested), Err(DescriptorError::BadName { message: format!("A.{name}") }));
+    }
+    let mut untyped = message("A", &[("f", "")], vec![]);
+    untyped.field[0].type_name = None;
+    let error = of(untyped);
+    assert_eq!(error, DescriptorError::UnknownType { field: "p.A.f".to_owned(), type_name: String::new() });
+}
+
+/// Each would take minutes if its cost were the square of its size.
+#[test]
+fn many_equal_names_and_names_of_many_parts_cost_no_more_than_their_length() {
+    let count = 30_000;
+    let names: Vec<String> = (0..count).map(|n| format!("f{n}")).collect();
+    let types: Vec<String> = (0..count).map(|n| format!(".p{n}.X")).collect();
+    let fields: Vec<(&str, &str)> = names.iter().zip(&types).map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let package = |name: String, message| FileDescriptorProto {
+        package: Some(name),
+        message_type: vec![message],
+        ..FileDescriptorProto::default()
+    };
+    let mut file = vec![package("s".to_owned(), message("Order", &fields, vec![]))];
+    file.extend((0..count).map(|n| package(format!("p{n}"), message("X", &[], vec![]))));
+    let descriptor = descriptor_of(&FileDescriptorSet { file }, "s.Order").unwrap();
+    assert_eq!(descriptor.nested_type[count - 1].name(), format!("X{count}"));
+
+    let name = ".A".repeat(200_000);
+    let nested = message("A", &[("f", &name)], vec![message("A", &[], vec![])]);
+    assert_eq!(self_contained_package(&nested), Ok(name[1..name.len() - ".A.A".len()].to_owned()));
+}
+
 /// A set of files whose messages refer to each other in any way.
 fn any_files() -> impl Strategy<Value = FileDescriptorSet> {
     let name = prop::sample::select(vec!["A", "B", "C", "a", "Entry"]);

@@ -3,7 +3,7 @@
 use prost::Message;
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use prost_types::{DescriptorProto, FileDescriptorProto, MessageOptions};
-use zerobus_codegen::{DescriptorError, is_displaced_entry, self_contained_package};
+use zerobus_codegen::{DescriptorError, displaced_entries, self_contained_package};
 
 use crate::refusal::Refusal;
 
@@ -43,13 +43,9 @@ fn refused(error: &DescriptorError) -> Refusal {
     }
 }
 
-/// Takes the entry of a map for one where protobuf's own name for it is that of a field, so that no descriptor can call
-/// it an entry.
+/// Takes the entry of a map for one where protobuf's own name for it is taken, so that no `.proto` can call it an entry.
 fn mark_displaced_entries(message: &mut DescriptorProto) {
-    let displaced: Vec<usize> = (0..message.nested_type.len())
-        .filter(|place| is_displaced_entry(message, &message.nested_type[*place]))
-        .collect();
-    for place in displaced {
+    for place in displaced_entries(message) {
         message.nested_type[place].options =
             Some(MessageOptions { map_entry: Some(true), ..MessageOptions::default() });
     }

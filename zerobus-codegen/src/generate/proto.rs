@@ -5,7 +5,7 @@
 //! field (`AttributesEntry`), and the service's converter names it for the whole path (`LinesElementAttributesEntry`). Where
 //! protoc's name is taken, the map is written as the repeated message that it is on the wire.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use askama::Template;
 use prost_types::field_descriptor_proto::{Label, Type};
@@ -13,7 +13,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, MessageOptions};
 
 use super::column_type::{form, headline};
 use super::comments::plain;
-use crate::model::{capitalize_words, compiled_entry_name};
+use crate::model::{UniqueNames, capitalize_words, compiled_entry_name, last_name};
 use crate::{DataType, Element, Field, Struct, Table, module_name};
 
 mod java;
@@ -182,9 +182,9 @@ impl<'a> Scope<'a> {
         let maps = descriptor.field.iter().filter(|field| is_map(last_name(field)));
         let fields = descriptor.field.iter().map(FieldDescriptorProto::name);
         let others = messages.keys().copied().filter(|name| !is_map(name));
-        let mut taken: HashSet<String> = fields.chain(others).map(str::to_owned).collect();
-        let unnamed: Vec<_> = maps.filter(|field| !taken.insert(compiled_entry_name(field.name()))).collect();
-        let written = unnamed.into_iter().map(last_name).map(|name| (name, free_name(name, &mut taken))).collect();
+        let mut taken: UniqueNames = fields.chain(others).collect();
+        let unnamed: Vec<_> = maps.filter(|field| !taken.take(&compiled_entry_name(field.name()))).collect();
+        let written = unnamed.into_iter().map(last_name).map(|name| (name, taken.unique(name))).collect();
         Self { messages, written }
     }
 
@@ -211,22 +211,6 @@ impl<'a> Scope<'a> {
             DataType::Array(_) | DataType::Map(..) | DataType::Scalar(_) => None,
         }
     }
-}
-
-/// The name itself, or the first of name2, name3, ... that is free.
-fn free_name(name: &str, taken: &mut HashSet<String>) -> String {
-    let mut free = name.to_owned();
-    let mut n = 2;
-    while !taken.insert(free.clone()) {
-        free = format!("{name}{n}");
-        n += 1;
-    }
-    free
-}
-
-/// The last part of the name of a field's type: what it is called in the scope that holds both.
-fn last_name(field: &FieldDescriptorProto) -> &str {
-    field.type_name().rsplit('.').next().unwrap_or_default()
 }
 
 fn is_entry(message: &DescriptorProto) -> bool {

@@ -26,7 +26,7 @@ use std::collections::HashSet;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, MessageOptions};
 
-use super::{DataType, Element, Field, MapKey, Scalar, Struct, Table, type_name};
+use super::{DataType, Element, Field, MapKey, Scalar, Struct, Table, UniqueNames, type_name};
 
 impl Scalar {
     /// The protobuf type that carries this scalar.
@@ -137,21 +137,35 @@ pub(crate) fn compiled_entry_name(field: &str) -> String {
     format!("{}Entry", capitalize_words(field, true))
 }
 
-/// Whether a message nested in `parent` is the entry of a map whose name is that of a field, so that no descriptor of a
-/// protobuf compiler can call it one: `TagsEntry2`, for the column `tags MAP` beside a column `TagsEntry`.
+/// The places of the nested messages that are entries of maps, though protobuf does not call them so: where a compiler's
+/// name for the entry is taken, by a field (`tags MAP` beside `TagsEntry`) or by another message (`a_b MAP` beside
+/// `aB MAP`), no `.proto` can say `map`, and the entry is written as a message, `TagsEntry2`.
 #[must_use]
-pub fn is_displaced_entry(parent: &DescriptorProto, nested: &DescriptorProto) -> bool {
-    let Some(entry) = nested.name.as_deref().map(|name| name.trim_end_matches(|c: char| c.is_ascii_digit())) else {
-        return false;
+pub fn displaced_entries(parent: &DescriptorProto) -> Vec<usize> {
+    let looks_like_one = |nested: &DescriptorProto| {
+        matches!(&nested.field[..], [key, value] if key.name() == "key" && key.number() == 1
+            && value.name() == "value" && value.number() == 2)
+            && nested.name().trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("Entry")
     };
-    let is_entry = matches!(&nested.field[..], [key, value] if key.name() == "key" && key.number() == 1
-        && value.name() == "value" && value.number() == 2);
-    let of_map = |field: &FieldDescriptorProto| {
+    let is_called_one = |nested: &DescriptorProto| nested.options.as_ref().is_some_and(MessageOptions::map_entry);
+    let fields: HashSet<&str> = parent.field.iter().map(FieldDescriptorProto::name).collect();
+    let messages: HashSet<&str> = parent.nested_type.iter().map(DescriptorProto::name).collect();
+    let is_displaced = |field: &&FieldDescriptorProto| {
+        let (entry, message) = (compiled_entry_name(field.name()), last_name(field));
         field.label() == Label::Repeated
-            && field.type_name().rsplit('.').next() == nested.name.as_deref()
-            && compiled_entry_name(field.name()) == entry
+            && (fields.contains(entry.as_str()) || (message != entry && messages.contains(entry.as_str())))
     };
-    is_entry && parent.field.iter().any(of_map) && parent.field.iter().any(|field| field.name() == entry)
+    let displaced: HashSet<&str> = parent.field.iter().filter(is_displaced).map(last_name).collect();
+    let nested = parent.nested_type.iter().enumerate();
+    nested
+        .filter(|(_, nested)| displaced.contains(nested.name()) && looks_like_one(nested) && !is_called_one(nested))
+        .map(|(place, _)| place)
+        .collect()
+}
+
+/// The last part of the name of a field's type: what it is called in the scope that holds both.
+pub(crate) fn last_name(field: &FieldDescriptorProto) -> &str {
+    field.type_name().rsplit('.').next().unwrap_or_default()
 }
 
 /// The name without its underscores, each letter behind one a capital.
@@ -174,18 +188,18 @@ struct Nested {
     /// The absolute name of the message that holds them: `.Orders`.
     scope: String,
     messages: Vec<DescriptorProto>,
-    taken: HashSet<String>,
+    taken: UniqueNames,
     /// The names of entries that are kept for their maps.
     entries: HashSet<String>,
 }
 
 impl Nested {
     fn new(style: Style, scope: String, row: &Struct) -> Self {
-        let (mut taken, mut entries) = (HashSet::new(), HashSet::new());
+        let (mut taken, mut entries) = (UniqueNames::default(), HashSet::new());
         if style == Style::Compiler {
-            taken.extend(row.fields.iter().map(|field| field.name.clone()));
+            taken = row.fields.iter().map(|field| field.name.as_str()).collect();
             let maps = row.fields.iter().filter(|field| matches!(field.data_type, DataType::Map(..)));
-            entries.extend(maps.map(|map| compiled_entry_name(&map.name)).filter(|name| taken.insert(name.clone())));
+            entries.extend(maps.map(|map| compiled_entry_name(&map.name)).filter(|name| taken.take(name)));
         }
         Self { style, scope, messages: Vec::new(), taken, entries }
     }
@@ -215,7 +229,7 @@ impl Nested {
     }
 
     fn message(&mut self, path: &str, row: &Struct) -> (Type, Option<String>) {
-        let name = self.unique(&message_name(path));
+        let name = self.taken.unique(&message_name(path));
         let inner = self.style.message(&self.scope, &name, row, |field| format!("{name}_{field}"));
         self.push(inner)
     }
@@ -240,9 +254,9 @@ impl Nested {
         match self.style {
             Style::Compiler => match self.entries.take(&compiled_entry_name(field)) {
                 Some(name) => (name, true),
-                None => (self.unique(&compiled_entry_name(field)), false),
+                None => (self.taken.unique(&compiled_entry_name(field)), false),
             },
-            Style::Converter => (self.unique(&format!("{base}Entry")), true),
+            Style::Converter => (self.taken.unique(&format!("{base}Entry")), true),
         }
     }
 
@@ -251,17 +265,6 @@ impl Nested {
         let type_name = format!("{}.{}", self.scope, message.name());
         self.messages.push(message);
         (Type::Message, Some(type_name))
-    }
-
-    /// The name itself, or the first of name2, name3, ... that is free.
-    fn unique(&mut self, name: &str) -> String {
-        let mut unique = name.to_owned();
-        let mut n = 2;
-        while !self.taken.insert(unique.clone()) {
-            unique = format!("{name}{n}");
-            n += 1;
-        }
-        unique
     }
 }
 

@@ -22,6 +22,12 @@ const MAX_DEPTH: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescriptorError {
+    /// The name of a message is no identifier.
+    #[error("message {} has a name that is no identifier", Printable(.message))]
+    BadName {
+        /// The path of the message.
+        message: String,
+    },
     /// A message has no name.
     #[error("a message of the descriptor has no name")]
     Nameless,
@@ -72,7 +78,7 @@ impl DescriptorError {
     #[must_use]
     pub const fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Nameless | Self::TooDeep { .. } => None,
+            Self::BadName { .. } | Self::Nameless | Self::TooDeep { .. } => None,
             Self::NoSuchMessage { .. } => Some("name the message with its package, as in shop.Order"),
             Self::NotSelfContained { .. } => Some(
                 "make it with `descriptor_of`, which gathers imported and sibling messages into one descriptor with absolute type names",
@@ -87,12 +93,10 @@ impl DescriptorError {
 /// # Errors
 /// If a field's type is not inside the message, or its name is relative.
 pub fn self_contained_package(root: &DescriptorProto) -> Result<String, DescriptorError> {
-    if root.name().is_empty() {
-        return Err(DescriptorError::Nameless);
-    }
     let mut types = HashSet::new();
     collect(root, root.name().to_owned(), 0, &mut types)?;
-    let mut packages = Packages { root: root.name(), types, left: None };
+    let longest = types.iter().map(String::len).max().unwrap_or_default();
+    let mut packages = Packages { root: root.name(), types, longest, left: None };
     packages.message(root, root.name())?;
     Ok(packages.left.and_then(|left| left.into_iter().next()).unwrap_or_default())
 }
@@ -104,13 +108,8 @@ fn collect(
     depth: usize,
     types: &mut HashSet<String>,
 ) -> Result<(), DescriptorError> {
-    if depth > MAX_DEPTH {
-        return Err(DescriptorError::TooDeep { message: path });
-    }
+    check(message, &path, depth)?;
     for nested in &message.nested_type {
-        if nested.name().is_empty() {
-            return Err(DescriptorError::Nameless);
-        }
         collect(nested, format!("{path}.{}", nested.name()), depth + 1, types)?;
     }
     types.extend(message.enum_type.iter().map(|nested| format!("{path}.{}", nested.name())));
@@ -118,10 +117,30 @@ fn collect(
     Ok(())
 }
 
+/// What any message must be: named by an identifier, and not too deep.
+fn check(message: &DescriptorProto, path: &str, depth: usize) -> Result<(), DescriptorError> {
+    if depth > MAX_DEPTH {
+        return Err(DescriptorError::TooDeep { message: path.to_owned() });
+    }
+    if message.name().is_empty() {
+        return Err(DescriptorError::Nameless);
+    }
+    let is_identifier = message.name().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_identifier { Ok(()) } else { Err(DescriptorError::BadName { message: path.to_owned() }) }
+}
+
+/// Whether a field has a type that is looked up by its name.
+fn has_named_type(field: &FieldDescriptorProto) -> bool {
+    let is_named = field.r#type.is_some() && matches!(field.r#type(), Type::Enum | Type::Group | Type::Message);
+    is_named || field.type_name.is_some()
+}
+
 /// The packages that the type names seen so far may all begin with.
 struct Packages<'a> {
     root: &'a str,
     types: HashSet<String>,
+    /// The length of the longest path of a type.
+    longest: usize,
     /// Shortest first; none before the first type name.
     left: Option<Vec<String>>,
 }
@@ -144,8 +163,7 @@ impl Packages<'_> {
                 return Err(refused(name));
             }
         }
-        let is_named = matches!(field.r#type(), Type::Enum | Type::Group | Type::Message) && field.r#type.is_some();
-        if is_named && field.type_name.is_none() { Err(refused("")) } else { Ok(()) }
+        if has_named_type(field) && field.type_name.is_none() { Err(refused("")) } else { Ok(()) }
     }
 
     /// Whether an absolute name is a type inside the root, behind one of the packages that are left.
@@ -161,7 +179,9 @@ impl Packages<'_> {
         }
         let mut left = Vec::new();
         for (start, segment) in segments(name) {
-            if segment == self.root && self.types.contains(&name[start..]) {
+            // A longer rest is no path of a type: so a name of a thousand parts costs no more than its length.
+            let may_be_path = name.len() - start <= self.longest;
+            if may_be_path && segment == self.root && self.types.contains(&name[start..]) {
                 left.push(name[..start].trim_end_matches('.').to_owned());
             }
         }

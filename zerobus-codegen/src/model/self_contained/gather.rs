@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet, MessageOptions};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet, MessageOptions};
 
-use super::{DescriptorError, MAX_DEPTH};
+use super::{DescriptorError, check, has_named_type};
+use crate::model::UniqueNames;
 
 /// How many names of messages an error lists.
 const LISTED: usize = 10;
@@ -69,9 +70,7 @@ impl<'a> Types<'a> {
     }
 
     fn add(&mut self, message: &'a DescriptorProto, path: String, depth: usize) -> Result<(), DescriptorError> {
-        if depth > MAX_DEPTH {
-            return Err(DescriptorError::TooDeep { message: path });
-        }
+        check(message, &path, depth)?;
         for nested in &message.nested_type {
             self.add(nested, join(&path, nested.name()), depth + 1)?;
         }
@@ -109,10 +108,12 @@ impl<'a> Types<'a> {
         while let Some(&scope) = used.get(next) {
             next += 1;
             let Some(Type::Message(message)) = self.by_name.get(scope) else { continue };
-            for (field, type_name) in message.field.iter().filter_map(|field| Some((field, field.type_name.as_ref()?)))
-            {
-                let unknown =
-                    || DescriptorError::UnknownType { field: join(scope, field.name()), type_name: type_name.clone() };
+            for field in message.field.iter().filter(|field| has_named_type(field)) {
+                let type_name = field.type_name();
+                let unknown = || DescriptorError::UnknownType {
+                    field: join(scope, field.name()),
+                    type_name: type_name.to_owned(),
+                };
                 let found = self.resolve(scope, type_name).ok_or_else(unknown)?;
                 if seen.insert(found) {
                     used.push(found);
@@ -142,14 +143,16 @@ struct Gathering<'a> {
     /// The absolute name that each used type gets, by its full name.
     places: HashMap<&'a str, String>,
     /// The names that are taken in the root's scope.
-    taken: HashSet<String>,
+    taken: UniqueNames,
+    /// The names that the values of moved enums get, by the enum's full name.
+    values: HashMap<&'a str, Vec<String>>,
 }
 
 impl<'a> Gathering<'a> {
     fn new(types: &'a Types<'a>, root: &'a str, message: &DescriptorProto, used: &[&'a str]) -> Self {
-        let taken = HashSet::new();
         let (kept, moved, places) = (HashSet::new(), Vec::new(), HashMap::new());
-        let mut gathering = Self { types, root, kept, moved, places, taken };
+        let (taken, values) = (UniqueNames::default(), HashMap::new());
+        let mut gathering = Self { types, root, kept, moved, places, taken, values };
         let is_used: HashSet<&str> = used.iter().copied().collect();
         for name in used {
             gathering.keep(name, &is_used);
@@ -160,6 +163,7 @@ impl<'a> Gathering<'a> {
         for name in others.into_iter().chain(entries) {
             gathering.place(name);
         }
+        gathering.name_values();
         gathering
     }
 
@@ -187,10 +191,10 @@ impl<'a> Gathering<'a> {
         let nested = root.nested_type.iter().map(DescriptorProto::name).filter(|name| is_kept(name));
         let enums: Vec<_> = root.enum_type.iter().filter(|inner| is_kept(inner.name())).collect();
         let values = enums.iter().flat_map(|inner| &inner.value).map(prost_types::EnumValueDescriptorProto::name);
-        let fields = root.field.iter().map(prost_types::FieldDescriptorProto::name);
+        let fields = root.field.iter().map(FieldDescriptorProto::name);
         let oneofs = root.oneof_decl.iter().map(prost_types::OneofDescriptorProto::name);
         let names = nested.chain(enums.iter().map(|inner| inner.name())).chain(values).chain(fields).chain(oneofs);
-        self.taken = names.map(str::to_owned).collect();
+        self.taken = names.collect();
     }
 
     fn place(&mut self, name: &'a str) {
@@ -201,25 +205,35 @@ impl<'a> Gathering<'a> {
             format!("{parent}.{}", last(name))
         } else {
             self.moved.push(name);
-            format!(".{root}.{}", unique(last(name), &mut self.taken))
+            format!(".{root}.{}", self.taken.unique(last(name)))
         };
         self.places.insert(name, place);
+    }
+
+    /// Names the values of the enums that move: they are names of the scope that the enum moves into.
+    fn name_values(&mut self) {
+        for name in &self.moved {
+            if let Some(Type::Enum(inner)) = self.types.by_name.get(*name) {
+                let values = inner.value.iter().map(|value| self.taken.unique(value.name())).collect();
+                self.values.insert(name, values);
+            }
+        }
     }
 
     fn is_entry(&self, name: &str) -> bool {
         matches!(self.types.by_name.get(name), Some(Type::Message(message)) if is_entry(message))
     }
 
-    fn descriptor(mut self, root: &DescriptorProto) -> DescriptorProto {
+    fn descriptor(self, root: &DescriptorProto) -> DescriptorProto {
         let mut gathered = self.message(self.root, root);
-        for name in std::mem::take(&mut self.moved) {
+        for &name in &self.moved {
             let place = self.places.get(name).map(|place| last(place).to_owned());
             match self.types.by_name.get(name) {
                 Some(Type::Message(inner)) => {
                     gathered.nested_type.push(DescriptorProto { name: place, ..self.message(name, inner) });
                 }
                 Some(Type::Enum(inner)) => {
-                    gathered.enum_type.push(EnumDescriptorProto { name: place, ..self.enumeration(inner) });
+                    gathered.enum_type.push(EnumDescriptorProto { name: place, ..self.enumeration(name, inner) });
                 }
                 None => {}
             }
@@ -229,17 +243,21 @@ impl<'a> Gathering<'a> {
 
     /// A message with the names that its fields' types have now, and what is kept inside it.
     fn message(&self, name: &str, message: &DescriptorProto) -> DescriptorProto {
-        let mut gathered = DescriptorProto {
-            nested_type: Vec::new(),
-            enum_type: Vec::new(),
-            extension: Vec::new(),
-            extension_range: Vec::new(),
-            ..message.clone()
+        // What only holds a message that is used has no rows, and its fields' types are not here.
+        let is_used = self.places.contains_key(name);
+        let mut gathered = if is_used {
+            DescriptorProto {
+                field: message.field.iter().map(|field| self.field(name, field)).collect(),
+                oneof_decl: message.oneof_decl.clone(),
+                options: message.options.clone(),
+                reserved_range: message.reserved_range.clone(),
+                reserved_name: message.reserved_name.clone(),
+                ..DescriptorProto::default()
+            }
+        } else {
+            DescriptorProto::default()
         };
-        for field in &mut gathered.field {
-            let found = field.type_name.as_deref().and_then(|type_name| self.types.resolve(name, type_name));
-            field.type_name = found.and_then(|found| self.places.get(found)).cloned();
-        }
+        gathered.name.clone_from(&message.name);
         let is_inside = self.inside_root(name).is_some();
         let stays = |inner: &str| self.kept.contains(inner) && (is_inside || self.is_entry(inner));
         for nested in &message.nested_type {
@@ -253,25 +271,35 @@ impl<'a> Gathering<'a> {
         gathered
     }
 
-    /// An enum that moves; its values are names of the scope that it moves into.
-    fn enumeration(&mut self, inner: &EnumDescriptorProto) -> EnumDescriptorProto {
+    fn field(&self, scope: &str, field: &FieldDescriptorProto) -> FieldDescriptorProto {
+        let mut gathered = field.clone();
+        let found = field.type_name.as_deref().and_then(|type_name| self.types.resolve(scope, type_name));
+        gathered.type_name = found.and_then(|found| self.places.get(found)).cloned();
+        if let Some((value, enumeration)) = field.default_value.as_ref().zip(found) {
+            gathered.default_value = Some(self.value_name(enumeration, value).to_owned());
+        }
+        gathered
+    }
+
+    /// The name that a value of an enum has now.
+    fn value_name<'b>(&'b self, enumeration: &str, value: &'b str) -> &'b str {
+        let (Some(Type::Enum(inner)), Some(names)) =
+            (self.types.by_name.get(enumeration), self.values.get(enumeration))
+        else {
+            return value;
+        };
+        let mut values = inner.value.iter().zip(names);
+        values.find(|(old, _)| old.name() == value).map_or(value, |(_, name)| name)
+    }
+
+    /// An enum that moves.
+    fn enumeration(&self, name: &str, inner: &EnumDescriptorProto) -> EnumDescriptorProto {
         let mut moved = inner.clone();
-        for value in &mut moved.value {
-            value.name = Some(unique(value.name(), &mut self.taken));
+        for (value, name) in moved.value.iter_mut().zip(self.values.get(name).into_iter().flatten()) {
+            value.name = Some(name.clone());
         }
         moved
     }
-}
-
-/// The name itself, or the first of name2, name3, ... that is free.
-fn unique(name: &str, taken: &mut HashSet<String>) -> String {
-    let mut unique = name.to_owned();
-    let mut n = 2;
-    while !taken.insert(unique.clone()) {
-        unique = format!("{name}{n}");
-        n += 1;
-    }
-    unique
 }
 
 fn is_entry(message: &DescriptorProto) -> bool {
