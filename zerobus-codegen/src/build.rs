@@ -1,9 +1,12 @@
 //! The build.rs API: `configure()`, options, `compile`.
 
+mod watch;
+
 use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::generate::rust;
+use crate::options::files as options_files;
 use crate::output::{Output as _, Replacing};
 use crate::{Error, Face, Files, Options, Snapshots, Table, Visibility};
 
@@ -144,8 +147,8 @@ impl Configuration {
 
     /// Writes `zerobus_tables.rs` with the types of every table at these paths, as [`Snapshots::read`] reads them.
     ///
-    /// Reads only these paths, and leaves the file alone when it holds the right bytes. Tells cargo to run the build
-    /// script again when one of the paths changes, and only then.
+    /// Reads only these paths and the options, and leaves the file alone when it holds the right bytes. Tells cargo to run
+    /// the build script again when one of these changes, and only then; on Unix also when `zerobus.toml` comes into being.
     ///
     /// # Errors
     /// If a path cannot be read or gives no table, a snapshot is broken, or a table cannot be written through Zerobus. The error has
@@ -177,10 +180,23 @@ impl Configuration {
     /// These options behind those of the package's file.
     fn all_options(&self) -> Result<Options, Error> {
         let Some(package) = env::var_os("CARGO_MANIFEST_DIR") else { return Ok(self.options.clone()) };
-        let (options, file) = Options::read(Path::new(&package))?;
-        // A file that is not there would make cargo run the script every time.
-        let file = file.unwrap_or_else(|| Path::new(&package).join("Cargo.toml"));
-        println!("cargo::rerun-if-changed={}", file.display());
+        let package = Path::new(&package);
+        for file in options_files(package) {
+            watch(&file);
+        }
+        let (options, _) = Options::read(package)?;
         Ok(options.merged(self.options.clone()))
+    }
+}
+
+/// Tells cargo to run the script again when the file changes, goes, or comes into being.
+fn watch(file: &Path) {
+    if file.exists() {
+        println!("cargo::rerun-if-changed={}", file.display());
+    } else if let Some(out_dir) = env::var_os("OUT_DIR")
+        // Where there are no links, cargo cannot wait for a file; naming it would run the script every time.
+        && let Ok(folder) = watch::awaiting(file, Path::new(&out_dir))
+    {
+        println!("cargo::rerun-if-changed={}", folder.display());
     }
 }

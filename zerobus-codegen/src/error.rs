@@ -47,6 +47,9 @@ pub enum Error {
         /// The reason.
         source: io::Error,
     },
+    /// Paths of options that match nothing: all of them.
+    #[error("{}", Lines(.0))]
+    Unmatched(Vec<UnmatchedPath>),
     /// A file cannot be written.
     #[error("cannot write {}; check the folder's permissions and the free space", .path.display())]
     Write {
@@ -55,6 +58,31 @@ pub enum Error {
         /// The reason.
         source: io::Error,
     },
+}
+
+/// A path of an option that matches nothing in the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnmatchedPath {
+    /// The option.
+    pub option: &'static str,
+    /// The path.
+    pub path: String,
+    /// What the option's paths match.
+    pub wanted: &'static str,
+    /// A path of a like name that matches something.
+    pub likely: Option<String>,
+}
+
+impl Display for UnmatchedPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { option, path, wanted, likely } = self;
+        write!(f, "option {option}: `{}` matches no {wanted} of these tables; ", Printable(path))?;
+        match likely {
+            Some(likely) => write!(f, "did you mean `{likely}`?"),
+            None => f.write_str("correct the path, or remove it"),
+        }
+    }
 }
 
 /// One table that could not be generated.
@@ -198,6 +226,19 @@ impl Display for Listed<'_> {
                 f.write_str("\n")?;
             }
             f.write_str(&with_causes(failure, ": "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A line each.
+struct Lines<'a>(&'a [UnmatchedPath]);
+
+impl Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, path) in self.0.iter().enumerate() {
+            let before = if i > 0 { "\n" } else { "" };
+            write!(f, "{before}{path}")?;
         }
         Ok(())
     }

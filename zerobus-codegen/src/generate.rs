@@ -8,6 +8,7 @@
 //! | `item` | the items of a table: its struct, and those inside it |
 //! | `layout` | the order of tables and modules |
 //! | `names` | Rust names for columns, structs and modules |
+//! | `paths` | the paths of the options, held against the tables |
 //! | `prost` | the prost face: structs of prost-build with a `ZerobusMessage` implementation beside each |
 //! | `proto` | the `.proto` of a table: a view, and the template that renders it |
 //! | `rust` | the files of Rust, of either face |
@@ -21,6 +22,7 @@ mod derives;
 mod item;
 mod layout;
 mod names;
+mod paths;
 #[cfg(feature = "prost")]
 mod prost;
 pub mod proto;

@@ -32,7 +32,7 @@ pub use catalog::{
 };
 pub use drift::{Change, ChangeKind, Drift, Severity};
 #[cfg(feature = "generate")]
-pub use error::{Error, Failure};
+pub use error::{Error, Failure, UnmatchedPath};
 #[cfg(feature = "generate")]
 pub use generate::{proto, rust};
 pub use model::*;

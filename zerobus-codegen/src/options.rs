@@ -105,8 +105,9 @@ pub enum Visibility {
 
 /// What generated Rust looks like.
 ///
-/// A path is `.` for everything, or the beginning of `catalog.schema.table.column`, whole names only; an array's element is
-/// the part `element`, a map's key and value are `key` and `value`.
+/// A path is `.` for everything, or the beginning of `catalog.schema.table.column`, whole names only, without regard to case;
+/// an array's element is the part `element`, a map's key and value are `key` and `value`. A path that matches nothing in the
+/// tables of a run is an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -118,6 +119,9 @@ pub struct Options {
     /// Further derives of structs, by path.
     pub derives: BTreeMap<String, Vec<String>>,
     /// Types of your own instead of those that would be generated, by the path of a column, an element, a key or a value.
+    ///
+    /// The compiler holds each against the column that it stands for. The type of an ARRAY or a MAP is the whole collection; a
+    /// nullable column of another type is an `Option` of yours.
     pub extern_types: BTreeMap<String, String>,
     /// Which types are generated.
     pub face: Option<Face>,
@@ -189,7 +193,7 @@ impl Options {
     /// As `read`.
     #[doc(hidden)]
     pub fn read_with<P: Toml>(folder: &Path) -> Result<(Self, Option<PathBuf>), OptionsError> {
-        let (own, manifest) = (folder.join(FILE), folder.join("Cargo.toml"));
+        let [own, manifest] = files(folder);
         let in_manifest = parse::<P, Manifest>(&manifest)?.and_then(|manifest| manifest.package?.metadata?.zerobus);
         match (parse::<P, Self>(&own)?, in_manifest) {
             (Some(_), Some(_)) => Err(OptionsError {
@@ -236,10 +240,22 @@ impl Options {
     }
 }
 
-/// Whether a path of the options covers a place.
+/// The files of a package in which options may stand.
+pub(crate) fn files(package: &Path) -> [PathBuf; 2] {
+    [package.join(FILE), package.join("Cargo.toml")]
+}
+
+/// Whether a path of the options covers a place: the place itself, or one inside.
 #[cfg(feature = "generate")]
 pub(crate) fn covers(path: &str, place: &str) -> bool {
-    path == "." || place.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    let is_inside = || matches!(place.as_bytes().get(path.len()), None | Some(b'.'));
+    path == "." || place.get(..path.len()).is_some_and(|start| is_same(path, start)) && is_inside()
+}
+
+/// Whether a path of the options is that of a place: Unity Catalog compares names without regard to case.
+#[cfg(feature = "generate")]
+pub(crate) fn is_same(path: &str, place: &str) -> bool {
+    path.eq_ignore_ascii_case(place)
 }
 
 /// What stands in a file; nothing if there is no such file.

@@ -125,3 +125,28 @@ fn what_the_service_refuses_a_table_for_is_a_warning_of_the_build() {
         "edge_generated_columns.json: table main.edge.generated_columns: day: a generated column, which a row";
     assert!(told.contains("warning: fresh@0.0.0: ") && told.contains(expected), "{told}");
 }
+
+#[test]
+#[cfg(unix)]
+fn options_that_come_change_and_go_are_noticed() {
+    let package = Package::new();
+    let notices = |why: &str| {
+        assert!(package.build().contains(&"fresh".to_owned()), "{why}");
+        assert_eq!(package.build(), Vec::<String>::new(), "nothing changed after: {why}");
+    };
+    notices("the first build");
+    let (options, manifest) = (package.folder.path().join("zerobus.toml"), package.folder.path().join("Cargo.toml"));
+    fs::write(&options, "module = \"tables\"\n").unwrap();
+    notices("the file is there");
+    fs::write(&options, "module = \"others\"\n").unwrap();
+    notices("the file is another");
+    fs::remove_file(&options).unwrap();
+    notices("the file is gone");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.clone() + "[package.metadata.zerobus]\nmodule = \"tables\"\n").unwrap();
+    notices("the manifest has options");
+    fs::write(&manifest, text).unwrap();
+    notices("the manifest has none");
+    fs::write(&options, "module = \"tables\"\n").unwrap();
+    notices("the file is there again");
+}

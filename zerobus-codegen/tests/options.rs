@@ -149,3 +149,52 @@ fn options_that_make_no_sense_are_told() {
     let error = Options::read(folder.path()).unwrap_err().to_string();
     assert!(error.contains("zerobus.toml") && error.contains("unknown field `modul`"), "{error}");
 }
+
+#[test]
+fn a_path_that_matches_nothing_is_an_error() {
+    let configuration = configure()
+        .btree_map("main.sales.orders.id")
+        .bytes("main.geo.earthquakes.mag")
+        .derive("main.geo.earthquake", "::core::cmp::PartialOrd")
+        .extern_type("main.geo.earthquakes", "crate::Quake")
+        .extern_type("main.geo.earthquakes.location", "crate::Place")
+        .field_attribute("main.geo.earthquakes.location.depth", "#[allow(dead_code)]")
+        .field_attribute("main.geos.earthquakes.mag", "#[allow(dead_code)]")
+        .type_attribute("main.nowhere", "#[non_exhaustive]");
+    let error = built(configuration, &["geo_earthquakes", "sales_orders"]).unwrap_err().to_string();
+    let nothing = "correct the path, or remove it";
+    assert_eq!(
+        error.lines().collect::<Vec<_>>(),
+        [
+            &format!("option btree_maps: `main.sales.orders.id` matches no MAP column of these tables; {nothing}"),
+            &format!("option bytes: `main.geo.earthquakes.mag` matches no BINARY column of these tables; {nothing}"),
+            "option derives: `main.geo.earthquake` matches no struct of these tables; did you mean `main.geo.earthquakes`?",
+            &format!(
+                "option extern_types: `main.geo.earthquakes` matches no column, element, key or value of these tables; \
+                 {nothing}"
+            ),
+            &format!(
+                "option field_attributes: `main.geo.earthquakes.location.depth` matches no field of these tables; {nothing}"
+            ),
+            "option field_attributes: `main.geos.earthquakes.mag` matches no field of these tables; \
+             did you mean `main.geo.earthquakes.mag`?",
+            &format!("option type_attributes: `main.nowhere` matches no struct of these tables; {nothing}"),
+        ]
+    );
+}
+
+#[test]
+fn a_path_matches_without_regard_to_case_and_by_whole_names() {
+    let matches = |configuration| built(configuration, &["geo_earthquakes"]).is_ok();
+    for path in [".", "main", "MAIN.Geo", "main.geo.EARTHQUAKES", "main.geo.earthquakes.LOCATION"] {
+        assert!(matches(configure().type_attribute(path, "#[non_exhaustive]")), "{path}");
+    }
+    for path in ["mai", "main.", "main.ge", "main.geo.earthquakes.loc", "main..geo", "", "main.geo.earthquakes.mag"] {
+        assert!(!matches(configure().type_attribute(path, "#[non_exhaustive]")), "{path}");
+    }
+    assert!(matches(configure().extern_type("MAIN.GEO.EARTHQUAKES.TIME", "crate::Time")));
+    // Nothing is generated inside of a type of one's own.
+    let own = configure().extern_type("main.geo.earthquakes.location", "crate::Place");
+    assert!(matches(own.clone()));
+    assert!(!matches(own.type_attribute("main.geo.earthquakes.location", "#[non_exhaustive]")));
+}

@@ -80,6 +80,7 @@ impl Writer {
         let of_field = |field: &crate::Field| {
             let path = format!("{path}.{}", field.name);
             match &field.data_type {
+                DataType::Array(_) | DataType::Map(..) if self.has_extern_type(&path) => return Allowed::NOTHING,
                 DataType::Array(element) => self.of_element(&format!("{path}.element"), element),
                 DataType::Map(key, value) => {
                     let key = self.of_scalar(&format!("{path}.key"), key.scalar());

@@ -11,6 +11,7 @@ use quote::{format_ident, quote};
 use syn::ext::IdentExt as _;
 
 use super::writer::{Writer, holds_struct};
+use crate::options::is_same;
 use crate::{DataType, Element, Error, Field, Options, Scalar, Struct, Table};
 
 /// The package and the message that prost-build sees, and the package of the structs inside.
@@ -33,11 +34,12 @@ pub(super) struct Message<'a> {
 
 /// Refuses types of the user's own for single values: prost-build knows no such thing.
 pub(super) fn check(tables: &[&Table], options: &Options) -> Result<(), Error> {
-    let own = |path: &str| options.extern_types.contains_key(path);
+    let own = |path: &str| options.extern_types.keys().any(|own| is_same(own, path));
     match tables.iter().find_map(|table| scalar_of_the_users(&table.name.to_string(), &table.row, &own)) {
         None => Ok(()),
         Some(path) => {
-            let reason = format!("{path} is a single value, which the prost face takes as it is; remove the entry");
+            let reason =
+                format!("{path} is no STRUCT, and the prost face takes other types as they are; remove the entry");
             Err(Error::Option { name: "extern_types", reason })
         }
     }
@@ -46,6 +48,7 @@ pub(super) fn check(tables: &[&Table], options: &Options) -> Result<(), Error> {
 fn scalar_of_the_users(path: &str, row: &Struct, own: &dyn Fn(&str) -> bool) -> Option<String> {
     row.fields.iter().find_map(|field| {
         let path = format!("{path}.{}", field.name);
+        let is_struct = matches!(field.data_type, DataType::Struct(_));
         let place = match &field.data_type {
             DataType::Array(_) => format!("{path}.element"),
             DataType::Map(..) => format!("{path}.value"),
@@ -55,7 +58,7 @@ fn scalar_of_the_users(path: &str, row: &Struct, own: &dyn Fn(&str) -> bool) -> 
             Some(row) => scalar_of_the_users(&place, row, own),
             None => Some(place).filter(|place| own(place)),
         }
-        .or_else(|| Some(format!("{path}.key")).filter(|key| own(key)))
+        .or_else(|| [format!("{path}.key"), path].into_iter().find(|path| !is_struct && own(path)))
     })
 }
 

@@ -14,6 +14,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::layout::Layout;
+use super::paths;
 use super::text::{self, Shell};
 use super::writer::Writer;
 #[cfg(feature = "prost")]
@@ -150,9 +151,9 @@ fn writer(tables: &[&Table], options: &Options) -> Result<Writer, Error> {
     if options.face == Some(Face::Prost) {
         super::prost::check(tables, options)?;
     }
-    #[cfg(not(feature = "prost"))]
-    let _ = tables;
-    Writer::new(options)
+    let writer = Writer::new(options)?;
+    paths::check(&writer, tables, options)?;
+    Ok(writer)
 }
 
 /// Opens and closes the modules of catalogs and schemas around what each table gives.

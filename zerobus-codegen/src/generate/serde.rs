@@ -28,7 +28,8 @@ impl Writer {
         let rename = renamed.then(|| quote! { rename = #column });
         let is_collection = matches!(field.data_type, DataType::Array(_) | DataType::Map(..));
         let is_optional = field.nullable && !is_collection;
-        let default = (is_optional || is_collection).then(|| quote! { default });
+        let may_be_absent = is_optional || is_collection && !self.has_extern_type(path);
+        let default = may_be_absent.then(|| quote! { default });
         let skip = is_optional.then(|| quote! { skip_serializing_if = "::core::option::Option::is_none" });
         let format = match self.format(path, &field.data_type) {
             Format::Plain => None,
@@ -46,6 +47,7 @@ impl Writer {
 
     fn format(&self, path: &str, data_type: &DataType) -> Format {
         match data_type {
+            _ if self.has_extern_type(path) => Format::Plain,
             DataType::Array(element) => {
                 let element = self.element(&format!("{path}.element"), element);
                 Format::Own(self.generic("Each", &[self.named(element)]))

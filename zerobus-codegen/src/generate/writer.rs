@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 
-use crate::options::covers;
+use crate::options::{covers, is_same};
 use crate::{DataType, Element, Error, Face, Field, Options, Scalar, Struct, Visibility};
 
 /// The options as tokens.
@@ -80,12 +80,13 @@ impl Writer {
     /// The struct to generate for the type of the column at this path: none if it holds none, or one of the user's.
     pub(super) fn generated_struct<'a>(&self, path: &str, data_type: &'a DataType) -> Option<&'a Struct> {
         let row = holds_struct(data_type)?;
-        let place = match data_type {
-            DataType::Array(_) => format!("{path}.element"),
-            DataType::Map(..) => format!("{path}.value"),
-            DataType::Scalar(_) | DataType::Struct(_) => path.to_owned(),
+        let inside = match data_type {
+            DataType::Array(_) => Some(format!("{path}.element")),
+            DataType::Map(..) => Some(format!("{path}.value")),
+            DataType::Scalar(_) | DataType::Struct(_) => None,
         };
-        self.extern_type(&place).is_none().then_some(row)
+        let is_own = self.has_extern_type(path) || inside.is_some_and(|inside| self.has_extern_type(&inside));
+        (!is_own).then_some(row)
     }
 
     /// The type of the user's own for the struct of the column at this path.
@@ -116,6 +117,9 @@ impl Writer {
                 Element::Struct(_) => quote! { #inside },
             }
         };
+        if let (DataType::Array(_) | DataType::Map(..), Some(own)) = (&field.data_type, self.extern_type(path)) {
+            return own.clone();
+        }
         let singular = match &field.data_type {
             DataType::Array(inner) => {
                 let inner = element(inner, "element");
@@ -147,7 +151,7 @@ impl Writer {
 
     /// The user's own type for exactly this place.
     fn extern_type(&self, path: &str) -> Option<&TokenStream> {
-        self.extern_types.iter().find(|(place, _)| place == path).map(|(_, own)| own)
+        self.extern_types.iter().find(|(own, _)| is_same(own, path)).map(|(_, own)| own)
     }
 
     fn scalar(&self, path: &str, scalar: Scalar) -> TokenStream {
