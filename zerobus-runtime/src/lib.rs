@@ -60,7 +60,7 @@ pub use stream::{
     LaneReceipt, Lanes, LanesBuilder, RawJson, Receipt, StreamBuilder, Unsent,
 };
 #[doc(hidden)]
-pub use transport::Dial;
+pub use transport::{Connection, Dial, DialFuture};
 pub use undelivered::{Undelivered, UndeliveredRow};
 pub use values::{Date, Decimal, Timestamp, TimestampNtz, ValueError, Variant};
 pub use zerobus_codegen::TableName;

@@ -21,7 +21,7 @@ mod socket;
 mod tunnel;
 
 pub(crate) use call::{Call, CallParts, begin, connect};
-pub use dial::Dial;
+pub use dial::{Connection, Dial, DialFuture};
 pub(crate) use dial::{DialOptions, Dialer, Transport};
 pub(crate) use endpoint::{Endpoint, PlainHttp};
 pub(crate) use envelope::create_stream;

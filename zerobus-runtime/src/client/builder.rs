@@ -165,8 +165,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes connections another way: for tests without a network.
-    #[doc(hidden)]
+    /// Makes the connections to the service another way, below TLS and HTTP/2: over a tunnel of one's own, or over a
+    /// simulated network in tests.
+    ///
+    /// The proxy and [`keep_alive`](Self::keep_alive) are not used then; tokens are asked for over the system's network
+    /// as before.
     pub fn dial(mut self, dial: impl Dial) -> Self {
         self.dial = Some(Arc::new(dial));
         self
@@ -239,13 +242,10 @@ impl ClientBuilder {
             }
             bytes => bytes.map(Budget::new),
         };
-        let dial = if let Some(dial) = self.dial {
-            dial
-        } else {
-            let options = DialOptions { connect_timeout, keep_alive, user_agent, authority: self.authority, proxy };
-            Arc::new(Dialer::new(&endpoint, options)?)
-        };
-        Ok(Client { transport: Transport { endpoint, dial }, tokens: Arc::new(Cache::new(provider)), budget })
+        let options =
+            DialOptions { connect_timeout, keep_alive, user_agent, authority: self.authority, proxy, dial: self.dial };
+        let dialer = Arc::new(Dialer::new(&endpoint, options)?);
+        Ok(Client { transport: Transport { endpoint, dialer }, tokens: Arc::new(Cache::new(provider)), budget })
     }
 
     fn oauth(&self, endpoint: &Endpoint, user_agent: &str, timeout: Duration) -> Result<OAuth, Error> {

@@ -11,7 +11,7 @@ mod receipt;
 mod set;
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -82,7 +82,8 @@ impl LaneOffset {
 struct Inner {
     handles: Vec<Handle>,
     set: Arc<LaneSet>,
-    hasher: RandomState,
+    /// Which lane a key belongs to is of these lanes alone: nobody can choose keys that all go on one.
+    salt: u64,
     /// Where the next row without a key is tried first.
     next: AtomicUsize,
     /// `close` was called: no more rows are taken, although the lanes go on until all are settled.
@@ -97,8 +98,8 @@ impl Drop for Inner {
 
 impl<T> Lanes<T> {
     fn new(handles: Vec<Handle>, set: Arc<LaneSet>) -> Self {
-        let (hasher, next, is_closing) = (RandomState::new(), AtomicUsize::new(0), AtomicBool::new(false));
-        let inner = Inner { handles, set, hasher, next, is_closing };
+        let (salt, next, is_closing) = (fastrand::u64(..), AtomicUsize::new(0), AtomicBool::new(false));
+        let inner = Inner { handles, set, salt, next, is_closing };
         Self { inner: Arc::new(inner), rows: PhantomData }
     }
 
@@ -285,7 +286,10 @@ impl<T> Lanes<T> {
 impl Inner {
     fn home(&self, key: &(impl Hash + ?Sized)) -> usize {
         let homes = self.handles.len() as u64;
-        usize::try_from(self.hasher.hash_one(key) % homes).unwrap_or(0)
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.salt);
+        key.hash(&mut hasher);
+        usize::try_from(hasher.finish() % homes).unwrap_or(0)
     }
 
     fn next_home(&self) -> usize {

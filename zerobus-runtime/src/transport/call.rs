@@ -46,7 +46,7 @@ pub(crate) struct Call {
 
 /// Makes a connection.
 pub(crate) async fn connect(transport: &Transport) -> Result<Channel, Error> {
-    let mut channel = transport.dial.dial().await.map_err(|error| transport.failed(error.into()))?;
+    let mut channel = transport.dialer.dial().await.map_err(|error| transport.failed(error.into()))?;
     poll_fn(|cx| GrpcService::poll_ready(&mut channel, cx)).await.map_err(|error| transport.failed(error.into()))?;
     Ok(channel)
 }

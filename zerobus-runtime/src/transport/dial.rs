@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 use ureq::Proxy;
 
@@ -19,16 +21,26 @@ use crate::error::{ConnectProblem, Error, Fault};
 /// frames wait to be read; how many are too many it takes from this.
 const WINDOW: u32 = 64 * 1024 * 1024;
 
-/// Makes connections to the service.
+/// Makes the connections below TLS and HTTP/2.
+///
+/// See [`ClientBuilder::dial`](crate::ClientBuilder::dial).
 pub trait Dial: Debug + Send + Sync + 'static {
-    /// Makes one connection.
+    /// Connects to a port of a host.
     ///
     /// # Errors
-    /// If the service cannot be reached.
-    fn dial(&self) -> Pin<Box<dyn Future<Output = Result<Channel, tonic::transport::Error>> + Send + '_>>;
+    /// If the host cannot be reached.
+    fn dial(&self, host: &str, port: u16) -> DialFuture;
 }
 
-/// Dials an endpoint over TCP, with TLS where the address says https.
+/// A connection that comes about, or an error.
+pub type DialFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Connection>>> + Send>>;
+
+/// What bytes go over: a TCP connection, or what stands in its place.
+pub trait Connection: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Debug + Send + Unpin> Connection for T {}
+
+/// Connects to an endpoint, with TLS where the address says https.
 #[derive(Debug)]
 pub(crate) struct Dialer {
     endpoint: tonic::transport::Endpoint,
@@ -39,7 +51,7 @@ pub(crate) struct Dialer {
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
     pub(crate) endpoint: Endpoint,
-    pub(crate) dial: Arc<dyn Dial>,
+    pub(crate) dialer: Arc<Dialer>,
 }
 
 impl Transport {
@@ -60,6 +72,8 @@ pub(crate) struct DialOptions {
     /// Certificates in PEM form that are trusted besides the system's.
     pub(crate) authority: Option<Vec<u8>>,
     pub(crate) proxy: Option<Proxy>,
+    /// What makes the connections, if it is not the system.
+    pub(crate) dial: Option<Arc<dyn Dial>>,
 }
 
 impl Dialer {
@@ -80,13 +94,15 @@ impl Dialer {
             }
             dialer = dialer.tls_config(tls).map_err(|error| Fault::Tls { source: error.into() })?;
         }
-        let sockets = Sockets::to(endpoint.uri(), options.proxy.as_ref(), options.connect_timeout, options.keep_alive);
+        let sockets = match options.dial {
+            Some(dial) => Sockets::Dialed(dial),
+            None => Sockets::to(endpoint.uri(), options.proxy.as_ref(), options.connect_timeout, options.keep_alive),
+        };
         Ok(Self { endpoint: dialer, sockets })
     }
-}
 
-impl Dial for Dialer {
-    fn dial(&self) -> Pin<Box<dyn Future<Output = Result<Channel, tonic::transport::Error>> + Send + '_>> {
-        Box::pin(self.endpoint.connect_with_connector(self.sockets.clone()))
+    /// Makes one connection.
+    pub(super) async fn dial(&self) -> Result<Channel, tonic::transport::Error> {
+        self.endpoint.connect_with_connector(self.sockets.clone()).await
     }
 }

@@ -1,16 +1,18 @@
-//! The TCP connection of a call: straight to the service or through a proxy.
+//! The connection of a call below TLS: straight to the service, through a proxy, or what a program dials.
 
+use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tonic::codegen::Service;
 use tonic::transport::Uri;
 use ureq::Proxy;
 
+use super::dial::{Connection, Dial};
 use super::gathered::Gathered;
 use super::tunnel::Tunnel;
 
@@ -24,6 +26,7 @@ pub(super) const PROBES: u32 = 3;
 /// data, and the official clients send none.
 #[derive(Debug, Clone)]
 pub(super) enum Sockets {
+    Dialed(Arc<dyn Dial>),
     Direct(HttpConnector),
     Tunnel(Tunnel),
 }
@@ -50,16 +53,26 @@ impl Sockets {
         Self::Direct(direct)
     }
 
-    async fn connect(self, uri: Uri) -> Result<TcpStream, tonic::codegen::StdError> {
+    async fn connect(self, uri: Uri) -> Result<Box<dyn Connection>, tonic::codegen::StdError> {
         match self {
-            Self::Direct(mut direct) => Ok(direct.call(uri).await?.into_inner()),
-            Self::Tunnel(tunnel) => Ok(tunnel.connect(uri).await?),
+            Self::Dialed(dial) => {
+                let host = uri.host().ok_or_else(|| io::Error::other("the address has no host"))?;
+                Ok(dial.dial(host, port_of(&uri)).await?)
+            }
+            Self::Direct(mut direct) => Ok(Box::new(direct.call(uri).await?.into_inner())),
+            Self::Tunnel(tunnel) => Ok(Box::new(tunnel.connect(uri).await?)),
         }
     }
 }
 
+/// The port of an address, which may be its scheme's.
+fn port_of(uri: &Uri) -> u16 {
+    let of_scheme = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+    uri.port_u16().unwrap_or(of_scheme)
+}
+
 impl Service<Uri> for Sockets {
-    type Response = TokioIo<Gathered<TcpStream>>;
+    type Response = TokioIo<Gathered<Box<dyn Connection>>>;
     type Error = tonic::codegen::StdError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
