@@ -88,6 +88,8 @@ pub struct Records {
     pub calls: AtomicUsize,
     pub authorizations: Mutex<Vec<String>>,
     pub durable: Mutex<Vec<u64>>,
+    /// The calls that are over for the server, and whose requests it reads to their end.
+    pub reading: AtomicUsize,
     /// What the client did that it must not do; a panic in the server's task would be heard by nobody.
     pub violations: Mutex<Vec<String>>,
 }
@@ -161,6 +163,13 @@ impl Call {
 
     pub async fn fail(&self, status: Status) {
         let _ = self.responses.send(Err(status)).await;
+    }
+
+    /// Reads the request side to its end, as many servers do, and says meanwhile that it does.
+    pub async fn read_to_end(&mut self) {
+        self.records.reading.fetch_add(1, Ordering::SeqCst);
+        while let Ok(Some(_)) = self.requests.message().await {}
+        self.records.reading.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Behaves well to the end of the call.

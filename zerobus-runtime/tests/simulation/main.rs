@@ -9,17 +9,21 @@
 //! | `network` | TCP of the simulation under client and server |
 //! | `faults` | how the server misbehaves |
 //! | `program` | what the program does with its stream, and what it was told |
+//! | `lanes` | the same for many lanes |
+//! | `tokens` | a token endpoint that is slow and fails |
 //! | `run` | one seed: the hosts, the partitions, the verdict |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
 mod faults;
+mod lanes;
 mod network;
 mod program;
 mod run;
 #[path = "../scripted/mod.rs"]
 mod scripted;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
@@ -31,7 +35,7 @@ use run::{TICK, run};
 const SEEDS: u64 = 1000;
 
 /// What must happen in some of the seeds, by a part of its line in a trace; else the simulation proves less than it says.
-const HAPPENINGS: [(&str, &str); 13] = [
+const HAPPENINGS: [(&str, &str); 18] = [
     ("an ack above what was sent", "but only the offsets below"),
     ("an ack below the last one", " after offset "),
     ("an ack timeout", "made nothing durable for"),
@@ -45,6 +49,11 @@ const HAPPENINGS: [(&str, &str); 13] = [
     ("a dropped stream that fails", "dropped: Err"),
     ("a dropped stream that delivers", "dropped: Ok"),
     ("an open that fails", "open failed"),
+    ("a row that is refused", "Rejected {"),
+    ("a token endpoint that fails", "the token endpoint is away"),
+    ("lanes that deliver", "closed lanes: Ok"),
+    ("lanes that return rows", "closed lanes: Err"),
+    ("lanes that are dropped", "dropped lanes:"),
 ];
 
 #[test]

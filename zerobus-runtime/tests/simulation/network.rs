@@ -1,57 +1,31 @@
 //! TCP of the simulation under client and server.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::codegen::Service;
 use tonic::transport::server::Connected;
-use tonic::transport::{Channel, Endpoint, Error, Uri};
 use turmoil::net::{TcpListener, TcpStream};
-use zerobus_runtime::Dial;
+use zerobus_runtime::{Connection, Dial, DialFuture};
 
 use crate::scripted::Scripted;
 
-pub const PORT: u16 = 443;
+pub const PORT: u16 = 80;
 
-/// Connects to the host `server`.
+/// Connects over the simulated network.
 #[derive(Debug)]
 pub struct SimulatedDial;
 
 impl Dial for SimulatedDial {
-    fn dial(&self) -> Pin<Box<dyn Future<Output = Result<Channel, Error>> + Send + '_>> {
-        Box::pin(async {
-            Endpoint::from_static("http://server")
-                .connect_timeout(Duration::from_secs(2))
-                .http2_keep_alive_interval(Duration::from_secs(3))
-                .keep_alive_timeout(Duration::from_secs(3))
-                .keep_alive_while_idle(true)
-                .connect_with_connector(Connector)
-                .await
+    fn dial(&self, host: &str, port: u16) -> DialFuture {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let stream = TcpStream::connect((host.as_str(), port)).await?;
+            Ok(Box::new(stream) as Box<dyn Connection>)
         })
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Connector;
-
-impl Service<Uri> for Connector {
-    type Response = TokioIo<TcpStream>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<TcpStream>>> + Send>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _uri: Uri) -> Self::Future {
-        Box::pin(async { TcpStream::connect(("server", PORT)).await.map(TokioIo::new) })
     }
 }
 

@@ -1,14 +1,20 @@
 //! What the program does with its stream, and what it was told.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
-use zerobus_runtime::{Client, Error, ErrorKind, IngestStream, Offset, Persisted, Stats, StreamEvent, Undelivered};
+use zerobus_runtime::{
+    Client, Error, ErrorKind, IngestStream, Offset, Persisted, Stats, StreamBuilder, StreamEvent, Undelivered,
+};
 
+use crate::faults::Poison;
+use crate::lanes::LanesProducer;
 use crate::network::SimulatedDial;
-use crate::scripted::{Records, Row, Tokens, number};
+use crate::scripted::{Records, Row, number};
+use crate::tokens::FlakyTokens;
 
 const BUDGET: usize = 4000;
 
@@ -16,8 +22,8 @@ const BUDGET: usize = 4000;
 #[derive(Debug, Default)]
 pub struct Told {
     pub trace: Mutex<Vec<(Duration, String)>>,
-    /// The stream ended, well or not.
-    pub ended: Mutex<Option<Result<(), Error>>>,
+    /// How the stream ended, or each of its lanes.
+    pub ended: Mutex<Vec<Result<(), Error>>>,
 }
 
 /// What the program does, by seed.
@@ -27,6 +33,11 @@ pub struct Program {
     pub actions: u32,
     pub closes: bool,
     pub linger: Duration,
+    /// How many lanes; none of 0.
+    pub lanes: usize,
+    pub poison: Poison,
+    /// How likely it is that the token endpoint fails.
+    pub token_faults: f64,
 }
 
 /// One stream of the program, and the number of each row that it accepted.
@@ -36,6 +47,7 @@ struct Producer {
     next: u64,
     accepted: BTreeMap<Offset, u64>,
     records: Arc<Records>,
+    poison: Poison,
 }
 
 impl Told {
@@ -50,45 +62,77 @@ impl Program {
         let client = Client::builder()
             .endpoint("http://server")
             .allow_plain_http()
-            .token_provider(Tokens::default())
+            .token_provider(FlakyTokens::new(self.seed, self.token_faults))
             .dial(SimulatedDial)
             .build()?;
-        let Some(stream) = self.open(&client, &told).await else { return Ok(()) };
-        let random = Rng::with_seed(self.seed);
-        let mut producer =
-            Producer { stream, random, next: 0, accepted: BTreeMap::new(), records: Arc::clone(&records) };
+        match NonZeroUsize::new(self.lanes) {
+            None => self.run_stream(&client, &told, &records).await,
+            Some(lanes) => self.run_lanes(&client, &told, &records, lanes).await,
+        }
+        // What the server reads to its end has come to it by then.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        Ok(())
+    }
+
+    async fn run_stream(&self, client: &Client, told: &Arc<Told>, records: &Arc<Records>) {
+        let Some(stream) = self.open(client, told).await else { return };
+        let (random, poison) = (Rng::with_seed(self.seed), self.poison);
+        let records = Arc::clone(records);
+        let mut producer = Producer { stream, random, next: 0, accepted: BTreeMap::new(), records, poison };
         for _ in 0..self.actions {
             if !producer.act().await {
                 break;
             }
         }
-        if self.closes {
-            if let Some(undelivered) = producer.close(&told).await {
-                self.send_again(&client, &told, undelivered, &records).await;
-            }
-        } else {
-            producer.drop_and_wait(&told).await;
+        let records = Arc::clone(&producer.records);
+        if !self.closes {
+            producer.drop_and_wait(told).await;
+        } else if let Some(undelivered) = producer.close(told).await {
+            self.send_again(client, told, undelivered, &records).await;
         }
-        Ok(())
+    }
+
+    async fn run_lanes(&self, client: &Client, told: &Arc<Told>, records: &Arc<Records>, lanes: NonZeroUsize) {
+        let mut opened = None;
+        for _ in 0..5 {
+            match self.builder(client, told).lanes(lanes).open().await {
+                Ok(lanes) => opened = Some(lanes),
+                Err(error) => told.note(&format!("open failed: {error}")),
+            }
+            if opened.is_some() {
+                break;
+            }
+        }
+        let Some(opened) = opened else { return };
+        // Lanes that were opened and dropped with their set have come to their end as well.
+        told.ended.lock().unwrap().clear();
+        let mut producer = LanesProducer::new(opened, self.seed, Arc::clone(records), self.poison);
+        for _ in 0..self.actions {
+            if !producer.act().await {
+                break;
+            }
+        }
+        if self.closes { producer.close(told).await } else { producer.drop_and_wait(told, lanes.get()).await }
+    }
+
+    fn builder(&self, client: &Client, told: &Arc<Told>) -> StreamBuilder<Row> {
+        let hook = Arc::clone(told);
+        client
+            .stream::<Row>()
+            .max_unacked_bytes(BUDGET)
+            .max_batch_bytes(600)
+            .linger(self.linger)
+            .ack_timeout(Duration::from_secs(2))
+            .open_timeout(Duration::from_secs(3))
+            .delivery_timeout(Duration::from_secs(12))
+            .backoff(Duration::from_millis(50), Duration::from_secs(1))
+            .on_event(move |event| hook.event(event))
     }
 
     /// A stream, or nothing if the server refuses for good.
     async fn open(&self, client: &Client, told: &Arc<Told>) -> Option<IngestStream<Row>> {
         for _ in 0..5 {
-            let hook = Arc::clone(told);
-            let opened = client
-                .stream::<Row>()
-                .max_unacked_bytes(BUDGET)
-                .max_batch_bytes(600)
-                .linger(self.linger)
-                .ack_timeout(Duration::from_secs(2))
-                .open_timeout(Duration::from_secs(3))
-                .delivery_timeout(Duration::from_secs(20))
-                .backoff(Duration::from_millis(50), Duration::from_secs(1))
-                .on_event(move |event| hook.event(event))
-                .open()
-                .await;
-            match opened {
+            match self.builder(client, told).open().await {
                 Ok(stream) => return Some(stream),
                 Err(error) => told.note(&format!("open failed: {error}")),
             }
@@ -113,11 +157,22 @@ impl Program {
 }
 
 impl Told {
+    /// Waits until this many streams have ended.
+    pub async fn wait_for_ends(&self, streams: usize) {
+        for _ in 0..600 {
+            if self.ended.lock().unwrap().len() >= streams {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("a dropped stream comes to an end");
+    }
+
     fn event(&self, event: &StreamEvent) {
         self.note(&format!("{event:?}"));
         match event {
-            StreamEvent::Closed { .. } => *self.ended.lock().unwrap() = Some(Ok(())),
-            StreamEvent::Failed { error } => *self.ended.lock().unwrap() = Some(Err(error.clone())),
+            StreamEvent::Closed { .. } => self.ended.lock().unwrap().push(Ok(())),
+            StreamEvent::Failed { error } => self.ended.lock().unwrap().push(Err(error.clone())),
             _ => {}
         }
     }
@@ -126,13 +181,17 @@ impl Told {
 impl Producer {
     /// One action; whether the stream goes on.
     async fn act(&mut self) -> bool {
-        let goes_on = match self.random.u32(0..12) {
+        let goes_on = match self.random.u32(0..13) {
             0..5 => self.send_some().await,
             5 => self.try_send_until_full(),
             6 => self.send_and_cancel().await,
             7 => self.wait_for_one().await,
             8 => self.flush().await,
             9 => {
+                stand_still(&mut self.random).await;
+                true
+            }
+            10 => {
                 tokio::time::sleep(Duration::from_millis(self.random.u64(0..2000))).await;
                 true
             }
@@ -193,7 +252,7 @@ impl Producer {
         let patience = Duration::from_millis(self.random.u64(0..5000));
         match tokio::time::timeout(patience, self.stream.wait(offset)).await {
             Ok(Ok(())) => self.expect_durable(Some(offset)),
-            Ok(Err(_)) => return false,
+            Ok(Err(error)) => return self.is_of_a_row(&error),
             Err(_) => {}
         }
         true
@@ -206,7 +265,14 @@ impl Producer {
             self.expect_durable(last);
         }
         self.expect_durable(self.stream.acked());
-        flushed.is_ok()
+        flushed.map_or_else(|error| self.is_of_a_row(&error), |()| true)
+    }
+
+    /// Whether an error is that of a row that the server refused, after which the stream goes on.
+    fn is_of_a_row(&self, error: &Error) -> bool {
+        let is = error.kind() == ErrorKind::Rejected && !self.stream.is_closed();
+        assert!(!is || self.poison.one_of > 0, "no row was refused: {error}");
+        is
     }
 
     fn accept(&mut self, offset: Offset, n: u64) {
@@ -218,7 +284,7 @@ impl Producer {
     fn expect_durable(&self, up_to: Option<Offset>) {
         let Some(up_to) = up_to else { return };
         let durable = self.records.durable();
-        for (offset, n) in self.accepted.range(..=up_to) {
+        for (offset, n) in self.accepted.range(..=up_to).filter(|(_, n)| !self.poison.is(**n)) {
             assert!(durable.contains(n), "{offset} is said to be durable, and the server does not have it");
         }
     }
@@ -258,21 +324,22 @@ impl Producer {
 
     /// Drops the stream; it goes on in the background, and comes to an end.
     async fn drop_and_wait(self, told: &Told) {
-        let Self { stream, accepted, records, .. } = self;
+        let Self { stream, accepted, records, poison, .. } = self;
         drop(stream);
-        for _ in 0..300 {
-            if told.ended.lock().unwrap().is_some() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        let ended = told.ended.lock().unwrap().clone().expect("a dropped stream comes to an end");
-        told.note(&format!("dropped: {ended:?}"));
-        if ended.is_ok() {
+        told.wait_for_ends(1).await;
+        let ended = told.ended.lock().unwrap().clone();
+        told.note(&format!("dropped: {:?}", ended[0]));
+        if ended[0].is_ok() {
             let durable = records.durable();
-            assert!(accepted.values().all(|n| durable.contains(n)), "a dropped stream delivers its rows");
+            let kept = |n: &u64| durable.contains(n) || poison.is(*n);
+            assert!(accepted.values().all(kept), "a dropped stream delivers its rows");
         }
     }
+}
+
+/// The process stands still for a while: its clock jumps.
+pub async fn stand_still(random: &mut Rng) {
+    tokio::time::advance(Duration::from_millis(random.u64(500..30_000))).await;
 }
 
 fn check(stats: &Stats) {
