@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use zerobus_codegen::{TableName, is_column_name};
+use zerobus_codegen::{Field as Column, TableName, is_column_name};
 
 use crate::Errors;
 use crate::model::{Field, Message, Shape, Variant};
@@ -34,7 +34,8 @@ pub(crate) fn check(message: &mut Message<'_>, errors: &mut Errors) {
             for field in fields {
                 let fits = converted(field.conversion.as_ref(), errors);
                 let ends = recursion(ident, field.ty, field.conversion.as_ref(), errors);
-                field.good &= fits && ends;
+                let has_type = declared(field, errors);
+                field.good &= fits && ends && has_type;
             }
         }
     }
@@ -123,6 +124,23 @@ fn numbers(fields: &[Field<'_>], errors: &mut Errors) {
             errors.push(&field.member, format!("field number {number} is given twice"));
         }
     }
+}
+
+/// Reads the type of the column, if the field names it; whether it is one.
+fn declared(field: &mut Field<'_>, errors: &mut Errors) -> bool {
+    let Some(literal) = &field.declared else { return true };
+    // A number beyond this is an error of its own.
+    let number = i32::try_from(field.number).unwrap_or(i32::MAX);
+    match Column::of_type(&field.column, number, &literal.value()) {
+        Ok(column) => field.expected = Some(column),
+        Err(problems) => {
+            for problem in &problems {
+                errors.push(literal, format!("{}; {}", problem.found, problem.help));
+            }
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether a DECIMAL's digits are some that a column can have.

@@ -36,7 +36,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
     let (name, table) = (message_name(message), table_constant(message));
     let schemas = good.iter().map(|field| held::schema(field, message));
     let is_plain = good.iter().map(|field| code::Code::of_field(field, runtime).is_plain());
-    let encodings = good.iter().map(|field| code::Code::of_field(field, runtime).encoding());
+    let encodings = good.iter().map(|field| held::encoding(field, message));
     let checks = held::checks(&good, message);
     let accessors = accessors(message, fields);
     quote! {

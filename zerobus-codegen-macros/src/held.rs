@@ -21,15 +21,56 @@ pub(crate) fn schema(field: &Field<'_>, message: &Message<'_>) -> TokenStream {
             let found = found();
             quote_spanned!(span=> #found.named(#column, #number))
         }
-        Some(expected) if !holds_struct(&expected.data_type) && is_known(message.generics) => {
+        Some(expected)
+            if field.declared.is_none() && !holds_struct(&expected.data_type) && is_known(message.generics) =>
+        {
             column_schema(expected, runtime)
         }
         Some(expected) => {
             let (found, check) = (found(), check(field, expected, message));
             let check = (!is_known(message.generics)).then_some(check);
             let expected = column_schema(expected, runtime);
-            quote_spanned!(span=> { #check #runtime::__private::schema_of(#found, #expected) })
+            let schema = if field.declared.is_some() { quote!(declared) } else { quote!(schema_of) };
+            quote_spanned!(span=> { #check #runtime::__private::#schema(#found, #expected) })
         }
+    }
+}
+
+/// The statement that writes a field, and what holds its texts against the lengths of their columns.
+pub(crate) fn encoding(field: &Field<'_>, message: &Message<'_>) -> TokenStream {
+    let runtime = &message.runtime;
+    let code = Code::of_field(field, runtime);
+    let encoding = code.encoding();
+    let Some((expected, shortest)) = field.expected.as_ref().and_then(|column| Some((column, shortest(column)?)))
+    else {
+        return encoding;
+    };
+    let (found, expected) = (code.field_type(), data_type(&expected.data_type, runtime));
+    quote_spanned! {field.ty.span()=>
+        let start = out.len();
+        #encoding
+        #runtime::__private::hold_lengths(out, start, #shortest, const {
+            &#runtime::__private::Lengths { found: #found.column_type, expected: #expected }
+        });
+    }
+}
+
+/// The least of the lengths that texts in this column may have, if any has one.
+fn shortest(column: &Column) -> Option<u32> {
+    let of_scalar = |scalar: &Scalar| match scalar {
+        Scalar::Char(length) | Scalar::Varchar(length) => Some(*length),
+        _ => None,
+    };
+    let of_struct = |of: &Struct| of.fields.iter().filter_map(shortest).min();
+    let of_element = |element: &Element| match element {
+        Element::Scalar(scalar) => of_scalar(scalar),
+        Element::Struct(of) => of_struct(of),
+    };
+    match &column.data_type {
+        DataType::Array(element) => of_element(element),
+        DataType::Map(key, value) => of_scalar(&key.scalar()).into_iter().chain(of_element(value)).min(),
+        DataType::Scalar(scalar) => of_scalar(scalar),
+        DataType::Struct(of) => of_struct(of),
     }
 }
 
@@ -59,7 +100,10 @@ fn check(field: &Field<'_>, expected: &Column, message: &Message<'_>) -> TokenSt
     let runtime = &message.runtime;
     let found = Code::of_field(field, runtime).field_type();
     let (written, expected) = (written(field), column_schema(expected, runtime));
-    let Some(TableAttribute::Literal(table)) = &message.table else { return TokenStream::new() };
+    let table = match &message.table {
+        Some(TableAttribute::Literal(table)) => table.value(),
+        Some(TableAttribute::Constant(_)) | None => String::new(),
+    };
     // The panic stands here, and not in a function of the runtime, so that the error points at the field.
     quote_spanned! {field.ty.span()=>
         const COLUMN: #runtime::__private::Column =

@@ -181,6 +181,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `decimal(p, s)` | an integer, plain text, or a `rust_decimal::Decimal` fills a DECIMAL(p, s), exactly or not at all |
 /// | `json` | any `Serialize` fills a VARIANT as its JSON; an `Option` that is `None` is NULL |
 /// | `with = path`, `with = \|value\| …` | what the function or the closure makes of a reference to the value fills the column |
+/// | `type = "VARCHAR(20)"` | the column's type, where no snapshot says it: the compiler holds the field against it, and a text that is longer than a CHAR or a VARCHAR, in characters, refuses its row |
 /// | `number = n` | the protobuf field number; without it the one after that of the field before, from 1 |
 ///
 /// ```
@@ -218,6 +219,8 @@ use syn::{DeriveInput, parse_macro_input};
 ///     colors: Vec<Rgb>,
 ///     #[zerobus(with = |color| i32::from(color.0))]
 ///     red: Option<Rgb>,
+///     #[zerobus(type = "ARRAY<VARCHAR(20)>")]
+///     tags: Vec<String>,
 ///     #[zerobus(number = 20)]
 ///     retries: i16,
 ///     #[zerobus(skip)]

@@ -59,8 +59,10 @@ pub(crate) struct Field<'a> {
     /// Where the column's name is written.
     pub(crate) column_span: Span,
     pub(crate) number: u32,
-    /// The column as the snapshot of the table has it.
+    /// The column as the snapshot of the table has it, or as `type` names it.
     pub(crate) expected: Option<zerobus_codegen::Field>,
+    /// `type = "…"`, if the field names its column's type itself.
+    pub(crate) declared: Option<LitStr>,
     pub(crate) conversion: Option<Conversion>,
     /// Whether nothing is known to be wrong with it: a field that is not good has its column and no code.
     pub(crate) good: bool,
@@ -101,13 +103,19 @@ fn newtype<'a>(input: &'a DeriveInput, fields: &'a FieldsUnnamed, errors: &mut E
         errors.push(&input.ident, message);
         return Shape::Row(Vec::new());
     };
-    let FieldAttributes { conversion, name, number, good, .. } = attributes;
+    let FieldAttributes { conversion, name, number, sql_type, good, .. } = attributes;
     if let Some(name) = name {
         errors
             .push(name, "a single value has no column of its own; name the column at the field that holds this struct");
     }
     if let Some(number) = number {
         errors.push(number, "a single value has no number of its own; number the field that holds this struct");
+    }
+    if let Some(sql_type) = sql_type {
+        errors.push(
+            sql_type,
+            "a single value has no column of its own; name the type at the field that holds this struct",
+        );
     }
     Shape::Newtype(Box::new(Newtype { member: Index::from(index).into(), ty: &field.ty, conversion, good }))
 }
@@ -174,6 +182,7 @@ fn fields<'a>(input: &DeriveInput, all: &'a Fields, rule: Option<RenameRule>, er
             column_span: attributes.name.as_ref().map_or(ident.span(), Spanned::span),
             number: attributes.number.map_or(next, |number| parse_number(&number, next, errors)),
             expected: None,
+            declared: attributes.sql_type,
             conversion: attributes.conversion,
             good: attributes.good,
         });

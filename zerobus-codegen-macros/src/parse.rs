@@ -46,6 +46,7 @@ pub(crate) const FIELD: &[Known] = known! {
     "json": "json",
     "with": "with = path",
     "number": "number = n",
+    "type": "type = \"VARCHAR(20)\"",
     "rename": "",
 };
 
@@ -99,6 +100,8 @@ pub(crate) struct FieldAttributes {
     pub(crate) number: Option<LitInt>,
     /// `skip`.
     pub(crate) skip: bool,
+    /// `type = "VARCHAR(20)"`: the type of the column.
+    pub(crate) sql_type: Option<LitStr>,
     /// Whether all of them are right.
     pub(crate) good: bool,
 }
@@ -176,6 +179,7 @@ pub(crate) fn field(attributes: &[Attribute], errors: &mut Errors) -> FieldAttri
             "name" | "rename" => item.set(&mut read.name)?,
             "number" => item.set(&mut read.number)?,
             "skip" => item.flag(&mut read.skip)?,
+            "type" => item.set(&mut read.sql_type)?,
             name => {
                 let conversion = conversion(&item, name)?;
                 if read.conversion.is_some() {

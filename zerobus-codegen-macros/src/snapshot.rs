@@ -49,9 +49,10 @@ pub(crate) fn load(name: &TableName) -> Result<Snapshot, String> {
     if table.name != *name {
         return Err(format!("the snapshot {} is of {}; {remedy}", file.display(), table.name));
     }
-    // Cargo itself watches `Cargo.toml`.
-    let watched = options_file.filter(|file| !file.ends_with("Cargo.toml"));
-    Ok(Snapshot { table, read: watched.into_iter().chain([file]).collect() })
+    // Options may come to stand in `Cargo.toml` as well.
+    let manifest = Some(package.join("Cargo.toml")).filter(|manifest| manifest.exists());
+    let options_file = options_file.filter(|file| Some(file) != manifest.as_ref());
+    Ok(Snapshot { table, read: options_file.into_iter().chain(manifest).chain([file]).collect() })
 }
 
 /// A table of a like name that has a snapshot.

@@ -25,6 +25,9 @@ pub(crate) fn hold(message: &mut Message<'_>, errors: &mut Errors) -> Vec<PathBu
         }
     };
     for field in fields.iter_mut() {
+        if let Some(literal) = field.declared.take() {
+            errors.push(literal, format!("the snapshot of {name} has the type of this column; remove `type`"));
+        }
         find(field, &snapshot.table, errors);
     }
     fields.sort_by_key(|field| field.number);

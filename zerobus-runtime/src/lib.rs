@@ -27,7 +27,8 @@ pub mod wire;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::message::convert::{Convert, ConvertField, Count, In, Json, Micros, Millis, Nanos, Optional, Secs};
-    pub use crate::message::held::{Column, check_table_name, mismatch, schema_of};
+    pub use crate::message::held::{Column, check_table_name, declared, mismatch, schema_of};
+    pub use crate::message::lengths::{Lengths, hold_lengths};
     pub use serde::Serialize;
 
     /// Functions between fields and their columns.

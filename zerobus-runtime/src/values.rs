@@ -21,6 +21,8 @@ pub use decimal::Decimal;
 pub use timestamp::{Timestamp, TimestampNtz};
 pub use variant::Variant;
 
+use zerobus_codegen::Scalar;
+
 /// A value that its column could not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -46,6 +48,14 @@ pub enum ValueError {
     Json {
         /// The reason, as `serde_json` gives it.
         reason: Box<str>,
+    },
+    /// More characters than a CHAR or a VARCHAR has.
+    #[error("a text of {found} characters does not fit {column}; shorten it, or widen the column")]
+    Length {
+        /// How many characters there are.
+        found: usize,
+        /// The column's type.
+        column: Scalar,
     },
     /// Not a text of the form that the type reads.
     #[error("`{}` is not {expected}", zerobus_codegen::Printable(.found))]

@@ -113,7 +113,9 @@ impl Writer {
             let path = format!("{path}.{}", field.name);
             let (docs, field_type) =
                 (self::docs(&field_docs(field, "")), self.field_type(&path, field, inside.as_ref()));
-            let (options, attributes) = (field_options(field, &ident, place), self.field_attributes(&path));
+            let sql_type = self.declares(&path, field).then(|| declaration(field));
+            let (options, attributes) =
+                (field_options(field, &ident, place, sql_type.as_deref()), self.field_attributes(&path));
             let serde = self.serde_attribute(&path, field, &ident);
             quote! { #docs #options #serde #(#attributes)* #visibility #ident: #field_type, }
         });
@@ -198,16 +200,21 @@ fn field_idents(row: &Struct) -> Vec<Ident> {
     Scope::default().claim_all(Case::Snake, &names)
 }
 
-fn field_options(field: &Field, ident: &Ident, place: i32) -> Option<TokenStream> {
+fn field_options(field: &Field, ident: &Ident, place: i32, sql_type: Option<&str>) -> Option<TokenStream> {
     let written = ident.to_string();
     let (column, number) = (&field.name, Literal::i32_unsuffixed(field.number));
-    let named = written.strip_prefix("r#").unwrap_or(&written) == column;
-    match (named, field.number == place) {
-        (true, true) => None,
-        (true, false) => Some(quote! { #[zerobus(number = #number)] }),
-        (false, true) => Some(quote! { #[zerobus(name = #column)] }),
-        (false, false) => Some(quote! { #[zerobus(name = #column, number = #number)] }),
-    }
+    let is_named = written.strip_prefix("r#").unwrap_or(&written) == column;
+    let name = (!is_named).then(|| quote! { name = #column });
+    let number = (field.number != place).then(|| quote! { number = #number });
+    let sql_type = sql_type.map(|sql_type| quote! { type = #sql_type });
+    let options: Vec<TokenStream> = [name, number, sql_type].into_iter().flatten().collect();
+    (!options.is_empty()).then(|| quote! { #[zerobus(#(#options),*)] })
+}
+
+/// The column's type for the derive, which holds the field against it.
+fn declaration(field: &Field) -> String {
+    let not_null = if field.nullable { "" } else { " NOT NULL" };
+    format!("{}{not_null}", field.data_type)
 }
 
 fn table_docs(table: &Table) -> Vec<String> {

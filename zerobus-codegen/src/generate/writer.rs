@@ -144,6 +144,26 @@ impl Writer {
         }
     }
 
+    /// Whether the derive needs the column's type: for a type of the user's own, and for texts of a certain length.
+    pub(super) fn declares(&self, path: &str, field: &Field) -> bool {
+        let of_scalar = |path: &str, scalar: Scalar| {
+            matches!(scalar, Scalar::Char(_) | Scalar::Varchar(_)) || self.has_extern_type(path)
+        };
+        let of_element = |path: &str, element: &Element| match element {
+            Element::Scalar(scalar) => of_scalar(path, *scalar),
+            Element::Struct(_) => self.has_extern_type(path),
+        };
+        self.has_extern_type(path)
+            || match &field.data_type {
+                DataType::Array(element) => of_element(&format!("{path}.element"), element),
+                DataType::Map(key, value) => {
+                    of_scalar(&format!("{path}.key"), key.scalar()) || of_element(&format!("{path}.value"), value)
+                }
+                DataType::Scalar(scalar) => of_scalar(path, *scalar),
+                DataType::Struct(_) => false,
+            }
+    }
+
     /// Whether the user has a type of their own for exactly this place.
     pub(super) fn has_extern_type(&self, path: &str) -> bool {
         self.extern_type(path).is_some()

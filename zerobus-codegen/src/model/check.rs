@@ -7,6 +7,7 @@ use super::column_type::{Origin, ReadType, read_type};
 use super::skip::{Skip, TableSkip};
 use super::sql_type::{MAX_NESTING, Name, SqlField, SqlType, resolve};
 use super::type_json::TypeJson;
+use super::type_text;
 use super::{
     ColumnInfo, ColumnPath, DataType, Element, Field, MapKey, Note, Obstacle, Printable, Problem, Report, Scalar,
     Struct, Table, TableInfo, TableName, likely,
@@ -60,6 +61,47 @@ impl Table {
             _ => Err(Report { table: info.full_name(), problems: check.problems }),
         }
     }
+}
+
+impl Field {
+    /// A column of this name and number, of a type as SQL writes it: `VARCHAR(20)`, `MAP<STRING, INT> NOT NULL`.
+    ///
+    /// ```
+    /// use zerobus_codegen::{DataType, Field, Scalar};
+    ///
+    /// let field = Field::of_type("name", 1, "varchar(20) not null").unwrap();
+    /// assert_eq!(field, Field::required("name", 1, DataType::Scalar(Scalar::Varchar(20))));
+    /// ```
+    ///
+    /// # Errors
+    /// With every problem of the type.
+    pub fn of_type(name: &str, number: i32, text: &str) -> Result<Self, Vec<Problem>> {
+        let text = text.trim();
+        let start = without_not_null(text);
+        let root = ColumnPath::root();
+        let sql_type = type_text::parse(start.unwrap_or(text)).map_err(|found| {
+            vec![Problem::new(&root, found, "write a type of SQL, such as VARCHAR(20) or ARRAY<INT> NOT NULL")]
+        })?;
+        let (none, path) = (Skip::default(), root.join(name));
+        let mut check = Check::new(none.of_table(""));
+        match check.data_type(&path, &sql_type, 0) {
+            Some(data_type) if check.problems.is_empty() => {
+                Ok(Self { name: name.to_owned(), number, data_type, nullable: start.is_none(), comment: None })
+            }
+            _ => Err(check.problems),
+        }
+    }
+}
+
+/// The text before `NOT NULL`, if it ends so.
+fn without_not_null(text: &str) -> Option<&str> {
+    let word = |text: &'_ str, word: &str| {
+        let start = text.len().checked_sub(word.len())?;
+        let (before, end) = text.split_at_checked(start)?;
+        end.eq_ignore_ascii_case(word).then(|| before.trim_end().len())
+    };
+    let text = text.get(..word(text, "null")?)?;
+    text.get(..word(text, "not")?)
 }
 
 /// What the walk over a table gathers.

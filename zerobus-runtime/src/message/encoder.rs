@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Step};
 use super::schema::MessageSchema;
 use crate::values::ValueError;
 
@@ -108,6 +108,12 @@ impl Encoder {
     pub fn refuse(&mut self, error: ValueError) {
         let end = self.bytes.len();
         self.refusal.get_or_insert_with(|| Box::new(Refusal::new(error, end)));
+    }
+
+    /// As `refuse`, of a value that was written already: `end` is behind the key of its field, `path` leads on from there.
+    #[cold]
+    pub(super) fn refuse_within(&mut self, error: ValueError, end: usize, path: Vec<Step>) {
+        self.refusal.get_or_insert_with(|| Box::new(Refusal::within(error, end, path)));
     }
 
     /// Takes the first refusal since the last call; what was written since then is no whole row.

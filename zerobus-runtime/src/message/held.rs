@@ -19,7 +19,7 @@ use super::schema::{ColumnType, FieldSchema, FieldType, MessageSchema, Presence}
 pub struct Column {
     /// The name, the number, the type and the presence.
     pub schema: FieldSchema,
-    /// The table's full name.
+    /// The table's full name; empty where the field itself names its type.
     pub table: &'static str,
     /// The field as its author wrote it: `mag: String`.
     pub field: &'static str,
@@ -29,8 +29,10 @@ pub struct Column {
 #[must_use]
 pub const fn mismatch(found: FieldType, column: &Column) -> Option<Text> {
     let mut report = Report { path: Text::new(), lines: Text::new(), field: column.field, holder: None };
-    report.path.push(column.table);
-    report.path.push(".");
+    if !column.table.is_empty() {
+        report.path.push(column.table);
+        report.path.push(".");
+    }
     report.path.push(column.schema.name);
     report.compare(&found.column_type, found.presence, &column.schema);
     if report.lines.len == 0 { None } else { Some(report.lines) }
@@ -41,6 +43,12 @@ pub const fn mismatch(found: FieldType, column: &Column) -> Option<Text> {
 pub const fn schema_of(found: FieldType, expected: FieldSchema) -> FieldSchema {
     let column_type = if holds_struct(&expected.column_type) { found.column_type } else { expected.column_type };
     FieldSchema { column_type, ..expected }
+}
+
+/// The schema of a field that names the type of its column: only its own type says whether it may be null.
+#[must_use]
+pub const fn declared(found: FieldType, expected: FieldSchema) -> FieldSchema {
+    FieldSchema { presence: found.presence, ..schema_of(found, expected) }
 }
 
 /// A table's name that the derive could not look at, since it is a constant.
@@ -326,7 +334,11 @@ const fn scalar_fits(found: Scalar, expected: Scalar) -> bool {
         | (Scalar::Date, Scalar::Date)
         | (Scalar::Double, Scalar::Double)
         | (Scalar::Float, Scalar::Float)
-        | (Scalar::String, Scalar::Char(_) | Scalar::String | Scalar::Varchar(_))
+        // Lengths are held against the texts themselves, when a row is sent.
+        | (
+            Scalar::Char(_) | Scalar::String | Scalar::Varchar(_),
+            Scalar::Char(_) | Scalar::String | Scalar::Varchar(_),
+        )
         | (Scalar::Timestamp, Scalar::Timestamp)
         | (Scalar::TimestampNtz, Scalar::TimestampNtz)
         | (Scalar::Variant, Scalar::Variant) => true,

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use prost::bytes::Buf;
-use prost::encoding::{DecodeContext, WireType, decode_key, skip_field};
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
 use super::schema::{ColumnType, FieldSchema, MessageSchema};
 use crate::values::ValueError;
@@ -23,9 +23,9 @@ pub(super) struct Refusal {
 
 /// A field by its number, and which of its elements, from 0 on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Step {
-    number: u32,
-    element: usize,
+pub(super) struct Step {
+    pub(super) number: u32,
+    pub(super) element: usize,
 }
 
 impl Refusal {
@@ -68,24 +68,61 @@ impl Refusal {
         (path, self.error)
     }
 
+    /// A value that was written and then refused: `end` is behind the key of its field, `path` leads on from there.
+    pub(super) const fn within(error: ValueError, end: usize, path: Vec<Step>) -> Self {
+        Self { error, end, path }
+    }
+
     /// The last field of a message that is written so far.
-    fn step(&mut self, mut written: &[u8]) {
-        let mut last = None;
-        let mut counts: Vec<(u32, usize)> = Vec::new();
-        while let Ok((number, wire_type)) = decode_key(&mut written) {
-            let element = if let Some((_, count)) = counts.iter_mut().find(|(counted, _)| *counted == number) {
-                *count += 1;
-                *count
-            } else {
-                counts.push((number, 0));
-                0
-            };
-            last = Some(Step { number, element });
-            if !written.has_remaining() || !skip(wire_type, number, &mut written) {
-                break;
-            }
+    fn step(&mut self, written: &[u8]) {
+        self.path.extend(Written::new(written).last().map(|(step, _)| step));
+    }
+}
+
+/// The fields of a message that is written so far, each with the bytes behind its length, if it has one.
+pub(super) struct Written<'a> {
+    rest: &'a [u8],
+    counts: Vec<(u32, usize)>,
+}
+
+impl<'a> Written<'a> {
+    pub(super) const fn new(message: &'a [u8]) -> Self {
+        Self { rest: message, counts: Vec::new() }
+    }
+
+    /// How many bytes follow the last field.
+    pub(super) const fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    fn step(&mut self, number: u32) -> Step {
+        let element = if let Some((_, count)) = self.counts.iter_mut().find(|(counted, _)| *counted == number) {
+            *count += 1;
+            *count
+        } else {
+            self.counts.push((number, 0));
+            0
+        };
+        Step { number, element }
+    }
+}
+
+impl<'a> Iterator for Written<'a> {
+    type Item = (Step, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (number, wire_type) = decode_key(&mut self.rest).ok()?;
+        let (step, behind_key) = (self.step(number), self.rest);
+        if !self.rest.has_remaining() || !skip(wire_type, number, &mut self.rest) {
+            self.rest = &[];
+            return Some((step, &[]));
         }
-        self.path.extend(last);
+        let (mut content, _) = behind_key.split_at(behind_key.len() - self.rest.len());
+        if wire_type == WireType::LengthDelimited {
+            // What was skipped has a length.
+            let _ = decode_varint(&mut content);
+        }
+        Some((step, content))
     }
 }
 

@@ -36,6 +36,7 @@ pub mod main {
                 orders::TotalsValue,
             >,
             /// `currency`: `CHAR(3) NOT NULL`
+            #[zerobus(type = "CHAR(3) NOT NULL")]
             pub currency: ::std::string::String,
             /// `note`: `STRING`
             pub note: ::core::option::Option<::std::string::String>,

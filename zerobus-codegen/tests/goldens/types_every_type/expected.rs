@@ -51,6 +51,7 @@ pub mod main {
             /// `c_decimal_wide`: `DECIMAL(38,18) NOT NULL`
             pub c_decimal_wide: ::zerobus_runtime::Decimal<38, 18>,
             /// `c_varchar`: `VARCHAR(64) NOT NULL`
+            #[zerobus(type = "VARCHAR(64) NOT NULL")]
             pub c_varchar: ::std::string::String,
             /// `c_variant`: `VARIANT NOT NULL`
             pub c_variant: ::zerobus_runtime::Variant,

@@ -36,8 +36,10 @@ pub mod main {
             /// `by_string`: `MAP<STRING, INT>`
             pub by_string: ::std::collections::HashMap<::std::string::String, i32>,
             /// `by_varchar`: `MAP<VARCHAR(8), INT>`
+            #[zerobus(type = "MAP<VARCHAR(8), INT>")]
             pub by_varchar: ::std::collections::HashMap<::std::string::String, i32>,
             /// `by_char`: `MAP<CHAR(2), INT>`
+            #[zerobus(type = "MAP<CHAR(2), INT>")]
             pub by_char: ::std::collections::HashMap<::std::string::String, i32>,
             /// `by_date`: `MAP<DATE, INT>`
             pub by_date: ::std::collections::HashMap<::zerobus_runtime::Date, i32>,
