@@ -9,7 +9,11 @@ mod generated;
 
 pub use generated::*;
 
-/// The path of the one call.
+/// The path of the call that carries a stream.
 pub const EPHEMERAL_STREAM: &str = "/databricks.zerobus.Zerobus/EphemeralStream";
+/// The path of the call that carries a part of a persistent stream.
+pub const PERSISTENT_STREAM: &str = "/databricks.zerobus.Zerobus/PersistentStream";
+/// The path of the call that ends a persistent stream for good.
+pub const RETIRE_STREAM: &str = "/databricks.zerobus.Zerobus/RetireStream";
 /// The metadata key that names the table of a call.
 pub const TABLE_NAME_HEADER: &str = "x-databricks-zerobus-table-name";

@@ -118,6 +118,91 @@ pub struct CloseStreamSignal {
     #[prost(message, optional, tag = "1")]
     pub duration: ::core::option::Option<::prost_types::Duration>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PersistentStreamRequest {
+    #[prost(oneof = "persistent_stream_request::Payload", tags = "1, 2, 3, 4")]
+    pub payload: ::core::option::Option<persistent_stream_request::Payload>,
+}
+/// Nested message and enum types in `PersistentStreamRequest`.
+pub mod persistent_stream_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Payload {
+        #[prost(message, tag = "1")]
+        CreateStream(super::CreatePersistentStreamRequest),
+        #[prost(message, tag = "2")]
+        ResumeStream(super::ResumeIngestStreamRequest),
+        #[prost(message, tag = "3")]
+        IngestRecord(super::IngestRecordRequest),
+        #[prost(message, tag = "4")]
+        IngestRecordBatch(super::IngestRecordBatchRequest),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreatePersistentStreamRequest {
+    #[prost(message, optional, tag = "1")]
+    pub create_stream: ::core::option::Option<CreateIngestStreamRequest>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeIngestStreamRequest {
+    /// As in CreateIngestStreamRequest.
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    pub descriptor_proto: ::core::option::Option<::prost::bytes::Bytes>,
+    #[prost(enumeration = "RecordType", optional, tag = "3")]
+    pub record_type: ::core::option::Option<i32>,
+    #[prost(oneof = "resume_ingest_stream_request::Identifier", tags = "1")]
+    pub identifier: ::core::option::Option<resume_ingest_stream_request::Identifier>,
+}
+/// Nested message and enum types in `ResumeIngestStreamRequest`.
+pub mod resume_ingest_stream_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Identifier {
+        #[prost(string, tag = "1")]
+        StreamId(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PersistentStreamResponse {
+    #[prost(oneof = "persistent_stream_response::Payload", tags = "1, 2, 3, 4")]
+    pub payload: ::core::option::Option<persistent_stream_response::Payload>,
+}
+/// Nested message and enum types in `PersistentStreamResponse`.
+pub mod persistent_stream_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Payload {
+        #[prost(message, tag = "1")]
+        CreateStreamResponse(super::CreateIngestStreamResponse),
+        #[prost(message, tag = "2")]
+        ResumeStreamResponse(super::ResumeIngestStreamResponse),
+        #[prost(message, tag = "3")]
+        IngestRecordResponse(super::IngestRecordResponse),
+        #[prost(message, tag = "4")]
+        CloseStreamSignal(super::CloseStreamSignal),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeIngestStreamResponse {
+    /// Absent if nothing is committed.
+    #[prost(int64, optional, tag = "1")]
+    pub last_committed_offset: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetireStreamRequest {
+    /// catalog.schema.table
+    #[prost(string, optional, tag = "1")]
+    pub table_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(oneof = "retire_stream_request::Identifier", tags = "2")]
+    pub identifier: ::core::option::Option<retire_stream_request::Identifier>,
+}
+/// Nested message and enum types in `RetireStreamRequest`.
+pub mod retire_stream_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Identifier {
+        #[prost(string, tag = "2")]
+        StreamId(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetireStreamResponse {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum RecordType {
@@ -176,6 +261,32 @@ pub mod zerobus_server {
             request: tonic::Request<tonic::Streaming<super::EphemeralStreamRequest>>,
         ) -> std::result::Result<
             tonic::Response<Self::EphemeralStreamStream>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the PersistentStream method.
+        type PersistentStreamStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::PersistentStreamResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The same, for a stream that outlives its connections: its offsets go on over all of them. In development at the
+        /// service, which may answer UNIMPLEMENTED.
+        async fn persistent_stream(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::PersistentStreamRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::PersistentStreamStream>,
+            tonic::Status,
+        >;
+        /// Ends a persistent stream for good. Idempotent.
+        async fn retire_stream(
+            &self,
+            request: tonic::Request<super::RetireStreamRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetireStreamResponse>,
             tonic::Status,
         >;
     }
@@ -299,6 +410,99 @@ pub mod zerobus_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/databricks.zerobus.Zerobus/PersistentStream" => {
+                    #[allow(non_camel_case_types)]
+                    struct PersistentStreamSvc<T: Zerobus>(pub Arc<T>);
+                    impl<
+                        T: Zerobus,
+                    > tonic::server::StreamingService<super::PersistentStreamRequest>
+                    for PersistentStreamSvc<T> {
+                        type Response = super::PersistentStreamResponse;
+                        type ResponseStream = T::PersistentStreamStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::PersistentStreamRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Zerobus>::persistent_stream(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PersistentStreamSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/databricks.zerobus.Zerobus/RetireStream" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetireStreamSvc<T: Zerobus>(pub Arc<T>);
+                    impl<
+                        T: Zerobus,
+                    > tonic::server::UnaryService<super::RetireStreamRequest>
+                    for RetireStreamSvc<T> {
+                        type Response = super::RetireStreamResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RetireStreamRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Zerobus>::retire_stream(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetireStreamSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
