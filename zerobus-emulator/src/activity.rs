@@ -50,6 +50,8 @@ struct StreamActivity {
     table: String,
     encoding: &'static str,
     opened: Instant,
+    /// The offset of the first request.
+    first: i64,
     requests: AtomicU64,
     rows: AtomicU64,
     bytes: AtomicU64,
@@ -70,6 +72,7 @@ pub(crate) struct Watched {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
     requests: u64,
+    /// The last request that is acked, counted from 0.
     acked: i64,
 }
 
@@ -92,16 +95,17 @@ impl Activity {
     }
 
     /// Watches a stream that opens.
-    pub(crate) fn watch(self: &Arc<Self>, schema: &Arc<Table>, encoding: &'static str) -> Watched {
+    pub(crate) fn watch(self: &Arc<Self>, schema: &Arc<Table>, encoding: &'static str, first: i64) -> Watched {
         let name = schema.name.to_string();
         let stream = Arc::new(StreamActivity {
             table: name.clone(),
             encoding,
             opened: Instant::now(),
+            first,
             requests: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            acked: AtomicI64::new(-1),
+            acked: AtomicI64::new(first - 1),
         });
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&stream));
@@ -174,7 +178,7 @@ impl Watched {
     /// How far the stream is.
     pub(crate) fn progress(&self) -> Progress {
         let requests = self.stream.requests.load(Ordering::Relaxed);
-        Progress { requests, acked: self.stream.acked.load(Ordering::Relaxed) }
+        Progress { requests, acked: self.stream.acked.load(Ordering::Relaxed) - self.stream.first }
     }
 
     /// An ack is sent.

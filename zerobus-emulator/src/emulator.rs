@@ -25,6 +25,7 @@ use crate::server::{self, App};
 #[cfg(feature = "delta")]
 use crate::sink::delta::{History, Options};
 use crate::sink::{Memory, Sink, StorageError};
+use crate::stream::lease::Leases;
 #[cfg(feature = "tls")]
 use crate::tls::{self, TlsError};
 use crate::tokens::Tokens;
@@ -381,6 +382,7 @@ impl Builder {
             credentials: Arc::new(self.credentials),
             faults: Arc::new(Faults::new(self.seed, self.faults)),
             partitions: Arc::new(PartitionQuota::new(self.limits.partitions_per_table)),
+            leases: Leases::default(),
             limits: Arc::new(self.limits),
             sink: Arc::new(sink),
             stopping,

@@ -148,6 +148,21 @@ impl Refusal {
         Self::new(Code::DeadlineExceeded, 4001, format!("create_stream did not come within {grace:?}"))
     }
 
+    pub(crate) fn no_such_stream(table: &str, id: &str) -> Self {
+        let text = format!("table {} has no persistent stream {}; create one", Printable(table), Printable(id));
+        Self::new(Code::NotFound, 4004, text)
+    }
+
+    pub(crate) fn retired_stream(id: &str) -> Self {
+        let text = format!("the persistent stream {} was retired; create another one", Printable(id));
+        Self::new(Code::NotFound, 4004, text)
+    }
+
+    /// Another connection has taken the stream over.
+    pub(crate) fn superseded() -> Self {
+        Self::new(Code::Aborted, 4005, "another connection has resumed or retired the persistent stream")
+    }
+
     /// What a fault asks for.
     pub(crate) fn injected(status: Code, code: u32) -> Self {
         Self::new(status, code, "injected fault")

@@ -57,7 +57,7 @@ async fn store(app: &App, headers: &HeaderMap, full_name: &str, body: &[u8]) -> 
     }
     let rows = rows(table, body)?;
     app.partitions.take(table, &rows, Instant::now())?;
-    let watched = app.activity.watch(table, "REST");
+    let watched = app.activity.watch(table, "REST", 0);
     watched.sample(&rows);
     watched.ingested(rows.len(), body.len());
     let sink = app.sink.open(table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;

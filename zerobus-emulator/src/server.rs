@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 #[cfg(feature = "tls")]
 use tokio_rustls::TlsAcceptor;
-use zerobus_runtime::wire::EPHEMERAL_STREAM;
+use zerobus_runtime::wire::{EPHEMERAL_STREAM, PERSISTENT_STREAM, RETIRE_STREAM};
 
 use crate::activity::Activity;
 use crate::catalog::Catalog;
@@ -32,6 +32,7 @@ use crate::page;
 use crate::partition_quota::PartitionQuota;
 use crate::rest_insert;
 use crate::sink::Sink;
+use crate::stream::lease::Leases;
 use crate::stream::service::Service;
 use crate::tables_api::{self, ApiError};
 use crate::tokens::Tokens;
@@ -55,6 +56,7 @@ pub(crate) struct App {
     pub(crate) control_token: Option<Arc<str>>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) leases: Leases,
     pub(crate) limits: Arc<Limits>,
     pub(crate) partitions: Arc<PartitionQuota>,
     pub(crate) sink: Arc<Sink>,
@@ -142,7 +144,10 @@ fn router(app: App) -> Router {
         .route("/emulator/faults", get(control::list).post(control::arm).delete(control::disarm))
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .with_state(app.clone());
-    rest.route_service(EPHEMERAL_STREAM, Service::server(app.clone()))
+    let streams = Service::server(app.clone());
+    rest.route_service(EPHEMERAL_STREAM, streams.clone())
+        .route_service(PERSISTENT_STREAM, streams.clone())
+        .route_service(RETIRE_STREAM, streams)
         .fallback(unknown::path)
         .layer(middleware::from_fn_with_state(app, guard::check))
         .layer(middleware::from_fn(connection::count))

@@ -3,6 +3,7 @@
 #[cfg(feature = "delta")]
 pub(crate) mod delta;
 mod memory;
+mod persistent;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use zerobus_codegen::{Table, TableName};
 use crate::row::Row;
 
 pub(crate) use memory::Memory;
+pub(crate) use persistent::{PersistentStream, StreamAction, StreamState};
 
 /// Why rows could not be stored or read back.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -34,6 +36,16 @@ pub enum StorageError {
         /// What went wrong.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
+    /// A request of a persistent stream does not follow the last one that is stored.
+    #[error(
+        "offset {offset} of a persistent stream does not follow {committed}, the last that is stored; resume the stream"
+    )]
+    OutOfSequence {
+        /// The last offset that is stored, -1 if there is none.
+        committed: i64,
+        /// The offset of the request.
+        offset: i64,
+    },
     /// The emulator stops, and takes no more rows.
     #[error("the emulator is stopping")]
     Stopping,
@@ -48,11 +60,18 @@ pub(crate) struct Append {
     #[cfg_attr(not(feature = "delta"), expect(dead_code, reason = "memory has no queue to bound"))]
     pub(crate) weight: usize,
     pub(crate) stored: Stored,
+    /// The stream whose offset is stored together with the rows.
+    pub(crate) stream: Option<Arc<PersistentStream>>,
 }
 
 impl Append {
     pub(crate) fn new(rows: Vec<Row>, offset: i64, stored: Stored) -> Self {
-        Self { weight: rows.iter().map(Row::weight).sum(), rows, offset, stored }
+        Self { weight: rows.iter().map(Row::weight).sum(), rows, offset, stored, stream: None }
+    }
+
+    /// The same, as a request of a persistent stream.
+    pub(crate) fn of(self, stream: Option<Arc<PersistentStream>>) -> Self {
+        Self { stream, ..self }
     }
 
     /// Tells the stream whether the rows are stored.
@@ -121,6 +140,15 @@ impl Sink {
 }
 
 impl TableSink {
+    /// Does something with a persistent stream, after all requests that were handed over before; gives its state then.
+    pub(crate) async fn stream(&self, id: &str, action: StreamAction) -> Result<StreamState, StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(queue) => queue.stream(id, action).await,
+            Self::Memory(rows) => Ok(rows.stream(id, action)),
+        }
+    }
+
     /// Hands rows over; waits while too much is on its way.
     pub(crate) async fn append(&self, append: Append) -> Result<(), StorageError> {
         match self {

@@ -1,50 +1,47 @@
-//! One EphemeralStream call: opened against its table, read to its end, acked when rows are stored.
+//! One call that carries a stream: opened against its table, read to its end, acked when rows are stored.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `acks` | what is stored, told to the client |
+//! | `lease` | which connection may write to a persistent stream |
+//! | `persistent` | persistent streams: created, resumed, retired |
 //! | `protocol` | what may come when, without I/O |
 //! | `quota` | so many records and bytes within a second |
+//! | `requests`, `responses` | what travels, whichever call carries it |
 //! | `service` | the gRPC service that starts streams |
 //! | `session` | an open stream: requests in, rows to the sink, acks out |
 
 mod acks;
+pub(crate) mod lease;
+mod persistent;
 mod protocol;
 mod quota;
+mod requests;
+mod responses;
 pub(crate) mod service;
 mod session;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::SendTimeoutError;
-use tonic::{Status, Streaming};
+use tonic::Status;
 use zerobus_codegen::{Printable, Table};
-use zerobus_runtime::wire::ephemeral_stream_response::Payload;
-use zerobus_runtime::wire::{
-    CreateIngestStreamRequest, CreateIngestStreamResponse, EphemeralStreamRequest, EphemeralStreamResponse, RecordType,
-};
+use zerobus_runtime::wire::RecordType;
 
 use crate::client_descriptor;
 use crate::connection::Connection;
 use crate::decode::Decoder;
 use crate::error_chain::ErrorChain;
 use crate::faults::script::StreamFaults;
+use crate::random;
 use crate::refusal::Refusal;
 use crate::schema_check;
 use crate::server::{App, stopped};
 use crate::sink::TableSink;
-use protocol::Protocol;
+use persistent::Persistent;
+use protocol::{Opening, Protocol};
+use requests::Requests;
+use responses::{Response, Responses};
 use session::Session;
-
-/// The responses of a call, on their way to the client.
-#[derive(Debug, Clone)]
-struct Responses {
-    sender: mpsc::Sender<Result<EphemeralStreamResponse, Status>>,
-    /// How long the client may leave them unread.
-    grace: Duration,
-}
 
 /// How a stream comes to its end.
 #[derive(Debug)]
@@ -63,14 +60,20 @@ pub(crate) struct Stream {
     app: App,
     /// The table that the call's metadata names, and its token opens.
     table_name: String,
-    requests: Streaming<EphemeralStreamRequest>,
+    requests: Requests,
     responses: Responses,
     connection: Connection,
     faults: StreamFaults,
 }
 
 /// What a stream is once it is open.
-type Opened = (Arc<Table>, Protocol, Decoder, TableSink);
+struct Opened {
+    table: Arc<Table>,
+    protocol: Protocol,
+    decoder: Decoder,
+    sink: TableSink,
+    persistent: Option<Persistent>,
+}
 
 impl Stream {
     /// Serves the call.
@@ -78,10 +81,11 @@ impl Stream {
         let opened = self.open().await;
         let Self { app, table_name, mut requests, responses, connection, faults } = self;
         let end = match opened {
-            Ok((table, protocol, decoder, sink)) => {
-                let watched = Arc::new(app.activity.watch(&table, protocol.record_type().as_str_name()));
+            Ok(Opened { table, protocol, decoder, sink, persistent }) => {
+                let encoding = protocol.record_type().as_str_name();
+                let watched = Arc::new(app.activity.watch(&table, encoding, protocol.next_offset()));
                 let connection = connection.clone();
-                let session = Session { protocol, decoder, sink, connection, faults, watched };
+                let session = Session { protocol, decoder, sink, persistent, connection, faults, watched };
                 session.serve(&app, &mut requests, &responses).await
             }
             Err(end) => end,
@@ -119,49 +123,53 @@ impl Stream {
             Ok(None) => return Err(End::Well),
             Err(status) => return Err(broken(&status)),
         };
-        let (protocol, create) = Protocol::open(first, &self.app.limits)?;
-        let (table, decoder) = self.decoder(&protocol, &create)?;
+        let (mut protocol, opening) = Protocol::open(first, &self.app.limits)?;
+        let (table, decoder) = self.decoder(&protocol, &opening)?;
         let sink = self.app.sink.open(&table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
-        let stream_id = Some(crate::random::text(24));
-        self.responses.send(Payload::CreateStreamResponse(CreateIngestStreamResponse { stream_id })).await?;
-        Ok((table, protocol, decoder, sink))
+        let (persistent, response) = self.begin(&opening, &sink).await?;
+        if let Some(persistent) = &persistent {
+            protocol.go_on_behind(persistent.stream.committed());
+        }
+        self.responses.send(response).await?;
+        Ok(Opened { table, protocol, decoder, sink, persistent })
     }
 
-    fn decoder(
-        &self,
-        protocol: &Protocol,
-        create: &CreateIngestStreamRequest,
-    ) -> Result<(Arc<Table>, Decoder), Refusal> {
-        let name = create.table_name();
-        if name != self.table_name {
+    /// Creates or resumes the stream; gives the answer to that.
+    async fn begin(&self, opening: &Opening, sink: &TableSink) -> Result<(Option<Persistent>, Response), Refusal> {
+        let (app, table) = (&self.app, &*self.table_name);
+        Ok(match opening {
+            Opening::Create(_) => (None, Response::Created(random::text(24))),
+            Opening::CreatePersistent(_) => {
+                let created = Persistent::create(app, table, sink).await?;
+                let id = created.stream.id().to_owned();
+                (Some(created), Response::Created(id))
+            }
+            Opening::Resume(resume) => {
+                let resumed = Persistent::resume(app, table, sink, resume).await?;
+                let committed = Some(resumed.stream.committed()).filter(|offset| *offset >= 0);
+                (Some(resumed), Response::Resumed(committed))
+            }
+        })
+    }
+
+    fn decoder(&self, protocol: &Protocol, opening: &Opening) -> Result<(Arc<Table>, Decoder), Refusal> {
+        if let Some(name) = opening.table_name()
+            && name != self.table_name
+        {
             return Err(Refusal::protocol(format_args!(
                 "create_stream names table {}, the call's metadata {}",
                 Printable(name),
                 Printable(&self.table_name)
             )));
         }
-        let table = self.app.catalog.writable(name)?;
-        let message = match (protocol.record_type(), &create.descriptor_proto) {
+        let table = self.app.catalog.writable(&self.table_name)?;
+        let message = match (protocol.record_type(), opening.descriptor()) {
             (RecordType::Proto, Some(descriptor)) => client_descriptor::read(descriptor)?,
             (RecordType::Proto, None) => return Err(Refusal::bad_descriptor("a PROTO stream needs one")),
             _ => return Ok((Arc::clone(table), Decoder::of_table(table)?)),
         };
         schema_check::check(table, &message, self.app.limits.column_order)?;
         Ok((Arc::clone(table), Decoder::new(table, message)))
-    }
-}
-
-impl Responses {
-    async fn send(&self, payload: Payload) -> Result<(), End> {
-        self.put(Ok(EphemeralStreamResponse { payload: Some(payload) })).await
-    }
-
-    async fn put(&self, response: Result<EphemeralStreamResponse, Status>) -> Result<(), End> {
-        match self.sender.send_timeout(response, self.grace).await {
-            Ok(()) => Ok(()),
-            Err(SendTimeoutError::Closed(_)) => Err(End::Gone),
-            Err(SendTimeoutError::Timeout(_)) => Err(End::Unread),
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use tonic::Status;
 use zerobus_codegen::Printable;
-use zerobus_runtime::wire::EPHEMERAL_STREAM;
+use zerobus_runtime::wire::{EPHEMERAL_STREAM, PERSISTENT_STREAM, RETIRE_STREAM};
 
 use crate::tables_api::ApiError;
 
@@ -16,7 +16,10 @@ pub(crate) async fn path(request: Request) -> Response {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if content_type.is_some_and(|content_type| content_type.starts_with("application/grpc")) {
         let method = request.uri().path();
-        let text = format!("{} is not served here; the emulator serves {EPHEMERAL_STREAM}", Printable(method));
+        let text = format!(
+            "{} is not served here; the emulator serves {EPHEMERAL_STREAM}, {PERSISTENT_STREAM} and {RETIRE_STREAM}",
+            Printable(method)
+        );
         return Status::unimplemented(text).into_http();
     }
     ApiError::new(StatusCode::NOT_FOUND, "ENDPOINT_NOT_FOUND", "No API found for this path.").into_response()

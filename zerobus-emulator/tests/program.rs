@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use support::persistent::{self, Persistent};
 use support::{Call, Credentials, tables};
 use zerobus_emulator::Emulator;
 use zerobus_runtime::wire::RecordType;
@@ -126,6 +127,40 @@ async fn a_kill_at_any_moment_loses_no_acked_row() {
         let last = first + acked.unwrap();
         assert!((first..=last).all(|id| stored.contains(&id)), "acked up to {last}, stored {stored:?}");
     }
+}
+
+/// The client keeps no state but the stream's id: after each kill it goes on behind what the emulator says is committed.
+#[tokio::test]
+async fn a_persistent_stream_has_every_row_exactly_once_whenever_the_emulator_is_killed() {
+    const KILLS: usize = 12;
+    const IN_FLIGHT: i64 = 50;
+    let data = tempfile::tempdir().unwrap();
+    let (mut running, mut credentials) = start(data.path());
+    let (mut call, id) = Persistent::create(&credentials, ORDERS).await.unwrap();
+    let mut random = fastrand::Rng::with_seed(15);
+    let (mut next, mut known) = (0, -1);
+    for _ in 0..KILLS {
+        let until = known + random.i64(1..300);
+        while known < until {
+            while next <= known + IN_FLIGHT {
+                call.send_json(next, &order(next)).await;
+                next += 1;
+            }
+            match call.next().await.unwrap().unwrap() {
+                persistent::Answer::IngestRecordResponse(ack) => known = ack.durability_ack_up_to_offset(),
+                other => panic!("not an ack: {other:?}"),
+            }
+        }
+        running.kill();
+        (running, credentials) = start(data.path());
+        let (resumed, committed) = Persistent::resume(&credentials, ORDERS, &id).await.unwrap();
+        let committed = committed.unwrap_or(-1);
+        assert!((known..next).contains(&committed), "acked up to {known}, committed {committed}, sent {next}");
+        (call, known, next) = (resumed, committed, committed + 1);
+    }
+    call.finish().await.unwrap();
+    assert!(running.terminate());
+    assert_eq!(ids(data.path()).await, (0..next).collect::<Vec<_>>());
 }
 
 fn exec(arguments: &[&str]) -> Output {

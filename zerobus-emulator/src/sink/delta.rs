@@ -19,6 +19,8 @@
 //! | `read` | a table read back |
 //! | `budget` | the memory that rows may take before their commit |
 //! | `gather` | which requests go into one commit |
+//! | `commit` | a group of requests brought into the table |
+//! | `watermark` | persistent streams in the log of the table |
 //! | `writer` | the queue before a table |
 
 mod batch;
@@ -26,6 +28,7 @@ mod budget;
 mod cells;
 mod cleanup;
 mod columns;
+mod commit;
 mod create;
 mod data_file;
 mod disk;
@@ -40,6 +43,7 @@ mod read;
 mod schema;
 mod table;
 mod variant;
+mod watermark;
 mod writer;
 
 use std::collections::HashMap;

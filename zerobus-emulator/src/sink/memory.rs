@@ -1,11 +1,11 @@
 //! Rows kept in memory, for tests that need no Delta table.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zerobus_codegen::TableName;
 
-use super::Append;
+use super::{Append, StorageError, StreamAction, StreamState};
 use crate::row::Row;
 
 /// The rows of all tables.
@@ -16,7 +16,14 @@ pub(crate) struct Memory {
 
 /// The rows of one table.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rows(Arc<Mutex<Vec<Row>>>);
+pub(crate) struct Rows(Arc<Mutex<Content>>);
+
+#[derive(Debug, Default)]
+struct Content {
+    rows: Vec<Row>,
+    /// The persistent streams that write to the table.
+    streams: HashMap<String, StreamState>,
+}
 
 impl Memory {
     pub(super) fn open(&self, table: &TableName) -> Rows {
@@ -24,13 +31,42 @@ impl Memory {
     }
 
     pub(super) fn rows(&self, table: &TableName) -> Vec<Row> {
-        self.open(table).0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.open(table).content().rows.clone()
     }
 }
 
 impl Rows {
     pub(super) fn append(&self, mut append: Append) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).append(&mut append.rows);
-        append.report(Ok(()));
+        let stored = self.content().store(&mut append);
+        append.report(stored);
+    }
+
+    pub(super) fn stream(&self, id: &str, action: StreamAction) -> StreamState {
+        let mut content = self.content();
+        let found = content.streams.get(id).copied().unwrap_or(StreamState::Unknown);
+        let state = found.after(action);
+        if state != found {
+            content.streams.insert(id.to_owned(), state);
+        }
+        state
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Content {
+    fn store(&mut self, append: &mut Append) -> Result<(), StorageError> {
+        if let Some(stream) = &append.stream {
+            let (committed, offset) = (stream.committed(), append.offset);
+            if offset != committed + 1 {
+                return Err(StorageError::OutOfSequence { committed, offset });
+            }
+            self.streams.insert(stream.id().to_owned(), StreamState::Open(offset));
+            stream.advance(offset);
+        }
+        self.rows.append(&mut append.rows);
+        Ok(())
     }
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use zerobus_runtime::wire::IngestRecordResponse;
-use zerobus_runtime::wire::ephemeral_stream_response::Payload;
 
-use super::{End, Responses};
+use super::End;
+use super::responses::{Response, Responses};
 use crate::activity::Watched;
 use crate::error_chain::ErrorChain;
 use crate::faults::script::StreamFaults;
@@ -78,8 +77,7 @@ impl<'a> Acks<'a> {
     }
 
     async fn send(&self, offset: Option<i64>) -> Result<(), End> {
-        let ack = IngestRecordResponse { durability_ack_up_to_offset: offset };
-        self.responses.send(Payload::IngestRecordResponse(ack)).await
+        self.responses.send(Response::Ack(offset)).await
     }
 }
 

@@ -1,13 +1,13 @@
 //! The protocol of one stream, request by request, without I/O: what may come when, with which offset, how large.
 
 use bytes::Bytes;
-use zerobus_runtime::wire::ephemeral_stream_request::Payload;
 use zerobus_runtime::wire::ingest_record_batch_request::Batch;
 use zerobus_runtime::wire::ingest_record_request::Record;
 use zerobus_runtime::wire::{
-    CreateIngestStreamRequest, EphemeralStreamRequest, IngestRecordBatchRequest, IngestRecordRequest, RecordType,
+    CreateIngestStreamRequest, IngestRecordBatchRequest, IngestRecordRequest, RecordType, ResumeIngestStreamRequest,
 };
 
+use super::requests::Request;
 use crate::limits::Limits;
 use crate::refusal::Refusal;
 
@@ -44,23 +44,65 @@ pub(super) struct Protocol {
     records: usize,
 }
 
-impl Protocol {
-    /// Reads the first request, which has to create the stream.
-    pub(super) fn open(
-        request: EphemeralStreamRequest,
-        limits: &Limits,
-    ) -> Result<(Self, CreateIngestStreamRequest), Refusal> {
-        let Some(Payload::CreateStream(create)) = request.payload else {
-            return Err(Refusal::protocol("the first request is not create_stream"));
+/// How a stream begins.
+#[derive(Debug)]
+pub(super) enum Opening {
+    Create(CreateIngestStreamRequest),
+    CreatePersistent(CreateIngestStreamRequest),
+    Resume(ResumeIngestStreamRequest),
+}
+
+impl Opening {
+    /// The table that the request names; to resume a stream is to name its table in the call's metadata alone.
+    pub(super) fn table_name(&self) -> Option<&str> {
+        match self {
+            Self::Create(create) | Self::CreatePersistent(create) => Some(create.table_name()),
+            Self::Resume(_) => None,
+        }
+    }
+
+    pub(super) const fn descriptor(&self) -> Option<&Bytes> {
+        match self {
+            Self::Create(create) | Self::CreatePersistent(create) => create.descriptor_proto.as_ref(),
+            Self::Resume(resume) => resume.descriptor_proto.as_ref(),
+        }
+    }
+
+    fn record_type(&self) -> RecordType {
+        let (given, parsed) = match self {
+            Self::Create(create) | Self::CreatePersistent(create) => (create.record_type, create.record_type()),
+            Self::Resume(resume) => (resume.record_type, resume.record_type()),
         };
         // Old clients name no type and mean PROTO.
-        let record_type = match create.record_type.map_or(RecordType::Proto, |_| create.record_type()) {
+        given.map_or(RecordType::Proto, |_| parsed)
+    }
+}
+
+impl Protocol {
+    /// Reads the first request, which has to create or to resume the stream.
+    pub(super) fn open(request: Request, limits: &Limits) -> Result<(Self, Opening), Refusal> {
+        let opening = match request {
+            Request::Create(create) => Opening::Create(create),
+            Request::CreatePersistent(create) => Opening::CreatePersistent(create),
+            Request::Resume(resume) => Opening::Resume(resume),
+            _ => return Err(Refusal::protocol("the first request is not create_stream")),
+        };
+        let record_type = match opening.record_type() {
             kind @ (RecordType::Proto | RecordType::Json) => kind,
             RecordType::Avro => return Err(Refusal::unsupported_record_type("AVRO")),
             RecordType::Unspecified => return Err(Refusal::unsupported_record_type("RECORD_TYPE_UNSPECIFIED")),
         };
         let (record_bytes, records) = (limits.record_bytes, limits.records_per_request);
-        Ok((Self { record_type, next_offset: 0, record_bytes, records }, create))
+        Ok((Self { record_type, next_offset: 0, record_bytes, records }, opening))
+    }
+
+    /// Goes on behind what earlier connections of the stream have stored.
+    pub(super) const fn go_on_behind(&mut self, committed: i64) {
+        self.next_offset = committed + 1;
+    }
+
+    pub(super) const fn next_offset(&self) -> i64 {
+        self.next_offset
     }
 
     pub(super) const fn record_type(&self) -> RecordType {
@@ -68,12 +110,17 @@ impl Protocol {
     }
 
     /// Reads every later request.
-    pub(super) fn ingest(&mut self, request: EphemeralStreamRequest) -> Result<Ingest, Refusal> {
-        let (offset, records) = match request.payload {
-            Some(Payload::CreateStream(_)) => return Err(Refusal::protocol("create_stream came a second time")),
-            Some(Payload::IngestRecord(request)) => single(request)?,
-            Some(Payload::IngestRecordBatch(request)) => batch(request)?,
-            None => return Err(Refusal::protocol("a request has no payload, or one that this server does not know")),
+    pub(super) fn ingest(&mut self, request: Request) -> Result<Ingest, Refusal> {
+        let (offset, records) = match request {
+            Request::Create(_) | Request::CreatePersistent(_) => {
+                return Err(Refusal::protocol("create_stream came a second time"));
+            }
+            Request::Resume(_) => return Err(Refusal::protocol("resume_stream came on an open stream")),
+            Request::Record(request) => single(request)?,
+            Request::Batch(request) => batch(request)?,
+            Request::Empty => {
+                return Err(Refusal::protocol("a request has no payload, or one that this server does not know"));
+            }
         };
         let fits = matches!(
             (&records, self.record_type),

@@ -1,12 +1,21 @@
 //! The gRPC service: who calls, for which table, with what right; then a stream of its own.
 
 use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tokio_stream::adapters::Map;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
+use zerobus_codegen::Printable;
 use zerobus_runtime::wire::zerobus_server::{Zerobus, ZerobusServer};
-use zerobus_runtime::wire::{EphemeralStreamRequest, EphemeralStreamResponse, TABLE_NAME_HEADER};
+use zerobus_runtime::wire::{
+    EphemeralStreamRequest, EphemeralStreamResponse, PersistentStreamRequest, PersistentStreamResponse,
+    RetireStreamRequest, RetireStreamResponse, TABLE_NAME_HEADER,
+};
 
-use super::{Responses, Stream};
+use super::requests::Requests;
+use super::responses::{self, Responses};
+use super::{Stream, persistent};
 use crate::connection::Connection;
 use crate::faults::script::StreamFaults;
 use crate::faults::{Kind, Point};
@@ -30,13 +39,50 @@ impl Service {
         ZerobusServer::new(Self { app }).max_decoding_message_size(message_bytes)
     }
 
-    fn table_name(&self, request: &Request<Streaming<EphemeralStreamRequest>>) -> Result<String, Refusal> {
-        let text = |name: &str| request.metadata().get(name).and_then(|value| value.to_str().ok());
-        let Some(table) = text(TABLE_NAME_HEADER) else {
+    /// The table that the metadata of a call names, if its token opens it.
+    fn table_name(&self, metadata: &MetadataMap) -> Result<String, Refusal> {
+        let Some(table) = text(metadata, TABLE_NAME_HEADER) else {
             return Err(Refusal::protocol(format_args!("the call's metadata has no {TABLE_NAME_HEADER}")));
         };
-        self.app.tokens.check_table(text("authorization"), table)?;
+        self.app.tokens.check_table(text(metadata, "authorization"), table)?;
         Ok(table.to_owned())
+    }
+
+    /// Starts a stream, which runs until it ends; gives its responses.
+    fn start<T>(
+        &self,
+        request: Request<Streaming<T>>,
+        requests: impl FnOnce(Streaming<T>) -> Requests,
+    ) -> Result<ReceiverStream<Result<responses::Response, Status>>, Status> {
+        let activity = &self.app.activity;
+        let table_name = self.table_name(request.metadata()).inspect_err(|refusal| activity.refused("", refusal))?;
+        let mut faults = self.app.faults.stream(&table_name);
+        self.misbehave(&mut faults).inspect_err(|refusal| activity.refused(&table_name, refusal))?;
+        let connection = request.extensions().get::<Connection>().cloned().unwrap_or_default();
+        let (sender, receiver) = mpsc::channel(RESPONSES);
+        let (app, responses) = (self.app.clone(), Responses { sender, grace: self.app.limits.read_grace });
+        let requests = requests(request.into_inner());
+        let stream = Stream { app, table_name, requests, responses, connection, faults };
+        let streams = self.app.streams.clone();
+        tokio::spawn(async move {
+            let _running = streams;
+            stream.run().await;
+        });
+        Ok(ReceiverStream::new(receiver))
+    }
+
+    async fn retire(&self, metadata: &MetadataMap, request: &RetireStreamRequest) -> Result<(), Refusal> {
+        let table = request.table_name();
+        if let Some(named) = text(metadata, TABLE_NAME_HEADER)
+            && named != table
+        {
+            let (table, named) = (Printable(table), Printable(named));
+            return Err(Refusal::protocol(format_args!(
+                "the request names table {table}, the call's metadata {named}"
+            )));
+        }
+        self.app.tokens.check_table(text(metadata, "authorization"), table)?;
+        persistent::retire(&self.app, table, request).await
     }
 
     fn misbehave(&self, faults: &mut StreamFaults) -> Result<(), Refusal> {
@@ -51,27 +97,43 @@ impl Service {
     }
 }
 
+fn text<'a>(metadata: &'a MetadataMap, name: &str) -> Option<&'a str> {
+    metadata.get(name)?.to_str().ok()
+}
+
+type Mapped<T> = Map<
+    ReceiverStream<Result<responses::Response, Status>>,
+    fn(Result<responses::Response, Status>) -> Result<T, Status>,
+>;
+
 #[tonic::async_trait]
 impl Zerobus for Service {
-    type EphemeralStreamStream = ReceiverStream<Result<EphemeralStreamResponse, Status>>;
+    type EphemeralStreamStream = Mapped<EphemeralStreamResponse>;
+    type PersistentStreamStream = Mapped<PersistentStreamResponse>;
 
     async fn ephemeral_stream(
         &self,
         request: Request<Streaming<EphemeralStreamRequest>>,
     ) -> Result<Response<Self::EphemeralStreamStream>, Status> {
-        let activity = &self.app.activity;
-        let table_name = self.table_name(&request).inspect_err(|refusal| activity.refused("", refusal))?;
-        let mut faults = self.app.faults.stream(&table_name);
-        self.misbehave(&mut faults).inspect_err(|refusal| activity.refused(&table_name, refusal))?;
-        let connection = request.extensions().get::<Connection>().cloned().unwrap_or_default();
-        let (sender, receiver) = mpsc::channel(RESPONSES);
-        let (app, responses) = (self.app.clone(), Responses { sender, grace: self.app.limits.read_grace });
-        let stream = Stream { app, table_name, requests: request.into_inner(), responses, connection, faults };
-        let streams = self.app.streams.clone();
-        tokio::spawn(async move {
-            let _running = streams;
-            stream.run().await;
-        });
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        let to_wire: fn(_) -> _ = responses::ephemeral;
+        Ok(Response::new(self.start(request, Requests::Ephemeral)?.map(to_wire)))
+    }
+
+    async fn persistent_stream(
+        &self,
+        request: Request<Streaming<PersistentStreamRequest>>,
+    ) -> Result<Response<Self::PersistentStreamStream>, Status> {
+        let to_wire: fn(_) -> _ = responses::persistent;
+        Ok(Response::new(self.start(request, Requests::Persistent)?.map(to_wire)))
+    }
+
+    async fn retire_stream(
+        &self,
+        request: Request<RetireStreamRequest>,
+    ) -> Result<Response<RetireStreamResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        let retired = self.retire(&metadata, &request).await;
+        retired.inspect_err(|refusal| self.app.activity.refused(request.table_name(), refusal))?;
+        Ok(Response::new(RetireStreamResponse {}))
     }
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tonic::Streaming;
-use zerobus_runtime::wire::ephemeral_stream_response::Payload;
-use zerobus_runtime::wire::{CloseStreamSignal, EphemeralStreamRequest};
+use zerobus_runtime::wire::CloseStreamSignal;
 
 use super::acks::Acks;
+use super::lease::{Lease, Revocation};
+use super::persistent::Persistent;
 use super::protocol::{Protocol, Records};
 use super::quota::Quota;
-use super::{End, Responses, broken};
+use super::requests::{Request, Requests};
+use super::responses::{Response, Responses};
+use super::{End, broken};
 use crate::activity::Watched;
 use crate::connection::Connection;
 use crate::decode::{BadRecord, Decoder};
@@ -21,7 +23,7 @@ use crate::faults::{Kind, Point};
 use crate::refusal::Refusal;
 use crate::row::Row;
 use crate::server::{App, stopped};
-use crate::sink::{Append, Stored, TableSink};
+use crate::sink::{Append, PersistentStream, Stored, TableSink};
 
 /// How long a stream must have been still to be idle.
 const IDLE: Duration = Duration::from_millis(200);
@@ -31,6 +33,7 @@ pub(super) struct Session {
     pub(super) protocol: Protocol,
     pub(super) decoder: Decoder,
     pub(super) sink: TableSink,
+    pub(super) persistent: Option<Persistent>,
     pub(super) connection: Connection,
     pub(super) faults: StreamFaults,
     pub(super) watched: Arc<Watched>,
@@ -47,7 +50,15 @@ enum Stop {
 /// The reading side of a session.
 struct Reader<'a> {
     app: &'a App,
-    session: Session,
+    protocol: Protocol,
+    decoder: Decoder,
+    sink: TableSink,
+    stream: Option<Arc<PersistentStream>>,
+    /// Given back as soon as nothing more is read: who resumes the stream then waits for what was read.
+    _lease: Option<Lease>,
+    connection: Connection,
+    faults: StreamFaults,
+    watched: Arc<Watched>,
     quota: Quota,
     stored: Stored,
     /// Asks for a CloseStreamSignal with this grace.
@@ -56,20 +67,15 @@ struct Reader<'a> {
 
 impl Session {
     /// Reads the stream to its end; what came before the end is stored and acked, however it ends.
-    pub(super) async fn serve(
-        mut self,
-        app: &App,
-        requests: &mut Streaming<EphemeralStreamRequest>,
-        responses: &Responses,
-    ) -> End {
+    pub(super) async fn serve(mut self, app: &App, requests: &mut Requests, responses: &Responses) -> End {
         let (stored, reports) = mpsc::unbounded_channel();
         let (close, close_requests) = mpsc::channel(1);
         let watched = Arc::clone(&self.watched);
         let acking = Acks::new(app, responses, self.faults.fork(), Arc::clone(&watched)).run(reports);
         tokio::pin!(acking);
         let stop = {
-            let quota = Quota::new(&app.limits, Instant::now());
-            let reading = Reader { app, session: self, quota, stored, close }.run(requests);
+            let (reader, revocation) = self.reader(app, stored, close);
+            let reading = reader.run(requests);
             let closing = Closing { app, responses, watched: Arc::clone(&watched) }.run(close_requests);
             tokio::pin!(reading, closing);
             tokio::select! {
@@ -78,6 +84,7 @@ impl Session {
                 acked = &mut acking => return acked.err().unwrap_or(End::Gone),
                 stop = &mut reading => stop,
                 end = &mut closing => Err(end),
+                () = revoked(revocation) => Err(Refusal::superseded().into()),
             }
         };
         // With the reader its end of the reports has gone: they end when everything is stored.
@@ -89,10 +96,44 @@ impl Session {
             (Ok(_), Ok(Stop::HalfClosed(_) | Stop::Ended)) => End::Well,
         }
     }
+
+    fn reader(self, app: &App, stored: Stored, close: mpsc::Sender<Duration>) -> (Reader<'_>, Option<Revocation>) {
+        let Self { protocol, decoder, sink, persistent, connection, faults, watched } = self;
+        let (mut stream, mut lease, mut revocation) = (None, None, None);
+        if let Some(persistent) = persistent {
+            stream = Some(persistent.stream);
+            lease = Some(persistent.lease);
+            revocation = Some(persistent.revocation);
+        }
+        let quota = Quota::new(&app.limits, Instant::now());
+        let reader = Reader {
+            app,
+            protocol,
+            decoder,
+            sink,
+            stream,
+            _lease: lease,
+            connection,
+            faults,
+            watched,
+            quota,
+            stored,
+            close,
+        };
+        (reader, revocation)
+    }
+}
+
+/// Ends when another connection has resumed the stream.
+async fn revoked(revocation: Option<Revocation>) {
+    match revocation {
+        Some(mut revocation) => revocation.revoked().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Reader<'_> {
-    async fn run(mut self, requests: &mut Streaming<EphemeralStreamRequest>) -> Result<Stop, End> {
+    async fn run(mut self, requests: &mut Requests) -> Result<Stop, End> {
         let mut last = -1;
         let mut handled = 0;
         loop {
@@ -109,21 +150,21 @@ impl Reader<'_> {
         }
     }
 
-    async fn ingest(&mut self, request: EphemeralStreamRequest) -> Result<i64, End> {
-        let ingest = self.session.protocol.ingest(request)?;
+    async fn ingest(&mut self, request: Request) -> Result<i64, End> {
+        let ingest = self.protocol.ingest(request)?;
         self.quota.take(ingest.records.len(), ingest.bytes, Instant::now())?;
         let rows = self.rows(ingest.offset, ingest.records)?;
-        self.app.partitions.take(self.session.watched.table(), &rows, Instant::now())?;
-        self.session.watched.sample(&rows);
-        self.session.watched.ingested(rows.len(), ingest.bytes);
-        let append = Append::new(rows, ingest.offset, self.stored.clone());
-        self.session.sink.append(append).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
+        self.app.partitions.take(self.watched.table(), &rows, Instant::now())?;
+        self.watched.sample(&rows);
+        self.watched.ingested(rows.len(), ingest.bytes);
+        let append = Append::new(rows, ingest.offset, self.stored.clone()).of(self.stream.clone());
+        self.sink.append(append).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
         Ok(ingest.offset)
     }
 
     /// All rows of a request, or none.
     fn rows(&self, offset: i64, records: Records) -> Result<Vec<Row>, Refusal> {
-        let decoder = &self.session.decoder;
+        let decoder = &self.decoder;
         let refuse = |index: usize, bad: &BadRecord| Refusal::bad_record(offset, index, &bad.to_string());
         match records {
             Records::Json(records) => {
@@ -138,7 +179,7 @@ impl Reader<'_> {
     }
 
     async fn misbehave(&mut self, handled: u64) -> Result<Option<Stop>, End> {
-        for kind in self.app.faults.strike(&mut self.session.faults, Point::Request, handled) {
+        for kind in self.app.faults.strike(&mut self.faults, Point::Request, handled) {
             match kind {
                 // A stream that is closing already needs no second signal.
                 Kind::CloseSignal(grace) => drop(self.close.try_send(grace)),
@@ -146,7 +187,7 @@ impl Reader<'_> {
                 Kind::End => return Ok(Some(Stop::Ended)),
                 Kind::Latency(latency) => tokio::time::sleep(latency).await,
                 Kind::Reset => {
-                    self.session.connection.cut();
+                    self.connection.cut();
                     return Err(End::Gone);
                 }
                 Kind::Status(status, code) => return Err(Refusal::injected(status, code).into()),
@@ -176,7 +217,7 @@ impl Closing<'_> {
             Some(grace) = requests.recv() => (grace, Refusal::stream_timeout()),
         };
         let duration = prost_types::Duration::try_from(grace).ok();
-        let signal = Payload::CloseStreamSignal(CloseStreamSignal { duration });
+        let signal = Response::Close(CloseStreamSignal { duration });
         if let Err(End::Unread) = self.responses.send(signal).await {
             return End::Unread;
         }

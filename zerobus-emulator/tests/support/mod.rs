@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod persistent;
+
 use std::path::PathBuf;
 
 use bytes::Bytes;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::writer::Queued;
+use super::writer::{Command, Queued, Request};
 
 /// Rows that make a commit without further waiting.
 const ROWS: usize = 200_000;
@@ -25,11 +25,13 @@ pub(super) struct Gather {
 }
 
 /// Requests that are committed together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Group {
-    requests: Vec<Queued>,
+    requests: Vec<Request>,
     rows: usize,
     weight: usize,
+    /// What is to be done behind them; it ends the group.
+    command: Option<Command>,
 }
 
 impl Gather {
@@ -39,7 +41,7 @@ impl Gather {
 
     /// The first request, and all that follow it in time.
     pub(super) async fn group(&mut self, first: Queued, queue: &mut mpsc::UnboundedReceiver<Queued>) -> Group {
-        let mut group = Group { requests: Vec::new(), rows: 0, weight: 0 };
+        let mut group = Group::default();
         group.add(first);
         while let (false, Ok(queued)) = (group.is_full(), queue.try_recv()) {
             group.add(queued);
@@ -54,7 +56,9 @@ impl Gather {
                 Ok(None) | Err(_) => break,
             }
         }
-        self.learn(present, group.requests.len());
+        if !group.requests.is_empty() {
+            self.learn(present, group.requests.len());
+        }
         group
     }
 
@@ -69,18 +73,23 @@ impl Gather {
 }
 
 impl Group {
-    pub(super) fn into_requests(self) -> Vec<Queued> {
-        self.requests
+    pub(super) fn into_parts(self) -> (Vec<Request>, Option<Command>) {
+        (self.requests, self.command)
     }
 
     fn add(&mut self, queued: Queued) {
-        self.rows += queued.0.rows.len();
-        self.weight += queued.0.weight;
-        self.requests.push(queued);
+        match queued {
+            Queued::Command(command) => self.command = Some(command),
+            Queued::Request(request) => {
+                self.rows += request.append.rows.len();
+                self.weight += request.append.weight;
+                self.requests.push(request);
+            }
+        }
     }
 
     const fn is_full(&self) -> bool {
-        self.rows >= ROWS || self.weight >= WEIGHT
+        self.rows >= ROWS || self.weight >= WEIGHT || self.command.is_some()
     }
 }
 

@@ -13,6 +13,7 @@ use zerobus_codegen::Table;
 
 use super::batch::FileColumns;
 use super::cleanup::Cleanup;
+use super::commit::Watermarks;
 use super::create::{self, ENGINE_INFO};
 use super::data_file::{self, DataFile, Place, Plan, Written, local_path};
 use super::disk::Unsynced;
@@ -21,10 +22,10 @@ use super::identity::{Identity, Start};
 use super::kernel::Kernel;
 use super::merge::{self, Merge, Merged};
 use super::partition::split;
-use super::{History, read};
+use super::{History, read, watermark};
 use crate::error_chain::ErrorChain;
 use crate::row::Row;
-use crate::sink::StorageError;
+use crate::sink::{StorageError, StreamAction, StreamState};
 
 /// The fewest commits between two checkpoints: readers replay at most this many.
 const CHECKPOINT_EVERY: u64 = 100;
@@ -55,10 +56,20 @@ pub(super) struct DeltaTable {
 type Partition = std::collections::BTreeMap<String, String>;
 
 /// What one version changes.
+#[derive(Default)]
 struct Change {
     written: Vec<Written>,
     removed: Vec<DataFile>,
+    /// Persistent streams, as they are with this version.
+    txns: Vec<(String, i64)>,
     unsynced: Unsynced,
+}
+
+/// Whether a version only adds files, which lets other writers of the table commit beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blind {
+    No,
+    Yes,
 }
 
 impl DeltaTable {
@@ -113,16 +124,38 @@ impl DeltaTable {
         })
     }
 
-    /// Commits the rows as one version; they are on the disk when this returns.
-    pub(super) fn append<'a>(&mut self, rows: &(impl Iterator<Item = &'a Row> + Clone)) -> Result<(), StorageError> {
+    /// Commits the rows and the streams that they came on as one version; they are on the disk when this returns.
+    pub(super) fn append<'a>(
+        &mut self,
+        rows: &(impl Iterator<Item = &'a Row> + Clone),
+        streams: &Watermarks,
+    ) -> Result<(), StorageError> {
         for _ in 0..TRIES {
             self.find_or_recreate()?;
-            if self.try_append(rows.clone()).map_err(|error| failed(&self.path, "written", error))? {
+            if self.try_append(rows.clone(), streams).map_err(|error| failed(&self.path, "written", error))? {
                 return Ok(());
             }
         }
         let error = KernelError::generic(format!("{TRIES} commits were overtaken by another writer of the table"));
         Err(failed(&self.path, "written", error))
+    }
+
+    /// Does something with a persistent stream; gives its state then.
+    pub(super) fn stream(&mut self, id: &str, action: StreamAction) -> Result<StreamState, StorageError> {
+        let found = self.find_stream(id)?;
+        let state = found.after(action);
+        if state != found {
+            self.append(&std::iter::empty(), &Watermarks::from([(id.to_owned(), state)]))?;
+        }
+        Ok(state)
+    }
+
+    /// What the log on the disk says of a persistent stream.
+    pub(super) fn find_stream(&mut self, id: &str) -> Result<StreamState, StorageError> {
+        self.find_or_recreate()?;
+        let found =
+            read::snapshot(&self.kernel, &self.path).and_then(|snapshot| watermark::find(&self.kernel, &snapshot, id));
+        found.map_err(|error| failed(&self.path, "read", error))
     }
 
     /// The folder of the table, made anew if somebody has removed it: the usual way to reset a table between tests.
@@ -137,16 +170,21 @@ impl DeltaTable {
     }
 
     /// Whether the rows are in the table, and the table is still there.
-    fn try_append<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) -> KernelResult<bool> {
+    fn try_append<'a>(&mut self, rows: impl Iterator<Item = &'a Row>, streams: &Watermarks) -> KernelResult<bool> {
         let mut unsynced = Unsynced::default();
         let written = self.write(rows, &mut unsynced)?;
-        let change = Change { written, removed: Vec::new(), unsynced };
+        let txns = streams.iter().filter_map(|(id, state)| watermark::txn(id, *state)).collect();
+        let change = Change { written, txns, unsynced, ..Change::default() };
         let committed = self.commit(UpdateTableOperation::StreamingUpdate, change)?;
         Ok(committed && self.identity.holds(self.start, self.snapshot.version()))
     }
 
     fn write<'a>(&self, rows: impl Iterator<Item = &'a Row>, unsynced: &mut Unsynced) -> KernelResult<Vec<Written>> {
-        let state = self.transaction(UpdateTableOperation::StreamingUpdate)?.write_state()?;
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        let state = self.transaction(UpdateTableOperation::StreamingUpdate, Blind::Yes)?.write_state()?;
         let version = self.snapshot.version() + 1;
         let partitions = split(&self.table, rows)?;
         let plans = partitions.iter().enumerate().map(|(number, partition)| {
@@ -161,10 +199,10 @@ impl DeltaTable {
         data_file::write_all(plans.collect::<KernelResult<Vec<_>>>()?, unsynced)
     }
 
-    fn transaction(&self, operation: UpdateTableOperation) -> KernelResult<Transaction> {
+    fn transaction(&self, operation: UpdateTableOperation, blind: Blind) -> KernelResult<Transaction> {
         let is_append = operation == UpdateTableOperation::StreamingUpdate;
         let mut builder = Arc::clone(&self.snapshot).update_table(operation, ENGINE_INFO, is_append);
-        if is_append {
+        if blind == Blind::Yes {
             builder = builder.with_blind_append();
         }
         builder.build(self.kernel.engine().as_ref(), Box::new(FileSystemCommitter::new()))
@@ -176,7 +214,11 @@ impl DeltaTable {
     /// nothing of it was acked, and the next opening removes it.
     fn commit(&mut self, operation: UpdateTableOperation, change: Change) -> KernelResult<bool> {
         let engine = Arc::clone(self.kernel.engine());
-        let mut transaction = self.transaction(operation)?;
+        let blind = if change.removed.is_empty() && !change.written.is_empty() { Blind::Yes } else { Blind::No };
+        let mut transaction = self.transaction(operation, blind)?;
+        for (application, version) in change.txns {
+            transaction = transaction.with_transaction_id(application, version);
+        }
         if !change.removed.is_empty() {
             transaction.remove_files(merge::scan_rows(engine.as_ref(), &self.table, &change.removed)?);
         }
@@ -295,7 +337,7 @@ impl DeltaTable {
     }
 
     fn merge(&self, files: Vec<DataFile>) -> KernelResult<Merge> {
-        let state = self.transaction(UpdateTableOperation::Optimize)?.write_state()?;
+        let state = self.transaction(UpdateTableOperation::Optimize, Blind::No)?.write_state()?;
         let mut context = state.write_context_builder();
         let values = files.first().map(|file| merge::partition_values(&self.table, file)).transpose()?;
         if let Some(values) = values.filter(|values| !values.is_empty()) {
@@ -319,7 +361,8 @@ impl DeltaTable {
             data_file::discard(&[written.local]);
             return Ok(());
         }
-        let change = Change { written: vec![written], removed: files.clone(), unsynced };
+        let removed = files.clone();
+        let change = Change { written: vec![written], removed, unsynced, ..Change::default() };
         if self.commit(UpdateTableOperation::Optimize, change)? {
             let root = self.snapshot.table_root().clone();
             let paths = files.iter().filter_map(|file| local_path(&root.join(&file.path).ok()?).ok());

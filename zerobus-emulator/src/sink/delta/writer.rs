@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use delta_kernel::KernelResult;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::budget::{Budget, Share};
-use super::gather::{Gather, Group};
+use super::gather::Gather;
 use super::kernel::Kernel;
 use super::merge::Merged;
 use super::table::DeltaTable;
-use crate::error_chain::ErrorChain;
-use crate::sink::{Append, StorageError};
+use crate::sink::{Append, StorageError, StreamAction, StreamState};
 
 /// The task that owns one Delta table.
 #[derive(Debug)]
@@ -30,13 +29,42 @@ pub(crate) struct Queue {
     budget: Budget,
 }
 
+/// What stands in the queue.
+#[derive(Debug)]
+pub(super) enum Queued {
+    Command(Command),
+    Request(Request),
+}
+
 /// A request, and its share of the memory until it is committed.
-pub(super) type Queued = (Append, Share);
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) append: Append,
+    pub(super) _share: Share,
+}
+
+/// Something to do with a persistent stream, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) id: String,
+    pub(super) action: StreamAction,
+    pub(super) reply: oneshot::Sender<Result<StreamState, StorageError>>,
+}
 
 impl Queue {
     pub(crate) async fn append(&self, append: Append) -> Result<(), StorageError> {
         let share = self.budget.take(append.weight).await.ok_or(StorageError::Stopping)?;
-        self.sender.send((append, share)).map_err(|_| StorageError::Stopping)
+        self.send(Queued::Request(Request { append, _share: share }))
+    }
+
+    pub(crate) async fn stream(&self, id: &str, action: StreamAction) -> Result<StreamState, StorageError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Queued::Command(Command { id: id.to_owned(), action, reply }))?;
+        answer.await.map_err(|_| StorageError::Stopping)?
+    }
+
+    fn send(&self, queued: Queued) -> Result<(), StorageError> {
+        self.sender.send(queued).map_err(|_| StorageError::Stopping)
     }
 }
 
@@ -92,7 +120,7 @@ enum Event {
     Closed,
     CleanUp,
     Merged(KernelResult<Merged>),
-    Request(Queued),
+    Queued(Queued),
 }
 
 impl Run {
@@ -102,7 +130,7 @@ impl Run {
                 Event::Closed => break,
                 Event::CleanUp => self.with(table, |_| {}).await,
                 Event::Merged(merged) => self.with(table, |table| table.finish_merge(merged)).await,
-                Event::Request(first) => {
+                Event::Queued(first) => {
                     let group = self.gather.group(first, &mut self.queue).await;
                     self.with(table, |table| group.commit(table)).await
                 }
@@ -124,7 +152,7 @@ impl Run {
         let due = self.due.map(tokio::time::Instant::from_std);
         tokio::select! {
             biased;
-            queued = self.queue.recv() => queued.map_or(Event::Closed, Event::Request),
+            queued = self.queue.recv() => queued.map_or(Event::Closed, Event::Queued),
             merged = merged(&mut self.merging) => {
                 self.merging = None;
                 Event::Merged(merged)
@@ -183,50 +211,4 @@ async fn merged(merging: &mut Option<Merging>) -> KernelResult<Merged> {
         }
         None => std::future::pending().await,
     }
-}
-
-impl Group {
-    /// Commits all requests as one version; if that fails, each by itself, so that a request that cannot be stored fails its
-    /// own stream only.
-    fn commit(self, table: &mut DeltaTable) {
-        let requests = self.into_requests();
-        let rows = requests.iter().flat_map(|(append, _)| &append.rows);
-        match commit(table, &rows) {
-            Ok(()) => requests.into_iter().for_each(|(append, _)| append.report(Ok(()))),
-            Err(error) => one_by_one(table, requests, &error),
-        }
-    }
-}
-
-fn one_by_one(table: &mut DeltaTable, requests: Vec<Queued>, error: &StorageError) {
-    let alone = requests.len() == 1;
-    let mut failed: Vec<(crate::sink::Stored, StorageError)> = Vec::new();
-    for (append, _) in requests {
-        // What follows a request that is not stored must not be acked.
-        let earlier =
-            failed.iter().find(|(stored, _)| stored.same_channel(&append.stored)).map(|(_, error)| error.clone());
-        let result = match earlier {
-            Some(error) => Err(error),
-            None if alone => Err(error.clone()),
-            None => commit(table, &append.rows.iter()),
-        };
-        if let Err(error) = &result {
-            failed.push((append.stored.clone(), error.clone()));
-        }
-        append.report(result);
-    }
-}
-
-fn commit<'a>(
-    table: &mut DeltaTable,
-    rows: &(impl Iterator<Item = &'a crate::row::Row> + Clone),
-) -> Result<(), StorageError> {
-    if rows.clone().next().is_none() {
-        return Ok(());
-    }
-    let result = table.append(rows);
-    if let Err(error) = &result {
-        tracing::error!(error = %ErrorChain(error), "a commit failed");
-    }
-    result
 }

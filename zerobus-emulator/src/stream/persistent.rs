@@ -1,0 +1,72 @@
+//! Persistent streams: created, resumed and retired. What is stored of them is in the log of their table.
+
+use std::sync::Arc;
+
+use zerobus_runtime::wire::resume_ingest_stream_request::Identifier;
+use zerobus_runtime::wire::retire_stream_request::Identifier as RetiredIdentifier;
+use zerobus_runtime::wire::{ResumeIngestStreamRequest, RetireStreamRequest};
+
+use super::lease::{Lease, Revocation};
+use crate::error_chain::ErrorChain;
+use crate::random;
+use crate::refusal::Refusal;
+use crate::server::App;
+use crate::sink::{PersistentStream, StorageError, StreamAction, StreamState, TableSink};
+
+/// A persistent stream that this connection may write to.
+pub(super) struct Persistent {
+    pub(super) stream: Arc<PersistentStream>,
+    pub(super) lease: Lease,
+    pub(super) revocation: Revocation,
+}
+
+impl Persistent {
+    /// A new stream, which is in the log of its table when this returns.
+    pub(super) async fn create(app: &App, table: &str, sink: &TableSink) -> Result<Self, Refusal> {
+        let id = random::text(24);
+        let (lease, revocation) = app.leases.take(table, &id).await;
+        match sink.stream(&id, StreamAction::Create).await.map_err(|error| storage(&error))? {
+            StreamState::Open(committed) => {
+                Ok(Self { stream: PersistentStream::new(id, committed), lease, revocation })
+            }
+            StreamState::Retired | StreamState::Unknown => Err(Refusal::storage("the stream could not be created")),
+        }
+    }
+
+    /// The stream of an id, behind everything that other connections have sent on it.
+    pub(super) async fn resume(
+        app: &App,
+        table: &str,
+        sink: &TableSink,
+        request: &ResumeIngestStreamRequest,
+    ) -> Result<Self, Refusal> {
+        let Some(Identifier::StreamId(id)) = &request.identifier else {
+            return Err(Refusal::protocol("resume_stream has no stream_id"));
+        };
+        let (lease, revocation) = app.leases.take(table, id).await;
+        match sink.stream(id, StreamAction::Find).await.map_err(|error| storage(&error))? {
+            StreamState::Open(committed) => {
+                Ok(Self { stream: PersistentStream::new(id.clone(), committed), lease, revocation })
+            }
+            StreamState::Retired => Err(Refusal::retired_stream(id)),
+            StreamState::Unknown => Err(Refusal::no_such_stream(table, id)),
+        }
+    }
+}
+
+/// Ends a stream for good, and the connection that writes to it; a stream that was retired before stays so.
+pub(super) async fn retire(app: &App, table: &str, request: &RetireStreamRequest) -> Result<(), Refusal> {
+    let Some(RetiredIdentifier::StreamId(id)) = &request.identifier else {
+        return Err(Refusal::protocol("the request has no stream_id"));
+    };
+    let sink = app.sink.open(app.catalog.writable(table)?).await.map_err(|error| storage(&error))?;
+    let _lease = app.leases.take(table, id).await;
+    match sink.stream(id, StreamAction::Retire).await.map_err(|error| storage(&error))? {
+        StreamState::Open(_) | StreamState::Retired => Ok(()),
+        StreamState::Unknown => Err(Refusal::no_such_stream(table, id)),
+    }
+}
+
+fn storage(error: &StorageError) -> Refusal {
+    Refusal::storage(ErrorChain(error))
+}
