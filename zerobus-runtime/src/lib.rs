@@ -60,7 +60,6 @@ pub use stream::{
     Accepts, BlockingLanes, BlockingStream, Encoded, EncodedStream, IngestStream, Json, JsonStream, LaneOffset,
     LaneReceipt, Lanes, LanesBuilder, RawJson, Receipt, StreamBuilder, Unsent,
 };
-#[doc(hidden)]
 pub use transport::{Connection, Dial, DialFuture};
 pub use undelivered::{Undelivered, UndeliveredRow};
 pub use values::{Date, Decimal, Timestamp, TimestampNtz, ValueError, Variant};

@@ -1,0 +1,4 @@
+CREATE TABLE main.iot.readings (
+  device STRING NOT NULL,
+  celsius DOUBLE
+);
