@@ -47,6 +47,10 @@ macro_rules! include_tables {
     };
 }
 
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/production.md")]
+pub mod production {}
+
 pub use auth::{Secret, Token, TokenFuture, TokenProvider};
 pub use client::{Client, ClientBuilder};
 pub use descriptor::{DescriptorFiles, descriptor_of};
