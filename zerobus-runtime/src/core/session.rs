@@ -322,7 +322,8 @@ impl Session {
         self.give_up_rows(&error);
         self.is_closing = true;
         self.straight = 0;
-        self.actions.retain(|action| matches!(action, Action::Tell(_)));
+        // A call that times out is dropped all the same, though its end is what ends the session.
+        self.actions.retain(|action| matches!(action, Action::Reset { .. } | Action::Tell(_)));
         self.reset_all();
         self.actions.extend([Action::Tell(StreamEvent::Failed { error: error.clone() }), Action::Stop]);
         self.state = State::Failed(error);

@@ -606,6 +606,16 @@ fn the_delivery_timeout_returns_rows_and_says_why() {
 }
 
 #[test]
+fn a_call_whose_timeout_ends_the_session_is_dropped() {
+    let mut settings = settings(Duration::ZERO);
+    settings.max_first_attempts = Some(1);
+    let mut world = World::new(settings, 7, NEVER);
+    advance(&mut world, 30);
+    assert!(world.session.is_over());
+    assert!(world.calls.is_empty(), "the call that never opened");
+}
+
+#[test]
 fn without_a_delivery_timeout_an_outage_of_a_day_ends_nothing() {
     let mut settings = settings(Duration::ZERO);
     settings.delivery_timeout = None;
