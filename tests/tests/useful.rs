@@ -168,3 +168,39 @@ fn types_without_floats_are_equal_and_have_hashes() {
     // A HashMap has no hash.
     is_eq::<tables::types::MapKeys>();
 }
+
+/// What is wrong with a row of the prost face, if anything is.
+fn refused<T: ZerobusMessage>(row: &T) -> Option<String> {
+    let mut out = Encoder::new();
+    row.encode_to(&mut out);
+    out.take_refusal().map(|refusal| refusal.to_string())
+}
+
+#[test]
+fn the_prost_face_holds_values_against_their_columns() {
+    use prost_tables::types::EveryType;
+    let good: EveryType = serde_json::from_value(lenient()).unwrap();
+    assert_eq!(refused(&good), None);
+    type Change = fn(&mut EveryType);
+    let cases: [(Change, &str); 13] = [
+        (|row| row.c_byte = 128, "128 is out of the range of TINYINT; use a wider column, or correct the value"),
+        (|row| row.c_byte = -129, "-129 is out of the range of TINYINT"),
+        (|row| row.c_short = 32_768, "32768 is out of the range of SMALLINT"),
+        (|row| row.c_date = i32::MAX, "2147483647 days since 1970-01-01 lie outside of the years 0001 to 9999"),
+        (|row| row.c_timestamp = i64::MAX, "microseconds since 1970-01-01 lie outside of the years 0001 to 9999"),
+        (|row| row.c_timestamp_ntz = i64::MIN, "microseconds since 1970-01-01 lie outside of the years 0001 to 9999"),
+        (|row| row.c_decimal = "1e3".to_owned(), "`1e3` is not a decimal in plain digits: -19.90"),
+        (|row| row.c_decimal = String::new(), "`` is not a decimal in plain digits: -19.90"),
+        (|row| row.c_decimal = "1.000000000000000000000".to_owned(), "does not fit DECIMAL"),
+        (|row| row.c_decimal_wide = "1".repeat(39), "does not fit DECIMAL"),
+        (|row| row.c_varchar = "ä".repeat(65), "a text of 65 characters does not fit VARCHAR(64)"),
+        (|row| row.c_variant = "{".to_owned(), "`{` is not JSON"),
+        (|row| row.n_array = vec![0, i64::MAX], "microseconds since 1970-01-01 lie outside"),
+    ];
+    for (change, expected) in cases {
+        let mut row = good.clone();
+        change(&mut row);
+        let found = refused(&row).unwrap_or_else(|| panic!("not refused: {expected}"));
+        assert!(found.contains(expected), "{found} and not {expected}");
+    }
+}

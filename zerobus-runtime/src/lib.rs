@@ -28,7 +28,7 @@ pub mod wire;
 pub mod __private {
     pub use crate::message::convert::{Convert, ConvertField, Count, In, Json, Micros, Millis, Nanos, Optional, Secs};
     pub use crate::message::held::{Column, check_table_name, declared, mismatch, schema_of};
-    pub use crate::message::lengths::{Lengths, hold_lengths};
+    pub use crate::message::limits::{Lengths, hold_lengths, hold_row};
     pub use serde::Serialize;
 
     /// Functions between fields and their columns.

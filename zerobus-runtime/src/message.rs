@@ -5,7 +5,7 @@
 //! | `convert` | how a field's value becomes the column's where an attribute says so |
 //! | `encoder` | the buffer that rows are written into, and protobuf's wire format |
 //! | `held` | a derived struct held against its table by the compiler |
-//! | `lengths` | the length of a CHAR or a VARCHAR |
+//! | `limits` | what a column asks of a value beyond its protobuf type |
 //! | `refusal` | a value that its column cannot hold, and where in the row it stands |
 //! | `schema` | the schema of a row as constants, and the descriptor that it gives |
 //! | `value` | what may stand in a column, and which column type it is |
@@ -17,7 +17,7 @@ pub(crate) mod convert;
 mod encoder;
 pub(crate) mod field;
 pub(crate) mod held;
-pub(crate) mod lengths;
+pub(crate) mod limits;
 mod refusal;
 mod schema;
 mod standard;

@@ -18,6 +18,7 @@ mod variant;
 
 pub use date::Date;
 pub use decimal::Decimal;
+pub(crate) use decimal::unscaled;
 pub use timestamp::{Timestamp, TimestampNtz};
 pub use variant::Variant;
 
@@ -81,6 +82,14 @@ pub enum ValueError {
         /// Its unit.
         unit: &'static str,
     },
+    /// An integer beyond the range of a TINYINT or a SMALLINT.
+    #[error("{found} is out of the range of {column}; use a wider column, or correct the value")]
+    Range {
+        /// The number.
+        found: i64,
+        /// The column's type.
+        column: Scalar,
+    },
     /// A duration beyond the range of BIGINT.
     #[error("a duration of {found} {unit} is beyond BIGINT; count it in a greater unit")]
     TooLong {
@@ -92,7 +101,11 @@ pub enum ValueError {
 }
 
 impl ValueError {
-    fn malformed(found: &str, expected: &'static str) -> Self {
+    pub(crate) fn digits(found: &str, precision: u8, scale: u8) -> Self {
+        Self::Digits { found: found.chars().take(64).collect(), precision, scale }
+    }
+
+    pub(crate) fn malformed(found: &str, expected: &'static str) -> Self {
         Self::Malformed { found: found.chars().take(64).collect(), expected }
     }
 

@@ -149,6 +149,16 @@ impl Writer {
                 (format_ident!("COLUMN_{}", ident.unraw().to_string().to_uppercase()), &field.name);
             quote! { #visibility const #constant: &'static str = #column; }
         });
+        let holders = message.inside.iter().flatten();
+        let encoding = if has_limits(message.row) {
+            quote! {
+                let start = out.len();
+                out.prost(self);
+                #runtime::__private::hold_row(out, start, Self::SCHEMA);
+            }
+        } else {
+            quote! { out.prost(self); }
+        };
         quote! {
             #[allow(missing_docs, reason = "a name's value says it all")]
             impl #ident { #(#names)* }
@@ -161,8 +171,10 @@ impl Writer {
                     &MessageSchema { name: #name, fields: &[#(#fields),*] }
                 };
 
+                const IS_PLAIN: bool = true #(&& <#holders as #runtime::ZerobusMessage>::IS_PLAIN)*;
+
                 fn encode_to(&self, out: &mut #runtime::Encoder) {
-                    out.prost(self);
+                    #encoding
                 }
             }
         }
@@ -192,6 +204,38 @@ impl Writer {
             DataType::Struct(_) => of_struct(),
         }
     }
+}
+
+/// Whether a value of protobuf's types may be none of its column.
+fn has_limits(row: &Struct) -> bool {
+    let of_scalar = |scalar: Scalar| match scalar {
+        Scalar::Byte
+        | Scalar::Char(_)
+        | Scalar::Date
+        | Scalar::Decimal { .. }
+        | Scalar::Short
+        | Scalar::Timestamp
+        | Scalar::TimestampNtz
+        | Scalar::Varchar(_)
+        | Scalar::Variant => true,
+        Scalar::Binary
+        | Scalar::Boolean
+        | Scalar::Double
+        | Scalar::Float
+        | Scalar::Int
+        | Scalar::Long
+        | Scalar::String => false,
+    };
+    let of_element = |element: &Element| match element {
+        Element::Scalar(scalar) => of_scalar(*scalar),
+        Element::Struct(row) => has_limits(row),
+    };
+    row.fields.iter().any(|field| match &field.data_type {
+        DataType::Array(element) => of_element(element),
+        DataType::Map(key, value) => of_scalar(key.scalar()) || of_element(value),
+        DataType::Scalar(scalar) => of_scalar(*scalar),
+        DataType::Struct(row) => has_limits(row),
+    })
 }
 
 fn scalar_constant(scalar: Scalar) -> TokenStream {

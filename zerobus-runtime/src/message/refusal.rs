@@ -75,54 +75,56 @@ impl Refusal {
 
     /// The last field of a message that is written so far.
     fn step(&mut self, written: &[u8]) {
-        self.path.extend(Written::new(written).last().map(|(step, _)| step));
+        let last = Written::new(written).enumerate().last();
+        self.path.extend(last.map(|(index, (number, _))| Step::of(written, index, number)));
     }
 }
 
-/// The fields of a message that is written so far, each with the bytes behind its length, if it has one.
+impl Step {
+    /// The field that follows this many others in a message.
+    #[cold]
+    pub(super) fn of(message: &[u8], index: usize, number: u32) -> Self {
+        let before = Written::new(message).take(index).filter(|(before, _)| *before == number);
+        Self { number, element: before.count() }
+    }
+}
+
+/// The fields of a message that is written so far, each with its number and its content: the bytes behind its length, if it
+/// has one.
 pub(super) struct Written<'a> {
     rest: &'a [u8],
-    counts: Vec<(u32, usize)>,
+    /// How many bytes follow the last key.
+    since_key: usize,
 }
 
 impl<'a> Written<'a> {
     pub(super) const fn new(message: &'a [u8]) -> Self {
-        Self { rest: message, counts: Vec::new() }
+        Self { rest: message, since_key: 0 }
     }
 
-    /// How many bytes follow the last field.
-    pub(super) const fn remaining(&self) -> usize {
-        self.rest.len()
-    }
-
-    fn step(&mut self, number: u32) -> Step {
-        let element = if let Some((_, count)) = self.counts.iter_mut().find(|(counted, _)| *counted == number) {
-            *count += 1;
-            *count
-        } else {
-            self.counts.push((number, 0));
-            0
-        };
-        Step { number, element }
+    /// How many bytes follow the last key.
+    pub(super) const fn since_key(&self) -> usize {
+        self.since_key
     }
 }
 
 impl<'a> Iterator for Written<'a> {
-    type Item = (Step, &'a [u8]);
+    type Item = (u32, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
         let (number, wire_type) = decode_key(&mut self.rest).ok()?;
-        let (step, behind_key) = (self.step(number), self.rest);
+        let behind_key = self.rest;
+        self.since_key = behind_key.len();
         if !self.rest.has_remaining() || !skip(wire_type, number, &mut self.rest) {
             self.rest = &[];
-            return Some((step, &[]));
+            return Some((number, &[]));
         }
         let (mut content, _) = behind_key.split_at(behind_key.len() - self.rest.len());
         if wire_type == WireType::LengthDelimited {
             // What was skipped has a length.
             let _ = decode_varint(&mut content);
         }
-        Some((step, content))
+        Some((number, content))
     }
 }
 

@@ -76,7 +76,7 @@ impl<const P: u8, const S: u8> Decimal<P, S> {
     }
 
     fn too_long(found: &str) -> ValueError {
-        ValueError::Digits { found: found.chars().take(64).collect(), precision: P, scale: S }
+        ValueError::digits(found, P, S)
     }
 }
 
@@ -92,29 +92,33 @@ impl<const P: u8, const S: u8> FromStr for Decimal<P, S> {
 
     /// Reads plain decimal text: a sign, digits, a point, digits; no exponent.
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let malformed = || ValueError::malformed(text, "a decimal in plain digits: -19.90");
-        let (negative, number) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
-        };
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        let all_digits = whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
-        if !all_digits || whole.len() + fraction.len() == 0 {
-            return Err(malformed());
-        }
-        // Zeros behind the column's last digit lose nothing.
-        let fraction = fraction.trim_end_matches('0');
-        if fraction.len() > usize::from(S) {
-            return Err(Self::too_long(text));
-        }
-        let padding = usize::from(S) - fraction.len();
-        let digits = whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding));
-        let unscaled = digits
-            .map(|digit| i128::from(digit - b'0'))
-            .try_fold(0_i128, |number, digit| number.checked_mul(10)?.checked_add(digit))
-            .ok_or_else(|| Self::too_long(text))?;
-        Self::from_unscaled(if negative { -unscaled } else { unscaled }).map_err(|_| Self::too_long(text))
+        unscaled(text, P, S).map(Self)
     }
+}
+
+/// The number without its point that plain decimal text means for a `DECIMAL(precision, scale)`.
+pub(crate) fn unscaled(text: &str, precision: u8, scale: u8) -> Result<i128, ValueError> {
+    let malformed = || ValueError::malformed(text, "a decimal in plain digits: -19.90");
+    let too_long = || ValueError::digits(text, precision, scale);
+    let (negative, number) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let all_digits = whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
+    if !all_digits || whole.len() + fraction.len() == 0 {
+        return Err(malformed());
+    }
+    // Zeros behind the column's last digit lose nothing.
+    let fraction = fraction.trim_end_matches('0');
+    let padding = usize::from(scale).checked_sub(fraction.len()).ok_or_else(too_long)?;
+    let digits = whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding));
+    let unscaled = digits
+        .map(|digit| i128::from(digit - b'0'))
+        .try_fold(0_i128, |number, digit| number.checked_mul(10)?.checked_add(digit))
+        .filter(|unscaled| *unscaled < 10_i128.pow(u32::from(precision)))
+        .ok_or_else(too_long)?;
+    Ok(if negative { -unscaled } else { unscaled })
 }
 
 impl<const P: u8, const S: u8> TryFrom<i64> for Decimal<P, S> {

@@ -175,6 +175,14 @@ pub mod main {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true
+                && <clashes::LineElement as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <clashes::LineElement2 as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <clashes::LineValue as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <clashes::LineValue2 as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <clashes::LineEntry as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <clashes::Line2Entry as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <clashes::Location as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                 out.prost(self);
             }
@@ -213,6 +221,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -249,6 +258,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -285,6 +295,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -321,6 +332,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -357,6 +369,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -393,6 +406,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -431,6 +445,8 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true
+                    && <location::Location as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -469,6 +485,7 @@ pub mod main {
                             ],
                         }
                     };
+                    const IS_PLAIN: bool = true;
                     fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                         out.prost(self);
                     }

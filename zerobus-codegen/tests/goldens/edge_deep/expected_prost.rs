@@ -49,6 +49,8 @@ pub mod main {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true
+                && <deep::Top as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                 out.prost(self);
             }
@@ -89,6 +91,8 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true
+                    && <top::Down as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -129,6 +133,8 @@ pub mod main {
                             ],
                         }
                     };
+                    const IS_PLAIN: bool = true
+                        && <down::Down as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                     fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                         out.prost(self);
                     }
@@ -171,6 +177,8 @@ pub mod main {
                                 ],
                             }
                         };
+                        const IS_PLAIN: bool = true
+                            && <down::DownElement as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                         fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                             out.prost(self);
                         }
@@ -211,6 +219,8 @@ pub mod main {
                                     ],
                                 }
                             };
+                            const IS_PLAIN: bool = true
+                                && <down_element::Down as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                                 out.prost(self);
                             }
@@ -251,6 +261,8 @@ pub mod main {
                                         ],
                                     }
                                 };
+                                const IS_PLAIN: bool = true
+                                    && <down::Down as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                                     out.prost(self);
                                 }
@@ -296,6 +308,8 @@ pub mod main {
                                             ],
                                         }
                                     };
+                                    const IS_PLAIN: bool = true
+                                        && <down::DownElement as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                                     fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                                         out.prost(self);
                                     }
@@ -339,6 +353,8 @@ pub mod main {
                                                 ],
                                             }
                                         };
+                                        const IS_PLAIN: bool = true
+                                            && <down_element::Down as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                                         fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                                             out.prost(self);
                                         }
@@ -382,6 +398,8 @@ pub mod main {
                                                     ],
                                                 }
                                             };
+                                            const IS_PLAIN: bool = true
+                                                && <down::Down as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                                             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                                                 out.prost(self);
                                             }
@@ -427,6 +445,8 @@ pub mod main {
                                                         ],
                                                     }
                                                 };
+                                                const IS_PLAIN: bool = true
+                                                    && <down::DownElement as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                                                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                                                     out.prost(self);
                                                 }
@@ -470,6 +490,8 @@ pub mod main {
                                                             ],
                                                         }
                                                     };
+                                                    const IS_PLAIN: bool = true
+                                                        && <down_element::Down as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                                                     fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                                                         out.prost(self);
                                                     }
@@ -513,6 +535,8 @@ pub mod main {
                                                                 ],
                                                             }
                                                         };
+                                                        const IS_PLAIN: bool = true
+                                                            && <down::Down as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                                                         fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                                                             out.prost(self);
                                                         }
@@ -558,6 +582,8 @@ pub mod main {
                                                                     ],
                                                                 }
                                                             };
+                                                            const IS_PLAIN: bool = true
+                                                                && <down::DownElement as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                                                             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                                                                 out.prost(self);
                                                             }
@@ -606,6 +632,7 @@ pub mod main {
                                                                         ],
                                                                     }
                                                                 };
+                                                                const IS_PLAIN: bool = true;
                                                                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                                                                     out.prost(self);
                                                                 }

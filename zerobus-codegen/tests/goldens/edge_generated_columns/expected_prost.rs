@@ -59,8 +59,11 @@ pub mod main {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                let start = out.len();
                 out.prost(self);
+                ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
             }
         }
     }

@@ -100,6 +100,7 @@ pub mod main {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                 out.prost(self);
             }

@@ -102,8 +102,16 @@ pub mod r#type {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true
+                && <self_::Self_ as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <self_::Self2 as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <self_::GenElement as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <self_::N as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <self_::StructValue as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                let start = out.len();
                 out.prost(self);
+                ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
             }
         }
         /// The structs inside [`Self_`].
@@ -142,6 +150,8 @@ pub mod r#type {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true
+                    && <self_::Crate as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -182,6 +192,8 @@ pub mod r#type {
                             ],
                         }
                     };
+                    const IS_PLAIN: bool = true
+                        && <crate_::Self_ as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                     fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                         out.prost(self);
                     }
@@ -220,6 +232,7 @@ pub mod r#type {
                                 ],
                             }
                         };
+                        const IS_PLAIN: bool = true;
                         fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                             out.prost(self);
                         }
@@ -258,6 +271,7 @@ pub mod r#type {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -294,8 +308,11 @@ pub mod r#type {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                    let start = out.len();
                     out.prost(self);
+                    ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
                 }
             }
             /// The struct of the column `_`.
@@ -350,6 +367,7 @@ pub mod r#type {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -386,6 +404,7 @@ pub mod r#type {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }

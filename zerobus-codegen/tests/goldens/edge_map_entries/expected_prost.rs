@@ -82,6 +82,9 @@ pub mod main {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true
+                && <map_entries::LocationEntryValue as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <map_entries::LocationEntryEntry as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                 out.prost(self);
             }
@@ -120,6 +123,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -156,6 +160,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }

@@ -136,6 +136,8 @@ pub mod main {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true
+                && <markdown::F as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                 out.prost(self);
             }
@@ -176,6 +178,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }

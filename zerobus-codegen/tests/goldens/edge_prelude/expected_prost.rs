@@ -124,8 +124,16 @@ pub mod std {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true
+                && <option::Vec as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <option::String as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <option::Result as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <option::SomeValue as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <option::ZerobusMessageElement as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                let start = out.len();
                 out.prost(self);
+                ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
             }
         }
         /// The structs inside [`Option`].
@@ -172,6 +180,7 @@ pub mod std {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -223,8 +232,11 @@ pub mod std {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                    let start = out.len();
                     out.prost(self);
+                    ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
                 }
             }
             /// The struct of the column `Result`.
@@ -276,8 +288,12 @@ pub mod std {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true
+                    && <result::ErrElement as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                    let start = out.len();
                     out.prost(self);
+                    ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
                 }
             }
             /// The structs inside [`Result`].
@@ -314,6 +330,7 @@ pub mod std {
                             ],
                         }
                     };
+                    const IS_PLAIN: bool = true;
                     fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                         out.prost(self);
                     }
@@ -363,8 +380,12 @@ pub mod std {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true
+                    && <some_value::Default as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                    let start = out.len();
                     out.prost(self);
+                    ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
                 }
             }
             /// The structs inside [`SomeValue`].
@@ -401,8 +422,11 @@ pub mod std {
                             ],
                         }
                     };
+                    const IS_PLAIN: bool = true;
                     fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                        let start = out.len();
                         out.prost(self);
+                        ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
                     }
                 }
             }
@@ -438,8 +462,11 @@ pub mod std {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                    let start = out.len();
                     out.prost(self);
+                    ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
                 }
             }
         }

@@ -104,8 +104,12 @@ pub mod main {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true
+                && <type_json_shapes::Empty as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                let start = out.len();
                 out.prost(self);
+                ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
             }
         }
         /// The structs inside [`TypeJsonShapes`].
@@ -154,6 +158,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }

@@ -59,6 +59,8 @@ pub mod main {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true
+                && <reading::Place as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                 out.prost(self);
             }
@@ -97,6 +99,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }

@@ -121,8 +121,14 @@ pub mod main {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true
+                && <orders::Customer as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <orders::LinesElement as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <orders::TotalsValue as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                let start = out.len();
                 out.prost(self);
+                ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
             }
         }
         /// The structs inside [`Orders`].
@@ -181,6 +187,8 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true
+                    && <customer::Address as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -241,6 +249,8 @@ pub mod main {
                             ],
                         }
                     };
+                    const IS_PLAIN: bool = true
+                        && <address::Geo as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
                     fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                         out.prost(self);
                     }
@@ -289,6 +299,7 @@ pub mod main {
                                 ],
                             }
                         };
+                        const IS_PLAIN: bool = true;
                         fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                             out.prost(self);
                         }
@@ -378,8 +389,11 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                    let start = out.len();
                     out.prost(self);
+                    ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
                 }
             }
             /// The struct of the column `totals`.
@@ -430,8 +444,11 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                    let start = out.len();
                     out.prost(self);
+                    ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
                 }
             }
         }

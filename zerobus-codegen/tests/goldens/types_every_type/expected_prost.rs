@@ -420,8 +420,13 @@ pub mod main {
                     ],
                 }
             };
+            const IS_PLAIN: bool = true
+                && <every_type::CStruct as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN
+                && <every_type::NStruct as ::zerobus_runtime::ZerobusMessage>::IS_PLAIN;
             fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                let start = out.len();
                 out.prost(self);
+                ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
             }
         }
         /// The structs inside [`EveryType`].
@@ -468,6 +473,7 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
                     out.prost(self);
                 }
@@ -514,8 +520,11 @@ pub mod main {
                         ],
                     }
                 };
+                const IS_PLAIN: bool = true;
                 fn encode_to(&self, out: &mut ::zerobus_runtime::Encoder) {
+                    let start = out.len();
                     out.prost(self);
+                    ::zerobus_runtime::__private::hold_row(out, start, Self::SCHEMA);
                 }
             }
         }
