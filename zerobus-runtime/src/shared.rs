@@ -78,7 +78,11 @@ impl Shared {
             held: 0,
             is_abandoned: false,
         };
-        Arc::new(Self { inner: Mutex::new(inner), driver: Notify::new(), start: Instant::now(), budget })
+        let shared = Arc::new(Self { inner: Mutex::new(inner), driver: Notify::new(), start: Instant::now(), budget });
+        if let Some(budget) = &shared.budget {
+            budget.join(Arc::downgrade(&shared));
+        }
+        shared
     }
 
     /// Time since the start of the stream.
@@ -123,25 +127,26 @@ impl Shared {
     pub(crate) fn push_row(&self, row: &[u8], persisted: Persisted) -> Result<Offset, Refused> {
         let mut inner = self.lock();
         let bytes = Batch::record_len(row.len());
-        if inner.room.has_queue() && !inner.session.is_closing() {
+        // A row for which there will never be room must not wait for it, and stop those behind it.
+        if bytes > inner.session.longest_row() || inner.session.is_closing() {
+            return Err(inner.session.refusal(bytes));
+        }
+        if inner.room.has_queue() {
             return Err(Refused::Full);
         }
-        if bytes <= inner.session.room() && !inner.session.is_closing() && !self.take_shared(&mut inner, bytes) {
-            return Err(Refused::Full);
+        if bytes <= inner.session.room()
+            && let Some(budget) = &self.budget
+        {
+            if !budget.try_take(bytes) {
+                drop(inner);
+                budget.press();
+                return Err(Refused::Full);
+            }
+            inner.held += bytes;
         }
         let pushed = inner.session.push(|| self.now(), persisted, copy(row));
         self.rouse(inner, matches!(pushed, Err(Refused::Full)));
         pushed
-    }
-
-    /// Takes room in the budget that streams share, if there is one.
-    fn take_shared(&self, inner: &mut Inner, bytes: usize) -> bool {
-        let Some(budget) = &self.budget else { return true };
-        let fits = budget.try_take(bytes);
-        if fits {
-            inner.held += bytes;
-        }
-        fits
     }
 
     /// Accepts a row that waited for room.
@@ -160,7 +165,8 @@ impl Shared {
         if pushed.is_ok() {
             inner.held += place.redeem();
         }
-        self.rouse(inner, pushed.is_err());
+        let is_wanted = inner.room.has_queue() || self.budget.as_ref().is_some_and(|budget| budget.has_queue());
+        self.rouse(inner, is_wanted);
         pushed
     }
 
@@ -206,11 +212,12 @@ impl Shared {
     }
 
     /// Wakes whoever has to act on a row that was accepted, or found no room.
-    fn rouse(&self, mut inner: MutexGuard<'_, Inner>, is_full: bool) {
-        if is_full {
-            // Whoever fills the budget does not wait for the linger.
+    fn rouse(&self, mut inner: MutexGuard<'_, Inner>, is_room_wanted: bool) {
+        if is_room_wanted {
+            // Nobody waits for room until a linger ends.
             inner.session.flush();
-        } else if inner.session.has_begun_batch() {
+        }
+        if inner.session.has_begun_batch() {
             self.rouse_driver(&mut inner);
         }
         let sender = inner.ready_sender();
@@ -261,6 +268,11 @@ impl Shared {
 
     pub(crate) fn fail(&self, error: Error) {
         self.change(|inner| inner.session.fail(error));
+    }
+
+    /// Ends a stream that closes at once; what is not settled is returned with this reason.
+    pub(crate) fn end(&self, reason: Error) {
+        self.change(|inner| inner.session.end(reason));
     }
 
     /// Sends what is there; the offset behind the last row.

@@ -131,6 +131,8 @@ impl<T> IngestStream<T> {
 
     /// Accepts every row of an iterator in its order; the offset of the last.
     ///
+    /// A future that is dropped drops the iterator, with the rows that were not accepted.
+    ///
     /// # Errors
     /// As [`send`](Self::send). [`Unsent`] says how many rows were accepted and holds the others, the failing one first.
     ///
@@ -253,8 +255,8 @@ impl<T> IngestStream<T> {
     /// Opens another stream with the same options, and sends what this one could not deliver on it, in order, before
     /// anything else.
     ///
-    /// This is for a stream that gave up; one that is open is given back as it is, one that was closed is opened again.
-    /// Rows that the server refused stay with [`take_rejected`](Self::take_rejected) of this one. They would be refused
+    /// This is for a stream that gave up; one that is open is given back as it is, one that was closed is opened again
+    /// when its rows are settled. Rows that the server refused stay with [`take_rejected`](Self::take_rejected) of this one. They would be refused
     /// again.
     ///
     /// # Errors
@@ -266,6 +268,7 @@ impl<T> IngestStream<T> {
         if !self.is_closed() {
             return Ok(self.clone());
         }
+        self.handle.over().await;
         let stream = StreamBuilder::clone(&self.options).open().await?;
         stream.handle.inherit(&self.handle);
         Ok(stream)

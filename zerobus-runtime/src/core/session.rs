@@ -330,6 +330,15 @@ impl Session {
         self.check();
     }
 
+    /// Ends now, while it closes: what is not settled is returned.
+    pub(crate) fn end(&mut self, reason: Error) {
+        if self.is_closing && !self.is_over() && self.is_settled() {
+            // The server has everything; only its own end has not come yet.
+            return self.finish();
+        }
+        self.fail(reason);
+    }
+
     /// Everything that is returned and was not taken before.
     pub(crate) fn take_returned(&mut self) -> Vec<ReturnedBatch> {
         self.returned.take()
@@ -429,10 +438,16 @@ impl Session {
         matches!(self.state, State::Closed | State::Failed(_))
     }
 
+    /// How many bytes a row may have, whatever room there is.
+    #[inline]
+    pub(crate) fn longest_row(&self) -> usize {
+        self.settings.max_row_bytes.min(self.settings.max_unacked_bytes)
+    }
+
     /// Why a row of this many bytes is not accepted now.
     #[cold]
-    fn refusal(&self, bytes: usize) -> Refused {
-        let limit = self.settings.max_row_bytes.min(self.settings.max_unacked_bytes);
+    pub(crate) fn refusal(&self, bytes: usize) -> Refused {
+        let limit = self.longest_row();
         match &self.state {
             State::Failed(error) => Refused::Failed(error.clone()),
             _ if self.is_closing => Refused::Closed,

@@ -293,7 +293,8 @@ impl Session {
         self.generation += 1;
     }
 
-    fn finish(&mut self) {
+    /// Closed in order.
+    pub(super) fn finish(&mut self) {
         self.state = State::Closed;
         self.reset_all();
         let (durable, returned) = (self.ledger.durable, self.ledger.returned);

@@ -1,8 +1,9 @@
 //! A byte budget that many streams of a client share, beside the one of each stream.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 
+use super::Shared;
 use super::permits::Permits;
 
 /// Bytes that are accepted and not settled, over all streams that share it.
@@ -16,6 +17,7 @@ pub(crate) struct Budget {
 struct Inner {
     used: usize,
     permits: Permits,
+    streams: Vec<Weak<Shared>>,
 }
 
 impl Budget {
@@ -25,6 +27,28 @@ impl Budget {
 
     pub(crate) const fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// A stream shares it from now on.
+    pub(super) fn join(&self, stream: Weak<Shared>) {
+        let mut inner = self.lock();
+        inner.streams.retain(|stream| stream.strong_count() > 0);
+        inner.streams.push(stream);
+    }
+
+    /// Whether somebody waits for room.
+    pub(super) fn has_queue(&self) -> bool {
+        self.lock().permits.has_queue()
+    }
+
+    /// Sends what the streams have, whatever the linger: somebody waits for the room that it takes.
+    ///
+    /// Never under the lock of a stream.
+    pub(super) fn press(&self) {
+        let streams: Vec<_> = self.lock().streams.iter().filter_map(Weak::upgrade).collect();
+        for stream in streams {
+            stream.flush();
+        }
     }
 
     /// Takes room if there is some and nobody waits for it.

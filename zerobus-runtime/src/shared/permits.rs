@@ -3,21 +3,21 @@
 //! Whoever finds no room takes a ticket. When room comes free, the tickets at the head get theirs, as far as it reaches,
 //! and only their tasks are woken: so a large row is not starved by small ones, and waiting costs what is granted.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::task::Waker;
 
-/// Those who wait for room.
+/// Those who wait for room, and those who have it and have not used it yet.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
-    queue: VecDeque<u64>,
-    tickets: HashMap<u64, Ticket>,
+    /// By number, and so in the order in which they came.
+    waiting: BTreeMap<u64, Ticket>,
+    granted: HashMap<u64, Ticket>,
     next: u64,
 }
 
 #[derive(Debug)]
 struct Ticket {
     bytes: usize,
-    is_granted: bool,
     waker: Option<Waker>,
 }
 
@@ -25,55 +25,48 @@ impl Permits {
     /// Whether somebody waits, behind whom a row that comes now has its place.
     #[inline]
     pub(crate) fn has_queue(&self) -> bool {
-        !self.queue.is_empty()
+        !self.waiting.is_empty()
     }
 
     /// Takes a ticket for this many bytes.
     pub(crate) fn ask(&mut self, bytes: usize) -> u64 {
         self.next += 1;
-        self.tickets.insert(self.next, Ticket { bytes, is_granted: false, waker: None });
-        self.queue.push_back(self.next);
+        self.waiting.insert(self.next, Ticket { bytes, waker: None });
         self.next
     }
 
     /// Whether a ticket has its room; the waker is woken when it has, and at the end of all.
     pub(crate) fn poll(&mut self, ticket: u64, waker: &Waker) -> bool {
-        let Some(ticket) = self.tickets.get_mut(&ticket) else { return false };
-        ticket.waker = Some(waker.clone());
-        ticket.is_granted
+        let granted = self.granted.get_mut(&ticket);
+        let is_granted = granted.is_some();
+        if let Some(ticket) = granted.or_else(|| self.waiting.get_mut(&ticket)) {
+            ticket.waker = Some(waker.clone());
+        }
+        is_granted
     }
 
     /// Gives a ticket back; the bytes that it was granted, which are somebody else's now.
     pub(crate) fn give_back(&mut self, ticket: u64) -> usize {
-        match self.tickets.remove(&ticket) {
-            Some(ticket) if ticket.is_granted => ticket.bytes,
-            // It leaves the queue when its turn comes.
-            _ => 0,
-        }
+        self.waiting.remove(&ticket);
+        self.granted.remove(&ticket).map_or(0, |ticket| ticket.bytes)
     }
 
     /// Grants room from the head of the queue on; how many bytes of it.
     pub(crate) fn grant(&mut self, mut room: usize, woken: &mut Vec<Waker>) -> usize {
         let before = room;
-        while let Some(front) = self.queue.front() {
-            let Some(ticket) = self.tickets.get_mut(front) else {
-                self.queue.pop_front();
-                continue;
-            };
-            if ticket.bytes > room {
-                break;
-            }
+        while let Some(front) = self.waiting.first_entry().filter(|front| front.get().bytes <= room) {
+            let (number, mut ticket) = front.remove_entry();
             room -= ticket.bytes;
-            ticket.is_granted = true;
             woken.extend(ticket.waker.take());
-            self.queue.pop_front();
+            self.granted.insert(number, ticket);
         }
         before - room
     }
 
     /// Wakes all who wait: there is nothing to wait for.
     pub(crate) fn wake_all(&mut self, woken: &mut Vec<Waker>) {
-        woken.extend(self.tickets.values_mut().filter_map(|ticket| ticket.waker.take()));
+        let tickets = self.waiting.values_mut().chain(self.granted.values_mut());
+        woken.extend(tickets.filter_map(|ticket| ticket.waker.take()));
     }
 }
 
@@ -104,6 +97,19 @@ mod tests {
         assert_eq!(permits.give_back(second), 10);
         assert_eq!(permits.grant(10, &mut woken), 10);
         assert!(permits.poll(third, Waker::noop()));
+    }
+
+    #[test]
+    fn tickets_that_are_given_back_leave_nothing_behind() {
+        let mut permits = Permits::default();
+        let first = permits.ask(100);
+        for _ in 0..1000 {
+            let ticket = permits.ask(1);
+            permits.give_back(ticket);
+        }
+        assert_eq!(permits.waiting.len(), 1);
+        permits.give_back(first);
+        assert!(!permits.has_queue());
     }
 
     #[test]

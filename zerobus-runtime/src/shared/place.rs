@@ -30,7 +30,8 @@ impl<'a> Place<'a> {
         poll_fn(|cx| if self.is_granted(cx.waker()) { Poll::Ready(()) } else { Poll::Pending })
     }
 
-    fn is_granted(&mut self, waker: &Waker) -> bool {
+    /// Whether the room is granted, or the stream is over; if not, the waker is woken then.
+    pub(crate) fn is_granted(&mut self, waker: &Waker) -> bool {
         let Some(ticket) = self.ticket else { return true };
         match self.shared.poll_ticket(ticket, waker) {
             Ticket::Over => return true,
@@ -38,8 +39,16 @@ impl<'a> Place<'a> {
             Ticket::Granted => {}
         }
         let Some(budget) = self.shared.budget() else { return true };
-        let (budget, ticket) = self.of_budget.get_or_insert_with(|| (Arc::clone(budget), budget.ask(self.bytes)));
-        budget.poll(*ticket, waker)
+        if let Some((budget, ticket)) = &self.of_budget {
+            return budget.poll(*ticket, waker);
+        }
+        let ticket = budget.ask(self.bytes);
+        self.of_budget = Some((Arc::clone(budget), ticket));
+        let is_granted = budget.poll(ticket, waker);
+        if !is_granted {
+            budget.press();
+        }
+        is_granted
     }
 
     /// Takes the ticket of the stream's own budget out.

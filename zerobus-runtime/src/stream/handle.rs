@@ -144,7 +144,8 @@ impl Handle {
     pub(super) fn check_origin(&self, rows: &Undelivered) -> Result<(), Error> {
         let inner = self.shared().lock();
         let Settings { table, kind, .. } = inner.session.settings();
-        if rows.table() == table && rows.kind() == *kind {
+        // Unity Catalog's names are the same in upper and lower case.
+        if rows.table().eq_ignore_ascii_case(table) && rows.kind() == *kind {
             return Ok(());
         }
         let found = format!("{} rows of {}", rows.kind().name(), rows.table());
@@ -246,7 +247,7 @@ impl Handle {
     pub(super) async fn close_within(&self, after: Duration) -> Result<Report, Error> {
         self.shared().close();
         if tokio::time::timeout(after, self.over()).await.is_err() {
-            self.shared().fail(Fault::CloseTimeout { after }.into());
+            self.shared().end(Fault::CloseTimeout { after }.into());
         }
         self.report()
     }

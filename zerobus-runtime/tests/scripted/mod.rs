@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its own part")]
 
+pub mod gate;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;

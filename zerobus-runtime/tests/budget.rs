@@ -1,0 +1,339 @@
+//! The byte budget that the streams of a client share.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+mod scripted;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use scripted::gate::Gate;
+use scripted::{Call, Row, Scripted, Server, client};
+use tonic::Status;
+use zerobus_runtime::{Client, ErrorKind, IngestStream, StreamBuilder};
+
+const BUDGET: usize = 1000;
+const SOON: Duration = Duration::from_millis(30);
+/// Nothing that these tests wait for takes this long, unless it takes for ever.
+const LONG: Duration = Duration::from_secs(20);
+
+fn sharing(server: &Server) -> Client {
+    client(&server.url).max_unacked_bytes(BUDGET).build().unwrap()
+}
+
+fn builder(client: &Client) -> StreamBuilder<Row> {
+    client.stream::<Row>().backoff(Duration::from_millis(1), Duration::from_millis(2))
+}
+
+/// A row that takes nearly all of the budget.
+fn whole(n: u64) -> Row {
+    Row::padded(n, BUDGET - 20)
+}
+
+/// Whether the whole budget is free again.
+async fn assert_free(client: &Client, gate: &Gate) {
+    gate.open();
+    let probe = builder(client).open().await.unwrap();
+    probe.try_send(&whole(99)).expect("the budget is free");
+    probe.close().await.unwrap();
+}
+
+async fn drain(stream: &IngestStream<Row>) {
+    tokio::time::timeout(LONG, stream.close()).await.expect("it ends").unwrap();
+}
+
+#[tokio::test]
+async fn streams_together_stay_within_the_budget_and_all_go_on() {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
+    let client = sharing(&server);
+    let mut streams = Vec::new();
+    for _ in 0..4 {
+        streams.push(builder(&client).open().await.unwrap());
+    }
+    let mut accepted = 0;
+    let mut is_full = [false; 4];
+    while is_full.contains(&false) {
+        for (stream, is_full) in streams.iter().zip(&mut is_full) {
+            match stream.try_send(&Row::padded(accepted, 60)) {
+                Ok(_) => accepted += 1,
+                Err(error) => *is_full = error.kind() == ErrorKind::Full,
+            }
+        }
+    }
+    let in_flight: usize = streams.iter().map(|stream| stream.stats().bytes_in_flight).sum();
+    assert!((BUDGET - 80..=BUDGET).contains(&in_flight), "{in_flight}");
+    let senders: Vec<_> = (0..100)
+        .map(|n| {
+            let stream = streams[n % 4].clone();
+            tokio::spawn(async move { stream.send(&Row::padded(1000 + n as u64, 60)).await.unwrap() })
+        })
+        .collect();
+    gate.open();
+    for sender in senders {
+        tokio::time::timeout(LONG, sender).await.expect("everybody gets room").unwrap();
+    }
+    for stream in &streams {
+        drain(stream).await;
+    }
+    assert_eq!(server.records.durable().len() as u64, accepted + 100);
+    assert_free(&client, &gate).await;
+}
+
+#[tokio::test]
+async fn room_is_given_in_the_order_of_asking_over_all_streams() {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
+    let client = sharing(&server);
+    let (one, two) = (builder(&client).open().await.unwrap(), builder(&client).open().await.unwrap());
+    let filler = builder(&client).open().await.unwrap();
+    filler.send(&whole(0)).await.unwrap();
+    let order = Arc::<Mutex<Vec<u64>>>::default();
+    let mut waiting = Vec::new();
+    // A large row on the one stream, and small ones on the other, which would fit before.
+    for (n, row) in [(1, whole(1)), (2, Row::new(2)), (3, Row::new(3))] {
+        let (stream, order) = (if n == 1 { one.clone() } else { two.clone() }, Arc::clone(&order));
+        waiting.push(tokio::spawn(async move {
+            stream.send(&row).await.unwrap();
+            order.lock().unwrap().push(n);
+        }));
+        tokio::task::yield_now().await;
+    }
+    gate.open();
+    for task in waiting {
+        tokio::time::timeout(LONG, task).await.expect("everybody gets room").unwrap();
+    }
+    assert_eq!(*order.lock().unwrap(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_stream_that_stalls_within_its_own_budget_stops_no_other() {
+    let gate = Gate::closed();
+    // The stream of the first call stalls.
+    let server = {
+        let gate = gate.clone();
+        Scripted::new(move |mut call: Call| {
+            let gate = gate.clone();
+            async move {
+                call.create().await;
+                if call.n == 0 { gate.serve(&mut call).await } else { call.serve_created().await }
+            }
+        })
+    };
+    let server = server.start().await;
+    let client = sharing(&server);
+    let stalled = builder(&client).max_unacked_bytes(BUDGET / 2).open().await.unwrap();
+    let healthy = builder(&client).open().await.unwrap();
+    let waiting: Vec<_> = (0..10)
+        .map(|n| {
+            let stalled = stalled.clone();
+            tokio::spawn(async move { stalled.send(&Row::padded(n, 300)).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    for n in 0..50 {
+        let row = Row::padded(100 + n, 400);
+        tokio::time::timeout(LONG, healthy.send(&row)).await.expect("the other stream goes on").unwrap();
+    }
+    drain(&healthy).await;
+    gate.open();
+    for task in waiting {
+        task.await.unwrap().unwrap();
+    }
+    drain(&stalled).await;
+}
+
+#[tokio::test]
+async fn room_that_another_stream_wants_does_not_linger() {
+    let server = Scripted::new(Call::serve).start().await;
+    let client = sharing(&server);
+    let lingering = || builder(&client).linger(Duration::from_secs(3600));
+    let (one, two) = (lingering().open().await.unwrap(), lingering().open().await.unwrap());
+    for n in 0..5 {
+        one.send(&Row::padded(n, 600)).await.unwrap();
+        let row = Row::padded(10 + n, 600);
+        tokio::time::timeout(LONG, two.send(&row)).await.expect("room comes without the end of a linger").unwrap();
+        let row = Row::padded(20 + n, 600);
+        tokio::time::timeout(LONG, async {
+            while one.try_send(&row).is_err() {
+                tokio::task::yield_now().await;
+            }
+            while two.try_send(&row).is_err() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("`try_send` asks for room as well");
+        let row = Row::padded(30 + n, 600);
+        tokio::time::timeout(LONG, one.send(&row)).await.expect("room comes").unwrap();
+        two.flush().await.unwrap();
+        one.flush().await.unwrap();
+    }
+    drain(&one).await;
+    drain(&two).await;
+}
+
+#[tokio::test]
+async fn a_row_above_the_limit_holds_nothing() {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
+    let client = sharing(&server);
+    let stream = builder(&client).max_row_bytes(100).open().await.unwrap();
+    assert_eq!(stream.try_send(&Row::padded(0, 500)).unwrap_err().kind(), ErrorKind::Rejected);
+    assert_eq!(stream.send(&Row::padded(0, 5000)).await.unwrap_err().kind(), ErrorKind::Rejected);
+    assert_free(&client, &gate).await;
+}
+
+#[tokio::test]
+async fn room_is_given_back_however_a_stream_ends() {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
+    let client = sharing(&server);
+
+    let stream = builder(&client).open().await.unwrap();
+    stream.send(&whole(0)).await.unwrap();
+    stream.close_within(SOON).await.unwrap_err();
+    assert_free(&client, &gate).await;
+
+    gate.close();
+    let stream = builder(&client).delivery_timeout(SOON).open().await.unwrap();
+    let offset = stream.send(&whole(1)).await.unwrap();
+    stream.wait(offset).await.unwrap_err();
+    assert_free(&client, &gate).await;
+
+    gate.close();
+    let stream = builder(&client).delivery_timeout(SOON).open().await.unwrap();
+    let offset = stream.send(&whole(2)).await.unwrap();
+    let receipt = stream.receipt(offset);
+    drop(stream);
+    receipt.await.unwrap_err();
+    assert_free(&client, &gate).await;
+
+    gate.close();
+    let stream = builder(&client).open().await.unwrap();
+    stream.send(&whole(3)).await.unwrap();
+    let row = whole(4);
+    assert!(tokio::time::timeout(SOON, stream.send(&row)).await.is_err(), "a send that waits and is dropped");
+    gate.open();
+    drain(&stream).await;
+    assert_free(&client, &gate).await;
+}
+
+#[test]
+fn room_is_given_back_when_a_runtime_shuts_down() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (servers, streams) = (runtime(), runtime());
+    let gate = Gate::closed();
+    let server = servers.block_on(gate.server().start());
+    let client = sharing(&server);
+    let stream = streams.block_on(async { builder(&client).open().await.unwrap() });
+    stream.try_send(&whole(0)).unwrap();
+    drop(streams);
+    assert!(stream.is_closed());
+    servers.block_on(assert_free(&client, &gate));
+}
+
+#[tokio::test]
+async fn refused_rows_hold_none_of_the_room() {
+    let server = Scripted::new(|mut call: Call| async move {
+        call.create().await;
+        while let Some(received) = call.batch().await {
+            if received.rows.iter().any(|row| scripted::number(row) == 0) {
+                return call.fail(Status::invalid_argument("no such column")).await;
+            }
+            call.keep(&received);
+            call.ack(received.offset).await;
+        }
+    });
+    let server = server.start().await;
+    let client = sharing(&server);
+    let stream = builder(&client).open().await.unwrap();
+    let offset = stream.send(&whole(0)).await.unwrap();
+    assert_eq!(stream.wait(offset).await.unwrap_err().kind(), ErrorKind::Rejected);
+    tokio::time::timeout(LONG, stream.send(&whole(1))).await.expect("refused rows take no room").unwrap();
+    stream.flush().await.unwrap_err();
+    assert_eq!(stream.take_rejected().unwrap().len(), 1);
+    drain(&stream).await;
+}
+
+#[tokio::test]
+async fn rows_that_move_to_another_stream_hold_their_room_until_they_are_durable() {
+    let gate = Gate::closed();
+    let server = {
+        let gate = gate.clone();
+        Scripted::new(move |mut call: Call| {
+            let gate = gate.clone();
+            async move {
+                call.create().await;
+                if call.n > 0 {
+                    return gate.serve(&mut call).await;
+                }
+                call.batch().await;
+                call.fail(Status::unavailable("going down")).await;
+            }
+        })
+    };
+    let server = server.start().await;
+    let client = sharing(&server);
+    let stream = builder(&client).max_attempts(1).open().await.unwrap();
+    let offset = stream.send(&whole(0)).await.unwrap();
+    stream.wait(offset).await.unwrap_err();
+    let next = stream.reopen().await.unwrap();
+    assert_eq!(next.try_send(&whole(1)).unwrap_err().kind(), ErrorKind::Full);
+    gate.open();
+    drain(&next).await;
+    assert_free(&client, &gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_streams_under_a_small_budget_lose_nothing_and_end() {
+    const STREAMS: u64 = 8;
+    const ROWS: u64 = 200;
+    let server = Scripted::new(|mut call: Call| async move {
+        call.create().await;
+        let mut batches = 0;
+        while let Some(received) = call.batch().await {
+            batches += 1;
+            if batches > 10 + call.n {
+                return call.fail(Status::unavailable("going down")).await;
+            }
+            call.keep(&received);
+            call.ack(received.offset).await;
+        }
+    });
+    let server = server.start().await;
+    let client = sharing(&server);
+    let tasks: Vec<_> = (0..STREAMS)
+        .map(|task| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let stream = builder(&client).linger(Duration::from_secs(3600)).open().await.unwrap();
+                for n in 0..ROWS {
+                    let row = Row::padded(task * ROWS + n, [0, 100, 300, 600][usize::try_from(n % 4).unwrap()]);
+                    // Every third row is tried for too short a time first.
+                    let tries = if n % 3 == 0 { 3 } else { 0 };
+                    let mut is_sent = false;
+                    for _ in 0..tries {
+                        is_sent =
+                            is_sent || tokio::time::timeout(Duration::from_micros(50), stream.send(&row)).await.is_ok();
+                    }
+                    if !is_sent {
+                        stream.send(&row).await.unwrap();
+                    }
+                }
+                stream.close().await.unwrap().rows
+            })
+        })
+        .collect();
+    let mut total = 0;
+    for task in tasks {
+        total += tokio::time::timeout(2 * LONG, task).await.expect("no deadlock").unwrap();
+    }
+    assert_eq!(total, STREAMS * ROWS);
+    let mut durable = server.records.durable();
+    durable.sort_unstable();
+    durable.dedup();
+    assert_eq!(durable, (0..STREAMS * ROWS).collect::<Vec<_>>());
+    let probe = builder(&client).open().await.unwrap();
+    probe.try_send(&whole(9999)).expect("the budget is free");
+}
