@@ -73,8 +73,12 @@ impl<H> Driven<H> {
                 let _ = task.await;
             }
         };
-        let thread =
-            thread::Builder::new().name("zerobus".to_owned()).spawn(move || runtime.block_on(drive)).map_err(failed)?;
+        let run = move || {
+            runtime.block_on(drive);
+            // Nothing is left but functions of the program's that block, for a token that nobody waits for.
+            runtime.shutdown_background();
+        };
+        let thread = thread::Builder::new().name("zerobus".to_owned()).spawn(run).map_err(failed)?;
         let driven = Self { handle: Some(handle), thread: Some(thread) };
         for first_open in first_opens {
             opened(block_on(first_open))?;
@@ -256,7 +260,7 @@ impl<T> BlockingStream<T> {
         self.driven.with(|stream| {
             stream.handle.shared().close();
             if block_on_for(stream.handle.over(), timeout).is_none() {
-                stream.handle.shared().fail(Fault::CloseTimeout { after: timeout }.into());
+                stream.handle.shared().end(Fault::CloseTimeout { after: timeout }.into());
             }
             stream.handle.report()
         })
@@ -272,6 +276,7 @@ impl<T> BlockingStream<T> {
             if !stream.is_closed() {
                 return Ok(self.clone());
             }
+            block_on(stream.handle.over());
             let next = Self::open(&stream.options)?;
             next.driven.with(|next| {
                 next.handle.inherit(&stream.handle);
@@ -283,7 +288,7 @@ impl<T> BlockingStream<T> {
 }
 
 impl<T> BlockingLanes<T> {
-    pub(super) fn open(options: LanesBuilder<T>) -> Result<Self, Error> {
+    pub(super) fn open(options: &Arc<LanesBuilder<T>>) -> Result<Self, Error> {
         let PreparedLanes { lanes, drivers, first_opens } = options.prepare()?;
         Ok(Self { driven: Driven::start(lanes, drivers, first_opens)? })
     }
@@ -376,6 +381,18 @@ impl<T> BlockingLanes<T> {
         self.driven.with(|lanes| block_on(lanes.wait(row)))
     }
 
+    /// As [`wait`](Self::wait), for at most this long.
+    ///
+    /// # Errors
+    /// As `wait`, and of the kind [`Timeout`](crate::ErrorKind::Timeout) if the row was not settled in time; it is still
+    /// on its way then.
+    pub fn wait_timeout(&self, row: LaneOffset, timeout: Duration) -> Result<(), Error> {
+        self.driven.with(|lanes| {
+            let late = || Err(Fault::WaitTimeout { after: timeout, offset: row.offset }.into());
+            block_on_for(lanes.wait(row), timeout).unwrap_or_else(late)
+        })
+    }
+
     /// The fate of a row as a future that borrows nothing, for a program that is async elsewhere.
     ///
     /// # Errors
@@ -432,6 +449,26 @@ impl<T> BlockingLanes<T> {
         self.driven.with(|lanes| {
             let closed = block_on_for(lanes.close_all(), timeout);
             lanes.closed(closed.is_some().then_some(()).ok_or(timeout))
+        })
+    }
+
+    /// Opens other lanes with the same options, and sends on one of them what these could not deliver: see
+    /// [`Lanes::reopen`].
+    ///
+    /// # Errors
+    /// As [`LanesBuilder::open_blocking`]; the rows then stay with these lanes, and it may be tried again.
+    pub fn reopen(&self) -> Result<Self, Error> {
+        self.driven.with(|lanes| {
+            if !lanes.is_closed() {
+                return Ok(self.clone());
+            }
+            block_on(lanes.close_all());
+            let next = Self::open(lanes.options())?;
+            next.driven.with(|next| {
+                next.inherit(lanes);
+                Ok(())
+            })?;
+            Ok(next)
         })
     }
 }

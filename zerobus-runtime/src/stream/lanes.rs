@@ -10,11 +10,13 @@ mod builder;
 mod receipt;
 mod set;
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 pub use builder::LanesBuilder;
@@ -24,12 +26,13 @@ use set::LaneSet;
 
 use super::handle::Handle;
 use super::{Accepts, Unsent};
-use crate::core::Refused;
+use crate::core::{Batch, Refused};
 use crate::error::{Error, Fault};
 use crate::message::Encoder;
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::scratch;
+use crate::shared::Place;
 use crate::stats::{Report, Stats};
 use crate::undelivered::Undelivered;
 
@@ -53,7 +56,8 @@ use crate::undelivered::Undelivered;
 /// ```
 pub struct Lanes<T> {
     inner: Arc<Inner>,
-    rows: PhantomData<fn() -> T>,
+    /// What they were opened with, to be opened again.
+    options: Arc<LanesBuilder<T>>,
 }
 
 /// The place of a row among all rows of the lane that accepted it.
@@ -97,10 +101,10 @@ impl Drop for Inner {
 }
 
 impl<T> Lanes<T> {
-    fn new(handles: Vec<Handle>, set: Arc<LaneSet>) -> Self {
+    fn new(handles: Vec<Handle>, set: Arc<LaneSet>, options: Arc<LanesBuilder<T>>) -> Self {
         let (salt, next, is_closing) = (fastrand::u64(..), AtomicUsize::new(0), AtomicBool::new(false));
         let inner = Inner { handles, set, salt, next, is_closing };
-        Self { inner: Arc::new(inner), rows: PhantomData }
+        Self { inner: Arc::new(inner), options }
     }
 
     /// Accepts a row, and waits before while the byte budget of its key's lane is used up.
@@ -123,7 +127,7 @@ impl<T> Lanes<T> {
     where
         T: Accepts<R>,
     {
-        self.inner.send_unkeyed(|out| T::write(row, out), T::IS_PLAIN).await
+        self.inner.send_unkeyed(|out| T::write(row, out)).await
     }
 
     /// Accepts a row if there is room for it now.
@@ -269,6 +273,37 @@ impl<T> Lanes<T> {
         self.closed(closed.map_err(|_| timeout))
     }
 
+    /// Opens other lanes with the same options, and sends on one of them what these could not deliver, in order.
+    ///
+    /// This is for lanes that gave up; lanes that are open are given back as they are, lanes that were closed are opened
+    /// again when their rows are settled. The keys of the rows that are left are not known any more: where the order of a
+    /// key matters, [`flush`](Self::flush) before its next row. Rows that the server refused stay with
+    /// [`take_rejected`](Self::take_rejected) of these.
+    ///
+    /// # Errors
+    /// As [`open`](LanesBuilder::open); the rows then stay with these lanes, and it may be tried again.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn reopen(&self) -> Result<Self, Error> {
+        if !self.is_closed() {
+            return Ok(self.clone());
+        }
+        self.close_all().await;
+        let lanes = self.options.open_again().await?;
+        lanes.inherit(self);
+        Ok(lanes)
+    }
+
+    /// Takes over the rows that other lanes had left when they gave up.
+    pub(super) fn inherit(&self, other: &Self) {
+        self.inner.set.adopt(other.inner.set.take_stranded());
+    }
+
+    pub(super) const fn options(&self) -> &Arc<LanesBuilder<T>> {
+        &self.options
+    }
+
     /// Ends every lane, when the rows of all are settled.
     pub(super) async fn close_all(&self) {
         self.inner.close_all().await;
@@ -336,63 +371,69 @@ impl Inner {
         }
     }
 
-    async fn send_unkeyed(
-        &self,
-        write: impl Fn(&mut Encoder) -> Result<(), Error> + Copy,
-        is_plain: bool,
-    ) -> Result<LaneOffset, Error> {
+    async fn send_unkeyed(&self, write: impl FnOnce(&mut Encoder) -> Result<(), Error>) -> Result<LaneOffset, Error> {
+        self.check_open()?;
         let first = self.next_home();
-        match self.push_anywhere(first, write)? {
-            Some(row) => Ok(row),
-            None => self.send_home(first, write, is_plain).await,
+        let placed = scratch::encode(write, |row| self.push_anywhere(first, row))?;
+        match placed? {
+            Ok(row) => Ok(row),
+            Err(row) => self.wait_anywhere(&row).await,
         }
     }
 
-    /// Accepts a row on the first lane that has room.
-    fn push_anywhere(
-        &self,
-        first: usize,
-        write: impl FnOnce(&mut Encoder) -> Result<(), Error>,
-    ) -> Result<Option<LaneOffset>, Error> {
-        self.check_open()?;
-        scratch::encode(write, |row| {
-            for home in (first..self.handles.len()).chain(0..first) {
-                let lane = self.set.route(home);
-                match self.handles[lane].shared().push_row(row, Persisted::No) {
-                    Ok(offset) => return Ok(Some(LaneOffset { lane, offset })),
-                    Err(Refused::Full | Refused::Failed(_)) => {}
-                    Err(refused) => return Err(self.handles[lane].refusal(refused)),
-                }
+    /// Accepts a row on the first lane that has room; the row, if none has.
+    fn push_anywhere(&self, first: usize, row: &[u8]) -> Result<Result<LaneOffset, Box<[u8]>>, Error> {
+        for home in (first..self.handles.len()).chain(0..first) {
+            let lane = self.set.route(home);
+            match self.handles[lane].shared().push_row(row, Persisted::No) {
+                Ok(offset) => return Ok(Ok(LaneOffset { lane, offset })),
+                Err(Refused::Full | Refused::Failed(_)) => {}
+                Err(refused) => return Err(self.handles[lane].refusal(refused)),
             }
-            Ok(None)
-        })?
+        }
+        Ok(Err(row.into()))
+    }
+
+    /// Waits for room on every lane at once, so that one that stalls stops no row, and accepts a row where it comes first.
+    async fn wait_anywhere(&self, row: &[u8]) -> Result<LaneOffset, Error> {
+        let bytes = Batch::record_len(row.len());
+        loop {
+            let lanes: BTreeSet<usize> = (0..self.handles.len()).map(|home| self.set.route(home)).collect();
+            let place = |lane: usize| (lane, Place::new(self.handles[lane].shared(), bytes));
+            let mut places: Vec<_> = lanes.into_iter().map(place).collect();
+            let (lane, mut place) = poll_fn(|cx| {
+                let granted = places.iter_mut().position(|(_, place)| place.is_granted(cx.waker()));
+                granted.map_or(Poll::Pending, |granted| Poll::Ready(places.swap_remove(granted)))
+            })
+            .await;
+            match self.handles[lane].shared().push_placed(&mut place, row, Persisted::No) {
+                Ok(offset) => return Ok(LaneOffset { lane, offset }),
+                Err(refused) => self.after(lane, self.handles[lane].refusal(refused))?,
+            }
+        }
     }
 
     /// Goes on after a lane refused a row: elsewhere if it gave up, and not at all otherwise.
     fn after(&self, lane: usize, error: Error) -> Result<(), Error> {
-        if self.set.error(lane).is_some() { self.set.go_on_after(lane) } else { Err(error) }
+        if self.set.error(lane).is_some() && self.set.go_on_after(lane).is_ok() { Ok(()) } else { Err(error) }
     }
 
     async fn flush(&self) -> Result<(), Error> {
         let mut refused = Ok(());
-        let mut lane = 0;
-        while lane < self.handles.len() {
-            match self.handles[lane].flush().await {
-                Err(_) if self.set.error(lane).is_some() => {
-                    let is_news = self.set.is_routed(lane);
-                    self.set.go_on_after(lane)?;
-                    if is_news {
-                        // The rows went to a lane that was flushed before, maybe.
-                        lane = 0;
-                        continue;
-                    }
+        loop {
+            let moves = self.set.moves_so_far();
+            for (lane, handle) in self.handles.iter().enumerate() {
+                match handle.flush().await {
+                    Err(_) if self.set.error(lane).is_some() => self.set.go_on_after(lane)?,
+                    Err(error) => refused = Err(error),
+                    Ok(()) => {}
                 }
-                Err(error) => refused = Err(error),
-                Ok(()) => {}
             }
-            lane += 1;
+            // The rows of a lane that gave up meanwhile may be on one that was flushed before.
+            if self.set.moves_so_far() == moves {
+                return refused;
+            }
         }
-        refused
     }
 
     /// Ends every lane, when the rows of all are settled: until then one may have to take the rows of another.
@@ -428,12 +469,15 @@ impl Inner {
 
 impl<T> Clone for Lanes<T> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), rows: PhantomData }
+        Self { inner: Arc::clone(&self.inner), options: Arc::clone(&self.options) }
     }
 }
 
 impl<T> fmt::Debug for Lanes<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lanes").field("table", &self.inner.handles[0].table()).field("stats", &self.stats()).finish()
+        f.debug_struct("Lanes")
+            .field("table", &self.inner.handles[0].table())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ const STAGGER: Duration = Duration::from_millis(50);
 /// The options of many streams into one table; [`open`](Self::open) opens them.
 #[must_use = "lanes are opened by `open`"]
 pub struct LanesBuilder<T> {
-    stream: StreamBuilder<T>,
+    stream: Arc<StreamBuilder<T>>,
     lanes: NonZeroUsize,
 }
 
@@ -29,8 +29,8 @@ pub(in super::super) struct PreparedLanes<T> {
 }
 
 impl<T> LanesBuilder<T> {
-    pub(in super::super) const fn new(stream: StreamBuilder<T>, lanes: NonZeroUsize) -> Self {
-        Self { stream, lanes }
+    pub(in super::super) fn new(stream: StreamBuilder<T>, lanes: NonZeroUsize) -> Self {
+        Self { stream: Arc::new(stream), lanes }
     }
 
     /// Opens every lane, the one a little after the other.
@@ -41,6 +41,10 @@ impl<T> LanesBuilder<T> {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn open(self) -> Result<Lanes<T>, Error> {
+        Arc::new(self).open_again().await
+    }
+
+    pub(super) async fn open_again(self: &Arc<Self>) -> Result<Lanes<T>, Error> {
         let PreparedLanes { lanes, drivers, first_opens } = self.prepare()?;
         for driver in drivers {
             driver.spawn();
@@ -56,14 +60,13 @@ impl<T> LanesBuilder<T> {
     /// # Errors
     /// As [`open`](Self::open), and if no thread can be started.
     pub fn open_blocking(self) -> Result<BlockingLanes<T>, Error> {
-        BlockingLanes::open(self)
+        BlockingLanes::open(&Arc::new(self))
     }
 
-    pub(in super::super) fn prepare(self) -> Result<PreparedLanes<T>, Error> {
-        let options = Arc::new(self.stream);
+    pub(in super::super) fn prepare(self: &Arc<Self>) -> Result<PreparedLanes<T>, Error> {
         let (mut handles, mut drivers, mut first_opens) = (Vec::<Handle>::new(), Vec::new(), Vec::new());
         for lane in 0..self.lanes.get() {
-            let Prepared { stream, driver, first_open } = Arc::clone(&options).prepare(Some(lane))?;
+            let Prepared { stream, driver, first_open } = Arc::clone(&self.stream).prepare(Some(lane))?;
             handles.push(stream.handle);
             drivers.push(driver);
             first_opens.push(first_open);
@@ -75,6 +78,6 @@ impl<T> LanesBuilder<T> {
             driver.delay = delay;
             delay += STAGGER.mul_f64(fastrand::f64());
         }
-        Ok(PreparedLanes { lanes: Lanes::new(handles, set), drivers, first_opens })
+        Ok(PreparedLanes { lanes: Lanes::new(handles, set, Arc::clone(self)), drivers, first_opens })
     }
 }

@@ -98,22 +98,40 @@ impl LaneSet {
         std::mem::take(&mut self.moves().stranded)
     }
 
+    /// Takes in rows that other lanes could not deliver.
+    pub(super) fn adopt(&self, rows: Vec<ReturnedBatch>) {
+        if rows.is_empty() {
+            return;
+        }
+        let mut woken = Vec::new();
+        // Under the lock, so that the rows of a lane that gives up now are moved after these are in.
+        let mut moves = self.moves();
+        match self.living() {
+            Some(target) => drop(self.lanes[target].adopt(rows, &mut woken)),
+            None => moves.stranded.extend(rows),
+        }
+        drop(moves);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
     /// Nobody is left to take what is returned.
     pub(super) fn abandon(&self) {
         self.is_abandoned.store(true, Ordering::Release);
+        // Before the lanes close, while one of them may take over what another had left.
+        self.settle_moves();
         self.report_loss();
     }
 
     /// Ends every lane at once: what is not durable is returned.
     pub(super) fn fail_all(&self, error: &Error) {
         for lane in &self.lanes {
-            lane.fail(error.clone());
+            lane.end(error.clone());
         }
     }
 
-    /// Whether rows of any key go to this lane.
-    pub(super) fn is_routed(&self, lane: usize) -> bool {
-        self.routes.iter().any(|route| route.load(Ordering::Acquire) == lane)
+    /// How many lanes gave up, and had their rows moved.
+    pub(super) fn moves_so_far(&self) -> usize {
+        self.settle_moves().iter().flatten().count()
     }
 
     /// Moves the rows of every lane that gave up; where those of each went.
