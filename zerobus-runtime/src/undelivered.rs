@@ -93,7 +93,8 @@ impl Undelivered {
     /// Writes every row as a line of JSON, with its reason.
     ///
     /// A line holds `table`, `encoding` (`proto` or `json`), `offset`, `persisted` (`no` or `possibly`), `reason`, `kind`,
-    /// `code` where the service gave one, and the row itself: `row` in base64 and, where it is JSON, `json` as it is.
+    /// `code` and `state` where the service gave them, and the row itself: `row` in base64 and, where it is JSON, `json` as
+    /// it is, on one line.
     ///
     /// # Errors
     /// If `out` fails.

@@ -62,7 +62,7 @@ impl Returned {
         }
         let forgotten = self.forgotten.get_or_insert_with(|| {
             let text = "the server refused the row, and the reason is not kept any more".to_owned();
-            Fault::Recorded { kind: ErrorKind::Rejected, text }.into()
+            Fault::Recorded { kind: ErrorKind::Rejected, text, code: None }.into()
         });
         if let Some(reason) = self.in_full.pop_front().and_then(|oldest| self.reasons.get_mut(&oldest)) {
             *reason = forgotten.clone();

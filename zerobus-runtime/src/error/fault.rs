@@ -58,7 +58,7 @@ pub(crate) enum Fault {
     #[error("Zerobus takes no personal access token, and no other credentials are set")]
     PersonalToken,
     #[error("{}", Printable(.text))]
-    Recorded { kind: ErrorKind, text: String },
+    Recorded { kind: ErrorKind, text: String, code: Option<ServerCode> },
     #[error("a row of {bytes} bytes is above the limit of {limit} bytes")]
     RowTooLarge { bytes: usize, limit: usize },
     #[error("there was no room for the row within {}", Seconds(*.after))]
@@ -237,6 +237,7 @@ impl Fault {
 
     pub(crate) fn code(&self) -> Option<ServerCode> {
         match self {
+            Self::Recorded { code, .. } => *code,
             Self::Status(status) => ServerCode::parse(&status.message),
             other => other.cause().and_then(Error::code),
         }

@@ -36,6 +36,11 @@ impl ServerCode {
     /// Explicit grants on the table are missing, or its kind is not supported.
     pub const UNSUPPORTED_TABLE: u32 = 4024;
 
+    /// A code that was written down.
+    pub(crate) const fn recorded(code: u32, state: Option<u32>) -> Self {
+        Self { code, state }
+    }
+
     /// The code at the end of a server's message, if there is one.
     #[must_use]
     pub fn parse(message: &str) -> Option<Self> {

@@ -28,6 +28,8 @@ struct Line<'a> {
     reason: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     code: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    state: Option<u32>,
     #[serde(borrow)]
     row: Cow<'a, str>,
     /// For the reader's eyes; `row` counts.
@@ -39,7 +41,7 @@ struct Line<'a> {
 pub(super) fn write(rows: &Undelivered, mut out: impl io::Write) -> io::Result<()> {
     for UndeliveredRow { offset, bytes, persisted, reason } in rows.rows() {
         let json = match rows.kind {
-            RecordKind::Json => serde_json::from_slice(&bytes).ok(),
+            RecordKind::Json => std::str::from_utf8(&bytes).ok().map(on_one_line),
             RecordKind::Proto => None,
         };
         let line = Line {
@@ -50,13 +52,19 @@ pub(super) fn write(rows: &Undelivered, mut out: impl io::Write) -> io::Result<(
             kind: reason.kind(),
             reason: reason.to_string().into(),
             code: reason.code().map(ServerCode::code),
+            state: reason.code().and_then(ServerCode::state),
             row: BASE64_STANDARD.encode(&bytes).into(),
-            json,
+            json: json.as_deref().and_then(|json| serde_json::from_str(json).ok()),
         };
         serde_json::to_writer(&mut out, &line)?;
         out.write_all(b"\n")?;
     }
     out.flush()
+}
+
+/// JSON text without line breaks: those that it has stand between its tokens.
+fn on_one_line(json: &str) -> Cow<'_, str> {
+    if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ").into() } else { json.into() }
 }
 
 /// Reads every line.
@@ -84,7 +92,8 @@ fn take_line(found: &mut Option<Undelivered>, line: &str) -> Result<(), String> 
         let (encoding, table) = (rows.kind.name(), &rows.table);
         return Err(format!("a {} row for {}, after rows in {encoding} for {table}", line.encoding.name(), line.table));
     }
-    let reason = Fault::Recorded { kind: line.kind, text: line.reason.into_owned() };
+    let code = line.code.map(|code| ServerCode::recorded(code, line.state));
+    let reason = Fault::Recorded { kind: line.kind, text: line.reason.into_owned(), code };
     rows.parts.push_back(part_of(UndeliveredRow {
         offset: Offset(line.offset),
         bytes: bytes.into(),
