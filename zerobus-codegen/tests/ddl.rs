@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
+use serde_json::json;
 use zerobus_codegen::{Table, TableInfo, ddl};
 
 fn one(sql: &str) -> Table {
@@ -359,5 +360,28 @@ proptest! {
         let create = "CREATE TABLE a.b.c (x INT, s STRUCT<y: INT>, a ARRAY<STRUCT<z: INT>>);";
         let _ = ddl::tables(&format!("{create} ALTER TABLE a.b.c {}", words.join(" ")));
         let _ = ddl::tables(&format!("{create} {}", words.join("\n")));
+    }
+}
+
+#[test]
+fn the_type_of_a_generated_column_stays_a_type() {
+    let table = |column_type: &str| {
+        let metadata = json!({"delta.generationExpression": "1"});
+        let json = json!({"name": "g", "type": column_type, "nullable": true, "metadata": metadata});
+        let columns = json!([
+            {"name": "id", "type_text": "bigint", "position": 0},
+            {"name": "g", "type_json": json.to_string(), "position": 1},
+        ]);
+        let table = json!({"name": "t", "catalog_name": "main", "schema_name": "s", "columns": columns});
+        ddl::create_table(&serde_json::from_value(table).unwrap())
+    };
+    for good in ["date", "interval day to second", "geography(4326)", "time(6)", "void", "string collate UTF8_LCASE"] {
+        assert!(table(good).is_ok(), "{good}");
+    }
+    for bad in
+        ["date -- x", "date, x int", "date) ; drop table x; --", "da/**/te", "nonsense", "date not null", "date `"]
+    {
+        let report = table(bad).unwrap_err();
+        assert!(report.problems[0].found.contains("is no type of Databricks SQL"), "{bad}: {report}");
     }
 }

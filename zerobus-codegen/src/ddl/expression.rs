@@ -146,11 +146,17 @@ fn parsed(lexemes: &[Lexeme<'_>]) -> (Token, usize) {
         (Token::Word(_), _) if is(first, "DIV") => (Token::Div, 1),
         (Token::Word(_), _) if is(first, "IN") => (Token::Eq, 1),
         (Token::Word(_), _) if takes(lexemes, &["NOT", "IN"]).is_some() => (Token::Eq, 2),
+        // The type of a number stands right behind it: `1.5D`, `5L`, `0.1BD`.
+        (Token::Number(..), Some(Token::Word(_))) if NUMBER_TYPES.iter().any(|word| is(&lexemes[1], word)) => {
+            operand(2)
+        }
         // A date or a time is written as its type and a string.
         (Token::Word(_), _) if is_typed(lexemes) => operand(2),
         (token, _) => (token.clone(), 1),
     }
 }
+
+const NUMBER_TYPES: &[&str] = &["BD", "D", "F", "L", "S", "Y"];
 
 fn is_string(lexeme: &Lexeme<'_>) -> bool {
     matches!(lexeme.token, Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))

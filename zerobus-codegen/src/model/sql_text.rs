@@ -28,14 +28,21 @@ impl Struct {
 
 /// A column's line, with what stands between its type and its comment.
 pub(crate) fn column_line(field: &SqlField, between: &str) -> String {
-    format!("  {} {}{}{between}{}", quoted_name(&field.name), sql(&field.sql_type), not_null(field), comment(field))
+    format!(
+        "  {} {}{}{between}{}",
+        quoted_name(&field.name),
+        sql_type(&field.sql_type),
+        not_null(field),
+        comment(field)
+    )
 }
 
 /// The type as a statement writes it.
-fn sql(sql_type: &SqlType) -> String {
-    match sql_type {
-        SqlType::Array(element) => format!("ARRAY<{}>", sql(element)),
-        SqlType::Map(key, value) => format!("MAP<{}, {}>", sql(key), sql(value)),
+#[must_use]
+pub(crate) fn sql_type(written: &SqlType) -> String {
+    match written {
+        SqlType::Array(element) => format!("ARRAY<{}>", sql_type(element)),
+        SqlType::Map(key, value) => format!("MAP<{}, {}>", sql_type(key), sql_type(value)),
         // Names are the keywords that the reader knows, and of a collation.
         SqlType::Named(name) => match resolve(name) {
             Name::Scalar(scalar) if !name.contains(' ') => scalar.to_string(),
@@ -43,7 +50,13 @@ fn sql(sql_type: &SqlType) -> String {
         },
         SqlType::Struct(fields) => {
             let fields = fields.iter().map(|field| {
-                format!("{}: {}{}{}", quoted_name(&field.name), sql(&field.sql_type), not_null(field), comment(field))
+                format!(
+                    "{}: {}{}{}",
+                    quoted_name(&field.name),
+                    sql_type(&field.sql_type),
+                    not_null(field),
+                    comment(field)
+                )
             });
             format!("STRUCT<{}>", fields.collect::<Vec<_>>().join(", "))
         }

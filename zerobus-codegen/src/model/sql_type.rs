@@ -100,15 +100,32 @@ pub(crate) enum Name {
 /// `type_json` writes `integer` and `long`, `type_text` and DDL write `int` and `bigint`, `type_name` writes `INT` and
 /// `LONG`.
 pub(crate) fn resolve(name: &str) -> Name {
-    let (word, arguments) = split_arguments(name);
-    let scalar = match word {
+    let (word, arguments) = match name.split_once('(') {
+        None => (name, None),
+        Some((word, rest)) => match rest.strip_suffix(')') {
+            Some(arguments) => (word.trim_end(), Some(arguments.trim())),
+            None => return Name::Unsupported,
+        },
+    };
+    if let Some(scalar) = unparameterized(word) {
+        return if arguments.is_none() { Name::Scalar(scalar) } else { Name::Unsupported };
+    }
+    match word {
+        "char" | "character" => length(arguments, Scalar::Char),
+        "dec" | "decimal" | "numeric" => decimal(arguments.unwrap_or_default()),
+        "varchar" => length(arguments, Scalar::Varchar),
+        _ => Name::Unsupported,
+    }
+}
+
+/// The types that take nothing in parentheses.
+fn unparameterized(word: &str) -> Option<Scalar> {
+    Some(match word {
         "bigint" | "long" => Scalar::Long,
         "binary" => Scalar::Binary,
         "bool" | "boolean" => Scalar::Boolean,
         "byte" | "tinyint" => Scalar::Byte,
-        "char" | "character" => length(arguments).map_or(Scalar::String, Scalar::Char),
         "date" => Scalar::Date,
-        "dec" | "decimal" | "numeric" => return decimal(arguments),
         "double" => Scalar::Double,
         "float" | "real" => Scalar::Float,
         "int" | "integer" => Scalar::Int,
@@ -116,24 +133,25 @@ pub(crate) fn resolve(name: &str) -> Name {
         "string" => Scalar::String,
         "timestamp" | "timestamp_ltz" => Scalar::Timestamp,
         "timestamp_ntz" => Scalar::TimestampNtz,
-        "varchar" => length(arguments).map_or(Scalar::String, Scalar::Varchar),
         "variant" => Scalar::Variant,
         // A collation changes how strings compare, not how they travel.
-        _ if word.starts_with("string collate ") => Scalar::String,
-        _ => return Name::Unsupported,
-    };
-    Name::Scalar(scalar)
+        _ => {
+            let collation = word.strip_prefix("string collate ")?;
+            let is_name = collation.chars().all(|c| c.is_alphanumeric() || c == '_');
+            return (is_name && !collation.is_empty()).then_some(Scalar::String);
+        }
+    })
 }
 
-fn split_arguments(name: &str) -> (&str, &str) {
-    match name.split_once('(') {
-        Some((word, rest)) => (word.trim(), rest.trim_end_matches(')')),
-        None => (name.trim(), ""),
+/// Text of a length; without one, as `type_name` writes it, text of any.
+fn length(arguments: Option<&str>, of: fn(u32) -> Scalar) -> Name {
+    match arguments {
+        None => Name::Scalar(Scalar::String),
+        Some(digits) => match digits.parse() {
+            Ok(length @ 1..) => Name::Scalar(of(length)),
+            _ => Name::Unsupported,
+        },
     }
-}
-
-fn length(arguments: &str) -> Option<u32> {
-    arguments.trim().parse().ok()
 }
 
 /// `DECIMAL` alone is `DECIMAL(10,0)`, as in Spark.
