@@ -1,0 +1,7 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    zerobus_fuzz::all_outputs(&zerobus_fuzz::one_column(serde_json::json!({"type_json": text, "type_text": "int"})));
+});
