@@ -2,21 +2,25 @@
 //!
 //! | file | what it owns |
 //! |---|---|
+//! | `host` | a workspace's address, as it is typed or copied from a browser |
 //! | `listing` | what a catalog holds, page by page |
 //! | `login` | host and credentials: arguments, then environment, then a profile |
 //! | `profile` | the INI of `~/.databrickscfg` |
 //! | `pattern` | which tables to ask for |
+//! | `roots` | the certificates that are trusted |
 //! | `transport` | requests with patience: deadline, backoff, `Retry-After` |
 //! | `refusal` | what an error answer says, whatever its shape |
 //! | `error` | what can go wrong, with a remedy |
 //! | `snapshot_text` | the file that is kept of a table |
 
 mod error;
+mod host;
 mod listing;
 mod login;
 mod pattern;
 mod profile;
 mod refusal;
+mod roots;
 mod snapshot_text;
 mod transport;
 
@@ -81,8 +85,8 @@ impl Catalog {
     /// # Errors
     /// If the token endpoint refuses the credentials or cannot be reached.
     pub fn connect_with(login: Login, patience: Patience) -> Result<Self, CatalogError> {
-        let transport = Transport::new(patience);
-        let Login { host, credentials } = login;
+        let transport = Transport::new(patience, &login)?;
+        let Login { host, credentials, .. } = login;
         let token = match credentials {
             Credentials::None => None,
             Credentials::OAuth { client_id, client_secret } => {

@@ -22,6 +22,14 @@ pub enum CatalogError {
         /// What came instead.
         found: String,
     },
+    /// A file of certificates that cannot be used.
+    #[error("the certificates of {}: {}; name a file of certificates in the form PEM", .path.display(), Printable(.reason))]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The credentials contradict each other or are incomplete.
     #[error("{reason}")]
     Credentials {

@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::CatalogError;
+use super::host::{Host, is_same, is_workspace_id};
 use super::profile::{self, Profile};
 
 /// Text that never shows in a log, an error or a `Debug`.
@@ -36,10 +37,14 @@ impl Debug for Secret {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Login {
-    /// The scheme and the host, without a slash at the end.
-    pub host: String,
+    /// A file of certificates, in the form PEM, to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
     /// The credentials.
     pub credentials: Credentials,
+    /// The scheme and the host, without a slash at the end.
+    pub host: String,
+    /// The workspace, where one host serves many.
+    pub workspace_id: Option<String>,
 }
 
 /// As whom to ask a catalog.
@@ -73,6 +78,7 @@ pub struct LoginOptions {
 #[derive(Default)]
 struct Settings {
     host: Option<String>,
+    workspace_id: Option<String>,
     token: Option<String>,
     client_id: Option<String>,
     client_secret: Option<String>,
@@ -81,35 +87,27 @@ struct Settings {
 impl Login {
     /// A login with these credentials at this host, whose scheme may be missing.
     ///
+    /// A host that was copied from a browser may carry a path and a query: they are cut, but for `?o=<id>`, which names the
+    /// workspace.
+    ///
     /// # Errors
     /// If the host is no address, or credentials would travel unencrypted to another machine.
     pub fn new(host: &str, credentials: Credentials) -> Result<Self, CatalogError> {
-        // What stands before an @ may be a password.
-        let shown = host.rsplit('@').next().unwrap_or_default();
-        let refused = |reason| CatalogError::Host { host: shown.to_owned(), reason };
-        let trimmed = host.trim().trim_end_matches('/');
-        let url = if trimmed.contains("://") { trimmed.to_owned() } else { format!("https://{trimmed}") };
-        let uri: ureq::http::Uri = url.parse().map_err(|_| refused("write it as https://<instance>"))?;
-        let name =
-            uri.host().filter(|name| !name.is_empty()).ok_or_else(|| refused("write it as https://<instance>"))?;
-        let loopback = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
-        match uri.scheme_str() {
-            Some("https") => {}
-            Some("http") if loopback || matches!(credentials, Credentials::None) => {}
-            Some("http") => return Err(refused("credentials go over https only; write https://")),
-            _ => return Err(refused("its scheme is neither http nor https")),
-        }
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err(refused("it holds a user name; leave out everything before the @"));
-        }
-        Ok(Self { host: url, credentials })
+        let Host { url, workspace_id } = Host::parse(host, &credentials)?;
+        Ok(Self { ca_file: None, credentials, host: url, workspace_id })
+    }
+
+    /// The same, trusting the certificates of a file beside the system's.
+    #[must_use]
+    pub fn trusting(self, ca_file: Option<PathBuf>) -> Self {
+        Self { ca_file, ..self }
     }
 
     /// The login that arguments, the environment and a profile give, in this order of weight.
     ///
     /// `DATABRICKS_HOST` (or `DATABRICKS_WORKSPACE_URL`), `DATABRICKS_TOKEN`, `DATABRICKS_CLIENT_ID`,
-    /// `DATABRICKS_CLIENT_SECRET`, `DATABRICKS_CONFIG_PROFILE` and `DATABRICKS_CONFIG_FILE` are read; an empty one is
-    /// unset. Without a named profile, `[DEFAULT]` fills in what is missing. A profile's credentials go to that
+    /// `DATABRICKS_CLIENT_SECRET`, `DATABRICKS_WORKSPACE_ID`, `DATABRICKS_CONFIG_PROFILE` and `DATABRICKS_CONFIG_FILE` are
+    /// read; an empty one is unset. Without a named profile, `[DEFAULT]` fills in what is missing. A profile's credentials go to that
     /// profile's host only.
     ///
     /// # Errors
@@ -130,6 +128,7 @@ impl Login {
                 .clone()
                 .or_else(|| variable("DATABRICKS_HOST"))
                 .or_else(|| variable("DATABRICKS_WORKSPACE_URL")),
+            workspace_id: variable("DATABRICKS_WORKSPACE_ID"),
             token: variable("DATABRICKS_TOKEN"),
             client_id: variable("DATABRICKS_CLIENT_ID"),
             client_secret: variable("DATABRICKS_CLIENT_SECRET"),
@@ -150,12 +149,15 @@ impl Settings {
     /// Takes what is missing from a profile; its credentials only for the profile's own host.
     fn fill_in(&mut self, profile: Profile) {
         let same_host = match (&self.host, &profile.host) {
-            (Some(host), Some(other)) => bare(host) == bare(other),
+            (Some(host), Some(other)) => is_same(host, other),
             (None, Some(_)) => true,
             (_, None) => false,
         };
         if self.host.is_none() {
             self.host = profile.host;
+        }
+        if same_host {
+            self.workspace_id = self.workspace_id.take().or(profile.workspace_id);
         }
         if same_host && !self.has_credentials() {
             self.token = profile.token;
@@ -187,13 +189,16 @@ impl Settings {
             }
             (None, None, None) => Credentials::None,
         };
-        Login::new(&host, credentials)
+        let mut login = Login::new(&host, credentials)?;
+        let said = self.workspace_id.map(|id| id.trim().to_owned());
+        if said.as_deref().is_some_and(|id| !is_workspace_id(id)) {
+            return Err(wrong(
+                "the workspace's id is not of digits; correct DATABRICKS_WORKSPACE_ID, or workspace_id of the profile",
+            ));
+        }
+        login.workspace_id = login.workspace_id.or(said);
+        Ok(login)
     }
-}
-
-fn bare(host: &str) -> &str {
-    let host = host.trim().trim_end_matches('/');
-    host.split_once("://").map_or(host, |(_, rest)| rest)
 }
 
 /// The named profile, or `[DEFAULT]`, or nothing where neither the name nor the file is there.
@@ -247,7 +252,7 @@ mod tests {
 
     fn token(login: Result<Login, String>) -> (String, String) {
         match login.unwrap() {
-            Login { host, credentials: Credentials::Token(token) } => (host, token.0),
+            Login { host, credentials: Credentials::Token(token), .. } => (host, token.0),
             other => panic!("{other:?} has no token"),
         }
     }

@@ -61,6 +61,19 @@ impl FromStr for TablePattern {
     }
 }
 
+impl TablePattern {
+    /// Whether a table of this name is one of the pattern's, without regard to case.
+    #[must_use]
+    pub fn covers(&self, name: &TableName) -> bool {
+        let is = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        match self {
+            Self::Catalog { catalog } => is(catalog, name.catalog()),
+            Self::Schema { catalog, schema } => is(catalog, name.catalog()) && is(schema, name.schema()),
+            Self::Table(table) => is(&table.to_string(), &name.to_string()),
+        }
+    }
+}
+
 fn names_a_star(pattern: &TablePattern) -> bool {
     match pattern {
         TablePattern::Catalog { catalog } => catalog.contains('*'),

@@ -7,6 +7,7 @@ pub(super) struct Profile {
     pub(super) token: Option<String>,
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<String>,
+    pub(super) workspace_id: Option<String>,
 }
 
 /// Every profile of the file with its name, in order.
@@ -43,6 +44,7 @@ impl Profile {
             "client_secret" => &mut self.client_secret,
             "host" => &mut self.host,
             "token" => &mut self.token,
+            "workspace_id" => &mut self.workspace_id,
             // Profiles hold settings of other tools as well.
             _ => return,
         };

@@ -7,8 +7,10 @@ use serde::de::DeserializeOwned;
 use ureq::http::StatusCode;
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 
+use super::host::is_loopback;
 use super::refusal::{Refusal, looks_like_html};
-use super::{CatalogError, Secret};
+use super::roots::tls_config;
+use super::{CatalogError, Login, Secret};
 
 /// A table's JSON may be large, a list of them more so; beyond this a server is not to be believed.
 const BODY_LIMIT: u64 = 256 << 20;
@@ -55,6 +57,7 @@ pub(super) struct Transport {
     agent: ureq::Agent,
     patience: Patience,
     started: Instant,
+    workspace_id: Option<String>,
 }
 
 /// How an attempt ended that did not succeed.
@@ -66,13 +69,21 @@ enum Miss {
 }
 
 impl Transport {
-    pub(super) fn new(patience: Patience) -> Self {
-        let agent = ureq::Agent::config_builder()
+    /// # Errors
+    /// If the certificates to trust cannot be read.
+    pub(super) fn new(patience: Patience, login: &Login) -> Result<Self, CatalogError> {
+        let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .user_agent(concat!("zerobus-codegen/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
-        Self { agent, patience, started: Instant::now() }
+            .user_agent(concat!("zerobus-codegen/", env!("CARGO_PKG_VERSION")));
+        if login.host.starts_with("https:") {
+            config = config.tls_config(tls_config(login.ca_file.as_deref())?);
+        }
+        if is_loopback(&login.host) {
+            // A proxy would take this machine for its own.
+            config = config.proxy(None);
+        }
+        let (agent, workspace_id) = (config.build().into(), login.workspace_id.clone());
+        Ok(Self { agent, patience, started: Instant::now(), workspace_id })
     }
 
     /// The answer's JSON.
@@ -154,19 +165,24 @@ impl Transport {
             (None, Some(basic)) => Some(format!("Basic {}", basic.reveal())),
             (None, None) => None,
         };
-        let timeout = Some(self.remaining());
-        if let Some(form) = request.form {
-            let mut post = self.agent.post(&request.url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-            if let Some(authorization) = authorization {
-                post = post.header(AUTHORIZATION, authorization);
-            }
-            return post.header(ACCEPT, "application/json").config().timeout_global(timeout).build().send(form);
-        }
-        let mut get = self.agent.get(&request.url);
+        let method = if request.form.is_some() { "POST" } else { "GET" };
+        let mut built =
+            ureq::http::Request::builder().method(method).uri(&request.url).header(ACCEPT, "application/json");
         if let Some(authorization) = authorization {
-            get = get.header(AUTHORIZATION, authorization);
+            built = built.header(AUTHORIZATION, authorization);
         }
-        get.header(ACCEPT, "application/json").config().timeout_global(timeout).build().call()
+        if let Some(id) = &self.workspace_id {
+            // The second is the older name of the first; servers know one or both.
+            built = built.header("x-databricks-workspace-id", id).header("x-databricks-org-id", id);
+        }
+        let timeout = Some(self.remaining());
+        match request.form {
+            Some(form) => {
+                let built = built.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)?;
+                self.agent.run(self.agent.configure_request(built).timeout_global(timeout).build())
+            }
+            None => self.agent.run(self.agent.configure_request(built.body(())?).timeout_global(timeout).build()),
+        }
     }
 }
 

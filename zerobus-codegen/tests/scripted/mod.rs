@@ -98,3 +98,49 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     request.body = String::from_utf8(body).ok()?;
     Some(request)
 }
+
+/// A server that speaks TLS and gives every request the same answer.
+pub(crate) struct Secure {
+    pub(crate) url: String,
+}
+
+#[allow(dead_code, reason = "not every test that has a server has one that speaks TLS")]
+impl Secure {
+    /// Serves on a port of its own, as `localhost`, with this certificate.
+    pub(crate) fn start(
+        key: &rcgen::CertifiedKey<rcgen::KeyPair>,
+        answer: impl Fn() -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let private = rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![key.cert.der().clone()], private)
+            .unwrap();
+        let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+                let mut stream = rustls::StreamOwned::new(session, connection);
+                let (mut asked, mut part) = (Vec::new(), [0; 1024]);
+                // A client that does not trust the certificate goes away.
+                while let Ok(read @ 1..) = stream.read(&mut part) {
+                    asked.extend_from_slice(&part[..read]);
+                    if asked.ends_with(b"\r\n\r\n") {
+                        let Reply { status, body, .. } = answer();
+                        let length = body.len();
+                        let head =
+                            format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+                        let _ = stream.write_all((head + &body).as_bytes());
+                        stream.conn.send_close_notify();
+                        let _ = stream.flush();
+                        break;
+                    }
+                }
+            }
+        });
+        Self { url }
+    }
+}
