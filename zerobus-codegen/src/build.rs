@@ -174,7 +174,7 @@ impl Configuration {
         let tables: Vec<&Table> = read.tables.iter().map(|snapshot| &snapshot.table).collect();
         let mut output = Replacing::default();
         rust::files(&tables, &options, &out_dir, &mut output).inspect_err(|_| output.abandon())?;
-        output.finish().map(drop)
+        output.finish()
     }
 
     /// These options behind those of the package's file.

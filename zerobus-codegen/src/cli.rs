@@ -5,11 +5,14 @@
 //! | `arguments` | the commands and their help |
 //! | `check` | `check`: generated files against snapshots, snapshots against the catalog |
 //! | `ddl` | `ddl`: snapshots as SQL |
-//! | `diff` | `diff`: two snapshots, or two folders of them |
-//! | `findings` | what a check found, as text, JSON or GitHub annotations |
+//! | `diff` | `diff`: two snapshots or folders of them, or one and a commit |
+//! | `findings` | what a check found, judged by the policy, in one of the formats |
 //! | `fetch` | `fetch`: snapshots from a catalog |
 //! | `generate` | `generate`: Rust, `.proto` and descriptors from snapshots |
+//! | `git` | the files of a commit |
+//! | `manual` | `completions` and `man` |
 //! | `progress` | a bar on a terminal, nothing in CI |
+//! | `report` | what `fetch` and `generate` did, as text or JSON |
 
 mod arguments;
 mod check;
@@ -18,14 +21,17 @@ mod diff;
 mod fetch;
 mod findings;
 mod generate;
+mod git;
+mod manual;
 mod progress;
+mod report;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use clap::Parser as _;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Verbosity};
 
 /// What a run of the program leaves behind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,8 +41,8 @@ pub struct Outcome {
     pub out: String,
     /// What belongs on standard error.
     pub err: String,
-    /// The exit code: 0 for success, 1 for an error, 2 for arguments that make no sense; of `check` and `diff` also 3
-    /// for drift that is safe and 4 for drift that breaks a program.
+    /// The exit code: 0 for success, 1 for an error, 2 for arguments that make no sense; of `check` and `diff` also the
+    /// class of drift: 3 for safe, 4 for breaking, 5 for some rows refused, 6 for silently wrong.
     pub code: u8,
 }
 
@@ -48,11 +54,22 @@ impl Outcome {
         outcome
     }
 
-    /// Adds an error to what is told.
+    /// Arguments of a command that make no sense together.
+    fn usage(command: &str, text: &str) -> Self {
+        let err = format!("error: {text}\n\nFor more information, try `zerobus-codegen {command} --help`.\n");
+        Self { err, code: 2, ..Self::default() }
+    }
+
+    /// Adds an error.
     fn fail(&mut self, error: &dyn std::error::Error) {
+        self.fault(&chain(error));
+    }
+
+    /// Adds an error that has only its text.
+    fn fault(&mut self, text: &str) {
         self.code = 1;
         // Writing to a String cannot fail.
-        let _ = writeln!(self.err, "error: {}", chain(error));
+        let _ = writeln!(self.err, "error: {text}");
     }
 
     /// Adds something that the user should know.
@@ -82,13 +99,18 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// ```
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Outcome {
     match Arguments::try_parse_from(arguments) {
-        Ok(Arguments { command }) => match command {
-            Command::Check(arguments) => check::run(&arguments),
-            Command::Ddl(arguments) => ddl::run(&arguments),
-            Command::Diff(arguments) => diff::run(&arguments),
-            Command::Fetch(arguments) => fetch::run(&arguments),
-            Command::Generate(arguments) => generate::run(&arguments),
-        },
+        Ok(Arguments { command, quiet }) => {
+            let verbosity = if quiet { Verbosity::Quiet } else { Verbosity::Normal };
+            match command {
+                Command::Check(arguments) => check::run(&arguments, verbosity),
+                Command::Completions(arguments) => manual::completions(&arguments),
+                Command::Ddl(arguments) => ddl::run(&arguments),
+                Command::Diff(arguments) => diff::run(&arguments, verbosity),
+                Command::Fetch(arguments) => fetch::run(&arguments, verbosity),
+                Command::Generate(arguments) => generate::run(&arguments, verbosity),
+                Command::Man(arguments) => manual::page(&arguments),
+            }
+        }
         Err(error) => {
             let text = error.render().to_string();
             let code = u8::try_from(error.exit_code()).unwrap_or(2);

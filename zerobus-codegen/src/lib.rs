@@ -30,7 +30,7 @@ pub use catalog::{
     Catalog, CatalogError, Credentials, ListedTable, Login, LoginOptions, Patience, Secret, TablePattern,
     TablePatternError,
 };
-pub use drift::{Change, ChangeKind, Drift, Severity};
+pub use drift::{Allowance, Change, ChangeKind, ChangeNames, Day, Drift, Policy, Severity, Threshold, Verdict};
 #[cfg(feature = "generate")]
 pub use error::{Error, Failure, UnmatchedPath};
 #[cfg(feature = "generate")]

@@ -24,6 +24,9 @@
 //! "main.geo.earthquakes.mag" = ["#[serde(rename = \"magnitude\")]"]
 //! [extern_types]
 //! "main.geo.earthquakes.time" = "::std::time::SystemTime"
+//!
+//! [drift]                                         # what `check` and `diff` fail on, see `Policy`
+//! fail-on = "some-rows-refused"
 //! ```
 
 use std::collections::BTreeMap;
@@ -35,7 +38,7 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "generate")]
 use crate::Error;
-use crate::Skip;
+use crate::{Policy, Skip};
 
 /// The file's name.
 const FILE: &str = "zerobus.toml";
@@ -118,6 +121,8 @@ pub struct Options {
     pub bytes: Vec<String>,
     /// Further derives of structs, by path.
     pub derives: BTreeMap<String, Vec<String>>,
+    /// What a check makes of drift.
+    pub drift: Policy,
     /// Types of your own instead of those that would be generated, by the path of a column, an element, a key or a value.
     ///
     /// The compiler holds each against the column that it stands for. The type of an ARRAY or a MAP is the whole collection; a
@@ -220,6 +225,7 @@ impl Options {
         for (path, derives) in other.derives {
             self.derives.entry(path).or_default().extend(derives);
         }
+        self.drift = self.drift.merged(other.drift);
         self.extern_types.extend(other.extern_types);
         self.face = other.face.or(self.face);
         for (path, attributes) in other.field_attributes {

@@ -2,11 +2,16 @@
 //!
 //! Text is the same with either end of lines, since git may have written it.
 
+mod leftovers;
+
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use leftovers::lock;
+pub(crate) use leftovers::sweep;
 
 /// Where generated files go.
 pub(crate) trait Output: Send {
@@ -55,25 +60,36 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<Written, Error> {
 #[derive(Default)]
 pub(crate) struct Replacing {
     current: Option<Replacement>,
-    changed: usize,
+    /// The files that were written.
+    pub(crate) changed: Vec<PathBuf>,
+    /// The folders that what killed runs left is removed from.
+    swept: HashSet<PathBuf>,
 }
 
 impl Replacing {
-    /// Ends the last file; how many were written.
+    /// Ends the last file.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(crate) fn finish(&mut self) -> Result<usize, Error> {
-        if let Some(file) = self.current.take() {
-            self.changed += usize::from(file.end()? == Written::Changed);
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+        let Some(file) = self.current.take() else { return Ok(()) };
+        let path = file.path.clone();
+        if file.end()? == Written::Changed {
+            self.changed.push(path);
         }
-        Ok(self.changed)
+        Ok(())
     }
 }
 
 impl Output for Replacing {
     fn file(&mut self, path: &Path, content: Content) -> Result<(), Error> {
         self.finish()?;
+        if let Some(folder) = path.parent()
+            && !self.swept.contains(folder)
+        {
+            sweep(folder)?;
+            self.swept.insert(folder.to_owned());
+        }
         self.current = Some(Replacement::new(path, content));
         Ok(())
     }
@@ -148,8 +164,9 @@ impl Aside {
         }
         let mut aside = path.as_os_str().to_owned();
         aside.push(format!(".{}.tmp", std::process::id()));
-        let file = BufWriter::new(File::create(&aside)?);
-        Ok(Self { path: aside.into(), file, is_kept: false })
+        let file = File::create(&aside)?;
+        lock(&file);
+        Ok(Self { path: aside.into(), file: BufWriter::new(file), is_kept: false })
     }
 
     /// Takes the place of the other file.
@@ -240,7 +257,7 @@ impl Existing {
 pub(crate) struct Comparing {
     current: Option<(PathBuf, io::Result<Existing>, bool)>,
     /// Every file that should be there.
-    pub(crate) expected: std::collections::HashSet<PathBuf>,
+    pub(crate) expected: HashSet<PathBuf>,
     /// The files that are not as they should be, and in which way.
     pub(crate) wrong: Vec<(PathBuf, Wrong)>,
 }

@@ -1,14 +1,16 @@
 //! Snapshots: the JSON files of tables that a repository keeps, or its SQL statements, read from files and folders.
 
+mod files;
 mod folder;
 
 use std::collections::HashMap;
 use std::fmt::{self, Display};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Failure, Note, Printable, Skip, Table, TableInfo, tables_in_json};
 use folder::{Folder, extension};
+
+pub(crate) use files::{Disk, FileTree};
 
 /// A table as a snapshot keeps it, with the file where it stands.
 #[derive(Debug, Clone)]
@@ -65,9 +67,18 @@ impl Snapshots {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_without<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, skip: &Skip) -> Result<Self, Error> {
+        Self::read_from(&Disk, paths, skip)
+    }
+
+    /// The same from files that are not on the disk.
+    pub(crate) fn read_from<P: AsRef<Path>>(
+        files: &dyn FileTree,
+        paths: impl IntoIterator<Item = P>,
+        skip: &Skip,
+    ) -> Result<Self, Error> {
         let mut read = Self::default();
         for path in paths {
-            read.source(path.as_ref(), skip);
+            read.source(files, path.as_ref(), skip);
         }
         read.tables.sort_by(|a, b| a.table.name.cmp(&b.table.name));
         read.reject_duplicates();
@@ -83,14 +94,14 @@ impl Snapshots {
     }
 
     /// Reads a file or a folder, which has to give a table or say why it does not.
-    fn source(&mut self, path: &Path, skip: &Skip) {
+    fn source(&mut self, disk: &dyn FileTree, path: &Path, skip: &Skip) {
         let before = self.count();
-        let is_folder = match fs::metadata(path) {
-            Ok(metadata) => metadata.is_dir(),
+        let is_folder = match disk.is_folder(path) {
+            Ok(is_folder) => is_folder,
             Err(source) => return self.failures.push(Failure::Read { path: path.to_owned(), source }),
         };
         let files = if is_folder {
-            match Folder::read(path) {
+            match Folder::read(disk, path) {
                 Ok(folder) => folder,
                 Err(source) => return self.failures.push(Failure::Read { path: path.to_owned(), source }),
             }
@@ -100,9 +111,9 @@ impl Snapshots {
             Folder { json: vec![path.to_owned()], ..Folder::default() }
         };
         for file in files.json {
-            self.json(file, skip);
+            self.json(disk, file, skip);
         }
-        self.statements(files.sql, skip);
+        self.statements(disk, files.sql, skip);
         if before == self.count() {
             self.failures.push(Failure::Empty { path: path.to_owned() });
         }
@@ -113,8 +124,8 @@ impl Snapshots {
         self.tables.len() + self.failures.len() + self.skipped
     }
 
-    fn json(&mut self, path: PathBuf, skip: &Skip) {
-        let bytes = match fs::read(&path) {
+    fn json(&mut self, disk: &dyn FileTree, path: PathBuf, skip: &Skip) {
+        let bytes = match disk.bytes(&path) {
             Ok(bytes) => bytes,
             Err(source) => return self.failures.push(Failure::Read { path, source }),
         };
@@ -125,17 +136,17 @@ impl Snapshots {
     }
 
     #[cfg(not(feature = "ddl"))]
-    fn statements(&mut self, files: Vec<PathBuf>, _: &Skip) {
+    fn statements(&mut self, _: &dyn FileTree, files: Vec<PathBuf>, _: &Skip) {
         self.failures.extend(files.into_iter().map(|path| Failure::NeedsDdl { path }));
     }
 
     /// Follows the statements of these files, one after the other.
     #[cfg(feature = "ddl")]
-    fn statements(&mut self, files: Vec<PathBuf>, skip: &Skip) {
+    fn statements(&mut self, disk: &dyn FileTree, files: Vec<PathBuf>, skip: &Skip) {
         let mut script = crate::ddl::Script::default();
         let mut read = Vec::new();
         for path in files {
-            let bytes = match fs::read(&path) {
+            let bytes = match disk.bytes(&path) {
                 Ok(bytes) => bytes,
                 Err(source) => {
                     self.failures.push(Failure::Read { path, source });

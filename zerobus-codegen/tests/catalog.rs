@@ -337,3 +337,172 @@ fn live_drift_is_told_by_the_exit_code() {
     assert_eq!(given_up.code, 1);
     assert!(given_up.err.contains("allow more time (--timeout)"), "{}", given_up.err);
 }
+
+/// What a run writes into a folder.
+fn fetch_with(server: &Server, out: &std::path::Path, arguments: &[&str]) -> cli::Outcome {
+    let out = out.to_str().unwrap();
+    cli::run([&["zerobus-codegen", "fetch", "--host", &server.url, "--out", out], arguments].concat())
+}
+
+#[test]
+fn what_matches_nothing_is_an_error() {
+    let (server, out) = (Server::start(|request, _| pages(request)), tempfile::tempdir().unwrap());
+    let empty = Server::start(|_, _| Reply::new(200, "{}"));
+    let nothing = fetch_with(&empty, out.path(), &["main.geo.*"]);
+    assert_eq!(nothing.code, 1);
+    assert!(nothing.err.starts_with("error: main.geo.*: no table is there, or visible"), "{}", nothing.err);
+    // The others are fetched all the same.
+    let one = fetch_with(&server, out.path(), &["nowhere.at.*", "main.geo.*"]);
+    assert_eq!((one.code, files(out.path())), (1, vec!["main.geo.a.json".to_owned(), "main.geo.b.json".to_owned()]));
+}
+
+#[test]
+fn snapshots_are_checked_and_pruned() {
+    let (server, out) = (Server::start(|request, _| pages(request)), tempfile::tempdir().unwrap());
+    let file = |name: &str| out.path().join(name);
+    let check = || fetch_with(&server, out.path(), &["main.geo.*", "--check", "--prune"]);
+    let missing = check();
+    assert_eq!((missing.code, files(out.path()).len()), (1, 0));
+    assert!(
+        missing.err.contains("main.geo.a.json: is missing; run `zerobus-codegen fetch main.geo.a`"),
+        "{}",
+        missing.err
+    );
+    assert_eq!(fetch_with(&server, out.path(), &["main.geo.*"]).code, 0);
+    assert_eq!((check().code, check().err.as_str()), (0, ""));
+    for name in ["main.geo.gone.json", "main.sales.other.json", "notes.json", "main.geo.gone.txt"] {
+        fs::copy(file("main.geo.a.json"), file(name)).unwrap();
+    }
+    fs::write(file("main.geo.b.json"), "{}").unwrap();
+    let stale = check();
+    assert_eq!(stale.code, 1);
+    assert!(stale.err.contains("main.geo.b.json: is not what the catalog gives"), "{}", stale.err);
+    assert!(stale.err.contains("main.geo.gone.json: is of no table"), "{}", stale.err);
+    let pruned = fetch_with(&server, out.path(), &["main.geo.*", "--prune", "--format", "json"]);
+    assert_eq!((pruned.code, pruned.err.as_str()), (0, ""));
+    let json: Value = serde_json::from_str(&pruned.out).unwrap();
+    let done: Vec<&str> = json["tables"].as_array().unwrap().iter().map(|t| t["snapshot"].as_str().unwrap()).collect();
+    assert_eq!(done, ["unchanged", "written", "removed"]);
+    let kept = ["main.geo.a.json", "main.geo.b.json", "main.geo.gone.txt", "main.sales.other.json", "notes.json"];
+    assert_eq!(files(out.path()), kept);
+}
+
+#[test]
+fn nothing_is_pruned_where_the_catalog_does_not_answer() {
+    let out = tempfile::tempdir().unwrap();
+    fs::write(out.path().join("main.geo.a.json"), table("main.geo.a").to_string()).unwrap();
+    for (status, body) in [(200, "{}"), (403, ""), (404, "")] {
+        let server = Server::start(move |_, _| Reply::new(status, body));
+        assert_eq!(fetch_with(&server, out.path(), &["main.geo.*", "--prune"]).code, 1);
+        assert_eq!(files(out.path()), ["main.geo.a.json"]);
+    }
+    // A table that was named is gone: that is what prune is for.
+    let server = Server::start(|_, _| Reply::new(404, ""));
+    assert_eq!(fetch_with(&server, out.path(), &["main.geo.a", "--prune"]).code, 0);
+    assert!(files(out.path()).is_empty());
+}
+
+#[test]
+fn a_snapshot_that_is_kept_is_written_though_its_table_turned_bad() {
+    let (server, out) = (Server::start(|request, _| pages(request)), tempfile::tempdir().unwrap());
+    fs::write(out.path().join("main.sales.v.json"), table("main.sales.v").to_string()).unwrap();
+    let outcome = fetch_with(&server, out.path(), &["main.sales.*"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.err);
+    assert!(outcome.err.contains("it is of type VIEW"), "{}", outcome.err);
+    assert!(fs::read_to_string(out.path().join("main.sales.v.json")).unwrap().contains("VIEW"));
+}
+
+#[test]
+fn a_host_is_taken_as_a_browser_shows_it() {
+    let host = |text: &str| Login::new(text, token()).map(|login| (login.host, login.workspace_id));
+    let with = |id: &str| ("https://dbc-1.cloud.databricks.com".to_owned(), (!id.is_empty()).then(|| id.to_owned()));
+    for (text, id) in [
+        ("dbc-1.cloud.databricks.com", ""),
+        (" https://dbc-1.cloud.databricks.com/ ", ""),
+        ("https://dbc-1.cloud.databricks.com/?o=123", "123"),
+        ("https://dbc-1.cloud.databricks.com?o=123", "123"),
+        ("https://dbc-1.cloud.databricks.com/explore/data/main/geo?o=123&x=o=4#frag", "123"),
+        ("https://dbc-1.cloud.databricks.com/?x=1&o=123#job/7", "123"),
+        ("https://dbc-1.cloud.databricks.com/#/o=123", "123"),
+        ("dbc-1.cloud.databricks.com/login.html?o=", ""),
+    ] {
+        assert_eq!(host(text).unwrap(), with(id), "{text}");
+    }
+    for (text, expected) in [
+        ("https://x.test/?o=1%0d%0aevil", "its ?o= is no workspace's id"),
+        ("https:///path", "write it as https://<instance>"),
+        ("", "write it as https://<instance>"),
+        ("http://x.test/?o=1", "credentials go over https only"),
+        ("https://me:dapi-s3cret@x.test/?o=1", "it holds a user name"),
+        ("ftp://x.test", "its scheme is neither"),
+    ] {
+        let error = host(text).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("s3cret"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_workspace_is_named_where_one_host_serves_many() {
+    let server = Server::start(|_, _| Reply::new(200, table("main.geo.earthquakes").to_string()));
+    let login = Login::new(&format!("{}/explore?o=42", server.url), token()).unwrap();
+    Catalog::connect_with(login, patience(Duration::from_secs(20))).unwrap().table(&earthquakes()).unwrap();
+    catalog(&server).table(&earthquakes()).unwrap();
+    let [named, plain] = &server.requests()[..] else { panic!("two requests") };
+    assert_eq!(named.line, "GET /api/2.1/unity-catalog/tables/main.geo.earthquakes");
+    assert_eq!(named.header("x-databricks-workspace-id"), Some("42"));
+    assert_eq!(named.header("x-databricks-org-id"), Some("42"));
+    assert_eq!(plain.header("x-databricks-workspace-id"), None);
+}
+
+/// The program, with these variables and no others that it reads.
+fn program(variables: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_zerobus-codegen"))
+        .env_clear()
+        .envs(variables.iter().copied())
+        .args(arguments)
+        .output()
+        .unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn certificates_are_the_systems_those_of_the_environment_or_of_a_file() {
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let server = scripted::Secure::start(&key, || Reply::new(200, table("main.geo.earthquakes").to_string()));
+    let folder = tempfile::tempdir().unwrap();
+    let (ca, out) = (folder.path().join("ca.pem"), folder.path().join("out"));
+    fs::write(&ca, key.cert.pem()).unwrap();
+    let [ca, out] = [&ca, &out].map(|path| path.to_str().unwrap());
+    let fetch = ["fetch", "main.geo.earthquakes", "--host", &server.url, "--out", out, "--timeout", "5"];
+    let with = |more: [&'static str; 1], value| [&fetch[..], &more, &[value]].concat();
+    let (code, err) = program(&[], &fetch);
+    assert!(code == 1 && err.contains("invalid peer certificate"), "{err}");
+    assert_eq!(program(&[], &with(["--ca-file"], ca)), (0, String::new()));
+    assert_eq!(program(&[("SSL_CERT_FILE", ca)], &fetch), (0, String::new()));
+    let missing = folder.path().join("missing.pem");
+    let missing = missing.to_str().unwrap();
+    let (code, err) = program(&[], &with(["--ca-file"], missing));
+    assert!(code == 1 && err.contains("missing.pem: cannot be read"), "{err}");
+    let (code, err) = program(&[("SSL_CERT_FILE", missing)], &fetch);
+    assert!(code == 1 && err.contains("missing.pem") && err.contains("SSL_CERT_FILE"), "{err}");
+    fs::write(missing, "no certificate").unwrap();
+    let (code, err) = program(&[], &with(["--ca-file"], missing));
+    assert!(code == 1 && err.contains("no certificate in it"), "{err}");
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_asked_but_not_for_this_machine() {
+    let proxy = Server::start(|_, _| Reply::new(502, "no way through"));
+    let server = Server::start(|_, _| Reply::new(200, table("main.geo.earthquakes").to_string()));
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path().to_str().unwrap();
+    let fetch = |host: &str| {
+        let arguments = ["fetch", "main.geo.earthquakes", "--host", host, "--out", out, "--timeout", "3"];
+        program(&[("HTTPS_PROXY", &proxy.url), ("HTTP_PROXY", &proxy.url)], &arguments)
+    };
+    assert_eq!(fetch("https://workspace.invalid").0, 1);
+    assert_eq!(proxy.requests()[0].line, "CONNECT workspace.invalid:443");
+    let asked = proxy.requests().len();
+    assert_eq!(fetch(&server.url), (0, String::new()));
+    assert_eq!(proxy.requests().len(), asked);
+}

@@ -1,11 +1,14 @@
 //! The commands and their help.
 
+mod judging;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
-use crate::{Error, Face, Files, Options, Skip, Visibility};
+use crate::{Error, Face, Files, Options, Policy, Skip, TablePattern, Visibility};
+pub(super) use judging::{Format, Judging, ReportFormat, Verbosity};
 
 /// Unity Catalog tables to Rust types and protobuf descriptors for Zerobus.
 ///
@@ -28,15 +31,20 @@ Each command's --help has more."
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
+    /// Print errors and warnings only, and what was asked for.
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Check(Check),
+    Completions(Completions),
     Ddl(Ddl),
     Diff(Diff),
     Fetch(Fetch),
     Generate(Generate),
+    Man(Man),
 }
 
 /// Write snapshots of tables from a catalog into a folder.
@@ -47,8 +55,18 @@ Examples:
   zerobus-codegen fetch 'main.geo.*' main.sales.orders       every table of a schema, and one more
   zerobus-codegen fetch 'main.*'                             every table of a catalog
   zerobus-codegen fetch main.geo.earthquakes --host http://127.0.0.1:8080
+  zerobus-codegen fetch 'main.geo.*' --prune                 and without the snapshots of tables that are gone
+  zerobus-codegen fetch 'main.geo.*' --prune --check         in CI: is every snapshot the newest?
 
-Of a pattern's tables, those that Zerobus cannot write to are left out with a note.
+Of a pattern's tables, those that Zerobus cannot write to are left out with a note. A name or pattern that matches no table
+is an error.
+
+The host may be copied from a browser; its ?o= is the workspace's id, as is DATABRICKS_WORKSPACE_ID. HTTPS_PROXY, HTTP_PROXY,
+ALL_PROXY and NO_PROXY are read.
+
+Exit codes:
+  0  every snapshot is written, or with --check is what the catalog gives
+  1  an error, or with --check a snapshot that is not
 
 Credentials, the first that is there:
   DATABRICKS_TOKEN                                    a token
@@ -58,14 +76,46 @@ Credentials, the first that is there:
 pub(super) struct Fetch {
     /// The tables: catalog.schema.table, catalog.schema.* or catalog.*.
     #[arg(required = true, value_name = "NAME")]
-    pub(super) names: Vec<String>,
+    pub(super) names: Vec<TablePattern>,
     /// The folder to write to; one file a table, `<catalog.schema.table>.json`.
     #[arg(long, value_name = "DIR", default_value = "schemas")]
     pub(super) out: PathBuf,
+    /// Write nothing; fail if a snapshot is not what the catalog gives.
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Remove the snapshots that a name or a pattern covers and whose table is gone.
+    #[arg(long)]
+    pub(super) prune: bool,
+    /// How to print what was done.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) format: ReportFormat,
     #[command(flatten)]
     pub(super) config: Config,
     #[command(flatten)]
     pub(super) login: Login,
+}
+
+/// Print a script that completes this program's arguments in a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus-codegen completions bash > ~/.local/share/bash-completion/completions/zerobus-codegen
+  zerobus-codegen completions zsh > ~/.zfunc/_zerobus-codegen")]
+pub(super) struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Print the manual page of this program, or of one of its commands.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus-codegen man > zerobus-codegen.1
+  zerobus-codegen man fetch | man -l -")]
+pub(super) struct Man {
+    /// The command.
+    pub(super) command: Option<String>,
 }
 
 /// Which workspace, and as whom.
@@ -77,8 +127,11 @@ pub(super) struct Login {
     /// The profile of ~/.databrickscfg, instead of `DATABRICKS_CONFIG_PROFILE`.
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+    /// Certificates of authorities to trust beside the system's, or those of `SSL_CERT_FILE`; a file of PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
     /// When to give up asking a busy catalog, for everything together.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) timeout: u64,
 }
 
@@ -101,6 +154,9 @@ What is written:
 pub(super) struct Generate {
     #[command(flatten)]
     pub(super) outputs: Outputs,
+    /// How to print what was done.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) format: ReportFormat,
 }
 
 /// The options of the package.
@@ -191,6 +247,7 @@ impl Rust {
             btree_maps: self.btree_map.clone(),
             bytes: self.bytes.clone(),
             derives: lists(&self.derive),
+            drift: Policy::default(),
             extern_types: self.extern_type.iter().cloned().collect(),
             face: self.face,
             files: self.files,
@@ -250,8 +307,12 @@ Examples:
 Exit codes:
   0  no drift
   1  an error: a stale file, a broken snapshot, a catalog that cannot be reached
-  3  safe drift: a nullable column was added, a column was made nullable
-  4  breaking drift: a column was dropped, renamed, retyped or moved, NOT NULL was added")]
+  3  safe drift: a nullable column was added, a column was made nullable or wider
+  4  breaking drift: a column was dropped, renamed, retyped or moved, NOT NULL was added
+  5  some rows refused: a column was made narrower
+  6  silently wrong: a column was given another meaning, as INT to DATE
+
+The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes give 0.")]
 pub(super) struct Check {
     #[command(flatten)]
     pub(super) outputs: Outputs,
@@ -260,9 +321,8 @@ pub(super) struct Check {
     pub(super) live: bool,
     #[command(flatten)]
     pub(super) login: Login,
-    /// How to tell what was found.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) judging: Judging,
 }
 
 /// Tell what changed from one snapshot, or folder of snapshots, to another.
@@ -271,22 +331,28 @@ pub(super) struct Check {
 Examples:
   zerobus-codegen diff old/main.geo.earthquakes.json schemas/main.geo.earthquakes.json
   zerobus-codegen diff schemas-of-production schemas --format json
+  zerobus-codegen diff --git origin/main                   what a branch changes
+  zerobus-codegen diff --git v1.4.0 schemas --format markdown
 
 Exit codes:
   0  no drift
   1  an error: a snapshot that is broken or not there
-  3  safe drift: a nullable column was added, a column was made nullable
-  4  breaking drift: a column was dropped, renamed, retyped or moved, NOT NULL was added")]
+  3  safe drift: a nullable column was added, a column was made nullable or wider
+  4  breaking drift: a column was dropped, renamed, retyped or moved, NOT NULL was added
+  5  some rows refused: a column was made narrower
+  6  silently wrong: a column was given another meaning, as INT to DATE
+
+The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes give 0.")]
 pub(super) struct Diff {
-    /// The snapshot, or folder of snapshots, that a deployed program was built from.
-    #[arg(value_name = "A")]
-    pub(super) old: PathBuf,
-    /// The other one.
-    #[arg(value_name = "B")]
-    pub(super) new: PathBuf,
-    /// How to tell what was found.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    /// The older snapshot, or folder of snapshots, that a deployed program was built from, and the newer one; with --git
+    /// the newer one alone, `schemas` of zerobus.toml if it is not named.
+    #[arg(value_name = "PATH", num_args = 0..=2)]
+    pub(super) paths: Vec<PathBuf>,
+    /// Compare with what stands there in this commit, branch or tag of git.
+    #[arg(long, value_name = "REF")]
+    pub(super) git: Option<String>,
+    #[command(flatten)]
+    pub(super) judging: Judging,
     #[command(flatten)]
     pub(super) config: Config,
 }
@@ -306,15 +372,4 @@ pub(super) struct Ddl {
     pub(super) grantee: String,
     #[command(flatten)]
     pub(super) config: Config,
-}
-
-/// How to tell what was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// Annotations of a GitHub workflow: each finding at its line.
-    Github,
-    /// One JSON document.
-    Json,
-    /// Lines for people.
-    Text,
 }

@@ -4,39 +4,53 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
-use super::arguments::{Check, Outputs};
+use super::arguments::{Check, Outputs, Verbosity};
 use super::fetch::connect;
 use super::findings::Findings;
 use super::progress::Progress;
 use super::{Outcome, chain, generate};
 use crate::generate::rust;
 use crate::output::{Comparing, Wrong};
-use crate::{CatalogError, ChangeKind, Drift, Error, Options, Snapshot, Table, TableInfo, TableName};
+use crate::{CatalogError, Drift, Error, Options, Snapshot, Table, TableInfo, TableName};
 
-pub(super) fn run(arguments: &Check) -> Outcome {
-    let mut findings = Findings::default();
-    if let Err(error) = check(arguments, &mut findings) {
+pub(super) fn run(arguments: &Check, verbosity: Verbosity) -> Outcome {
+    let options = match arguments.outputs.rust.options() {
+        Ok(options) => options,
+        Err(error) => return Outcome::failed(&error),
+    };
+    let mut findings = Findings::new(arguments.judging.policy(options.drift.clone()));
+    if let Err(error) = check(arguments, &options, verbosity, &mut findings) {
         findings.error(chain(&error), None);
     }
-    findings.outcome(arguments.format)
+    findings.outcome(arguments.judging.format, verbosity)
 }
 
-fn check(arguments: &Check, findings: &mut Findings) -> Result<(), Error> {
-    let options = arguments.outputs.rust.options()?;
-    let read = generate::read(&arguments.outputs, &options)?;
+fn check(arguments: &Check, options: &Options, verbosity: Verbosity, findings: &mut Findings) -> Result<(), Error> {
+    let read = generate::read(&arguments.outputs, options)?;
     findings.warnings(&read.warnings);
     for failure in &read.failures {
         findings.error(chain(failure), Some(failure.path()));
     }
-    files(arguments, &options, &read.tables, findings);
+    let (compared, tables) = (files(arguments, options, &read.tables, findings), read.tables.len());
     if arguments.live {
-        live(arguments, &options, &read.tables, findings);
+        live(arguments, options, &read.tables, verbosity, findings);
+    }
+    if findings.has_errors() {
+        return Ok(());
+    }
+    if compared > 0 {
+        findings.note(format!("{compared} files are what {tables} tables give"));
+    } else if !arguments.live {
+        findings.note(format!(
+            "{tables} tables good; nothing was compared with them: name --rust-out, --proto-out or --descriptor-out, or \
+             add --live"
+        ));
     }
     Ok(())
 }
 
-/// Each generated file has to be there, as the snapshots give it.
-fn files(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings: &mut Findings) {
+/// Each generated file has to be there, as the snapshots give it; how many were compared.
+fn files(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings: &mut Findings) -> usize {
     let mut output = Comparing::default();
     for error in generate::emit(&arguments.outputs, options, snapshots, &mut output) {
         findings.error(chain(&error), None);
@@ -54,6 +68,7 @@ fn files(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings:
         let text = format!("{} {wrong}; run `zerobus-codegen generate` with the same folders", path.display());
         findings.error(text, Some(&path));
     }
+    output.expected.len()
 }
 
 /// The generated files that are named for a table without a snapshot.
@@ -75,13 +90,13 @@ fn leftovers(arguments: &Check, expected: &HashSet<PathBuf>) -> Vec<PathBuf> {
     leftovers
 }
 
-fn live(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings: &mut Findings) {
+fn live(arguments: &Check, options: &Options, snapshots: &[Snapshot], verbosity: Verbosity, findings: &mut Findings) {
     let catalog = match connect(&arguments.login) {
         Ok(catalog) => catalog,
         Err(error) => return findings.error(chain(&error), None),
     };
     let names: Vec<TableName> = snapshots.iter().map(|snapshot| snapshot.table.name.clone()).collect();
-    let progress = Progress::new(names.len());
+    let progress = Progress::new(names.len(), verbosity);
     let answers = catalog.tables(&names, &|_| progress.step());
     for (snapshot, answer) in snapshots.iter().zip(answers) {
         match drift(snapshot, options, answer) {
@@ -91,6 +106,16 @@ fn live(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings: 
     }
 }
 
+/// A catalog says the same of a table that is gone and of one that is not to be seen.
+fn not_found(table: &Table) -> Drift {
+    let mut drift = Drift::table_dropped(table);
+    for change in &mut drift.changes {
+        change.reason =
+            "or it is not visible with these credentials, for lack of USE CATALOG, USE SCHEMA or SELECT".into();
+    }
+    drift
+}
+
 fn drift(
     snapshot: &Snapshot,
     options: &Options,
@@ -98,10 +123,10 @@ fn drift(
 ) -> Result<Drift, CatalogError> {
     let info = match answer {
         Ok(info) => info,
-        Err(CatalogError::NotFound { .. }) => return Ok(Drift::of_table(&snapshot.table, ChangeKind::TableDropped)),
+        Err(CatalogError::NotFound { .. }) => return Ok(not_found(&snapshot.table)),
         Err(error) => return Err(error),
     };
-    Ok(match Table::check(&info, &options.skip) {
+    Ok(match Table::check(&info, &options.skip.lenient()) {
         Ok(table) => Drift::between(&snapshot.table, &table),
         Err(report) => Drift::unsupported(&report),
     })

@@ -1,56 +1,61 @@
 //! `fetch`: snapshots from a catalog.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::{Map, json};
+
 use super::Outcome;
-use super::arguments::{self, Fetch};
+use super::arguments::{self, Fetch, Verbosity};
 use super::progress::Progress;
-use crate::output::{Written, replace};
+use super::report::Report;
+use crate::output::{Written, replace, sweep};
 use crate::{
-    Catalog, CatalogError, Error, ListedTable, Login, LoginOptions, Patience, Printable, Skip, Table, TableInfo,
-    TableName, TablePattern,
+    Catalog, CatalogError, ListedTable, Login, LoginOptions, Patience, Printable, Skip, Table, TableInfo, TableName,
+    TablePattern,
 };
 
-pub(super) fn run(arguments: &Fetch) -> Outcome {
-    let mut outcome = Outcome::default();
-    let mut patterns: Vec<TablePattern> = Vec::new();
-    for name in &arguments.names {
-        match name.parse() {
-            Ok(pattern) => patterns.push(pattern),
-            Err(error) => outcome.fail(&error),
-        }
+pub(super) fn run(arguments: &Fetch, verbosity: Verbosity) -> Outcome {
+    let mut report = Report::new(arguments.format, verbosity);
+    if let Err(error) = fetch(arguments, verbosity, &mut report) {
+        report.fail(&*error);
     }
-    if outcome.code != 0 {
-        return outcome;
+    report.finish(Map::new())
+}
+
+fn fetch(arguments: &Fetch, verbosity: Verbosity, report: &mut Report) -> Result<(), Box<dyn std::error::Error>> {
+    let skip = arguments.config.options()?.skip;
+    let catalog = connect(&arguments.login)?;
+    if !arguments.check {
+        sweep(&arguments.out)?;
     }
-    let skip = match arguments.config.options() {
-        Ok(options) => options.skip,
-        Err(error) => return Outcome::failed(&error),
-    };
-    let catalog = match connect(&arguments.login) {
-        Ok(catalog) => catalog,
-        Err(error) => return Outcome::failed(&error),
-    };
-    let wanted = wanted(&catalog, &patterns, &skip, &mut outcome);
-    let names: Vec<TableName> = wanted.iter().map(|(name, _)| name.clone()).collect();
-    let progress = Progress::new(names.len());
+    let wanted = Wanted::list(&catalog, &arguments.names, &skip, report);
+    let names: Vec<TableName> = wanted.tables.iter().map(|(name, _)| name.clone()).collect();
+    let progress = Progress::new(names.len(), verbosity);
     let answers = catalog.tables(&names, &|_| progress.step());
     drop(progress);
-    for ((_, asked), answer) in wanted.iter().zip(answers) {
+    let keeper = Keeper { folder: &arguments.out, skip: &skip, only_checks: arguments.check };
+    let mut there: Vec<String> = wanted.skipped.iter().map(|name| name.to_string().to_lowercase()).collect();
+    for ((name, asked), answer) in wanted.tables.iter().zip(answers) {
         match answer {
-            Ok(info) => keep(&info, *asked, &skip, &arguments.out, &mut outcome),
-            Err(error) => outcome.fail(&error),
+            Ok(info) => keeper.keep(&info, *asked, report),
+            Err(CatalogError::NotFound { .. }) if arguments.prune => continue,
+            Err(error) => report.fail(&error),
         }
+        there.push(name.to_string().to_lowercase());
     }
-    outcome
+    if arguments.prune {
+        keeper.prune(&wanted.patterns, &there, report)?;
+    }
+    Ok(())
 }
 
 /// The catalog that arguments, environment and profile name.
 pub(super) fn connect(login: &arguments::Login) -> Result<Catalog, CatalogError> {
     let options = LoginOptions { host: login.host.clone(), profile: login.profile.clone() };
     let patience = Patience { deadline: Duration::from_secs(login.timeout), ..Patience::default() };
-    Catalog::connect_with(Login::from_environment(&options)?, patience)
+    Catalog::connect_with(Login::from_environment(&options)?.trusting(login.ca_file.clone()), patience)
 }
 
 /// How a table came to be fetched.
@@ -60,55 +65,152 @@ enum Asked {
     ByPattern,
 }
 
-/// The tables of all patterns, each once.
-fn wanted(catalog: &Catalog, patterns: &[TablePattern], skip: &Skip, outcome: &mut Outcome) -> Vec<(TableName, Asked)> {
-    let mut wanted: Vec<(TableName, Asked)> = Vec::new();
-    for pattern in patterns {
+/// What the names and patterns stand for.
+#[derive(Default)]
+struct Wanted<'a> {
+    /// The tables, each once.
+    tables: Vec<(TableName, Asked)>,
+    /// Tables that a pattern covers and that are left out on purpose.
+    skipped: Vec<TableName>,
+    /// The names and patterns that were answered.
+    patterns: Vec<&'a TablePattern>,
+}
+
+impl<'a> Wanted<'a> {
+    fn list(catalog: &Catalog, patterns: &'a [TablePattern], skip: &Skip, report: &mut Report) -> Self {
+        let mut wanted = Self::default();
+        for pattern in patterns {
+            match catalog.list(pattern) {
+                Ok(listed) if listed.is_empty() => report.fault(format!(
+                    "{}: no table is there, or visible with these credentials; check the name, and that its reader has \
+                     USE CATALOG, USE SCHEMA and SELECT",
+                    Printable(&pattern.to_string())
+                )),
+                Ok(listed) => wanted.add(pattern, listed, skip),
+                Err(error) => report.fail(&error),
+            }
+        }
+        wanted
+    }
+
+    fn add(&mut self, pattern: &'a TablePattern, listed: Vec<ListedTable>, skip: &Skip) {
         let asked = if matches!(pattern, TablePattern::Table(_)) { Asked::ByName } else { Asked::ByPattern };
-        let listed = catalog.list(pattern).unwrap_or_else(|error| {
-            outcome.fail(&error);
-            Vec::new()
-        });
-        if listed.is_empty() && outcome.code == 0 {
-            outcome.line(format!("{}: no table is to be seen with these credentials", Printable(&pattern.to_string())));
-        }
+        self.patterns.push(pattern);
         for ListedTable { name, .. } in listed {
-            let skipped = asked == Asked::ByPattern && skip.is_table_skipped(&name.to_string());
-            if !skipped && !wanted.iter().any(|(other, _)| *other == name) {
-                wanted.push((name, asked));
+            if asked == Asked::ByPattern && skip.is_table_skipped(&name.to_string()) {
+                self.skipped.push(name);
+            } else if let Some(known) = self.tables.iter_mut().find(|(other, _)| *other == name) {
+                // By name weighs more, whichever came first.
+                if asked == Asked::ByName {
+                    known.1 = asked;
+                }
+            } else {
+                self.tables.push((name, asked));
             }
         }
     }
-    wanted
 }
 
-/// Writes the snapshot of a table, unless a pattern brought it along and nothing can be written to it.
-fn keep(info: &TableInfo, asked: Asked, skip: &Skip, folder: &Path, outcome: &mut Outcome) {
-    let (table, name) = (Table::check(info, skip), info.full_name());
-    if let (Err(report), Asked::ByPattern) = (&table, asked) {
-        return outcome.line(format!("left out: {report}"));
+/// Writes snapshots into a folder and removes them, or says what it would do.
+struct Keeper<'a> {
+    folder: &'a Path,
+    skip: &'a Skip,
+    only_checks: bool,
+}
+
+impl Keeper<'_> {
+    /// Keeps the snapshot of a table, unless a pattern brought it along, nothing can be written to it, and there is none.
+    fn keep(&self, info: &TableInfo, asked: Asked, report: &mut Report) {
+        // The name comes from the server: checked, it cannot lead out of the folder.
+        let name = match TableName::new(&info.catalog_name, &info.schema_name, &info.name) {
+            Ok(name) => name,
+            Err(error) => return report.fail(&error),
+        };
+        let (table, path) = (Table::check(info, self.skip), self.folder.join(format!("{name}.json")));
+        if let (Err(problems), Asked::ByPattern) = (&table, asked)
+            && !path.exists()
+        {
+            return report.note(format!("left out: {problems}"));
+        }
+        let done = match self.write(info, &path) {
+            Ok(done) => done,
+            Err(error) => return report.fail(&*error),
+        };
+        let columns = info.columns.len();
+        let json = json!({
+            "table": name.to_string(), "columns": columns, "file": path.display().to_string(), "snapshot": done,
+        });
+        report.table(format!("{}: {done}, {columns} columns", Printable(&name.to_string())), json);
+        if self.only_checks && done != UNCHANGED {
+            report.fault(format!("{}: {done}; run `zerobus-codegen fetch {name}`", path.display()));
+        }
+        match table {
+            Ok(table) => {
+                for warning in &table.warnings {
+                    report.warn(&format!("table {name}: {warning}"));
+                }
+            }
+            Err(problems) => report.warn(&problems),
+        }
     }
-    match write(info, folder) {
-        Ok(written) => outcome.line(format!("{}: {written}, {} columns", Printable(&name), info.columns.len())),
-        Err(error) => return outcome.fail(error.as_ref()),
+
+    fn write(&self, info: &TableInfo, path: &Path) -> Result<&'static str, Box<dyn std::error::Error>> {
+        let text = info.snapshot_text()?;
+        if self.only_checks {
+            return Ok(match fs::read(path) {
+                Ok(found) if found == text.as_bytes() => UNCHANGED,
+                Ok(_) => "is not what the catalog gives",
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => "is missing",
+                Err(source) => return Err(crate::Error::Read { path: path.to_owned(), source }.into()),
+            });
+        }
+        Ok(match replace(path, text.as_bytes())? {
+            Written::Changed => "written",
+            Written::Unchanged => UNCHANGED,
+        })
     }
-    match table {
-        Ok(table) => {
-            for warning in &table.warnings {
-                outcome.warn(&format!("table {name}: {warning}"));
+
+    /// Removes the snapshots that a pattern covers and whose tables are not there.
+    fn prune(
+        &self,
+        patterns: &[&TablePattern],
+        there: &[String],
+        report: &mut Report,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        for (path, name) in self.snapshots()? {
+            let is_covered = patterns.iter().any(|pattern| pattern.covers(&name));
+            if !is_covered || there.contains(&name.to_string().to_lowercase()) {
+                continue;
+            }
+            let done = if self.only_checks { "is of no table" } else { "removed" };
+            let json = json!({"table": name.to_string(), "file": path.display().to_string(), "snapshot": done});
+            report.table(format!("{name}: {done}"), json);
+            if self.only_checks {
+                report.fault(format!("{}: {done}; run `zerobus-codegen fetch --prune`", path.display()));
+            } else {
+                fs::remove_file(&path).map_err(|source| crate::Error::Write { path: path.clone(), source })?;
             }
         }
-        Err(report) => outcome.warn(&report),
+        Ok(())
+    }
+
+    /// The files that are named as snapshots are.
+    fn snapshots(&self) -> Result<Vec<(PathBuf, TableName)>, crate::Error> {
+        let failed = |source| crate::Error::Read { path: self.folder.to_owned(), source };
+        let entries = match fs::read_dir(self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut snapshots = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(failed)?.path();
+            let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".json")?.parse().ok());
+            snapshots.extend(name.map(|name| (path, name)));
+        }
+        snapshots.sort();
+        Ok(snapshots)
     }
 }
 
-fn write(info: &TableInfo, folder: &Path) -> Result<&'static str, Box<dyn std::error::Error>> {
-    // The name comes from the server: checked, it cannot lead out of the folder.
-    let name = TableName::new(&info.catalog_name, &info.schema_name, &info.name)?;
-    let written: Result<Written, Error> =
-        replace(&folder.join(format!("{name}.json")), info.snapshot_text()?.as_bytes());
-    Ok(match written? {
-        Written::Changed => "written",
-        Written::Unchanged => "unchanged",
-    })
-}
+const UNCHANGED: &str = "unchanged";

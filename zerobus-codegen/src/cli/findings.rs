@@ -1,24 +1,61 @@
-//! What a check found, as text, as JSON, or as annotations of a GitHub workflow.
+//! What a check found, judged by the policy, in one of the formats.
+//!
+//! | file | format |
+//! |---|---|
+//! | `github` | annotations of a GitHub workflow: each finding at its line |
+//! | `json` | one JSON document |
+//! | `junit` | JUnit's XML: a test case a change |
+//! | `markdown` | a table, for a comment on a pull request |
+//! | `sarif` | SARIF 2.1.0, for code scanning |
+//! | `text` | lines for people |
 
-use std::fmt::Write as _;
+mod github;
+mod json;
+mod junit;
+mod markdown;
+mod sarif;
+mod text;
+
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
-
 use super::Outcome;
-use super::arguments::Format;
-use crate::{Change, Drift, Printable, Severity, Warning};
+use super::arguments::{Format, Verbosity};
+use crate::{Allowance, Change, Day, Drift, Policy, Severity, Verdict, Warning};
 
 /// What a check found.
-#[derive(Default)]
 pub(super) struct Findings {
+    policy: Policy,
+    today: Day,
     drifts: Vec<(Drift, Option<PathBuf>)>,
     errors: Vec<(String, Option<PathBuf>)>,
+    notes: Vec<String>,
     warnings: Vec<Warning>,
 }
 
+/// A table that was compared.
+struct Compared<'a> {
+    drift: &'a Drift,
+    file: Option<&'a Path>,
+    changes: Vec<Judged<'a>>,
+}
+
+/// A change, and what the policy makes of it.
+struct Judged<'a> {
+    change: &'a Change,
+    verdict: Verdict<'a>,
+    /// The line of its column, where it is known.
+    line: Option<usize>,
+}
+
 impl Findings {
+    /// Nothing yet; what comes will be judged by this policy.
+    pub(super) fn new(policy: Policy) -> Self {
+        let (drifts, errors, notes, warnings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { policy, today: today(), drifts, errors, notes, warnings }
+    }
+
     /// Adds what happened to a table whose snapshot is this file.
     pub(super) fn drift(&mut self, drift: Drift, snapshot: Option<&Path>) {
         self.drifts.push((drift, snapshot.map(Path::to_owned)));
@@ -29,142 +66,186 @@ impl Findings {
         self.errors.push((text, file.map(Path::to_owned)));
     }
 
+    /// Adds what was done, or not done.
+    pub(super) fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
     /// Adds what the user should know of the sources.
     pub(super) fn warnings(&mut self, warnings: &[Warning]) {
         self.warnings.extend_from_slice(warnings);
     }
 
+    /// Whether an error was found.
+    pub(super) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
     /// Everything in this format, with the exit code that it earns.
-    pub(super) fn outcome(&self, format: Format) -> Outcome {
+    pub(super) fn outcome(mut self, format: Format, verbosity: Verbosity) -> Outcome {
+        let unused: Vec<String> = self.unused().map(stale).collect();
+        self.notes.extend(unused);
+        let compared: Vec<Compared> =
+            self.drifts.iter().map(|(drift, file)| self.compared(drift, file.as_deref())).collect();
         let mut outcome = match format {
-            Format::Github => self.github(),
-            Format::Json => self.json(),
-            Format::Text => self.text(),
+            Format::Github => github::outcome(&self, &compared),
+            Format::Json => json::outcome(&self, &compared),
+            Format::Junit => junit::outcome(&self, &compared),
+            Format::Markdown => markdown::outcome(&self, &compared),
+            Format::Sarif => sarif::outcome(&self, &compared),
+            Format::Text => text::outcome(&self, &compared, verbosity),
         };
-        outcome.code = match self.severity() {
-            _ if !self.errors.is_empty() => 1,
+        outcome.code = self.code(&compared);
+        outcome
+    }
+
+    fn compared<'a>(&'a self, drift: &'a Drift, file: Option<&'a Path>) -> Compared<'a> {
+        let lines = Lines::of(file.filter(|_| !drift.changes.is_empty()));
+        let judged = |change| Judged {
+            change,
+            verdict: self.policy.judge(&drift.table, change, self.today),
+            line: lines.find(&drift.table, change),
+        };
+        Compared { drift, file, changes: drift.changes.iter().map(judged).collect() }
+    }
+
+    /// 1 for an error; else that of the worst class that counts.
+    fn code(&self, compared: &[Compared<'_>]) -> u8 {
+        if self.has_errors() {
+            return 1;
+        }
+        // Without a threshold, safe drift does not fail, but is told by its code.
+        let counts = |judged: &&Judged| match judged.verdict {
+            Verdict::Fails(_) => true,
+            Verdict::Allowed(_) => false,
+            Verdict::Notice | Verdict::Warns => self.policy.fail_on.is_none(),
+        };
+        let all = compared.iter().flat_map(|compared| &compared.changes);
+        match all.filter(counts).map(|judged| judged.change.severity).max() {
             None => 0,
             Some(Severity::Safe) => 3,
             Some(Severity::Breaking) => 4,
+            Some(Severity::SomeRowsRefused) => 5,
+            Some(Severity::SilentlyWrong) => 6,
+        }
+    }
+
+    /// The allowances for tables that were compared which allow nothing of what was found.
+    fn unused(&self) -> impl Iterator<Item = &Allowance> {
+        let concerns = |allowance: &&Allowance| self.drifts.iter().any(|(drift, _)| allowance.concerns(&drift.table));
+        let is_used = |allowance: &Allowance| {
+            self.drifts.iter().any(|(drift, _)| {
+                drift.changes.iter().any(|change| match self.policy.judge(&drift.table, change, self.today) {
+                    Verdict::Allowed(used) | Verdict::Fails(Some(used)) => used == allowance,
+                    _ => false,
+                })
+            })
         };
-        outcome
+        self.policy.allow.iter().filter(concerns).filter(move |allowance| !is_used(allowance))
     }
+}
 
+impl Compared<'_> {
+    /// The worst class of what is not allowed.
     fn severity(&self) -> Option<Severity> {
-        self.drifts.iter().filter_map(|(drift, _)| drift.severity()).max()
+        let counts = |judged: &&Judged| !matches!(judged.verdict, Verdict::Allowed(_));
+        self.changes.iter().filter(counts).map(|judged| judged.change.severity).max()
     }
 
-    fn text(&self) -> Outcome {
-        let mut outcome = Outcome::default();
-        if self.drifts.is_empty() && self.errors.is_empty() {
-            outcome.line("everything is as the snapshots say");
+    /// The class as people read it.
+    fn class(&self) -> String {
+        match self.severity() {
+            Some(severity) => severity.to_string(),
+            None if self.changes.is_empty() => "none".to_owned(),
+            None => "allowed".to_owned(),
         }
-        for (drift, _) in &self.drifts {
-            outcome.line(format!("{}: {}", Printable(&drift.table), word(drift.severity())));
-            for change in &drift.changes {
-                outcome.line(format!("  {:<8}  {change}", change.kind.severity()));
+    }
+
+    /// The class as programs read it.
+    fn class_name(&self) -> &'static str {
+        match self.severity() {
+            Some(severity) => severity.name(),
+            None if self.changes.is_empty() => "none",
+            None => "allowed",
+        }
+    }
+}
+
+impl Judged<'_> {
+    /// The change's class, or that it is allowed.
+    fn class(&self) -> String {
+        match self.verdict {
+            Verdict::Allowed(_) => "allowed".to_owned(),
+            _ => self.change.severity.to_string(),
+        }
+    }
+
+    /// The change, with why and how long it is allowed, or was.
+    fn text(&self) -> String {
+        match self.verdict {
+            Verdict::Allowed(Allowance { reason, until, .. }) => {
+                format!("{} (allowed until {until}: {})", self.change, crate::Printable(reason))
+            }
+            Verdict::Fails(Some(Allowance { reason, until, .. })) => {
+                format!("{} (was allowed until {until}: {})", self.change, crate::Printable(reason))
+            }
+            _ => self.change.to_string(),
+        }
+    }
+}
+
+fn stale(Allowance { path, until, .. }: &Allowance) -> String {
+    format!("the allowance at {} (until {until}) allows nothing; remove it", crate::Printable(path))
+}
+
+/// The day that it is, in UTC.
+fn today() -> Day {
+    let date = time::OffsetDateTime::now_utc().date();
+    #[expect(
+        clippy::expect_used,
+        reason = "a date of the crate time is a day of the calendar, and its clock is in its range"
+    )]
+    Day::new(date.year(), date.month().into(), date.day()).expect("a day of the calendar")
+}
+
+/// The lines of a source, to find a column's.
+struct Lines {
+    text: String,
+    /// In a snapshot, the first line of each entry by its quoted name.
+    entries: HashMap<String, usize>,
+}
+
+impl Lines {
+    fn of(file: Option<&Path>) -> Self {
+        let bytes = file.and_then(|file| fs::read(file).ok()).unwrap_or_default();
+        let text = crate::file_text(&bytes).unwrap_or_default().into_owned();
+        let mut entries = HashMap::new();
+        for (line, entry) in (1..).zip(text.lines()) {
+            if let Some(name) = entry.trim_start().strip_prefix("\"name\": ") {
+                entries.entry(name.trim_end_matches(',').to_owned()).or_insert(line);
             }
         }
-        for warning in &self.warnings {
-            outcome.warn(warning);
-        }
-        for (error, _) in &self.errors {
-            // Writing to a String cannot fail.
-            let _ = writeln!(outcome.err, "error: {error}");
-        }
-        outcome
+        Self { text, entries }
     }
 
-    fn json(&self) -> Outcome {
-        let tables: Vec<Value> = self.drifts.iter().map(|(drift, file)| table_json(drift, file.as_deref())).collect();
-        let errors = self.errors.iter().map(|(error, file)| json!({"text": error, "file": file.as_deref().map(shown)}));
-        let warnings = self.warnings.iter().map(|warning| json!({"text": warning.text, "file": shown(&warning.path)}));
-        let document = json!({
-            "drift": word(self.severity()),
-            "tables": tables,
-            "errors": errors.collect::<Vec<_>>(),
-            "warnings": warnings.collect::<Vec<_>>(),
-        });
-        let mut outcome = Outcome::default();
-        outcome.line(format!("{document:#}"));
-        outcome
-    }
-
-    fn github(&self) -> Outcome {
-        let mut outcome = Outcome::default();
-        for (drift, file) in &self.drifts {
-            let text = file.as_ref().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-            for change in &drift.changes {
-                let severity = change.kind.severity();
-                let level = if severity == Severity::Breaking { "error" } else { "warning" };
-                let title = format!("{severity} drift of {}", Printable(&drift.table));
-                let place = place(file.as_deref(), line_of(&text, change));
-                outcome.line(format!("::{level} {place}title={}::{}", property(&title), data(&change.to_string())));
-            }
+    /// The line where a change's column begins: of a snapshot its entry, of statements the first one from the
+    /// table's name on that has a word of this name.
+    fn find(&self, table: &str, change: &Change) -> Option<usize> {
+        let column = change.path.segments().first()?;
+        if !self.entries.is_empty() {
+            return self.entries.get(&serde_json::Value::from(column.as_str()).to_string()).copied();
         }
-        for Warning { path, text } in &self.warnings {
-            outcome.line(format!("::warning {}title=zerobus-codegen::{}", place(Some(path), None), data(text)));
-        }
-        for (error, file) in &self.errors {
-            let place = place(file.as_deref(), None);
-            outcome.line(format!("::error {place}title=zerobus-codegen::{}", data(error)));
-        }
-        outcome
+        let name = table.rsplit('.').next()?;
+        let mut lines = (1..).zip(self.text.lines()).skip_while(|(_, line)| !has_word(line, name));
+        lines.find(|(_, line)| has_word(line, column)).map(|(at, _)| at)
     }
 }
 
-fn word(severity: Option<Severity>) -> String {
-    severity.map_or_else(|| "none".to_owned(), |severity| severity.to_string())
-}
-
-fn table_json(drift: &Drift, file: Option<&Path>) -> Value {
-    let changes: Vec<Value> = drift.changes.iter().map(change_json).collect();
-    json!({"table": drift.table, "drift": word(drift.severity()), "file": file.map(shown), "changes": changes})
-}
-
-fn change_json(change: &Change) -> Value {
-    use crate::ChangeKind as Kind;
-    let mut json = json!({
-        "column": change.path.to_string(),
-        "change": change.kind.name(),
-        "severity": change.kind.severity().to_string(),
-        "text": change.to_string(),
-    });
-    match &change.kind {
-        Kind::Added { data_type, nullable } => {
-            (json["type"], json["nullable"]) = (json!(data_type), json!(nullable));
-        }
-        Kind::Renamed { to } => json["to"] = json!(to),
-        Kind::Retyped { from, to } => (json["from"], json["to"]) = (json!(from), json!(to)),
-        _ => {}
-    }
-    json
+fn has_word(line: &str, word: &str) -> bool {
+    let is_in_word = |c: char| c.is_alphanumeric() || c == '_';
+    line.split(|c| !is_in_word(c)).any(|found| found.eq_ignore_ascii_case(word))
 }
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// Where an annotation goes, with a comma behind it.
-fn place(file: Option<&Path>, line: Option<usize>) -> String {
-    let Some(file) = file else { return String::new() };
-    let line = line.map(|line| format!("line={line},")).unwrap_or_default();
-    format!("file={},{line}", property(&shown(file)))
-}
-
-/// The line of a snapshot where the change's column begins.
-fn line_of(snapshot: &str, change: &Change) -> Option<usize> {
-    let column = change.path.segments().first()?;
-    let entry = format!("\"name\": {}", json!(column));
-    snapshot.lines().position(|line| line.contains(&entry)).map(|at| at + 1)
-}
-
-/// Text of an annotation, escaped as GitHub's runner reads it.
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-/// A property of an annotation, escaped as GitHub's runner reads it.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }

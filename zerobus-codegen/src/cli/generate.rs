@@ -3,60 +3,72 @@
 use std::path::Path;
 
 use prost::Message as _;
+use serde_json::{Map, Value, json};
 
 use super::Outcome;
-use super::arguments::{Generate, Outputs};
+use super::arguments::{Generate, Outputs, Verbosity};
+use super::report::Report;
 use crate::generate::{file_stem, proto, rust};
 use crate::output::{Content, Output, Replacing};
 use crate::{Error, Options, Snapshot, Snapshots, Table, is_spelled_apart, module_name, type_name};
 
-pub(super) fn run(arguments: &Generate) -> Outcome {
-    let options = arguments.outputs.rust.options();
-    let read = options.and_then(|options| Ok((read(&arguments.outputs, &options)?, options)));
-    let (read, options) = match read {
-        Ok(read) => read,
-        Err(error) => return Outcome::failed(&error),
-    };
-    let mut outcome = Outcome::default();
+pub(super) fn run(arguments: &Generate, verbosity: Verbosity) -> Outcome {
+    let mut report = Report::new(arguments.format, verbosity);
+    let members = generate(arguments, &mut report).unwrap_or_else(|error| {
+        report.fail(&error);
+        Map::new()
+    });
+    report.finish(members)
+}
+
+/// Writes every file that can be written; what else there is to say, for programs.
+fn generate(arguments: &Generate, report: &mut Report) -> Result<Map<String, Value>, Error> {
+    let options = arguments.outputs.rust.options()?;
+    let read = read(&arguments.outputs, &options)?;
     for snapshot in &read.tables {
-        report(&mut outcome, &snapshot.table, &arguments.outputs);
+        table(report, snapshot, &arguments.outputs);
     }
     let mut output = Replacing::default();
     for error in emit(&arguments.outputs, &options, &read.tables, &mut output) {
-        outcome.fail(&error);
+        report.fail(&error);
     }
-    let changed = output.finish().unwrap_or_else(|error| {
-        outcome.fail(&error);
-        0
-    });
+    if let Err(error) = output.finish() {
+        report.fail(&error);
+    }
     for warning in &read.warnings {
-        outcome.warn(warning);
+        report.warn(warning);
     }
     for failure in &read.failures {
-        outcome.fail(failure);
+        report.fail(failure);
     }
-    outcome.line(format!(
-        "{} tables good, {} with problems, {changed} files changed",
-        read.tables.len(),
-        read.failures.len()
-    ));
-    outcome
+    let (good, bad) = (read.tables.len(), read.failures.len());
+    report.line(format!("{good} tables good, {bad} with problems, {} files changed", output.changed.len()));
+    let changed: Vec<String> = output.changed.iter().map(|path| path.display().to_string()).collect();
+    Ok(Map::from_iter([("changed".to_owned(), json!(changed))]))
 }
 
-fn report(outcome: &mut Outcome, table: &Table, outputs: &Outputs) {
-    outcome.line(format!("{}: {} columns", table.name, table.columns().len()));
-    for note in &table.notes {
-        outcome.line(format!("  note: {note}"));
-    }
+fn table(report: &mut Report, snapshot: &Snapshot, outputs: &Outputs) {
+    let table = &snapshot.table;
+    let mut notes: Vec<String> = table.notes.iter().map(ToString::to_string).collect();
     let parts = [table.name.catalog(), table.name.schema(), table.name.table()];
     if parts.into_iter().any(is_spelled_apart) {
         let [catalog, schema, _] = parts.map(module_name);
         let name = type_name(table.name.table());
-        outcome.line(format!("  note: it is {catalog}::{schema}::{name}, which no other table can be"));
+        notes.push(format!("it is {catalog}::{schema}::{name}, which no other table can be"));
+    }
+    let json = json!({
+        "table": table.name.to_string(),
+        "columns": table.columns().len(),
+        "file": snapshot.path.display().to_string(),
+        "notes": notes,
+    });
+    report.table(format!("{}: {} columns", table.name, table.columns().len()), json);
+    for note in notes {
+        report.line(format!("  note: {note}"));
     }
     if outputs.proto_out.is_some() {
         for warning in proto::warnings(table) {
-            outcome.warn(&format!("table {}: {warning}", table.name));
+            report.warn(&format!("table {}: {warning}", table.name));
         }
     }
 }

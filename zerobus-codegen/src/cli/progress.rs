@@ -2,13 +2,18 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::arguments::Verbosity;
+
 /// How far a number of equal steps has got.
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
     /// A bar of this many steps; indicatif draws none where there is no terminal.
-    pub(super) fn new(steps: usize) -> Self {
-        let bar = ProgressBar::new(steps as u64);
+    pub(super) fn new(steps: usize, verbosity: Verbosity) -> Self {
+        let bar = match verbosity {
+            Verbosity::Normal => ProgressBar::new(steps as u64),
+            Verbosity::Quiet => ProgressBar::hidden(),
+        };
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} tables, {eta} left") {
             bar.set_style(style);
         }

@@ -22,21 +22,36 @@ use super::ColumnPath;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<String>")]
 pub struct Skip {
     paths: Vec<String>,
+    /// Whether a path may name nothing.
+    is_lenient: bool,
+}
+
+impl From<Vec<String>> for Skip {
+    fn from(paths: Vec<String>) -> Self {
+        Self { paths, is_lenient: false }
+    }
 }
 
 impl Skip {
     /// Leaves out what these paths name.
     #[must_use]
     pub fn new<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> Self {
-        Self { paths: paths.into_iter().map(Into::into).collect() }
+        paths.into_iter().map(Into::into).collect::<Vec<_>>().into()
     }
 
     /// Leaves out what another one does as well.
     pub fn extend(&mut self, other: Self) {
         self.paths.extend(other.paths);
+    }
+
+    /// The same, where a path that names nothing is no problem: what is left out of one moment's table may be gone from
+    /// another's.
+    #[must_use]
+    pub fn lenient(&self) -> Self {
+        Self { is_lenient: true, ..self.clone() }
     }
 
     /// Whether the table of this full name is left out.
@@ -49,7 +64,10 @@ impl Skip {
     pub(super) fn of_table(&self, table: &str) -> TableSkip<'_> {
         let prefix = format!("{}.", table.to_lowercase());
         let inside = |path: &'_ String| path.to_lowercase().starts_with(&prefix);
-        TableSkip { paths: self.paths.iter().filter(|path| inside(path)).map(|path| &path[prefix.len()..]).collect() }
+        TableSkip {
+            paths: self.paths.iter().filter(|path| inside(path)).map(|path| &path[prefix.len()..]).collect(),
+            is_lenient: self.is_lenient,
+        }
     }
 
     fn names(&self, path: &str) -> bool {
@@ -61,6 +79,7 @@ impl Skip {
 pub(super) struct TableSkip<'a> {
     /// Paths of columns, from the table.
     paths: Vec<&'a str>,
+    is_lenient: bool,
 }
 
 impl TableSkip<'_> {
@@ -70,8 +89,11 @@ impl TableSkip<'_> {
         self.paths.iter().any(|skipped| skipped.to_lowercase() == path)
     }
 
-    /// The paths that none of these is.
+    /// The paths that none of these is, where that is a problem.
     pub(super) fn others(&self, found: &[ColumnPath]) -> Vec<&str> {
+        if self.is_lenient {
+            return Vec::new();
+        }
         let found: Vec<String> = found.iter().map(|path| path.segments().join(".").to_lowercase()).collect();
         self.paths.iter().filter(|path| !found.contains(&path.to_lowercase())).copied().collect()
     }

@@ -1,8 +1,10 @@
 //! Which files of a folder are read, and in which order.
 
 use std::cmp::Ordering;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+
+use super::files::FileTree;
 
 /// The files of a folder that may hold tables.
 #[derive(Debug, Default)]
@@ -15,10 +17,9 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Looks into a folder, but not into folders in it. Hidden files, and those that undo a migration, are left out.
-    pub(super) fn read(path: &Path) -> io::Result<Self> {
+    pub(super) fn read(files: &dyn FileTree, path: &Path) -> io::Result<Self> {
         let mut folder = Self::default();
-        for entry in fs::read_dir(path)? {
-            let file = entry?.path();
+        for file in files.entries(path)? {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.starts_with('.') || undoes(&name) {
                 continue;

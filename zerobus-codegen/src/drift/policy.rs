@@ -1,0 +1,289 @@
+//! Which changes of a table are allowed, and which fail a check: the section `[drift]` of `zerobus.toml`.
+//!
+//! ```toml
+//! [drift]
+//! fail-on = "some-rows-refused"   # this class and every worse one fails; `never`: nothing does
+//! warn-on = "safe"                # of the others, this class and every worse one is a warning, the rest a notice
+//!
+//! [[drift.allow]]
+//! change = "retyped"              # one kind of change, or a list of them
+//! path = "main.iot.readings.note" # a column, a table, or everything below a schema or a catalog
+//! reason = "notes are cut to 80 characters by every writer since March"
+//! until = 2027-06-30              # the last day of it
+//! ```
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::{Change, ChangeKind, Severity};
+use crate::likely;
+
+/// What a check makes of drift.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Policy {
+    /// The changes that are allowed.
+    pub allow: Vec<Allowance>,
+    /// The least harmful class that fails; every class but `safe` does if not said.
+    #[serde(alias = "fail_on")]
+    pub fail_on: Option<Threshold>,
+    /// The least harmful class that is a warning where it does not fail; every drift is if not said.
+    #[serde(alias = "warn_on")]
+    pub warn_on: Option<Threshold>,
+}
+
+/// Changes that are allowed for a time.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Allowance {
+    /// The kinds of change.
+    pub change: ChangeNames,
+    /// Where: a path as in every other option, without regard to case.
+    pub path: String,
+    /// Why.
+    #[serde(deserialize_with = "said")]
+    pub reason: String,
+    /// The last day of it, in UTC.
+    pub until: Day,
+}
+
+/// Kinds of change, by [`ChangeKind::name`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeNames(Vec<&'static str>);
+
+/// The least harmful class of drift that something begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Threshold {
+    /// This class, and every worse one.
+    From(Severity),
+    /// No class.
+    Never,
+}
+
+/// A day of the calendar, written `2027-06-30`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day {
+    year: i32,
+    month: u8,
+    of_month: u8,
+}
+
+/// What a policy makes of one change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict<'a> {
+    /// It is allowed.
+    Allowed(&'a Allowance),
+    /// It fails the check; it was allowed until a day that has passed, if there is an allowance.
+    Fails(Option<&'a Allowance>),
+    /// It is worth a notice.
+    Notice,
+    /// It is worth a warning.
+    Warns,
+}
+
+impl Policy {
+    /// What to make of a change of this table on this day.
+    #[must_use]
+    pub fn judge(&self, table: &str, change: &Change, today: Day) -> Verdict<'_> {
+        let place = place(table, change);
+        let fitting = || self.allow.iter().filter(|allowance| allowance.fits(&place, &change.kind));
+        if let Some(allowance) = fitting().find(|allowance| today <= allowance.until) {
+            return Verdict::Allowed(allowance);
+        }
+        let fail_on = self.fail_on.unwrap_or(Threshold::From(Severity::SomeRowsRefused));
+        if fail_on.is_reached(change.severity) {
+            return Verdict::Fails(fitting().next());
+        }
+        if self.warn_on.unwrap_or(Threshold::From(Severity::Safe)).is_reached(change.severity) {
+            return Verdict::Warns;
+        }
+        Verdict::Notice
+    }
+
+    /// This policy, with what another one says added: where both say something, the other one wins.
+    #[must_use]
+    pub fn merged(mut self, other: Self) -> Self {
+        self.allow.extend(other.allow);
+        Self { fail_on: other.fail_on.or(self.fail_on), warn_on: other.warn_on.or(self.warn_on), ..self }
+    }
+}
+
+impl Allowance {
+    /// Whether it is about this table, or about something in it.
+    #[must_use]
+    pub fn concerns(&self, table: &str) -> bool {
+        let (path, table) = (self.path.to_lowercase(), table.to_lowercase());
+        is_below(&path, &table) || is_below(&table, &path)
+    }
+
+    fn fits(&self, place: &str, kind: &ChangeKind) -> bool {
+        self.change.0.contains(&kind.name()) && is_below(&self.path.to_lowercase(), place)
+    }
+}
+
+impl Threshold {
+    /// Whether a class is as harmful.
+    #[must_use]
+    pub fn is_reached(self, severity: Severity) -> bool {
+        match self {
+            Self::From(least) => severity >= least,
+            Self::Never => false,
+        }
+    }
+}
+
+/// The full path of a change, in lower case.
+fn place(table: &str, change: &Change) -> String {
+    let parts = std::iter::once(table).chain(change.path.segments().iter().map(String::as_str));
+    parts.collect::<Vec<_>>().join(".").to_lowercase()
+}
+
+/// Whether a place is the path's own, or one below it; `.` is above everything.
+fn is_below(path: &str, place: &str) -> bool {
+    path == "." || place.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+impl Day {
+    /// A day; `None` if there is no such day in the calendar.
+    #[must_use]
+    pub fn new(year: i32, month: u8, day: u8) -> Option<Self> {
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let last = match month {
+            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+            4 | 6 | 9 | 11 => 30,
+            2 if is_leap => 29,
+            2 => 28,
+            _ => return None,
+        };
+        ((1..=9999).contains(&year) && (1..=last).contains(&day)).then_some(Self { year, month, of_month: day })
+    }
+}
+
+impl FromStr for Day {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split('-').map(|part| part.bytes().all(|b| b.is_ascii_digit()).then_some(part));
+        let mut part = |digits| parts.next().flatten().filter(|part| part.len() == digits);
+        let parsed = (|| {
+            let (year, month, day) = (part(4)?, part(2)?, part(2)?);
+            Self::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
+        })();
+        parsed.filter(|_| parts.next().is_none()).ok_or_else(|| format!("`{text}` is no day; write it as 2027-06-30"))
+    }
+}
+
+impl FromStr for Threshold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self::Never);
+        }
+        let found = Severity::ALL.into_iter().find(|severity| severity.name() == text);
+        found.map(Self::From).ok_or_else(|| {
+            let names = Severity::ALL.map(Severity::name).join(", ");
+            format!("`{text}` is no class of drift; write one of {names}, never")
+        })
+    }
+}
+
+impl FromStr for ChangeNames {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        name(text).map(|name| Self(vec![name]))
+    }
+}
+
+fn name(text: &str) -> Result<&'static str, String> {
+    ChangeKind::NAMES.into_iter().find(|name| *name == text).ok_or_else(|| {
+        let likely = likely(text, ChangeKind::NAMES).map(|name| format!("did you mean `{name}`?"));
+        let help = likely.unwrap_or_else(|| format!("write one of {}", ChangeKind::NAMES.join(", ")));
+        format!("`{text}` is no kind of change; {help}")
+    })
+}
+
+impl Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.of_month)
+    }
+}
+
+impl<'de> Deserialize<'de> for Threshold {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for ChangeNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextOrDate)
+    }
+}
+
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.trim().is_empty() {
+        Err(D::Error::custom("the reason is empty; say why the change is allowed"))
+    } else {
+        Ok(text)
+    }
+}
+
+struct OneOrMany;
+
+impl<'de> Visitor<'de> for OneOrMany {
+    type Value = ChangeNames;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a kind of change, or a list of them")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ChangeNames, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ChangeNames, A::Error> {
+        let mut names = Vec::new();
+        while let Some(text) = list.next_element::<String>()? {
+            names.push(name(&text).map_err(A::Error::custom)?);
+        }
+        if names.is_empty() { Err(A::Error::custom("the list of changes is empty")) } else { Ok(ChangeNames(names)) }
+    }
+}
+
+struct TextOrDate;
+
+impl<'de> Visitor<'de> for TextOrDate {
+    type Value = Day;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a day such as 2027-06-30")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Day, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    /// A date of TOML without quotes comes as a map of one entry, whose value is its text.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Day, A::Error> {
+        match map.next_entry::<IgnoredAny, String>()? {
+            Some((_, text)) => text.parse().map_err(A::Error::custom),
+            None => Err(A::Error::custom("expected a day such as 2027-06-30")),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What killed runs leave behind.
+//!
+//! A file is written aside and then takes the other's place. The one aside is locked while it is written, so that what a
+//! killed run left can be told from what another run is writing.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use fs4::FileExt;
+
+use crate::Error;
+
+/// Marks a file aside as one that is being written.
+pub(super) fn lock(aside: &File) {
+    // Where a file system has no locks, what a killed run leaves stays there.
+    let _ = FileExt::try_lock(aside);
+}
+
+/// Removes what killed runs left in a folder; a folder that is not there has nothing.
+pub(crate) fn sweep(folder: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Read { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.file_name().is_some_and(is_aside) && is_left_behind(&path) {
+            // One that cannot be removed does no harm.
+            let _ = fs::remove_file(&path);
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is a name as `zerobus_tables.rs.4711.tmp`.
+fn is_aside(name: &OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| name.strip_suffix(".tmp")?.rsplit_once('.'));
+    parts.is_some_and(|(file, process)| {
+        let extension = file.rsplit_once('.').map(|(_, extension)| extension);
+        matches!(extension, Some("rs" | "json" | "proto" | "binpb"))
+            && !process.is_empty()
+            && process.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// Whether no run that goes on has locked the file.
+fn is_left_behind(path: &Path) -> bool {
+    path.is_file() && File::options().write(true).open(path).is_ok_and(|file| FileExt::try_lock(&file).is_ok())
+}

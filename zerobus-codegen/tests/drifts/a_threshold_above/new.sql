@@ -1,0 +1,1 @@
+CREATE TABLE main.iot.r (id BIGINT, v VARCHAR(10));

@@ -1,0 +1,1 @@
+CREATE TABLE main.iot.r (id BIGINT NOT NULL, v VARCHAR(20));

@@ -1,0 +1,2 @@
+CREATE TABLE main.iot.r (id BIGINT NOT NULL, v VARCHAR(10), n SMALLINT, x INT);
+CREATE TABLE main.iot.s (id BIGINT NOT NULL);

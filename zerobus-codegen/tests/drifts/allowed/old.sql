@@ -1,0 +1,2 @@
+CREATE TABLE main.iot.r (id BIGINT NOT NULL, v VARCHAR(20), n INT, old INT);
+CREATE TABLE main.iot.s (id BIGINT NOT NULL);

@@ -1,0 +1,1 @@
+CREATE TABLE main.iot.r (a BIGINT, b INT NOT NULL, renamed INT, f INT, e INT, g ARRAY<STRUCT<x: INT>>, h MAP<STRING, STRUCT<x: INT, y: INT>>, i STRUCT<x: STRING, z: INT NOT NULL>, j INT NOT NULL);

@@ -1,0 +1,1 @@
+CREATE TABLE main.iot.r (id BIGINT COMMENT 'a', s STRUCT<x: INT COMMENT 'b'>, k STRING) COMMENT 'c';

@@ -1,0 +1,1 @@
+CREATE TABLE main.iot.r (a INT NOT NULL, l ARRAY<INT>, m MAP<INT, INT>, s STRUCT<l: ARRAY<INT>, n: INT NOT NULL>, p STRUCT<x: INT>);

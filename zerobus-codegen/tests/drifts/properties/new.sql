@@ -1,0 +1,1 @@
+CREATE TABLE main.iot.r (id BIGINT) TBLPROPERTIES ('delta.columnMapping.mode' = 'name', 'owner' = 'b');

@@ -1,0 +1,1 @@
+CREATE TABLE main.iot.r (id BIGINT) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'owner' = 'a');
