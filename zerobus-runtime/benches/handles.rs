@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p zerobus-runtime --bench handles`. The server is the scripted one of the tests, in this process.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that fails says so by a panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark that fails says so by a panic")]
 
 #[path = "../tests/scripted/mod.rs"]
 mod scripted;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use scripted::{Call, Row, Scripted, number};
 use serde::{Serialize, Serializer};
+use tokio::sync::mpsc;
 use tonic::Status;
 use zerobus_runtime::wire::ephemeral_stream_response::Payload;
 use zerobus_runtime::wire::{EphemeralStreamResponse, IngestRecordResponse};
@@ -71,23 +72,22 @@ async fn wait_for_room(tasks: u32) -> Duration {
     begun.elapsed()
 }
 
-/// A server at this distance that takes no request with the row 12,345 in it.
+/// A server at this distance that takes no request with the row 12,345 in it, and answers requests in their order.
 async fn find_refused_row(trip: Duration) -> (usize, Duration) {
     let server = Scripted::new(move |mut call: Call| async move {
         tokio::time::sleep(trip).await;
         call.create().await;
+        let (answers, queue) = mpsc::unbounded_channel();
+        tokio::spawn(answer_later(queue, call.responses.clone(), trip));
         while let Some(received) = call.batch().await {
-            if received.rows.iter().any(|row| number(row) == 12_345) {
-                tokio::time::sleep(trip).await;
-                return call.fail(Status::invalid_argument("a value. Error Code: 4044, Error State: 1.")).await;
+            let is_refused = received.rows.iter().any(|row| number(row) == 12_345);
+            let answer = if is_refused { Err(refusal()) } else { Ok(acknowledgement(received.offset)) };
+            // The next request is read meanwhile.
+            let _ = answers.send((Instant::now(), answer));
+            if is_refused {
+                return;
             }
             call.keep(&received);
-            let (responses, offset) = (call.responses.clone(), received.offset);
-            // The next request is read meanwhile.
-            tokio::spawn(async move {
-                tokio::time::sleep(trip).await;
-                let _ = responses.send(Ok(acknowledgement(offset))).await;
-            });
         }
     });
     let server = server.start().await;
@@ -97,6 +97,24 @@ async fn find_refused_row(trip: Duration) -> (usize, Duration) {
     let error = stream.close().await.unwrap_err();
     assert_eq!((error.kind(), error.into_undelivered().unwrap().len()), (ErrorKind::Rejected, 1));
     (server.records.calls(), begun.elapsed())
+}
+
+type Answer = Result<EphemeralStreamResponse, Status>;
+
+/// Sends each answer a round trip after its request came.
+async fn answer_later(
+    mut queue: mpsc::UnboundedReceiver<(Instant, Answer)>,
+    responses: mpsc::Sender<Answer>,
+    trip: Duration,
+) {
+    while let Some((since, answer)) = queue.recv().await {
+        tokio::time::sleep_until((since + trip).into()).await;
+        let _ = responses.send(answer).await;
+    }
+}
+
+fn refusal() -> Status {
+    Status::invalid_argument("a value. Error Code: 4044, Error State: 1.")
 }
 
 fn acknowledgement(offset: i64) -> EphemeralStreamResponse {
@@ -120,7 +138,7 @@ async fn rotate(trip: Duration) -> Duration {
         }
     });
     let server = server.start().await;
-    let (signal, mut signals) = tokio::sync::mpsc::unbounded_channel();
+    let (signal, mut signals) = mpsc::unbounded_channel();
     let stream = server.client().stream::<Row>().on_event(move |event| {
         if matches!(event, StreamEvent::Closing { .. }) {
             let _ = signal.send(());
@@ -158,7 +176,7 @@ async fn serialize_slowly(tasks: u32) -> Duration {
         }
     });
     let server = server.start().await;
-    let stream = server.client().json_stream("main.test.rows").unwrap().open().await.unwrap();
+    let stream = server.client().json_stream("main.test.rows").open().await.unwrap();
     let begun = Instant::now();
     let sends: Vec<_> = (0..tasks)
         .map(|_| {
