@@ -179,9 +179,9 @@ fn refused<T: ZerobusMessage>(row: &T) -> Option<String> {
 #[test]
 fn the_prost_face_holds_values_against_their_columns() {
     use prost_tables::types::EveryType;
+    type Change = fn(&mut EveryType);
     let good: EveryType = serde_json::from_value(lenient()).unwrap();
     assert_eq!(refused(&good), None);
-    type Change = fn(&mut EveryType);
     let cases: [(Change, &str); 13] = [
         (|row| row.c_byte = 128, "128 is out of the range of TINYINT; use a wider column, or correct the value"),
         (|row| row.c_byte = -129, "-129 is out of the range of TINYINT"),
