@@ -1,23 +1,22 @@
 //! What goes on: streams, rows, refusals; for the page and for tests, never for a decision.
 
+mod history;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use zerobus_codegen::{Printable, Table};
 
-use crate::row::Row;
-use crate::rows;
+use crate::connection::Connection;
+use history::History;
 
 /// Refusals that are remembered.
 const REFUSALS: usize = 200;
-/// Rows of a table that are remembered.
-const LAST_ROWS: usize = 5;
-/// How often the last rows are taken, so that remembering them costs a busy stream nothing.
-const SAMPLE_EVERY: Duration = Duration::from_millis(200);
 
 /// What goes on in an emulator.
 #[derive(Debug)]
@@ -27,21 +26,25 @@ pub(crate) struct Activity {
     streams: Mutex<BTreeMap<u64, Arc<StreamActivity>>>,
     tables: Mutex<BTreeMap<String, Arc<TableActivity>>>,
     refusals: Mutex<VecDeque<Refused>>,
+    refused: AtomicU64,
+    history: Mutex<History>,
 }
 
 #[derive(Debug)]
 struct Refused {
-    at: Duration,
+    at: SystemTime,
+    client: Option<SocketAddr>,
     table: String,
     text: String,
 }
 
-/// What one table has received since the start.
+/// What one table holds and has received.
 #[derive(Debug, Default)]
 struct TableActivity {
+    /// The rows that the table had at the start, and those that came since.
     rows: AtomicU64,
     bytes: AtomicU64,
-    last: Mutex<Option<(Instant, Vec<Value>)>>,
+    received: AtomicU64,
 }
 
 /// What one stream has received.
@@ -49,6 +52,7 @@ struct TableActivity {
 struct StreamActivity {
     table: String,
     encoding: &'static str,
+    client: Option<SocketAddr>,
     opened: Instant,
     /// The offset of the first request.
     first: i64,
@@ -56,6 +60,8 @@ struct StreamActivity {
     rows: AtomicU64,
     bytes: AtomicU64,
     acked: AtomicI64,
+    /// When each request came that is not acked.
+    waiting: Mutex<VecDeque<(i64, Instant)>>,
 }
 
 /// A stream's end of the activity; the stream is open as long as it is held.
@@ -66,6 +72,23 @@ pub(crate) struct Watched {
     stream: Arc<StreamActivity>,
     table: Arc<TableActivity>,
     schema: Arc<Table>,
+}
+
+/// Counters since the start.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    pub(crate) up: Duration,
+    pub(crate) streams: u64,
+    pub(crate) refusals: u64,
+    pub(crate) tables: Vec<TableCounts>,
+}
+
+/// The counters of one table.
+#[derive(Debug)]
+pub(crate) struct TableCounts {
+    pub(crate) name: String,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
 }
 
 /// How far a stream is.
@@ -91,34 +114,61 @@ impl Activity {
             streams: Mutex::default(),
             tables: Mutex::default(),
             refusals: Mutex::default(),
+            refused: AtomicU64::new(0),
+            history: Mutex::default(),
         }
     }
 
-    /// Watches a stream that opens.
-    pub(crate) fn watch(self: &Arc<Self>, schema: &Arc<Table>, encoding: &'static str, first: i64) -> Watched {
+    /// Watches a stream that opens; the first offset is that of its next request.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        connection: &Connection,
+        schema: &Arc<Table>,
+        encoding: &'static str,
+        first: i64,
+    ) -> Watched {
         let name = schema.name.to_string();
         let stream = Arc::new(StreamActivity {
             table: name.clone(),
             encoding,
+            client: connection.peer(),
             opened: Instant::now(),
             first,
             requests: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             acked: AtomicI64::new(first - 1),
+            waiting: Mutex::default(),
         });
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&stream));
-        let table = Arc::clone(self.tables.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default());
-        Watched { activity: Arc::clone(self), number, stream, table, schema: Arc::clone(schema) }
+        locked(&self.streams).insert(number, Arc::clone(&stream));
+        Watched { activity: Arc::clone(self), number, stream, table: self.table(&name), schema: Arc::clone(schema) }
+    }
+
+    /// The table had rows before the emulator started.
+    pub(crate) fn found(&self, table: &str, rows: u64) {
+        self.table(table).rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Whether no stream has written to the table since the start.
+    pub(crate) fn is_new(&self, table: &str) -> bool {
+        !locked(&self.tables).contains_key(table)
+    }
+
+    /// The table has been emptied.
+    pub(crate) fn reset(&self, table: &str) {
+        let table = self.table(table);
+        table.rows.store(0, Ordering::Relaxed);
+        table.bytes.store(0, Ordering::Relaxed);
     }
 
     /// Remembers and logs a refusal; the table is as the client gave it.
-    pub(crate) fn refused(&self, table: &str, refusal: &impl Display) {
+    pub(crate) fn refused(&self, connection: &Connection, table: &str, refusal: &impl Display) {
         tracing::info!(table = %Printable(table), %refusal, "refused");
-        let refused =
-            Refused { at: self.started.elapsed(), table: Printable(table).to_string(), text: refusal.to_string() };
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, client) = (SystemTime::now(), connection.peer());
+        let refused = Refused { at, client, table: Printable(table).to_string(), text: refusal.to_string() };
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let mut refusals = locked(&self.refusals);
         if refusals.len() == REFUSALS {
             refusals.pop_front();
         }
@@ -127,47 +177,59 @@ impl Activity {
 
     /// The refusals that are remembered, oldest first.
     pub(crate) fn refusals(&self) -> Vec<String> {
-        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.iter().map(|refused| refused.text.clone()).collect()
+        locked(&self.refusals).iter().map(|refused| refused.text.clone()).collect()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let tables = locked(&self.tables);
+        let tables = tables.iter().map(|(name, table)| TableCounts {
+            name: name.clone(),
+            rows: table.received.load(Ordering::Relaxed),
+            bytes: table.bytes.load(Ordering::Relaxed),
+        });
+        Counts {
+            up: self.started.elapsed(),
+            streams: locked(&self.streams).len() as u64,
+            refusals: self.refused.load(Ordering::Relaxed),
+            tables: tables.collect(),
+        }
     }
 
     /// Everything, for the page.
     pub(crate) fn snapshot(&self) -> Value {
-        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let streams: Vec<Value> = streams.iter().map(|(number, stream)| stream.json(*number)).collect();
-        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let tables: BTreeMap<&String, Value> = tables.iter().map(|(name, table)| (name, table.json())).collect();
-        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let refusals: Vec<Value> = refusals
-            .iter()
-            .rev()
-            .map(|refused| json!({ "at_ms": millis(refused.at), "table": refused.table, "text": refused.text }))
-            .collect();
-        json!({ "up_ms": millis(self.started.elapsed()), "streams": streams, "tables": tables, "refusals": refusals })
+        let up = self.started.elapsed();
+        let streams: Vec<Value> = locked(&self.streams).iter().map(|(number, stream)| stream.json(*number)).collect();
+        let tables: BTreeMap<String, Value> =
+            locked(&self.tables).iter().map(|(name, table)| (name.clone(), table.json())).collect();
+        let refusals: Vec<Value> = locked(&self.refusals).iter().rev().map(Refused::json).collect();
+        let history = locked(&self.history).json(up);
+        json!({
+            "up_ms": millis(up), "streams": streams, "tables": tables, "refusals": refusals, "history": history,
+        })
     }
+
+    fn table(&self, name: &str) -> Arc<TableActivity> {
+        Arc::clone(locked(&self.tables).entry(name.to_owned()).or_default())
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Watched {
     /// A request has been handed to the sink.
-    pub(crate) fn ingested(&self, rows: usize, bytes: usize) {
+    pub(crate) fn ingested(&self, offset: i64, rows: usize, bytes: usize) {
         let (rows, bytes) = (rows as u64, bytes as u64);
         self.stream.requests.fetch_add(1, Ordering::Relaxed);
-        for (counter, n) in [(&self.stream.rows, rows), (&self.table.rows, rows)] {
-            counter.fetch_add(n, Ordering::Relaxed);
+        for counter in [&self.stream.rows, &self.table.rows, &self.table.received] {
+            counter.fetch_add(rows, Ordering::Relaxed);
         }
-        for (counter, n) in [(&self.stream.bytes, bytes), (&self.table.bytes, bytes)] {
-            counter.fetch_add(n, Ordering::Relaxed);
+        for counter in [&self.stream.bytes, &self.table.bytes] {
+            counter.fetch_add(bytes, Ordering::Relaxed);
         }
-    }
-
-    /// Looks at the rows of a request, now and then.
-    pub(crate) fn sample(&self, rows: &[Row]) {
-        let mut last = self.table.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.as_ref().is_some_and(|(taken, _)| taken.elapsed() < SAMPLE_EVERY) || rows.is_empty() {
-            return;
-        }
-        let rows = rows.iter().rev().take(LAST_ROWS).map(|row| rows::json(&self.schema, row));
-        *last = Some((Instant::now(), rows.collect()));
+        locked(&self.stream.waiting).push_back((offset, Instant::now()));
+        locked(&self.activity.history).received(self.activity.started.elapsed(), rows, bytes);
     }
 
     /// The table that the stream writes to.
@@ -184,12 +246,29 @@ impl Watched {
     /// An ack is sent.
     pub(crate) fn acked(&self, offset: i64) {
         self.stream.acked.store(offset, Ordering::Relaxed);
+        let mut longest = None;
+        let mut waiting = locked(&self.stream.waiting);
+        while waiting.front().is_some_and(|(waits, _)| *waits <= offset) {
+            let first = waiting.pop_front();
+            longest = longest.or(first);
+        }
+        drop(waiting);
+        if let Some((_, came)) = longest {
+            locked(&self.activity.history).acked(self.activity.started.elapsed(), came.elapsed());
+        }
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.activity.streams.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        locked(&self.activity.streams).remove(&self.number);
+    }
+}
+
+impl Refused {
+    fn json(&self) -> Value {
+        let time = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        json!({ "time_ms": millis(time), "client": self.client, "table": self.table, "text": self.text })
     }
 }
 
@@ -199,6 +278,7 @@ impl StreamActivity {
             "number": number,
             "table": self.table,
             "encoding": self.encoding,
+            "client": self.client,
             "open_ms": millis(self.opened.elapsed()),
             "requests": self.requests.load(Ordering::Relaxed),
             "rows": self.rows.load(Ordering::Relaxed),
@@ -210,12 +290,7 @@ impl StreamActivity {
 
 impl TableActivity {
     fn json(&self) -> Value {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        json!({
-            "rows": self.rows.load(Ordering::Relaxed),
-            "bytes": self.bytes.load(Ordering::Relaxed),
-            "last": last.as_ref().map_or(&[][..], |(_, rows)| rows),
-        })
+        json!({ "rows": self.rows.load(Ordering::Relaxed), "bytes": self.bytes.load(Ordering::Relaxed) })
     }
 }
 

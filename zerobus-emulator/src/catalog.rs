@@ -56,7 +56,7 @@ pub enum CatalogError {
     },
 }
 
-/// All tables, by their full names.
+/// All tables, by their full names in lower case: Unity Catalog compares names without regard to case.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     entries: BTreeMap<String, Entry>,
@@ -112,11 +112,16 @@ impl Catalog {
     }
 
     pub(crate) fn entry(&self, full_name: &str) -> Option<&Entry> {
-        self.entries.get(full_name)
+        self.entries.get(&full_name.to_ascii_lowercase())
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
+    }
+
+    /// All tables that a stream can write to.
+    pub(crate) fn all_writable(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.entries.keys().filter_map(|name| self.writable(name).ok())
     }
 
     /// The table, if a stream can write to it.
@@ -126,10 +131,12 @@ impl Catalog {
             return Err(Refusal::unsupported_kind(full_name, &found));
         }
         let table = entry.table.as_ref().map_err(|report| Refusal::unsupported_table(report))?;
-        if table.omitted_columns.is_empty() {
-            Ok(table)
-        } else {
-            Err(Refusal::generated_columns(&table.name, &table.omitted_columns))
+        if !table.omitted_columns.is_empty() {
+            return Err(Refusal::generated_columns(&table.name, &table.omitted_columns));
+        }
+        match table.obstacles.first() {
+            Some(obstacle) => Err(Refusal::obstacle(&table.name, obstacle)),
+            None => Ok(table),
         }
     }
 
@@ -146,7 +153,7 @@ impl Catalog {
 
     fn add(&mut self, info: TableInfo, mut json: Value, file: &Path) -> Result<(), CatalogError> {
         let full_name = info.full_name();
-        if let Some(first) = self.entries.get(&full_name) {
+        if let Some(first) = self.entry(&full_name) {
             let (first, second) = (first.file.clone(), file.to_owned());
             return Err(CatalogError::Duplicate { table: full_name, first, second });
         }
@@ -162,7 +169,7 @@ impl Catalog {
             }
             Err(report) => tracing::warn!(%report, "a table is known to the tables API, but takes no rows"),
         }
-        self.entries.insert(full_name, Entry { info, json, table, file: file.to_owned() });
+        self.entries.insert(full_name.to_ascii_lowercase(), Entry { info, json, table, file: file.to_owned() });
         Ok(())
     }
 }

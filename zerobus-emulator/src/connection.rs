@@ -1,5 +1,6 @@
 //! One TCP connection: a fault can cut it, and it is closed when it has no request for too long.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -23,6 +24,7 @@ pub(crate) struct Connection(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     cut: Notify,
+    peer: Option<SocketAddr>,
     requests: Mutex<Requests>,
 }
 
@@ -44,14 +46,17 @@ struct Answer {
     _active: Active,
 }
 
-impl Default for Connection {
-    fn default() -> Self {
-        let requests = Mutex::new(Requests { active: 0, since: Instant::now(), served: false });
-        Self(Arc::new(Inner { cut: Notify::new(), requests }))
-    }
-}
-
 impl Connection {
+    pub(crate) fn new(peer: Option<SocketAddr>) -> Self {
+        let requests = Mutex::new(Requests { active: 0, since: Instant::now(), served: false });
+        Self(Arc::new(Inner { cut: Notify::new(), peer, requests }))
+    }
+
+    /// The client's address, if the system knows it.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer
+    }
+
     /// Closes the socket at once, without telling the client.
     pub(crate) fn cut(&self) {
         self.0.cut.notify_one();

@@ -13,22 +13,33 @@ use zerobus_codegen::{Printable, TableName};
 
 use crate::activity::Activity;
 use crate::catalog::{Catalog, CatalogError};
+use crate::error_chain::ErrorChain;
 use crate::faults::Fault;
 use crate::faults::script::Faults;
+use crate::grants::{Grants, GrantsError};
 use crate::guard::Access;
 use crate::limits::Limits;
 use crate::oauth::Credentials;
 use crate::partition_quota::PartitionQuota;
+#[cfg(feature = "delta")]
+use crate::profile::Profile;
 use crate::random;
 use crate::rows;
 use crate::server::{self, App};
 #[cfg(feature = "delta")]
-use crate::sink::delta::{History, Options};
+use crate::sink::delta::{Acks, History, Options};
 use crate::sink::{Memory, Sink, StorageError};
 use crate::stream::lease::Leases;
 #[cfg(feature = "tls")]
 use crate::tls::{self, TlsError};
 use crate::tokens::Tokens;
+
+/// How long the service gathers rows before it acks them.
+#[cfg(feature = "delta")]
+const ACK_AFTER: Duration = Duration::from_millis(150);
+/// How long rows are acked and not in their table, at the service.
+#[cfg(feature = "delta")]
+const COMMIT_INTERVAL: Duration = Duration::from_millis(4_500);
 
 /// Why an emulator does not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +56,9 @@ pub enum StartError {
     /// The tables cannot be read.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// The grants cannot be read.
+    #[error(transparent)]
+    Grants(#[from] GrantsError),
     /// The data folder cannot be used.
     #[error("the data folder {} cannot be used; name one that can be written to", .path.display())]
     Data {
@@ -53,6 +67,15 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The profile acks rows before they are in their table, and there is no folder to keep them in.
+    #[cfg(feature = "delta")]
+    #[error(
+        "the profile `service` needs a data folder, where acked rows survive a kill; name one with --data or Builder::data"
+    )]
+    NoData,
+    /// What an emulator that was killed had acked cannot be brought into its table.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// HTTPS cannot be served.
     #[cfg(feature = "tls")]
     #[error("HTTPS cannot be served")]
@@ -105,13 +128,20 @@ pub struct Emulator {
 pub struct Builder {
     address: SocketAddr,
     control_token: Option<String>,
+    fixed_token: Option<String>,
     credentials: Credentials,
     #[cfg(feature = "delta")]
     data: Option<PathBuf>,
     #[cfg(feature = "ddl")]
     ddl: Vec<PathBuf>,
     faults: Vec<Fault>,
+    grants: Vec<PathBuf>,
+    principals: Vec<Credentials>,
     limits: Limits,
+    #[cfg(feature = "delta")]
+    profile: Profile,
+    #[cfg(feature = "delta")]
+    commit_interval: Duration,
     #[cfg(feature = "delta")]
     storage: Options,
     seed: u64,
@@ -126,15 +156,27 @@ impl Emulator {
         Builder {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             control_token: None,
+            fixed_token: None,
             credentials: Credentials { client_id: "zerobus-emulator".to_owned(), client_secret: random::text(32) },
             #[cfg(feature = "delta")]
             data: None,
             #[cfg(feature = "ddl")]
             ddl: Vec::new(),
             faults: Vec::new(),
+            grants: Vec::new(),
+            principals: Vec::new(),
             limits: Limits::default(),
             #[cfg(feature = "delta")]
-            storage: Options { history: History::Short, linger: Duration::from_millis(20), memory: 128 << 20 },
+            profile: Profile::Fast,
+            #[cfg(feature = "delta")]
+            commit_interval: COMMIT_INTERVAL,
+            #[cfg(feature = "delta")]
+            storage: Options {
+                acks: Acks::AfterCommit,
+                history: History::Short,
+                linger: Duration::from_millis(20),
+                memory: 128 << 20,
+            },
             seed: fastrand::u64(..),
             schemas: Vec::new(),
             #[cfg(feature = "tls")]
@@ -152,13 +194,13 @@ impl Emulator {
     /// The id of the client that gets tokens.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        &self.app.credentials.client_id
+        &self.app.principals[0].client_id
     }
 
     /// The secret of the client that gets tokens.
     #[must_use]
     pub fn client_secret(&self) -> &str {
-        &self.app.credentials.client_secret
+        &self.app.principals[0].client_secret
     }
 
     /// The token that the emulator's own paths ask for, if they ask for one: `authorization: Bearer <token>`.
@@ -172,10 +214,20 @@ impl Emulator {
         self.app.catalog.entries().map(|entry| entry.info.full_name())
     }
 
-    /// The folder of a table's Delta table, which is made when the first stream opens; none without a data folder, and
+    /// The table that takes rows, if there is only one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn only_table(&self) -> Option<String> {
+        let mut tables = self.app.catalog.all_writable();
+        tables.next().filter(|_| tables.next().is_none()).map(|table| table.name.to_string())
+    }
+
+    /// The folder of a table's Delta table, which is made soon after the start; none without a data folder, and
     /// for what is no table's full name.
     #[must_use]
     pub fn table_path(&self, table: &str) -> Option<PathBuf> {
+        if let Some(Ok(known)) = self.app.catalog.entry(table).map(|entry| entry.table.as_ref()) {
+            return self.app.sink.path(&known.name);
+        }
         let name: TableName = table.parse().ok()?;
         self.app.sink.path(&name)
     }
@@ -273,6 +325,20 @@ impl Builder {
         self
     }
 
+    /// How close to the service the emulator is; [`Profile::Fast`] if not set.
+    #[cfg(feature = "delta")]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// How long rows are acked and not in their table with [`Profile::Service`]; 4.5 s if not set.
+    #[cfg(feature = "delta")]
+    pub fn commit_interval(mut self, interval: Duration) -> Self {
+        self.commit_interval = interval;
+        self
+    }
+
     /// The memory in bytes that rows of all tables may take before they are committed; 128 MiB if not set.
     ///
     /// Streams wait while it is used up.
@@ -324,6 +390,12 @@ impl Builder {
         self
     }
 
+    /// A token that is always good, for every table and for the tables API: for clients whose headers a test sets itself.
+    pub fn fixed_token(mut self, token: impl Into<String>) -> Self {
+        self.fixed_token = Some(token.into());
+        self
+    }
+
     /// The id of the client that gets tokens.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.credentials.client_id = client_id.into();
@@ -333,6 +405,20 @@ impl Builder {
     /// The secret of the client that gets tokens, instead of a random one.
     pub fn client_secret(mut self, client_secret: impl Into<String>) -> Self {
         self.credentials.client_secret = client_secret.into();
+        self
+    }
+
+    /// Another client that gets tokens.
+    pub fn principal(mut self, client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
+        self.principals.push(Credentials { client_id: client_id.into(), client_secret: client_secret.into() });
+        self
+    }
+
+    /// A file of GRANT statements: principals may do what these say, and nothing else.
+    ///
+    /// Without one every principal may write to every table.
+    pub fn grants(mut self, path: impl Into<PathBuf>) -> Self {
+        self.grants.push(path.into());
         self
     }
 
@@ -358,12 +444,18 @@ impl Builder {
     ///
     /// # Errors
     /// If a table's JSON cannot be read, the data folder cannot be used, or the port is taken.
-    pub async fn start(self) -> Result<Emulator, StartError> {
+    pub async fn start(mut self) -> Result<Emulator, StartError> {
+        self.apply_profile()?;
         let mut catalog = Catalog::default();
         self.schemas.iter().try_for_each(|path| catalog.read(path))?;
         #[cfg(feature = "ddl")]
         self.ddl.iter().try_for_each(|path| catalog.read_ddl(path))?;
+        let mut grants = Grants::default();
+        self.grants.iter().try_for_each(|path| grants.read(path))?;
         let sink = self.sink().await?;
+        for table in catalog.all_writable() {
+            sink.recover(table).await?;
+        }
         #[cfg(feature = "tls")]
         let tls = self.tls.as_deref().map(tls::acceptor).transpose()?;
         let bind = |source| StartError::Bind { address: self.address, source };
@@ -371,7 +463,8 @@ impl Builder {
         let address = listener.local_addr().map_err(bind)?;
         let (stop, stopping) = watch::channel(false);
         let (running, streams) = mpsc::channel(1);
-        let tokens = Tokens::new(self.limits.token_lifetime);
+        let fixed = self.fixed_token.map(|token| (token, self.credentials.client_id.clone()));
+        let tokens = Tokens::new(self.limits.token_lifetime, fixed);
         let access = if address.ip().to_canonical().is_loopback() { Access::Loopback } else { Access::Network };
         let control_token = self.control_token.or_else(|| (access == Access::Network).then(|| random::text(32)));
         let app = App {
@@ -379,9 +472,10 @@ impl Builder {
             control_token: control_token.map(Arc::from),
             activity: Arc::new(Activity::new()),
             catalog: Arc::new(catalog),
-            credentials: Arc::new(self.credentials),
+            principals: std::iter::once(self.credentials).chain(self.principals).collect(),
             faults: Arc::new(Faults::new(self.seed, self.faults)),
             partitions: Arc::new(PartitionQuota::new(self.limits.partitions_per_table)),
+            grants: Arc::new(grants),
             leases: Leases::default(),
             limits: Arc::new(self.limits),
             sink: Arc::new(sink),
@@ -392,8 +486,27 @@ impl Builder {
             tokens: Arc::new(tokens),
         };
         let server = tokio::spawn(server::serve(app.clone(), listener));
+        tokio::spawn(prepare(app.clone()));
         let scheme = app.scheme();
         Ok(Emulator { app, url: format!("{scheme}://{}", reachable(address)), stop, streams, server })
+    }
+
+    #[cfg(feature = "delta")]
+    fn apply_profile(&mut self) -> Result<(), StartError> {
+        if self.profile == Profile::Service {
+            if self.data.is_none() {
+                return Err(StartError::NoData);
+            }
+            self.storage.acks = Acks::BeforeCommit { gather: ACK_AFTER, interval: self.commit_interval };
+            self.limits = std::mem::take(&mut self.limits).with_quotas_of_the_service();
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "delta"))]
+    #[expect(clippy::unnecessary_wraps, reason = "with Delta tables it can fail")]
+    fn apply_profile(&mut self) -> Result<(), StartError> {
+        Ok(())
     }
 
     #[cfg(feature = "delta")]
@@ -406,6 +519,29 @@ impl Builder {
     #[cfg(not(feature = "delta"))]
     async fn sink(&self) -> Result<Sink, StartError> {
         Ok(Sink::Memory(Memory::default()))
+    }
+}
+
+/// Makes the tables that are missing, and counts the rows of the others, while the emulator serves.
+async fn prepare(app: App) {
+    let tables: Vec<_> = app.catalog.all_writable().cloned().collect();
+    let App { sink, activity, mut stopping, .. } = app;
+    let work = async {
+        for table in tables {
+            let name = table.name.to_string();
+            match (sink.holding(&table).await, sink.prepare(&table).await) {
+                // Rows that came while they were counted would count twice.
+                (Ok(holding), Ok(())) if activity.is_new(&name) => activity.found(&name, holding.rows),
+                (Ok(_), Ok(())) => {}
+                (Err(error), _) | (_, Err(error)) => {
+                    tracing::warn!(table = %name, error = %ErrorChain(&error), "a table cannot be used");
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = server::stopped(&mut stopping) => {}
     }
 }
 

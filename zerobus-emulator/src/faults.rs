@@ -5,8 +5,8 @@
 //! ```text
 //! fault    := kind { " " option }
 //! kind     := "ack-back" | "ack-beyond=" N | "ack-delay=" DURATION | "ack-drop" | "ack-empty" | "ack-repeat"
-//!           | "close-signal=" DURATION | "disk-full" | "end" | "latency=" DURATION | "open-status=" STATUS
-//!           | "reset" | "status=" STATUS | "token-rejected" | "token-status=" HTTP-STATUS
+//!           | "close-signal=" DURATION | "disk-full" | "end" | "latency=" DURATION | "open-delay=" DURATION
+//!           | "open-status=" STATUS | "reset" | "status=" STATUS | "token-rejected" | "token-status=" HTTP-STATUS
 //! option   := "after=" N | "chance=" P | "table=" NAME | "times=" N
 //! STATUS   := gRPC code's name [ "/" error code ]        UNAVAILABLE/6006
 //! DURATION := N "ms" | N "s"
@@ -59,6 +59,7 @@ pub(crate) enum Kind {
     DiskFull,
     End,
     Latency(Duration),
+    OpenDelay(Duration),
     OpenStatus(Code, u32),
     Reset,
     Status(Code, u32),
@@ -145,6 +146,12 @@ impl Fault {
         Self::new(Kind::Latency(latency))
     }
 
+    /// The answer that opens a stream comes so much later.
+    #[must_use]
+    pub const fn open_delay(delay: Duration) -> Self {
+        Self::new(Kind::OpenDelay(delay))
+    }
+
     /// A call is refused with this status and numeric code.
     #[must_use]
     pub const fn open_status(status: Code, error_code: u32) -> Self {
@@ -213,7 +220,7 @@ impl Fault {
             | Kind::AckDrop
             | Kind::AckEmpty
             | Kind::AckRepeat => Point::Ack,
-            Kind::OpenStatus(..) | Kind::TokenRejected => Point::Call,
+            Kind::OpenDelay(_) | Kind::OpenStatus(..) | Kind::TokenRejected => Point::Call,
             Kind::CloseSignal(_) | Kind::DiskFull | Kind::End | Kind::Latency(_) | Kind::Reset | Kind::Status(..) => {
                 Point::Request
             }

@@ -14,13 +14,16 @@
 //! | `stream` | one EphemeralStream call |
 //! | `rest_insert` | rows over plain HTTP |
 //! | `client_descriptor`, `schema_check` | a client's descriptor, and whether it fits the table |
+//! | `control` | the emulator's own paths |
 //! | `decode`, `row` | a record on the wire to a checked row |
 //! | `sink` | where rows go: Delta tables, or memory |
 //! | `rows` | rows as JSON |
 //! | `faults` | misbehaviour on demand |
 //! | `connection` | one TCP connection: cut by a fault, closed when idle |
+//! | `grants` | what principals may do |
 //! | `guard` | who may call |
 //! | `activity`, `page` | what goes on, and the page that shows it |
+//! | `profile` | how close to the service an emulator is |
 //! | `partition_quota` | how many partitions of a table may be written within five seconds |
 //! | `limits` | what a stream may do, and for how long |
 //! | `random` | random text for tokens, secrets and names |
@@ -40,16 +43,20 @@ mod client_descriptor;
 #[cfg(feature = "cli")]
 mod conformance;
 mod connection;
+mod control;
 mod decode;
 mod discovery;
 mod emulator;
 mod error_chain;
 mod faults;
+mod grants;
 mod guard;
 mod limits;
 mod oauth;
 mod page;
 mod partition_quota;
+#[cfg(feature = "delta")]
+mod profile;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod program;
@@ -71,8 +78,11 @@ mod unknown;
 pub use catalog::CatalogError;
 pub use emulator::{Builder, Emulator, RowsError, StartError};
 pub use faults::{Fault, FaultError};
+pub use grants::GrantsError;
 pub use limits::Limits;
 pub use oauth::TokenOperations;
+#[cfg(feature = "delta")]
+pub use profile::Profile;
 pub use schema_check::ColumnOrder;
 pub use sink::StorageError;
 #[cfg(feature = "tls")]

@@ -50,6 +50,17 @@ pub struct Limits {
     pub token_operations: TokenOperations,
 }
 
+impl Limits {
+    /// The quotas of the service, where no other is set.
+    #[cfg(feature = "delta")]
+    pub(crate) fn with_quotas_of_the_service(mut self) -> Self {
+        self.bytes_per_second.get_or_insert(100_000_000);
+        self.records_per_second.get_or_insert(100_000);
+        self.partitions_per_table.get_or_insert(100);
+        self
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

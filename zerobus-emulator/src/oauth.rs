@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::fmt::{self, Display};
 
-use axum::Json;
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use base64::Engine as _;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 use zerobus_codegen::Printable;
 
+use crate::catalog::Entry;
+use crate::connection::Connection;
 use crate::faults::{Kind, Point};
 use crate::guard::same;
 use crate::server::App;
@@ -88,6 +90,7 @@ pub enum TokenOperations {
 /// Answers `POST /oidc/v1/token`.
 pub(crate) async fn token(
     State(app): State<App>,
+    Extension(connection): Extension<Connection>,
     headers: HeaderMap,
     Form(form): Form<HashMap<String, String>>,
 ) -> Response {
@@ -105,7 +108,7 @@ pub(crate) async fn token(
             Json(body).into_response()
         }
         Err(error) => {
-            app.activity.refused("", &error);
+            app.activity.refused(&connection, "", &error);
             error.into_response()
         }
     }
@@ -131,10 +134,11 @@ fn grant(app: &App, headers: &HeaderMap, form: &HashMap<String, String>) -> Resu
         None => return Err(OauthError::bad("invalid_request", "grant_type is missing")),
     }
     let given = credentials(headers, form);
-    if !given.is_some_and(|given| given.is(&app.credentials)) {
+    let principal = given.and_then(|given| app.principals.iter().find(|known| given.is(known)));
+    let Some(principal) = principal else {
         let description = "the client's id or secret is wrong; take both from what the emulator prints".to_owned();
         return Err(OauthError { status: StatusCode::UNAUTHORIZED, error: "invalid_client", description });
-    }
+    };
     if !field("scope").is_some_and(|scope| scope.split(' ').any(|word| word == "all-apis")) {
         return Err(OauthError::bad("invalid_scope", "scope is not all-apis"));
     }
@@ -142,7 +146,9 @@ fn grant(app: &App, headers: &HeaderMap, form: &HashMap<String, String>) -> Resu
         None => Ok(Scope::Catalog),
         Some(details) => {
             check_resource(field("resource"))?;
-            table_scope(app, details).map(Scope::Table)
+            let principal = principal.client_id.clone();
+            let table = table_scope(app, &principal, details)?;
+            Ok(Scope::Table { table, principal })
         }
     }
 }
@@ -187,7 +193,7 @@ fn check_operations(table: &Privilege, rule: TokenOperations) -> Result<(), Stri
 }
 
 /// The table that the details name, if they ask for all that a stream needs.
-fn table_scope(app: &App, details: &str) -> Result<String, OauthError> {
+fn table_scope(app: &App, principal: &str, details: &str) -> Result<String, OauthError> {
     let bad = |description: String| OauthError::bad("invalid_authorization_details", description);
     let privileges: Vec<Privilege> = serde_json::from_str(details).map_err(|error| bad(error.to_string()))?;
     if let Some(other) = privileges.iter().find(|privilege| privilege.r#type != "unity_catalog_privileges") {
@@ -209,12 +215,15 @@ fn table_scope(app: &App, details: &str) -> Result<String, OauthError> {
     let [catalog_name, schema_name, _] = parts[..] else {
         return Err(bad(format!("{name} is not a table's full name")));
     };
-    if schema.object_full_path != format!("{catalog_name}.{schema_name}")
-        || catalog_privilege.object_full_path != catalog_name
+    if !schema.object_full_path.eq_ignore_ascii_case(&format!("{catalog_name}.{schema_name}"))
+        || !catalog_privilege.object_full_path.eq_ignore_ascii_case(catalog_name)
     {
         return Err(bad(format!("the CATALOG and SCHEMA named are not those of table {name}")));
     }
-    if app.catalog.entry(name).is_none() {
+    let entry = app.catalog.entry(name);
+    let is_granted =
+        |entry: &Entry| entry.table.as_ref().map_or(true, |table| app.grants.gets_token(principal, &table.name));
+    if !entry.is_some_and(is_granted) {
         return Err(bad(format!("table {name} does not exist, or its privileges are not granted")));
     }
     Ok(name.clone())

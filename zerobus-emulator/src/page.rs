@@ -37,10 +37,10 @@ pub(crate) async fn status(State(app): State<App>) -> Json<Value> {
                 "folder": folder,
                 "rows": received["rows"].as_u64().unwrap_or(0),
                 "bytes": received["bytes"].as_u64().unwrap_or(0),
-                "last": received["last"],
             })
         })
         .collect();
+    status["version"] = json!(env!("CARGO_PKG_VERSION"));
     status["tables"] = json!(tables);
     status["faults"] = app.faults.json();
     Json(status)

@@ -2,12 +2,14 @@
 
 mod arguments;
 mod conformance;
+mod detach;
 mod environment;
 mod exec;
 mod signals;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
@@ -17,6 +19,9 @@ use crate::error_chain::ErrorChain;
 use arguments::{Arguments, Command, PORT, Serve};
 use environment::Environment;
 use signals::Signals;
+
+/// How long a health check waits.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the program with the arguments of the process.
 pub async fn main() -> ExitCode {
@@ -33,8 +38,10 @@ pub async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     match arguments.command {
+        None if arguments.detach => Ok(detach::run(arguments.log)?),
         None => serve(arguments.serve).await,
         Some(Command::Conformance(options)) => Ok(conformance::run(options).await),
+        Some(Command::Health { url }) => health(&url),
         Some(Command::Exec { serve, command }) => {
             let mut signals = Signals::listen()?;
             let (emulator, environment) = start(*serve, 0).await?;
@@ -43,6 +50,13 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
             Ok(ended?)
         }
     }
+}
+
+fn health(url: &str) -> Result<ExitCode, Box<dyn Error>> {
+    let agent = ureq::Agent::new_with_config(ureq::config::Config::builder().timeout_global(Some(PATIENCE)).build());
+    let answer = agent.get(format!("{}/emulator/health", url.trim_end_matches('/'))).call();
+    answer.map_err(|error| format!("the emulator at {url} is not ready: {error}"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Serves until a signal comes.
@@ -60,9 +74,12 @@ async fn serve(options: Serve) -> Result<ExitCode, Box<dyn Error>> {
 
 /// An emulator, and what a client's environment has to hold.
 async fn start(options: Serve, port: u16) -> Result<(Emulator, Environment), Box<dyn Error>> {
-    let folder = options.tls.clone();
+    let (folder, file) = (options.tls.clone(), options.env_file.clone());
     let emulator = options.builder(port).start().await?;
-    let environment = Environment::of(&emulator, folder.as_deref())?;
+    let mut environment = Environment::of(&emulator, folder.as_deref())?;
+    if let Some(file) = file {
+        environment.write(&file).map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
+    }
     Ok((emulator, environment))
 }
 

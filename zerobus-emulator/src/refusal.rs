@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prost::Message;
 use tonic::{Code, Status};
-use zerobus_codegen::{Printable, TableName};
+use zerobus_codegen::{Obstacle, Printable, TableName};
 
 /// How many characters of a text are sent: it travels in an HTTP/2 header, which clients take up to 16 KiB of.
 const LONGEST_TEXT: usize = 2_000;
@@ -52,6 +52,19 @@ impl Refusal {
         Self::new(Code::PermissionDenied, 3, text)
     }
 
+    pub(crate) fn missing_privilege(table: &TableName, privilege: &str) -> Self {
+        Self::new(Code::PermissionDenied, 3, format!("{privilege} on table {table} is not granted"))
+    }
+
+    /// The privilege comes from a schema, a catalog or ALL PRIVILEGES.
+    pub(crate) fn missing_explicit_grant(table: &TableName, privilege: &str) -> Self {
+        let text = format!(
+            "{privilege} on table {table} is not granted explicitly; ALL PRIVILEGES and inherited grants are not enough: \
+             GRANT SELECT, MODIFY ON TABLE {table} TO the principal"
+        );
+        Self::new(Code::PermissionDenied, 4024, text)
+    }
+
     pub(crate) fn no_such_table(table: &str) -> Self {
         let text = format!("table {} does not exist", Printable(table));
         Self::new(Code::NotFound, 4024, text)
@@ -80,6 +93,15 @@ impl Refusal {
         let columns = columns.join(", ");
         let text = format!("cannot open table {table}: it has generated or identity columns: {}", Printable(&columns));
         Self::new(Code::InvalidArgument, 1022, text)
+    }
+
+    /// A property of the table that the service does not write to.
+    pub(crate) fn obstacle(table: &TableName, obstacle: &Obstacle) -> Self {
+        let text = |what: &str| format!("{what}: table {table} has {obstacle}; {}", obstacle.help());
+        match obstacle {
+            Obstacle::RowTracking => Self::new(Code::InvalidArgument, 1022, text("cannot open table")),
+            _ => Self::new(Code::InvalidArgument, 4024, text("unsupported table kind")),
+        }
     }
 
     /// The table as such cannot take rows: a type that Zerobus does not carry.

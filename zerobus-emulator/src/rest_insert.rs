@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tonic::{Code, Status};
 use zerobus_codegen::{Printable, Table};
 
+use crate::connection::Connection;
 use crate::decode::Decoder;
 use crate::error_chain::ErrorChain;
 use crate::refusal::Refusal;
@@ -23,14 +24,15 @@ use crate::sink::Append;
 /// Answers `{}` when every row is stored.
 pub(crate) async fn insert(
     State(app): State<App>,
+    Extension(connection): Extension<Connection>,
     headers: HeaderMap,
     Path(full_name): Path<String>,
     body: Bytes,
 ) -> Response {
-    match store(&app, &headers, &full_name, &body).await {
+    match store(&app, &connection, &headers, &full_name, &body).await {
         Ok(()) => Json(json!({})).into_response(),
         Err(refusal) => {
-            app.activity.refused(&full_name, &refusal);
+            app.activity.refused(&connection, &full_name, &refusal);
             answer(refusal)
         }
     }
@@ -46,25 +48,46 @@ pub(crate) async fn no_such_path() -> Response {
     answer(Refusal::no_such_path())
 }
 
-async fn store(app: &App, headers: &HeaderMap, full_name: &str, body: &[u8]) -> Result<(), Refusal> {
+async fn store(
+    app: &App,
+    connection: &Connection,
+    headers: &HeaderMap,
+    full_name: &str,
+    body: &[u8],
+) -> Result<(), Refusal> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    app.tokens.check_table(header, full_name)?;
+    app.authorize(header, full_name)?;
     check_content_type(headers)?;
     let table = app.catalog.writable(full_name)?;
     if body.len() > app.limits.record_bytes {
         let (found, limit) = (body.len(), app.limits.record_bytes);
         return Err(Refusal::too_large(format_args!("the body is {found} bytes, more than {limit}")));
     }
-    let rows = rows(table, body)?;
+    let bad_body = |error: serde_json::Error| Refusal::bad_record(0, 0, &format!("the body is no JSON array: {error}"));
+    let records: Vec<Value> = serde_json::from_slice(body).map_err(bad_body)?;
+    store_records(app, connection, table, records, body.len()).await
+}
+
+/// Stores all records, or none.
+pub(crate) async fn store_records(
+    app: &App,
+    connection: &Connection,
+    table: &Arc<Table>,
+    records: Vec<Value>,
+    bytes: usize,
+) -> Result<(), Refusal> {
+    let rows = rows(table, records)?;
     app.partitions.take(table, &rows, Instant::now())?;
-    let watched = app.activity.watch(table, "REST", 0);
-    watched.sample(&rows);
-    watched.ingested(rows.len(), body.len());
+    let watched = app.activity.watch(connection, table, "REST", 0);
+    watched.ingested(0, rows.len(), bytes);
     let sink = app.sink.open(table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
     let (stored, mut reports) = mpsc::unbounded_channel();
     sink.append(Append::new(rows, 0, stored)).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
     match reports.recv().await {
-        Some(Ok(_)) => Ok(()),
+        Some(Ok(offset)) => {
+            watched.acked(offset);
+            Ok(())
+        }
         Some(Err(error)) => Err(Refusal::storage(ErrorChain(&error))),
         None => Err(Refusal::storage("the table's writer has failed")),
     }
@@ -81,9 +104,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn rows(table: &Arc<Table>, body: &[u8]) -> Result<Vec<Row>, Refusal> {
-    let bad_body = |error: serde_json::Error| Refusal::bad_record(0, 0, &format!("the body is no JSON array: {error}"));
-    let records: Vec<Value> = serde_json::from_slice(body).map_err(bad_body)?;
+fn rows(table: &Arc<Table>, records: Vec<Value>) -> Result<Vec<Row>, Refusal> {
     let decoder = Decoder::of_table(table)?;
     let rows = records.into_iter().enumerate().map(|(index, record)| {
         decoder.json_value(record).map_err(|bad| Refusal::bad_record(0, index, &bad.to_string()))

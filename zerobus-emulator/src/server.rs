@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use axum::{Extension, Router};
 use http::StatusCode;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,14 +22,17 @@ use zerobus_runtime::wire::{EPHEMERAL_STREAM, PERSISTENT_STREAM, RETIRE_STREAM};
 use crate::activity::Activity;
 use crate::catalog::Catalog;
 use crate::connection::{self, Connection};
+use crate::control::{health, tables};
 use crate::discovery;
 use crate::faults::control;
 use crate::faults::script::Faults;
+use crate::grants::Grants;
 use crate::guard::{self, Access};
 use crate::limits::Limits;
 use crate::oauth::{self, Credentials};
 use crate::page;
 use crate::partition_quota::PartitionQuota;
+use crate::refusal::Refusal;
 use crate::rest_insert;
 use crate::sink::Sink;
 use crate::stream::lease::Leases;
@@ -54,8 +57,10 @@ pub(crate) struct App {
     pub(crate) catalog: Arc<Catalog>,
     /// What the emulator's own paths ask for.
     pub(crate) control_token: Option<Arc<str>>,
-    pub(crate) credentials: Arc<Credentials>,
+    /// All principals; the first is the one whose secret is exported.
+    pub(crate) principals: Arc<[Credentials]>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) grants: Arc<Grants>,
     pub(crate) leases: Leases,
     pub(crate) limits: Arc<Limits>,
     pub(crate) partitions: Arc<PartitionQuota>,
@@ -77,13 +82,23 @@ const TLS_HANDSHAKE: u8 = 0x16;
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("App")
-            .field("credentials", &self.credentials)
+            .field("principals", &self.principals)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }
 
 impl App {
+    /// Whether an `authorization` header lets its principal write to the table.
+    pub(crate) fn authorize(&self, header: Option<&str>, table: &str) -> Result<(), Refusal> {
+        let principal = self.tokens.check_table(header, table)?;
+        // What is no table is refused for that, later.
+        match self.catalog.entry(table).map(|entry| entry.table.as_ref()) {
+            Some(Ok(table)) => self.grants.check(&principal, &table.name),
+            _ => Ok(()),
+        }
+    }
+
     /// How clients are told to call.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "without TLS there is one scheme"))]
     pub(crate) const fn scheme(&self) -> &'static str {
@@ -141,6 +156,14 @@ fn router(app: App) -> Router {
         .route("/oidc/.well-known/oauth-authorization-server", get(discovery::authorization_server))
         .route("/", get(page::page))
         .route("/emulator/status", get(page::status))
+        .route("/emulator/health", get(health::health))
+        .route("/metrics", get(health::metrics))
+        .route("/emulator/rows", delete(tables::reset_all))
+        .route("/emulator/tables/{name}", get(tables::describe))
+        .route(
+            "/emulator/tables/{name}/rows",
+            get(tables::read).post(tables::seed).delete(tables::reset).layer(insert_body),
+        )
         .route("/emulator/faults", get(control::list).post(control::arm).delete(control::disarm))
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .with_state(app.clone());
@@ -167,7 +190,7 @@ async fn connection(app: App, router: Router, socket: TcpStream) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a socket keeps its delay");
     }
-    let handle = Connection::default();
+    let handle = Connection::new(socket.peer_addr().ok());
     let router = router.layer(Extension(handle.clone()));
     tokio::select! {
         served = accept(&app, router, socket) => {

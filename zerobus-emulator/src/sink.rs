@@ -36,6 +36,14 @@ pub enum StorageError {
         /// What went wrong.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
+    /// Rows could not be acked before their commit, or not be brought into their table after a kill.
+    #[error("the log of acked rows at {} cannot be used", .path.display())]
+    Log {
+        /// The log's file.
+        path: PathBuf,
+        /// What went wrong.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// A request of a persistent stream does not follow the last one that is stored.
     #[error(
         "offset {offset} of a persistent stream does not follow {committed}, the last that is stored; resume the stream"
@@ -49,6 +57,24 @@ pub enum StorageError {
     /// The emulator stops, and takes no more rows.
     #[error("the emulator is stopping")]
     Stopping,
+}
+
+/// How much a table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holding {
+    pub(crate) rows: u64,
+    /// What only a table on disk has.
+    pub(crate) files: Option<FileHolding>,
+}
+
+/// How much a table on disk holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "delta"), expect(dead_code, reason = "there are no tables on disk"))]
+pub(crate) struct FileHolding {
+    /// The table's version, which counts its commits from 0.
+    pub(crate) version: u64,
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
 }
 
 /// The rows of one request, on their way into a table.
@@ -75,7 +101,7 @@ impl Append {
     }
 
     /// Tells the stream whether the rows are stored.
-    pub(crate) fn report(self, result: Result<(), StorageError>) {
+    pub(crate) fn report(&self, result: Result<(), StorageError>) {
         // A stream that has gone needs no report.
         let _ = self.stored.send(result.map(|()| self.offset));
     }
@@ -110,12 +136,62 @@ impl Sink {
         }
     }
 
+    /// Finishes what an emulator that was killed has left.
+    #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory leaves nothing"))]
+    pub(crate) async fn recover(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.recover(table).await,
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
     /// Every row that is stored.
     pub(crate) async fn rows(&self, table: &Arc<Table>) -> Result<Vec<Row>, StorageError> {
         match self {
             #[cfg(feature = "delta")]
             Self::Delta(delta) => delta.rows(table).await,
             Self::Memory(memory) => Ok(memory.rows(&table.name)),
+        }
+    }
+
+    /// The stored rows from this number on.
+    pub(crate) async fn page(&self, table: &Arc<Table>, skip: u64, limit: usize) -> Result<Vec<Row>, StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.page(table, skip, limit).await,
+            Self::Memory(memory) => Ok(memory.page(&table.name, skip, limit)),
+        }
+    }
+
+    /// How much the table holds.
+    pub(crate) async fn holding(&self, table: &Arc<Table>) -> Result<Holding, StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.holding(table).await,
+            Self::Memory(memory) => Ok(Holding { rows: memory.count(&table.name), files: None }),
+        }
+    }
+
+    /// Removes every row, behind all requests that were handed over before.
+    pub(crate) async fn reset(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.reset(table).await,
+            Self::Memory(memory) => {
+                memory.reset(&table.name);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes the table where it is missing, so that a reader finds it before its first row.
+    #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory has nothing to make"))]
+    pub(crate) async fn prepare(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.prepare(table).await,
+            Self::Memory(_) => Ok(()),
         }
     }
 

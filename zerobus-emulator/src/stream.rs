@@ -22,6 +22,7 @@ pub(crate) mod service;
 mod session;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tonic::Status;
 use zerobus_codegen::{Printable, Table};
@@ -64,6 +65,8 @@ pub(crate) struct Stream {
     responses: Responses,
     connection: Connection,
     faults: StreamFaults,
+    /// How long a fault makes the opening take.
+    delay: Duration,
 }
 
 /// What a stream is once it is open.
@@ -79,11 +82,11 @@ impl Stream {
     /// Serves the call.
     pub(crate) async fn run(mut self) {
         let opened = self.open().await;
-        let Self { app, table_name, mut requests, responses, connection, faults } = self;
+        let Self { app, table_name, mut requests, responses, connection, faults, .. } = self;
         let end = match opened {
             Ok(Opened { table, protocol, decoder, sink, persistent }) => {
                 let encoding = protocol.record_type().as_str_name();
-                let watched = Arc::new(app.activity.watch(&table, encoding, protocol.next_offset()));
+                let watched = Arc::new(app.activity.watch(&connection, &table, encoding, protocol.next_offset()));
                 let connection = connection.clone();
                 let session = Session { protocol, decoder, sink, persistent, connection, faults, watched };
                 session.serve(&app, &mut requests, &responses).await
@@ -94,7 +97,7 @@ impl Stream {
             End::Gone | End::Well => false,
             End::Unread => true,
             End::Refused(refusal) => {
-                app.activity.refused(&table_name, &refusal);
+                app.activity.refused(&connection, &table_name, &refusal);
                 // A client that has gone hears nothing, and needs nothing.
                 matches!(responses.put(Err(refusal.into())).await, Err(End::Unread))
             }
@@ -103,6 +106,7 @@ impl Stream {
             // HTTP/2 has no way to end a stream whose window the client leaves shut.
             let grace = app.limits.read_grace;
             app.activity.refused(
+                &connection,
                 &table_name,
                 &format_args!("the client left its answers unread for {grace:?}; its connection is closed"),
             );
@@ -126,17 +130,23 @@ impl Stream {
         let (mut protocol, opening) = Protocol::open(first, &self.app.limits)?;
         let (table, decoder) = self.decoder(&protocol, &opening)?;
         let sink = self.app.sink.open(&table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
-        let (persistent, response) = self.begin(&opening, &sink).await?;
+        let (persistent, response) = self.begin(&opening, &table, &sink).await?;
         if let Some(persistent) = &persistent {
             protocol.go_on_behind(persistent.stream.committed());
         }
+        tokio::time::sleep(self.delay).await;
         self.responses.send(response).await?;
         Ok(Opened { table, protocol, decoder, sink, persistent })
     }
 
     /// Creates or resumes the stream; gives the answer to that.
-    async fn begin(&self, opening: &Opening, sink: &TableSink) -> Result<(Option<Persistent>, Response), Refusal> {
-        let (app, table) = (&self.app, &*self.table_name);
+    async fn begin(
+        &self,
+        opening: &Opening,
+        table: &Table,
+        sink: &TableSink,
+    ) -> Result<(Option<Persistent>, Response), Refusal> {
+        let (app, table) = (&self.app, &*table.name.to_string());
         Ok(match opening {
             Opening::Create(_) => (None, Response::Created(random::text(24))),
             Opening::CreatePersistent(_) => {
@@ -154,7 +164,7 @@ impl Stream {
 
     fn decoder(&self, protocol: &Protocol, opening: &Opening) -> Result<(Arc<Table>, Decoder), Refusal> {
         if let Some(name) = opening.table_name()
-            && name != self.table_name
+            && !name.eq_ignore_ascii_case(&self.table_name)
         {
             return Err(Refusal::protocol(format_args!(
                 "create_stream names table {}, the call's metadata {}",

@@ -66,7 +66,9 @@ pub(crate) async fn tables(
     let tables: Vec<Value> = app
         .catalog
         .entries()
-        .filter(|entry| entry.info.catalog_name == catalog && entry.info.schema_name == schema)
+        .filter(|entry| {
+            entry.info.catalog_name.eq_ignore_ascii_case(catalog) && entry.info.schema_name.eq_ignore_ascii_case(schema)
+        })
         .map(|entry| entry.json.clone())
         .collect();
     if tables.is_empty() {
@@ -83,7 +85,8 @@ pub(crate) async fn schemas(
 ) -> Result<Json<Value>, ApiError> {
     authorize(&app, &headers)?;
     let catalog = required(&parameters, "catalog_name")?;
-    let infos = app.catalog.entries().map(|entry| &entry.info).filter(|info| info.catalog_name == catalog);
+    let infos = app.catalog.entries().map(|entry| &entry.info);
+    let infos = infos.filter(|info| info.catalog_name.eq_ignore_ascii_case(catalog));
     let names: BTreeSet<&str> = infos.map(|info| info.schema_name.as_str()).collect();
     if names.is_empty() {
         return Err(ApiError::missing("Catalog", "CATALOG_DOES_NOT_EXIST", catalog));

@@ -201,3 +201,12 @@ async fn faults_are_armed_listed_and_disarmed_while_the_emulator_runs() {
     let (status, body) = http(move |agent| agent.post(&url).header(CONTROL, "1").send("explode")).await;
     assert_eq!((status, &body["error_code"]), (400, &json!("INVALID_PARAMETER_VALUE")));
 }
+
+#[tokio::test]
+async fn the_opening_of_a_stream_is_delayed() {
+    let emulator = emulator(Fault::open_delay(Duration::from_millis(150)).times(1)).await;
+    let begin = std::time::Instant::now();
+    Call::json(&emulator, "main.sales.orders").await;
+    assert!(begin.elapsed() >= Duration::from_millis(150));
+    assert_eq!("open-delay=150ms".parse(), Ok(Fault::open_delay(Duration::from_millis(150))));
+}

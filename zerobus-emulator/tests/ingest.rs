@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Call, record, table, tables};
+use support::{Call, every_type, record, table, tables};
 use zerobus_emulator::Emulator;
 
 async fn on_disk(data: &Path) -> Emulator {
@@ -18,25 +18,9 @@ async fn in_memory() -> Emulator {
     Emulator::builder().schemas(tables()).start().await.unwrap()
 }
 
-/// A row with a value in every column, at an end of its range.
-fn full() -> Value {
-    json!({
-        "c_byte": -128, "c_short": -32768, "c_int": i32::MIN, "c_long": i64::MIN,
-        "c_float": 0.1, "c_double": -2.5e300, "c_boolean": true, "c_string": "größe \u{1F30D}", "c_binary": "AAEC/w==",
-        "c_date": -719_162, "c_timestamp": -62_135_596_800_000_000_i64, "c_timestamp_ntz": 253_402_300_799_999_999_i64,
-        "c_decimal": "-12345678.90", "c_decimal_wide": "12345678901234567890.123456789012345678", "c_varchar": "ab",
-        "c_variant": "{\"a\":[1,2.5,null,\"x\"],\"b\":{\"c\":true}}",
-        "c_array": [1, -2, 3], "c_map": { "k": 1.5, "l": -0.0 }, "c_struct": { "a": 7, "b": "y" },
-        "n_byte": 127, "n_short": 32767, "n_int": 0, "n_long": 0, "n_float": "NaN", "n_double": "-Infinity",
-        "n_boolean": false, "n_string": "", "n_binary": "", "n_date": 0, "n_timestamp": 1, "n_timestamp_ntz": -1,
-        "n_decimal": "0.00", "n_variant": "null", "n_array": [0, -1], "n_map": { "-5": 20000 },
-        "n_struct": { "at": -1, "day": -1 },
-    })
-}
-
 /// A row in which everything nullable is left out.
 fn sparse() -> Value {
-    let mut row = full();
+    let mut row = every_type();
     row.as_object_mut().unwrap().retain(|name, _| name.starts_with("c_"));
     row["c_array"] = json!([]);
     row["c_map"] = json!({});
@@ -46,7 +30,7 @@ fn sparse() -> Value {
 /// What the sparse row reads as: null, but for collections, which the wire cannot leave out.
 fn sparse_read() -> Value {
     let mut row = sparse();
-    for name in full().as_object().unwrap().keys().filter(|name| name.starts_with("n_")) {
+    for name in every_type().as_object().unwrap().keys().filter(|name| name.starts_with("n_")) {
         row[name] = match name.as_str() {
             "n_array" => json!([]),
             "n_map" => json!({}),
@@ -59,15 +43,15 @@ fn sparse_read() -> Value {
 async fn send_every_type(emulator: &Emulator) {
     let every = table("main.types.every_type");
     let mut call = Call::proto(emulator, &every).await;
-    call.send_proto(0, record(&every, &full())).await;
+    call.send_proto(0, record(&every, &every_type())).await;
     call.send_protos(1, vec![record(&every, &sparse())]).await;
     assert_eq!(call.finish().await.unwrap(), Some(1));
     let mut call = Call::json(emulator, "main.types.every_type").await;
-    call.send_json(0, &full()).await;
+    call.send_json(0, &every_type()).await;
     call.send_jsons(1, &[sparse()]).await;
     assert_eq!(call.finish().await.unwrap(), Some(1));
     let stored = emulator.rows("main.types.every_type").await.unwrap();
-    assert_eq!(stored, [full(), sparse_read(), full(), sparse_read()]);
+    assert_eq!(stored, [every_type(), sparse_read(), every_type(), sparse_read()]);
 }
 
 #[tokio::test]

@@ -4,14 +4,14 @@
 
 mod support;
 
-use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use support::persistent::{self, Persistent};
-use support::{Call, Credentials, tables};
+use support::program::{Running, program, start, start_with, with_tables};
+use support::{Call, tables};
 use zerobus_emulator::Emulator;
 use zerobus_runtime::wire::RecordType;
 use zerobus_runtime::wire::ephemeral_stream_response::Payload as Answer;
@@ -20,61 +20,6 @@ const ORDERS: &str = "main.sales.orders";
 
 fn order(id: i64) -> Value {
     json!({ "order_id": id, "placed_at": 1, "lines": [], "currency": "EUR" })
-}
-
-fn program() -> Command {
-    with_tables(Command::new(env!("CARGO_BIN_EXE_zerobus-emulator")))
-}
-
-fn with_tables(mut command: Command) -> Command {
-    command.arg("--schemas").arg(tables()).env_remove("ZEROBUS_EMULATOR_CLIENT_SECRET").stderr(Stdio::null());
-    command
-}
-
-/// A running program, killed when the test is over.
-struct Running(Child);
-
-impl Running {
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    fn terminate(mut self) -> bool {
-        let pid = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.0.wait().unwrap().success()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It has ended already if the test went well.
-        let _ = self.0.kill();
-    }
-}
-
-/// Starts the program, and reads what it exports until it is ready.
-fn start(data: &Path) -> (Running, Credentials) {
-    let mut child = program().args(["--port", "0", "--data"]).arg(data).stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let running = Running(child);
-    let mut exported = HashMap::new();
-    for line in lines {
-        if line.starts_with("# ready on http://127.0.0.1:") {
-            break;
-        }
-        let (name, value) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
-        exported.insert(name.to_owned(), value.to_owned());
-    }
-    assert_eq!(exported["DATABRICKS_HOST"], exported["ZEROBUS_SERVER_ENDPOINT"]);
-    assert_eq!(exported["DATABRICKS_HOST"], exported["DATABRICKS_WORKSPACE_URL"]);
-    let credentials = Credentials {
-        url: exported["ZEROBUS_SERVER_ENDPOINT"].clone(),
-        client_id: exported["DATABRICKS_CLIENT_ID"].clone(),
-        client_secret: exported["DATABRICKS_CLIENT_SECRET"].clone(),
-    };
-    (running, credentials)
 }
 
 async fn ids(data: &Path) -> Vec<i64> {
@@ -161,6 +106,49 @@ async fn a_persistent_stream_has_every_row_exactly_once_whenever_the_emulator_is
     call.finish().await.unwrap();
     assert!(running.terminate());
     assert_eq!(ids(data.path()).await, (0..next).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_environment_file_is_there_while_the_emulator_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zerobus.env");
+    let (running, credentials) = start_with(folder.path(), &["--env-file", file.to_str().unwrap()]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(&format!("ZEROBUS_SERVER_ENDPOINT={}\n", credentials.url)), "{text}");
+    assert!(text.contains(&format!("DATABRICKS_CLIENT_SECRET={}\n", credentials.client_secret)), "{text}");
+    assert!(running.terminate());
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_detached_emulator_goes_on_and_is_ended_by_its_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let script = format!(
+        "eval \"$({} --schemas {} --port 0 --detach --log {})\" && curl -sf $DATABRICKS_HOST/emulator/health && kill $ZEROBUS_EMULATOR_PID",
+        env!("CARGO_BIN_EXE_zerobus-emulator"),
+        tables().display(),
+        log.display()
+    );
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("\"ready\""), "{output:?}");
+    let failed = Command::new(env!("CARGO_BIN_EXE_zerobus-emulator"))
+        .args(["--schemas", "/no/such/folder", "--detach"])
+        .output()
+        .unwrap();
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("/no/such/folder"), "{failed:?}");
+}
+
+#[test]
+fn the_only_table_is_named() {
+    let table = tables().join("main.sales.orders.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_zerobus-emulator"))
+        .args(["exec", "--schemas", table.to_str().unwrap(), "--", "sh", "-c", "echo $ZEROBUS_TABLE_NAME"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "main.sales.orders\n");
 }
 
 fn exec(arguments: &[&str]) -> Output {

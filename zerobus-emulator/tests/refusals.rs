@@ -149,6 +149,38 @@ mod opening {
     }
 
     #[tokio::test]
+    async fn names_are_compared_without_regard_to_case() {
+        let emulator = emulator().await;
+        for name in ["MAIN.Sales.ORDERS", "main.sales.orders", "main.SALES.orders"] {
+            let mut call = Call::json(&emulator, name).await;
+            call.send_json(0, &order()).await;
+            assert_eq!(call.finish().await.unwrap(), Some(0), "{name}");
+        }
+        assert_eq!(emulator.rows("Main.Sales.Orders").await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn properties_that_the_service_does_not_write_to() {
+        let refused = [
+            ("delta.feature.catalogManaged", "supported", "Error Code: 4024"),
+            ("delta.columnMapping.mode", "name", "Error Code: 4024"),
+            ("delta.enableChangeDataFeed", "true", "Error Code: 4024"),
+            ("delta.constraints.positive", "order_id > 0", "Error Code: 4024"),
+            ("delta.enableRowTracking", "true", "Error Code: 1022"),
+        ];
+        let text = std::fs::read(tables().join("main.sales.orders.json")).unwrap();
+        for (key, value, code) in refused {
+            let mut table: Value = serde_json::from_slice(&text).unwrap();
+            table["properties"] = json!({ key: value });
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("t.json"), table.to_string()).unwrap();
+            let emulator = Emulator::builder().schemas(folder.path()).start().await.unwrap();
+            let status = Call::open(&emulator, ORDERS, RecordType::Json, None).await.map(drop).unwrap_err();
+            assert!(status.message().contains(code), "{key}: {}", status.message());
+        }
+    }
+
+    #[tokio::test]
     async fn tables_that_take_no_rows() {
         let status = opened("main.edge.a_view", RecordType::Json, None).await;
         expect(&status, Code::InvalidArgument, 4024, "unsupported table kind: table main.edge.a_view is of type VIEW");

@@ -128,7 +128,7 @@ impl StreamFaults {
 
 impl Fault {
     fn is_due(&self, stream: &mut StreamFaults, handled: u64) -> bool {
-        if self.table.as_ref().is_some_and(|table| *table != stream.table) {
+        if self.table.as_ref().is_some_and(|table| !table.eq_ignore_ascii_case(&stream.table)) {
             return false;
         }
         let time = if self.goes_on() { handled >= self.after } else { handled == self.after };

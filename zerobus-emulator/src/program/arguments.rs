@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::conformance;
-use crate::{Builder, Emulator, Fault, Limits, TokenOperations};
+use crate::{Builder, Emulator, Fault, Limits, Profile, TokenOperations};
 
 /// Unity Catalog and Zerobus on this machine, writing Delta tables.
 ///
@@ -20,6 +20,12 @@ pub(super) struct Arguments {
     pub(super) command: Option<Command>,
     #[command(flatten)]
     pub(super) serve: Serve,
+    /// Goes on in the background once the emulator is ready; `ZEROBUS_EMULATOR_PID` is exported, to end it by `kill`.
+    #[arg(long)]
+    pub(super) detach: bool,
+    /// Where the log of an emulator in the background goes; a new file in the folder for temporary files if omitted.
+    #[arg(long, value_name = "FILE", requires = "detach")]
+    pub(super) log: Option<PathBuf>,
 }
 
 /// What the emulator is to be.
@@ -35,6 +41,13 @@ pub(super) struct Serve {
     /// Where the Delta tables stand; without it rows are kept in memory.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
+    /// `fast` acks rows once they are in their table; `service` acks them after about 150 ms, brings them into the table
+    /// some seconds later, and has the quotas of the service.
+    #[arg(long, value_enum, default_value_t = ProfileName::Fast)]
+    profile: ProfileName,
+    /// How long rows are acked and not in their table with `--profile service`, in milliseconds.
+    #[arg(long, default_value_t = 4500, value_name = "MILLISECONDS")]
+    commit_interval: u64,
     /// The address to listen on. On one that other machines reach, as a container needs (`0.0.0.0`), requests for any name are
     /// served, and the page and the control paths ask for a token.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
@@ -48,12 +61,26 @@ pub(super) struct Serve {
     /// Serves HTTPS beside HTTP, with certificates that are kept in this folder and made there at first.
     #[arg(long, value_name = "FOLDER")]
     pub(super) tls: Option<PathBuf>,
+    /// Writes what a client's environment has to hold into this file, a `NAME=value` a line, once the emulator is ready; the
+    /// file is removed when it ends.
+    #[arg(long, value_name = "FILE")]
+    pub(super) env_file: Option<PathBuf>,
     /// The client that gets tokens.
     #[arg(long, default_value = "zerobus-emulator")]
     client_id: String,
     /// The client's secret; random if omitted.
     #[arg(long, env = "ZEROBUS_EMULATOR_CLIENT_SECRET", hide_env_values = true)]
     client_secret: Option<String>,
+    /// A token that is always good, for every table and for the tables API: for clients whose headers a test sets itself.
+    #[arg(long, value_name = "TOKEN")]
+    fixed_token: Option<String>,
+    /// Another client that gets tokens, as `ID:SECRET`; may be given more than once.
+    #[arg(long = "principal", value_name = "ID:SECRET", value_parser = principal)]
+    principals: Vec<(String, String)>,
+    /// A file of GRANT statements: principals may do what these say, and nothing else; may be given more than once. Without it
+    /// every principal may write to every table.
+    #[arg(long, value_name = "FILE")]
+    grants: Vec<PathBuf>,
     /// Misbehaviour, such as `reset after=3 times=2`, `ack-delay=50ms`, `status=UNAVAILABLE/6006 chance=0.1`; may be
     /// given more than once, and more can be posted to /emulator/faults while the emulator runs.
     #[arg(long = "fault", value_name = "FAULT")]
@@ -86,6 +113,22 @@ pub(super) struct Serve {
     partitions_per_table: Option<usize>,
 }
 
+/// [`Profile`] on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProfileName {
+    Fast,
+    Service,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Fast => Self::Fast,
+            ProfileName::Service => Self::Service,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Probes an endpoint for every rule of the service that a client can observe.
@@ -96,6 +139,12 @@ pub(super) enum Command {
     /// code is 0 if all is the same, 1 if something differs, 2 if nothing could be probed.
     #[command(after_help = conformance::EXAMPLES)]
     Conformance(conformance::Options),
+    /// Asks a running emulator whether it is ready; the exit code is 0 if it is. What a container's health check runs.
+    Health {
+        /// Where the emulator listens.
+        #[arg(long, default_value = "http://127.0.0.1:8471")]
+        url: String,
+    },
     /// Runs a command with the environment set, and ends with its exit code.
     Exec {
         #[command(flatten)]
@@ -112,8 +161,17 @@ pub(super) const PORT: u16 = 8471;
 const EXAMPLES: &str = "\
 Examples:
   zerobus-emulator --schemas schemas --data data
+  eval \"$(zerobus-emulator --schemas schemas --detach)\"
   zerobus-emulator exec --schemas schemas -- cargo test
   zerobus-emulator --fault 'reset after=3' --fault 'ack-delay=50ms chance=0.2' --seed 7";
+
+fn principal(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((id, secret)) if !id.is_empty() && !secret.is_empty() => Ok((id.to_owned(), secret.to_owned())),
+        // The text itself may hold a secret.
+        _ => Err("a principal is an id and a secret, with a colon in between".to_owned()),
+    }
+}
 
 impl Serve {
     /// An emulator of these options; `port` is the one that it takes unless told otherwise.
@@ -132,6 +190,8 @@ impl Serve {
         let mut builder = Emulator::builder()
             .address(SocketAddr::new(self.host, self.port.unwrap_or(port)))
             .client_id(self.client_id)
+            .profile(self.profile.into())
+            .commit_interval(Duration::from_millis(self.commit_interval))
             .linger(Duration::from_millis(self.linger))
             .memory(self.memory.saturating_mul(1 << 20))
             .limits(limits);
@@ -140,6 +200,8 @@ impl Serve {
         }
         builder = self.schemas.into_iter().fold(builder, Builder::schemas);
         builder = self.ddl.into_iter().fold(builder, Builder::ddl);
+        builder = self.grants.into_iter().fold(builder, Builder::grants);
+        builder = self.principals.into_iter().fold(builder, |builder, (id, secret)| builder.principal(id, secret));
         builder = self.faults.into_iter().fold(builder, Builder::fault);
         if let Some(path) = self.data {
             builder = builder.data(path);
@@ -149,6 +211,9 @@ impl Serve {
         }
         if let Some(secret) = self.client_secret.filter(|secret| !secret.is_empty()) {
             builder = builder.client_secret(secret);
+        }
+        if let Some(token) = self.fixed_token.filter(|token| !token.is_empty()) {
+            builder = builder.fixed_token(token);
         }
         if let Some(token) = self.token.filter(|token| !token.is_empty()) {
             builder = builder.control_token(token);

@@ -2,14 +2,19 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{Emulator, tls};
 
 /// Names and values, for a shell or a child process.
 #[derive(Debug)]
-pub(super) struct Environment(Vec<(&'static str, String)>);
+pub(super) struct Environment {
+    variables: Vec<(&'static str, String)>,
+    /// The file that holds them, until this is dropped.
+    file: Option<PathBuf>,
+}
 
 impl Environment {
     /// The folder holds the certificates, if HTTPS is served.
@@ -21,27 +26,55 @@ impl Environment {
             ("DATABRICKS_CLIENT_ID", emulator.client_id().to_owned()),
             ("DATABRICKS_CLIENT_SECRET", emulator.client_secret().to_owned()),
         ];
+        // A program that names no table means the only one.
+        if let Some(table) = emulator.only_table() {
+            variables.push(("ZEROBUS_TABLE_NAME", table));
+        }
         if let Some(token) = emulator.control_token() {
             variables.push(("ZEROBUS_EMULATOR_TOKEN", token.to_owned()));
         }
         if let Some(folder) = certificates {
             // Other programs run elsewhere, so they need the whole path.
             let authority = tls::authority(folder).canonicalize()?.display().to_string();
-            for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
+            for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
                 variables.push((name, authority.clone()));
             }
         }
-        Ok(Self(variables))
+        Ok(Self { variables, file: None })
     }
 
     pub(super) fn variables(&self) -> &[(&'static str, String)] {
-        &self.0
+        &self.variables
+    }
+
+    /// Writes a file of `NAME=value` lines, which only the user may read: it holds the secret.
+    pub(super) fn write(&mut self, path: &Path) -> io::Result<()> {
+        let mut text = String::new();
+        for (name, value) in &self.variables {
+            if value.contains(['\n', '\r']) {
+                let error =
+                    format!("the value of {name} has more than one line, which an environment file cannot hold");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
+            }
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{name}={value}");
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // Whoever waits for the file finds it whole.
+        let new = path.with_extension("new");
+        options.open(&new)?.write_all(text.as_bytes())?;
+        std::fs::rename(new, path)?;
+        self.file = Some(path.to_owned());
+        Ok(())
     }
 
     /// Prints what a shell evaluates, and a last line.
     pub(super) fn print(&self, last: &str) -> io::Result<()> {
         let mut text = String::new();
-        for (name, value) in &self.0 {
+        for (name, value) in &self.variables {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "export {name}={}", quoted(value));
         }
@@ -49,6 +82,15 @@ impl Environment {
         out.write_all(text.as_bytes())?;
         writeln!(out, "{last}")?;
         out.flush()
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            // What it names does not answer any more; it may have been removed already.
+            let _ = std::fs::remove_file(file);
+        }
     }
 }
 
@@ -64,6 +106,22 @@ fn quoted(value: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_holds_a_variable_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        let of = |values: &[(&'static str, &str)]| Environment {
+            variables: values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            file: None,
+        };
+        let mut environment = of(&[("A", "http://127.0.0.1:1"), ("B", "a b#c")]);
+        environment.write(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "A=http://127.0.0.1:1\nB=a b#c\n");
+        drop(environment);
+        assert!(!path.exists());
+        assert!(of(&[("A", "x\ny")]).write(&path).is_err());
+    }
 
     #[test]
     fn a_shell_reads_back_what_was_quoted() {

@@ -21,6 +21,7 @@
 //! | `gather` | which requests go into one commit |
 //! | `commit` | a group of requests brought into the table |
 //! | `watermark` | persistent streams in the log of the table |
+//! | `wal` | rows that are acked before they are in their table |
 //! | `writer` | the queue before a table |
 
 mod batch;
@@ -43,6 +44,7 @@ mod read;
 mod schema;
 mod table;
 mod variant;
+mod wal;
 mod watermark;
 mod writer;
 
@@ -55,12 +57,15 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 use zerobus_codegen::{Table, TableName};
 
-use super::StorageError;
+use super::{FileHolding, Holding, StorageError};
 use crate::row::Row;
 use budget::Budget;
+use commit::Open;
 use folder::Folder;
+use gather::Gather;
 use kernel::Kernel;
 use table::DeltaTable;
+use wal::Wal;
 use writer::Writer;
 
 pub(crate) use writer::Queue;
@@ -86,6 +91,21 @@ pub(crate) struct Options {
     pub(crate) linger: Duration,
     /// The memory that rows of all tables may take before they are committed.
     pub(crate) memory: usize,
+    pub(crate) acks: Acks,
+}
+
+/// When rows are acked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Acks {
+    /// Once they are in their table.
+    AfterCommit,
+    /// Once they are in a log, which is brought into the table later.
+    BeforeCommit {
+        /// How long requests are gathered before they are acked.
+        gather: Duration,
+        /// How long rows stay in the log.
+        interval: Duration,
+    },
 }
 
 /// How long old versions of a table stay readable.
@@ -113,28 +133,82 @@ impl Delta {
     }
 
     pub(super) async fn open(&self, table: &Arc<Table>) -> Result<Queue, StorageError> {
-        let writer = {
-            let mut writers = self.writers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            Arc::clone(writers.entry(table.name.to_string()).or_default())
-        };
+        let writer = self.writer(table);
         let mut writer = writer.lock().await;
         if let Some(queue) = writer.as_ref().and_then(Writer::queue) {
             return Ok(queue);
         }
-        let (kernel, path, opened) = (Arc::clone(&self.kernel), self.path(&table.name), Arc::clone(table));
-        let history = self.options.history;
-        let delta_table = self.kernel.run(move || DeltaTable::open(kernel, &path, opened, history)).await??;
+        let opening = Opening {
+            kernel: Arc::clone(&self.kernel),
+            path: self.path(&table.name),
+            log: self.folder.log(&table.name),
+            table: Arc::clone(table),
+            options: self.options,
+        };
+        let open = self.kernel.run(move || opening.open()).await??;
+        let gather = match self.options.acks {
+            Acks::AfterCommit => Gather::new(self.options.linger),
+            Acks::BeforeCommit { gather, .. } => Gather::always(gather),
+        };
         let budget = Budget::of_table(&self.memory, self.options.memory);
-        let merges = Arc::clone(&self.merges);
-        let started = Writer::start(&self.kernel, delta_table, self.options.linger, budget, merges);
+        let started = Writer::start(&self.kernel, open, gather, budget, Arc::clone(&self.merges));
         let queue = started.queue().ok_or(StorageError::Stopping)?;
         *writer = Some(started);
         Ok(queue)
     }
 
+    /// Brings into the table what an emulator that was killed had acked and not committed.
+    pub(super) async fn recover(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+        let log = self.folder.log(&table.name);
+        if std::fs::metadata(log).is_ok_and(|file| file.len() > 0) { self.open(table).await.map(drop) } else { Ok(()) }
+    }
+
     pub(super) async fn rows(&self, table: &Arc<Table>) -> Result<Vec<Row>, StorageError> {
+        self.page(table, 0, usize::MAX).await
+    }
+
+    pub(super) async fn page(&self, table: &Arc<Table>, skip: u64, limit: usize) -> Result<Vec<Row>, StorageError> {
         let (kernel, path, table) = (Arc::clone(&self.kernel), self.path(&table.name), Arc::clone(table));
-        self.kernel.run(move || rows(&kernel, &path, &table)).await?
+        self.kernel.run(move || rows(&kernel, &path, &table, skip, limit)).await?
+    }
+
+    pub(super) async fn holding(&self, table: &Arc<Table>) -> Result<Holding, StorageError> {
+        let (kernel, path) = (Arc::clone(&self.kernel), self.path(&table.name));
+        self.kernel.run(move || holding(&kernel, &path)).await?
+    }
+
+    pub(super) async fn reset(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+        let writer = self.writer(table);
+        let mut writer = writer.lock().await;
+        if let Some(queue) = writer.as_ref().and_then(Writer::queue) {
+            return queue.reset().await;
+        }
+        *writer = None;
+        let (kernel, path, log) = (Arc::clone(&self.kernel), self.path(&table.name), self.folder.log(&table.name));
+        let (table, history) = (Arc::clone(table), self.options.history);
+        let removed = move || {
+            let removed = disk::remove_folder(&path).and_then(|()| disk::remove_file(&log));
+            removed.map_err(|error| table::failed(&path, "removed", error.into()))?;
+            create::or_find(&kernel, &path, &table, history).map(drop)
+        };
+        self.kernel.run(removed).await?
+    }
+
+    pub(super) async fn prepare(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+        let writer = self.writer(table);
+        let writer = writer.lock().await;
+        if writer.is_some() {
+            return Ok(());
+        }
+        let (kernel, path) = (Arc::clone(&self.kernel), self.path(&table.name));
+        let (table, history) = (Arc::clone(table), self.options.history);
+        // What is not synced here is synced with the first row.
+        self.kernel.run(move || create::or_find(&kernel, &path, &table, history).map(drop)).await?
+    }
+
+    fn writer(&self, table: &Table) -> Arc<Mutex<Option<Writer>>> {
+        let mut writers = self.writers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(writers.entry(table.name.to_string()).or_default())
     }
 
     pub(super) async fn close(&self) {
@@ -151,15 +225,58 @@ impl Delta {
     }
 }
 
-fn rows(kernel: &Kernel, path: &Path, table: &Table) -> Result<Vec<Row>, StorageError> {
+/// A table that is to be opened, where it may block.
+struct Opening {
+    kernel: Arc<Kernel>,
+    path: PathBuf,
+    log: PathBuf,
+    table: Arc<Table>,
+    options: Options,
+}
+
+impl Opening {
+    fn open(self) -> Result<Open, StorageError> {
+        let mut table = DeltaTable::open(self.kernel, &self.path, self.table, self.options.history)?;
+        // Whatever is in the log was acked, and comes first.
+        let log = match self.options.acks {
+            Acks::BeforeCommit { interval, .. } => Some(Wal::open(&self.log, interval, &mut table)?),
+            Acks::AfterCommit => {
+                if self.log.is_file() {
+                    Wal::open(&self.log, Duration::ZERO, &mut table)?;
+                }
+                None
+            }
+        };
+        Ok(Open { table, log })
+    }
+}
+
+fn holding(kernel: &Kernel, path: &Path) -> Result<Holding, StorageError> {
     if read::start(path).is_none() {
+        return Ok(Holding { rows: 0, files: None });
+    }
+    let read = read::snapshot(kernel, path).and_then(|snapshot| {
+        let files = read::data_files(kernel, &snapshot)?;
+        Ok((snapshot.version(), files))
+    });
+    let (version, files) = read.map_err(|error| table::failed(path, "read", error))?;
+    let files = files.iter().map(read::Found::file);
+    let bytes = files.clone().map(|file| file.bytes).sum();
+    Ok(Holding {
+        rows: files.clone().map(|file| file.rows).sum(),
+        files: Some(FileHolding { version, count: files.count() as u64, bytes }),
+    })
+}
+
+fn rows(kernel: &Kernel, path: &Path, table: &Table, skip: u64, limit: usize) -> Result<Vec<Row>, StorageError> {
+    if limit == 0 || read::start(path).is_none() {
         return Ok(Vec::new());
     }
     let mut rows = Vec::new();
     let read = read::snapshot(kernel, path).and_then(|snapshot| {
-        read::rows(kernel, &snapshot, table, 0, &mut |row| {
+        read::rows(kernel, &snapshot, table, skip, &mut |row| {
             rows.push(row);
-            ControlFlow::Continue(())
+            if rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })
     });
     read.map_err(|error| table::failed(path, "read", error))?;

@@ -33,6 +33,19 @@ impl Memory {
     pub(super) fn rows(&self, table: &TableName) -> Vec<Row> {
         self.open(table).content().rows.clone()
     }
+
+    pub(super) fn page(&self, table: &TableName, skip: u64, limit: usize) -> Vec<Row> {
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        self.open(table).content().rows.iter().skip(skip).take(limit).cloned().collect()
+    }
+
+    pub(super) fn count(&self, table: &TableName) -> u64 {
+        self.open(table).content().rows.len() as u64
+    }
+
+    pub(super) fn reset(&self, table: &TableName) {
+        *self.open(table).content() = Content::default();
+    }
 }
 
 impl Rows {

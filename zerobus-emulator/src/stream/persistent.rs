@@ -59,7 +59,8 @@ pub(super) async fn retire(app: &App, table: &str, request: &RetireStreamRequest
     let Some(RetiredIdentifier::StreamId(id)) = &request.identifier else {
         return Err(Refusal::protocol("the request has no stream_id"));
     };
-    let sink = app.sink.open(app.catalog.writable(table)?).await.map_err(|error| storage(&error))?;
+    let known = app.catalog.writable(table)?;
+    let (table, sink) = (&*known.name.to_string(), app.sink.open(known).await.map_err(|error| storage(&error))?);
     let _lease = app.leases.take(table, id).await;
     match sink.stream(id, StreamAction::Retire).await.map_err(|error| storage(&error))? {
         StreamState::Open(_) | StreamState::Retired => Ok(()),

@@ -1,5 +1,7 @@
 //! The gRPC service: who calls, for which table, with what right; then a stream of its own.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tokio_stream::adapters::Map;
@@ -44,7 +46,7 @@ impl Service {
         let Some(table) = text(metadata, TABLE_NAME_HEADER) else {
             return Err(Refusal::protocol(format_args!("the call's metadata has no {TABLE_NAME_HEADER}")));
         };
-        self.app.tokens.check_table(text(metadata, "authorization"), table)?;
+        self.app.authorize(text(metadata, "authorization"), table)?;
         Ok(table.to_owned())
     }
 
@@ -55,14 +57,16 @@ impl Service {
         requests: impl FnOnce(Streaming<T>) -> Requests,
     ) -> Result<ReceiverStream<Result<responses::Response, Status>>, Status> {
         let activity = &self.app.activity;
-        let table_name = self.table_name(request.metadata()).inspect_err(|refusal| activity.refused("", refusal))?;
+        let connection = connection(request.extensions());
+        let table_name = self.table_name(request.metadata());
+        let table_name = table_name.inspect_err(|refusal| activity.refused(&connection, "", refusal))?;
         let mut faults = self.app.faults.stream(&table_name);
-        self.misbehave(&mut faults).inspect_err(|refusal| activity.refused(&table_name, refusal))?;
-        let connection = request.extensions().get::<Connection>().cloned().unwrap_or_default();
+        let begun = self.misbehave(&mut faults);
+        let delay = begun.inspect_err(|refusal| activity.refused(&connection, &table_name, refusal))?;
         let (sender, receiver) = mpsc::channel(RESPONSES);
         let (app, responses) = (self.app.clone(), Responses { sender, grace: self.app.limits.read_grace });
         let requests = requests(request.into_inner());
-        let stream = Stream { app, table_name, requests, responses, connection, faults };
+        let stream = Stream { app, table_name, requests, responses, connection, faults, delay };
         let streams = self.app.streams.clone();
         tokio::spawn(async move {
             let _running = streams;
@@ -74,27 +78,35 @@ impl Service {
     async fn retire(&self, metadata: &MetadataMap, request: &RetireStreamRequest) -> Result<(), Refusal> {
         let table = request.table_name();
         if let Some(named) = text(metadata, TABLE_NAME_HEADER)
-            && named != table
+            && !named.eq_ignore_ascii_case(table)
         {
             let (table, named) = (Printable(table), Printable(named));
             return Err(Refusal::protocol(format_args!(
                 "the request names table {table}, the call's metadata {named}"
             )));
         }
-        self.app.tokens.check_table(text(metadata, "authorization"), table)?;
+        self.app.authorize(text(metadata, "authorization"), table)?;
         persistent::retire(&self.app, table, request).await
     }
 
-    fn misbehave(&self, faults: &mut StreamFaults) -> Result<(), Refusal> {
+    /// Gives how long the opening is to take.
+    fn misbehave(&self, faults: &mut StreamFaults) -> Result<Duration, Refusal> {
+        let mut delay = Duration::ZERO;
         for kind in self.app.faults.strike(faults, Point::Call, 0) {
             match kind {
+                Kind::OpenDelay(more) => delay += more,
                 Kind::OpenStatus(status, code) => return Err(Refusal::injected(status, code)),
                 Kind::TokenRejected => return Err(Refusal::unauthenticated("it is rejected (injected)")),
                 _ => {}
             }
         }
-        Ok(())
+        Ok(delay)
     }
+}
+
+/// Every request has one: the server puts it there.
+fn connection(extensions: &tonic::Extensions) -> Connection {
+    extensions.get::<Connection>().cloned().unwrap_or_else(|| Connection::new(None))
 }
 
 fn text<'a>(metadata: &'a MetadataMap, name: &str) -> Option<&'a str> {
@@ -131,9 +143,12 @@ impl Zerobus for Service {
         &self,
         request: Request<RetireStreamRequest>,
     ) -> Result<Response<RetireStreamResponse>, Status> {
-        let (metadata, _, request) = request.into_parts();
+        let (metadata, extensions, request) = request.into_parts();
         let retired = self.retire(&metadata, &request).await;
-        retired.inspect_err(|refusal| self.app.activity.refused(request.table_name(), refusal))?;
+        let refused = |refusal: &Refusal| {
+            self.app.activity.refused(&connection(&extensions), request.table_name(), refusal);
+        };
+        retired.inspect_err(refused)?;
         Ok(Response::new(RetireStreamResponse {}))
     }
 }

@@ -155,8 +155,7 @@ impl Reader<'_> {
         self.quota.take(ingest.records.len(), ingest.bytes, Instant::now())?;
         let rows = self.rows(ingest.offset, ingest.records)?;
         self.app.partitions.take(self.watched.table(), &rows, Instant::now())?;
-        self.watched.sample(&rows);
-        self.watched.ingested(rows.len(), ingest.bytes);
+        self.watched.ingested(ingest.offset, rows.len(), ingest.bytes);
         let append = Append::new(rows, ingest.offset, self.stored.clone()).of(self.stream.clone());
         self.sink.append(append).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
         Ok(ingest.offset)

@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub(crate) mod persistent;
+#[cfg(feature = "cli")]
+pub(crate) mod program;
 
 use std::path::PathBuf;
 
@@ -51,6 +53,22 @@ pub(crate) fn message(descriptor: &DescriptorProto) -> MessageDescriptor {
     let mut pool = DescriptorPool::new();
     pool.add_file_descriptor_proto(file).unwrap();
     pool.get_message_by_name(descriptor.name()).unwrap()
+}
+
+/// A row of `main.types.every_type` with a value in every column, at an end of its range.
+pub(crate) fn every_type() -> Value {
+    json!({
+        "c_byte": -128, "c_short": -32768, "c_int": i32::MIN, "c_long": i64::MIN,
+        "c_float": 0.1, "c_double": -2.5e300, "c_boolean": true, "c_string": "größe \u{1F30D}", "c_binary": "AAEC/w==",
+        "c_date": -719_162, "c_timestamp": -62_135_596_800_000_000_i64, "c_timestamp_ntz": 253_402_300_799_999_999_i64,
+        "c_decimal": "-12345678.90", "c_decimal_wide": "12345678901234567890.123456789012345678", "c_varchar": "ab",
+        "c_variant": "{\"a\":[1,2.5,null,\"x\"],\"b\":{\"c\":true}}",
+        "c_array": [1, -2, 3], "c_map": { "k": 1.5, "l": -0.0 }, "c_struct": { "a": 7, "b": "y" },
+        "n_byte": 127, "n_short": 32767, "n_int": 0, "n_long": 0, "n_float": "NaN", "n_double": "-Infinity",
+        "n_boolean": false, "n_string": "", "n_binary": "", "n_date": 0, "n_timestamp": 1, "n_timestamp_ntz": -1,
+        "n_decimal": "0.00", "n_variant": "null", "n_array": [0, -1], "n_map": { "-5": 20000 },
+        "n_struct": { "at": -1, "day": -1 },
+    })
 }
 
 /// A record from JSON, by a table's own descriptor.

@@ -4,26 +4,51 @@ use std::collections::BTreeMap;
 
 use super::gather::Group;
 use super::table::DeltaTable;
+use super::wal::Wal;
+use super::watermark::{self, Txns};
 use super::writer::{Command, Request};
 use crate::error_chain::ErrorChain;
 use crate::sink::{StorageError, Stored, StreamState};
 
-/// How far persistent streams are with a commit, by their ids.
-pub(super) type Watermarks = BTreeMap<String, StreamState>;
+/// A table that is open for requests.
+pub(super) struct Open {
+    pub(super) table: DeltaTable,
+    /// Where rows are acked before they are in the table; without it they are acked once they are.
+    pub(super) log: Option<Wal>,
+}
+
+impl Open {
+    /// Brings everything that is acked into the table.
+    pub(super) fn flush(&mut self) -> Result<(), StorageError> {
+        self.log.as_mut().map_or(Ok(()), |log| log.commit(&mut self.table))
+    }
+
+    fn reset(&mut self) -> Result<(), StorageError> {
+        self.log.as_mut().map_or(Ok(()), Wal::clear)?;
+        self.table.reset()
+    }
+}
 
 impl Group {
     /// Commits all requests as one version; if that fails, each by itself, so that a request that cannot be stored fails its
     /// own stream only.
-    pub(super) fn commit(self, table: &mut DeltaTable) {
+    pub(super) fn commit(self, open: &mut Open) {
         let (requests, command) = self.into_parts();
         let requests = in_sequence(requests);
-        match commit(table, &requests) {
-            Ok(()) => requests.into_iter().for_each(stored),
-            Err(error) => one_by_one(table, requests, &error),
+        match &mut open.log {
+            Some(log) if !requests.is_empty() => log.accept(open.table.table(), requests),
+            Some(_) => {}
+            None => match commit(&mut open.table, &requests) {
+                Ok(()) => requests.iter().for_each(Request::stored),
+                Err(error) => one_by_one(&mut open.table, requests, &error),
+            },
         }
-        if let Some(Command { id, action, reply }) = command {
-            // A client that has gone does not wait for the answer.
-            let _ = reply.send(table.stream(&id, action));
+        if open.log.as_ref().is_some_and(Wal::is_large) {
+            // A failure is logged, and tried again later.
+            let _ = open.flush();
+        }
+        if let Some(command) = command {
+            command.run(open);
         }
     }
 }
@@ -39,7 +64,7 @@ fn in_sequence(requests: Vec<Request>) -> Vec<Request> {
             let offset = request.append.offset;
             if offset != *next {
                 let committed = *next - 1;
-                request.append.report(Err(StorageError::OutOfSequence { committed, offset }));
+                request.report(Err(StorageError::OutOfSequence { committed, offset }));
                 continue;
             }
             *next += 1;
@@ -49,11 +74,16 @@ fn in_sequence(requests: Vec<Request>) -> Vec<Request> {
     kept
 }
 
-fn stored(request: Request) {
-    if let Some(stream) = &request.append.stream {
-        stream.advance(request.append.offset);
+impl Command {
+    fn run(self, open: &mut Open) {
+        // A client that has gone does not wait for the answer.
+        match self {
+            Self::Reset(reply) => drop(reply.send(open.reset())),
+            Self::Stream(id, action, reply) => {
+                drop(reply.send(open.flush().and_then(|()| open.table.stream(&id, action))));
+            }
+        }
     }
-    request.append.report(Ok(()));
 }
 
 fn one_by_one(table: &mut DeltaTable, requests: Vec<Request>, error: &StorageError) {
@@ -68,10 +98,10 @@ fn one_by_one(table: &mut DeltaTable, requests: Vec<Request>, error: &StorageErr
             None => again(table, &request, error),
         };
         match result {
-            Ok(()) => stored(request),
+            Ok(()) => request.stored(),
             Err(error) => {
                 failed.push((request.append.stored.clone(), error.clone()));
-                request.append.report(Err(error));
+                request.report(Err(error));
             }
         }
     }
@@ -89,18 +119,18 @@ fn again(table: &mut DeltaTable, request: &Request, error: &StorageError) -> Res
 
 fn commit(table: &mut DeltaTable, requests: &[Request]) -> Result<(), StorageError> {
     let rows = requests.iter().flat_map(|request| &request.append.rows);
-    let watermarks = watermarks(requests);
-    if watermarks.is_empty() && rows.clone().next().is_none() {
+    let txns = txns(requests);
+    if txns.is_empty() && rows.clone().next().is_none() {
         return Ok(());
     }
-    let result = table.append(&rows, &watermarks);
+    let result = table.append(&rows, &txns);
     if let Err(error) = &result {
         tracing::error!(error = %ErrorChain(error), "a commit failed");
     }
     result
 }
 
-fn watermarks(requests: &[Request]) -> Watermarks {
+fn txns(requests: &[Request]) -> Txns {
     let streams = requests.iter().filter_map(|request| Some((request.append.stream.as_ref()?, request.append.offset)));
-    streams.map(|(stream, offset)| (stream.id().to_owned(), StreamState::Open(offset))).collect()
+    streams.filter_map(|(stream, offset)| watermark::txn(stream.id(), StreamState::Open(offset))).collect()
 }

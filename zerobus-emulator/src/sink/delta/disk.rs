@@ -44,6 +44,23 @@ impl Unsynced {
     }
 }
 
+/// Removes a folder with all that is in it; one that is missing is no error.
+pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
+    unless_missing(std::fs::remove_dir_all(folder))
+}
+
+/// Removes a file; one that is missing is no error.
+pub(super) fn remove_file(file: &Path) -> io::Result<()> {
+    unless_missing(std::fs::remove_file(file))
+}
+
+fn unless_missing(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The results in the order of the items.
 pub(super) fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: fn(T) -> R) -> Vec<R> {
     let threads = THREADS.min(items.len());

@@ -10,6 +10,8 @@ use zerobus_codegen::TableName;
 
 /// The file whose lock says that an emulator uses the folder.
 const LOCK: &str = ".zerobus-emulator.lock";
+/// The folder of the logs; no catalog has such a name.
+const LOGS: &str = ".zerobus-emulator.acked";
 /// How long the lock is waited for: an emulator that has just been stopped lets go of it a moment later.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -43,6 +45,12 @@ impl Folder {
 
     pub(super) fn table(&self, table: &TableName) -> PathBuf {
         self.root.join(table.catalog()).join(table.schema()).join(table.table())
+    }
+
+    /// The log of a table's rows that are acked and not yet in it.
+    pub(super) fn log(&self, table: &TableName) -> PathBuf {
+        let folder = self.root.join(LOGS).join(table.catalog()).join(table.schema());
+        folder.join(format!("{}.ndjson", table.table()))
     }
 
     /// Lets another emulator have the folder.

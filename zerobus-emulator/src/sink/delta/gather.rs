@@ -22,6 +22,7 @@ const STEP: Duration = Duration::from_millis(1);
 pub(super) struct Gather {
     most: Duration,
     wait: Duration,
+    learns: bool,
 }
 
 /// Requests that are committed together.
@@ -36,7 +37,12 @@ pub(super) struct Group {
 
 impl Gather {
     pub(super) fn new(most: Duration) -> Self {
-        Self { most, wait: Duration::ZERO }
+        Self { most, wait: Duration::ZERO, learns: true }
+    }
+
+    /// Always waits as long as this.
+    pub(super) const fn always(wait: Duration) -> Self {
+        Self { most: wait, wait, learns: false }
     }
 
     /// The first request, and all that follow it in time.
@@ -50,13 +56,14 @@ impl Gather {
         let begin = Instant::now();
         while !group.is_full() && !self.wait.is_zero() {
             // Silence for a part of the wait means that all who send without waiting have sent.
-            let pause = (begin + self.wait).min(Instant::now() + self.wait / 4);
+            let end = begin + self.wait;
+            let pause = if self.learns { end.min(Instant::now() + self.wait / 4) } else { end };
             match tokio::time::timeout_at(pause, queue.recv()).await {
                 Ok(Some(queued)) => group.add(queued),
                 Ok(None) | Err(_) => break,
             }
         }
-        if !group.requests.is_empty() {
+        if self.learns && !group.requests.is_empty() {
             self.learn(present, group.requests.len());
         }
         group

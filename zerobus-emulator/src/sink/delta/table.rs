@@ -13,15 +13,15 @@ use zerobus_codegen::Table;
 
 use super::batch::FileColumns;
 use super::cleanup::Cleanup;
-use super::commit::Watermarks;
 use super::create::{self, ENGINE_INFO};
 use super::data_file::{self, DataFile, Place, Plan, Written, local_path};
-use super::disk::Unsynced;
+use super::disk::{self, Unsynced};
 use super::files::Files;
 use super::identity::{Identity, Start};
 use super::kernel::Kernel;
 use super::merge::{self, Merge, Merged};
 use super::partition::split;
+use super::watermark::Txns;
 use super::{History, read, watermark};
 use crate::error_chain::ErrorChain;
 use crate::row::Row;
@@ -60,8 +60,8 @@ type Partition = std::collections::BTreeMap<String, String>;
 struct Change {
     written: Vec<Written>,
     removed: Vec<DataFile>,
-    /// Persistent streams, as they are with this version.
-    txns: Vec<(String, i64)>,
+    /// How far the applications that write to the table are with this version.
+    txns: Txns,
     unsynced: Unsynced,
 }
 
@@ -84,6 +84,12 @@ impl DeltaTable {
         let opened = Self::open_existing(kernel, path.to_owned(), table, history, start);
         let mut opened = opened.map_err(|error| error.into_storage(path, "opened"))?;
         opened.unsynced = unsynced;
+        if opened.snapshot.version() == 0 {
+            // It may have been made just now, without a sync.
+            opened.unsynced.add(opened.identity.commit_path(0));
+            path.ancestors().take(4).for_each(|folder| opened.unsynced.add(folder));
+            opened.unsynced.add(opened.identity.log());
+        }
         Ok(opened)
     }
 
@@ -128,11 +134,11 @@ impl DeltaTable {
     pub(super) fn append<'a>(
         &mut self,
         rows: &(impl Iterator<Item = &'a Row> + Clone),
-        streams: &Watermarks,
+        txns: &Txns,
     ) -> Result<(), StorageError> {
         for _ in 0..TRIES {
             self.find_or_recreate()?;
-            if self.try_append(rows.clone(), streams).map_err(|error| failed(&self.path, "written", error))? {
+            if self.try_append(rows.clone(), txns).map_err(|error| failed(&self.path, "written", error))? {
                 return Ok(());
             }
         }
@@ -145,9 +151,21 @@ impl DeltaTable {
         let found = self.find_stream(id)?;
         let state = found.after(action);
         if state != found {
-            self.append(&std::iter::empty(), &Watermarks::from([(id.to_owned(), state)]))?;
+            self.append(&std::iter::empty(), &watermark::txn(id, state).into_iter().collect())?;
         }
         Ok(state)
+    }
+
+    /// How far an application is, by the log on the disk.
+    pub(super) fn txn(&mut self, application: &str) -> Result<Option<i64>, StorageError> {
+        self.find_or_recreate()?;
+        let found = read::snapshot(&self.kernel, &self.path)
+            .and_then(|snapshot| snapshot.get_app_id_version(application, self.kernel.engine().as_ref()));
+        found.map_err(|error| failed(&self.path, "read", error))
+    }
+
+    pub(super) const fn table(&self) -> &Arc<Table> {
+        &self.table
     }
 
     /// What the log on the disk says of a persistent stream.
@@ -164,17 +182,26 @@ impl DeltaTable {
             return Ok(());
         }
         tracing::warn!(path = %self.path.display(), "the table's folder was removed; the table is made anew");
+        self.reopen()
+    }
+
+    /// Removes every row, and the log of what there was.
+    pub(super) fn reset(&mut self) -> Result<(), StorageError> {
+        disk::remove_folder(&self.path).map_err(|error| failed(&self.path, "removed", error.into()))?;
+        self.reopen()
+    }
+
+    fn reopen(&mut self) -> Result<(), StorageError> {
         let (kernel, table) = (Arc::clone(&self.kernel), Arc::clone(&self.table));
         *self = Self::open(kernel, &self.path, table, self.history)?;
         Ok(())
     }
 
     /// Whether the rows are in the table, and the table is still there.
-    fn try_append<'a>(&mut self, rows: impl Iterator<Item = &'a Row>, streams: &Watermarks) -> KernelResult<bool> {
+    fn try_append<'a>(&mut self, rows: impl Iterator<Item = &'a Row>, txns: &Txns) -> KernelResult<bool> {
         let mut unsynced = Unsynced::default();
         let written = self.write(rows, &mut unsynced)?;
-        let txns = streams.iter().filter_map(|(id, state)| watermark::txn(id, *state)).collect();
-        let change = Change { written, txns, unsynced, ..Change::default() };
+        let change = Change { written, txns: txns.clone(), unsynced, ..Change::default() };
         let committed = self.commit(UpdateTableOperation::StreamingUpdate, change)?;
         Ok(committed && self.identity.holds(self.start, self.snapshot.version()))
     }

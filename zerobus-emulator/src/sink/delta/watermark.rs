@@ -7,10 +7,15 @@
 //! | -1 | it was created, and nothing is stored |
 //! | the least number | it was retired |
 
+use std::collections::BTreeMap;
+
 use delta_kernel::{KernelResult, Snapshot};
 
 use super::kernel::Kernel;
 use crate::sink::StreamState;
+
+/// What a commit says of the applications that write to the table.
+pub(super) type Txns = BTreeMap<String, i64>;
 
 const RETIRED: i64 = i64::MIN;
 

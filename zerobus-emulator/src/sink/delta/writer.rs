@@ -2,17 +2,19 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use delta_kernel::KernelResult;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::budget::{Budget, Share};
+use super::commit::Open;
 use super::gather::Gather;
 use super::kernel::Kernel;
 use super::merge::Merged;
 use super::table::DeltaTable;
+use super::wal::Wal;
 use crate::sink::{Append, StorageError, StreamAction, StreamState};
 
 /// The task that owns one Delta table.
@@ -40,26 +42,49 @@ pub(super) enum Queued {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) append: Append,
-    pub(super) _share: Share,
+    pub(super) share: Share,
 }
 
-/// Something to do with a persistent stream, and who waits for it.
+/// Something to do behind all requests that came before, and who waits for it.
 #[derive(Debug)]
-pub(super) struct Command {
-    pub(super) id: String,
-    pub(super) action: StreamAction,
-    pub(super) reply: oneshot::Sender<Result<StreamState, StorageError>>,
+pub(super) enum Command {
+    /// Remove every row.
+    Reset(Reply<()>),
+    /// Do something with the persistent stream of this id.
+    Stream(String, StreamAction, Reply<StreamState>),
+}
+
+type Reply<T> = oneshot::Sender<Result<T, StorageError>>;
+
+impl Request {
+    /// Tells the stream that its rows are durable.
+    pub(super) fn stored(&self) {
+        if let Some(stream) = &self.append.stream {
+            stream.advance(self.append.offset);
+        }
+        self.append.report(Ok(()));
+    }
+
+    pub(super) fn report(&self, result: Result<(), StorageError>) {
+        self.append.report(result);
+    }
 }
 
 impl Queue {
     pub(crate) async fn append(&self, append: Append) -> Result<(), StorageError> {
         let share = self.budget.take(append.weight).await.ok_or(StorageError::Stopping)?;
-        self.send(Queued::Request(Request { append, _share: share }))
+        self.send(Queued::Request(Request { append, share }))
     }
 
     pub(crate) async fn stream(&self, id: &str, action: StreamAction) -> Result<StreamState, StorageError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Queued::Command(Command { id: id.to_owned(), action, reply }))?;
+        self.send(Queued::Command(Command::Stream(id.to_owned(), action, reply)))?;
+        answer.await.map_err(|_| StorageError::Stopping)?
+    }
+
+    pub(super) async fn reset(&self) -> Result<(), StorageError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Queued::Command(Command::Reset(reply)))?;
         answer.await.map_err(|_| StorageError::Stopping)?
     }
 
@@ -71,15 +96,15 @@ impl Queue {
 impl Writer {
     pub(super) fn start(
         kernel: &Arc<Kernel>,
-        table: DeltaTable,
-        linger: Duration,
+        open: Open,
+        gather: Gather,
         budget: Budget,
         merges: Arc<Semaphore>,
     ) -> Self {
         let (sender, queue) = mpsc::unbounded_channel();
-        let (gather, merging) = (Gather::new(linger), None);
-        let run = Run { kernel: Arc::clone(kernel), queue, gather, merges, merging, due: None };
-        let task = kernel.spawn(run.run(table));
+        let due = open.log.as_ref().and_then(Wal::due);
+        let run = Run { kernel: Arc::clone(kernel), queue, gather, merges, merging: None, clean_up: None, commit: due };
+        let task = kernel.spawn(run.run(open));
         Self { queue: Some(Queue { sender, budget }), task: Some(task) }
     }
 
@@ -112,31 +137,36 @@ struct Run {
     merges: Arc<Semaphore>,
     merging: Option<Merging>,
     /// When old files are to be removed.
-    due: Option<Instant>,
+    clean_up: Option<Instant>,
+    /// When acked rows are to be committed.
+    commit: Option<Instant>,
 }
 
 /// What wakes the writer up.
 enum Event {
     Closed,
     CleanUp,
+    Commit,
     Merged(KernelResult<Merged>),
     Queued(Queued),
 }
 
 impl Run {
-    async fn run(mut self, mut table: DeltaTable) {
+    async fn run(mut self, mut open: Open) {
         loop {
             let done = match self.next().await {
                 Event::Closed => break,
-                Event::CleanUp => self.with(table, |_| {}).await,
-                Event::Merged(merged) => self.with(table, |table| table.finish_merge(merged)).await,
+                Event::CleanUp => self.with(open, |_| {}).await,
+                // A failure is logged, and tried again later.
+                Event::Commit => self.with(open, |open| drop(open.flush())).await,
+                Event::Merged(merged) => self.with(open, |open| open.table.finish_merge(merged)).await,
                 Event::Queued(first) => {
                     let group = self.gather.group(first, &mut self.queue).await;
-                    self.with(table, |table| group.commit(table)).await
+                    self.with(open, |open| group.commit(open)).await
                 }
             };
             match done {
-                ControlFlow::Continue(back) => table = back,
+                ControlFlow::Continue(back) => open = back,
                 ControlFlow::Break(()) => return,
             }
         }
@@ -144,45 +174,48 @@ impl Run {
             // The files of a merge that is not committed are removed at the next start.
             merging.job.abort();
         }
-        // A panic was logged, and nothing is left to do.
-        let _ = self.kernel.run(move || table.close()).await;
+        let closed = self.kernel.run(move || {
+            let flushed = open.flush();
+            open.table.close();
+            flushed
+        });
+        // A panic or a failure was logged, and nothing is left to do.
+        let _ = closed.await;
     }
 
     async fn next(&mut self) -> Event {
-        let due = self.due.map(tokio::time::Instant::from_std);
         tokio::select! {
             biased;
+            // First, or requests that never end would put it off for ever.
+            () = at(self.commit) => Event::Commit,
             queued = self.queue.recv() => queued.map_or(Event::Closed, Event::Queued),
             merged = merged(&mut self.merging) => {
                 self.merging = None;
                 Event::Merged(merged)
             }
-            () = async { tokio::time::sleep_until(due.unwrap_or_else(tokio::time::Instant::now)).await }, if due.is_some() => Event::CleanUp,
+            () = at(self.clean_up) => Event::CleanUp,
         }
     }
 
     /// Does the work on a thread where it may block, then what the table needs to stay small.
-    async fn with(
-        &mut self,
-        mut table: DeltaTable,
-        work: impl FnOnce(&mut DeltaTable) + Send + 'static,
-    ) -> ControlFlow<(), DeltaTable> {
+    async fn with(&mut self, mut open: Open, work: impl FnOnce(&mut Open) + Send + 'static) -> ControlFlow<(), Open> {
         let turn = if self.merging.is_none() { Arc::clone(&self.merges).try_acquire_owned().ok() } else { None };
         let may_merge = self.merging.is_none();
         let done = self.kernel.run(move || {
-            work(&mut table);
-            let large = if may_merge { maintain(&mut table, turn) } else { None };
-            table.checkpoint_if_due();
-            let due = table.clean_up();
-            (table, large, due)
+            work(&mut open);
+            let large = if may_merge { maintain(&mut open.table, turn) } else { None };
+            open.table.checkpoint_if_due();
+            let clean_up = open.table.clean_up();
+            (open, large, clean_up)
         });
         // A panic: the streams see their reports vanish, and fail.
-        let Ok((table, large, due)) = done.await else { return ControlFlow::Break(()) };
+        let Ok((open, large, clean_up)) = done.await else { return ControlFlow::Break(()) };
         if let Some((merge, turn)) = large {
             self.merging = Some(Merging { job: self.kernel.spawn_blocking(move || merge.run()), _turn: turn });
         }
-        self.due = due;
-        ControlFlow::Continue(table)
+        self.clean_up = clean_up;
+        self.commit = open.log.as_ref().and_then(Wal::due);
+        ControlFlow::Continue(open)
     }
 }
 
@@ -202,6 +235,13 @@ fn maintain(
         table.finish_merge(merge.run());
     }
     None
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn merged(merging: &mut Option<Merging>) -> KernelResult<Merged> {
