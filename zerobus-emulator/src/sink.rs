@@ -69,7 +69,6 @@ pub(crate) struct Holding {
 
 /// How much a table on disk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "delta"), expect(dead_code, reason = "there are no tables on disk"))]
 pub(crate) struct FileHolding {
     /// The table's version, which counts its commits from 0.
     pub(crate) version: u64,
