@@ -6,8 +6,10 @@
 #[allow(missing_docs, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated code")]
 #[rustfmt::skip]
 mod generated;
+mod times;
 
 pub use generated::*;
+pub(crate) use times::time_of;
 
 /// The path of the call that carries a stream.
 pub const EPHEMERAL_STREAM: &str = "/databricks.zerobus.Zerobus/EphemeralStream";

@@ -9,6 +9,7 @@ use std::time::Duration;
 use prost::Message;
 
 use super::SchemaCause;
+use crate::wire::time_of;
 
 const SCHEMA_VALIDATION_FAILED: &str = "SCHEMA_VALIDATION_FAILED";
 
@@ -48,7 +49,7 @@ impl Details {
         let details = RpcStatus::decode(bytes).unwrap_or_default().details;
         let schema_cause = of_type::<ErrorInfo>(&details, "google.rpc.ErrorInfo").find_map(|info| info.schema_cause());
         let mut pauses = of_type::<RetryInfo>(&details, "google.rpc.RetryInfo");
-        let retry_after = pauses.find_map(|info| Duration::try_from(info.retry_delay?).ok());
+        let retry_after = pauses.find_map(|info| info.retry_delay.and_then(time_of));
         Self { schema_cause, retry_after }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Uri, header};
@@ -21,7 +20,7 @@ use crate::error::{self, Details, Error, Fault, Violation};
 use crate::record_kind::RecordKind;
 use crate::shared::Shared;
 use crate::wire::ephemeral_stream_response::Payload;
-use crate::wire::{EPHEMERAL_STREAM, EphemeralStreamRequest, EphemeralStreamResponse, TABLE_NAME_HEADER};
+use crate::wire::{EPHEMERAL_STREAM, EphemeralStreamRequest, EphemeralStreamResponse, TABLE_NAME_HEADER, time_of};
 
 /// What one call is opened with.
 #[derive(Debug)]
@@ -90,7 +89,9 @@ impl Call {
             Err(status) => return Heard::Ended(Some(refused(&self.table, status))),
         };
         match response.payload {
-            Some(Payload::CloseStreamSignal(signal)) => Heard::CloseSignal(signal_duration(signal.duration)),
+            Some(Payload::CloseStreamSignal(signal)) => {
+                Heard::CloseSignal(signal.duration.and_then(time_of).unwrap_or_default())
+            }
             Some(Payload::CreateStreamResponse(_)) if self.has_created => Heard::Violated(Violation::CreatedTwice),
             Some(Payload::CreateStreamResponse(created)) => {
                 self.has_created = true;
@@ -137,8 +138,4 @@ fn refused(table: &str, status: Status) -> Error {
         source: has_source.then(|| status.into()),
     })
     .into()
-}
-
-fn signal_duration(duration: Option<prost_types::Duration>) -> Duration {
-    duration.and_then(|duration| Duration::try_from(duration).ok()).unwrap_or_default()
 }
