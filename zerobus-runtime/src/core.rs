@@ -68,4 +68,5 @@ use pace::Pace;
 pub(crate) use returned::ReturnedBatch;
 pub(crate) use session::Session;
 pub(crate) use settings::Settings;
+pub(crate) use window::Outgoing;
 use window::Window;

@@ -7,16 +7,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
 
 use super::envelope::batch_prefix;
-use crate::core::Pull;
+use crate::core::{Outgoing, Pull};
 use crate::record_kind::RecordKind;
 use crate::shared::Shared;
 
-/// A body up to this many bytes goes in one frame with its prefix: a server may guard itself against many small frames, and
-/// h2 does.
+/// Requests up to this many bytes go together in a frame, each behind its prefix: a server may guard itself against many
+/// small frames, and h2 does.
 const SMALL: usize = 4096;
 
 /// The requests of one call.
@@ -37,17 +37,39 @@ impl Body for Requests {
         if let Some(bytes) = self.next.take() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        match ready!(self.shared.poll_pull(cx, self.generation)) {
+        let Pull::Request(request) = ready!(self.shared.poll_pull(cx, self.generation)) else {
             // `poll_pull` is pending where there is nothing to send.
-            Pull::End | Pull::Idle => Poll::Ready(None),
-            Pull::Request(request) => {
-                let prefix = batch_prefix(self.kind, request.wire_offset, request.body.len());
-                if request.body.len() <= SMALL {
-                    return Poll::Ready(Some(Ok(Frame::data([prefix, request.body].concat().into()))));
-                }
+            return Poll::Ready(None);
+        };
+        let prefix = self.prefix(&request);
+        if request.body.len() > SMALL {
+            self.next = Some(request.body);
+            return Poll::Ready(Some(Ok(Frame::data(prefix))));
+        }
+        let mut frame = BytesMut::with_capacity(prefix.len() + request.body.len());
+        frame.extend_from_slice(&prefix);
+        frame.extend_from_slice(&request.body);
+        self.gather(cx, &mut frame);
+        Poll::Ready(Some(Ok(Frame::data(frame.freeze()))))
+    }
+}
+
+impl Requests {
+    fn prefix(&self, request: &Outgoing) -> Bytes {
+        batch_prefix(self.kind, request.wire_offset, request.body.len())
+    }
+
+    /// Puts the requests that wait behind a small one into its frame.
+    fn gather(&mut self, cx: &mut Context<'_>, frame: &mut BytesMut) {
+        while frame.len() < SMALL {
+            // Whatever else this says is said again when the next frame is asked for.
+            let Poll::Ready(Pull::Request(request)) = self.shared.poll_pull(cx, self.generation) else { return };
+            frame.extend_from_slice(&self.prefix(&request));
+            if request.body.len() > SMALL {
                 self.next = Some(request.body);
-                Poll::Ready(Some(Ok(Frame::data(prefix))))
+                return;
             }
+            frame.extend_from_slice(&request.body);
         }
     }
 }
