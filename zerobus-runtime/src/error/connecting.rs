@@ -55,8 +55,8 @@ impl ConnectProblem {
             return Some(Self::Name);
         }
         // HTTP/2 where the other end speaks something else, or nothing.
-        let speaks_otherwise = text.contains("connection closed") || text.contains("FRAME_SIZE_ERROR");
-        speaks_otherwise.then_some(Self::Closed)
+        let speaks_otherwise = ["connection closed", "FRAME_SIZE_ERROR", "frame with invalid size"];
+        speaks_otherwise.iter().any(|sign| text.contains(sign)).then_some(Self::Closed)
     }
 
     fn of_io(kind: io::ErrorKind) -> Option<Self> {
@@ -101,7 +101,7 @@ impl ConnectProblem {
 impl Display for ConnectProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("it closed the connection before HTTP/2 began"),
+            Self::Closed => f.write_str("it does not speak HTTP/2, or closed the connection before that began"),
             Self::Name => f.write_str("its name does not resolve"),
             Self::NoAnswer => f.write_str("it did not answer in time"),
             Self::NotTls => f.write_str("it does not speak TLS"),
