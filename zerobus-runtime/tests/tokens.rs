@@ -4,106 +4,16 @@
 
 mod scripted;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use scripted::{Call, Row, Scripted, Server};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use scripted::{Call, Row, Scripted, Server, TokenEndpoint};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Status;
 use zerobus_runtime::{Client, ClientBuilder, ErrorKind, Secret};
-
-/// What was asked of a token endpoint.
-#[derive(Debug, Clone)]
-struct Asked {
-    path: String,
-    authorization: Option<String>,
-    form: BTreeMap<String, String>,
-}
-
-/// A token endpoint that gives this answer to everyone.
-struct TokenEndpoint {
-    url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
-}
-
-impl TokenEndpoint {
-    async fn start(status: u16, body: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::<Mutex<Vec<Asked>>>::default();
-        let log = Arc::clone(&asked);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, status, body, Arc::clone(&log)));
-            }
-        });
-        Self { url, asked }
-    }
-
-    async fn granting() -> Self {
-        Self::start(200, r#"{"access_token":"granted","token_type":"Bearer","expires_in":"3600"}"#).await
-    }
-
-    fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-async fn answer(stream: TcpStream, status: u16, body: &str, log: Arc<Mutex<Vec<Asked>>>) {
-    let mut stream = BufReader::new(stream);
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await.unwrap_or(0) <= 2 {
-            break;
-        }
-        head.push(line.trim_end().to_owned());
-    }
-    let header = |name: &str| {
-        head.iter().find_map(|line| {
-            let (found, value) = line.split_once(": ")?;
-            found.eq_ignore_ascii_case(name).then(|| value.to_owned())
-        })
-    };
-    let mut form = vec![0; header("content-length").unwrap().parse().unwrap()];
-    stream.read_exact(&mut form).await.unwrap();
-    let asked = Asked {
-        path: head[0].split(' ').nth(1).unwrap().to_owned(),
-        authorization: header("authorization"),
-        form: String::from_utf8(form).unwrap().split('&').map(field).collect(),
-    };
-    log.lock().unwrap().push(asked);
-    let answer = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(answer.as_bytes()).await.unwrap();
-}
-
-fn field(pair: &str) -> (String, String) {
-    let (name, value) = pair.split_once('=').unwrap();
-    (name.to_owned(), percent_decode(value))
-}
-
-fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let hex = [rest.next().unwrap(), rest.next().unwrap()];
-                u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap()
-            }
-            b'+' => b' ',
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).unwrap()
-}
 
 fn builder(server: &Server, tokens: &TokenEndpoint) -> ClientBuilder {
     Client::builder()

@@ -1,6 +1,10 @@
 //! A server whose behaviour a test writes call by call, and rows to send to it.
 
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "each test binary uses its own part")]
+
+mod log;
+mod tap;
+mod token_endpoint;
 
 pub mod gate;
 
@@ -12,6 +16,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+pub use log::Log;
+pub use tap::{Connections, tap};
+pub use token_endpoint::{Answer, TokenEndpoint};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::body::Body;
