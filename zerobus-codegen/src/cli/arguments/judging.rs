@@ -10,7 +10,7 @@ pub(in crate::cli) struct Judging {
     /// How to print what was found.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(in crate::cli) format: Format,
-    /// The least harmful class of drift that fails, instead of fail-on in [drift] of zerobus.toml: safe,
+    /// The least harmful class of drift that fails, instead of drift.fail-on of zerobus.toml: safe,
     /// some-rows-refused, silently-wrong, breaking or never.
     #[arg(long, value_name = "CLASS")]
     fail_on: Option<Threshold>,
