@@ -15,7 +15,9 @@ impl Session {
                 Phase::Ending => Pull::End,
             },
             _ if generation != self.generation => Pull::End,
-            (State::Streaming, _) => self.next_request(now),
+            // A row may have come between the caller's look at the clock and now; it must not be too young to go, since
+            // nobody wakes the transport for it again.
+            (State::Streaming, _) => self.next_request(self.seen),
             (State::Opening { .. }, _) => Pull::Idle,
             _ => Pull::End,
         }

@@ -510,6 +510,16 @@ fn a_lone_row_goes_at_once_and_rows_gather_while_the_transport_is_busy() {
 }
 
 #[test]
+fn a_row_that_came_while_the_transport_looked_at_the_clock_goes_at_once() {
+    let mut world = World::new(settings(Duration::ZERO), 7, NEVER);
+    world.open();
+    advance(&mut world, 1);
+    world.step(&Step::Push { rows: 1, bytes: 1 });
+    let generation = world.newest().unwrap();
+    assert!(matches!(world.session.pull(Duration::ZERO, generation), Pull::Request(_)));
+}
+
+#[test]
 fn linger_gathers_until_its_end_or_a_flush() {
     let mut world = World::new(settings(Duration::from_secs(1)), 7, NEVER);
     world.open();
