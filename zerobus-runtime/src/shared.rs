@@ -10,13 +10,17 @@
 //! | `budget` | a budget that many streams share |
 //! | `place` | a row's place in the queue for room |
 //! | `waiters` | tasks that wait for rows to be settled |
+//! | `lock` | the mutex |
 
 mod budget;
+mod lock;
 mod permits;
 mod place;
+#[cfg(test)]
+mod schedules;
 mod waiters;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -24,6 +28,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub(crate) use budget::Budget;
+use lock::Lock;
 use permits::Permits;
 pub(crate) use place::Place;
 use place::Ticket;
@@ -41,7 +46,7 @@ use crate::undelivered::Undelivered;
 /// One stream, as its handles, its transport and its driver see it.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    inner: Mutex<Inner>,
+    inner: Lock<Inner>,
     driver: Notify,
     start: Instant,
     budget: Option<Arc<Budget>>,
@@ -78,7 +83,7 @@ impl Shared {
             held: 0,
             is_abandoned: false,
         };
-        let shared = Arc::new(Self { inner: Mutex::new(inner), driver: Notify::new(), start: Instant::now(), budget });
+        let shared = Arc::new(Self { inner: Lock::new(inner), driver: Notify::new(), start: Instant::now(), budget });
         if let Some(budget) = &shared.budget {
             budget.join(Arc::downgrade(&shared));
         }
@@ -95,10 +100,10 @@ impl Shared {
         self.start.checked_add(at)
     }
 
-    /// The core itself; nothing that may panic runs under the lock, so a poisoned one is a sound one.
+    /// The core itself.
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 
     /// Accepts the row that `write` writes, and wakes whoever has to act on it.

@@ -1,16 +1,17 @@
 //! A byte budget that many streams of a client share, beside the one of each stream.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::task::Waker;
 
 use super::Shared;
+use super::lock::Lock;
 use super::permits::Permits;
 
 /// Bytes that are accepted and not settled, over all streams that share it.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: usize,
-    inner: Mutex<Inner>,
+    inner: Lock<Inner>,
 }
 
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ struct Inner {
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, inner: Mutex::default() })
+        Arc::new(Self { limit, inner: Lock::default() })
     }
 
     pub(crate) const fn limit(&self) -> usize {
@@ -105,7 +106,6 @@ impl Budget {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing in here calls other code, so a lock is never poisoned in the middle of a change.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 }
