@@ -12,6 +12,7 @@ use crate::offset::Offset;
 #[non_exhaustive]
 pub enum StreamEvent {
     /// The stream was closed, and every row is settled.
+    #[non_exhaustive]
     Closed {
         /// How many rows are durable.
         durable: u64,
@@ -19,16 +20,19 @@ pub enum StreamEvent {
         returned: u64,
     },
     /// The server asks for a new connection and takes what is in flight for this long.
+    #[non_exhaustive]
     Closing {
         /// How long the server goes on.
         grace: Duration,
     },
     /// The stream gave up; the rows that are not durable are returned.
+    #[non_exhaustive]
     Failed {
         /// Why it gave up.
         error: Error,
     },
     /// A server stream is open.
+    #[non_exhaustive]
     Opened {
         /// The server's id of it, by which the workspace's system tables know it.
         stream_id: Arc<str>,
@@ -36,6 +40,7 @@ pub enum StreamEvent {
         replays: u64,
     },
     /// The connection was lost, or refused, and the next attempt follows.
+    #[non_exhaustive]
     Reconnecting {
         /// What went wrong.
         reason: Error,
@@ -43,6 +48,7 @@ pub enum StreamEvent {
         pause: Duration,
     },
     /// The server refused a single row, which is returned; all others go on.
+    #[non_exhaustive]
     Rejected {
         /// The row's offset.
         offset: Offset,

@@ -65,7 +65,7 @@ async fn rows_lost_without_a_word_at_drop() {
     let stream = hasty(&server)
         .delivery_timeout(Duration::from_millis(200))
         .on_event(move |event| {
-            if let StreamEvent::Failed { error } = event {
+            if let StreamEvent::Failed { error, .. } = event {
                 hook.0.lock().unwrap().push(error.kind());
                 hook.1.notify_one();
             }

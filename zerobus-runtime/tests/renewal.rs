@@ -137,7 +137,7 @@ fn with_endpoint(server: &Server, tokens: &TokenEndpoint) -> ClientBuilder {
 async fn first_pause(client: ClientBuilder) -> (Duration, String) {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let stream = hasty(&client.build().unwrap()).on_event(move |event| {
-        if let StreamEvent::Reconnecting { pause, reason } = event {
+        if let StreamEvent::Reconnecting { pause, reason, .. } = event {
             let _ = sender.send((*pause, reason.to_string()));
         }
     });

@@ -172,7 +172,7 @@ impl Told {
         self.note(&format!("{event:?}"));
         match event {
             StreamEvent::Closed { .. } => self.ended.lock().unwrap().push(Ok(())),
-            StreamEvent::Failed { error } => self.ended.lock().unwrap().push(Err(error.clone())),
+            StreamEvent::Failed { error, .. } => self.ended.lock().unwrap().push(Err(error.clone())),
             _ => {}
         }
     }
