@@ -7,8 +7,9 @@ mod scripted;
 use std::time::Duration;
 
 use scripted::{Call, Log, Row, Scripted};
+use tonic::Status;
 use tracing::Level;
-use zerobus_runtime::{ErrorKind, IngestStream};
+use zerobus_runtime::{ErrorKind, IngestStream, Lanes};
 
 async fn swallow(mut call: Call) {
     call.create().await;
@@ -56,4 +57,77 @@ fn a_runtime_that_shuts_down_leaves_nobody_waiting_and_hands_the_rows_back() {
     assert_eq!(error.kind(), ErrorKind::Transport);
     let error = other.block_on(stream.close()).unwrap_err();
     assert_eq!(error.into_undelivered().unwrap().len(), 3);
+}
+
+async fn lanes_with_three_rows(timeout: Duration) -> Lanes<Row> {
+    let server = Scripted::new(swallow).start().await;
+    let builder = server.client().stream::<Row>().delivery_timeout(timeout);
+    let lanes = builder.lanes(2.try_into().unwrap()).open().await.unwrap();
+    for n in 0..3 {
+        lanes.send(&n, &Row::new(n)).await.unwrap();
+    }
+    lanes
+}
+
+/// How many rows were reported as lost, once there are as many.
+async fn lost(log: &Log, rows: u64) -> u64 {
+    let lost = || -> u64 {
+        let text = log.text();
+        let counts = text.split("rows=").skip(1).filter_map(|rest| rest.split(' ').next()?.trim().parse::<u64>().ok());
+        counts.sum()
+    };
+    let all = async {
+        while lost() < rows {
+            tokio::task::yield_now().await;
+        }
+    };
+    // Where some are missing, the sum says so.
+    let _ = tokio::time::timeout(Duration::from_secs(10), all).await;
+    lost()
+}
+
+#[tokio::test]
+async fn dropped_lanes_say_at_error_what_they_could_not_deliver() {
+    let log = Log::default();
+    let _guard = log.listen(Level::ERROR);
+    drop(lanes_with_three_rows(Duration::from_millis(50)).await);
+    assert_eq!(lost(&log, 3).await, 3, "{}", log.text());
+}
+
+#[tokio::test]
+async fn lanes_that_gave_up_and_are_dropped_say_at_error_what_is_stranded() {
+    let log = Log::default();
+    let _guard = log.listen(Level::ERROR);
+    let lanes = lanes_with_three_rows(Duration::from_millis(50)).await;
+    lanes.flush().await.unwrap_err();
+    assert!(!log.text().contains("dropped"), "they are within reach yet");
+    drop(lanes);
+    assert_eq!(lost(&log, 3).await, 3, "{}", log.text());
+}
+
+#[tokio::test]
+async fn lanes_whose_close_is_cancelled_and_which_are_dropped_say_at_error_what_is_lost() {
+    let log = Log::default();
+    let _guard = log.listen(Level::ERROR);
+    let lanes = lanes_with_three_rows(Duration::from_millis(100)).await;
+    assert!(tokio::time::timeout(Duration::from_millis(10), lanes.close()).await.is_err());
+    drop(lanes);
+    assert_eq!(lost(&log, 3).await, 3, "{}", log.text());
+}
+
+#[tokio::test]
+async fn refused_rows_that_nobody_took_are_told_at_error_when_the_stream_is_dropped() {
+    let log = Log::default();
+    let _guard = log.listen(Level::ERROR);
+    let server = Scripted::new(|mut call: Call| async move {
+        call.create().await;
+        call.batch().await;
+        call.fail(Status::invalid_argument("no such column")).await;
+    });
+    let server = server.start().await;
+    let stream = server.client().stream::<Row>().open().await.unwrap();
+    let offset = stream.send(&Row::new(0)).await.unwrap();
+    stream.wait(offset).await.unwrap_err();
+    drop(stream);
+    assert_eq!(lost(&log, 1).await, 1, "{}", log.text());
 }
