@@ -161,8 +161,7 @@ impl LanesProducer {
     pub async fn drop_and_wait(self, told: &Told, lanes: usize) {
         let Self { lanes: handle, accepted, records, poison, .. } = self;
         drop(handle);
-        told.wait_for_ends(lanes).await;
-        let ended = told.ended.lock().unwrap().clone();
+        let ended = told.wait_for_ends(lanes).await;
         told.note(&format!("dropped lanes: {ended:?}"));
         if ended.iter().all(Result::is_ok) {
             let durable = records.durable();

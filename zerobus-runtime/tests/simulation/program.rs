@@ -22,9 +22,11 @@ const BUDGET: usize = 4000;
 #[derive(Debug, Default)]
 pub struct Told {
     pub trace: Mutex<Vec<(Duration, String)>>,
-    /// How the stream ended, or each of its lanes.
-    pub ended: Mutex<Vec<Result<(), Error>>>,
+    /// How the stream ended that was opened last, or each of its lanes; one that failed to open may still be ending.
+    ends: Mutex<Ends>,
 }
+
+type Ends = Arc<Mutex<Vec<Result<(), Error>>>>;
 
 /// What the program does, by seed.
 #[derive(Debug, Clone)]
@@ -104,8 +106,6 @@ impl Program {
             }
         }
         let Some(opened) = opened else { return };
-        // Lanes that were opened and dropped with their set have come to their end as well.
-        told.ended.lock().unwrap().clear();
         let mut producer = LanesProducer::new(opened, self.seed, Arc::clone(records), self.poison);
         for _ in 0..self.actions {
             if !producer.act().await {
@@ -116,7 +116,8 @@ impl Program {
     }
 
     fn builder(&self, client: &Client, told: &Arc<Told>) -> StreamBuilder<Row> {
-        let hook = Arc::clone(told);
+        let (hook, ends) = (Arc::clone(told), Ends::default());
+        *told.ends.lock().unwrap() = Arc::clone(&ends);
         client
             .stream::<Row>()
             .max_unacked_bytes(BUDGET)
@@ -126,7 +127,7 @@ impl Program {
             .open_timeout(Duration::from_secs(3))
             .delivery_timeout(Duration::from_secs(12))
             .backoff(Duration::from_millis(50), Duration::from_secs(1))
-            .on_event(move |event| hook.event(event))
+            .on_event(move |event| hook.event(&ends, event))
     }
 
     /// A stream, or nothing if the server refuses for good.
@@ -157,22 +158,24 @@ impl Program {
 }
 
 impl Told {
-    /// Waits until this many streams have ended.
-    pub async fn wait_for_ends(&self, streams: usize) {
+    /// Waits until this many streams have ended; how each did.
+    pub async fn wait_for_ends(&self, streams: usize) -> Vec<Result<(), Error>> {
+        let ends = Arc::clone(&self.ends.lock().unwrap());
         for _ in 0..600 {
-            if self.ended.lock().unwrap().len() >= streams {
-                return;
+            let ended = ends.lock().unwrap().clone();
+            if ended.len() >= streams {
+                return ended;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("a dropped stream comes to an end");
     }
 
-    fn event(&self, event: &StreamEvent) {
+    fn event(&self, ends: &Ends, event: &StreamEvent) {
         self.note(&format!("{event:?}"));
         match event {
-            StreamEvent::Closed { .. } => self.ended.lock().unwrap().push(Ok(())),
-            StreamEvent::Failed { error, .. } => self.ended.lock().unwrap().push(Err(error.clone())),
+            StreamEvent::Closed { .. } => ends.lock().unwrap().push(Ok(())),
+            StreamEvent::Failed { error, .. } => ends.lock().unwrap().push(Err(error.clone())),
             _ => {}
         }
     }
@@ -326,8 +329,7 @@ impl Producer {
     async fn drop_and_wait(self, told: &Told) {
         let Self { stream, accepted, records, poison, .. } = self;
         drop(stream);
-        told.wait_for_ends(1).await;
-        let ended = told.ended.lock().unwrap().clone();
+        let ended = told.wait_for_ends(1).await;
         told.note(&format!("dropped: {:?}", ended[0]));
         if ended[0].is_ok() {
             let durable = records.durable();

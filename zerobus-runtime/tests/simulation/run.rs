@@ -1,7 +1,7 @@
 //! One seed: the hosts, the partitions, the verdict.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -19,6 +19,18 @@ pub const TICK: Duration = Duration::from_millis(10);
 pub struct Run {
     /// What happened, and when.
     pub trace: Vec<(Duration, String)>,
+}
+
+/// Prints the trace of a run that fails, which is all that there is to find the fault with.
+struct PrintWhenPanicking(Arc<Told>);
+
+impl Drop for PrintWhenPanicking {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let trace = self.0.trace.lock().unwrap_or_else(PoisonError::into_inner);
+            trace.iter().for_each(|(at, what)| println!("{at:?} {what}"));
+        }
+    }
 }
 
 /// Runs a seed to its end.
@@ -41,6 +53,7 @@ pub fn run(seed: u64) -> Run {
         token_faults: if random.u8(..) < 60 { random.f64() * 0.6 } else { 0.0 },
     };
     let told = Arc::new(Told::default());
+    let _printer = PrintWhenPanicking(Arc::clone(&told));
     let mut sim = Builder::new()
         .rng_seed(seed)
         .tick_duration(TICK)
