@@ -26,6 +26,14 @@ impl Rate {
         (self.next > now).then_some(self.next)
     }
 
+    /// How many rows of a request one burst allows, and how many bytes.
+    pub(super) fn most_a_request(&self) -> (Option<u32>, Option<usize>) {
+        let per_burst = |a_second: u64| a_second / u64::from(1000 / BURST.subsec_millis());
+        let rows = self.rows.map(|most| u32::try_from(per_burst(most.into())).unwrap_or(u32::MAX).max(1));
+        let bytes = self.bytes.map(|most| usize::try_from(per_burst(most)).unwrap_or(usize::MAX));
+        (rows, bytes)
+    }
+
     /// Counts a request.
     pub(super) fn sent(&mut self, now: Duration, rows: u32, bytes: usize) {
         let take = |amount: u64, a_second: u64| {
@@ -60,6 +68,17 @@ mod tests {
         assert!((1000..=1015).contains(&rows), "{rows} rows in ten seconds");
         rate.sent(now, 1, 2_000_000);
         assert_eq!(rate.opens_at(now), Some(now + Duration::from_secs(2)), "bytes count as well");
+    }
+
+    #[test]
+    fn a_request_is_no_longer_than_a_burst() {
+        let mut settings = Settings::new("t", RecordKind::Proto);
+        assert_eq!(Rate::new(&settings).most_a_request(), (None, None));
+        settings.max_rows_per_second = Some(5);
+        settings.max_bytes_per_second = Some(1_000_000);
+        assert_eq!(Rate::new(&settings).most_a_request(), (Some(1), Some(100_000)));
+        settings.max_rows_per_second = Some(1000);
+        assert_eq!(Rate::new(&settings).most_a_request().0, Some(100));
     }
 
     #[test]

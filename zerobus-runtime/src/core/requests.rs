@@ -72,13 +72,16 @@ impl Session {
         !self.window.has_sent() || self.window.sent_bytes() + next.min(limit) <= limit
     }
 
-    /// Makes the next request as small as the search for a refused row, or a connection that was lost, wants it.
+    /// Makes the next request as small as the search for a refused row, a connection that was lost, or the rate limit
+    /// wants it.
     fn shorten_next(&mut self) {
         let Some(next) = self.window.next() else { return };
         let by_search = self.suspects.rows_of(next);
         let by_allowance = self.allowance.limit().filter(|limit| next.body.len() > *limit);
         let by_allowance = by_allowance.map(|limit| next.rows_within(limit.saturating_sub(self.window.sent_bytes())));
-        if let Some(rows) = by_search.into_iter().chain(by_allowance).min() {
+        let (rate_rows, rate_bytes) = self.rate.most_a_request();
+        let by_bytes = rate_bytes.filter(|most| next.body.len() > *most).map(|most| next.rows_within(most));
+        if let Some(rows) = [by_search, by_allowance, rate_rows, by_bytes].into_iter().flatten().min() {
             self.window.split_next(rows);
         }
     }

@@ -10,6 +10,7 @@
 //! | `faults` | how the server misbehaves |
 //! | `program` | what the program does with its stream, and what it was told |
 //! | `lanes` | the same for many lanes |
+//! | `rates` | the rate limits of a stream |
 //! | `tokens` | a token endpoint that is slow and fails |
 //! | `run` | one seed: the hosts, the partitions, the verdict |
 
@@ -20,6 +21,7 @@ mod faults;
 mod lanes;
 mod network;
 mod program;
+mod rates;
 mod run;
 #[path = "../scripted/mod.rs"]
 mod scripted;
