@@ -45,3 +45,56 @@ impl Allowance {
         self.acked = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: usize = 1_000_000;
+
+    #[test]
+    fn where_no_connection_is_lost_there_is_no_limit() {
+        let mut allowance = Allowance::default();
+        allowance.acked(1000, MOST);
+        assert_eq!(allowance.limit(), None);
+    }
+
+    #[test]
+    fn what_may_be_under_way_grows_with_every_acknowledgement_until_it_is_everything() {
+        let mut allowance = Allowance::default();
+        allowance.lost(4 * SMALL);
+        assert_eq!(allowance.limit(), Some(SMALL));
+        allowance.acked(100, 4 * SMALL);
+        assert_eq!(allowance.limit(), Some(2 * SMALL));
+        allowance.acked(100, 4 * SMALL);
+        assert_eq!(allowance.limit(), None, "that is all there may be");
+    }
+
+    #[test]
+    fn a_connection_that_lets_nothing_through_is_followed_by_one_that_gets_a_quarter() {
+        let mut allowance = Allowance::default();
+        allowance.lost(MOST);
+        allowance.restart();
+        allowance.lost(MOST);
+        assert_eq!(allowance.limit(), Some(SMALL / 4));
+    }
+
+    #[test]
+    fn a_connection_that_let_something_through_is_followed_by_one_that_gets_half_of_it() {
+        let mut allowance = Allowance::default();
+        allowance.acked(60_000, MOST);
+        allowance.acked(41_001, MOST);
+        allowance.lost(MOST);
+        assert_eq!(allowance.limit(), Some(50_500));
+        allowance.restart();
+        allowance.lost(MOST);
+        assert_eq!(allowance.limit(), Some(12_625), "and what the one before let through is forgotten");
+    }
+
+    #[test]
+    fn a_limit_of_all_that_there_may_be_is_none() {
+        let mut allowance = Allowance::default();
+        allowance.lost(SMALL);
+        assert_eq!(allowance.limit(), None);
+    }
+}

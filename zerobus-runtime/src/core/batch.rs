@@ -260,3 +260,6 @@ fn next_record(body: &mut Bytes) -> Option<Bytes> {
     let len = prost::decode_length_delimiter(&mut *body).ok()?;
     (len <= body.len()).then(|| body.split_to(len))
 }
+
+#[cfg(test)]
+mod tests;

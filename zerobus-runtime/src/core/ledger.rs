@@ -37,3 +37,20 @@ impl Ledger {
         self.latencies += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_latency_of_acknowledgements_is_smoothed_and_its_extremes_are_kept() {
+        let mut ledger = Ledger::default();
+        ledger.ack_took(16 * MS);
+        assert_eq!((ledger.ack_latency, ledger.longest_ack_latency), (Some(16 * MS), 16 * MS));
+        ledger.ack_took(8 * MS);
+        assert_eq!((ledger.ack_latency, ledger.longest_ack_latency), (Some(15 * MS), 16 * MS));
+        assert_eq!((ledger.last_ack_latency, ledger.latencies), (8 * MS, 2));
+    }
+}

@@ -61,3 +61,60 @@ impl Retry {
         Duration::from_nanos(self.random.u64(0..=nanos))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::status;
+    use super::*;
+    use crate::record_kind::RecordKind;
+
+    fn settings() -> Settings {
+        Settings::new("t", RecordKind::Proto)
+    }
+
+    fn retry(seed: u64) -> Retry {
+        Retry::new(fastrand::Rng::with_seed(seed))
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_lie_between_half_and_whole() {
+        let error = status(13, "oh");
+        let mut pauses = std::collections::BTreeSet::new();
+        for seed in 0..50 {
+            let mut retry = retry(seed);
+            for full in [250_u64, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000] {
+                let pause = retry.failed(&error, None, &settings()).unwrap();
+                let full = Duration::from_millis(full);
+                assert!(full / 2 <= pause && pause <= full, "{pause:?} of {full:?}");
+                pauses.insert(pause);
+            }
+        }
+        assert!(pauses.len() > 400, "clients do not come back at the same time");
+    }
+
+    #[test]
+    fn failures_are_counted_until_there_is_progress() {
+        let mut retry = retry(7);
+        for expected in 1..=2 {
+            assert!(retry.failed(&status(13, "oh"), Some(3), &settings()).is_some());
+            assert_eq!(retry.failures(), expected);
+        }
+        assert_eq!(retry.failed(&status(13, "oh"), Some(3), &settings()), None);
+        retry.progress();
+        assert_eq!(retry.failures(), 0);
+    }
+
+    #[test]
+    fn code_6002_does_not_wait_once_and_code_6006_waits_a_minute_to_a_minute_and_a_half() {
+        let old = status(14, "age. Error Code: 6002, Error State: 1.");
+        let mut first = retry(7);
+        assert_eq!(first.failed(&old, None, &settings()), Some(Duration::ZERO));
+        assert!(first.failed(&old, None, &settings()) >= Some(Duration::from_millis(250)), "again without progress");
+        let busy = status(8, "slow down. Error Code: 6006, Error State: 1.");
+        let (minute, longest) = (Duration::from_secs(60), Duration::from_secs(90));
+        for seed in 0..50 {
+            let pause = retry(seed).failed(&busy, None, &settings()).unwrap();
+            assert!(minute <= pause && pause <= longest, "{pause:?}");
+        }
+    }
+}

@@ -103,3 +103,78 @@ impl Returned {
         if untold { self.reasons.last_key_value().map(|(_, error)| error.clone()) } else { None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::status;
+    use super::*;
+    use crate::persisted::Persisted;
+    use crate::record_kind::RecordKind;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn settings() -> Settings {
+        let mut settings = Settings::new("t", RecordKind::Proto);
+        (settings.max_rejected_rows, settings.max_rejected_bytes) = (2, 10);
+        settings
+    }
+
+    /// Takes in a refused row that takes five bytes.
+    fn reject(returned: &mut Returned, now: Duration, row: u64) {
+        let reason = status(3, &format!("row {row}"));
+        returned.reject(now, Batch::of_row(row, b"abc", Persisted::Possibly), reason);
+    }
+
+    #[test]
+    fn refused_rows_have_room_by_number_and_time() {
+        let mut returned = Returned::default();
+        reject(&mut returned, Duration::ZERO, 0);
+        assert!(returned.has_room(Duration::ZERO, 1, &settings()));
+        reject(&mut returned, Duration::from_secs(1), 1);
+        returned.take_rejected();
+        assert!(!returned.has_room(MINUTE, 1, &settings()), "two within a minute, taken or not");
+        assert!(returned.has_room(MINUTE + Duration::from_nanos(1), 1, &settings()));
+    }
+
+    #[test]
+    fn refused_rows_have_room_by_their_bytes_until_they_are_taken() {
+        let mut returned = Returned::default();
+        reject(&mut returned, Duration::ZERO, 0);
+        assert!(returned.has_room(Duration::ZERO, 5, &settings()));
+        assert!(!returned.has_room(Duration::ZERO, 6, &settings()));
+        assert_eq!(returned.take_rejected().len(), 1);
+        assert!(returned.has_room(Duration::ZERO, 10, &settings()));
+    }
+
+    #[test]
+    fn a_thousand_reasons_are_kept_in_full_and_no_refusal_is_forgotten() {
+        let mut returned = Returned::default();
+        for row in 0..1001 {
+            reject(&mut returned, Duration::ZERO, row);
+        }
+        let reason = |row| returned.rejection(row).unwrap().to_string();
+        assert!(reason(0).contains("not kept any more"), "{}", reason(0));
+        assert!(reason(1).contains("row 1") && reason(1000).contains("row 1000"));
+        assert!(returned.rejection(1001).is_none());
+    }
+
+    #[test]
+    fn a_refusal_is_told_once() {
+        let mut returned = Returned::default();
+        assert!(returned.untold().is_none());
+        reject(&mut returned, Duration::ZERO, 4);
+        assert!(returned.untold().is_some_and(|error| error.to_string().contains("row 4")));
+        assert!(returned.untold().is_none());
+    }
+
+    #[test]
+    fn what_was_given_up_is_taken_without_what_was_refused_and_both_only_once() {
+        let mut returned = Returned::default();
+        reject(&mut returned, Duration::ZERO, 0);
+        returned.give_up([Batch::of_row(1, b"x", Persisted::No)], &status(13, "oh"));
+        let firsts = |rows: Vec<ReturnedBatch>| rows.iter().map(|part| part.batch.first).collect::<Vec<_>>();
+        assert_eq!(firsts(returned.take_given_up()), [1]);
+        assert_eq!(firsts(returned.take()), [0]);
+        assert!(returned.take().is_empty());
+    }
+}

@@ -80,3 +80,15 @@ impl Settings {
 pub(super) fn end_of(now: Duration, wait: impl Into<Option<Duration>>) -> Option<Duration> {
     wait.into().and_then(|wait| now.checked_add(wait))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sizes_are_those_of_the_documentation() {
+        let settings = Settings::new("t", RecordKind::Proto);
+        assert_eq!((settings.max_batch_bytes, settings.max_unacked_bytes), (262_144, 67_108_864));
+        assert_eq!((settings.max_rejected_bytes, settings.fast_bytes), (16_777_216, 65_536));
+    }
+}

@@ -109,3 +109,122 @@ impl Suspects {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::persisted::Persisted;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Rows that each are a batch; as many are under way as `sent` says.
+    fn window(rows: u64, sent: usize) -> Window {
+        let mut window = Window::default();
+        (0..rows).for_each(|row| window.push(Batch::of_row(row, b"x", Persisted::No)));
+        send(&mut window, sent);
+        window
+    }
+
+    fn send(window: &mut Window, requests: usize) {
+        for _ in 0..requests {
+            window.send(Duration::ZERO);
+        }
+    }
+
+    /// A call ends with a refusal, and the next begins.
+    fn refuse(suspects: &mut Suspects, window: &mut Window) -> Verdict {
+        let verdict = suspects.refused(window);
+        window.restart();
+        verdict
+    }
+
+    fn ack(suspects: &mut Suspects, window: &mut Window, up_to: i64, latency: Duration) {
+        window.ack(up_to).unwrap();
+        suspects.acked(window, latency, 1000, 1000);
+    }
+
+    #[test]
+    fn a_row_that_was_under_way_alone_is_the_one() {
+        assert_eq!(refuse(&mut Suspects::default(), &mut window(5, 1)), Verdict::Found);
+    }
+
+    #[test]
+    fn rows_go_one_by_one_where_that_takes_no_more_than_a_second() {
+        for (millis, is_slow) in [(125, false), (126, true)] {
+            let (mut suspects, mut window) = (Suspects::default(), window(10, 10));
+            assert_eq!(refuse(&mut suspects, &mut window), Verdict::NotYet);
+            send(&mut window, 2);
+            assert!(suspects.must_wait(&window), "nothing is known of the server's pace");
+            // Eight rows are left.
+            ack(&mut suspects, &mut window, 1, millis * MS);
+            send(&mut window, 1);
+            assert_eq!(!suspects.must_wait(&window), is_slow, "an answer after {millis} ms");
+            if is_slow {
+                ack(&mut suspects, &mut window, 2, 1000 * MS);
+                send(&mut window, 1);
+                assert!(!suspects.must_wait(&window), "slow it stays");
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_refusal_of_single_rows_sends_the_first_alone_and_the_first_refusal_does_not() {
+        let (mut suspects, mut window) = (Suspects::default(), window(4, 4));
+        refuse(&mut suspects, &mut window);
+        assert_eq!(suspects.search, Search::Singles);
+        send(&mut window, 4);
+        assert_eq!(refuse(&mut suspects, &mut window), Verdict::NotYet);
+        assert_eq!(suspects.search, Search::Alone);
+        send(&mut window, 1);
+        assert!(suspects.must_wait(&window));
+        assert_eq!(refuse(&mut suspects, &mut window), Verdict::Found);
+    }
+
+    /// The server has refused rows, and taken the first of them when it came alone.
+    fn lagging(rows: u64) -> (Suspects, Window) {
+        let (mut suspects, mut window) = (Suspects::default(), window(rows, usize::try_from(rows).unwrap()));
+        refuse(&mut suspects, &mut window);
+        send(&mut window, usize::try_from(rows).unwrap());
+        refuse(&mut suspects, &mut window);
+        send(&mut window, 1);
+        ack(&mut suspects, &mut window, 0, MS);
+        (suspects, window)
+    }
+
+    #[test]
+    fn a_suspect_that_is_taken_shows_that_the_server_lags_and_the_rows_are_halved() {
+        let (mut suspects, mut window) = lagging(9);
+        let next = window.next().unwrap();
+        assert_eq!((next.rows, suspects.rows_of(next)), (8, None), "all that are left go in one request");
+        for left in [4, 2, 1] {
+            send(&mut window, 1);
+            assert!(suspects.must_wait(&window), "one request at a time");
+            assert_eq!(refuse(&mut suspects, &mut window), Verdict::NotYet);
+            assert_eq!(window.next().unwrap().rows, left);
+        }
+        send(&mut window, 1);
+        assert_eq!(refuse(&mut suspects, &mut window), Verdict::Found);
+    }
+
+    #[test]
+    fn a_server_that_lags_is_halved_from_the_next_refusal_on() {
+        let (mut suspects, mut window) = lagging(3);
+        send(&mut window, 1);
+        ack(&mut suspects, &mut window, 1, MS);
+        assert!(window.is_empty());
+        let mut batch = Batch::of_row(3, b"x", Persisted::No);
+        batch.take(&Batch::of_row(4, b"x", Persisted::No));
+        window.push(batch);
+        window.push(Batch::of_row(5, b"x", Persisted::No));
+        send(&mut window, 2);
+        assert_eq!(refuse(&mut suspects, &mut window), Verdict::NotYet);
+        let next = window.next().unwrap();
+        assert_eq!((next.rows, suspects.rows_of(next)), (2, None), "either request may be the one");
+    }
+
+    #[test]
+    fn the_last_suspect_that_is_taken_shows_nothing() {
+        let (suspects, _) = lagging(1);
+        assert!(!suspects.lags, "there is no other row that could have been refused");
+    }
+}

@@ -449,7 +449,7 @@ fn number(mut record: &[u8]) -> u64 {
     prost::encoding::decode_varint(&mut record).unwrap()
 }
 
-fn status(code: i32, message: &str) -> Error {
+pub(super) fn status(code: i32, message: &str) -> Error {
     let (name, table) = ("status", "main.test.rows".to_owned());
     Fault::Status(Status { code, name, message: message.to_owned(), table, details: Details::default(), source: None })
         .into()

@@ -247,4 +247,59 @@ mod tests {
         assert_eq!(window.ack(0).unwrap().map(|acked| acked.rows), Some(1));
         assert_eq!((window.rows(), window.sent_bytes()), (1, 0));
     }
+
+    /// The first row and the number of rows of each batch.
+    fn batches(window: &Window) -> Vec<(u64, u32)> {
+        window.batches.iter().map(|batch| (batch.first, batch.rows)).collect()
+    }
+
+    #[test]
+    fn rows_and_bytes_are_counted_while_they_are_here_and_while_they_are_under_way() {
+        let mut window = window(3);
+        assert_eq!((window.rows(), window.bytes(), window.sent_bytes()), (3, 9, 0));
+        let first = window.send(Duration::ZERO).unwrap();
+        assert!(!first.is_replay);
+        assert_eq!((window.bytes(), window.sent(), window.sent_bytes()), (9, 1, 3));
+        window.pop_front();
+        assert_eq!((window.rows(), window.bytes(), window.sent(), window.sent_bytes()), (2, 6, 0, 0));
+        window.pop_front();
+        assert_eq!((window.rows(), window.bytes(), window.sent(), window.sent_bytes()), (1, 3, 0, 0));
+    }
+
+    #[test]
+    fn the_end_of_what_is_under_way_lies_behind_its_last_row() {
+        let mut window = window(0);
+        let batch = Batch::of_row(5, b"x", crate::persisted::Persisted::No);
+        window.push(Batch { rows: 3, ..batch.clone() });
+        window.push(Batch { first: 8, ..batch });
+        assert_eq!(window.end_of_sent(), 0);
+        window.send(Duration::ZERO);
+        assert_eq!(window.end_of_sent(), 8);
+    }
+
+    #[test]
+    fn a_server_stream_has_acked_once_it_made_something_durable() {
+        let mut window = window(2);
+        window.send(Duration::ZERO);
+        assert!(!window.has_acked());
+        window.ack(0).unwrap();
+        assert!(window.has_acked());
+        window.restart();
+        assert!(!window.has_acked(), "the next one has not");
+    }
+
+    #[test]
+    fn batches_that_are_not_under_way_join_below_the_end_and_within_the_limits() {
+        let joined = |end, bytes, rows| {
+            let mut window = window(6);
+            window.send(Duration::ZERO);
+            window.send(Duration::ZERO);
+            window.join_unsent(end, bytes, rows);
+            assert_eq!((window.rows(), window.bytes(), window.sent()), (6, 18, 2));
+            batches(&window)
+        };
+        assert_eq!(joined(4, 100, 100), [(0, 1), (1, 1), (2, 2), (4, 1), (5, 1)], "below the end");
+        assert_eq!(joined(6, 100, 3), [(0, 1), (1, 1), (2, 3), (5, 1)], "within the rows");
+        assert_eq!(joined(6, 6, 100), [(0, 1), (1, 1), (2, 2), (4, 2)], "within the bytes");
+    }
 }
