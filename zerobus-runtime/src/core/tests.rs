@@ -8,8 +8,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::{Details, Error, Fault, Status};
+use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
+
+mod calls;
+mod rows;
 
 /// One thing that happens to a session.
 #[derive(Debug, Clone)]
@@ -218,14 +222,17 @@ impl World {
     fn pull(&mut self) {
         let Some(first) = self.calls.keys().next().copied() else { return };
         assert_eq!(self.session.pull(self.now, first.wrapping_sub(1)), Pull::End, "an older call gets nothing");
+        assert!(self.session.can_pull(first.wrapping_sub(1)), "and is woken to hear of it");
         for generation in self.calls.keys().copied().collect::<Vec<_>>() {
+            let is_due = self.session.deadline().is_some_and(|at| at <= self.now);
             let can_pull = self.session.can_pull(generation);
             let pulled = self.session.pull(self.now, generation);
+            assert!(!can_pull || pulled != Pull::Idle, "whoever is woken gets something");
+            assert!(can_pull || is_due || pulled == Pull::Idle, "who would get something is woken: {pulled:?}");
             let Some(call) = self.calls.get_mut(&generation) else { continue };
             match pulled {
                 Pull::Idle => {}
                 Pull::End => {
-                    assert!(can_pull, "whoever waits for the end is woken");
                     call.half_closed = true;
                 }
                 Pull::Request(request) => {
