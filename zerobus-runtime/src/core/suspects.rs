@@ -221,10 +221,4 @@ mod tests {
         let next = window.next().unwrap();
         assert_eq!((next.rows, suspects.rows_of(next)), (2, None), "either request may be the one");
     }
-
-    #[test]
-    fn the_last_suspect_that_is_taken_shows_nothing() {
-        let (suspects, _) = lagging(1);
-        assert!(!suspects.lags, "there is no other row that could have been refused");
-    }
 }

@@ -231,6 +231,13 @@ fn a_stream_on_which_nothing_waits_has_no_deadline() {
 }
 
 #[test]
+fn a_batch_that_cannot_go_yet_has_no_end_of_its_linger() {
+    let mut world = World::new(settings(Duration::from_secs(1)), 7, NEVER);
+    world.step(&Step::Push { rows: 1, bytes: 1 });
+    assert_eq!(world.session.deadline(), Some(Duration::from_secs(30)), "the call is not open");
+}
+
+#[test]
 fn a_process_that_stands_still_again_and_again_is_judged_in_the_end() {
     let mut world = streaming(1);
     world.pull();
