@@ -118,3 +118,57 @@ impl Slot {
         Some(kept.token.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::TokenFuture;
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Tokens that end at once.
+    #[derive(Debug)]
+    struct Short;
+
+    impl TokenProvider for Short {
+        fn token(&self, _: &TableName) -> TokenFuture<'_> {
+            Box::pin(async { Ok(Token::new("secret", Duration::ZERO)) })
+        }
+    }
+
+    /// The place of a token that is to be renewed after one second and ends after two.
+    fn slot(now: Instant) -> Slot {
+        let slot = Slot::default();
+        let token = Numbered { token: Token::new("secret", 2 * SECOND), number: 1 };
+        *slot.kept() = Some(KeptToken { token, renew_at: Some(now + SECOND), ends_at: Some(now + 2 * SECOND) });
+        slot
+    }
+
+    #[test]
+    fn a_token_is_fresh_until_it_is_to_be_renewed_and_good_until_its_end() {
+        let now = Instant::now();
+        let slot = slot(now);
+        assert!(slot.fresh(now).is_some());
+        assert!(slot.fresh(now + SECOND).is_none());
+        assert!(slot.good(now + SECOND).is_some());
+        assert!(slot.good(now + 2 * SECOND).is_none());
+    }
+
+    #[test]
+    fn a_token_that_could_not_be_renewed_serves_for_a_while_before_the_next_attempt() {
+        let now = Instant::now();
+        let slot = slot(now);
+        slot.good(now + SECOND);
+        assert!(slot.fresh(now + 10 * SECOND).is_some());
+        assert!(slot.fresh(now + 11 * SECOND).is_none());
+    }
+
+    #[tokio::test]
+    async fn every_new_token_has_a_number_of_its_own_from_1_on() {
+        let cache = Cache::new(Arc::new(Short));
+        let table: TableName = "main.test.rows".parse().unwrap();
+        for number in 1..=3 {
+            assert_eq!(cache.token(&table).await.unwrap().number, number);
+        }
+    }
+}

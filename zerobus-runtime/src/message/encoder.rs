@@ -419,9 +419,45 @@ mod tests {
         for value in values() {
             let mut expected = Vec::new();
             prost::encoding::encode_varint(value, &mut expected);
-            let mut out = Encoder::new();
-            out.varint(value);
-            assert_eq!(out.as_slice(), expected, "{value}");
+            for room in [0, 7, 8, 100] {
+                let mut out = Encoder::with_capacity(room);
+                out.varint(value);
+                assert_eq!(out.as_slice(), expected, "{value} where there is room for {room} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn an_encoder_tells_what_it_holds_and_forgets_it() {
+        let mut out = Encoder::with_capacity(10);
+        assert!(out.is_empty());
+        out.raw(b"abc");
+        out.refuse(ValueError::malformed("no", "yes"));
+        assert!(!out.is_empty());
+        out.clear();
+        assert!(out.is_empty() && out.take_refusal().is_none());
+        assert_eq!(out.capacity(), 10);
+    }
+
+    #[test]
+    fn the_first_refusal_is_told_and_only_once() {
+        let mut out = Encoder::new();
+        out.refuse(ValueError::malformed("first", "it"));
+        out.refuse(ValueError::malformed("second", "it"));
+        assert!(out.take_refusal().is_some_and(|error| error.to_string().contains("first")));
+        assert!(out.take_refusal().is_none());
+    }
+
+    #[test]
+    fn what_is_reserved_for_the_next_length_is_what_this_one_took() {
+        for (len, expected) in [(0, Reserved::One), (127, Reserved::One), (128, Reserved::Two), (16_384, Reserved::Two)]
+        {
+            for reserved in [Reserved::One, Reserved::Two] {
+                let mut out = Encoder::new();
+                out.begin_record(reserved);
+                out.raw(&vec![0; len]);
+                assert_eq!(out.end_record(0, reserved), expected, "{len} bytes behind {reserved:?}");
+            }
         }
     }
 
