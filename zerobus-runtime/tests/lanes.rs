@@ -5,14 +5,14 @@
 mod scripted;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scripted::gate::Gate;
 use scripted::{Call, Row, Scripted, Server, number};
 use tonic::Status;
-use zerobus_runtime::{ErrorKind, LaneReceipt, Lanes, Persisted, Stats, StreamBuilder};
+use zerobus_runtime::{ErrorKind, LaneOffset, LaneReceipt, Lanes, Persisted, Stats, StreamBuilder};
 
 const KEYS: u64 = 20;
 const ROWS: u64 = 2000;
@@ -435,6 +435,25 @@ async fn a_row_that_may_be_in_the_table_stays_so_from_lane_to_lane() {
     let undelivered = lanes.close_within(SOON).await.unwrap_err().into_undelivered().unwrap();
     let persisted: Vec<_> = undelivered.rows().map(|row| (number(&row.bytes), row.persisted)).collect();
     assert_eq!(persisted, [(0, Persisted::Possibly), (1, Persisted::Possibly), (2, Persisted::No)]);
+}
+
+#[tokio::test]
+async fn the_ack_hook_of_lanes_learns_the_lane() {
+    let server = Scripted::new(Call::serve).start().await;
+    let acked = Arc::new(Mutex::new(BTreeMap::new()));
+    let hook = {
+        let acked = Arc::clone(&acked);
+        move |row: LaneOffset| _ = acked.lock().unwrap().insert(row.lane(), row.offset())
+    };
+    let lanes = builder(&server).lanes(3.try_into().unwrap()).on_ack(hook).open().await.unwrap();
+    let mut last = BTreeMap::new();
+    for n in 0..100 {
+        let row = lanes.send(&n, &Row::new(n)).await.unwrap();
+        last.insert(row.lane(), row.offset());
+    }
+    lanes.close().await.unwrap();
+    assert_eq!(last.len(), 3, "every lane has rows");
+    assert_eq!(*acked.lock().unwrap(), last);
 }
 
 #[tokio::test]

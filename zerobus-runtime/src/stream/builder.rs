@@ -215,7 +215,8 @@ impl<T> StreamBuilder<T> {
     /// Calls `hook` after acknowledgements with the offset up to which every row is settled, on the stream's task: it
     /// must not block.
     ///
-    /// Each is durable, but for those that an event [`Rejected`](StreamEvent::Rejected) has told before.
+    /// Each is durable, but for those that an event [`Rejected`](StreamEvent::Rejected) named before. Lanes have a hook
+    /// of their own, [`LanesBuilder::on_ack`], that learns the lane.
     pub fn on_ack(mut self, hook: impl Fn(Offset) + Send + Sync + 'static) -> Self {
         self.hooks.on_ack = Some(Arc::new(hook));
         self

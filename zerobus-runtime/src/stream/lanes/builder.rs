@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::super::builder::{FirstOpen, Prepared, opened};
 use super::super::{BlockingLanes, Handle, StreamBuilder};
-use super::Lanes;
 use super::set::LaneSet;
+use super::{LaneOffset, Lanes};
 use crate::driver::{Driver, Heir};
 use crate::error::Error;
+use crate::event::OnAck;
 
 /// Between the openings of two lanes, at random up to this: many at the same instant look like an attack.
 const STAGGER: Duration = Duration::from_millis(50);
@@ -19,6 +20,7 @@ const STAGGER: Duration = Duration::from_millis(50);
 pub struct LanesBuilder<T> {
     stream: Arc<StreamBuilder<T>>,
     lanes: NonZeroUsize,
+    on_ack: Option<Arc<dyn Fn(LaneOffset) + Send + Sync>>,
 }
 
 /// Lanes whose drivers do not run yet.
@@ -30,7 +32,17 @@ pub(in super::super) struct PreparedLanes<T> {
 
 impl<T> LanesBuilder<T> {
     pub(in super::super) fn new(stream: StreamBuilder<T>, lanes: NonZeroUsize) -> Self {
-        Self { stream: Arc::new(stream), lanes }
+        Self { stream: Arc::new(stream), lanes, on_ack: None }
+    }
+
+    /// Calls `hook` after acknowledgements with the offset up to which every row of a lane is settled, on the lane's
+    /// task: it must not block. It replaces the hook of [`StreamBuilder::on_ack`], which does not learn the lane.
+    ///
+    /// The rows of a lane that gave up get new offsets on another lane; a [`LaneReceipt`](super::LaneReceipt) follows
+    /// its row there.
+    pub fn on_ack(mut self, hook: impl Fn(LaneOffset) + Send + Sync + 'static) -> Self {
+        self.on_ack = Some(Arc::new(hook));
+        self
     }
 
     /// Opens every lane, the one a little after the other.
@@ -66,7 +78,10 @@ impl<T> LanesBuilder<T> {
     pub(in super::super) fn prepare(self: &Arc<Self>) -> Result<PreparedLanes<T>, Error> {
         let (mut handles, mut drivers, mut first_opens) = (Vec::<Handle>::new(), Vec::new(), Vec::new());
         for lane in 0..self.lanes.get() {
-            let Prepared { stream, driver, first_open } = Arc::clone(&self.stream).prepare(Some(lane))?;
+            let Prepared { stream, mut driver, first_open } = Arc::clone(&self.stream).prepare(Some(lane))?;
+            if let Some(hook) = self.on_ack.clone() {
+                driver.hooks.on_ack = Some(Arc::new(move |offset| hook(LaneOffset { lane, offset })) as Arc<OnAck>);
+            }
             handles.push(stream.handle);
             drivers.push(driver);
             first_opens.push(first_open);
