@@ -77,7 +77,7 @@ pub struct UnmatchedPath {
 impl Display for UnmatchedPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { option, path, wanted, likely } = self;
-        write!(f, "option {option}: `{}` matches no {wanted} of these tables; ", Printable(path))?;
+        write!(f, "option {option}: `{}` matches no {wanted}; ", Printable(path))?;
         match likely {
             Some(likely) => write!(f, "did you mean `{likely}`?"),
             None => f.write_str("correct the path, or remove it"),

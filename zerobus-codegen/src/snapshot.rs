@@ -3,11 +3,12 @@
 mod files;
 mod folder;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Failure, Note, Printable, Skip, Table, TableInfo, tables_in_json};
+use crate::options::covers;
+use crate::{Error, Failure, Note, Printable, Skip, Table, TableInfo, UnmatchedPath, likely, tables_in_json};
 use folder::{Folder, extension};
 
 pub(crate) use files::{Disk, FileTree};
@@ -18,8 +19,8 @@ pub(crate) use files::{Disk, FileTree};
 pub struct Snapshot {
     /// The file.
     pub path: PathBuf,
-    /// The table as the catalog described it.
-    pub info: TableInfo,
+    /// The table as the catalog described it, if it was kept: see [`Snapshots::read_whole`].
+    pub info: Option<TableInfo>,
     /// The table as Zerobus can write to it.
     pub table: Table,
 }
@@ -46,6 +47,18 @@ pub struct Snapshots {
     pub warnings: Vec<Warning>,
     /// How many tables, and things about them, are left out on purpose.
     skipped: usize,
+    /// The full names of all tables, those that are left out as well.
+    names: BTreeSet<String>,
+    keep: Keep,
+}
+
+/// What is kept of a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Keep {
+    /// Also what the catalog said, which takes more memory than all the rest.
+    Everything,
+    #[default]
+    Table,
 }
 
 impl Snapshots {
@@ -65,23 +78,42 @@ impl Snapshots {
     /// The same, but for the tables and columns that are left out on purpose.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// As [`read`](Self::read), and if a path of `skip` that is not [lenient](Skip::lenient) is of no table.
     pub fn read_without<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, skip: &Skip) -> Result<Self, Error> {
-        Self::read_from(&Disk, paths, skip)
+        Self::default().read_all(&Disk, paths, skip)
     }
 
-    /// The same from files that are not on the disk.
+    /// The same, and each snapshot has its [`info`](Snapshot::info).
+    ///
+    /// # Errors
+    /// As [`read_without`](Self::read_without).
+    pub fn read_whole<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, skip: &Skip) -> Result<Self, Error> {
+        Self { keep: Keep::Everything, ..Self::default() }.read_all(&Disk, paths, skip)
+    }
+
+    /// As [`read_without`](Self::read_without), from files that are not on the disk.
+    #[cfg(feature = "cli")]
     pub(crate) fn read_from<P: AsRef<Path>>(
         files: &dyn FileTree,
         paths: impl IntoIterator<Item = P>,
         skip: &Skip,
     ) -> Result<Self, Error> {
-        let mut read = Self::default();
+        Self::default().read_all(files, paths, skip)
+    }
+
+    fn read_all<P: AsRef<Path>>(
+        self,
+        files: &dyn FileTree,
+        paths: impl IntoIterator<Item = P>,
+        skip: &Skip,
+    ) -> Result<Self, Error> {
+        let mut read = self;
         for path in paths {
             read.source(files, path.as_ref(), skip);
         }
         read.tables.sort_by(|a, b| a.table.name.cmp(&b.table.name));
         read.reject_duplicates();
+        read.reject_unmatched(skip)?;
         if read.tables.is_empty() && read.skipped == 0 && read.failures.len() <= 1 {
             return match read.failures.pop() {
                 None => Err(Error::NoSource),
@@ -163,6 +195,7 @@ impl Snapshots {
             let mut findings = script.read(&text);
             for found in [&mut findings.problems, &mut findings.warnings] {
                 let before = found.len();
+                self.names.extend(found.iter().filter_map(|problem| problem.table.clone()));
                 found.retain(|problem| !problem.table.as_deref().is_some_and(|table| skip.is_table_skipped(table)));
                 self.skipped += before - found.len();
             }
@@ -178,6 +211,7 @@ impl Snapshots {
     }
 
     fn table(&mut self, path: PathBuf, info: TableInfo, skip: &Skip) {
+        self.names.insert(info.full_name());
         if skip.is_table_skipped(&info.full_name()) {
             self.skipped += 1;
             return;
@@ -187,10 +221,27 @@ impl Snapshots {
                 let told =
                     |warning: &Note| Warning { path: path.clone(), text: format!("table {}: {warning}", table.name) };
                 self.warnings.extend(table.warnings.iter().map(told));
+                let info = (self.keep == Keep::Everything).then_some(info);
                 self.tables.push(Snapshot { path, info, table });
             }
             Err(report) => self.failures.push(Failure::Table { path, report }),
         }
+    }
+
+    /// Refuses paths of `skip` whose table is not there. A source that could not be read may have had it.
+    fn reject_unmatched(&self, skip: &Skip) -> Result<(), Error> {
+        if !self.failures.is_empty() {
+            return Ok(());
+        }
+        let names = || self.names.iter().map(String::as_str);
+        let of_none = skip.required().filter(|path| !names().any(|table| covers(table, path)));
+        let unmatched: Vec<UnmatchedPath> = of_none
+            .map(|path| {
+                let likely = likely(path, names()).map(str::to_owned);
+                UnmatchedPath { option: "skip", path: path.to_owned(), wanted: "table", likely }
+            })
+            .collect();
+        if unmatched.is_empty() { Ok(()) } else { Err(Error::Unmatched(unmatched)) }
     }
 
     /// Unity Catalog compares names without regard to case, so neither may two snapshots differ by case alone.

@@ -166,21 +166,34 @@ fn a_path_that_matches_nothing_is_an_error() {
     assert_eq!(
         error.lines().collect::<Vec<_>>(),
         [
-            &format!("option btree_maps: `main.sales.orders.id` matches no MAP column of these tables; {nothing}"),
-            &format!("option bytes: `main.geo.earthquakes.mag` matches no BINARY column of these tables; {nothing}"),
-            "option derives: `main.geo.earthquake` matches no struct of these tables; did you mean `main.geo.earthquakes`?",
+            &format!("option btree_maps: `main.sales.orders.id` matches no MAP column; {nothing}"),
+            &format!("option bytes: `main.geo.earthquakes.mag` matches no BINARY column; {nothing}"),
+            "option derives: `main.geo.earthquake` matches no struct; did you mean `main.geo.earthquakes`?",
             &format!(
-                "option extern_types: `main.geo.earthquakes` matches no column, element, key or value of these tables; \
+                "option extern_types: `main.geo.earthquakes` matches no column, element, key or value; \
                  {nothing}"
             ),
-            &format!(
-                "option field_attributes: `main.geo.earthquakes.location.depth` matches no field of these tables; {nothing}"
-            ),
-            "option field_attributes: `main.geos.earthquakes.mag` matches no field of these tables; \
+            &format!("option field_attributes: `main.geo.earthquakes.location.depth` matches no field; {nothing}"),
+            "option field_attributes: `main.geos.earthquakes.mag` matches no field; \
              did you mean `main.geo.earthquakes.mag`?",
-            &format!("option type_attributes: `main.nowhere` matches no struct of these tables; {nothing}"),
+            &format!("option type_attributes: `main.nowhere` matches no struct; {nothing}"),
         ]
     );
+}
+
+#[test]
+fn skip_names_tables_that_are_there() {
+    let skips = |path: &str| built(configure().skip(path), &["geo_earthquakes", "sales_orders"]);
+    assert_eq!(
+        skips("main.geo.earthquake").unwrap_err().to_string(),
+        "option skip: `main.geo.earthquake` matches no table; did you mean `main.geo.earthquakes`?"
+    );
+    assert_eq!(
+        skips("main.geo").unwrap_err().to_string(),
+        "option skip: `main.geo` matches no table; correct the path, or remove it"
+    );
+    assert!(!skips("MAIN.geo.earthquakes").unwrap().contains("Earthquakes"));
+    assert!(!skips("main.geo.earthquakes.MAG").unwrap().contains("mag:"));
 }
 
 #[test]

@@ -7,16 +7,19 @@ use crate::ddl::{grants, statements};
 
 pub(super) fn run(arguments: &Ddl) -> Outcome {
     let options = arguments.config.options();
-    let read = match options.and_then(|options| Snapshots::read_without(&arguments.schemas, &options.skip)) {
+    // One file of a folder may be asked for, and the options name other tables as well.
+    let read = match options.and_then(|options| Snapshots::read_whole(&arguments.schemas, &options.skip.lenient())) {
         Ok(read) => read,
         Err(error) => return Outcome::failed(&error),
     };
     let mut outcome = Outcome::default();
-    for (i, snapshot) in read.tables.iter().enumerate() {
-        match statements(&snapshot.info, &snapshot.table) {
+    // Read as a whole, each snapshot has what the catalog said.
+    let tables = read.tables.iter().filter_map(|snapshot| Some((snapshot.info.as_ref()?, &snapshot.table)));
+    for (i, (info, table)) in tables.enumerate() {
+        match statements(info, table) {
             Ok(statement) => {
                 let apart = if i > 0 { "\n" } else { "" };
-                outcome.line(format!("{apart}{statement}{}", grants(&snapshot.table, &arguments.grantee)).trim_end());
+                outcome.line(format!("{apart}{statement}{}", grants(table, &arguments.grantee)).trim_end());
             }
             Err(report) => outcome.fail(&report),
         }

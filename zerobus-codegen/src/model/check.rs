@@ -176,8 +176,9 @@ impl<'a> Check<'a> {
         self.positions(&columns);
         columns.retain(|(_, column)| !self.skips_column(column));
         self.names(&root, columns.iter().map(|(_, column)| column.name.as_str()));
-        let fields: Vec<Field> =
-            columns.iter().filter_map(|&(position, column)| self.column(position, column)).collect();
+        // No room for more: there may be many tables.
+        let mut fields: Vec<Field> = Vec::with_capacity(columns.len());
+        fields.extend(columns.iter().filter_map(|&(position, column)| self.column(position, column)));
         self.unknown_skips(info);
         if fields.is_empty() && self.problems.is_empty() {
             self.problem(&root, "it has no column that a row could carry", "add a column that is not generated");

@@ -60,6 +60,12 @@ impl Skip {
         self.names(table)
     }
 
+    /// The paths that have to name something.
+    #[cfg(feature = "generate")]
+    pub(crate) fn required(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(String::as_str).filter(|_| !self.is_lenient)
+    }
+
     /// What is left out of the table of this full name.
     pub(super) fn of_table(&self, table: &str) -> TableSkip<'_> {
         let prefix = format!("{}.", table.to_lowercase());
