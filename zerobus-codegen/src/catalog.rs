@@ -8,7 +8,7 @@
 //! | `profile` | the INI of `~/.databrickscfg` |
 //! | `pattern` | which tables to ask for |
 //! | `roots` | the certificates that are trusted |
-//! | `transport` | requests with patience: deadline, backoff, `Retry-After` |
+//! | `transport` | requests with retries: deadline, backoff, `Retry-After` |
 //! | `refusal` | what an error answer says, whatever its shape |
 //! | `error` | what can go wrong, with a remedy |
 //! | `snapshot_text` | the file that is kept of a table |
@@ -28,7 +28,7 @@ pub use error::CatalogError;
 pub use listing::ListedTable;
 pub use login::{Credentials, Login, LoginOptions, Secret};
 pub use pattern::{TablePattern, TablePatternError};
-pub use transport::Patience;
+pub use transport::RetryPolicy;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -77,15 +77,15 @@ impl Catalog {
     /// # Errors
     /// If the token endpoint refuses the credentials or cannot be reached.
     pub fn connect(login: Login) -> Result<Self, CatalogError> {
-        Self::connect_with(login, Patience::default())
+        Self::connect_with(login, RetryPolicy::default())
     }
 
     /// The same, with a deadline and a backoff of the caller's.
     ///
     /// # Errors
     /// If the token endpoint refuses the credentials or cannot be reached.
-    pub fn connect_with(login: Login, patience: Patience) -> Result<Self, CatalogError> {
-        let transport = Transport::new(patience, &login)?;
+    pub fn connect_with(login: Login, retry_policy: RetryPolicy) -> Result<Self, CatalogError> {
+        let transport = Transport::new(retry_policy, &login)?;
         let Login { host, credentials, .. } = login;
         let token = match credentials {
             Credentials::None => None,

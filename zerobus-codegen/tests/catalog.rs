@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 
 use scripted::{Reply, Request, Server};
 use serde_json::{Value, json};
-use zerobus_codegen::{Catalog, CatalogError, Credentials, Login, Patience, Secret, TableName, cli};
+use zerobus_codegen::{Catalog, CatalogError, Credentials, Login, RetryPolicy, Secret, TableName, cli};
 
 fn token() -> Credentials {
     Credentials::Token(Secret::new("dapi-s3cret"))
 }
 
-fn patience(deadline: Duration) -> Patience {
-    let mut patience = Patience::default();
-    (patience.deadline, patience.first_wait, patience.longest_wait) =
+fn retry_policy(deadline: Duration) -> RetryPolicy {
+    let mut retry_policy = RetryPolicy::default();
+    (retry_policy.deadline, retry_policy.first_wait, retry_policy.longest_wait) =
         (deadline, Duration::from_millis(1), Duration::from_millis(4));
-    patience
+    retry_policy
 }
 
 fn catalog(server: &Server) -> Catalog {
     let login = Login::new(&server.url, token()).unwrap();
-    Catalog::connect_with(login, patience(Duration::from_secs(20))).unwrap()
+    Catalog::connect_with(login, retry_policy(Duration::from_secs(20))).unwrap()
 }
 
 fn table(name: &str) -> Value {
@@ -137,10 +137,10 @@ fn a_busy_server_is_asked_again_when_it_says() {
 }
 
 #[test]
-fn patience_ends_at_the_deadline() {
+fn retries_end_at_the_deadline() {
     let server = Server::start(|_, _| Reply::new(503, "busy"));
     let login = Login::new(&server.url, token()).unwrap();
-    let catalog = Catalog::connect_with(login.clone(), patience(Duration::from_millis(500))).unwrap();
+    let catalog = Catalog::connect_with(login.clone(), retry_policy(Duration::from_millis(500))).unwrap();
     let error = catalog.table(&earthquakes()).unwrap_err();
     assert!(matches!(error, CatalogError::Timeout { .. }), "{error}");
     assert!(error.to_string().contains("status 503: busy; try again later"), "{error}");
@@ -149,7 +149,7 @@ fn patience_ends_at_the_deadline() {
     let server = Server::start(|_, _| Reply::new(429, "").header("retry-after", 3_600));
     let started = Instant::now();
     let login = Login::new(&server.url, token()).unwrap();
-    let catalog = Catalog::connect_with(login, patience(Duration::from_secs(60))).unwrap();
+    let catalog = Catalog::connect_with(login, retry_policy(Duration::from_secs(60))).unwrap();
     assert!(matches!(catalog.table(&earthquakes()), Err(CatalogError::Timeout { .. })));
     assert!(started.elapsed() < Duration::from_secs(30), "an hour's wait is not begun");
 }
@@ -158,7 +158,7 @@ fn patience_ends_at_the_deadline() {
 fn a_server_that_never_answers_ends_at_the_deadline() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let login = Login::new(&format!("http://{}", listener.local_addr().unwrap()), token()).unwrap();
-    let catalog = Catalog::connect_with(login, patience(Duration::from_millis(200))).unwrap();
+    let catalog = Catalog::connect_with(login, retry_policy(Duration::from_millis(200))).unwrap();
     let error = catalog.table(&earthquakes()).unwrap_err();
     assert!(matches!(error, CatalogError::Unreachable { .. }), "{error}");
 }
@@ -167,7 +167,7 @@ fn a_server_that_never_answers_ends_at_the_deadline() {
 fn a_host_that_is_not_there_is_named() {
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let login = Login::new(&format!("http://{unused}"), token()).unwrap();
-    let catalog = Catalog::connect_with(login, patience(Duration::from_secs(20))).unwrap();
+    let catalog = Catalog::connect_with(login, retry_policy(Duration::from_secs(20))).unwrap();
     let error = catalog.table(&earthquakes()).unwrap_err();
     assert!(error.to_string().starts_with(&format!("cannot reach http://{unused}/")), "{error}");
     assert!(std::error::Error::source(&error).is_some());
@@ -445,7 +445,7 @@ fn a_host_is_taken_as_a_browser_shows_it() {
 fn the_workspace_is_named_where_one_host_serves_many() {
     let server = Server::start(|_, _| Reply::new(200, table("main.geo.earthquakes").to_string()));
     let login = Login::new(&format!("{}/explore?o=42", server.url), token()).unwrap();
-    Catalog::connect_with(login, patience(Duration::from_secs(20))).unwrap().table(&earthquakes()).unwrap();
+    Catalog::connect_with(login, retry_policy(Duration::from_secs(20))).unwrap().table(&earthquakes()).unwrap();
     catalog(&server).table(&earthquakes()).unwrap();
     let [named, plain] = &server.requests()[..] else { panic!("two requests") };
     assert_eq!(named.line, "GET /api/2.1/unity-catalog/tables/main.geo.earthquakes");

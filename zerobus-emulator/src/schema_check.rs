@@ -77,7 +77,7 @@ impl Findings {
             }
             DataType::Map(key, value) => self.map(path, key.scalar(), value, field),
             DataType::Scalar(scalar) => is_singular(field) && is_scalar(*scalar, &field.kind()),
-            DataType::Struct(row) => is_singular(field) && self.strukt(path, row, &field.kind()),
+            DataType::Struct(row) => is_singular(field) && self.check_struct(path, row, &field.kind()),
         };
         if !fits {
             let found = type_name(field);
@@ -97,12 +97,12 @@ impl Findings {
     fn element(&mut self, path: &str, element: &Element, kind: &Kind) -> bool {
         match element {
             Element::Scalar(scalar) => is_scalar(*scalar, kind),
-            Element::Struct(row) => self.strukt(path, row, kind),
+            Element::Struct(row) => self.check_struct(path, row, kind),
         }
     }
 
     /// Whether it is a message at all; what is wrong inside becomes findings of its own.
-    fn strukt(&mut self, path: &str, row: &Struct, kind: &Kind) -> bool {
+    fn check_struct(&mut self, path: &str, row: &Struct, kind: &Kind) -> bool {
         let Kind::Message(message) = kind else { return false };
         if !message.is_map_entry() {
             self.message(path, row, message);

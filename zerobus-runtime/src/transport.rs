@@ -6,16 +6,16 @@
 //! | `dial` | how a connection is made: TCP and TLS, or what a test puts in its place |
 //! | `socket` | the TCP connection: straight to the service or through a proxy |
 //! | `tunnel` | a connection by way of a proxy |
-//! | `gathered` | frames that go to the system together |
+//! | `coalescing` | frames that share a system call |
 //! | `envelope` | what stands on the wire before a batch |
 //! | `requests` | the call's request side: a body that takes batches from the core when the connection asks |
 //! | `call` | the call itself, and its responses |
 
 mod call;
+mod coalescing;
 mod dial;
 mod endpoint;
 mod envelope;
-mod gathered;
 mod requests;
 mod socket;
 mod tunnel;

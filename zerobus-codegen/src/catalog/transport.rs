@@ -1,4 +1,4 @@
-//! Requests with patience: a total deadline, jittered backoff, and `Retry-After` where the server gives one.
+//! Requests with retries: a total deadline, jittered backoff, and `Retry-After` where the server gives one.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ const UNREACHABLE_ATTEMPTS: u32 = 4;
 /// How long to ask, and how long to wait between two attempts.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub struct Patience {
+pub struct RetryPolicy {
     /// The time for everything that is asked of a catalog, from its connection on.
     pub deadline: Duration,
     /// The first wait after a failed attempt; each further one may be twice as long.
@@ -30,7 +30,7 @@ pub struct Patience {
     pub longest_wait: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(300),
@@ -55,13 +55,13 @@ pub(super) struct Request<'a> {
 #[derive(Debug)]
 pub(super) struct Transport {
     agent: ureq::Agent,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     started: Instant,
     workspace_id: Option<String>,
 }
 
 /// How an attempt ended that did not succeed.
-enum Miss {
+enum AttemptError {
     /// Asking again would not help.
     Final(CatalogError),
     /// Asking again may help, after this wait if the server named one.
@@ -71,7 +71,7 @@ enum Miss {
 impl Transport {
     /// # Errors
     /// If the certificates to trust cannot be read.
-    pub(super) fn new(patience: Patience, login: &Login) -> Result<Self, CatalogError> {
+    pub(super) fn new(retry_policy: RetryPolicy, login: &Login) -> Result<Self, CatalogError> {
         let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .user_agent(concat!("zerobus-codegen/", env!("CARGO_PKG_VERSION")));
@@ -83,7 +83,7 @@ impl Transport {
             config = config.proxy(None);
         }
         let (agent, workspace_id) = (config.build().into(), login.workspace_id.clone());
-        Ok(Self { agent, patience, started: Instant::now(), workspace_id })
+        Ok(Self { agent, retry_policy, started: Instant::now(), workspace_id })
     }
 
     /// The answer's JSON.
@@ -103,15 +103,15 @@ impl Transport {
     }
 
     fn text(&self, request: &Request<'_>) -> Result<String, CatalogError> {
-        let mut backoff = self.patience.first_wait;
+        let mut backoff = self.retry_policy.first_wait;
         let mut unreachable = 0;
         // What the server said last; an attempt that the deadline cuts off says nothing of its own.
         let mut answered = None;
         loop {
             let (message, wait, source) = match self.attempt(request) {
                 Ok(body) => return Ok(body),
-                Err(Miss::Final(error)) => return Err(error),
-                Err(Miss::Passing { message, wait, source }) => (message, wait, source),
+                Err(AttemptError::Final(error)) => return Err(error),
+                Err(AttemptError::Passing { message, wait, source }) => (message, wait, source),
             };
             let wait = wait.unwrap_or_else(|| backoff.mul_f64(0.5 + 0.5 * fastrand::f64()));
             match &source {
@@ -122,7 +122,7 @@ impl Transport {
                 return Err(self.give_up(request, answered, source));
             }
             thread::sleep(wait);
-            backoff = (backoff * 2).min(self.patience.longest_wait);
+            backoff = (backoff * 2).min(self.retry_policy.longest_wait);
         }
     }
 
@@ -144,14 +144,14 @@ impl Transport {
     }
 
     fn remaining(&self) -> Duration {
-        self.patience.deadline.saturating_sub(self.started.elapsed())
+        self.retry_policy.deadline.saturating_sub(self.started.elapsed())
     }
 
-    fn attempt(&self, request: &Request<'_>) -> Result<String, Miss> {
-        let answer = self.send(request).map_err(|error| miss(request, error))?;
+    fn attempt(&self, request: &Request<'_>) -> Result<String, AttemptError> {
+        let answer = self.send(request).map_err(|error| attempt_error(request, error))?;
         let (parts, mut body) = answer.into_parts();
         let text = body.with_config().limit(BODY_LIMIT).lossy_utf8(true).read_to_string();
-        let text = text.map_err(|error| miss(request, error))?;
+        let text = text.map_err(|error| attempt_error(request, error))?;
         if parts.status.is_success() {
             return Ok(text);
         }
@@ -187,26 +187,26 @@ impl Transport {
 }
 
 /// A request that got no answer.
-fn miss(request: &Request<'_>, error: ureq::Error) -> Miss {
+fn attempt_error(request: &Request<'_>, error: ureq::Error) -> AttemptError {
     let passing = matches!(
         error,
         ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::Protocol(_) | ureq::Error::Timeout(_)
     );
     let source = Box::new(error);
     if passing {
-        return Miss::Passing { message: source.to_string(), wait: None, source: Some(source) };
+        return AttemptError::Passing { message: source.to_string(), wait: None, source: Some(source) };
     }
-    Miss::Final(CatalogError::Unreachable { url: request.url.clone(), source })
+    AttemptError::Final(CatalogError::Unreachable { url: request.url.clone(), source })
 }
 
 /// A request that was answered with an error.
-fn refused(request: &Request<'_>, status: StatusCode, body: &str, wait: Option<Duration>) -> Miss {
+fn refused(request: &Request<'_>, status: StatusCode, body: &str, wait: Option<Duration>) -> AttemptError {
     let Refusal { code, message } = Refusal::read(status.as_u16(), body);
     if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
-        return Miss::Passing { message, wait, source: None };
+        return AttemptError::Passing { message, wait, source: None };
     }
     let (url, what) = (request.url.clone(), request.what.clone());
-    Miss::Final(match status.as_u16() {
+    AttemptError::Final(match status.as_u16() {
         401 if request.basic.is_some() => denied(what, message, BAD_CLIENT),
         400 if code == "invalid_client" || code == "unauthorized_client" => denied(what, message, BAD_CLIENT),
         401 if request.bearer.is_none() => denied(what, message, NO_CREDENTIALS),

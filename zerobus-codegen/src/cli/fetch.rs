@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::report::Report;
 use crate::output::{Written, replace, sweep};
 use crate::{
-    Catalog, CatalogError, ListedTable, Login, LoginOptions, Patience, Printable, Skip, Table, TableInfo, TableName,
+    Catalog, CatalogError, ListedTable, Login, LoginOptions, Printable, RetryPolicy, Skip, Table, TableInfo, TableName,
     TablePattern,
 };
 
@@ -54,8 +54,8 @@ fn fetch(arguments: &Fetch, verbosity: Verbosity, report: &mut Report) -> Result
 /// The catalog that arguments, environment and profile name.
 pub(super) fn connect(login: &arguments::Login) -> Result<Catalog, CatalogError> {
     let options = LoginOptions { host: login.host.clone(), profile: login.profile.clone() };
-    let patience = Patience { deadline: Duration::from_secs(login.timeout), ..Patience::default() };
-    Catalog::connect_with(Login::from_environment(&options)?.trusting(login.ca_file.clone()), patience)
+    let retry_policy = RetryPolicy { deadline: Duration::from_secs(login.timeout), ..RetryPolicy::default() };
+    Catalog::connect_with(Login::from_environment(&options)?.trusting(login.ca_file.clone()), retry_policy)
 }
 
 /// How a table came to be fetched.

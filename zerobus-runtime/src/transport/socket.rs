@@ -12,8 +12,8 @@ use tonic::codegen::Service;
 use tonic::transport::Uri;
 use ureq::Proxy;
 
+use super::coalescing::CoalescingStream;
 use super::dial::{Connection, Dial};
-use super::gathered::Gathered;
 use super::tunnel::Tunnel;
 
 /// How many questions without an answer end a connection.
@@ -72,7 +72,7 @@ fn port_of(uri: &Uri) -> u16 {
 }
 
 impl Service<Uri> for Sockets {
-    type Response = TokioIo<Gathered<Box<dyn Connection>>>;
+    type Response = TokioIo<CoalescingStream<Box<dyn Connection>>>;
     type Error = tonic::codegen::StdError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
@@ -82,6 +82,6 @@ impl Service<Uri> for Sockets {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let sockets = self.clone();
-        Box::pin(async move { Ok(TokioIo::new(Gathered::new(sockets.connect(uri).await?))) })
+        Box::pin(async move { Ok(TokioIo::new(CoalescingStream::new(sockets.connect(uri).await?))) })
     }
 }

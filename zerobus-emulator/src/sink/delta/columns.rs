@@ -21,14 +21,14 @@ pub(super) fn column(data_type: &DataType, arrow: &ArrowType, cells: &[&Cell]) -
         DataType::Array(element) => list(element, arrow, cells),
         DataType::Map(key, value) => map(key.scalar(), value, arrow, cells),
         DataType::Scalar(scalar) => single(*scalar, arrow, cells),
-        DataType::Struct(row) => strukt(row, arrow, cells),
+        DataType::Struct(row) => struct_array(row, arrow, cells),
     }
 }
 
 fn item(element: &Element, arrow: &ArrowType, cells: &[&Cell]) -> Result<ArrayRef, ArrowError> {
     match element {
         Element::Scalar(scalar) => single(*scalar, arrow, cells),
-        Element::Struct(row) => strukt(row, arrow, cells),
+        Element::Struct(row) => struct_array(row, arrow, cells),
     }
 }
 
@@ -54,7 +54,7 @@ fn map(key: Scalar, value: &Element, arrow: &ArrowType, cells: &[&Cell]) -> Resu
     Ok(Arc::new(MapArray::try_new(Arc::clone(field), offsets, entries, nulls(cells), *sorted)?))
 }
 
-fn strukt(row: &Struct, arrow: &ArrowType, cells: &[&Cell]) -> Result<ArrayRef, ArrowError> {
+fn struct_array(row: &Struct, arrow: &ArrowType, cells: &[&Cell]) -> Result<ArrayRef, ArrowError> {
     let ArrowType::Struct(parts) = arrow else { return Err(mismatch(arrow)) };
     let children = row.fields.iter().zip(parts).enumerate().map(|(i, (field, part))| {
         let inner: Vec<&Cell> = cells.iter().map(|cell| child(cell, i, &field.data_type)).collect();

@@ -106,7 +106,7 @@ impl LaneSet {
         let mut woken = Vec::new();
         // Under the lock, so that the rows of a lane that gives up now are moved after these are in.
         let mut moves = self.moves();
-        match self.living() {
+        match self.least_loaded() {
             Some(target) => drop(self.lanes[target].adopt(rows, &mut woken)),
             None => moves.stranded.extend(rows),
         }
@@ -160,7 +160,7 @@ impl LaneSet {
     fn move_rows(&self, moves: &mut Moves, lane: usize, first: u64, woken: &mut Vec<Waker>) -> u64 {
         let rows = self.lanes[lane].take_given_up();
         let count = rows.iter().map(|part| u64::from(part.batch.rows)).sum();
-        let Some(target) = self.living() else {
+        let Some(target) = self.least_loaded() else {
             moves.by_lane[lane] = Some(Move { first, to: None });
             moves.stranded.extend(rows);
             return count;
@@ -175,8 +175,8 @@ impl LaneSet {
         count
     }
 
-    /// The lane that lives and has the least to do.
-    fn living(&self) -> Option<usize> {
+    /// The open lane with the fewest bytes in flight.
+    fn least_loaded(&self) -> Option<usize> {
         let load = |lane: usize| {
             let inner = self.lanes[lane].lock();
             (!inner.session.is_over()).then(|| inner.session.unacked_bytes())

@@ -1,9 +1,8 @@
-//! A connection whose large writes are gathered.
+//! A connection that joins large writes into fewer system calls.
 //!
-//! HTTP/2 writes and flushes frame by frame, and frames are of 16 KiB unless the server allows more. A call of the
-//! system costs more than copying so few bytes. Behind a whole frame more nearly always comes at once, so a flush that
-//! follows one is not ready at its first poll, and wakes the task that flushed: whatever that writes meanwhile goes along
-//! when it asks again.
+//! h2 writes and flushes one frame at a time, and a frame has 16 KiB unless the server allows more. A system call costs
+//! more than a copy of 16 KiB. More data nearly always follows a whole frame at once, so a flush after one is pending at
+//! its first poll and wakes its task. What the task writes until it polls again goes out in the same call.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,15 +10,15 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How many bytes are gathered.
+/// The size of the buffer, in bytes.
 const ROOM: usize = 64 * 1024;
 
 /// The bytes of a whole frame, by the smallest limit that a server may set (RFC 9113, section 4.2).
 const WHOLE_FRAME: usize = 16 * 1024;
 
-/// A connection that gathers what is written to it.
+/// A connection with a buffer for what is written to it.
 #[derive(Debug)]
-pub(super) struct Gathered<S> {
+pub(super) struct CoalescingStream<S> {
     stream: S,
     /// What was taken and not yet written.
     held: Vec<u8>,
@@ -29,13 +28,13 @@ pub(super) struct Gathered<S> {
     expects_more: bool,
 }
 
-impl<S> Gathered<S> {
+impl<S> CoalescingStream<S> {
     pub(super) const fn new(stream: S) -> Self {
         Self { stream, held: Vec::new(), written: 0, expects_more: false }
     }
 }
 
-impl<S: AsyncWrite + Unpin> Gathered<S> {
+impl<S: AsyncWrite + Unpin> CoalescingStream<S> {
     /// Writes what is held.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.held.len() {
@@ -50,7 +49,7 @@ impl<S: AsyncWrite + Unpin> Gathered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CoalescingStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
@@ -96,7 +95,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Gathered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for CoalescingStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_read(cx, into)
     }
@@ -122,9 +121,9 @@ mod tests {
     }
 
     /// A connection of so much room, and its other end.
-    fn connection(room: usize) -> (Gathered<DuplexStream>, DuplexStream) {
+    fn connection(room: usize) -> (CoalescingStream<DuplexStream>, DuplexStream) {
         let (near, far) = duplex(room);
-        (Gathered::new(near), far)
+        (CoalescingStream::new(near), far)
     }
 
     /// What has arrived so far.
