@@ -5,7 +5,7 @@ use axum::extract::State;
 use http::{HeaderMap, header};
 use serde_json::{Value, json};
 
-use crate::server::App;
+use crate::app::App;
 
 /// Answers `GET /.well-known/databricks-config`.
 pub(crate) async fn databricks_config(State(app): State<App>, headers: HeaderMap) -> Json<Value> {

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use zerobus_codegen::{Printable, TableName};
 
 use crate::activity::Activity;
+use crate::app::{self, App};
 use crate::catalog::{Catalog, CatalogError};
 use crate::error_chain::ErrorChain;
 use crate::faults::Fault;
@@ -25,7 +26,7 @@ use crate::partition_quota::PartitionQuota;
 use crate::profile::Profile;
 use crate::random;
 use crate::rows;
-use crate::server::{self, App};
+use crate::server;
 #[cfg(feature = "delta")]
 use crate::sink::delta::{Acks, History, Options};
 use crate::sink::{Memory, Sink, StorageError};
@@ -541,7 +542,7 @@ async fn prepare(app: App) {
     };
     tokio::select! {
         () = work => {}
-        () = server::stopped(&mut stopping) => {}
+        () = app::stopped(&mut stopping) => {}
     }
 }
 

@@ -18,7 +18,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use zerobus_codegen::Printable;
 
-use crate::server::App;
+use crate::app::App;
 use crate::tables_api::ApiError;
 
 /// The header that a request needs to change the emulator; its value is ignored.

@@ -5,7 +5,8 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `emulator` | the emulator in process: built, started, shut down |
-//! | `server` | the one port, and what every handler needs |
+//! | `server` | the one port: connections, and the router |
+//! | `app` | the state that handlers share |
 //! | `tls` | HTTPS, with an authority of the emulator's own |
 //! | `catalog` | the tables, from their JSON |
 //! | `oauth`, `tokens` | the token endpoint, and the tokens it has handed out |
@@ -38,6 +39,7 @@
 )]
 
 mod activity;
+mod app;
 mod catalog;
 mod client_descriptor;
 #[cfg(feature = "cli")]

@@ -12,11 +12,11 @@ use serde::Deserialize;
 use serde_json::json;
 use zerobus_codegen::Printable;
 
+use crate::app::App;
 use crate::catalog::Entry;
 use crate::connection::Connection;
 use crate::faults::{Kind, Point};
 use crate::guard::same;
-use crate::server::App;
 use crate::tokens::Scope;
 
 /// Whom this server knows.

@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse};
 use http::header;
 use serde_json::{Value, json};
 
-use crate::server::App;
+use crate::app::App;
 
 const PAGE: &str = include_str!("page.html");
 /// Nothing but what the page itself holds may run or load.

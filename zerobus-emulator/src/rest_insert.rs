@@ -13,12 +13,12 @@ use tokio::sync::mpsc;
 use tonic::{Code, Status};
 use zerobus_codegen::{Printable, Table};
 
+use crate::app::App;
 use crate::connection::Connection;
 use crate::decode::Decoder;
 use crate::error_chain::ErrorChain;
 use crate::refusal::Refusal;
 use crate::row::Row;
-use crate::server::App;
 use crate::sink::Append;
 
 /// Answers `{}` when every row is stored.

@@ -1,6 +1,5 @@
 //! The one port: HTTP/1.1 and HTTP/2 side by side, REST and gRPC by path.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -14,31 +13,19 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
-#[cfg(feature = "tls")]
-use tokio_rustls::TlsAcceptor;
 use zerobus_runtime::wire::{EPHEMERAL_STREAM, PERSISTENT_STREAM, RETIRE_STREAM};
 
-use crate::activity::Activity;
-use crate::catalog::Catalog;
+use crate::app::{App, stopped};
 use crate::connection::{self, Connection};
 use crate::control::{health, tables};
 use crate::discovery;
 use crate::faults::control;
-use crate::faults::script::Faults;
-use crate::grants::Grants;
-use crate::guard::{self, Access};
-use crate::limits::Limits;
-use crate::oauth::{self, Credentials};
+use crate::guard;
+use crate::oauth;
 use crate::page;
-use crate::partition_quota::PartitionQuota;
-use crate::refusal::Refusal;
 use crate::rest_insert;
-use crate::sink::Sink;
-use crate::stream::lease::Leases;
 use crate::stream::service::Service;
 use crate::tables_api::{self, ApiError};
-use crate::tokens::Tokens;
 use crate::unknown;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -49,66 +36,9 @@ const WINDOW_BYTES: u32 = 16 << 20;
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What every handler needs; cheap to clone.
-#[derive(Clone)]
-pub(crate) struct App {
-    pub(crate) access: Access,
-    pub(crate) activity: Arc<Activity>,
-    pub(crate) catalog: Arc<Catalog>,
-    /// What the emulator's own paths ask for.
-    pub(crate) control_token: Option<Arc<str>>,
-    /// All principals; the first is the one whose secret is exported.
-    pub(crate) principals: Arc<[Credentials]>,
-    pub(crate) faults: Arc<Faults>,
-    pub(crate) grants: Arc<Grants>,
-    pub(crate) leases: Leases,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) partitions: Arc<PartitionQuota>,
-    pub(crate) sink: Arc<Sink>,
-    /// True once the server stops.
-    pub(crate) stopping: watch::Receiver<bool>,
-    /// Held by every running stream, so that the other end knows when the last has ended.
-    pub(crate) streams: mpsc::Sender<()>,
-    /// Accepts TLS beside plain HTTP.
-    #[cfg(feature = "tls")]
-    pub(crate) tls: Option<TlsAcceptor>,
-    pub(crate) tokens: Arc<Tokens>,
-}
-
 /// The first byte of a TLS connection: a handshake record. No HTTP request begins so.
 #[cfg(feature = "tls")]
 const TLS_HANDSHAKE: u8 = 0x16;
-
-impl std::fmt::Debug for App {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App")
-            .field("principals", &self.principals)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
-    }
-}
-
-impl App {
-    /// Whether an `authorization` header lets its principal write to the table.
-    pub(crate) fn authorize(&self, header: Option<&str>, table: &str) -> Result<(), Refusal> {
-        let principal = self.tokens.check_table(header, table)?;
-        // What is no table is refused for that, later.
-        match self.catalog.entry(table).map(|entry| entry.table.as_ref()) {
-            Some(Ok(table)) => self.grants.check(&principal, &table.name),
-            _ => Ok(()),
-        }
-    }
-
-    /// How clients are told to call.
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "without TLS there is one scheme"))]
-    pub(crate) const fn scheme(&self) -> &'static str {
-        #[cfg(feature = "tls")]
-        if self.tls.is_some() {
-            return "https";
-        }
-        "http"
-    }
-}
 
 /// Serves the port until the server stops.
 pub(crate) async fn serve(app: App, listener: TcpListener) {
@@ -130,12 +60,6 @@ pub(crate) async fn serve(app: App, listener: TcpListener) {
             }
         }
     }
-}
-
-/// Ends when the server stops.
-pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // A sender that is gone is a server that is gone.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 fn router(app: App) -> Router {

@@ -28,6 +28,7 @@ use tonic::Status;
 use zerobus_codegen::{Printable, Table};
 use zerobus_runtime::wire::RecordType;
 
+use crate::app::{App, stopped};
 use crate::client_descriptor;
 use crate::connection::Connection;
 use crate::decode::Decoder;
@@ -36,7 +37,6 @@ use crate::faults::script::StreamFaults;
 use crate::random;
 use crate::refusal::Refusal;
 use crate::schema_check;
-use crate::server::{App, stopped};
 use crate::sink::TableSink;
 use persistent::Persistent;
 use protocol::{Opening, Protocol};

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 use zerobus_codegen::Printable;
 
-use crate::server::App;
+use crate::app::App;
 
 /// Tables on a page where the caller leaves the number to the server.
 const DEFAULT_PAGE: usize = 50;

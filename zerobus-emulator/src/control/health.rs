@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use http::header;
 use serde_json::{Value, json};
 
-use crate::server::App;
+use crate::app::App;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

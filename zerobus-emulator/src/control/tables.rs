@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 use tonic::{Code, Status};
 use zerobus_codegen::{Printable, Table};
 
+use crate::app::App;
 use crate::connection::Connection;
 use crate::error_chain::ErrorChain;
 use crate::refusal::Refusal;
 use crate::rest_insert;
 use crate::rows;
-use crate::server::App;
 use crate::sink::StorageError;
 use crate::tables_api::ApiError;
 

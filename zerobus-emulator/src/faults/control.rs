@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::Fault;
-use crate::server::App;
+use crate::app::App;
 use crate::tables_api::ApiError;
 
 pub(crate) async fn list(State(app): State<App>) -> Json<Value> {

@@ -7,11 +7,11 @@ use tokio::sync::mpsc;
 use super::End;
 use super::responses::{Response, Responses};
 use crate::activity::Watched;
+use crate::app::App;
 use crate::error_chain::ErrorChain;
 use crate::faults::script::StreamFaults;
 use crate::faults::{Kind, Point};
 use crate::refusal::Refusal;
-use crate::server::App;
 use crate::sink::StorageError;
 
 pub(super) type Reports = mpsc::UnboundedReceiver<Result<i64, StorageError>>;

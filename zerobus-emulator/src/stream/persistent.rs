@@ -7,10 +7,10 @@ use zerobus_runtime::wire::retire_stream_request::Identifier as RetiredIdentifie
 use zerobus_runtime::wire::{ResumeIngestStreamRequest, RetireStreamRequest};
 
 use super::lease::{Lease, Revocation};
+use crate::app::App;
 use crate::error_chain::ErrorChain;
 use crate::random;
 use crate::refusal::Refusal;
-use crate::server::App;
 use crate::sink::{PersistentStream, StorageError, StreamAction, StreamState, TableSink};
 
 /// A persistent stream that this connection may write to.

@@ -18,11 +18,11 @@ use zerobus_runtime::wire::{
 use super::requests::Requests;
 use super::responses::{self, Responses};
 use super::{Stream, persistent};
+use crate::app::App;
 use crate::connection::Connection;
 use crate::faults::script::StreamFaults;
 use crate::faults::{Kind, Point};
 use crate::refusal::Refusal;
-use crate::server::App;
 
 /// Responses that wait for a client that is slow to read.
 const RESPONSES: usize = 64;

@@ -15,6 +15,7 @@ use super::requests::{Request, Requests};
 use super::responses::{Response, Responses};
 use super::{End, broken};
 use crate::activity::Watched;
+use crate::app::{App, stopped};
 use crate::connection::Connection;
 use crate::decode::{BadRecord, Decoder};
 use crate::error_chain::ErrorChain;
@@ -22,7 +23,6 @@ use crate::faults::script::StreamFaults;
 use crate::faults::{Kind, Point};
 use crate::refusal::Refusal;
 use crate::row::Row;
-use crate::server::{App, stopped};
 use crate::sink::{Append, PersistentStream, Stored, TableSink};
 
 /// How long a stream must have been still to be idle.

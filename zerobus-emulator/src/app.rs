@@ -1,0 +1,83 @@
+//! What every handler needs: the catalog, the tokens, the sink, the faults.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+#[cfg(feature = "tls")]
+use tokio_rustls::TlsAcceptor;
+
+use crate::activity::Activity;
+use crate::catalog::Catalog;
+use crate::faults::script::Faults;
+use crate::grants::Grants;
+use crate::guard::Access;
+use crate::limits::Limits;
+use crate::oauth::Credentials;
+use crate::partition_quota::PartitionQuota;
+use crate::refusal::Refusal;
+use crate::sink::Sink;
+use crate::stream::lease::Leases;
+use crate::tokens::Tokens;
+
+/// The state of a server, shared by its handlers; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) access: Access,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) catalog: Arc<Catalog>,
+    /// What the emulator's own paths ask for.
+    pub(crate) control_token: Option<Arc<str>>,
+    /// All principals; the first is the one whose secret is exported.
+    pub(crate) principals: Arc<[Credentials]>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) leases: Leases,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) partitions: Arc<PartitionQuota>,
+    pub(crate) sink: Arc<Sink>,
+    /// True once the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Held by every running stream, so that the other end knows when the last has ended.
+    pub(crate) streams: mpsc::Sender<()>,
+    /// Accepts TLS beside plain HTTP.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tokens: Arc<Tokens>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("principals", &self.principals)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Whether an `authorization` header lets its principal write to the table.
+    pub(crate) fn authorize(&self, header: Option<&str>, table: &str) -> Result<(), Refusal> {
+        let principal = self.tokens.check_table(header, table)?;
+        // What is no table is refused for that, later.
+        match self.catalog.entry(table).map(|entry| entry.table.as_ref()) {
+            Some(Ok(table)) => self.grants.check(&principal, &table.name),
+            _ => Ok(()),
+        }
+    }
+
+    /// How clients are told to call.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "without TLS there is one scheme"))]
+    pub(crate) const fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
+    }
+}
+
+/// Ends when the server stops.
+pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // A sender that is gone is a server that is gone.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
