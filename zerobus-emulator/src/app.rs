@@ -8,16 +8,24 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::activity::Activity;
 use crate::catalog::Catalog;
+use crate::credentials::Credentials;
 use crate::faults::script::Faults;
 use crate::grants::Grants;
-use crate::guard::Access;
 use crate::limits::Limits;
-use crate::oauth::Credentials;
 use crate::partition_quota::PartitionQuota;
 use crate::refusal::Refusal;
 use crate::sink::Sink;
 use crate::stream::lease::Leases;
 use crate::tokens::Tokens;
+
+/// Whom the emulator answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Only programs on this machine.
+    Loopback,
+    /// Anyone who reaches the port, under any name.
+    Network,
+}
 
 /// The state of a server, shared by its handlers; cheap to clone.
 #[derive(Clone)]

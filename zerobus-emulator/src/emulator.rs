@@ -12,15 +12,15 @@ use tokio::task::JoinHandle;
 use zerobus_codegen::{Printable, TableName};
 
 use crate::activity::Activity;
+use crate::app::Access;
 use crate::app::{self, App};
 use crate::catalog::{Catalog, CatalogError};
+use crate::credentials::Credentials;
 use crate::error_chain::ErrorChain;
 use crate::faults::Fault;
 use crate::faults::script::Faults;
 use crate::grants::{Grants, GrantsError};
-use crate::guard::Access;
 use crate::limits::Limits;
-use crate::oauth::Credentials;
 use crate::partition_quota::PartitionQuota;
 #[cfg(feature = "delta")]
 use crate::profile::Profile;

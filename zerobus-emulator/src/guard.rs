@@ -18,20 +18,12 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use zerobus_codegen::Printable;
 
-use crate::app::App;
+use crate::app::{Access, App};
+use crate::credentials::same;
 use crate::tables_api::ApiError;
 
 /// The header that a request needs to change the emulator; its value is ignored.
 pub(crate) const HEADER: &str = "x-zerobus-emulator";
-
-/// Whom the emulator answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Only programs on this machine.
-    Loopback,
-    /// Anyone who reaches the port, under any name.
-    Network,
-}
 
 /// Lets a request through, or answers it.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -111,11 +103,6 @@ fn is_same(origin: &HeaderValue, authority: &Authority) -> bool {
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// Compares in constant time.
-pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 fn refused(text: impl Into<String>) -> ApiError {

@@ -9,6 +9,7 @@
 //! | `app` | the state that handlers share |
 //! | `tls` | HTTPS, with an authority of the emulator's own |
 //! | `catalog` | the tables, from their JSON |
+//! | `credentials` | the client id and secret of a principal |
 //! | `oauth`, `tokens` | the token endpoint, and the tokens it has handed out |
 //! | `tables_api` | the REST API that describes tables |
 //! | `discovery` | where a client finds the endpoints |
@@ -46,6 +47,7 @@ mod client_descriptor;
 mod conformance;
 mod connection;
 mod control;
+mod credentials;
 mod decode;
 mod discovery;
 mod emulator;
@@ -81,8 +83,7 @@ pub use catalog::CatalogError;
 pub use emulator::{Builder, Emulator, RowsError, StartError};
 pub use faults::{Fault, FaultError};
 pub use grants::GrantsError;
-pub use limits::Limits;
-pub use oauth::TokenOperations;
+pub use limits::{Limits, TokenOperations};
 #[cfg(feature = "delta")]
 pub use profile::Profile;
 pub use schema_check::ColumnOrder;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::oauth::TokenOperations;
 use crate::schema_check::ColumnOrder;
 
 /// The limits of the service, each settable.
@@ -59,6 +58,17 @@ impl Limits {
         self.partitions_per_table.get_or_insert(100);
         self
     }
+}
+
+/// Whether a token's request has to name what the token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum TokenOperations {
+    /// `operations` may be absent: the official wheels 1.0.0 to 1.3.0 and other clients do not send it.
+    #[default]
+    Optional,
+    /// `operations` names `zerobuswrite`.
+    Required,
 }
 
 impl Default for Limits {

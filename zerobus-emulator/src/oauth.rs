@@ -15,28 +15,10 @@ use zerobus_codegen::Printable;
 use crate::app::App;
 use crate::catalog::Entry;
 use crate::connection::Connection;
+use crate::credentials::Credentials;
 use crate::faults::{Kind, Point};
-use crate::guard::same;
+use crate::limits::TokenOperations;
 use crate::tokens::Scope;
-
-/// Whom this server knows.
-#[derive(Clone)]
-pub(crate) struct Credentials {
-    pub(crate) client_id: String,
-    pub(crate) client_secret: String,
-}
-
-impl Credentials {
-    fn is(&self, other: &Self) -> bool {
-        self.client_id == other.client_id && same(self.client_secret.as_bytes(), other.client_secret.as_bytes())
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("client_id", &self.client_id).finish_non_exhaustive()
-    }
-}
 
 /// An answer of no, in the shape of RFC 6749.
 struct OauthError {
@@ -74,17 +56,6 @@ struct Privilege {
     object_full_path: String,
     #[serde(default)]
     operations: Option<Vec<String>>,
-}
-
-/// Whether a token's request has to name what the token is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum TokenOperations {
-    /// `operations` may be absent: the official wheels 1.0.0 to 1.3.0 and other clients do not send it.
-    #[default]
-    Optional,
-    /// `operations` names `zerobuswrite`.
-    Required,
 }
 
 /// Answers `POST /oidc/v1/token`.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::guard::same;
+use crate::credentials::same;
 use crate::random;
 use crate::refusal::Refusal;
 
