@@ -10,7 +10,7 @@ use super::column_type::form;
 use super::column_type::headline;
 use super::comments::markdown;
 use super::names::{self, Case, Scope};
-use super::rust::Module;
+use super::text::Module;
 use super::writer::Writer;
 #[cfg(feature = "prost")]
 use crate::Face;

@@ -6,9 +6,11 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::rust::Module;
 use super::writer::holds_struct;
 use crate::{Error, Struct, Table};
+
+/// A module without its braces, with its documentation: `pub mod main`.
+pub(super) type Module = TokenStream;
 
 /// Modules around what is written, outermost first.
 pub(super) struct Shell {

@@ -22,7 +22,8 @@
 //! | `commit` | a group of requests brought into the table |
 //! | `watermark` | persistent streams in the log of the table |
 //! | `wal` | rows that are acked before they are in their table |
-//! | `writer` | the queue before a table |
+//! | `queue` | the requests and commands before a table |
+//! | `writer` | the task that owns a table |
 
 mod batch;
 mod budget;
@@ -40,6 +41,7 @@ mod identity;
 mod kernel;
 mod merge;
 mod partition;
+mod queue;
 mod read;
 mod schema;
 mod table;
@@ -68,7 +70,7 @@ use table::DeltaTable;
 use wal::Wal;
 use writer::Writer;
 
-pub(crate) use writer::Queue;
+pub(crate) use queue::Queue;
 
 /// All Delta tables below one folder.
 #[derive(Debug)]
@@ -188,7 +190,7 @@ impl Delta {
         let (table, history) = (Arc::clone(table), self.options.history);
         let removed = move || {
             let removed = disk::remove_folder(&path).and_then(|()| disk::remove_file(&log));
-            removed.map_err(|error| table::failed(&path, "removed", error.into()))?;
+            removed.map_err(|error| kernel::failed(&path, "removed", error.into()))?;
             create::or_find(&kernel, &path, &table, history).map(drop)
         };
         self.kernel.run(removed).await?
@@ -259,7 +261,7 @@ fn holding(kernel: &Kernel, path: &Path) -> Result<Holding, StorageError> {
         let files = read::data_files(kernel, &snapshot)?;
         Ok((snapshot.version(), files))
     });
-    let (version, files) = read.map_err(|error| table::failed(path, "read", error))?;
+    let (version, files) = read.map_err(|error| kernel::failed(path, "read", error))?;
     let files = files.iter().map(read::Found::file);
     let bytes = files.clone().map(|file| file.bytes).sum();
     Ok(Holding {
@@ -279,6 +281,6 @@ fn rows(kernel: &Kernel, path: &Path, table: &Table, skip: u64, limit: usize) ->
             if rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })
     });
-    read.map_err(|error| table::failed(path, "read", error))?;
+    read.map_err(|error| kernel::failed(path, "read", error))?;
     Ok(rows)
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::gather::Group;
+use super::queue::{Command, Request};
 use super::table::DeltaTable;
 use super::wal::Wal;
 use super::watermark::{self, Txns};
-use super::writer::{Command, Request};
 use crate::error_chain::ErrorChain;
 use crate::sink::{StorageError, Stored, StreamState};
 

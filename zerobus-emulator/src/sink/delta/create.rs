@@ -16,10 +16,9 @@ use zerobus_codegen::Table;
 use super::History;
 use super::disk::Unsynced;
 use super::identity::{self, LogFile, Start};
-use super::kernel::Kernel;
+use super::kernel::{Kernel, failed};
 use super::read::{self, folder_url};
 use super::schema;
-use super::table::failed;
 use crate::random;
 use crate::sink::StorageError;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::writer::{Command, Queued, Request};
+use super::queue::{Command, Queued, Request};
 
 /// Rows that make a commit without further waiting.
 const ROWS: usize = 200_000;

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
+use delta_kernel::KernelError;
 use delta_kernel::object_store::local::LocalFileSystem;
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
@@ -111,4 +113,9 @@ impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kernel").finish_non_exhaustive()
     }
+}
+
+/// The error of a table whose folder could not be read, written or created.
+pub(super) fn failed(path: &Path, doing: &'static str, error: KernelError) -> StorageError {
+    StorageError::Failed { path: path.to_owned(), doing, source: Arc::new(error) }
 }

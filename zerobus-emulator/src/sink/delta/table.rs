@@ -18,7 +18,7 @@ use super::data_file::{self, DataFile, Place, Plan, Written, local_path};
 use super::disk::{self, Unsynced};
 use super::files::Files;
 use super::identity::{Identity, Start};
-use super::kernel::Kernel;
+use super::kernel::{Kernel, failed};
 use super::merge::{self, Merge, Merged};
 use super::partition::split;
 use super::watermark::Txns;
@@ -439,8 +439,4 @@ impl OpenError {
             Self::Kernel(error) => failed(path, doing, error),
         }
     }
-}
-
-pub(super) fn failed(path: &Path, doing: &'static str, error: KernelError) -> StorageError {
-    StorageError::Failed { path: path.to_owned(), doing, source: Arc::new(error) }
 }

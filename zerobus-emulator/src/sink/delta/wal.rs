@@ -15,9 +15,9 @@ use zerobus_codegen::Table;
 
 use super::budget::Share;
 use super::disk;
+use super::queue::Request;
 use super::table::DeltaTable;
 use super::watermark::{self, Txns};
-use super::writer::Request;
 use crate::decode::Decoder;
 use crate::error_chain::ErrorChain;
 use crate::row::Row;

@@ -1,96 +1,27 @@
-//! The queue before a table: what all streams bring within a short while becomes one commit.
+//! The task that owns a table: the requests that come within a short time become one commit.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use delta_kernel::KernelResult;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use super::budget::{Budget, Share};
+use super::budget::Budget;
 use super::commit::Open;
 use super::gather::Gather;
 use super::kernel::Kernel;
 use super::merge::Merged;
+use super::queue::{Queue, Queued};
 use super::table::DeltaTable;
 use super::wal::Wal;
-use crate::sink::{Append, StorageError, StreamAction, StreamState};
 
 /// The task that owns one Delta table.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Option<Queue>,
     task: Option<JoinHandle<()>>,
-}
-
-/// The end of the queue that a stream holds.
-#[derive(Debug, Clone)]
-pub(crate) struct Queue {
-    sender: mpsc::UnboundedSender<Queued>,
-    budget: Budget,
-}
-
-/// What stands in the queue.
-#[derive(Debug)]
-pub(super) enum Queued {
-    Command(Command),
-    Request(Request),
-}
-
-/// A request, and its share of the memory until it is committed.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) append: Append,
-    pub(super) share: Share,
-}
-
-/// Something to do behind all requests that came before, and who waits for it.
-#[derive(Debug)]
-pub(super) enum Command {
-    /// Remove every row.
-    Reset(Reply<()>),
-    /// Do something with the persistent stream of this id.
-    Stream(String, StreamAction, Reply<StreamState>),
-}
-
-type Reply<T> = oneshot::Sender<Result<T, StorageError>>;
-
-impl Request {
-    /// Tells the stream that its rows are durable.
-    pub(super) fn stored(&self) {
-        if let Some(stream) = &self.append.stream {
-            stream.advance(self.append.offset);
-        }
-        self.append.report(Ok(()));
-    }
-
-    pub(super) fn report(&self, result: Result<(), StorageError>) {
-        self.append.report(result);
-    }
-}
-
-impl Queue {
-    pub(crate) async fn append(&self, append: Append) -> Result<(), StorageError> {
-        let share = self.budget.take(append.weight).await.ok_or(StorageError::Stopping)?;
-        self.send(Queued::Request(Request { append, share }))
-    }
-
-    pub(crate) async fn stream(&self, id: &str, action: StreamAction) -> Result<StreamState, StorageError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Queued::Command(Command::Stream(id.to_owned(), action, reply)))?;
-        answer.await.map_err(|_| StorageError::Stopping)?
-    }
-
-    pub(super) async fn reset(&self) -> Result<(), StorageError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Queued::Command(Command::Reset(reply)))?;
-        answer.await.map_err(|_| StorageError::Stopping)?
-    }
-
-    fn send(&self, queued: Queued) -> Result<(), StorageError> {
-        self.sender.send(queued).map_err(|_| StorageError::Stopping)
-    }
 }
 
 impl Writer {
@@ -101,16 +32,16 @@ impl Writer {
         budget: Budget,
         merges: Arc<Semaphore>,
     ) -> Self {
-        let (sender, queue) = mpsc::unbounded_channel();
+        let (sender, queue) = Queue::new(budget);
         let due = open.log.as_ref().and_then(Wal::due);
         let run = Run { kernel: Arc::clone(kernel), queue, gather, merges, merging: None, clean_up: None, commit: due };
         let task = kernel.spawn(run.run(open));
-        Self { queue: Some(Queue { sender, budget }), task: Some(task) }
+        Self { queue: Some(sender), task: Some(task) }
     }
 
     /// None once the writer has ended.
     pub(super) fn queue(&self) -> Option<Queue> {
-        self.queue.clone().filter(|queue| !queue.sender.is_closed())
+        self.queue.clone().filter(|queue| !queue.is_closed())
     }
 
     /// Ends when every stream has let go of the queue and all of it is committed.
