@@ -12,6 +12,7 @@
 //! | `window` | the batches that are not yet durable: which are sent, which offset each has on the wire |
 //! | `allowance` | how much may be under way where connections are lost |
 //! | `suspects` | the search for a row that the server refuses |
+//! | `spooled` | which rows are on disk, where a session keeps them there |
 //! | `ledger` | where every accepted row is, and the sum that must hold |
 //! | `retry` | backoff with jitter, and the budget of attempts between two acknowledgements |
 //! | `returned` | the rows that are returned |
@@ -53,6 +54,8 @@ mod retry;
 mod returned;
 mod session;
 mod settings;
+#[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
+mod spooled;
 mod suspects;
 mod transitions;
 mod window;
@@ -68,5 +71,8 @@ use pace::Pace;
 pub(crate) use returned::ReturnedBatch;
 pub(crate) use session::Session;
 pub(crate) use settings::Settings;
+use spooled::Spooled;
+#[cfg_attr(not(feature = "spool"), expect(unused_imports, reason = "the spool is a feature"))]
+pub(crate) use spooled::{Found, Job, Schema, Wanted};
 pub(crate) use window::Outgoing;
 use window::Window;

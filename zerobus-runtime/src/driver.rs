@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
 use tracing::Instrument;
 use zerobus_codegen::TableName;
 
 use crate::auth::{Cache, Numbered};
-use crate::core::{Action, Heard, Over};
+use crate::core::{Action, Heard, Over, Schema};
 use crate::error::{Error, Fault};
 use crate::event::{Hooks, StreamEvent};
 use crate::meter::Meter;
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
+use crate::schemas::Schemas;
 use crate::shared::Shared;
 use crate::transport::{self, Call, CallParts, Transport};
 
@@ -31,8 +31,9 @@ pub(crate) struct Driver {
     pub(crate) token: Arc<AtomicU64>,
     pub(crate) table: TableName,
     pub(crate) kind: RecordKind,
-    /// The message that creates the stream on the server.
-    pub(crate) create: Bytes,
+    pub(crate) schemas: Schemas,
+    /// Rows are kept on disk: an outage at the start is no reason not to take some.
+    pub(crate) is_spooled: bool,
     pub(crate) hooks: Hooks,
     pub(crate) meter: Meter,
     /// Which of many lanes it drives.
@@ -83,9 +84,10 @@ impl Driver {
         let mut calls = Calls { current: Current::None, draining: None };
         loop {
             match self.shared.next_action() {
-                Ok(Action::Open { generation, over }) => {
+                Ok(Action::Open { generation, over, schema }) => {
                     let channel = calls.make_way(over);
-                    calls.current = Current::Opening { generation, opening: self.open(generation, channel) };
+                    let opening = self.open(generation, channel, schema);
+                    calls.current = Current::Opening { generation, opening };
                 }
                 Ok(Action::Reset { generation }) => calls.reset(generation),
                 Ok(Action::Stop) => return self.meter.record(&self.shared),
@@ -132,7 +134,7 @@ impl Driver {
         }
     }
 
-    fn open(&mut self, generation: u64, channel: Option<Channel>) -> Opening {
+    fn open(&mut self, generation: u64, channel: Option<Channel>, schema: Schema) -> Opening {
         let delay = std::mem::take(&mut self.delay);
         let (transport, tokens, table) = (self.transport.clone(), Arc::clone(&self.tokens), self.table.clone());
         let used = Arc::clone(&self.token);
@@ -141,7 +143,7 @@ impl Driver {
             generation,
             kind: self.kind,
             table: table.to_string(),
-            create: self.create.clone(),
+            create: self.schemas.create(schema),
         };
         Box::pin(async move {
             tokio::time::sleep(delay).await;
@@ -165,7 +167,11 @@ impl Driver {
             StreamEvent::Closed { .. } => Err(Fault::Closed { table: self.table.to_string() }.into()),
             StreamEvent::Failed { error } => Err(self.open_failed(error)),
             StreamEvent::Opened { .. } => Ok(()),
-            StreamEvent::Closing { .. } | StreamEvent::Reconnecting { .. } | StreamEvent::Rejected { .. } => return,
+            // The rows wait on disk for the end of the outage.
+            StreamEvent::Reconnecting { reason, .. } if self.is_spooled && !reason.fault().rejects_the_token() => {
+                Ok(())
+            }
+            _ => return,
         };
         if let Some(first_open) = self.first_open.take() {
             // Whoever opened the stream may have gone meanwhile; the stream then closes by itself.
@@ -262,6 +268,21 @@ fn log(event: &StreamEvent) {
         }
         StreamEvent::Reconnecting { reason, pause } => {
             tracing::warn!(name: "zerobus.stream.reconnecting", %reason, ?pause, "connection lost");
+        }
+        StreamEvent::Recovered { rows, bytes, age, cut } => {
+            tracing::info!(name: "zerobus.spool.recovered", rows, bytes, ?age, cut, "rows of another process are sent first");
+        }
+        StreamEvent::SpoolDamaged { rows } => {
+            tracing::error!(name: "zerobus.spool.damaged", rows, "rows of the spool cannot be read");
+        }
+        StreamEvent::SpoolFailing { reason } => {
+            tracing::warn!(name: "zerobus.spool.failing", %reason, "the spool takes no rows");
+        }
+        StreamEvent::SpoolRecovered => {
+            tracing::info!(name: "zerobus.spool.works", "the spool takes rows again");
+        }
+        StreamEvent::SpoolSetAside { file, rows } => {
+            tracing::error!(name: "zerobus.spool.set_aside", file, rows, "a damaged file of the spool was set aside");
         }
         StreamEvent::Rejected { offset, reason } => {
             tracing::error!(name: "zerobus.stream.row_rejected", %offset, %reason, "the server refused a row");

@@ -65,6 +65,8 @@ pub enum ErrorKind {
     Rejected,
     /// The table and the rows do not fit each other, or the table cannot be written through Zerobus.
     Schema,
+    /// The disk of the spool failed or is full.
+    Storage,
     /// Something did not happen in time.
     Timeout,
     /// The connection or the service failed.
@@ -72,7 +74,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Closed,
         Self::Configuration,
         Self::Credentials,
@@ -81,6 +83,7 @@ impl ErrorKind {
         Self::Protocol,
         Self::Rejected,
         Self::Schema,
+        Self::Storage,
         Self::Timeout,
         Self::Transport,
     ];
@@ -97,6 +100,7 @@ impl ErrorKind {
             Self::Protocol => "protocol",
             Self::Rejected => "rejected",
             Self::Schema => "schema",
+            Self::Storage => "storage",
             Self::Timeout => "timeout",
             Self::Transport => "transport",
         }

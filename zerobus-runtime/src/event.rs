@@ -31,6 +31,17 @@ pub enum StreamEvent {
         /// Why it gave up.
         error: Error,
     },
+    /// The spool held rows of another process, which are sent first.
+    Recovered {
+        /// How many rows there are.
+        rows: u64,
+        /// How many bytes they take on disk.
+        bytes: u64,
+        /// How long ago the oldest of them was accepted.
+        age: Option<Duration>,
+        /// How many bytes at the end were cut off: the rest of a row that was not spooled.
+        cut: u64,
+    },
     /// A server stream is open.
     #[non_exhaustive]
     Opened {
@@ -54,6 +65,25 @@ pub enum StreamEvent {
         offset: Offset,
         /// Why the server refused it.
         reason: Error,
+    },
+    /// Rows of the spool cannot be read; the files that hold them are kept under another name.
+    SpoolDamaged {
+        /// How many rows.
+        rows: u64,
+    },
+    /// The disk of the spool fails or is full; it is tried again, and `send` waits when the memory is used up.
+    SpoolFailing {
+        /// What went wrong.
+        reason: Error,
+    },
+    /// The disk of the spool takes rows again.
+    SpoolRecovered,
+    /// A damaged file of the spool was set aside; everything else goes on.
+    SpoolSetAside {
+        /// The name that it has now.
+        file: String,
+        /// How many rows it held, where that is known.
+        rows: Option<u64>,
     },
 }
 

@@ -13,8 +13,11 @@ mod meter;
 mod offset;
 mod persisted;
 mod record_kind;
+mod schemas;
 mod scratch;
 mod shared;
+#[cfg(feature = "spool")]
+mod spool;
 mod stats;
 mod stream;
 mod transport;
@@ -59,6 +62,8 @@ pub use event::StreamEvent;
 pub use message::{Encoder, ZerobusMessage};
 pub use offset::Offset;
 pub use persisted::Persisted;
+#[cfg(feature = "spool")]
+pub use spool::SpoolLevel;
 pub use stats::{Report, Stats};
 pub use stream::{
     Accepts, BlockingLanes, BlockingStream, Encoded, EncodedStream, IngestStream, Json, JsonStream, LaneOffset,

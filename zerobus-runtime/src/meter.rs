@@ -70,8 +70,8 @@ mod recording {
             let name = Name::take(table, lane);
             let count = |metric: &'static str| counter!(metric, name.labels());
             let counters: [(Counter, Figure); 6] = [
-                (count("messaging.client.sent.messages"), |ledger| ledger.durable),
-                (count("zerobus.rows.accepted"), |ledger| ledger.accepted),
+                (count("messaging.client.sent.messages"), |ledger| ledger.durable - ledger.before),
+                (count("zerobus.rows.accepted"), |ledger| ledger.accepted - ledger.before),
                 (count("zerobus.rows.replayed"), |ledger| ledger.rows_replayed),
                 (count("zerobus.bytes.durable"), |ledger| ledger.durable_bytes),
                 (count("zerobus.requests.sent"), |ledger| ledger.batches_sent),

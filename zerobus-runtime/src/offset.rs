@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 /// The place of a row among all rows that a stream has accepted, from 0 on.
 ///
-/// It never starts anew: a reconnection changes the numbers that server and client exchange, not these.
+/// With a spool it goes on over processes. It never starts anew: a reconnection changes the numbers that server and client exchange, not these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(pub(crate) u64);
 

@@ -9,10 +9,13 @@
 //! | `permits` | room in a byte budget, in the order in which it was asked for |
 //! | `budget` | a budget that many streams share |
 //! | `place` | a row's place in the queue for room |
+//! | `disk` | what whoever writes the rows to disk asks and says |
 //! | `waiters` | tasks that wait for rows to be settled |
 //! | `lock` | the mutex |
 
 mod budget;
+#[cfg(feature = "spool")]
+mod disk;
 mod lock;
 mod permits;
 mod place;
@@ -50,6 +53,9 @@ pub(crate) struct Shared {
     driver: Notify,
     start: Instant,
     budget: Option<Arc<Budget>>,
+    /// Wakes whoever writes the rows to disk.
+    #[cfg(feature = "spool")]
+    bell: Option<Arc<crate::spool::Bell>>,
 }
 
 #[derive(Debug)]
@@ -58,6 +64,7 @@ pub(crate) struct Inner {
     /// The transports that have found nothing to send, by the generation of their call.
     senders: Vec<(u64, Waker)>,
     settled: Waiters,
+    spooled: Waiters,
     room: Permits,
     /// Until when the driver sleeps.
     armed: Option<Duration>,
@@ -73,17 +80,27 @@ impl Shared {
             // A row that the shared budget never has room for is refused as too large.
             settings.max_unacked_bytes = settings.max_unacked_bytes.min(budget.limit());
         }
+        #[cfg(feature = "spool")]
+        let bell = settings.spool.is_some().then(Arc::default);
         let session = Session::new(settings, fastrand::Rng::new(), Duration::ZERO);
         let inner = Inner {
             session,
             senders: Vec::new(),
             settled: Waiters::default(),
+            spooled: Waiters::default(),
             room: Permits::default(),
             armed: None,
             held: 0,
             is_abandoned: false,
         };
-        let shared = Arc::new(Self { inner: Lock::new(inner), driver: Notify::new(), start: Instant::now(), budget });
+        let shared = Arc::new(Self {
+            inner: Lock::new(inner),
+            driver: Notify::new(),
+            start: Instant::now(),
+            budget,
+            #[cfg(feature = "spool")]
+            bell,
+        });
         if let Some(budget) = &shared.budget {
             budget.join(Arc::downgrade(&shared));
         }
@@ -227,6 +244,7 @@ impl Shared {
         }
         let sender = inner.ready_sender();
         drop(inner);
+        self.ring();
         if let Some(sender) = sender {
             sender.wake();
         }
@@ -243,6 +261,11 @@ impl Shared {
             return Poll::Pending;
         }
         self.rouse_driver(&mut inner);
+        let wants_disk = inner.session.wants_disk();
+        drop(inner);
+        if wants_disk {
+            self.ring();
+        }
         Poll::Ready(pull)
     }
 
@@ -266,6 +289,8 @@ impl Shared {
 
     /// As `close`, and nobody is left to take what is returned.
     pub(crate) fn abandon(&self) {
+        let now = self.now();
+        self.change(|inner| inner.session.abandon(now));
         self.close();
         self.lock().is_abandoned = true;
         self.report_loss();
@@ -363,6 +388,8 @@ impl Shared {
         self.rouse_driver(&mut inner);
         self.settle_shared(&mut inner, woken);
         inner.ready(woken);
+        drop(inner);
+        self.ring();
         answer
     }
 
@@ -374,6 +401,21 @@ impl Shared {
             inner.held -= settled;
             budget.give_back(settled, woken);
         }
+    }
+
+    /// Wakes whoever writes the rows to disk.
+    #[inline]
+    #[cfg_attr(not(feature = "spool"), expect(clippy::unused_self, reason = "the spool is a feature"))]
+    fn ring(&self) {
+        #[cfg(feature = "spool")]
+        if let Some(bell) = &self.bell {
+            bell.ring();
+        }
+    }
+
+    #[cfg(feature = "spool")]
+    pub(crate) const fn bell(&self) -> Option<&Arc<crate::spool::Bell>> {
+        self.bell.as_ref()
     }
 
     /// Wakes the driver if it has to act, or to act sooner than it would wake.
@@ -397,8 +439,10 @@ impl Inner {
     /// Everybody for whom something has changed.
     fn ready(&mut self, woken: &mut Vec<Waker>) {
         woken.extend(std::iter::from_fn(|| self.ready_sender()));
+        self.spooled.wake_below(self.session.promised_to(), woken);
         if self.session.is_over() {
             self.settled.wake_all(woken);
+            self.spooled.wake_all(woken);
         } else {
             self.settled.wake_below(self.session.settled(), woken);
         }

@@ -9,7 +9,7 @@ use crate::core::Session;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Rows that were accepted.
+    /// Rows that were accepted, those that the spool held included.
     pub rows_accepted: u64,
     /// Rows that the server has made durable.
     pub rows_durable: u64,
@@ -39,6 +39,10 @@ pub struct Stats {
     pub oldest_in_flight: Option<Duration>,
     /// The server's id of the stream that is open, or was last.
     pub stream_id: Option<Arc<str>>,
+    /// Rows that wait on disk and not in memory; 0 without a spool.
+    pub rows_on_disk: u64,
+    /// Rows that the spool held when the stream was opened.
+    pub rows_recovered: u64,
 }
 
 /// What a stream has done when it is closed and every row is durable.
@@ -55,8 +59,8 @@ impl Stats {
     pub(crate) fn of(session: &Session, now: Duration) -> Self {
         let ledger = session.ledger();
         Self {
-            rows_accepted: ledger.accepted,
-            rows_durable: ledger.durable,
+            rows_accepted: ledger.accepted - ledger.before,
+            rows_durable: ledger.durable - ledger.before,
             rows_returned: ledger.returned,
             rows_in_flight: ledger.in_flight(),
             rows_replayed: ledger.rows_replayed,
@@ -70,6 +74,8 @@ impl Stats {
             longest_ack_latency: ledger.longest_ack_latency,
             oldest_in_flight: session.oldest().map(|since| now.saturating_sub(since)),
             stream_id: session.stream_id().cloned(),
+            rows_on_disk: session.rows_on_disk(),
+            rows_recovered: session.rows_recovered(),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `builder` | the options of a stream, and its opening |
+//! | `opening` | what is done before a stream begins |
+//! | `spooled` | a stream whose rows are kept on disk |
 //! | `accepts` | which rows a stream takes, and how they are written |
 //! | `strict` | JSON that says what it is given |
 //! | `handle` | a stream without the type of its rows: room, turns, the wait for acknowledgements |
@@ -17,8 +19,11 @@ mod blocking;
 mod builder;
 mod handle;
 mod lanes;
+mod opening;
 mod receipt;
 mod sending;
+#[cfg(feature = "spool")]
+mod spooled;
 mod strict;
 mod unsent;
 

@@ -24,4 +24,4 @@ pub(crate) use call::{Call, CallParts, begin, connect};
 pub use dial::{Connection, Dial, DialFuture};
 pub(crate) use dial::{DialOptions, Dialer, Transport};
 pub(crate) use endpoint::{Endpoint, PlainHttp};
-pub(crate) use envelope::create_stream;
+pub(crate) use envelope::{create_request, create_stream};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
+use super::Schema;
 use crate::message::{Encoder, Reserved};
 use crate::persisted::Persisted;
 
@@ -40,6 +41,8 @@ pub(crate) struct Batch {
     pub(crate) sent_at: Duration,
     /// How often it was given to a transport.
     pub(crate) attempts: u32,
+    /// What its rows were written for.
+    pub(crate) schema: Schema,
 }
 
 impl OpenBatch {
@@ -133,7 +136,8 @@ impl OpenBatch {
     pub(super) fn cut(&mut self) -> Batch {
         let rows = std::mem::take(&mut self.rows);
         let attempts = u32::from(std::mem::take(&mut self.was_sent));
-        Batch { body: self.take_body(), first: self.first, rows, since: self.since, sent_at: Duration::ZERO, attempts }
+        let (body, first, since) = (self.take_body(), self.first, self.since);
+        Batch { body, first, rows, since, sent_at: Duration::ZERO, attempts, schema: 0 }
     }
 
     /// The bytes of the batch, in no more memory than is counted for them.
@@ -231,7 +235,9 @@ impl Batch {
 
     /// Whether the rows of the next batch may join these within these limits.
     pub(super) fn can_take(&self, next: &Self, most_bytes: usize, most_rows: u32) -> bool {
-        self.body.len() + next.body.len() <= most_bytes && self.rows.saturating_add(next.rows) <= most_rows
+        self.schema == next.schema
+            && self.body.len() + next.body.len() <= most_bytes
+            && self.rows.saturating_add(next.rows) <= most_rows
     }
 
     /// Takes the rows of the next batch in.

@@ -37,6 +37,7 @@ impl Session {
             self.delivery_deadline(),
             self.linger_deadline(),
             self.rate_deadline(),
+            self.end_of_abandoned(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -46,6 +47,9 @@ impl Session {
         let is_due = |deadline: Option<Duration>| deadline.is_some_and(|deadline| deadline <= now);
         if self.is_over() {
             return;
+        }
+        if is_due(self.end_of_abandoned()) {
+            return self.fail(Fault::ShutDown.into());
         }
         if self.is_overdue(now, self.delivery_deadline()) {
             let (offset, cause) = (Offset(self.settled), self.last_error.take());
@@ -107,6 +111,10 @@ impl Session {
         }
     }
 
+    fn end_of_abandoned(&self) -> Option<Duration> {
+        self.spool.as_ref().and_then(|spool| spool.ends_at)
+    }
+
     const fn state_deadline(&self) -> Option<Duration> {
         match self.state {
             State::HalfClosed { until } | State::Opening { until } | State::Waiting { until } => until,
@@ -129,6 +137,7 @@ impl Session {
 
     fn linger_deadline(&self) -> Option<Duration> {
         let lingers = matches!(self.state, State::Streaming)
+            && self.spool.is_none()
             && !self.linger().is_zero()
             && !self.open.is_empty()
             && !self.window.has_unsent()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Schema;
 use super::window::Outgoing;
 use crate::error::{Error, Violation};
 use crate::event::StreamEvent;
@@ -26,7 +27,7 @@ pub(crate) enum Heard {
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Open a call of this generation.
-    Open { generation: u64, over: Over },
+    Open { generation: u64, over: Over, schema: Schema },
     /// Drop the call of this generation.
     Reset { generation: u64 },
     /// It is over.

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use super::Found;
+
 /// Counts of rows; `accepted == durable + returned + in flight` at every moment.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ledger {
+    /// Rows before the first of this session.
+    pub(crate) before: u64,
     pub(crate) accepted: u64,
     pub(crate) accepted_bytes: u64,
     pub(crate) durable: u64,
@@ -23,6 +27,11 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// The ledger of a session that finds rows on disk; those before it are settled.
+    pub(super) fn beginning_at(found: Found) -> Self {
+        Self { before: found.first, accepted: found.end, durable: found.first, ..Self::default() }
+    }
+
     /// Rows that are neither durable nor returned.
     pub(crate) const fn in_flight(&self) -> u64 {
         self.accepted - self.durable - self.returned

@@ -28,7 +28,9 @@ impl Session {
         match (&self.state, self.draining) {
             (_, Some(draining)) if draining.generation == generation => draining.phase == Phase::Ending,
             _ if generation != self.generation => true,
-            (State::Streaming, _) => self.may_send() && (self.window.has_unsent() || self.is_wanted()),
+            (State::Streaming, _) => {
+                self.may_send() && (self.window.has_unsent() || (self.spool.is_none() && self.is_wanted()))
+            }
             (State::Opening { .. }, _) => false,
             _ => true,
         }
@@ -38,7 +40,8 @@ impl Session {
         if !self.may_send() {
             return Pull::Idle;
         }
-        if !self.window.has_unsent() && self.is_due(now) {
+        // With a spool a batch is cut when it is written.
+        if self.spool.is_none() && !self.window.has_unsent() && self.is_due(now) {
             self.cut();
         }
         self.shorten_next();
@@ -59,6 +62,7 @@ impl Session {
             && !self.suspects.must_wait(&self.window)
             && self.rate.opens_at(self.seen).is_none()
             && self.has_allowance()
+            && self.window.next().is_none_or(|next| next.schema == self.schema)
     }
 
     /// Whether what is under way is under way on the call before.

@@ -12,7 +12,7 @@ use super::rate::Rate;
 use super::retry::Retry;
 use super::returned::Returned;
 use super::suspects::Suspects;
-use super::{Action, Batch, Ledger, Over, Pace, Refused, ReturnedBatch, Settings, Window};
+use super::{Action, Batch, Ledger, Over, Pace, Refused, ReturnedBatch, Schema, Settings, Spooled, Window};
 use crate::error::{Error, Fault};
 use crate::event::StreamEvent;
 use crate::message::Encoder;
@@ -30,6 +30,10 @@ pub(crate) struct Session {
     /// Up to this length of the open batch a row joins it and changes nothing else; 0 where every row is looked at.
     pub(super) straight: usize,
     pub(super) window: Window,
+    /// Where the rows are kept on disk.
+    pub(super) spool: Option<Box<Spooled>>,
+    /// What the rows of the current call were written for.
+    pub(super) schema: Schema,
     pub(super) ledger: Ledger,
     pub(super) retry: Retry,
     pub(super) actions: VecDeque<Action>,
@@ -115,6 +119,7 @@ pub(super) struct Excuse {
 impl Session {
     /// A session that opens its first connection; its first action says so.
     pub(crate) fn new(settings: Settings, random: fastrand::Rng, now: Duration) -> Self {
+        let found = settings.spool;
         let mut session = Self {
             open: OpenBatch::new(settings.max_batch_bytes),
             straight: 0,
@@ -123,12 +128,14 @@ impl Session {
             state: State::Dormant,
             draining: None,
             window: Window::default(),
-            ledger: Ledger::default(),
+            spool: found.map(|found| Box::new(Spooled::new(found))),
+            schema: found.map_or(0, |found| found.schema),
+            ledger: Ledger::beginning_at(found.unwrap_or_default()),
             retry: Retry::new(random),
             actions: VecDeque::new(),
             generation: 0,
             carrier: 0,
-            settled: 0,
+            settled: found.map_or(0, |found| found.first),
             flushed: 0,
             awaited: 0,
             pace: Pace::default(),
@@ -191,15 +198,15 @@ impl Session {
     /// Accepts the row that was written last, if it is within all limits, and cuts a batch that is full.
     #[inline(never)]
     fn accept(&mut self, bytes: usize, persisted: Persisted, clock: &impl Fn() -> Duration) -> Result<Offset, Refused> {
-        let others = self.unacked_bytes() - bytes + self.reserved;
-        let room = self.settings.max_unacked_bytes.saturating_sub(others);
+        let (taken, limit) = self.taken_of();
+        let room = limit.saturating_sub(taken - bytes + self.reserved);
         if bytes > self.settings.max_row_bytes.min(room) {
             self.open.take_back(bytes);
             return Err(self.refusal(bytes));
         }
         if self.open.is_full_for(0) && self.open.rows() > 1 {
             let batch = self.open.cut_before_last(bytes, clock());
-            self.window.push(batch);
+            self.keep(batch);
         }
         if matches!(persisted, Persisted::Possibly) {
             self.open.was_sent();
@@ -237,10 +244,10 @@ impl Session {
             (batch.first, batch.since, batch.sent_at) = (self.ledger.accepted, now, Duration::ZERO);
             self.ledger.accepted += u64::from(batch.rows);
             self.ledger.accepted_bytes += batch.body.len() as u64;
-            self.window.push(batch);
+            self.keep(batch);
         }
         match self.state {
-            State::Dormant if !self.window.is_empty() => self.begin_opening(now, Over::NewConnection),
+            State::Dormant if !self.is_settled() => self.begin_opening(now, Over::NewConnection),
             State::Closed | State::Failed(_) => self.return_all(),
             _ => {}
         }
@@ -260,6 +267,14 @@ impl Session {
     }
 
     fn give_up_rows(&mut self, error: &Error) {
+        if self.spool.is_some() {
+            // They are on disk, or will be, for another session.
+            self.window.take();
+            if self.is_finished() {
+                self.give_up_unwritten();
+            }
+            return;
+        }
         self.ledger.returned += self.window.rows();
         self.returned.give_up(self.window.take(), error);
         self.settled = self.ledger.accepted;
@@ -268,7 +283,19 @@ impl Session {
     /// The bytes that are neither used nor promised.
     #[inline]
     pub(crate) fn room(&self) -> usize {
-        self.settings.max_unacked_bytes.saturating_sub(self.unacked_bytes() + self.reserved)
+        let (taken, limit) = self.taken_of();
+        limit.saturating_sub(taken + self.reserved)
+    }
+
+    /// How many bytes rows have taken, and how many they may.
+    ///
+    /// With a spool, half of the budget is for rows on their way to disk, and half for those on their way to the server.
+    #[inline]
+    fn taken_of(&self) -> (usize, usize) {
+        match &self.spool {
+            Some(spool) => (spool.bytes() + self.open.len(), self.settings.max_unacked_bytes - self.window_limit()),
+            None => (self.unacked_bytes(), self.settings.max_unacked_bytes),
+        }
     }
 
     /// Promises room to a row that comes later.
@@ -359,6 +386,9 @@ impl Session {
         if let Some(error) = self.returned.rejection(row) {
             return Some(Err(error.clone()));
         }
+        if self.spool.as_ref().is_some_and(|spool| spool.lost(row)) {
+            return Some(Err(Fault::SpooledRowLost { offset: Offset(row) }.into()));
+        }
         if row < self.delivered() {
             return Some(Ok(()));
         }
@@ -405,8 +435,9 @@ impl Session {
 
     /// When the oldest row that is in flight was accepted.
     pub(crate) fn oldest(&self) -> Option<Duration> {
-        let open = (!self.open.is_empty()).then(|| self.open.since());
-        self.window.front().map(|batch| batch.since).or(open)
+        let open = || (!self.open.is_empty()).then(|| self.open.since());
+        let unwritten = || self.spool.as_ref().and_then(|spool| spool.oldest());
+        self.window.front().map(|batch| batch.since).or_else(unwritten).or_else(open)
     }
 
     /// Whether the row that was accepted last began a batch.
@@ -418,7 +449,7 @@ impl Session {
     /// The bytes that are accepted and not settled.
     #[inline]
     pub(crate) fn unacked_bytes(&self) -> usize {
-        self.window.bytes() + self.open.len()
+        self.window.bytes() + self.open.len() + self.spool.as_ref().map_or(0, |spool| spool.bytes())
     }
 
     pub(crate) const fn error(&self) -> Option<&Error> {
@@ -466,20 +497,33 @@ impl Session {
     pub(super) fn cut(&mut self) {
         if !self.open.is_empty() {
             let batch: Batch = self.open.cut();
-            self.window.push(batch);
             self.straight = 0;
+            self.keep(batch);
+        }
+    }
+
+    /// Takes in a batch that is cut.
+    fn keep(&mut self, batch: Batch) {
+        match &mut self.spool {
+            Some(spool) => spool.push(batch),
+            None => self.window.push(batch),
         }
     }
 
     /// The sum that must hold at every moment.
     #[inline]
     pub(super) fn check(&self) {
+        debug_assert_eq!(self.settled, self.ledger.durable + self.ledger.returned);
+        if let Some(spool) = &self.spool {
+            let in_memory = self.window.rows() + u64::from(self.open.rows()) + spool.unwritten_rows();
+            debug_assert!(in_memory <= self.ledger.in_flight(), "more rows are in memory than in flight");
+            return;
+        }
         let in_flight = self.window.rows() + u64::from(self.open.rows());
         debug_assert_eq!(
             self.ledger.accepted,
             self.ledger.durable + self.ledger.returned + in_flight,
             "a row is neither durable nor returned nor in flight"
         );
-        debug_assert_eq!(self.settled, self.ledger.durable + self.ledger.returned);
     }
 }

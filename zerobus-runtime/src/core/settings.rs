@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Found;
 use crate::record_kind::RecordKind;
 
 /// What a stream is made with; the defaults are those of the documentation of `StreamBuilder`.
@@ -41,6 +42,8 @@ pub(crate) struct Settings {
     /// The rows and the bytes that may be sent within a second.
     pub(crate) max_rows_per_second: Option<u32>,
     pub(crate) max_bytes_per_second: Option<u64>,
+    /// The rows are kept on disk before they go, and these are there already.
+    pub(crate) spool: Option<Found>,
 }
 
 impl Settings {
@@ -72,6 +75,7 @@ impl Settings {
             max_rejected_bytes: 16 * 1024 * 1024,
             max_rows_per_second: None,
             max_bytes_per_second: None,
+            spool: None,
         }
     }
 }

@@ -447,8 +447,15 @@ impl World {
 }
 
 fn rows_of(body: &bytes::Bytes) -> Vec<u64> {
-    let batch =
-        Batch { body: body.clone(), first: 0, rows: 0, since: Duration::ZERO, sent_at: Duration::ZERO, attempts: 0 };
+    let batch = Batch {
+        body: body.clone(),
+        first: 0,
+        rows: 0,
+        since: Duration::ZERO,
+        sent_at: Duration::ZERO,
+        attempts: 0,
+        schema: 0,
+    };
     batch.records().map(|record| number(&record)).collect()
 }
 

@@ -74,6 +74,7 @@ impl Session {
                 let latency = now.saturating_sub(acked.sent_at);
                 self.ledger.ack_took(latency);
                 self.settled += acked.rows;
+                self.pass_over_lost();
                 self.progress(now);
                 self.allowance.acked(acked.bytes, self.settings.max_unacked_bytes);
                 let (bytes, rows) = (self.settings.max_batch_bytes, self.settings.max_batch_rows);
@@ -155,12 +156,13 @@ impl Session {
 
     /// Whether nothing is on its way.
     pub(super) fn is_settled(&self) -> bool {
-        self.window.is_empty() && self.open.is_empty()
+        self.window.is_empty() && self.open.is_empty() && self.spool.as_ref().is_none_or(|spool| spool.is_empty())
     }
 
     /// Goes on where nothing is left to wait for.
     pub(super) fn settle(&mut self, now: Duration) {
         self.settle_drain(now);
+        self.turn_schema(now);
         if !self.is_closing || !self.is_settled() {
             return;
         }
@@ -244,6 +246,7 @@ impl Session {
         if let Some(batch) = self.window.pop_front() {
             self.settled += 1;
             self.ledger.returned += 1;
+            self.pass_over_lost();
             let (offset, reason) = (Offset(batch.first), error.clone());
             self.actions.push_back(Action::Tell(StreamEvent::Rejected { offset, reason }));
             self.returned.reject(now, batch, error.clone());
@@ -282,7 +285,7 @@ impl Session {
     pub(super) fn begin_opening(&mut self, now: Duration, over: Over) {
         self.generation += 1;
         self.state = State::Opening { until: end_of(now, self.settings.open_timeout) };
-        self.actions.push_back(Action::Open { generation: self.generation, over });
+        self.actions.push_back(Action::Open { generation: self.generation, over, schema: self.schema });
     }
 
     /// Drops every call.
@@ -297,7 +300,7 @@ impl Session {
     pub(super) fn finish(&mut self) {
         self.state = State::Closed;
         self.reset_all();
-        let (durable, returned) = (self.ledger.durable, self.ledger.returned);
+        let (durable, returned) = (self.ledger.durable - self.ledger.before, self.ledger.returned);
         self.actions.extend([Action::Tell(StreamEvent::Closed { durable, returned }), Action::Stop]);
     }
 }

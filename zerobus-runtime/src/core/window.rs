@@ -216,6 +216,7 @@ mod tests {
                 since: Duration::ZERO,
                 sent_at: Duration::ZERO,
                 attempts: 0,
+                schema: 0,
             });
         }
         window

@@ -67,6 +67,22 @@ pub(crate) enum Fault {
     Serialize { path: String, reason: serde_json::Error },
     #[error("the runtime shut down while rows were on their way")]
     ShutDown,
+    #[error("the spool `{}` {refusal}", Printable(.folder))]
+    #[cfg(feature = "spool")]
+    Spool { folder: String, refusal: crate::spool::Refusal },
+    #[error("the disk of the spool `{}` takes no rows", Printable(.folder))]
+    #[cfg(feature = "spool")]
+    SpoolFails { folder: String, source: std::io::Error },
+    #[error("the spool `{}` is full: it has {bytes} bytes", Printable(.folder))]
+    #[cfg(feature = "spool")]
+    SpoolFull { folder: String, bytes: u64 },
+    #[error(
+        "{rows} {} in the spool, which sends them when it is opened again{}",
+        if *.rows == 1 { "row stays" } else { "rows stay" }, Because(Some(.cause))
+    )]
+    SpoolKeeps { rows: u64, cause: Error },
+    #[error("{offset} cannot be read back from the spool")]
+    SpooledRowLost { offset: Offset },
     #[error(transparent)]
     Status(Status),
     #[error("the stream to {} gave up and takes no more rows{}", Printable(.table), Because(Some(.cause)))]
@@ -209,7 +225,14 @@ impl Fault {
             | Self::Undelivered { .. }
             | Self::UnknownOffset { .. } => ErrorKind::Configuration,
             Self::Full { .. } => ErrorKind::Full,
-            Self::GaveUp { cause, .. } | Self::OpenFailed { cause, .. } => cause.kind(),
+            #[cfg(feature = "spool")]
+            Self::Spool { .. } => ErrorKind::Configuration,
+            #[cfg(feature = "spool")]
+            Self::SpoolFails { .. } | Self::SpoolFull { .. } => ErrorKind::Storage,
+            Self::SpooledRowLost { .. } => ErrorKind::Storage,
+            Self::GaveUp { cause, .. } | Self::OpenFailed { cause, .. } | Self::SpoolKeeps { cause, .. } => {
+                cause.kind()
+            }
             Self::NoObject { .. }
             | Self::RowTooLarge { .. }
             | Self::Serialize { .. }
@@ -228,6 +251,7 @@ impl Fault {
         match self {
             Self::GaveUp { cause, .. }
             | Self::OpenFailed { cause, .. }
+            | Self::SpoolKeeps { cause, .. }
             | Self::StreamFailed { cause, .. }
             | Self::TooManyRejected { cause, .. } => Some(cause),
             Self::DeliveryTimeout { cause, .. } => cause.as_ref(),
@@ -266,9 +290,12 @@ impl Fault {
             | Self::Token { .. }
             | Self::TokenProvider { .. }
             | Self::Violation(_) => true,
-            Self::GaveUp { cause, .. } | Self::OpenFailed { cause, .. } | Self::StreamFailed { cause, .. } => {
-                cause.is_retryable()
-            }
+            Self::GaveUp { cause, .. }
+            | Self::OpenFailed { cause, .. }
+            | Self::SpoolKeeps { cause, .. }
+            | Self::StreamFailed { cause, .. } => cause.is_retryable(),
+            #[cfg(feature = "spool")]
+            Self::SpoolFails { .. } | Self::SpoolFull { .. } => true,
             Self::Status(status) => status.is_retryable(),
             Self::TokenRefused { refusal, .. } => refusal.may_pass(),
             _ => false,
@@ -301,6 +328,12 @@ impl Fault {
                 "create a service principal with an OAuth secret, and set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET",
             ),
             Self::ShutDown => Some("await `close` before the runtime ends"),
+            #[cfg(feature = "spool")]
+            Self::Spool { refusal, .. } => Some(refusal.remedy()),
+            #[cfg(feature = "spool")]
+            Self::SpoolFails { .. } => Some("check the disk"),
+            #[cfg(feature = "spool")]
+            Self::SpoolFull { .. } => Some("raise `max_spool_bytes`"),
             Self::Status(status) => status.remedy(),
             Self::StreamFailed { .. } => Some("`reopen` it: that opens a new stream and sends the returned rows on it"),
             Self::Tls { .. } => Some("check the system's certificate store and the given certificates"),

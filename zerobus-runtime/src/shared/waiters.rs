@@ -38,11 +38,35 @@ pub(crate) struct Settled<S: Deref<Target = Shared>, F> {
     row: u64,
     place: Option<(u64, u64)>,
     ready: F,
+    queue: Queue,
+}
+
+/// What a task waits for.
+#[derive(Debug, Clone, Copy)]
+enum Queue {
+    Settled,
+    #[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
+    Spooled,
 }
 
 impl<S: Deref<Target = Shared>, F> Settled<S, F> {
     pub(crate) const fn new(shared: S, row: u64, ready: F) -> Self {
-        Self { shared, row, place: None, ready }
+        Self { shared, row, place: None, ready, queue: Queue::Settled }
+    }
+
+    /// As `new`, and asked again when the row is spooled.
+    #[cfg(feature = "spool")]
+    pub(crate) const fn spooled(shared: S, row: u64, ready: F) -> Self {
+        Self { shared, row, place: None, ready, queue: Queue::Spooled }
+    }
+}
+
+impl Queue {
+    const fn of(self, inner: &mut Inner) -> &mut Waiters {
+        match self {
+            Self::Settled => &mut inner.settled,
+            Self::Spooled => &mut inner.spooled,
+        }
     }
 }
 
@@ -59,7 +83,7 @@ where
         if let Some(answer) = (this.ready)(&mut inner) {
             return Poll::Ready(answer);
         }
-        let waiters = &mut inner.settled;
+        let waiters = this.queue.of(&mut inner);
         let place = *this.place.get_or_insert_with(|| {
             waiters.next += 1;
             (this.row, waiters.next)
@@ -72,7 +96,7 @@ where
 impl<S: Deref<Target = Shared>, F> Drop for Settled<S, F> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            self.shared.lock().settled.wakers.remove(&place);
+            self.queue.of(&mut self.shared.lock()).wakers.remove(&place);
         }
     }
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::builder::{FirstOpen, Prepared, opened};
 use super::lanes::PreparedLanes;
+use super::opening::Opening;
 use super::{Accepts, IngestStream, LaneOffset, LaneReceipt, Lanes, LanesBuilder, Receipt, StreamBuilder, Unsent};
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
@@ -110,8 +111,14 @@ impl<H> Drop for Driven<H> {
 }
 
 impl<T> BlockingStream<T> {
+    #[cfg(feature = "spool")]
+    pub(super) fn with<R>(&self, ask: impl FnOnce(&IngestStream<T>) -> Result<R, Error>) -> Result<R, Error> {
+        self.driven.with(ask)
+    }
+
     pub(super) fn open(options: &Arc<StreamBuilder<T>>) -> Result<Self, Error> {
-        let Prepared { stream, driver, first_open } = Arc::clone(options).prepare(None)?;
+        let opened = Opening::new(&**options)?.finish_blocking()?;
+        let Prepared { stream, driver, first_open } = Arc::clone(options).prepare(opened, None)?;
         Ok(Self { driven: Driven::start(stream, vec![driver], vec![first_open])? })
     }
 
@@ -507,7 +514,7 @@ impl Wake for Unpark {
 }
 
 /// The answer of a future that needs no runtime.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
         // Without an end, there is an answer.

@@ -11,6 +11,7 @@ use prost_types::DescriptorProto;
 use tokio::sync::oneshot;
 use zerobus_codegen::TableName;
 
+use super::opening::{Opened, Opening};
 use super::{BlockingStream, Handle, IngestStream, LanesBuilder};
 use crate::client::Client;
 use crate::core::Settings;
@@ -21,7 +22,6 @@ use crate::meter::Meter;
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
 use crate::shared::Shared;
-use crate::transport::create_stream;
 
 /// The options of a stream; [`open`](Self::open) opens it.
 ///
@@ -45,9 +45,11 @@ use crate::transport::create_stream;
 #[must_use = "a stream is opened by `open`"]
 pub struct StreamBuilder<T> {
     client: Client,
-    settings: Settings,
-    descriptor: Option<Arc<DescriptorProto>>,
+    pub(super) settings: Settings,
+    pub(super) descriptor: Option<Arc<DescriptorProto>>,
     hooks: Hooks,
+    #[cfg(feature = "spool")]
+    pub(super) spool: Option<crate::spool::SpoolOptions>,
     rows: PhantomData<fn() -> T>,
 }
 
@@ -68,6 +70,8 @@ impl<T> Clone for StreamBuilder<T> {
             settings: self.settings.clone(),
             descriptor: self.descriptor.clone(),
             hooks: self.hooks.clone(),
+            #[cfg(feature = "spool")]
+            spool: self.spool.clone(),
             rows: PhantomData,
         }
     }
@@ -76,7 +80,15 @@ impl<T> Clone for StreamBuilder<T> {
 impl<T> StreamBuilder<T> {
     pub(crate) fn new(client: Client, table: &str, kind: RecordKind, descriptor: Option<DescriptorProto>) -> Self {
         let (settings, descriptor) = (Settings::new(table, kind), descriptor.map(Arc::new));
-        Self { client, settings, descriptor, hooks: Hooks::default(), rows: PhantomData }
+        Self {
+            client,
+            settings,
+            descriptor,
+            hooks: Hooks::default(),
+            #[cfg(feature = "spool")]
+            spool: None,
+            rows: PhantomData,
+        }
     }
 
     /// The table, as `catalog.schema.table`; by default the one that the row's type was made for.
@@ -231,7 +243,8 @@ impl<T> StreamBuilder<T> {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn open(self) -> Result<IngestStream<T>, Error> {
-        let Prepared { stream, driver, first_open } = Arc::new(self).prepare(None)?;
+        let disk = Opening::new(&self)?.finish().await?;
+        let Prepared { stream, driver, first_open } = Arc::new(self).prepare(disk, None)?;
         driver.spawn();
         opened(first_open.await)?;
         Ok(stream)
@@ -253,19 +266,25 @@ impl<T> StreamBuilder<T> {
     }
 
     /// A stream, or one of many into a table, and what will drive it.
-    pub(super) fn prepare(self: Arc<Self>, lane: Option<usize>) -> Result<Prepared<T>, Error> {
-        let table = self.table_name()?;
-        self.check()?;
-        let descriptor = self.descriptor.as_deref().map(encoded).transpose()?;
-        let Settings { kind, .. } = self.settings;
-        let shared = Shared::new(self.settings.clone(), self.client.budget().cloned());
+    #[cfg_attr(not(feature = "spool"), expect(clippy::unnecessary_wraps, reason = "the spool is a feature"))]
+    pub(super) fn prepare(self: Arc<Self>, opened: Opened, lane: Option<usize>) -> Result<Prepared<T>, Error> {
+        let Opened { table, settings, schemas, .. } = opened;
+        let (kind, is_spooled) = (settings.kind, settings.spool.is_some());
+        // A spooled stream waits on disk, and not for others.
+        let budget = self.client.budget().filter(|_| !is_spooled).cloned();
+        let shared = Shared::new(settings, budget);
+        #[cfg(feature = "spool")]
+        if let Some(spool) = opened.spool {
+            spool.start(&shared)?;
+        }
         let (sender, first_open) = oneshot::channel();
         let driver = Driver {
             shared: Arc::clone(&shared),
             transport: self.client.transport().clone(),
             tokens: Arc::clone(self.client.tokens()),
             token: Arc::default(),
-            create: create_stream(kind, &table.to_string(), descriptor),
+            schemas,
+            is_spooled,
             kind,
             hooks: self.hooks.clone(),
             meter: Meter::new(&self.settings.table, lane),
@@ -279,14 +298,16 @@ impl<T> StreamBuilder<T> {
         Ok(Prepared { stream: IngestStream::new(Handle::new(shared), self), driver, first_open })
     }
 
-    fn table_name(&self) -> Result<TableName, Error> {
+    pub(super) fn table_name(&self) -> Result<TableName, Error> {
         if self.settings.table.is_empty() {
             return Err(Fault::Missing { what: "the table of the stream" }.into());
         }
         self.settings.table.parse().map_err(|error| Fault::Table(error).into())
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        #[cfg(feature = "spool")]
+        self.check_spool()?;
         let settings = &self.settings;
         let within_limit = "it takes 1 to 10420224";
         let limit = Settings::REQUEST_LIMIT as u64;
@@ -329,7 +350,7 @@ pub(super) fn opened(first: Result<Result<(), Error>, oneshot::error::RecvError>
 }
 
 /// The bytes of a descriptor that the service can read: it refuses others only after token and connection.
-fn encoded(descriptor: &DescriptorProto) -> Result<Bytes, Error> {
+pub(super) fn encoded(descriptor: &DescriptorProto) -> Result<Bytes, Error> {
     zerobus_codegen::self_contained_package(descriptor).map_err(Fault::Descriptor)?;
     Ok(descriptor.encode_to_vec().into())
 }

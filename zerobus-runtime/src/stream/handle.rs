@@ -248,19 +248,25 @@ impl Handle {
         self.shared().close();
         if tokio::time::timeout(after, self.over()).await.is_err() {
             self.shared().end(Fault::CloseTimeout { after }.into());
+            // With a spool: what is in memory is written.
+            self.over().await;
         }
         self.report()
     }
 
     /// Waits for the end of the stream.
     pub(super) async fn over(&self) {
-        Settled::new(&**self.shared(), u64::MAX, |inner: &mut Inner| inner.session.is_over().then_some(())).await;
+        Settled::new(&**self.shared(), u64::MAX, |inner: &mut Inner| inner.session.is_finished().then_some(())).await;
     }
 
     /// What a stream that is over has done, or the rows that it returns.
     pub(super) fn report(&self) -> Result<Report, Error> {
         let returned = self.shared().undelivered(self.shared().take_returned());
-        let error = self.error();
+        let kept = self.shared().lock().session.kept();
+        let error = match self.error() {
+            Some(cause) if kept > 0 => Some(Fault::SpoolKeeps { rows: kept, cause }.into()),
+            error => error,
+        };
         match (returned, error) {
             (None, None) => {
                 let stats = self.stats();

@@ -13,10 +13,10 @@ use prost::Message;
 use prost::encoding::{encode_varint, encoded_len_varint};
 
 use crate::record_kind::RecordKind;
-use crate::wire::ephemeral_stream_request::Payload;
-use crate::wire::{CreateIngestStreamRequest, EphemeralStreamRequest, RecordType};
+use crate::wire::{CreateIngestStreamRequest, RecordType};
 
 const GRPC_FRAME: usize = 5;
+const CREATE_STREAM_KEY: u8 = 0x0a;
 const INGEST_RECORD_BATCH_KEY: u8 = 0x1a;
 const OFFSET_ID_KEY: u8 = 0x08;
 const PROTO_BATCH_KEY: u8 = 0x12;
@@ -44,8 +44,8 @@ pub(super) fn batch_prefix(kind: RecordKind, wire_offset: i64, body: usize) -> B
     prefix.freeze()
 }
 
-/// The whole first message of a call, which creates the stream.
-pub(crate) fn create_stream(kind: RecordKind, table: &str, descriptor: Option<Bytes>) -> Bytes {
+/// What a stream is created with, without the envelope.
+pub(crate) fn create_request(kind: RecordKind, table: &str, descriptor: Option<Bytes>) -> Bytes {
     let record_type = match kind {
         RecordKind::Json => RecordType::Json,
         RecordKind::Proto => RecordType::Proto,
@@ -56,7 +56,15 @@ pub(crate) fn create_stream(kind: RecordKind, table: &str, descriptor: Option<By
         record_type: Some(record_type.into()),
         avro_schema_json: None,
     };
-    let message = EphemeralStreamRequest { payload: Some(Payload::CreateStream(create)) }.encode_to_vec();
+    create.encode_to_vec().into()
+}
+
+/// The whole first message of a call, which creates the stream.
+pub(crate) fn create_stream(request: &[u8]) -> Bytes {
+    let mut message = BytesMut::with_capacity(request.len() + LONGEST_PREFIX);
+    message.put_u8(CREATE_STREAM_KEY);
+    encode_varint(request.len() as u64, &mut message);
+    message.put_slice(request);
     let mut framed = BytesMut::with_capacity(GRPC_FRAME + message.len());
     put_frame(&mut framed, message.len() as u64);
     framed.put_slice(&message);
@@ -72,8 +80,9 @@ fn put_frame(out: &mut BytesMut, message: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::ephemeral_stream_request::Payload;
     use crate::wire::ingest_record_batch_request::Batch;
-    use crate::wire::{IngestRecordBatchRequest, JsonBatch, ProtoEncodedBatch};
+    use crate::wire::{EphemeralStreamRequest, IngestRecordBatchRequest, JsonBatch, ProtoEncodedBatch};
 
     #[test]
     fn prefix_and_body_are_the_message_that_prost_writes() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::builder::{FirstOpen, Prepared, opened};
+use super::super::opening::Opening;
 use super::super::{BlockingLanes, Handle, StreamBuilder};
 use super::set::LaneSet;
 use super::{LaneOffset, Lanes};
@@ -76,9 +77,12 @@ impl<T> LanesBuilder<T> {
     }
 
     pub(in super::super) fn prepare(self: &Arc<Self>) -> Result<PreparedLanes<T>, Error> {
+        #[cfg(feature = "spool")]
+        self.stream.check_lanes(self.lanes)?;
         let (mut handles, mut drivers, mut first_opens) = (Vec::<Handle>::new(), Vec::new(), Vec::new());
         for lane in 0..self.lanes.get() {
-            let Prepared { stream, mut driver, first_open } = Arc::clone(&self.stream).prepare(Some(lane))?;
+            let opened = Opening::new(&self.stream)?.finish_blocking()?;
+            let Prepared { stream, mut driver, first_open } = Arc::clone(&self.stream).prepare(opened, Some(lane))?;
             if let Some(hook) = self.on_ack.clone() {
                 driver.hooks.on_ack = Some(Arc::new(move |offset| hook(LaneOffset { lane, offset })) as Arc<OnAck>);
             }

@@ -1,0 +1,34 @@
+//! What the rows of a stream were written for: the program's own schema, and those that its spool holds rows of.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use crate::core::Schema;
+use crate::transport::create_stream;
+
+/// The schemas of a stream, by number: each is an encoded `CreateIngestStreamRequest`. The program's own is 0.
+#[derive(Debug, Clone)]
+pub(crate) struct Schemas(Arc<Mutex<Vec<Bytes>>>);
+
+impl Schemas {
+    pub(crate) fn new(own: Bytes) -> Self {
+        Self(Arc::new(Mutex::new(vec![own])))
+    }
+
+    /// The number of a schema, which it may get now.
+    #[cfg(feature = "spool")]
+    pub(crate) fn number(&self, schema: &Bytes) -> Schema {
+        let mut schemas = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        schemas.iter().position(|known| known == schema).unwrap_or_else(|| {
+            schemas.push(schema.clone());
+            schemas.len() - 1
+        })
+    }
+
+    /// The message that creates a stream of this schema on the server.
+    pub(crate) fn create(&self, schema: Schema) -> Bytes {
+        let schemas = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        create_stream(schemas.get(schema).map_or(&[], |schema| schema))
+    }
+}

@@ -1,0 +1,49 @@
+//! What whoever writes a stream's rows to disk asks and says.
+
+use std::ops::Range;
+
+use super::Shared;
+use crate::core::{Batch, Job};
+use crate::error::Error;
+use crate::event::StreamEvent;
+
+impl Shared {
+    /// What is to be done on disk now.
+    pub(crate) fn disk_job(&self) -> Job {
+        let now = self.now();
+        self.lock().session.disk_job(now)
+    }
+
+    /// The first batches were written; how many of them need not be read back, and the end of their rows.
+    pub(crate) fn wrote(&self, batches: usize) -> (u64, u64) {
+        let now = self.now();
+        self.change(|inner| inner.session.wrote(now, batches))
+    }
+
+    /// Rows below have the promise of the level.
+    pub(crate) fn promised(&self, row: u64) {
+        self.change(|inner| inner.session.promised(row));
+    }
+
+    /// Batches came back from disk, and these rows will not.
+    pub(crate) fn loaded(&self, batches: Vec<Batch>, lost: Vec<Range<u64>>) {
+        let now = self.now();
+        self.change(|inner| inner.session.loaded(now, batches, lost));
+    }
+
+    /// The disk takes nothing now.
+    pub(crate) fn disk_fails(&self, error: Error) {
+        self.change(|inner| inner.session.disk_fails(error));
+    }
+
+    /// Nobody writes any more.
+    pub(crate) fn disk_closed(&self) {
+        self.change(|inner| inner.session.disk_closed());
+        self.report_loss();
+    }
+
+    /// Tells those who watch.
+    pub(crate) fn tell(&self, event: StreamEvent) {
+        self.change(|inner| inner.session.tell(event));
+    }
+}

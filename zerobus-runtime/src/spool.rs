@@ -1,0 +1,155 @@
+//! The spool: requests on disk until their rows are settled, so that they outlive the process and an outage.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `folder` | whose the folder is: lock, table, version |
+//! | `writer` | what goes between session and log |
+//! | `bell` | wakes the writer |
+//! | `storage` | the file layer: one folder, with every operation that a promise rests on |
+//! | `format` | the bytes of a segment |
+//! | `segment` | one file of the log: its making, its header, its end |
+//! | `walk` | reading records one after the other, past damage |
+//! | `position` | how far the log is acknowledged |
+//! | `log` | appending, syncing, reading back, letting go |
+//! | `recovery` | opening what another process left |
+
+mod bell;
+mod folder;
+mod format;
+mod log;
+mod position;
+mod recovery;
+mod segment;
+#[cfg(test)]
+mod simulated;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use bell::Bell;
+use bytes::Bytes;
+use folder::Claim;
+pub(crate) use folder::Refusal;
+use log::{Durability, Log, Options};
+use recovery::Recovery;
+use storage::Folder;
+use writer::Writer;
+
+use crate::core::Found;
+use crate::error::{Error, Fault};
+use crate::event::StreamEvent;
+use crate::schemas::Schemas;
+use crate::shared::Shared;
+
+/// What a spooled row survives; each level includes the ones before it.
+///
+/// | level | process killed | machine lost its power | cost |
+/// |---|---|---|---|
+/// | [`Process`](Self::Process) | every spooled row is kept | rows may be lost | one write for many rows |
+/// | [`Interval`](Self::Interval) | every row that was written is kept | every spooled row is kept; others may be lost | and a sync now and then |
+/// | [`Power`](Self::Power) | every spooled row is kept | every spooled row is kept | and a sync for each write |
+///
+/// "Spooled" is what [`IngestStream::spooled`](crate::IngestStream::spooled) waits for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpoolLevel {
+    /// The end of the process, `kill -9` included.
+    #[default]
+    Process,
+    /// The loss of power as well, for rows that were written this long ago.
+    Interval(Duration),
+    /// The loss of power as well: a row is synced to disk before it is sent.
+    Power,
+}
+
+/// What a spool is made with.
+#[derive(Debug, Clone)]
+pub(crate) struct SpoolOptions {
+    pub(crate) folder: PathBuf,
+    pub(crate) level: SpoolLevel,
+    pub(crate) segment_bytes: u64,
+    pub(crate) max_bytes: u64,
+}
+
+/// A spool whose rows were found, and whose thread does not run yet.
+pub(crate) struct Spool {
+    writer: Writer<Folder>,
+    pub(crate) found: Found,
+    recovery: Recovery,
+}
+
+impl SpoolOptions {
+    pub(crate) const fn new(folder: PathBuf) -> Self {
+        Self { folder, level: SpoolLevel::Process, segment_bytes: 64 * 1024 * 1024, max_bytes: 10 * 1024 * 1024 * 1024 }
+    }
+}
+
+impl Spool {
+    /// Opens a folder, and finds the rows that another process left there.
+    pub(crate) fn open(options: &SpoolOptions, table: &str, encoding: &str, schema: Bytes) -> Result<Self, Error> {
+        let refused = |refusal| {
+            let folder = options.folder.display().to_string();
+            Error::from(Fault::Spool { folder, refusal })
+        };
+        let claim = Claim::take(&options.folder, table, encoding).map_err(refused)?;
+        let schemas = Schemas::new(schema.clone());
+        let durability = match options.level {
+            SpoolLevel::Process => Durability::Process,
+            SpoolLevel::Interval(_) | SpoolLevel::Power => Durability::Power,
+        };
+        let segment_bytes = options.segment_bytes.min(options.max_bytes / 4);
+        let log_options = Options { segment_bytes, max_bytes: options.max_bytes, durability, schema };
+        let storage = Folder::new(options.folder.clone());
+        let (log, recovery) = Log::open(storage, log_options).map_err(|error| refused(error.into()))?;
+        let schema = log.first_schema().map_or(0, |schema| schemas.number(schema));
+        let found = Found { first: log.read_row(), end: log.next_row(), schema };
+        Ok(Self { writer: Writer::new(log, options.level, schemas, Some(claim)), found, recovery })
+    }
+
+    pub(crate) fn schemas(&self) -> Schemas {
+        self.writer.schemas()
+    }
+
+    /// Starts the thread that writes.
+    pub(crate) fn start(self, shared: &Arc<Shared>) -> Result<(), Error> {
+        let Self { writer, recovery, .. } = self;
+        for event in told(&recovery) {
+            shared.tell(event);
+        }
+        let shared = Arc::clone(shared);
+        let thread = std::thread::Builder::new().name("zerobus-spool".to_owned());
+        let run = move || {
+            if let Some(bell) = shared.bell().cloned() {
+                writer.run(&shared, &bell);
+            }
+        };
+        thread.spawn(run).map(drop).map_err(|source| Fault::Thread { source }.into())
+    }
+}
+
+/// What is to be told of what was found.
+fn told(recovery: &Recovery) -> Vec<StreamEvent> {
+    let mut events = Vec::new();
+    for aside in &recovery.set_aside {
+        let rows = (aside.rows.end != u64::MAX).then(|| aside.rows.end - aside.rows.start);
+        events.push(StreamEvent::SpoolSetAside { file: aside.file.clone(), rows });
+    }
+    if recovery.rows > 0 || recovery.cut > 0 {
+        let age = recovery.oldest.map(|oldest| Duration::from_millis(now_ms().saturating_sub(oldest)));
+        let Recovery { rows, bytes, cut, .. } = *recovery;
+        events.push(StreamEvent::Recovered { rows, bytes, age, cut });
+    }
+    events
+}
+
+/// The time of the system's clock, in milliseconds since 1970.
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

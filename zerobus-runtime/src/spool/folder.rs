@@ -1,0 +1,116 @@
+//! A spool's folder: one process has it, for one table, in a format that this version reads.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use fs4::{FileExt, TryLockError};
+use serde::{Deserialize, Serialize};
+use zerobus_codegen::Printable;
+
+use super::format::VERSION;
+use super::storage::{Folder, Storage};
+
+const LOCK: &str = "lock";
+const LABEL: &str = "spool.json";
+
+/// A folder that is ours until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    path: PathBuf,
+    /// The lock goes with the file.
+    _lock: File,
+}
+
+/// What the folder says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Label {
+    format: u32,
+    table: String,
+    encoding: String,
+}
+
+/// The part of it that every version has.
+#[derive(Debug, Deserialize)]
+struct Version {
+    format: u32,
+}
+
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("cannot be used: {0}")]
+    Io(#[from] io::Error),
+    #[error("is in use by another stream or process")]
+    Locked,
+    #[error("has format {found}, and this version reads format {VERSION}")]
+    Newer { found: u32 },
+    #[error("holds {} rows, and the stream sends {expected}", .found)]
+    OtherEncoding { found: String, expected: String },
+    #[error("holds rows of the table {}, and the stream is for {}", Printable(.found), Printable(.expected))]
+    OtherTable { found: String, expected: String },
+}
+
+impl Refusal {
+    pub(crate) const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "check the folder's permissions and the space on its disk",
+            Self::Locked => "give each stream a folder of its own",
+            Self::Newer { .. } => "deliver its rows with the version that wrote them, or use another folder",
+            Self::OtherEncoding { .. } | Self::OtherTable { .. } => "use another folder for this stream",
+        }
+    }
+}
+
+impl Claim {
+    /// Takes the folder, and makes it if it is not there.
+    pub(crate) fn take(path: &Path, table: &str, encoding: &str) -> Result<Self, Refusal> {
+        Folder::create_all(path)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK))?;
+        FileExt::try_lock(&lock).map_err(|error| match error {
+            TryLockError::WouldBlock => Refusal::Locked,
+            TryLockError::Error(error) => error.into(),
+        })?;
+        let claim = Self { path: path.to_owned(), _lock: lock };
+        claim.check_label(Label { format: VERSION, table: table.to_owned(), encoding: encoding.to_owned() })?;
+        Ok(claim)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the folder is for these rows; one that has no label gets this.
+    fn check_label(&self, label: Label) -> Result<(), Refusal> {
+        let text = match fs::read_to_string(self.path.join(LABEL)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(self.write_label(&label)?),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
+            text => text?,
+        };
+        if let Ok(Version { format: found }) = serde_json::from_str(&text)
+            && found > VERSION
+        {
+            return Err(Refusal::Newer { found });
+        }
+        match serde_json::from_str::<Label>(&text) {
+            Ok(found) if !found.table.eq_ignore_ascii_case(&label.table) => {
+                Err(Refusal::OtherTable { found: found.table, expected: label.table })
+            }
+            Ok(found) if found.encoding != label.encoding => {
+                Err(Refusal::OtherEncoding { found: found.encoding, expected: label.encoding })
+            }
+            Ok(_) => Ok(()),
+            // A damaged label keeps no row back: each segment has the schema of its rows.
+            Err(_) => Ok(self.write_label(&label)?),
+        }
+    }
+
+    fn write_label(&self, label: &Label) -> io::Result<()> {
+        let unfinished = self.path.join(format!("{LABEL}.new"));
+        let mut file = File::create(&unfinished)?;
+        file.write_all(serde_json::to_string(label)?.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(unfinished, self.path.join(LABEL))?;
+        Folder::new(self.path.clone()).sync_folder()
+    }
+}

@@ -1,0 +1,147 @@
+//! How far the log is acknowledged, in a file that survives torn writes.
+//!
+//! The file has two slots, each in a page of its own. A slot that is durable is not touched until the other one is durable
+//! too, so one of them is whole whenever the power goes.
+//!
+//! ```text
+//! slot  8  counter: the higher one counts
+//!       8  row: all below are settled
+//!       8  the offset that the next row gets
+//!       8  the sequence that the next request gets
+//!       4  CRC32C of the rest
+//! ```
+
+use std::io::{self, IoSlice};
+
+use super::format::{u32_at, u64_at};
+use super::segment::MOST_READS;
+use super::storage::{File, Storage};
+
+pub(super) const NAME: &str = "position";
+
+const SLOT: usize = 36;
+const PLACES: [u64; 2] = [0, 4096];
+const FILE_LEN: usize = 8192;
+
+/// What the file says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) acked: u64,
+    pub(super) next_row: u64,
+    pub(super) next_sequence: u64,
+}
+
+/// The file, made when it is first needed.
+#[derive(Debug)]
+pub(super) struct Position<F> {
+    file: Option<F>,
+    marks: Marks,
+    counter: u64,
+    /// The slot that is written next.
+    slot: usize,
+    /// Something may have been written that is not durable.
+    is_dirty: bool,
+    /// The slot was written since it became its turn.
+    is_written: bool,
+    /// The name of the file is not durable.
+    is_new: bool,
+}
+
+impl<F: File> Position<F> {
+    /// Reads the file; what cannot be read is taken as never written, so that all the rows in the log are sent.
+    pub(super) fn read<S: Storage<File = F>>(storage: &S, names: &[String]) -> Self {
+        let mut position = Self {
+            file: None,
+            marks: Marks::default(),
+            counter: 0,
+            slot: 0,
+            is_dirty: false,
+            is_written: false,
+            is_new: false,
+        };
+        if !names.iter().any(|name| name == NAME) {
+            return position;
+        }
+        let mut bytes = vec![0; FILE_LEN];
+        let Ok(mut file) = storage.open(NAME) else { return position };
+        let Some(read) = (0..MOST_READS).find_map(|_| file.read_at(0, &mut bytes).ok()) else { return position };
+        bytes.truncate(read);
+        position.file = Some(file);
+        // Another process may have written what is not durable yet.
+        (position.is_dirty, position.is_new) = (true, true);
+        for (slot, place) in PLACES.into_iter().enumerate() {
+            let place = usize::try_from(place).unwrap_or(FILE_LEN);
+            if let Some((counter, marks)) = bytes.get(place..place + SLOT).and_then(decode)
+                && counter > position.counter
+            {
+                (position.counter, position.marks, position.slot) = (counter, marks, 1 - slot);
+            }
+        }
+        position
+    }
+
+    pub(super) const fn marks(&self) -> Marks {
+        self.marks
+    }
+
+    /// Notes how far the log is acknowledged; durable after [`sync`](Self::sync).
+    pub(super) fn write<S: Storage<File = F>>(&mut self, storage: &S, marks: Marks) -> io::Result<()> {
+        if marks == self.marks && self.file.is_some() {
+            return Ok(());
+        }
+        if self.file.is_none() {
+            self.file = Some(Self::create(storage)?);
+            self.is_new = true;
+        }
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.write_at(PLACES[self.slot], &mut [IoSlice::new(&encode(self.counter + 1, marks))])?;
+        self.counter += 1;
+        self.marks = marks;
+        (self.is_dirty, self.is_written) = (true, true);
+        Ok(())
+    }
+
+    fn create<S: Storage<File = F>>(storage: &S) -> io::Result<F> {
+        let mut file = storage.create(NAME)?;
+        // The room is taken at once, so that a full disk does not keep acknowledgements from being noted.
+        file.write_at(0, &mut [IoSlice::new(&[0; FILE_LEN])])?;
+        Ok(file)
+    }
+
+    /// Makes what was written durable.
+    pub(super) fn sync<S: Storage<File = F>>(&mut self, storage: &S) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        if self.is_dirty {
+            if let Err(error) = file.sync() {
+                // What a failed sync leaves in the cache may never reach the disk: it is written again.
+                self.marks = Marks::default();
+                return Err(error);
+            }
+            self.is_dirty = false;
+            if std::mem::take(&mut self.is_written) {
+                self.slot = 1 - self.slot;
+            }
+        }
+        if self.is_new {
+            storage.sync_folder()?;
+            self.is_new = false;
+        }
+        Ok(())
+    }
+}
+
+fn encode(counter: u64, marks: Marks) -> [u8; SLOT] {
+    let mut out = [0; SLOT];
+    out[..8].copy_from_slice(&counter.to_le_bytes());
+    out[8..16].copy_from_slice(&marks.acked.to_le_bytes());
+    out[16..24].copy_from_slice(&marks.next_row.to_le_bytes());
+    out[24..32].copy_from_slice(&marks.next_sequence.to_le_bytes());
+    let crc = crc32c::crc32c(&out[..SLOT - 4]);
+    out[SLOT - 4..].copy_from_slice(&crc.to_le_bytes());
+    out
+}
+
+fn decode(slot: &[u8]) -> Option<(u64, Marks)> {
+    let marks = Marks { acked: u64_at(slot, 8), next_row: u64_at(slot, 16), next_sequence: u64_at(slot, 24) };
+    (crc32c::crc32c(&slot[..SLOT - 4]) == u32_at(slot, SLOT - 4)).then(|| (u64_at(slot, 0), marks))
+}

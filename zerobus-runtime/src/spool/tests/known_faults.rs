@@ -1,0 +1,171 @@
+//! One test for each fault that other programs' disk buffers are known for.
+
+use bytes::Bytes;
+
+use crate::core::{Found, Settings, Wanted};
+use crate::error::Fault;
+use crate::persisted::Persisted;
+use crate::record_kind::RecordKind;
+use crate::schemas::Schemas;
+use crate::shared::Shared;
+use crate::spool::SpoolLevel;
+use crate::spool::format::Request;
+use crate::spool::log::{Durability, Log, Options, Refusal};
+use crate::spool::simulated::{Crash, Disk, Faults};
+use crate::spool::writer::{Next, Writer};
+
+const OPTIONS: Options = Options {
+    segment_bytes: 2048,
+    max_bytes: 16 * 1024,
+    durability: Durability::Power,
+    schema: Bytes::from_static(b"the schema"),
+};
+
+fn request(row: u64, bytes: usize) -> Request {
+    Request { body: vec![u8::try_from(row % 251).unwrap(); bytes].into(), row, rows: 1, accepted_at: 7 }
+}
+
+/// Appends one request after the other until the log is full; how many.
+fn fill(log: &mut Log<Disk>, bytes: usize) -> u64 {
+    for n in 0.. {
+        match log.append(&[request(log.next_row(), bytes)]) {
+            Ok(1) => {}
+            Err(Refusal::Full) => return n,
+            other => panic!("{other:?}"),
+        }
+    }
+    0
+}
+
+/// Reads everything; the rows.
+fn read_all(log: &mut Log<Disk>) -> Vec<u64> {
+    let mut rows = Vec::new();
+    loop {
+        let read = log.read(Wanted { most_bytes: 1024, at_least_one: true, end: u64::MAX }).unwrap();
+        if read.requests.is_empty() && read.lost.is_empty() {
+            return rows;
+        }
+        rows.extend(read.requests.iter().map(|request| request.row));
+    }
+}
+
+#[test]
+fn a_new_file_has_a_durable_name_before_its_rows_are_promised() {
+    for seed in 0..50 {
+        let disk = Disk::new(seed);
+        let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+        log.append(&[request(0, 100)]).unwrap();
+        log.sync().unwrap();
+        disk.restart(Crash::Power);
+        let (mut log, recovery) = Log::open(disk, OPTIONS).unwrap();
+        assert_eq!((recovery.rows, recovery.oldest), (1, Some(7)));
+        assert_eq!(read_all(&mut log), [0]);
+    }
+}
+
+#[test]
+fn a_log_that_was_full_at_a_crash_has_room_when_its_rows_are_delivered() {
+    for crash in [Crash::Process, Crash::Power] {
+        let disk = Disk::new(1);
+        let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+        let rows = fill(&mut log, 500);
+        log.sync().unwrap();
+        disk.restart(crash);
+        let (mut log, recovery) = Log::open(disk.clone(), OPTIONS).unwrap();
+        let on_disk: usize = disk.lens().iter().filter(|(name, _)| *name != "position").map(|(_, len)| len).sum();
+        assert_eq!((recovery.rows, log.bytes()), (rows, on_disk as u64));
+        assert!(matches!(log.append(&[request(rows, 500)]), Err(Refusal::Full)));
+        assert_eq!(read_all(&mut log).len() as u64, rows);
+        log.acked(rows / 2).unwrap();
+        assert_eq!(log.append(&[request(rows, 500)]).unwrap(), 1, "half of the rows are delivered");
+    }
+}
+
+#[test]
+fn nothing_is_read_that_is_not_written() {
+    let disk = Disk::new(3);
+    let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+    log.append(&[request(0, 100)]).unwrap();
+    disk.set_faults(Faults { failures: 1000, ..Faults::default() });
+    assert!(log.append(&[request(1, 100)]).is_err());
+    disk.set_faults(Faults::default());
+    assert_eq!(read_all(&mut log), [0]);
+    log.append(&[request(1, 100)]).unwrap();
+    assert_eq!(read_all(&mut log), [1]);
+}
+
+#[test]
+fn a_record_above_every_limit_is_written_read_and_delivered_after_a_crash() {
+    let disk = Disk::new(4);
+    let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+    log.append(&[request(0, 40_000)]).unwrap();
+    log.sync().unwrap();
+    disk.restart(Crash::Power);
+    for _ in 0..3 {
+        let small = Options { segment_bytes: 100, max_bytes: 200, ..OPTIONS };
+        let (mut log, recovery) = Log::open(disk.clone(), small).unwrap();
+        assert_eq!(recovery.rows, 1);
+        let read = log.read(Wanted { most_bytes: 1, at_least_one: true, end: u64::MAX }).unwrap();
+        assert_eq!(read.requests[0].body.len(), 40_000);
+        disk.restart(Crash::Process);
+    }
+    let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+    log.acked(1).unwrap();
+    log.append(&[request(1, 100)]).unwrap();
+    assert_eq!(read_all(&mut log), [1]);
+}
+
+#[test]
+fn no_damage_keeps_the_log_from_going_on() {
+    let whole = Disk::new(5);
+    let (mut log, _) = Log::open(whole.clone(), OPTIONS).unwrap();
+    let rows = fill(&mut log, 300);
+    log.sync().unwrap();
+    log.acked(1).unwrap();
+    for (name, len) in whole.lens() {
+        for place in (0..len).step_by(7) {
+            let disk = whole.copy();
+            disk.edit(&name, |bytes| bytes[place] ^= 0x55);
+            goes_on(&disk, rows);
+        }
+        for len in (0..len).step_by(97) {
+            let disk = whole.copy();
+            disk.edit(&name, |bytes| bytes.truncate(len));
+            goes_on(&disk, rows);
+        }
+    }
+}
+
+/// A damaged log opens, delivers most of its rows, and takes new ones.
+fn goes_on(disk: &Disk, rows: u64) {
+    let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+    let read = read_all(&mut log);
+    // One segment holds five of them.
+    assert!(read.len() as u64 + 7 >= rows, "only {read:?} of {rows} rows are left");
+    log.acked(log.next_row()).unwrap();
+    let row = log.next_row();
+    log.append(&[request(row, 100)]).unwrap();
+    assert_eq!(read_all(&mut log), [row]);
+    log.acked(row + 1).unwrap();
+    log.close().unwrap();
+    assert_eq!(log.bytes(), 0);
+}
+
+#[test]
+fn what_is_accepted_and_not_yet_written_is_written_when_the_stream_gives_up() {
+    let disk = Disk::new(6);
+    let (log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+    let mut settings = Settings::new("main.test.rows", RecordKind::Proto);
+    settings.spool = Some(Found::default());
+    settings.max_batch_bytes = 1000;
+    let shared = Shared::new(settings, None);
+    for _ in 0..25 {
+        shared.push_row(&[1; 100], Persisted::No).unwrap();
+    }
+    shared.fail(Fault::ShutDown.into());
+    let mut writer = Writer::new(log, SpoolLevel::Power, Schemas::new(OPTIONS.schema), None);
+    while writer.step(&shared) != Next::End {}
+    disk.restart(Crash::Power);
+    let (_, recovery) = Log::open(disk, OPTIONS).unwrap();
+    assert_eq!(recovery.rows, 25);
+}

@@ -1,0 +1,241 @@
+//! What goes between a session and its log: asks what is to be done on disk, does it, and says what came of it.
+//!
+//! It runs on a thread of its own, named `zerobus-spool`, and not as a blocking task of tokio: a sync takes as long as the
+//! disk likes, the order of writes is that of one thread, and rows that were accepted are still written when the runtime
+//! shuts down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::bell::Bell;
+use super::folder::Claim;
+use super::format::Request;
+use super::log::{Log, Refusal};
+use super::storage::Storage;
+use super::{SpoolLevel, now_ms};
+use crate::core::{Batch, Job, Wanted};
+use crate::error::{Error, Fault};
+use crate::schemas::Schemas;
+use crate::shared::Shared;
+
+/// How long a disk that fails or is full is left alone; the pause doubles up to the second one.
+const PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What is not synced is kept in memory as well, so that a sync that fails loses nothing; it is synced at this size.
+const MOST_UNSYNCED: u64 = 8 * 1024 * 1024;
+
+/// Writes the rows of one stream.
+pub(crate) struct Writer<S: Storage> {
+    log: Log<S>,
+    level: SpoolLevel,
+    schemas: Schemas,
+    /// How many of the session's batches are in the log without its knowledge: they are not synced.
+    appended: usize,
+    acked: u64,
+    /// Since when something waits for a sync.
+    unsynced_since: Option<Duration>,
+    pause: Duration,
+    /// The time of the system's clock at the start of the stream.
+    start: u64,
+    claim: Option<Claim>,
+}
+
+/// What follows a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Another step, at the latest after this long.
+    After(Option<Duration>),
+    End,
+}
+
+impl<S: Storage> Writer<S> {
+    pub(super) fn new(log: Log<S>, level: SpoolLevel, schemas: Schemas, claim: Option<Claim>) -> Self {
+        Self { log, level, schemas, appended: 0, acked: 0, unsynced_since: None, pause: PAUSE, start: now_ms(), claim }
+    }
+
+    pub(super) fn schemas(&self) -> Schemas {
+        self.schemas.clone()
+    }
+
+    /// Writes until the stream is over.
+    pub(crate) fn run(mut self, shared: &Arc<Shared>, bell: &Bell) {
+        let _closing = Closing(shared);
+        bell.listen();
+        loop {
+            match self.step(shared) {
+                Next::After(most) => bell.wait(most),
+                Next::End => return,
+            }
+        }
+    }
+
+    /// Does what the session wants done now.
+    pub(crate) fn step(&mut self, shared: &Shared) -> Next {
+        let job = shared.disk_job();
+        if job.is_last {
+            self.end(&job);
+            return Next::End;
+        }
+        let done = self.work(shared, &job);
+        let now = shared.now();
+        let until = [job.until, self.sync_due()].into_iter().flatten().min();
+        let rest = until.map(|until| until.saturating_sub(now));
+        match done {
+            Ok(Work::Done) => {
+                self.pause = PAUSE;
+                Next::After(rest)
+            }
+            Ok(Work::Waits) => Next::After(Some(rest.unwrap_or(PAUSE).min(PAUSE))),
+            Err(refusal) => {
+                shared.disk_fails(self.failure(refusal));
+                let pause = self.pause;
+                self.pause = (pause * 2).min(LONGEST_PAUSE);
+                Next::After(Some(pause))
+            }
+        }
+    }
+
+    fn work(&mut self, shared: &Shared, job: &Job) -> Result<Work, Refusal> {
+        // Room first: it may be what the rest waits for.
+        if job.settled > self.acked {
+            self.acknowledge(job.settled);
+        }
+        let written = self.write(shared, &job.write).and_then(|()| self.sync_if_due(shared));
+        // A log that is full has room again when what is read here is delivered.
+        let read = job.read.map_or(Ok(Work::Done), |wanted| self.read(shared, wanted));
+        written.and(read)
+    }
+
+    fn sync_if_due(&mut self, shared: &Shared) -> Result<(), Refusal> {
+        if self.sync_due().is_some_and(|due| due <= shared.now()) { self.sync(shared) } else { Ok(()) }
+    }
+
+    /// Notes what is settled; where that fails it is done with the next acknowledgement, and no row is lost meanwhile.
+    fn acknowledge(&mut self, row: u64) {
+        match self.log.acked(row) {
+            Ok(()) => self.acked = row,
+            Err(source) => {
+                let error = self.failure(source.into());
+                tracing::warn!(name: "zerobus.spool.not_noted", %error, "acknowledgements could not be noted on disk");
+            }
+        }
+    }
+
+    fn write(&mut self, shared: &Shared, batches: &[Batch]) -> Result<(), Refusal> {
+        // A session that is over may have returned what was not synced.
+        self.appended = self.appended.min(batches.len());
+        let requests: Vec<_> = batches[self.appended..].iter().map(|batch| self.request(batch)).collect();
+        let written = self.append(shared, &requests);
+        if self.level == SpoolLevel::Power && self.appended > 0 {
+            self.log.sync()?;
+            let appended = std::mem::take(&mut self.appended);
+            self.tell_written(shared, appended);
+            self.promise(shared);
+        }
+        written
+    }
+
+    fn append(&mut self, shared: &Shared, mut requests: &[Request]) -> Result<(), Refusal> {
+        while !requests.is_empty() {
+            let written = self.log.append(requests)?;
+            requests = &requests[written..];
+            match self.level {
+                SpoolLevel::Power => self.appended += written,
+                SpoolLevel::Interval(_) => {
+                    self.unsynced_since.get_or_insert(shared.now());
+                    self.tell_written(shared, written);
+                }
+                SpoolLevel::Process => {
+                    self.tell_written(shared, written);
+                    self.promise(shared);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, shared: &Shared) -> Result<(), Refusal> {
+        self.log.sync()?;
+        self.unsynced_since = None;
+        self.promise(shared);
+        Ok(())
+    }
+
+    /// When what was written has to be synced.
+    fn sync_due(&self) -> Option<Duration> {
+        let SpoolLevel::Interval(interval) = self.level else { return None };
+        let since = self.unsynced_since?;
+        let is_much = self.log.unsynced_bytes() >= MOST_UNSYNCED;
+        Some(if is_much { since } else { since.saturating_add(interval) })
+    }
+
+    fn read(&mut self, shared: &Shared, wanted: Wanted) -> Result<Work, Refusal> {
+        let read = self.log.read(wanted)?;
+        let schema = self.schemas.number(&read.schema);
+        let is_nothing = read.requests.is_empty() && read.lost.is_empty() && !read.waits_for_room;
+        let batches = read.requests.into_iter().map(|request| batch(request, schema, shared.now())).collect();
+        shared.loaded(batches, read.lost);
+        // What a failed sync took back is read when it is written again; room is made by acknowledgements, which ring.
+        Ok(if is_nothing { Work::Waits } else { Work::Done })
+    }
+
+    fn tell_written(&mut self, shared: &Shared, batches: usize) {
+        let (kept, end) = shared.wrote(batches);
+        if kept > 0 {
+            self.log.skip(kept, end);
+        }
+    }
+
+    fn promise(&self, shared: &Shared) {
+        shared.promised(self.log.next_row());
+    }
+
+    fn request(&self, batch: &Batch) -> Request {
+        let since = u64::try_from(batch.since.as_millis()).unwrap_or(u64::MAX);
+        let accepted_at = self.start.saturating_add(since);
+        Request { body: batch.body.clone(), row: batch.first, rows: batch.rows, accepted_at }
+    }
+
+    fn failure(&self, refusal: Refusal) -> Error {
+        let folder = self.claim.as_ref().map_or_else(String::new, |claim| claim.path().display().to_string());
+        match refusal {
+            Refusal::Full => Fault::SpoolFull { folder, bytes: self.log.bytes() },
+            Refusal::Io(source) => Fault::SpoolFails { folder, source },
+        }
+        .into()
+    }
+
+    /// The stream is over: what is settled goes, and the rest is as safe as the level says.
+    fn end(&mut self, job: &Job) {
+        let noted = self.log.acked(job.settled);
+        if let Err(error) = noted.map_err(Refusal::Io).and_then(|()| self.log.close()) {
+            let error = self.failure(error);
+            tracing::warn!(name: "zerobus.spool.not_closed", %error, "the end of a spool could not be noted");
+        }
+        self.claim = None;
+    }
+}
+
+/// How a step's work went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Done,
+    /// Something is to be read that is not there yet.
+    Waits,
+}
+
+/// A request as the session's batch; whether it was sent before the session knows.
+fn batch(request: Request, schema: usize, now: Duration) -> Batch {
+    let Request { body, row: first, rows, .. } = request;
+    Batch { body, first, rows, since: now, sent_at: Duration::ZERO, attempts: 0, schema }
+}
+
+/// Tells the session that nobody writes any more, however that came.
+struct Closing<'a>(&'a Shared);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.disk_closed();
+    }
+}
