@@ -1,9 +1,14 @@
 //! One mistake a file: the compiler's words for each are goldens beside it.
 //!
-//! `TRYBUILD=overwrite cargo test -p zerobus-codegen-macros --test mistakes` writes them anew.
+//! `TRYBUILD=overwrite cargo test -p zerobus-codegen-macros --test mistakes` writes them anew. The compiler's words change
+//! between releases, so the goldens are compared on one release alone.
 
 use std::path::Path;
-use std::{fs, io};
+use std::process::Command;
+use std::{env, fs, io};
+
+/// The release of the compiler that wrote the goldens.
+const GOLDENS_OF: &str = "rustc 1.95.";
 
 #[test]
 fn every_mistake_is_told_at_its_place() -> io::Result<()> {
@@ -17,7 +22,19 @@ fn every_mistake_is_told_at_its_place() -> io::Result<()> {
         fs::copy(snapshot.path(), package.join(snapshot.file_name()))?;
     }
     let cases = trybuild::TestCases::new();
-    cases.compile_fail("tests/ui/*.rs");
     cases.pass("tests/ui_pass/*.rs");
+    let compiler = compiler()?;
+    if compiler.starts_with(GOLDENS_OF) {
+        cases.compile_fail("tests/ui/*.rs");
+    } else {
+        println!("the goldens are not compared: they are of {GOLDENS_OF}x, and this is {compiler}");
+    }
     Ok(())
+}
+
+/// What the compiler says of itself.
+fn compiler() -> io::Result<String> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("--version").output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
