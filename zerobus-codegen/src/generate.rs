@@ -11,6 +11,7 @@
 //! | `paths` | the paths of the options, held against the tables |
 //! | `prost` | the prost face: structs of prost-build with a `ZerobusMessage` implementation beside each |
 //! | `proto` | the `.proto` of a table: a view, and the template that renders it |
+//! | `python` | the names of files, as Python can import them |
 //! | `rust` | the files of Rust, of either face |
 //! | `serde` | serde's attributes of fields |
 //! | `text` | tokens as text inside the modules in which they stand |
@@ -26,6 +27,7 @@ mod paths;
 #[cfg(feature = "prost")]
 mod prost;
 pub mod proto;
+mod python;
 pub mod rust;
 mod serde;
 mod text;
@@ -37,17 +39,7 @@ use crate::{TableName, module_name};
 ///
 /// So it is one that every file system takes, and that Python can import: protoc makes a folder of each part for it.
 pub(crate) fn file_stem(table: &TableName) -> String {
-    let folder = |name| {
-        let name = module_name(name);
-        if PYTHON_KEYWORDS.contains(&&*name) { name + "_" } else { name }
-    };
-    format!("{}.{}.{}", folder(table.catalog()), folder(table.schema()), module_name(table.table()))
+    let catalog = python::catalog(module_name(table.catalog()));
+    let schema = python::folder(module_name(table.schema()));
+    format!("{catalog}.{schema}.{}", module_name(table.table()))
 }
-
-/// The words in small letters that no part of a Python import may be.
-#[rustfmt::skip]
-const PYTHON_KEYWORDS: [&str; 32] = [
-    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except",
-    "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise",
-    "return", "try", "while", "with", "yield",
-];

@@ -116,6 +116,22 @@ fn what_is_spelled_apart_is_told() {
 }
 
 #[test]
+fn files_are_named_so_that_python_finds_what_protoc_makes_of_them() {
+    for (catalog, schema, file) in [
+        ("main", "geo", "main.geo.t.proto"),
+        ("string", "string", "string_.string.t.proto"),
+        ("test", "import", "test_.import_.t.proto"),
+        ("class", "test", "class_.test.t.proto"),
+        ("google", "class_a", "google_.class_a.t.proto"),
+    ] {
+        let files = written(&[table(catalog, schema, "t")], &[]);
+        assert!(files.contains_key(file), "{:?}", files.keys());
+        let package = format!("package {catalog}.{schema};");
+        assert!(files[file].contains(&package), "{}", files[file]);
+    }
+}
+
+#[test]
 fn nesting_that_protoc_refuses_is_told() {
     let nested = |depth: usize| {
         let inner = (0..depth).fold("int".to_owned(), |inner, _| format!("struct<a:{inner}>"));
