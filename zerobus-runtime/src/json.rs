@@ -5,14 +5,16 @@
 //! | format | written | also read |
 //! |---|---|---|
 //! | [`Binary`] | base64 text | an array of numbers |
-//! | [`Date`] | days since 1970-01-01 | `2018-02-07` |
+//! | [`Date`] | days since 1970-01-01 | `2018-02-07`, the days as text |
 //! | [`Decimal`] | plain text | a number of at most 15 digits |
 //! | `f32`, `f64` | a number, or `NaN`, `Infinity`, `-Infinity` | |
-//! | [`Timestamp`] | microseconds since 1970-01-01T00:00:00Z | RFC 3339, with a space for the `T` too |
-//! | [`TimestampNtz`] | microseconds since 1970-01-01T00:00:00 | ISO 8601 without a zone, with a space for the `T` too |
+//! | [`Timestamp`] | microseconds since 1970-01-01T00:00:00Z | RFC 3339, with a space for the `T` too; the number as text |
+//! | [`TimestampNtz`] | microseconds since 1970-01-01T00:00:00 | ISO 8601 without a zone, with a space for the `T` too; the number as text |
 //! | [`Variant`] | text that holds JSON | any other JSON |
 //! | [`Plain`] | as serde writes it | |
 //! | [`Maybe<F>`], [`Each<F>`], [`Map<K, V>`] | an `Option`, an array, a map of these | null for an empty array or map |
+//!
+//! `FromStr` of these types reads the same texts.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -56,14 +58,6 @@ pub trait Format<T> {
     /// # Errors
     /// If what is there is none.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error>;
-
-    /// Reads the key of a map, which JSON knows as text alone.
-    ///
-    /// # Errors
-    /// If what is there is none.
-    fn read_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-        Self::read(deserializer)
-    }
 }
 
 /// Writes a value in the format `F`: what `serialize_with` names.
@@ -117,15 +111,6 @@ struct Read<F, T>(T, PhantomData<F>);
 impl<'de, F: Format<T>, T> Deserialize<'de> for Read<F, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         F::read(deserializer).map(|value| Self(value, PhantomData))
-    }
-}
-
-/// The key of a map in the format `F`.
-struct Key<F, T>(T, PhantomData<F>);
-
-impl<'de, F: Format<T>, T> Deserialize<'de> for Key<F, T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        F::read_key(deserializer).map(|key| Self(key, PhantomData))
     }
 }
 
@@ -211,7 +196,7 @@ impl<'de, K: Format<A>, V: Format<B>, A, B> Visitor<'de> for EntriesVisitor<K, V
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
         let mut entries = Vec::new();
-        while let Some((key, value)) = map.next_entry::<Key<K, A>, Read<V, B>>()? {
+        while let Some((key, value)) = map.next_entry::<Read<K, A>, Read<V, B>>()? {
             entries.push((key.0, value.0));
         }
         Ok(Entries { entries, formats: PhantomData })

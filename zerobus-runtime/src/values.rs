@@ -113,3 +113,13 @@ impl ValueError {
         Self::OutOfRange { found: found.into(), unit }
     }
 }
+
+/// The count of units that a text of digits stands for; `None` if the text is another one.
+fn whole_number<N: TryFrom<i128>>(text: &str, unit: &'static str) -> Option<Result<N, ValueError>> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: i128 = text.parse().ok()?;
+    Some(N::try_from(number).map_err(|_| ValueError::out_of_range(number, unit)))
+}

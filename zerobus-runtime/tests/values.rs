@@ -67,16 +67,29 @@ fn texts_that_are_no_values_are_refused() {
         "2018-02-07T01:26:13+01:0",
         "2018-02-07T01:26:13+01ü",
         "2018-02-07T01:26:13+2500",
-        "1517966773000000",
+        "1517966773.5",
+        "+1517966773000000",
+        "1.5e15",
+        "-",
+        "253402300800000000",
+        "99999999999999999999999999999999999999999999",
     ] {
         assert!(text.parse::<Timestamp>().is_err(), "{text}");
     }
     for text in ["", "2018-02-07", "2018-02-07T01:26:13Z", "2018-02-07T01:26:13+01:00", "2018-02-07T01:26:13+01"] {
         assert!(text.parse::<TimestampNtz>().is_err(), "{text}");
     }
-    for text in
-        ["", "2018-2-7", "2018-02-30", "+018-02-07", "18-02-07", "2018-02-07T00", "2018-02-07-", "２０１８-02-07"]
-    {
+    for text in [
+        "",
+        "2018-2-7",
+        "2018-02-30",
+        "+018-02-07",
+        "18-02-07",
+        "2018-02-07T00",
+        "2018-02-07-",
+        "２０１８-02-07",
+        "20180207",
+    ] {
         assert!(text.parse::<Date>().is_err(), "{text}");
     }
     for text in ["", ".", "-", "1e3", "1,5", " 1", "1 ", "--1", "+-1", "0x1", "NaN", "١"] {
@@ -88,6 +101,19 @@ fn texts_that_are_no_values_are_refused() {
     for text in ["", "{", "nul", "{\"a\": 01}", "1 2"] {
         assert!(text.parse::<Variant>().is_err(), "{text}");
     }
+}
+
+#[test]
+fn whole_numbers_are_read_in_the_unit_of_the_column() {
+    assert_eq!("1517966773840000".parse(), Timestamp::from_micros(1_517_966_773_840_000));
+    assert_eq!("-1".parse(), TimestampNtz::from_micros(-1));
+    assert_eq!("0".parse(), Ok(Timestamp::EPOCH));
+    assert_eq!("17569".parse(), Date::from_ymd(2018, 2, 7));
+    assert_eq!("-719162".parse(), Ok(Date::MIN));
+    let error = "20180207".parse::<Date>().unwrap_err();
+    assert!(error.to_string().starts_with("20180207 days since 1970-01-01 lie outside"), "{error}");
+    let error = "99999999999999999999".parse::<Timestamp>().unwrap_err();
+    assert!(error.to_string().ends_with("is microseconds the unit of this number?"), "{error}");
 }
 
 #[test]

@@ -112,14 +112,6 @@ macro_rules! counted {
                 }
                 .map_err(E::custom)
             }
-
-            /// A key, which is a text even where it is a number.
-            fn found_key<E: de::Error>(found: &Found<'_>) -> Result<Self, E> {
-                match found.text().parse() {
-                    Ok(number) => Self::found(&Found::Integer(number)),
-                    Err(_) => Self::found(found),
-                }
-            }
         }
 
         impl Format<Self> for $column {
@@ -130,10 +122,6 @@ macro_rules! counted {
             fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 Self::found(&Found::deserialize(deserializer)?)
             }
-
-            fn read_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::found_key(&Found::deserialize(deserializer)?)
-            }
         }
 
         impl Format<$number> for $column {
@@ -143,10 +131,6 @@ macro_rules! counted {
 
             fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$number, D::Error> {
                 <Self as Format<Self>>::read(deserializer).map(Self::$accessor)
-            }
-
-            fn read_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$number, D::Error> {
-                <Self as Format<Self>>::read_key(deserializer).map(Self::$accessor)
             }
         }
     )*};

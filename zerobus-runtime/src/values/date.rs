@@ -90,8 +90,11 @@ impl Display for Date {
 impl FromStr for Date {
     type Err = ValueError;
 
-    /// Reads `YYYY-MM-DD`.
+    /// Reads `YYYY-MM-DD`. A whole number is read as days since 1970-01-01, as the JSON of a row has it.
     fn from_str(text: &str) -> Result<Self, ValueError> {
+        if let Some(days) = super::whole_number(text, "days") {
+            return Self::from_days(days?);
+        }
         let malformed = || ValueError::malformed(text, EXPECTED);
         let number = |digits: &str, width: usize| {
             let plain = digits.len() == width && digits.bytes().all(|b| b.is_ascii_digit());

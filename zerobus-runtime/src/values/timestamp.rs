@@ -190,10 +190,14 @@ impl Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = ValueError;
 
-    /// Reads RFC 3339, with the zone that it demands; floors what is finer than a microsecond.
+    /// Reads RFC 3339, with the zone that it demands; floors what is finer than a microsecond. A whole number is read as
+    /// microseconds since 1970-01-01T00:00:00Z, as the JSON of a row has it.
     ///
     /// A space may stand for the `T`, as RFC 3339 allows, and the zone may leave out its colon or its minutes: `+0100`, `+01`.
     fn from_str(text: &str) -> Result<Self, ValueError> {
+        if let Some(micros) = whole_number(text) {
+            return Self::from_micros(micros?);
+        }
         split(text)
             .and_then(|(day, time)| parse(day, time, ""))
             .or_else(|| {
@@ -209,6 +213,11 @@ impl FromStr for Timestamp {
 /// The day and the time of day, parted by a `T` or a space.
 fn split(text: &str) -> Option<(&str, &str)> {
     text.split_once(['T', 't', ' '])
+}
+
+/// The microseconds that a text of digits says.
+fn whole_number(text: &str) -> Option<Result<i64, ValueError>> {
+    super::whole_number(text, "microseconds")
 }
 
 fn parse(day: &str, time: &str, zone: &str) -> Option<OffsetDateTime> {
@@ -234,8 +243,12 @@ impl Display for TimestampNtz {
 impl FromStr for TimestampNtz {
     type Err = ValueError;
 
-    /// Reads ISO 8601 without a zone, with a `T` or a space between day and time; floors what is finer than a microsecond.
+    /// Reads ISO 8601 without a zone, with a `T` or a space between day and time; floors what is finer than a microsecond. A
+    /// whole number is read as microseconds since 1970-01-01T00:00:00, as the JSON of a row has it.
     fn from_str(text: &str) -> Result<Self, ValueError> {
+        if let Some(micros) = whole_number(text) {
+            return Self::from_micros(micros?);
+        }
         split(text)
             // A zone behind the time makes two zones, which RFC 3339 does not know.
             .and_then(|(day, time)| parse(day, time, "Z"))
