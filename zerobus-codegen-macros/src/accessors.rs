@@ -1,5 +1,7 @@
 //! What `column_names` and `setters` add to a struct.
 
+use std::collections::HashSet;
+
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::Member;
@@ -12,7 +14,10 @@ use crate::model::{Field, Message};
 pub(crate) fn accessors(message: &Message<'_>, fields: &[Field<'_>]) -> Option<TokenStream> {
     let container = &message.container;
     let is_named = container.column_names.is_some() || container.generated;
-    let names = is_named.then(|| fields.iter().filter_map(column_name));
+    // Of two equal ones, which are an error of their own, one is enough.
+    let mut seen = HashSet::new();
+    let is_first = |field: &&Field<'_>| constant(field).is_some_and(|constant| seen.insert(constant));
+    let names = is_named.then(|| fields.iter().filter(is_first).filter_map(column_name));
     let setters = container.setters.as_ref().map(|_| fields.iter().filter_map(setter));
     let items: Vec<TokenStream> = names.into_iter().flatten().chain(setters.into_iter().flatten()).collect();
     if items.is_empty() {
@@ -29,9 +34,14 @@ pub(crate) fn accessors(message: &Message<'_>, fields: &[Field<'_>]) -> Option<T
     })
 }
 
+/// The constant that holds the name of a field's column.
+pub(crate) fn constant(field: &Field<'_>) -> Option<String> {
+    Some(format!("COLUMN_{}", spelling(field)?.to_uppercase()))
+}
+
 fn column_name(field: &Field<'_>) -> Option<TokenStream> {
     let Field { visibility, column, .. } = field;
-    let name = format_ident!("COLUMN_{}", spelling(field)?.to_uppercase());
+    let name = format_ident!("{}", constant(field)?);
     Some(quote! {
         #visibility const #name: &'static str = #column;
     })

@@ -82,7 +82,9 @@ pub(crate) fn each_item(
 
 /// Reads one item and the comma behind it.
 fn item(input: ParseStream<'_>, read: &mut impl FnMut(Item<'_>) -> syn::Result<()>) -> syn::Result<()> {
-    let name = input.call(Ident::parse_any)?;
+    let name = input
+        .call(Ident::parse_any)
+        .map_err(|error| syn::Error::new(error.span(), "expected an attribute by its name, as in #[zerobus(skip)]"))?;
     let spelling = name.clone();
     read(Item { name, rest: input })?;
     if input.is_empty() {

@@ -1,14 +1,17 @@
 //! What is wrong with a type before any other type is known.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::Member;
 use syn::spanned::Spanned;
 use zerobus_codegen::{Field as Column, TableName, is_column_name};
 
 use crate::Errors;
+use crate::accessors::constant;
 use crate::model::{Field, Message, Shape, Variant};
 use crate::parse::{Conversion, TableAttribute, Target};
 
@@ -30,6 +33,9 @@ pub(crate) fn check(message: &mut Message<'_>, errors: &mut Errors) {
         }
         Shape::Row(fields) => {
             names(fields, errors);
+            if message.container.column_names.is_some() {
+                constants(fields, errors);
+            }
             numbers(fields, errors);
             for field in fields {
                 let fits = converted(field.conversion.as_ref(), errors);
@@ -114,16 +120,37 @@ fn names(fields: &[Field<'_>], errors: &mut Errors) {
     }
 }
 
+/// The constants of `column_names`, which are spelled in capitals.
+fn constants(fields: &[Field<'_>], errors: &mut Errors) {
+    let mut seen: HashMap<String, &Member> = HashMap::new();
+    for field in fields {
+        let Some(constant) = constant(field) else { continue };
+        if let Some(Member::Named(first)) = seen.get(&constant) {
+            let message = format!(
+                "`column_names` names the column of this field and that of `{first}` by one constant, {constant}; rename a \
+                 field, and give it its column with `name`"
+            );
+            errors.push(&field.member, message);
+        } else {
+            seen.insert(constant, &field.member);
+        }
+    }
+}
+
 fn numbers(fields: &[Field<'_>], errors: &mut Errors) {
     for (i, field) in fields.iter().enumerate() {
         let number = field.number;
         if !NUMBERS.contains(&number) || RESERVED.contains(&number) {
-            let message = format!("{number} is not a field number of protobuf: 1 to 18999, or 20000 to 536870911");
-            errors.push(&field.member, message);
+            errors.push(&field.member, no_number(number));
         } else if i > 0 && fields[i - 1].number == number {
             errors.push(&field.member, format!("field number {number} is given twice"));
         }
     }
+}
+
+/// That this is not one of [`NUMBERS`].
+pub(crate) fn no_number(found: impl Display) -> String {
+    format!("{found} is not a field number of protobuf: 1 to 18999, or 20000 to 536870911")
 }
 
 /// Reads the type of the column, if the field names it; whether it is one.

@@ -9,6 +9,7 @@ use syn::{
 };
 
 use crate::Errors;
+use crate::check::no_number;
 use crate::names::RenameRule;
 use crate::parse::{self, Container, Conversion, FieldAttributes, TableAttribute};
 
@@ -195,8 +196,8 @@ fn fields<'a>(input: &DeriveInput, all: &'a Fields, rule: Option<RenameRule>, er
 }
 
 fn parse_number(number: &LitInt, next: u32, errors: &mut Errors) -> u32 {
-    number.base10_parse().unwrap_or_else(|error| {
-        errors.extend(error);
+    number.base10_parse().unwrap_or_else(|_| {
+        errors.push(number, no_number(number));
         next
     })
 }
