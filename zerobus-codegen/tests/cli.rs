@@ -190,6 +190,6 @@ fn statements_are_a_source_and_an_output() {
     fs::write(&file, "CREATE TABLE main.geo.x (a INT, b ARRAY<)").unwrap();
     let broken = zerobus_codegen(&generated);
     assert_eq!(broken.code, 1);
-    let expected = "tables.sql: line 1, column 41: table main.geo.x: column b: expected a type, found the end";
+    let expected = "tables.sql: line 1, column 41: table main.geo.x: column b: expected a type, found `)`";
     assert!(broken.err.contains(expected), "{}", broken.err);
 }

@@ -120,7 +120,7 @@ fn what_cannot_be_read_is_told_with_its_line() {
     );
     assert_eq!(
         wrong("CREATE TABLE a.b.c (x ARRAY<INT)"),
-        "line 1, column 32: table a.b.c: column x: expected `>`, found the end of the statement"
+        "line 1, column 32: table a.b.c: column x: expected `>`, found `)`"
     );
     assert!(wrong("CREATE TABLE a.b.c (x INT COMMENT y)").contains("expected a string in quotes, found `y`"));
     assert_eq!(

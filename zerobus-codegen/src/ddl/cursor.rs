@@ -11,14 +11,20 @@ use crate::model::unquoted;
 #[derive(Debug, Clone)]
 pub(super) struct Cursor<'s, 'a> {
     pub(super) rest: &'s [Lexeme<'a>],
-    /// Where it ends, for errors at the end.
-    end: Place,
+    end: End,
+}
+
+/// Where it ends, for errors at the end, and what stands there.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    place: Place,
+    found: &'static str,
 }
 
 impl<'s, 'a> Cursor<'s, 'a> {
     pub(super) fn new(rest: &'s [Lexeme<'a>]) -> Self {
-        let end = rest.last().map_or(Place { line: 1, column: 1 }, behind);
-        Self { rest, end }
+        let place = rest.last().map_or(Place { line: 1, column: 1 }, behind);
+        Self { rest, end: End { place, found: "the end of the statement" } }
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -26,7 +32,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
     }
 
     pub(super) fn place(&self) -> Place {
-        self.rest.first().map_or(self.end, |lexeme| lexeme.place)
+        self.rest.first().map_or(self.end.place, |lexeme| lexeme.place)
     }
 
     pub(super) fn token(&self) -> Option<&'s Token> {
@@ -196,7 +202,8 @@ impl<'s, 'a> Cursor<'s, 'a> {
                 _ => {}
             }
             if depth == 0 {
-                let inside = Self { rest: &self.rest[1..at], end: lexeme.place };
+                let end = End { place: lexeme.place, found: "`)`" };
+                let inside = Self { rest: &self.rest[1..at], end };
                 self.rest = &self.rest[at + 1..];
                 return Ok(inside);
             }
@@ -238,7 +245,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         match self.rest.first() {
             Some(lexeme) if lexeme.text.starts_with('`') => lexeme.text.to_owned(),
             Some(lexeme) => format!("`{}`", lexeme.text),
-            None => "the end of the statement".to_owned(),
+            None => self.end.found.to_owned(),
         }
     }
 }

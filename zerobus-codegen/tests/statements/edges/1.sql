@@ -1,0 +1,14 @@
+CREATE TABLE main.e.partition (a INT, b INT);
+ALTER TABLE main.e.partition DROP PARTITION (a = 1);
+ALTER TABLE main.e.partition DROP IF EXISTS PARTITION (a = 1), PARTITION (a = 2);
+CREATE TABLE main.e.change (a INT, b INT, c INT, d INT);
+ALTER TABLE main.e.change CHANGE COLUMN a a BIGINT;
+ALTER TABLE main.e.change CHANGE COLUMN b b BIGINT COMMENT 'x' FIRST;
+ALTER TABLE main.e.change ALTER COLUMN c TYPE BIGINT, d TYPE STRING;
+CREATE TABLE main.e.same_partition (a INT) PARTITIONED BY (a INT);
+CREATE TABLE main.e.other_partition (a INT) PARTITIONED BY (a STRING);
+CREATE TABLE main.e.negative (a INT) TBLPROPERTIES ('delta.columnMapping.maxColumnId' = -1);
+CREATE TABLE main.e.no_number (a INT) TBLPROPERTIES ('x' = -'y');
+CREATE TABLE main.e.no_truth (a INT) TBLPROPERTIES ('x' = -true);
+CREATE TABLE main.e.keys (a INT, b INT, c INT, CONSTRAINT k PRIMARY KEY (a DESC, b ASC, c TIMESERIES));
+CREATE LIVE TABLE main.e.live (a INT);

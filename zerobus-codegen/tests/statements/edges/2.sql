@@ -1,0 +1,2 @@
+
+  %sql CREATE TABLE main.e.magic (a BIGNIT);
