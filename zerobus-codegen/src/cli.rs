@@ -31,7 +31,8 @@ use std::fmt::Write as _;
 
 use clap::Parser as _;
 
-use arguments::{Arguments, Command, Verbosity};
+use arguments::{Arguments, ProgramCommand};
+pub use arguments::{Command, Verbosity};
 
 /// What a run of the program leaves behind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,6 +91,20 @@ fn chain(error: &dyn std::error::Error) -> String {
     crate::error::with_causes(error, "\n  caused by: ")
 }
 
+impl Command {
+    /// Runs the command.
+    #[must_use]
+    pub fn run(&self, verbosity: Verbosity) -> Outcome {
+        match self {
+            Self::Check(arguments) => check::run(arguments, verbosity),
+            Self::Ddl(arguments) => ddl::run(arguments),
+            Self::Diff(arguments) => diff::run(arguments, verbosity),
+            Self::Fetch(arguments) => fetch::run(arguments, verbosity),
+            Self::Generate(arguments) => generate::run(arguments, verbosity),
+        }
+    }
+}
+
 /// Runs the program with these arguments, the first being its name.
 ///
 /// ```
@@ -102,13 +117,9 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Ok(Arguments { command, quiet }) => {
             let verbosity = if quiet { Verbosity::Quiet } else { Verbosity::Normal };
             match command {
-                Command::Check(arguments) => check::run(&arguments, verbosity),
-                Command::Completions(arguments) => manual::completions(&arguments),
-                Command::Ddl(arguments) => ddl::run(&arguments),
-                Command::Diff(arguments) => diff::run(&arguments, verbosity),
-                Command::Fetch(arguments) => fetch::run(&arguments, verbosity),
-                Command::Generate(arguments) => generate::run(&arguments, verbosity),
-                Command::Man(arguments) => manual::page(&arguments),
+                ProgramCommand::Completions(arguments) => manual::completions(&arguments),
+                ProgramCommand::Man(arguments) => manual::page(&arguments),
+                ProgramCommand::OfTables(command) => command.run(verbosity),
             }
         }
         Err(error) => {

@@ -46,7 +46,7 @@ pub use problem::{DdlError, DdlProblem, Place};
 pub use script::{Findings, Script};
 #[cfg(feature = "cli")]
 pub(crate) use write::statements;
-pub use write::{create_table, grants};
+pub use write::{create_table, grants, grants_on, quoted_table};
 
 use crate::TableInfo;
 

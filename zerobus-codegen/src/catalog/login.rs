@@ -22,7 +22,9 @@ impl Secret {
         Self(text.into())
     }
 
-    pub(super) fn reveal(&self) -> &str {
+    /// The text itself; whoever asks for it keeps it out of logs and errors.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{Error, Face, Files, Options, Policy, Skip, TablePattern, Visibility};
-pub(super) use judging::{Format, Judging, ReportFormat, Verbosity};
+pub use judging::Verbosity;
+pub(super) use judging::{Format, Judging, ReportFormat};
 
 /// Unity Catalog tables to Rust types and protobuf descriptors for Zerobus.
 ///
@@ -30,21 +31,30 @@ Each command's --help has more."
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: ProgramCommand,
     /// Print errors and warnings only, and what was asked for.
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    Check(Check),
+pub(super) enum ProgramCommand {
+    #[command(flatten)]
+    OfTables(Command),
     Completions(Completions),
+    Man(Man),
+}
+
+/// The commands that deal with tables, for a program that has others as well: clap flattens them.
+#[derive(Debug, Subcommand)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "clap would print a variant's docs in place of those of its arguments")]
+pub enum Command {
+    Check(Check),
     Ddl(Ddl),
     Diff(Diff),
     Fetch(Fetch),
     Generate(Generate),
-    Man(Man),
 }
 
 /// Write snapshots of tables from a catalog into a folder.
@@ -73,7 +83,7 @@ Credentials, the first that is there:
   DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET   a service principal, by OAuth
   --profile NAME or DATABRICKS_CONFIG_PROFILE         a profile of ~/.databrickscfg
   [DEFAULT] of ~/.databrickscfg")]
-pub(super) struct Fetch {
+pub struct Fetch {
     /// The tables: catalog.schema.table, catalog.schema.* or catalog.*.
     #[arg(required = true, value_name = "NAME")]
     pub(super) names: Vec<TablePattern>,
@@ -151,7 +161,7 @@ What is written:
                     with --files per-table the tables themselves in the folder zerobus_tables
   --proto-out       <catalog.schema.table>.proto, proto2
   --descriptor-out  <catalog.schema.table>.binpb, the serialized DescriptorProto of the row")]
-pub(super) struct Generate {
+pub struct Generate {
     #[command(flatten)]
     pub(super) outputs: Outputs,
     /// How to print what was done.
@@ -313,7 +323,7 @@ Exit codes:
   6  silently wrong: a column was given another meaning, as INT to DATE
 
 The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes give 0.")]
-pub(super) struct Check {
+pub struct Check {
     #[command(flatten)]
     pub(super) outputs: Outputs,
     /// Compare the snapshots with the tables of the catalog as well.
@@ -343,7 +353,7 @@ Exit codes:
   6  silently wrong: a column was given another meaning, as INT to DATE
 
 The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes give 0.")]
-pub(super) struct Diff {
+pub struct Diff {
     /// The older snapshot, or folder of snapshots, that a deployed program was built from, and the newer one; with --git
     /// the newer one alone, `schemas` of zerobus.toml if it is not named.
     #[arg(value_name = "PATH", num_args = 0..=2)]
@@ -363,7 +373,7 @@ pub(super) struct Diff {
 Examples:
   zerobus-codegen ddl --schemas schemas
   zerobus-codegen ddl --schemas schemas/main.geo.earthquakes.json --grantee 0b1c2d3e-service-principal")]
-pub(super) struct Ddl {
+pub struct Ddl {
     /// A folder of snapshots, or a single one; may be given more than once.
     #[arg(long, required = true, value_name = "DIR")]
     pub(super) schemas: Vec<PathBuf>,

@@ -9,7 +9,7 @@ use super::lexer::lexemes;
 use crate::model::properties::{Property, property};
 use crate::model::sql_text::{column_line, quoted, quoted_name, sql_type};
 use crate::model::{ColumnSource, SqlField, SqlType, by_position, read_type};
-use crate::{ColumnInfo, ColumnPath, Problem, Report, Table, TableInfo};
+use crate::{ColumnInfo, ColumnPath, Problem, Report, Table, TableInfo, TableName};
 
 /// The property without which Delta knows no DEFAULT.
 const DEFAULTS: &str = "delta.feature.allowColumnDefaults";
@@ -42,8 +42,14 @@ pub(crate) fn statements(info: &TableInfo, table: &Table) -> Result<String, Repo
 /// The grants that a service principal needs to write to the table through Zerobus, each given explicitly.
 #[must_use]
 pub fn grants(table: &Table, grantee: &str) -> String {
-    let (catalog, schema) = (quoted_name(table.name.catalog()), quoted_name(table.name.schema()));
-    let (name, grantee) = (full_name(table), quoted_name(grantee));
+    grants_on(&table.name, grantee)
+}
+
+/// The same for a table of which nothing but the name is known.
+#[must_use]
+pub fn grants_on(table: &TableName, grantee: &str) -> String {
+    let (catalog, schema) = (quoted_name(table.catalog()), quoted_name(table.schema()));
+    let (name, grantee) = (quoted_table(table), quoted_name(grantee));
     format!(
         "GRANT USE CATALOG ON CATALOG {catalog} TO {grantee};\n\
          GRANT USE SCHEMA ON SCHEMA {catalog}.{schema} TO {grantee};\n\
@@ -51,8 +57,10 @@ pub fn grants(table: &Table, grantee: &str) -> String {
     )
 }
 
-fn full_name(table: &Table) -> String {
-    [table.name.catalog(), table.name.schema(), table.name.table()].map(quoted_name).join(".")
+/// The full name of a table as SQL has it, each part in backticks.
+#[must_use]
+pub fn quoted_table(table: &TableName) -> String {
+    [table.catalog(), table.schema(), table.table()].map(quoted_name).join(".")
 }
 
 /// Whether a type of the catalog's reads back as itself, and so ends where it should. What Zerobus does not carry is not
@@ -166,7 +174,7 @@ impl Statement {
     fn sql(mut self, info: &TableInfo, table: &Table) -> String {
         let streaming = info.table_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("STREAMING_TABLE"));
         let (kind, format) = if streaming { ("STREAMING TABLE", "") } else { ("TABLE", "\nUSING DELTA") };
-        let name = full_name(table);
+        let name = quoted_table(&table.name);
         let mut sql: String = self.comments.iter().flat_map(|comment| [comment, "\n"]).collect();
         // Writing to a String cannot fail.
         let _ = write!(sql, "CREATE {kind} {name} (\n{}\n){format}", self.columns.join(",\n"));

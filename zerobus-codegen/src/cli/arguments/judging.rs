@@ -45,7 +45,7 @@ pub(in crate::cli) enum Format {
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum Verbosity {
+pub enum Verbosity {
     /// What was done as well.
     Normal,
     /// What went wrong, and what was asked for.
