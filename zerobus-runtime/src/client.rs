@@ -7,16 +7,18 @@ mod times;
 
 use std::sync::Arc;
 
+use prost::Message;
 use prost_types::DescriptorProto;
+use ureq::Agent;
 
 pub use builder::ClientBuilder;
 
 use crate::auth::Cache;
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::message::ZerobusMessage;
 use crate::record_kind::RecordKind;
 use crate::shared::Budget;
-use crate::stream::{Encoded, Json, StreamBuilder};
+use crate::stream::{Encoded, Json, Prost, StreamBuilder};
 use crate::transport::Transport;
 
 /// Where the service is and who asks.
@@ -44,6 +46,8 @@ pub struct Client {
     tokens: Arc<Cache>,
     /// The byte budget that the client's streams share.
     budget: Option<Arc<Budget>>,
+    /// What inserts rows by REST.
+    rest: Arc<Agent>,
 }
 
 impl Client {
@@ -82,12 +86,60 @@ impl Client {
         StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Proto, Some(descriptor.clone()))
     }
 
+    /// A stream of messages that prost generated from a `.proto` of one's own, with the message's descriptor.
+    ///
+    /// [`descriptor_of`](crate::descriptor_of) makes it of what `protoc --descriptor_set_out` writes. The service holds it
+    /// against the table before `open` is ready, and so before the first row: a field that is no column, a type that does not
+    /// fit and a NOT NULL column without a field are errors of `open`. That `T` is the message of the descriptor is the
+    /// program's to see to.
+    ///
+    /// A proto3 field without `optional` is not written where it is zero or empty, and arrives as NULL.
+    ///
+    /// ```no_run
+    /// # async fn f<Order: prost::Message>(client: zerobus_runtime::Client, order: Order, files: &[u8]) -> Result<(), zerobus_runtime::Error> {
+    /// let descriptor = zerobus_runtime::descriptor_of(files, "shop.Order")?;
+    /// let stream = client.prost_stream::<Order>("main.shop.orders", &descriptor).open().await?;
+    /// stream.send(&order).await?;
+    /// stream.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn prost_stream<T: Message>(
+        &self,
+        table: impl AsRef<str>,
+        descriptor: &DescriptorProto,
+    ) -> StreamBuilder<Prost<T>> {
+        StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Proto, Some(descriptor.clone()))
+    }
+
+    /// A stream of rows that are known at run time, into the table of this plan; its rows are [`RowPlan::json`] and the like.
+    ///
+    /// [`RowPlan::json`]: crate::dynamic::RowPlan::json
+    #[cfg(feature = "dynamic")]
+    pub fn dynamic_stream(&self, plan: &crate::dynamic::RowPlan) -> StreamBuilder<crate::dynamic::Dynamic> {
+        let descriptor = plan.descriptor().clone();
+        StreamBuilder::new(self.clone(), plan.table(), RecordKind::Proto, Some(descriptor))
+    }
+
+    /// Gets a token for a table, as a stream into it would: whether these credentials may write there is known then.
+    ///
+    /// # Errors
+    /// If the token endpoint refuses or cannot be reached, or the name is not `catalog.schema.table`.
+    pub async fn authorize(&self, table: impl AsRef<str>) -> Result<(), Error> {
+        let table = table.as_ref().parse().map_err(Fault::Table)?;
+        self.tokens.token(&table).await.map(drop)
+    }
+
     pub(crate) const fn transport(&self) -> &Transport {
         &self.transport
     }
 
     pub(crate) const fn tokens(&self) -> &Arc<Cache> {
         &self.tokens
+    }
+
+    pub(crate) const fn rest(&self) -> &Arc<Agent> {
+        &self.rest
     }
 
     pub(crate) const fn budget(&self) -> Option<&Arc<Budget>> {

@@ -135,6 +135,12 @@ impl Error {
         self.fault.code()
     }
 
+    /// The path of the column whose value a row was refused for, if one is known: `lines.element.price`.
+    #[must_use]
+    pub fn column(&self) -> Option<String> {
+        self.fault.column()
+    }
+
     /// Whether the same may succeed when it is tried again later, unchanged.
     ///
     /// A stream has tried again by itself before it gives up with such an error.

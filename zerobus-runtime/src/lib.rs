@@ -5,8 +5,11 @@ mod client;
 mod core;
 mod descriptor;
 mod driver;
+#[cfg(feature = "dynamic")]
+pub mod dynamic;
 mod error;
 mod event;
+mod insert;
 pub mod json;
 pub mod message;
 mod meter;
@@ -67,7 +70,7 @@ pub use spool::SpoolLevel;
 pub use stats::{Report, Stats};
 pub use stream::{
     Accepts, BlockingLanes, BlockingStream, Encoded, EncodedStream, IngestStream, Json, JsonStream, LaneOffset,
-    LaneReceipt, Lanes, LanesBuilder, RawJson, Receipt, StreamBuilder, Unsent,
+    LaneReceipt, Lanes, LanesBuilder, Prost, RawJson, Receipt, StreamBuilder, Unsent,
 };
 pub use transport::{Connection, Dial, DialFuture};
 pub use undelivered::{Undelivered, UndeliveredRow};

@@ -32,7 +32,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use accepts::{Accepts, Encoded, Json, RawJson};
+pub use accepts::{Accepts, Encoded, Json, Prost, RawJson};
 pub use blocking::{BlockingLanes, BlockingStream};
 pub use builder::StreamBuilder;
 use handle::Handle;

@@ -73,6 +73,28 @@ async fn a_message_of_a_file_opens_a_stream_with_all_that_it_uses() {
     assert_eq!(opened_with.lock().unwrap().as_deref(), Some(&descriptor.encode_to_vec()[..]));
 }
 
+/// What prost generates of `message Order { required uint64 n = 1; }`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Order {
+    #[prost(uint64, required, tag = "1")]
+    n: u64,
+}
+
+#[tokio::test]
+async fn messages_that_prost_generated_are_rows() {
+    let server = Scripted::new(scripted::Call::serve).start().await;
+    let descriptor = message("Order", field("n", None));
+    let stream = server.client().prost_stream::<Order>("main.shop.orders", &descriptor).open().await.unwrap();
+    stream.send(&Order { n: 7 }).await.unwrap();
+    stream.send_all((8..10).map(|n| Order { n })).await.unwrap();
+    stream.send_all(&[Order { n: 300 }]).await.unwrap();
+    stream.close().await.unwrap();
+    assert_eq!(server.records.durable(), [7, 8, 9, 300]);
+    let foreign = message("Order", field("line", Some(".shop.Line")));
+    let error = server.client().prost_stream::<Order>("main.shop.orders", &foreign).open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+}
+
 #[test]
 fn bytes_of_something_else_and_missing_messages_are_errors_with_a_remedy() {
     let error = descriptor_of(b"\xff\xff", "shop.Order").unwrap_err();

@@ -60,7 +60,7 @@ impl OAuth {
     }
 }
 
-/// The agent for token endpoints: redirects are refused, since they would carry the secret elsewhere.
+/// The agent for token endpoints and inserts: redirects are refused, since they would carry a secret elsewhere.
 pub(crate) fn agent(user_agent: &str, timeout: Duration, tls: Option<TlsConfig>, proxy: Option<Proxy>) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)

@@ -242,10 +242,12 @@ impl ClientBuilder {
             }
             bytes => bytes.map(Budget::new),
         };
+        let tls = endpoint.is_https().then(|| roots::tls_config(self.authority.as_deref())).transpose()?;
+        let rest = Arc::new(agent(&user_agent, times::REST, tls, proxy.clone()));
         let options =
             DialOptions { connect_timeout, keep_alive, user_agent, authority: self.authority, proxy, dial: self.dial };
         let dialer = Arc::new(Dialer::new(&endpoint, options)?);
-        Ok(Client { transport: Transport { endpoint, dialer }, tokens: Arc::new(Cache::new(provider)), budget })
+        Ok(Client { transport: Transport { endpoint, dialer }, tokens: Arc::new(Cache::new(provider)), budget, rest })
     }
 
     fn oauth(&self, endpoint: &Endpoint, user_agent: &str, timeout: Duration) -> Result<OAuth, Error> {

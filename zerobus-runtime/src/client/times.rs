@@ -10,6 +10,9 @@ const LONGEST_CONNECT: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest interval that Linux takes.
 const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(32_767);
 
+/// How long an insert by REST may take: 10 MB on a slow line, and a minute of the service.
+pub(super) const REST: Duration = Duration::from_secs(120);
+
 /// How long a connection may take.
 pub(super) fn connect_timeout(given: Option<Duration>) -> Result<Duration, Error> {
     match given {

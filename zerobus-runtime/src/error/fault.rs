@@ -38,6 +38,12 @@ pub(crate) enum Fault {
     Full { unacked: usize, budget: usize },
     #[error("no acknowledgement came in {attempts} attempts{}", Because(Some(.cause)))]
     GaveUp { attempts: u32, cause: Error },
+    #[error("rows for {} could not be inserted at {}", Printable(.table), Printable(.url))]
+    InsertFailed { table: String, url: String, source: BoxError },
+    #[error("the service refused rows for {}: {refusal}", Printable(.table))]
+    InsertRefused { table: String, refusal: Refusal },
+    #[error("the first {durable} rows for {} are durable, and those behind them are not{}", Printable(.table), Because(Some(.cause)))]
+    InsertStopped { table: String, durable: u64, cause: Error },
     #[error("{what} is not set")]
     Missing { what: &'static str },
     #[error("a JSON row is an object of the table's columns, and this one is {found}")]
@@ -59,6 +65,9 @@ pub(crate) enum Fault {
     PersonalToken,
     #[error("{}", Printable(.text))]
     Recorded { kind: ErrorKind, text: String, code: Option<ServerCode> },
+    #[cfg(feature = "dynamic")]
+    #[error("{0}")]
+    Row(crate::dynamic::RowProblem),
     #[error("a row of {bytes} bytes is above the limit of {limit} bytes")]
     RowTooLarge { bytes: usize, limit: usize },
     #[error("there was no room for the row within {}", Seconds(*.after))]
@@ -208,6 +217,7 @@ impl Fault {
             Self::Closed { .. } => ErrorKind::Closed,
             Self::Connect { .. }
             | Self::Ended
+            | Self::InsertFailed { .. }
             | Self::Panicked
             | Self::ShutDown
             | Self::Token { .. }
@@ -230,14 +240,18 @@ impl Fault {
             #[cfg(feature = "spool")]
             Self::SpoolFails { .. } | Self::SpoolFull { .. } => ErrorKind::Storage,
             Self::SpooledRowLost { .. } => ErrorKind::Storage,
-            Self::GaveUp { cause, .. } | Self::OpenFailed { cause, .. } | Self::SpoolKeeps { cause, .. } => {
-                cause.kind()
-            }
+            Self::GaveUp { cause, .. }
+            | Self::InsertStopped { cause, .. }
+            | Self::OpenFailed { cause, .. }
+            | Self::SpoolKeeps { cause, .. } => cause.kind(),
+            Self::InsertRefused { refusal, .. } => refusal.insert_kind(),
             Self::NoObject { .. }
             | Self::RowTooLarge { .. }
             | Self::Serialize { .. }
             | Self::TooManyRejected { .. }
             | Self::Value { .. } => ErrorKind::Rejected,
+            #[cfg(feature = "dynamic")]
+            Self::Row(_) => ErrorKind::Rejected,
             Self::Recorded { kind, .. } => *kind,
             Self::Status(status) => status.kind(),
             Self::StreamFailed { .. } => ErrorKind::GaveUp,
@@ -246,10 +260,22 @@ impl Fault {
         }
     }
 
+    /// The path of the column whose value was refused.
+    pub(crate) fn column(&self) -> Option<String> {
+        let path = match self {
+            #[cfg(feature = "dynamic")]
+            Self::Row(problem) => problem.path(),
+            Self::Serialize { path, .. } | Self::Value { path, .. } => path.clone(),
+            _ => return None,
+        };
+        (!path.is_empty()).then_some(path)
+    }
+
     /// The error that led to this one, and is printed with it.
     pub(crate) fn cause(&self) -> Option<&Error> {
         match self {
             Self::GaveUp { cause, .. }
+            | Self::InsertStopped { cause, .. }
             | Self::OpenFailed { cause, .. }
             | Self::SpoolKeeps { cause, .. }
             | Self::StreamFailed { cause, .. }
@@ -271,7 +297,7 @@ impl Fault {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status(status) => status.details.retry_after,
-            Self::TokenRefused { refusal, .. } => refusal.retry_after,
+            Self::InsertRefused { refusal, .. } | Self::TokenRefused { refusal, .. } => refusal.retry_after,
             other => other.cause().and_then(Error::retry_after),
         }
     }
@@ -284,6 +310,7 @@ impl Fault {
             | Self::DeliveryTimeout { .. }
             | Self::Ended
             | Self::Full { .. }
+            | Self::InsertFailed { .. }
             | Self::OpenTimeout { .. }
             | Self::SendTimeout { .. }
             | Self::ShutDown
@@ -291,11 +318,13 @@ impl Fault {
             | Self::TokenProvider { .. }
             | Self::Violation(_) => true,
             Self::GaveUp { cause, .. }
+            | Self::InsertStopped { cause, .. }
             | Self::OpenFailed { cause, .. }
             | Self::SpoolKeeps { cause, .. }
             | Self::StreamFailed { cause, .. } => cause.is_retryable(),
             #[cfg(feature = "spool")]
             Self::SpoolFails { .. } | Self::SpoolFull { .. } => true,
+            Self::InsertRefused { refusal, .. } => refusal.insert_may_pass(),
             Self::Status(status) => status.is_retryable(),
             Self::TokenRefused { refusal, .. } => refusal.may_pass(),
             _ => false,
@@ -318,6 +347,8 @@ impl Fault {
             Self::Full { .. } | Self::SendTimeout { .. } => {
                 Some("wait for acknowledgements, use `send`, or raise `max_unacked_bytes`")
             }
+            Self::InsertFailed { .. } => Some("check ZEROBUS_SERVER_ENDPOINT, and that this machine may reach it"),
+            Self::InsertRefused { refusal, .. } => refusal.insert_remedy(),
             Self::Missing { .. } => Some("set it in the environment or in the builder"),
             Self::NoObject { .. } => Some("send an object, or JSON that is text already as `RawJson`"),
             Self::OpenTimeout { .. } => Some(
@@ -422,6 +453,35 @@ impl Status {
             PERMISSION_DENIED => Some("grant USE CATALOG, USE SCHEMA, and SELECT and MODIFY explicitly on the table"),
             UNAUTHENTICATED => Some("check the client's id and secret, and that the workspace is the endpoint's own"),
             UNIMPLEMENTED => Some("the endpoint does not speak Zerobus: check ZEROBUS_SERVER_ENDPOINT"),
+            _ => None,
+        }
+    }
+}
+
+/// Of an insert, whose answers are the service's own.
+impl Refusal {
+    const fn insert_kind(&self) -> ErrorKind {
+        match self.http_status {
+            400 | 413 => ErrorKind::Rejected,
+            401 | 403 => ErrorKind::Credentials,
+            404 => ErrorKind::Schema,
+            501 => ErrorKind::Configuration,
+            _ => ErrorKind::Transport,
+        }
+    }
+
+    const fn insert_may_pass(&self) -> bool {
+        matches!(self.http_status, 408 | 425 | 429 | 500 | 502..=504)
+    }
+
+    const fn insert_remedy(&self) -> Option<&'static str> {
+        match self.http_status {
+            400 | 413 => Some("compare the rows with the table's schema"),
+            401 => Some("check the client's id and secret, and that the workspace is the endpoint's own"),
+            403 => Some("grant USE CATALOG, USE SCHEMA, and SELECT and MODIFY explicitly on the table"),
+            404 => Some("check the table's name: Zerobus never creates a table"),
+            429 => Some("insert fewer requests a second, or open a stream"),
+            501 => Some("the endpoint does not take rows by REST: open a stream"),
             _ => None,
         }
     }

@@ -1,5 +1,8 @@
 //! What a stream takes: rows of a Rust type, rows that serialize, rows that are encoded already.
 
+use std::marker::PhantomData;
+
+use prost::Message;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -15,6 +18,8 @@ use crate::message::{Encoder, ZerobusMessage};
 /// | `IngestStream<T>` | `T` and `&T`, for every [`ZerobusMessage`] |
 /// | [`JsonStream`](crate::JsonStream) | what is [`Serialize`] and gives a JSON object; JSON that is text already as [`RawJson`] |
 /// | [`EncodedStream`](crate::EncodedStream) | everything that is `AsRef<[u8]>` |
+/// | `IngestStream<Prost<T>>` | `T` and `&T`, for a message that prost generated |
+/// | `IngestStream<Dynamic>`, with the feature `dynamic` | `DynamicRow`, of a `RowPlan` |
 #[diagnostic::on_unimplemented(message = "a stream of `{Self}` does not take rows of type `{R}`")]
 pub trait Accepts<R: ?Sized>: sealed::Sealed {
     /// Whether `write` runs no code of the program's, and so may run under the stream's lock.
@@ -33,6 +38,10 @@ pub enum Json {}
 /// The mark of a stream of encoded rows: see [`Client::encoded_stream`](crate::Client::encoded_stream).
 #[derive(Debug)]
 pub enum Encoded {}
+
+/// The mark of a stream of messages that prost generated: see [`Client::prost_stream`](crate::Client::prost_stream).
+#[derive(Debug)]
+pub struct Prost<T>(PhantomData<fn() -> T>);
 
 /// A row that is JSON text already: on a JSON stream it goes as it stands.
 ///
@@ -122,10 +131,27 @@ impl<R: AsRef<[u8]> + ?Sized> Accepts<R> for Encoded {
     }
 }
 
+impl<T: Message> Accepts<T> for Prost<T> {
+    fn write(row: &T, out: &mut Encoder) -> Result<(), Error> {
+        out.prost(row);
+        Ok(())
+    }
+}
+
+impl<T: Message> Accepts<&T> for Prost<T> {
+    fn write(row: &&T, out: &mut Encoder) -> Result<(), Error> {
+        out.prost(*row);
+        Ok(())
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
 
     impl<T: crate::ZerobusMessage> Sealed for T {}
+    #[cfg(feature = "dynamic")]
+    impl Sealed for crate::dynamic::Dynamic {}
+    impl<T> Sealed for super::Prost<T> {}
     impl Sealed for super::Encoded {}
     impl Sealed for super::Json {}
 }

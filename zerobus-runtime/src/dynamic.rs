@@ -1,0 +1,229 @@
+//! Rows that are known at run time: JSON text, JSON values and cells of text, for a table whose schema is a snapshot, a
+//! fetched one or DDL.
+//!
+//! A [`RowPlan`] is compiled once from the checked table. A row is then written in one pass as the message that the
+//! table's descriptor says, with everything checked that the schema knows: types, ranges, lengths, NOT NULL.
+//!
+//! | column | takes | and from text (a JSON string, a cell) |
+//! |---|---|---|
+//! | BOOLEAN | `true`, `false` | `true`, `false` in any case |
+//! | TINYINT, SMALLINT, INT, BIGINT | whole numbers in its range | the same |
+//! | FLOAT, DOUBLE | numbers in its range | numbers, `NaN`, `Infinity`, `-Infinity` |
+//! | DECIMAL(p, s) | numbers, read from their digits and so exact | the same |
+//! | STRING, VARCHAR(n), CHAR(n) | | any text, of at most n characters |
+//! | BINARY | | base64 |
+//! | DATE | days since 1970, where [a unit is named](RowPlan::integer_times) | `2026-01-31` |
+//! | TIMESTAMP | an integer, where [its unit is named](RowPlan::integer_times) | RFC 3339, `2026-01-31 12:00:00.5+01:00`; without a zone it is UTC |
+//! | TIMESTAMP_NTZ | as TIMESTAMP | `2026-01-31 12:00:00.5`, with `T` or a blank, and no zone |
+//! | VARIANT | any JSON | a JSON string as such; a cell as JSON text |
+//! | ARRAY, MAP, STRUCT | an array, an object, an object | a cell as JSON text |
+//!
+//! Names of columns are compared without regard to case, as Unity Catalog has them. `null` is NULL, and refused where the
+//! column is NOT NULL, in an array and as a map's value. A column that is named twice, or is none of the table's, is
+//! refused, unless [unknown ones are to be left out](RowPlan::unknown_columns).
+//!
+//! ```no_run
+//! # async fn f(client: zerobus_runtime::Client, snapshot: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! use zerobus_runtime::dynamic::{RowPlan, Table, TableInfo};
+//!
+//! let info: TableInfo = serde_json::from_str(snapshot)?;
+//! let plan = RowPlan::new(&Table::try_from(&info)?);
+//! let stream = client.dynamic_stream(&plan).open().await?;
+//! stream.send(&plan.json(r#"{"id": "us7000n0bq", "time": "2026-01-31T12:00:00Z"}"#)).await?;
+//! stream.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `plan` | a table as rows are written by it |
+//! | `json` | JSON text into a row |
+//! | `cells` | cells of text into a row |
+//! | `scalar` | one value into its column |
+//! | `time` | times and dates from text |
+//! | `decimal` | decimals from digits |
+//! | `problem` | why a row was refused |
+
+mod cells;
+mod decimal;
+mod json;
+mod plan;
+mod problem;
+mod scalar;
+mod time;
+
+use prost_types::DescriptorProto;
+use serde_json::Value;
+pub use zerobus_codegen::{Table, TableInfo};
+
+pub use cells::CellColumns;
+use plan::StructPlan;
+pub(crate) use problem::RowProblem;
+
+use crate::error::{Error, Fault};
+use crate::message::Encoder;
+use crate::stream::Accepts;
+
+/// How rows of one table are written; compiled once, and used for every row.
+#[derive(Debug, Clone)]
+pub struct RowPlan {
+    table: String,
+    descriptor: DescriptorProto,
+    row: StructPlan,
+    /// The columns that the table computes itself.
+    computed: Vec<String>,
+    options: Options,
+}
+
+/// What a plan takes besides what the table says.
+#[derive(Debug, Clone, Copy, Default)]
+struct Options {
+    integer_times: Option<TimeUnit>,
+    unknown: UnknownColumns,
+    mark: DecimalMark,
+}
+
+/// The unit of a time that is an integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeUnit {
+    /// Microseconds.
+    Micros,
+    /// Milliseconds.
+    Millis,
+    /// Nanoseconds, floored to the microsecond.
+    Nanos,
+    /// Seconds.
+    Secs,
+}
+
+/// What becomes of a value whose name is no column's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum UnknownColumns {
+    /// It is left out.
+    Ignore,
+    /// The row is refused.
+    #[default]
+    Refuse,
+}
+
+/// What stands before the fraction of a number in a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum DecimalMark {
+    /// `1,5`.
+    Comma,
+    /// `1.5`.
+    #[default]
+    Point,
+}
+
+impl RowPlan {
+    /// The plan of a table.
+    #[must_use]
+    pub fn new(table: &Table) -> Self {
+        Self {
+            table: table.name.to_string(),
+            descriptor: table.descriptor(),
+            row: StructPlan::new(&table.row),
+            computed: table.omitted_columns.clone(),
+            options: Options::default(),
+        }
+    }
+
+    /// Takes integers as times of this unit; without it they are refused, since a unit is never guessed.
+    ///
+    /// An integer in a DATE column then counts days.
+    #[must_use]
+    pub const fn integer_times(mut self, unit: TimeUnit) -> Self {
+        self.options.integer_times = Some(unit);
+        self
+    }
+
+    /// What becomes of values whose names are no columns'; refused by default.
+    #[must_use]
+    pub const fn unknown_columns(mut self, unknown: UnknownColumns) -> Self {
+        self.options.unknown = unknown;
+        self
+    }
+
+    /// What stands before the fraction of a number in a cell; a point by default.
+    #[must_use]
+    pub const fn decimal_mark(mut self, mark: DecimalMark) -> Self {
+        self.options.mark = mark;
+        self
+    }
+
+    /// The table's full name.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The descriptor that a stream of these rows is opened with.
+    #[must_use]
+    pub const fn descriptor(&self) -> &DescriptorProto {
+        &self.descriptor
+    }
+
+    /// A row that is JSON text.
+    pub fn json<'a>(&'a self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> DynamicRow<'a> {
+        DynamicRow { plan: self, source: Source::Json(text.as_ref()) }
+    }
+
+    /// A row that is a JSON value.
+    #[must_use]
+    pub const fn value<'a>(&'a self, value: &'a Value) -> DynamicRow<'a> {
+        DynamicRow { plan: self, source: Source::Value(value) }
+    }
+
+    /// The columns that cells of text stand for, by their names in a header.
+    ///
+    /// # Errors
+    /// If a name is no column's, stands twice, or a NOT NULL column is missing.
+    pub fn cells<S: AsRef<str>>(&self, header: impl IntoIterator<Item = S>) -> Result<CellColumns<'_>, Error> {
+        CellColumns::new(self, header).map_err(refused)
+    }
+
+    /// Writes a row behind what the encoder holds: for an [`EncodedStream`](crate::EncodedStream), and for tests.
+    ///
+    /// # Errors
+    /// If the row is no JSON, or does not fit the table; of the kind [`Rejected`](crate::ErrorKind::Rejected).
+    pub fn encode(&self, row: &DynamicRow<'_>, out: &mut Encoder) -> Result<(), Error> {
+        <Dynamic as Accepts<DynamicRow<'_>>>::write(row, out)
+    }
+}
+
+/// A row that is written by a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct DynamicRow<'a> {
+    plan: &'a RowPlan,
+    source: Source<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    Cells(&'a CellColumns<'a>, &'a [Option<&'a str>]),
+    Json(&'a [u8]),
+    Value(&'a Value),
+}
+
+/// The mark of a stream of rows that are known at run time: see [`Client::dynamic_stream`](crate::Client::dynamic_stream).
+#[derive(Debug)]
+pub enum Dynamic {}
+
+impl Accepts<DynamicRow<'_>> for Dynamic {
+    fn write(row: &DynamicRow<'_>, out: &mut Encoder) -> Result<(), Error> {
+        let written = match row.source {
+            Source::Cells(columns, cells) => columns.write(cells, out),
+            Source::Json(text) => json::write_row(row.plan, text, out),
+            // A number of a value is written with the digits that give it back, so that a DECIMAL is what was meant.
+            Source::Value(value) => json::write_row(row.plan, value.to_string().as_bytes(), out),
+        };
+        written.map_err(refused)
+    }
+}
+
+#[cold]
+fn refused(problem: RowProblem) -> Error {
+    Fault::Row(problem).into()
+}

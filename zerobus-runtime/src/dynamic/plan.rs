@@ -1,0 +1,166 @@
+//! A table as rows are written by it: what each name stands for, without a look at the schema again.
+
+use std::collections::HashMap;
+
+use zerobus_codegen::{DataType, Element, Field, Scalar, Struct};
+
+use super::RowProblem;
+
+/// The fields of a row or of a struct.
+#[derive(Debug, Clone)]
+pub(super) struct StructPlan {
+    pub(super) columns: Vec<ColumnPlan>,
+    /// The place of each column, by its name in lower case.
+    by_name: HashMap<String, usize>,
+    /// The places of the columns that are NOT NULL and whose absence the wire tells.
+    required: Vec<usize>,
+}
+
+/// A column, or a field of a struct.
+#[derive(Debug, Clone)]
+pub(super) struct ColumnPlan {
+    pub(super) name: String,
+    pub(super) slot: Slot,
+}
+
+/// A place for a value: its number on the wire and what may stand there.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    pub(super) number: u32,
+    pub(super) shape: Shape,
+    pub(super) nullable: bool,
+}
+
+/// What a slot holds.
+#[derive(Debug, Clone)]
+pub(super) enum Shape {
+    /// Of the element's slot, which has the list's own number.
+    List(Box<Slot>),
+    /// Of the key's type and the value's slot.
+    Map(Scalar, Box<Slot>),
+    Scalar(Scalar),
+    Struct(StructPlan),
+}
+
+impl StructPlan {
+    pub(super) fn new(row: &Struct) -> Self {
+        let columns: Vec<ColumnPlan> = row.fields.iter().map(ColumnPlan::new).collect();
+        let by_name =
+            columns.iter().enumerate().map(|(place, column)| (column.name.to_ascii_lowercase(), place)).collect();
+        let required = |(place, column): (usize, &ColumnPlan)| (!column.slot.nullable).then_some(place);
+        let required = columns.iter().enumerate().filter_map(required).collect();
+        Self { columns, by_name, required }
+    }
+
+    /// The place of the column of this name, whatever its case; rows often have the names in the table's order, so `guess`
+    /// is tried first.
+    pub(super) fn find(&self, name: &str, guess: usize) -> Option<usize> {
+        if self.columns.get(guess).is_some_and(|column| column.name == name) {
+            return Some(guess);
+        }
+        match self.by_name.get(name) {
+            Some(place) => Some(*place),
+            None => self.by_name.get(&name.to_ascii_lowercase()).copied(),
+        }
+    }
+
+    /// The columns that may be meant by a name that is none.
+    pub(super) fn likely(&self, name: &str) -> Option<&str> {
+        zerobus_codegen::likely(name, self.columns.iter().map(|column| column.name.as_str()))
+    }
+
+    /// Refuses a row that lacks a column.
+    pub(super) fn check_complete(&self, seen: &Seen) -> Result<(), RowProblem> {
+        match self.required.iter().find(|place| !seen.has(**place)) {
+            None => Ok(()),
+            Some(place) => Err(missing(&self.columns[*place])),
+        }
+    }
+}
+
+/// The problem of a NOT NULL column that has no value.
+#[cold]
+pub(super) fn missing(column: &ColumnPlan) -> RowProblem {
+    let mut problem = RowProblem::new("no value", format!("{} NOT NULL", column.slot.shape.name()));
+    problem.leave(&column.name);
+    problem
+}
+
+impl ColumnPlan {
+    fn new(field: &Field) -> Self {
+        // A checked table's numbers are positive.
+        let number = field.number.unsigned_abs();
+        let slot = Slot { number, shape: Shape::new(&field.data_type, number), nullable: field.nullable };
+        Self { name: field.name.clone(), slot }
+    }
+}
+
+impl Shape {
+    fn new(data_type: &DataType, number: u32) -> Self {
+        match data_type {
+            DataType::Array(element) => Self::List(Box::new(Slot::element(element, number))),
+            DataType::Map(key, value) => Self::Map(key.scalar(), Box::new(Slot::element(value, 2))),
+            DataType::Scalar(scalar) => Self::Scalar(*scalar),
+            DataType::Struct(row) => Self::Struct(StructPlan::new(row)),
+        }
+    }
+
+    /// Whether every text is a value of it, the empty one too.
+    pub(super) const fn is_text(&self) -> bool {
+        matches!(self, Self::Scalar(Scalar::Char(_) | Scalar::String | Scalar::Varchar(_)))
+    }
+
+    /// What is expected there, in a word or the type's.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::List(_) => "ARRAY".to_owned(),
+            Self::Map(..) => "MAP".to_owned(),
+            Self::Scalar(scalar) => scalar.to_string(),
+            Self::Struct(_) => "STRUCT".to_owned(),
+        }
+    }
+}
+
+impl Slot {
+    /// What a list or a map holds: never null.
+    fn element(element: &Element, number: u32) -> Self {
+        let shape = match element {
+            Element::Scalar(scalar) => Shape::Scalar(*scalar),
+            Element::Struct(row) => Shape::Struct(StructPlan::new(row)),
+        };
+        Self { number, shape, nullable: false }
+    }
+}
+
+/// The columns that a row has named; without an allocation for a struct of up to 128.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    first: u128,
+    others: Vec<u64>,
+}
+
+impl Seen {
+    /// Marks a column; whether it was not marked before.
+    pub(super) fn mark(&mut self, place: usize) -> bool {
+        if place < 128 {
+            let bit = 1 << place;
+            let is_new = self.first & bit == 0;
+            self.first |= bit;
+            return is_new;
+        }
+        let (word, bit) = (place / 64, 1 << (place % 64));
+        if self.others.len() <= word {
+            self.others.resize(word + 1, 0);
+        }
+        let is_new = self.others[word] & bit == 0;
+        self.others[word] |= bit;
+        is_new
+    }
+
+    fn has(&self, place: usize) -> bool {
+        if place < 128 {
+            return self.first & (1 << place) != 0;
+        }
+        self.others.get(place / 64).is_some_and(|word| word & (1 << (place % 64)) != 0)
+    }
+}
