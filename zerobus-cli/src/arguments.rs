@@ -1,0 +1,289 @@
+//! The commands and their help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[cfg(feature = "codegen")]
+use clap::CommandFactory as _;
+use clap::{Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use zerobus_codegen::TableName;
+use zerobus_runtime::dynamic::TimeUnit;
+
+/// Files into Databricks tables through Zerobus.
+///
+/// `doctor` says what is wrong where rows do not arrive; `send` takes NDJSON and CSV files into a table; `replay` sends
+/// again what was refused or returned.
+#[derive(Debug, Parser)]
+#[command(
+    name = "zerobus",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  zerobus doctor main.geo.earthquakes                        what is wrong, and what to do
+  zerobus send main.geo.earthquakes quakes.ndjson            rows of a file
+  zcat quakes.csv.gz | zerobus send main.geo.earthquakes - --format csv
+  zerobus replay dead.ndjson                                 once more, after the cause is mended
+
+The environment says where and as whom:
+  ZEROBUS_SERVER_ENDPOINT   <workspace-id>.zerobus.<region>.cloud.databricks.com
+  DATABRICKS_HOST           https://<instance>.cloud.databricks.com (or DATABRICKS_WORKSPACE_URL)
+  DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET   a service principal; or a profile of ~/.databrickscfg"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Doctor(Doctor),
+    Replay(Replay),
+    Send(Send),
+    #[cfg(feature = "codegen")]
+    #[command(flatten)]
+    Codegen(zerobus_codegen::cli::Command),
+}
+
+/// Reads the arguments of the process; ends it where they make no sense, or ask for help.
+pub(crate) fn parse() -> Command {
+    #[cfg(feature = "codegen")]
+    let mut command = with_own_name(Arguments::command());
+    #[cfg(not(feature = "codegen"))]
+    let mut command = <Arguments as clap::CommandFactory>::command();
+    let mut matches = command.get_matches_mut();
+    match Arguments::from_arg_matches_mut(&mut matches) {
+        Ok(arguments) => arguments.command,
+        Err(error) => error.format(&mut command).exit(),
+    }
+}
+
+/// The examples of the commands of `zerobus-codegen`, under this program's name.
+#[cfg(feature = "codegen")]
+fn with_own_name(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|command| match command.get_after_help().map(ToString::to_string) {
+        Some(help) => command.after_help(help.replace("zerobus-codegen ", "zerobus ")),
+        None => command,
+    })
+}
+
+/// Find out why rows do not arrive: environment, network, credentials, grants, table.
+///
+/// Reads only. Each layer is one line: what was found and, where it fails, a command that mends it or looks closer.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus doctor                                   the setup alone
+  zerobus doctor main.geo.earthquakes              and the table
+  zerobus doctor main.geo.earthquakes --open       and a stream, opened and closed
+  zerobus doctor main.geo.earthquakes --schemas schemas --json
+
+Exit codes:
+  0  nothing fails
+  1  a layer fails")]
+pub(crate) struct Doctor {
+    /// The table: catalog.schema.table.
+    pub(crate) table: Option<TableName>,
+    /// A folder of snapshots, or a single one, to compare the table with; may be given more than once.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) schemas: Vec<PathBuf>,
+    /// Open a stream as well, and close it without a row.
+    #[arg(long, requires = "table")]
+    pub(crate) open: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) login: Login,
+}
+
+/// Where the workspace is, and as whom.
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// The workspace's URL, instead of `DATABRICKS_HOST`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) host: Option<String>,
+    /// The profile of ~/.databrickscfg, instead of `DATABRICKS_CONFIG_PROFILE`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// The address of the service, instead of `ZEROBUS_SERVER_ENDPOINT`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) endpoint: Option<String>,
+    /// An authority to trust besides the system's: a file in PEM form.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+/// Send the rows of files into a table.
+///
+/// NDJSON has one JSON object a line; CSV has a header of column names. Names are compared without regard to case. Files
+/// compressed by gzip or zstd are recognised. Rows are checked against the table before they are sent.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus send main.geo.earthquakes quakes.ndjson
+  zerobus send main.geo.earthquakes 'days/*.csv.gz' --dead-letters dead.ndjson --max-rejected 100
+  zerobus send main.geo.earthquakes quakes.ndjson --checkpoint quakes.state      goes on after a kill
+  tail -f app.ndjson | zerobus send main.logs.app -
+  zerobus send main.geo.earthquakes quakes.ndjson --ddl tables.sql               without the catalog
+
+What a column takes:
+  TIMESTAMP  RFC 3339, or 2026-01-31 12:00:00.5, which is UTC; an integer with --time-unit
+  DATE       2026-01-31              DECIMAL  digits, read exactly
+  BINARY     base64                  VARIANT, STRUCT, ARRAY, MAP  JSON, also in a CSV cell
+An empty CSV cell is NULL, and empty text in a NOT NULL column of text.
+
+Exit codes:
+  0  every row is durable
+  1  it failed; rows that are not durable are counted and, with --dead-letters, kept
+  3  some rows were refused, and all others are durable")]
+pub(crate) struct Send {
+    /// The table: catalog.schema.table.
+    pub(crate) table: TableName,
+    /// Files, or patterns of them; `-` is standard input, which is also read where none is named.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// What the files are; by default their names say it (.ndjson, .jsonl, .json, .csv, .tsv).
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) rows: Rows,
+    #[command(flatten)]
+    pub(crate) cells: Cells,
+    /// Where refused rows go, a line each; they are appended.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dead_letters: Option<PathBuf>,
+    /// How many rows may be refused before it stops.
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    pub(crate) max_rejected: u64,
+    /// Where it is noted how far the rows are durable; the same command goes on from there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// How long rows may take to become durable after Ctrl-C or SIGTERM.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) grace: Duration,
+    /// How many rows a second to send at most.
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+    /// Print the receipt as one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) login: Login,
+}
+
+/// What rows are like, and of which table.
+#[derive(Debug, Args)]
+pub(crate) struct Rows {
+    /// A folder of snapshots, or a single one, instead of the catalog; may be given more than once.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) schemas: Vec<PathBuf>,
+    /// A file of CREATE TABLE statements instead of the catalog; may be given more than once.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ddl: Vec<PathBuf>,
+    /// The unit of times that are integers; without it they are refused.
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pub(crate) time_unit: Option<Unit>,
+    /// Leave out what is no column of the table, instead of refusing the row.
+    #[arg(long)]
+    pub(crate) ignore_unknown: bool,
+}
+
+/// How cells are written.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of CSV")]
+pub(crate) struct Cells {
+    /// What stands between two cells; by default what the header has most of: `,`, `;`, a tab or `|`.
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    pub(crate) delimiter: Option<u8>,
+    /// Numbers have a comma before their fraction: 1,5.
+    #[arg(long)]
+    pub(crate) decimal_comma: bool,
+    /// A text that is NULL, besides the empty one: `NULL`, `\\N`.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) null: Option<String>,
+}
+
+/// Send rows again that were refused or returned, after the cause is mended.
+///
+/// The file is one that `send --dead-letters` or `Undelivered::write_to` wrote. Rows that become durable leave it; what
+/// fails again stays.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus replay dead.ndjson
+  zerobus replay dead.ndjson --time-unit millis
+
+Exit codes:
+  0  every row is durable, and the file is empty
+  1  it failed
+  3  some rows were refused again and stay in the file")]
+pub(crate) struct Replay {
+    /// The file.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) rows: Rows,
+    /// Print the receipt as one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) login: Login,
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Cells of text behind a header.
+    Csv,
+    /// A JSON object a line.
+    Ndjson,
+}
+
+/// The unit of a time that is an integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Unit {
+    /// Microseconds.
+    Micros,
+    /// Milliseconds.
+    Millis,
+    /// Nanoseconds.
+    Nanos,
+    /// Seconds.
+    Secs,
+}
+
+impl From<Unit> for TimeUnit {
+    fn from(unit: Unit) -> Self {
+        match unit {
+            Unit::Micros => Self::Micros,
+            Unit::Millis => Self::Millis,
+            Unit::Nanos => Self::Nanos,
+            Unit::Secs => Self::Secs,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match (text, text.as_bytes()) {
+        ("\\t" | "tab", _) => Ok(b'\t'),
+        (_, [byte]) if byte.is_ascii() => Ok(*byte),
+        _ => Err("it is one ASCII character, or `tab`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Arguments::command().debug_assert();
+    }
+}

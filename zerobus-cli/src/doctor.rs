@@ -1,0 +1,65 @@
+//! `doctor`: layer by layer, what works and what does not. It reads, and changes nothing.
+//!
+//! A layer that fails names one command; those behind it that need it are skipped, since nothing can be said of them.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `finding` | what a layer found |
+//! | `setup` | environment, profile, the shape of the addresses |
+//! | `network` | name, connection, TLS, clock |
+//! | `certificate` | whose certificate a server shows |
+//! | `access` | tokens, grants |
+//! | `table` | kind, properties, columns, drift |
+
+mod access;
+mod certificate;
+mod finding;
+mod network;
+mod setup;
+mod table;
+
+use crate::Outcome;
+use crate::arguments::Doctor;
+use crate::failure::Failure;
+use finding::Findings;
+
+/// Examines everything and prints what was found.
+pub(crate) async fn run(arguments: Doctor) -> Result<Outcome, Failure> {
+    let json = arguments.json;
+    let table = arguments.table.clone();
+    let findings = examine(arguments).await;
+    if json {
+        println!("{}", findings.json(table.as_ref()));
+    } else {
+        print!("{findings}");
+    }
+    Ok(if findings.any_failed() { Outcome::Failed } else { Outcome::Done })
+}
+
+async fn examine(arguments: Doctor) -> Findings {
+    let mut findings = Findings::default();
+    let setup = setup::examine(&arguments.login, &mut findings);
+    let reaches = match setup.clone() {
+        None => false,
+        Some(setup) => {
+            let authority = arguments.login.authority().ok().flatten();
+            let asked = tokio::task::spawn_blocking(move || {
+                let mut findings = Findings::default();
+                let reaches = network::examine(&setup, authority.as_deref(), &mut findings);
+                (findings, reaches)
+            });
+            match asked.await {
+                Ok((found, reaches)) => {
+                    findings.append(found);
+                    reaches
+                }
+                Err(_) => false,
+            }
+        }
+    };
+    if let Some(setup) = setup.filter(|_| reaches) {
+        access::examine(&setup, &arguments, &mut findings).await;
+    }
+    findings.skip_the_rest(arguments.table.is_some(), arguments.open);
+    findings
+}

@@ -1,0 +1,112 @@
+//! Tokens and grants, and what only they let one see.
+
+use zerobus_codegen::{Catalog, CatalogError, Patience, TableInfo, TableName, ddl};
+use zerobus_runtime::{Error, ErrorKind};
+
+use super::finding::{Findings, Layer};
+use super::setup::Setup;
+use super::table;
+use crate::arguments::Doctor;
+
+pub(super) async fn examine(setup: &Setup, arguments: &Doctor, findings: &mut Findings) {
+    let Some(catalog) = workspace_token(setup, findings).await else { return };
+    let Some(name) = &arguments.table else { return };
+    let info = described(catalog, name.clone(), setup, findings).await;
+    if let Some(info) = &info {
+        table::examine(info, &arguments.schemas, findings);
+    }
+    let has_token = table_token(setup, name, findings).await;
+    if arguments.open && info.is_some() && has_token {
+        stream(setup, name, findings).await;
+    }
+}
+
+/// A patience for a person who waits.
+fn patience() -> Patience {
+    let mut patience = Patience::default();
+    patience.deadline = std::time::Duration::from_secs(15);
+    patience
+}
+
+async fn workspace_token(setup: &Setup, findings: &mut Findings) -> Option<Catalog> {
+    let login = setup.login.clone();
+    let connected = tokio::task::spawn_blocking(move || Catalog::connect_with(login, patience())).await.ok()?;
+    match connected {
+        Ok(catalog) => {
+            findings.fine(Layer::WorkspaceToken, format!("the workspace knows {}", setup.client_id()));
+            Some(catalog)
+        }
+        Err(error) => {
+            let command = match error {
+                CatalogError::Denied { .. } => {
+                    "export DATABRICKS_CLIENT_ID=<application id> DATABRICKS_CLIENT_SECRET=<a new OAuth secret>"
+                        .to_owned()
+                }
+                _ => format!("curl -i {}/oidc/v1/token", setup.login.host),
+            };
+            findings.failed(Layer::WorkspaceToken, error.to_string(), command);
+            None
+        }
+    }
+}
+
+async fn described(catalog: Catalog, name: TableName, setup: &Setup, findings: &mut Findings) -> Option<TableInfo> {
+    let asked = name.clone();
+    let answer = tokio::task::spawn_blocking(move || catalog.table(&asked)).await.ok()?;
+    match answer {
+        Ok(info) => {
+            let kind = info.table_type.as_deref().unwrap_or("table of an unknown kind");
+            findings.fine(Layer::Table, format!("{name} is there: {kind}, {} columns", info.columns.len()));
+            Some(info)
+        }
+        Err(error) => {
+            let command = match error {
+                CatalogError::NotFound { .. } | CatalogError::Denied { .. } => ddl::grants_on(&name, setup.client_id()),
+                _ => format!("curl -i {}/api/2.1/unity-catalog/tables/{name}", setup.login.host),
+            };
+            findings.failed(Layer::Table, error.to_string(), command);
+            None
+        }
+    }
+}
+
+async fn table_token(setup: &Setup, name: &TableName, findings: &mut Findings) -> bool {
+    match setup.client.authorize(name.to_string()).await {
+        Ok(()) => {
+            findings.fine(Layer::TableToken, format!("{} may write to {name}", setup.client_id()));
+            true
+        }
+        Err(error) if error.kind() == ErrorKind::Credentials => {
+            findings.failed(Layer::TableToken, error.to_string(), ddl::grants_on(name, setup.client_id()));
+            false
+        }
+        Err(error) => {
+            findings.failed(
+                Layer::TableToken,
+                error.to_string(),
+                format!("curl -i {}/oidc/v1/token", setup.login.host),
+            );
+            false
+        }
+    }
+}
+
+/// Opens a stream, and closes it without a row.
+async fn stream(setup: &Setup, name: &TableName, findings: &mut Findings) {
+    match opened(setup, name).await {
+        Ok(stream_id) => findings.fine(Layer::Stream, format!("opened and closed, stream {stream_id}")),
+        Err(error) => {
+            let command = match error.kind() {
+                ErrorKind::Credentials => ddl::grants_on(name, setup.client_id()),
+                _ => format!("zerobus doctor {name} --open --json"),
+            };
+            findings.failed(Layer::Stream, error.to_string(), command);
+        }
+    }
+}
+
+async fn opened(setup: &Setup, name: &TableName) -> Result<String, Error> {
+    let stream = setup.client.json_stream(name.to_string()).max_first_attempts(2).open().await?;
+    let report = stream.close().await?;
+    Ok(report.stats.stream_id.as_deref().unwrap_or("without an id").to_owned())
+}

@@ -1,0 +1,106 @@
+//! How far the rows of each file are durable, on disk, so that the same command goes on there.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use zerobus_codegen::TableName;
+
+use super::inputs::Inputs;
+use crate::failure::Failure;
+
+/// The file as it lies on disk.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    table: String,
+    files: Vec<KeptFile>,
+}
+
+/// One file, and how many of its rows are durable or refused for good.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KeptFile {
+    file: String,
+    rows: u64,
+}
+
+/// The checkpoint of a run; one without a file forgets everything.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    path: Option<PathBuf>,
+    kept: Kept,
+    /// The place in `kept` of each input.
+    places: Vec<usize>,
+    is_saved: bool,
+}
+
+impl Checkpoint {
+    /// Reads what an earlier run left.
+    pub(super) fn open(path: Option<&Path>, table: &TableName, inputs: &Inputs) -> Result<Self, Failure> {
+        let fresh = || Kept { table: table.to_string(), files: Vec::new() };
+        let mut kept = match path {
+            None => fresh(),
+            Some(path) => match fs::read(path) {
+                Ok(text) => serde_json::from_slice(&text)
+                    .map_err(|error| Failure::file("understand the checkpoint", path, error))?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => fresh(),
+                Err(error) => return Err(Failure::file("read the checkpoint", path, error)),
+            },
+        };
+        if kept.table != table.to_string() {
+            return Err(Failure::text(format!(
+                "the checkpoint is of {}, and the rows are for {table}; name another --checkpoint",
+                kept.table
+            )));
+        }
+        let places = inputs.0.iter().map(|input| {
+            let name = input.name();
+            kept.files.iter().position(|kept| kept.file == name).unwrap_or_else(|| {
+                kept.files.push(KeptFile { file: name, rows: 0 });
+                kept.files.len() - 1
+            })
+        });
+        let places = places.collect();
+        let mut checkpoint = Self { path: path.map(Path::to_owned), kept, places, is_saved: false };
+        // A disk that cannot take it is known before the first row.
+        checkpoint.save()?;
+        Ok(checkpoint)
+    }
+
+    /// How many rows of each input are durable.
+    pub(super) fn done(&self) -> Vec<u64> {
+        self.places.iter().map(|place| self.kept.files[*place].rows).collect()
+    }
+
+    /// What the inputs are called.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.places.iter().map(|place| self.kept.files[*place].file.clone()).collect()
+    }
+
+    /// Notes that so many rows of an input are durable.
+    pub(super) fn reached(&mut self, input: usize, rows: u64) {
+        let file = &mut self.kept.files[self.places[input]];
+        if rows > file.rows {
+            file.rows = rows;
+            self.is_saved = false;
+        }
+    }
+
+    /// Writes it whole: beside the old one, then in its place.
+    pub(super) fn save(&mut self) -> Result<(), Failure> {
+        let Some(path) = self.path.as_deref().filter(|_| !self.is_saved) else { return Ok(()) };
+        write(path, &self.kept).map_err(|error| Failure::file("write the checkpoint", path, error))?;
+        self.is_saved = true;
+        Ok(())
+    }
+}
+
+fn write(path: &Path, kept: &Kept) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    serde_json::to_writer(&mut file, kept)?;
+    file.write_all(b"\n")?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Which files are read, and what each of them is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::arguments::{Format, Send};
+use crate::failure::Failure;
+
+/// One input.
+#[derive(Debug, Clone)]
+pub(crate) struct Input {
+    /// None for standard input.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) format: Format,
+}
+
+impl Input {
+    /// What it is called in messages and in a checkpoint.
+    pub(crate) fn name(&self) -> String {
+        self.path.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string())
+    }
+}
+
+/// All inputs, in the order in which they are read.
+#[derive(Debug, Clone)]
+pub(crate) struct Inputs(pub(crate) Vec<Input>);
+
+impl Inputs {
+    /// The files that the arguments name: each is there, and what it is is known.
+    pub(crate) fn find(arguments: &Send) -> Result<Self, Failure> {
+        let standard = vec!["-".to_owned()];
+        let names = if arguments.files.is_empty() { &standard } else { &arguments.files };
+        let mut inputs: Vec<Input> = Vec::new();
+        for name in names {
+            for path in expand(name)? {
+                if inputs.iter().any(|input| input.path == path) {
+                    let name = path.as_deref().unwrap_or(Path::new("-")).display().to_string();
+                    return Err(Failure::text(format!("{name} is named twice; its rows would be sent twice")));
+                }
+                inputs.push(Input { format: format(arguments, path.as_deref())?, path });
+            }
+        }
+        if arguments.checkpoint.is_some() && inputs.iter().any(|input| input.path.is_none()) {
+            return Err(Failure::text("standard input cannot be read twice, so it takes no --checkpoint; name a file"));
+        }
+        Ok(Self(inputs))
+    }
+
+    /// How many bytes they have in all; none where that is not known.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        let size = |input: &Input| {
+            let found = fs::metadata(input.path.as_ref()?).ok()?;
+            found.is_file().then(|| found.len())
+        };
+        self.0.iter().map(size).sum()
+    }
+}
+
+/// The files of a name or a pattern, sorted; `None` is standard input.
+fn expand(name: &str) -> Result<Vec<Option<PathBuf>>, Failure> {
+    if name == "-" {
+        return Ok(vec![None]);
+    }
+    let path = PathBuf::from(name);
+    if path.exists() {
+        if path.is_dir() {
+            return Err(Failure::text(format!("{name} is a folder; name its files, as in '{name}/*.ndjson'")));
+        }
+        return Ok(vec![Some(path)]);
+    }
+    let found = glob::glob(name).map_err(|error| Failure::new(format_args!("{name} is no pattern"), error))?;
+    let found = found.collect::<Result<Vec<_>, _>>().map_err(|error| Failure::new("cannot read a folder", error))?;
+    let files: Vec<_> = found.into_iter().filter(|path| path.is_file()).map(Some).collect();
+    if files.is_empty() {
+        return Err(Failure::text(format!("there is no file {name}")));
+    }
+    Ok(files)
+}
+
+fn format(arguments: &Send, path: Option<&Path>) -> Result<Format, Failure> {
+    if let Some(format) = arguments.format {
+        return Ok(format);
+    }
+    let Some(path) = path else { return Ok(Format::Ndjson) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = [".gz", ".zst"].into_iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    match name.rsplit('.').next() {
+        Some("csv" | "tsv") => Ok(Format::Csv),
+        Some("json" | "jsonl" | "ndjson") => Ok(Format::Ndjson),
+        _ => Err(Failure::text(format!("what {} is, its name does not say; name it with --format", path.display()))),
+    }
+}

@@ -1,0 +1,73 @@
+//! How far it is: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::{IsTerminal as _, stderr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use zerobus_runtime::Stats;
+
+/// How often a line is printed where there is no terminal.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// What the user sees while rows go.
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    is_quiet: bool,
+    started: Instant,
+    /// Bytes that were read of the files, as they lie on disk.
+    bytes: Arc<AtomicU64>,
+    next_line: std::cell::Cell<Instant>,
+}
+
+impl Progress {
+    /// For so many bytes, if that is known; nothing is shown beside a JSON receipt.
+    pub(super) fn new(bytes: Option<u64>, is_quiet: bool) -> Self {
+        let now = Instant::now();
+        let bar = (!is_quiet && stderr().is_terminal()).then(|| bar(bytes));
+        Self { bar, is_quiet, started: now, bytes: Arc::default(), next_line: (now + EVERY).into() }
+    }
+
+    /// What the reader counts with.
+    pub(super) fn counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.bytes)
+    }
+
+    /// Shows how far it is.
+    pub(super) fn show(&self, read: u64, refused: u64, stats: &Stats) {
+        let durable = stats.rows_durable;
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.bytes.load(Ordering::Relaxed));
+            bar.set_message(format!("{read} rows, {durable} durable, {refused} refused"));
+            return;
+        }
+        let now = Instant::now();
+        if self.is_quiet || now < self.next_line.get() {
+            return;
+        }
+        self.next_line.set(now + EVERY);
+        #[expect(clippy::cast_precision_loss, reason = "for the eye")]
+        let speed = stats.bytes_durable as f64 / 1e6 / self.started.elapsed().as_secs_f64();
+        eprintln!("{read} rows read, {durable} durable, {refused} refused, {speed:.1} MB/s");
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(bytes: Option<u64>) -> ProgressBar {
+    let (bar, template) = match bytes {
+        Some(bytes) => (ProgressBar::new(bytes), "{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left, {msg}"),
+        None => (ProgressBar::new_spinner(), "{spinner} {bytes} {bytes_per_sec}, {msg}"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

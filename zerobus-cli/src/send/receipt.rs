@@ -1,0 +1,88 @@
+//! What was done, in figures: for people, or as one JSON document.
+
+use std::fmt::{self, Display};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::Outcome;
+
+/// The server's ids of the streams that were opened, by which the workspace's system tables know them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StreamIds(Arc<Mutex<Vec<String>>>);
+
+impl StreamIds {
+    pub(crate) fn add(&self, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(id.to_owned());
+    }
+
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The figures of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Receipt {
+    pub(crate) table: String,
+    pub(crate) read: u64,
+    pub(crate) durable: u64,
+    pub(crate) refused: u64,
+    /// Rows that were read and are neither durable nor refused.
+    pub(crate) undelivered: u64,
+    /// Rows that were sent again after a lost connection, and so may be there twice.
+    pub(crate) possibly_twice: u64,
+    pub(crate) time: Duration,
+    pub(crate) streams: Vec<String>,
+    /// Why it did not come to its end.
+    pub(crate) error: Option<String>,
+}
+
+impl Receipt {
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.error.is_some() || self.undelivered > 0 {
+            Outcome::Failed
+        } else if self.refused > 0 {
+            Outcome::SomeRefused
+        } else {
+            Outcome::Done
+        }
+    }
+
+    pub(crate) fn print(&self, is_json: bool) {
+        if is_json {
+            let document = json!({
+                "table": self.table,
+                "rows_read": self.read,
+                "rows_durable": self.durable,
+                "rows_refused": self.refused,
+                "rows_undelivered": self.undelivered,
+                "rows_possibly_twice": self.possibly_twice,
+                "seconds": self.time.as_secs_f64(),
+                "stream_ids": self.streams,
+                "error": self.error,
+            });
+            println!("{document}");
+            return;
+        }
+        print!("{self}");
+        if let Some(error) = &self.error {
+            eprintln!("error: {error}");
+        }
+    }
+}
+
+impl Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "rows read            {}", self.read)?;
+        writeln!(f, "rows durable         {}", self.durable)?;
+        writeln!(f, "rows refused         {}", self.refused)?;
+        if self.undelivered > 0 {
+            writeln!(f, "rows undelivered     {}", self.undelivered)?;
+        }
+        writeln!(f, "rows possibly twice  {}", self.possibly_twice)?;
+        writeln!(f, "seconds              {:.2}", self.time.as_secs_f64())?;
+        writeln!(f, "streams              {}", self.streams.join(" "))
+    }
+}

@@ -1,0 +1,245 @@
+//! `zerobus doctor`: each layer is broken in turn, and is the one that fails, with one sentence and a command.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+mod support;
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Bench, DDL, Run, TABLE, bare, finish};
+
+/// The layers that failed, each with what was found and the command.
+fn failed(run: &Run) -> Vec<(String, String, String)> {
+    let document = run.json();
+    let checks = document["checks"].as_array().unwrap().iter();
+    let text = |check: &Value, name: &str| check[name].as_str().unwrap_or_default().to_owned();
+    checks
+        .filter(|check| check["state"] == "failed")
+        .map(|check| (text(check, "layer"), text(check, "found"), text(check, "command")))
+        .collect()
+}
+
+/// The one layer that fails, and that it is this one.
+async fn fails_at(command: Command, secret: &str, layer: &str, found: &str, mends: &str) {
+    let run = finish(command).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(!run.out.contains(secret) && !run.err.contains(secret), "the secret is told: {run:?}");
+    let failed = failed(&run);
+    assert!(!failed.is_empty() && failed.iter().all(|(name, ..)| name == layer), "{layer}: {failed:?}");
+    let (_, sentence, command) = &failed[0];
+    assert!(sentence.contains(found), "{layer}: {sentence}");
+    assert!(command.contains(mends), "{layer}: {command}");
+    // What rests on it is not judged.
+    let document = run.json();
+    let states: Vec<&str> =
+        document["checks"].as_array().unwrap().iter().map(|check| check["state"].as_str().unwrap()).collect();
+    let place = states.iter().position(|state| *state == "failed").unwrap();
+    assert!(states[..place].iter().all(|state| *state != "failed"), "{document:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sound_setup_has_nothing_that_fails() {
+    let bench = Bench::new().await;
+    let run = bench.run(&["doctor", TABLE, "--open", "--json", "--schemas", "tables.sql"]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    let document = run.json();
+    assert_eq!((document["ok"].as_bool(), document["table"].as_str()), (Some(true), Some(TABLE)));
+    let checks = document["checks"].as_array().unwrap();
+    let state = |layer: &str| checks.iter().find(|check| check["layer"] == layer).unwrap()["state"].as_str().unwrap();
+    for layer in [
+        "environment",
+        "endpoint",
+        "name",
+        "connection",
+        "clock",
+        "workspace-token",
+        "table",
+        "table-token",
+        "table-kind",
+        "drift",
+        "stream",
+    ] {
+        assert_eq!(state(layer), "ok", "{layer}: {document:#}");
+    }
+    assert_eq!(state("tls"), "skipped");
+    assert!(bench.rows().await.is_empty(), "it reads only");
+    // For people, and without a table.
+    let run = bench.run(&["doctor"]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("ok       workspace-token  the workspace knows zerobus-emulator\n"), "{}", run.out);
+    assert!(run.out.contains("skipped  table            no table was named\n"), "{}", run.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_layer_that_is_broken_is_the_one_that_fails() {
+    let bench = Bench::new().await;
+    let secret = bench.emulator.client_secret().to_owned();
+    let arguments = ["doctor", TABLE, "--json", "--open"];
+    let without = |name: &str| {
+        let mut command = bench.program(&arguments);
+        command.env_remove(name);
+        command
+    };
+    let with = |name: &str, value: &str| {
+        let mut command = bench.program(&arguments);
+        command.env(name, value);
+        command
+    };
+    let fails = |command, layer: &'static str, found: &'static str, mends: &'static str| {
+        fails_at(command, &secret, layer, found, mends)
+    };
+    fails(
+        without("ZEROBUS_SERVER_ENDPOINT"),
+        "environment",
+        "ZEROBUS_SERVER_ENDPOINT is not set",
+        "export ZEROBUS_SERVER_ENDPOINT=",
+    )
+    .await;
+    fails(without("DATABRICKS_HOST"), "environment", "no workspace is named", "export DATABRICKS_HOST=").await;
+    fails(without("DATABRICKS_CLIENT_SECRET"), "environment", "without its secret", "export DATABRICKS_CLIENT_ID=")
+        .await;
+    fails(
+        with("DATABRICKS_TOKEN", "dapi123"),
+        "environment",
+        "both a token and a client secret",
+        "unset DATABRICKS_TOKEN",
+    )
+    .await;
+    fails(
+        with("ZEROBUS_SERVER_ENDPOINT", "acme.cloud.databricks.com"),
+        "endpoint",
+        "is not <workspace-id>.zerobus.<region>",
+        "export ZEROBUS_SERVER_ENDPOINT=",
+    )
+    .await;
+    fails(
+        with("ZEROBUS_SERVER_ENDPOINT", "1.zerobus.no-such-region.cloud.databricks.com"),
+        "name",
+        "1.zerobus.no-such-region.cloud.databricks.com is not known",
+        "nslookup 1.zerobus",
+    )
+    .await;
+    // A port that nobody listens on any more.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    fails(
+        with("ZEROBUS_SERVER_ENDPOINT", &format!("http://{closed}")),
+        "connection",
+        "cannot be reached",
+        "nc -vz 127.0.0.1",
+    )
+    .await;
+    fails(
+        with("ZEROBUS_SERVER_ENDPOINT", &bench.emulator.url().replace("http://", "https://")),
+        "tls",
+        "does not speak TLS",
+        "openssl s_client",
+    )
+    .await;
+    fails(
+        with("DATABRICKS_CLIENT_SECRET", "wrong"),
+        "workspace-token",
+        "zerobus-emulator",
+        "export DATABRICKS_CLIENT_ID=",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_trusted_is_named_by_who_signed_it() {
+    let certificates = tempfile::tempdir().unwrap();
+    let bench = Bench::with(DDL, |builder| builder.tls(certificates.path())).await;
+    let secret = bench.emulator.client_secret().to_owned();
+    let arguments = ["doctor", "--json"];
+    fails_at(bench.program(&arguments), &secret, "tls", "which is not trusted", "export SSL_CERT_FILE=").await;
+    let authority = certificates.path().join("ca.pem");
+    let mut trusting = bench.program(&arguments);
+    trusting.env("SSL_CERT_FILE", &authority);
+    let run = finish(trusting).await;
+    let document = run.json();
+    let tls = document["checks"].as_array().unwrap().iter().find(|check| check["layer"] == "tls").unwrap().clone();
+    assert_eq!(tls["state"], "ok", "{document:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_the_table_is_told_with_the_statement_that_mends_it() {
+    let ddl =
+        "CREATE TABLE main.shop.fed (id BIGINT) USING DELTA TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true');
+        CREATE TABLE main.shop.checked (id BIGINT, CONSTRAINT `po``s` CHECK (id > 0)) USING DELTA;
+        CREATE TABLE main.shop.odd (id BIGINT, gap INTERVAL DAY) USING DELTA;
+        CREATE TABLE main.shop.moved (id STRING, more INT) USING DELTA;";
+    let bench = Bench::with(ddl, |builder| builder).await;
+    let secret = bench.emulator.client_secret().to_owned();
+    bench.write("old.sql", "CREATE TABLE main.shop.moved (id BIGINT) USING DELTA;");
+    let program = |table: &str| bench.program(&["doctor", table, "--json"]);
+    fails_at(
+        program("main.shop.none"),
+        &secret,
+        "table",
+        "is not there",
+        "GRANT USE CATALOG ON CATALOG `main` TO `zerobus-emulator`;",
+    )
+    .await;
+    fails_at(
+        program("main.shop.fed"),
+        &secret,
+        "table-kind",
+        "a change data feed",
+        "ALTER TABLE `main`.`shop`.`fed` SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'false');",
+    )
+    .await;
+    fails_at(
+        program("main.shop.checked"),
+        &secret,
+        "table-kind",
+        "CHECK constraint",
+        "ALTER TABLE `main`.`shop`.`checked` DROP CONSTRAINT `",
+    )
+    .await;
+    fails_at(program("main.shop.odd"), &secret, "table-kind", "gap", "#").await;
+    let drifted = bench.program(&["doctor", "main.shop.moved", "--json", "--schemas", "old.sql"]);
+    fails_at(drifted, &secret, "drift", "id: ", "zerobus fetch main.shop.moved").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_or_a_stream_that_is_refused_is_told_with_the_grants() {
+    let bench = Bench::new().await;
+    let secret = bench.emulator.client_secret().to_owned();
+    // The first token is the workspace's.
+    bench.emulator.inject("token-status=400 after=1".parse().unwrap());
+    let command = bench.program(&["doctor", TABLE, "--json", "--open"]);
+    fails_at(
+        command,
+        &secret,
+        "table-token",
+        "refused the token",
+        "GRANT USE SCHEMA ON SCHEMA `main`.`shop` TO `zerobus-emulator`;",
+    )
+    .await;
+    bench.emulator.clear_faults();
+    bench.emulator.inject("open-status=PERMISSION_DENIED/3".parse().unwrap());
+    let command = bench.program(&["doctor", TABLE, "--json", "--open"]);
+    fails_at(
+        command,
+        &secret,
+        "stream",
+        "permission",
+        "GRANT SELECT, MODIFY ON TABLE `main`.`shop`.`orders` TO `zerobus-emulator`;",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_serves_as_well_as_the_environment() {
+    let bench = Bench::new().await;
+    let mut profiles = std::fs::File::create(bench.path(".databrickscfg")).unwrap();
+    let (url, id, secret) = (bench.emulator.url(), bench.emulator.client_id(), bench.emulator.client_secret());
+    write!(profiles, "[work]\nhost = {url}\nclient_id = {id}\nclient_secret = {secret}\n").unwrap();
+    let mut command = bare(bench.folder.path(), &["doctor", TABLE, "--open", "--profile", "work", "--endpoint", url]);
+    command.env("NO_COLOR", "1");
+    let run = finish(command).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("from profile [work]"), "{}", run.out);
+    assert!(!run.out.contains(secret), "{}", run.out);
+}

@@ -1,0 +1,285 @@
+//! `zerobus send` and `zerobus replay`: what lies in files is what the emulator holds, and every row is accounted for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+mod support;
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use support::{Bench, Run, TABLE, finish};
+
+fn lines(ids: std::ops::Range<i64>) -> String {
+    ids.map(|id| format!("{{\"id\": {id}, \"name\": \"n{id}\"}}\n")).collect()
+}
+
+fn figures(run: &Run) -> (u64, u64, u64) {
+    let receipt = run.json();
+    let figure = |name: &str| receipt[name].as_u64().unwrap();
+    (figure("rows_read"), figure("rows_durable"), figure("rows_refused"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ndjson_arrives_as_it_is_and_the_receipt_says_so() {
+    let bench = Bench::new().await;
+    bench.write(
+        "orders.ndjson",
+        "\u{feff}{\"ID\": 1, \"price\": 19.99, \"at\": \"2018-02-07T01:26:13.84Z\", \"day\": \"1970-01-02\", \"tags\": [\"a\"], \
+         \"place\": {\"lat\": 1.5}, \"extra\": {\"k\":[1]}}\r\n\n{\"id\":2,\"name\":null}",
+    );
+    let run = bench.run(&["send", TABLE, "orders.ndjson", "--json"]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(figures(&run), (2, 2, 0));
+    assert_eq!(run.json()["stream_ids"].as_array().unwrap().len(), 1);
+    let rows = bench.rows().await;
+    assert_eq!(rows[0]["price"], "19.99");
+    assert_eq!(rows[0]["at"], 1_517_966_773_840_000_i64);
+    assert_eq!((&rows[0]["day"], &rows[0]["tags"], &rows[0]["place"]["lat"]), (&json!(1), &json!(["a"]), &json!(1.5)));
+    assert_eq!(serde_json::from_str::<Value>(rows[0]["extra"].as_str().unwrap()).unwrap(), json!({"k": [1]}));
+    assert_eq!(rows[1]["id"], 2);
+    // For people.
+    let run = bench.run(&["send", TABLE, "orders.ndjson", "--ddl", "tables.sql"]).await;
+    assert!(run.out.starts_with("rows read            2\nrows durable         2\nrows refused         0\n"), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn csv_is_read_with_quotes_line_ends_empty_cells_and_semicolons() {
+    let bench = Bench::new().await;
+    bench.write(
+        "a.csv",
+        "\u{feff}id,name,price,at,tags,place\r\n1,\"a, \"\"b\"\"\nc\",1.5,2018-02-07 01:26:13.84,\"[\"\"x\"\"]\",\"{\"\"lat\"\": 2}\"\r\n2,,,,,\r\n",
+    );
+    bench.write("b.csv", "name;id;price\nn;3;-1,5\n");
+    let run = bench.run(&["send", TABLE, "a.csv", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (0, (2, 2, 0)), "{run:?}");
+    let run = bench.run(&["send", TABLE, "b.csv", "--decimal-comma", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (0, (1, 1, 0)), "{run:?}");
+    let rows = bench.rows().await;
+    assert_eq!(rows[0]["name"], "a, \"b\"\nc");
+    assert_eq!(
+        (&rows[0]["at"], &rows[0]["tags"], &rows[0]["place"]["lat"]),
+        (&json!(1_517_966_773_840_000_i64), &json!(["x"]), &json!(2.0))
+    );
+    assert!(rows[1].get("name").is_none_or(Value::is_null));
+    assert_eq!((&rows[2]["id"], &rows[2]["price"]), (&json!(3), &json!("-1.50")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compressed_files_patterns_and_standard_input_are_read() {
+    let bench = Bench::new().await;
+    std::fs::create_dir(bench.path("days")).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(lines(0..1_000).as_bytes()).unwrap();
+    // Two members, as `cat a.gz b.gz` makes them.
+    let mut members = gzip.finish().unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(lines(1_000..2_000).as_bytes()).unwrap();
+    members.extend(gzip.finish().unwrap());
+    bench.write("days/a.ndjson.gz", members);
+    bench.write("days/b.jsonl.zst", zstd::encode_all(lines(2_000..3_000).as_bytes(), 1).unwrap());
+    let run = bench.run(&["send", TABLE, "days/*", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (0, (3_000, 3_000, 0)), "{run:?}");
+
+    let mut command = bench.program(&["send", TABLE, "--json"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // The first row arrives while the pipe is open.
+    input.write_all(lines(3_000..3_001).as_bytes()).unwrap();
+    while bench.ids().await.len() < 3_001 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    input.write_all(lines(3_001..3_010).as_bytes()).unwrap();
+    drop(input);
+    let run: Run = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap().into()).await.unwrap();
+    assert_eq!((run.code, figures(&run)), (0, (10, 10, 0)), "{run:?}");
+    assert_eq!(bench.ids().await, (0..3_010).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_rows_go_to_dead_letters_and_come_back_by_replay() {
+    let bench = Bench::new().await;
+    bench.write(
+        "orders.ndjson",
+        "{\"id\":1}\n{\"id\":\"x\",\"name\":\"later\"}\nno json\n{\"id\":2,\"price\":0.001}\n{\"id\":3}\n",
+    );
+    let arguments = ["send", TABLE, "orders.ndjson", "--json", "--dead-letters", "dead.ndjson", "--max-rejected", "10"];
+    let run = bench.run(&arguments).await;
+    assert_eq!((run.code, figures(&run)), (3, (5, 2, 3)), "{run:?}");
+    assert_eq!(bench.ids().await, [1, 3]);
+    let dead = bench.read("dead.ndjson");
+    let letters: Vec<Value> = dead.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(letters.len(), 3);
+    assert_eq!(letters[0]["reason"], "column id: found the text \"x\", expected BIGINT");
+    assert_eq!((&letters[0]["column"], &letters[0]["table"]), (&json!("id"), &json!(TABLE)));
+    assert_eq!(letters[0]["source"], "orders.ndjson, line 2");
+    assert_eq!(letters[0]["json"], json!({"id": "x", "name": "later"}));
+    assert!(letters[1]["reason"].as_str().unwrap().contains("is no JSON"));
+    // The runtime reads the same lines.
+    let read = zerobus_runtime::Undelivered::read_from(dead.as_bytes()).unwrap();
+    assert_eq!((read.len(), read.table()), (3, TABLE));
+
+    // The first is mended in the file, the others stay as they are.
+    let mended = dead.replacen("eyJpZCI6IngiLCJuYW1lIjoibGF0ZXIifQ==", "eyJpZCI6NywibmFtZSI6ImxhdGVyIn0=", 1);
+    assert_ne!(mended, dead);
+    bench.write("dead.ndjson", mended);
+    let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (3, (3, 1, 2)), "{run:?}");
+    assert_eq!(bench.ids().await, [1, 3, 7]);
+    assert_eq!(bench.read("dead.ndjson").lines().count(), 2);
+    bench.write("dead.ndjson", "");
+    assert_eq!(bench.run(&["replay", "dead.ndjson"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_refused_rows_stop_it_and_those_before_are_durable() {
+    let bench = Bench::new().await;
+    bench.write("orders.ndjson", format!("{}{{\"id\":null}}\n{}", lines(0..100), lines(100..200)));
+    let run = bench.run(&["send", TABLE, "orders.ndjson", "--json"]).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(
+        run.err.contains("refused: orders.ndjson, line 101: column id: found null, expected BIGINT NOT NULL"),
+        "{run:?}"
+    );
+    assert!(run.json()["error"].as_str().unwrap().contains("--max-rejected allows 0"), "{run:?}");
+    assert_eq!(bench.ids().await, (0..100).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_the_server_refuses_are_found_kept_and_counted() {
+    // The schema that was named is wider than the table, so that only the server can tell.
+    let ddl = "CREATE TABLE main.shop.small (n TINYINT) USING DELTA;";
+    let bench = Bench::with(ddl, |builder| builder).await;
+    bench.write("wide.sql", ddl.replace("TINYINT", "INT"));
+    bench.write("rows.csv", "n\n1\n1000\n2\n-1000\n3\n");
+    let arguments =
+        ["send", "main.shop.small", "rows.csv", "--ddl", "wide.sql", "--json", "--dead-letters", "dead.ndjson"];
+    let run = bench.run(&[&arguments[..], &["--max-rejected", "5"]].concat()).await;
+    assert_eq!((run.code, figures(&run)), (3, (5, 3, 2)), "{run:?}");
+    let rows: Vec<i64> =
+        bench.emulator.rows("main.shop.small").await.unwrap().iter().filter_map(|row| row["n"].as_i64()).collect();
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    let dead = bench.read("dead.ndjson");
+    assert_eq!(dead.lines().count(), 2, "{dead}");
+    assert!(dead.lines().all(|line| line.contains("\"encoding\":\"proto\"")), "{dead}");
+    // They are refused again, and stay.
+    let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (3, (2, 0, 2)), "{run:?}");
+    assert_eq!(bench.read("dead.ndjson").lines().count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_goes_on_where_rows_are_durable_and_takes_what_a_file_grew_by() {
+    let bench = Bench::new().await;
+    bench.write("orders.ndjson", lines(0..500));
+    let arguments = ["send", TABLE, "orders.ndjson", "--json", "--checkpoint", "state.json"];
+    assert_eq!(figures(&bench.run(&arguments).await), (500, 500, 0));
+    assert_eq!(figures(&bench.run(&arguments).await), (0, 0, 0));
+    bench.write("orders.ndjson", lines(0..600));
+    assert_eq!(figures(&bench.run(&arguments).await), (100, 100, 0));
+    assert_eq!(bench.ids().await, (0..600).collect::<Vec<_>>());
+    bench.write("orders.ndjson", lines(0..10));
+    let run = bench.run(&arguments).await;
+    assert_eq!(run.code, 1);
+    assert!(run.json()["error"].as_str().unwrap().contains("it is another file"), "{run:?}");
+    let other = bench.run(&["send", "main.shop.other", "orders.ndjson", "--checkpoint", "state.json"]).await;
+    assert!(other.err.contains("the checkpoint is of main.shop.orders"), "{other:?}");
+    let full = bench.run(&["send", TABLE, "orders.ndjson", "--checkpoint", "/proc/state.json"]).await;
+    assert_eq!(full.code, 1);
+    assert!(full.err.contains("cannot write the checkpoint /proc/state.json"), "{full:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_loses_nothing_and_a_signal_drains() {
+    let bench = Bench::new().await;
+    bench.write("orders.ndjson", lines(0..20_000));
+    let arguments = ["send", TABLE, "orders.ndjson", "--json", "--checkpoint", "state.json", "--rate", "4000"];
+    for signal in ["-KILL", "-INT"] {
+        let had = bench.ids().await.len();
+        let mut command = bench.program(&arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        while bench.ids().await.len() < had + 3_000 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        let run: Run = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap().into()).await.unwrap();
+        if signal == "-INT" {
+            assert_eq!(run.code, 1, "{run:?}");
+            assert!(run.json()["error"].as_str().unwrap().contains("it was stopped"), "{run:?}");
+            let receipt = run.json();
+            assert_eq!(receipt["rows_read"], receipt["rows_durable"], "{receipt}");
+        }
+    }
+    let mut unlimited = arguments[..6].to_vec();
+    unlimited.truncate(6);
+    let run = bench.run(&unlimited).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    let mut ids = bench.ids().await;
+    ids.dedup();
+    assert_eq!(ids, (0..20_000).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_told_in_a_sentence() {
+    let bench = Bench::new().await;
+    bench.write("a.txt", "x");
+    bench.write("bad.ndjson", b"{\"id\":1}\n{\"id\":2,\"name\":\"\xff\"}\n");
+    bench.write("wide.ndjson", b"\xff\xfe{\0}\0");
+    bench.write("cut.ndjson.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03abc");
+    bench.write("rows.parquet", b"PAR1....");
+    bench.write("header.csv", "id,nmae\n1,a\n");
+    for (arguments, expected) in [
+        (&["a.txt"][..], "name it with --format"),
+        (&["none.ndjson"], "there is no file none.ndjson"),
+        (&["bad.ndjson"], "bad.ndjson, line 2: found text that is no JSON"),
+        (&["bad.ndjson", "bad.ndjson"], "is named twice"),
+        (&["wide.ndjson"], "wide.ndjson: it cannot be read: it is UTF-16"),
+        (&["cut.ndjson.gz"], "cut.ndjson.gz: "),
+        (&["rows.parquet", "--format", "ndjson"], "it is a Parquet file"),
+        (&["header.csv"], "`name` is one"),
+        (&["-", "--checkpoint", "c"], "standard input cannot be read twice"),
+        (&["bad.ndjson", "--ddl", "none.sql"], "none.sql"),
+    ] {
+        let run = bench.run(&[&["send", TABLE][..], arguments].concat()).await;
+        assert_eq!(run.code, 1, "{arguments:?}: {run:?}");
+        assert!(run.err.contains(expected), "{arguments:?}: {run:?}");
+    }
+    assert_eq!(bench.ids().await, [1, 1], "the rows before are durable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_a_hundred_megabytes_is_one_refused_row() {
+    let bench = Bench::new().await;
+    let long = "x".repeat(100_000_000);
+    bench.write("orders.ndjson", format!("{{\"id\":1}}\n{{\"id\":2,\"name\":\"{long}\"}}\n{{\"id\":3}}\n"));
+    let arguments = ["send", TABLE, "orders.ndjson", "--json", "--max-rejected", "1"];
+    let run = finish(bench.program(&arguments)).await;
+    assert_eq!((run.code, figures(&run)), (3, (3, 2, 1)), "{run:?}");
+    assert!(
+        run.err.contains("orders.ndjson, line 2: found a line of 100000018 bytes"),
+        "{}",
+        &run.err[..run.err.len().min(300)]
+    );
+    assert_eq!(bench.ids().await, [1, 3]);
+}
+
+#[cfg(feature = "codegen")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_codegen_are_there_under_this_name() {
+    let bench = Bench::new().await;
+    let run = bench.run(&["fetch", TABLE, "--out", "schemas"]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = bench.run(&["ddl", "--schemas", "schemas"]).await;
+    assert!(run.out.contains("CREATE TABLE"), "{run:?}");
+    let help = bench.run(&["fetch", "--help"]).await;
+    assert!(
+        help.out.contains("zerobus fetch main.geo.earthquakes") && !help.out.contains("zerobus-codegen fetch"),
+        "{}",
+        help.out
+    );
+    bench.write("orders.ndjson", "{\"id\":1}");
+    let run = bench.run(&["send", TABLE, "orders.ndjson", "--schemas", "schemas"]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+}
