@@ -69,11 +69,15 @@ pub(crate) async fn run(arguments: Send) -> Result<Outcome, Failure> {
 async fn open(arguments: &Send, plan: &RowPlan, ids: &StreamIds) -> Result<IngestStream<Dynamic>, Failure> {
     let client = arguments.login.client()?;
     let ids = ids.clone();
-    let stream = client.dynamic_stream(plan).max_rows_per_second(arguments.rate).on_event(move |event| {
+    let mut stream = client.dynamic_stream(plan).max_rows_per_second(arguments.rate).on_event(move |event| {
         if let StreamEvent::Opened { stream_id, .. } = event {
             ids.add(stream_id);
         }
     });
+    if let Some(rate) = arguments.rate {
+        // A request goes at once: one of many rows would be a burst.
+        stream = stream.max_batch_rows((rate / 10).max(1));
+    }
     // The server's refusals count among those of `--max-rejected`.
     let most = usize::try_from(arguments.max_rejected).unwrap_or(usize::MAX);
     Ok(stream.max_rejected_rows(most).rejected_within(std::time::Duration::MAX).open().await?)

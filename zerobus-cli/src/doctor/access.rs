@@ -11,12 +11,10 @@ use crate::arguments::Doctor;
 pub(super) async fn examine(setup: &Setup, arguments: &Doctor, findings: &mut Findings) {
     let Some(catalog) = workspace_token(setup, findings).await else { return };
     let Some(name) = &arguments.table else { return };
-    let info = described(catalog, name.clone(), setup, findings).await;
-    if let Some(info) = &info {
-        table::examine(info, &arguments.schemas, findings);
-    }
+    let Some(info) = described(catalog, name.clone(), setup, findings).await else { return };
+    table::examine(&info, &arguments.schemas, findings);
     let has_token = table_token(setup, name, findings).await;
-    if arguments.open && info.is_some() && has_token {
+    if arguments.open && has_token {
         stream(setup, name, findings).await;
     }
 }

@@ -141,6 +141,7 @@ impl Findings {
                 _ if layer.needs_table() && !has_table => "no table was named".to_owned(),
                 _ if layer == Layer::Stream && !opens => "--open was not given".to_owned(),
                 Some(broken) => format!("it cannot be judged while `{broken}` fails"),
+                None if layer == Layer::Drift => "no snapshot was named with --schemas".to_owned(),
                 None => "it does not apply".to_owned(),
             };
             self.skipped(layer, why);

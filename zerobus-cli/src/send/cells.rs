@@ -1,8 +1,8 @@
 //! CSV: a header of column names, then a row of cells a record; cells may hold line ends.
 
-use std::io::BufRead as _;
+use std::io::{self, BufRead as _, BufReader, Cursor, Read as _};
 
-use super::reader::{Flow, PIECE, Rows, Source, Target};
+use super::reader::{Flow, LONGEST, PIECE, Rows, Source, Target};
 use crate::failure::Failure;
 
 /// The cells of one row, with the line where it begins.
@@ -18,14 +18,13 @@ const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// Reads a file to its end, with what stands between cells and what is NULL.
 pub(super) fn read(
-    mut file: Source,
+    file: Source,
     (delimiter, null): (Option<u8>, Option<&str>),
     target: &Target<'_>,
 ) -> Result<Flow, Failure> {
-    let delimiter = match delimiter {
-        Some(delimiter) => delimiter,
-        None => likely_delimiter(file.fill_buf().map_err(|error| Failure::new("it cannot be read", error))?),
-    };
+    let (first, file) = first_line(file).map_err(|error| Failure::new("it cannot be read", error))?;
+    let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(&first));
+    let file: Source = BufReader::with_capacity(PIECE, Box::new(Cursor::new(first).chain(file)));
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(file);
     let header = reader.headers().map_err(|error| Failure::new("its header cannot be read", error))?;
     let header: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
@@ -55,6 +54,13 @@ pub(super) fn read(
     }
     target.check_count(rows)?;
     if records.is_empty() { Ok(Flow::Goes) } else { Ok(target.send(Rows::Cells(records), rows)) }
+}
+
+/// The first line, however little of it a pipe gives at once, and what follows it.
+fn first_line(mut file: Source) -> io::Result<(Vec<u8>, Source)> {
+    let mut first = Vec::new();
+    file.by_ref().take(LONGEST as u64).read_until(b'\n', &mut first)?;
+    Ok((first, file))
 }
 
 fn cells(record: &csv::ByteRecord, null: Option<&str>) -> Result<Vec<Option<String>>, String> {

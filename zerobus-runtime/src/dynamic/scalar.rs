@@ -95,7 +95,7 @@ pub(super) fn text(scalar: Scalar, field: u32, text: &str, out: &mut Encoder) ->
 }
 
 /// A cell as a JSON string has it: with a point before a fraction.
-pub(super) fn plain<'a>(scalar: Scalar, cell: &'a str, options: Options) -> Cow<'a, str> {
+pub(super) fn plain(scalar: Scalar, cell: &str, options: Options) -> Cow<'_, str> {
     let is_number = matches!(scalar, Scalar::Decimal { .. } | Scalar::Double | Scalar::Float);
     // A point is no comma: the number stays as it is, and is refused.
     if is_number && options.mark == DecimalMark::Comma && !cell.contains('.') {
