@@ -34,7 +34,7 @@ pub(crate) trait Output: Send {
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
-    #[cfg(feature = "fetch")]
+    #[cfg(feature = "cli")]
     Binary,
     Text,
 }
@@ -49,7 +49,7 @@ pub(crate) enum Written {
 /// Makes the file hold these bytes: leaves it alone if it does, else replaces it in one step.
 ///
 /// A file that is left alone keeps its modification time, so nothing that depends on it is built again.
-#[cfg(feature = "fetch")]
+#[cfg(feature = "cli")]
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<Written, Error> {
     let mut replacement = Replacement::new(path, Content::Binary);
     replacement.add(bytes)?;

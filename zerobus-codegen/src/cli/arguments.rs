@@ -40,7 +40,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum ProgramCommand {
     #[command(flatten)]
-    OfTables(Command),
+    OfTables(Box<Command>),
     Completions(Completions),
     Man(Man),
 }
