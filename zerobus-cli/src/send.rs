@@ -8,6 +8,7 @@
 //! | `lines` | NDJSON |
 //! | `cells` | CSV |
 //! | `sender` | rows into the stream, refused ones aside |
+//! | `marks` | which row has which offset |
 //! | `checkpoint` | how far the rows are durable, on disk |
 //! | `progress` | a bar on a terminal, a line now and then elsewhere |
 //! | `receipt` | what was done, in figures |
@@ -16,6 +17,7 @@ mod cells;
 mod checkpoint;
 mod inputs;
 mod lines;
+mod marks;
 mod progress;
 mod reader;
 mod receipt;
@@ -25,9 +27,9 @@ use tokio::sync::mpsc;
 use zerobus_runtime::dynamic::{DecimalMark, Dynamic, RowPlan};
 use zerobus_runtime::{IngestStream, StreamEvent};
 
-use crate::Outcome;
 use crate::arguments::Send;
 use crate::failure::Failure;
+use crate::{Outcome, Verbosity};
 use checkpoint::Checkpoint;
 use inputs::Inputs;
 use progress::Progress;
@@ -38,7 +40,7 @@ use sender::{Ending, Sender};
 const AHEAD: usize = 8;
 
 /// Sends the rows, and prints the receipt.
-pub(crate) async fn run(arguments: Send) -> Result<Outcome, Failure> {
+pub(crate) async fn run(arguments: Send, verbosity: Verbosity) -> Result<Outcome, Failure> {
     let inputs = Inputs::find(&arguments)?;
     let checkpoint = Checkpoint::open(arguments.checkpoint.as_deref(), &arguments.table, &inputs)?;
     let mut plan = arguments.rows.plan(&arguments.table, &arguments.login).await?;
@@ -47,7 +49,7 @@ pub(crate) async fn run(arguments: Send) -> Result<Outcome, Failure> {
     }
     let ids = StreamIds::default();
     let stream = open(&arguments, &plan, &ids).await?;
-    let progress = Progress::new(inputs.bytes(), arguments.json);
+    let progress = Progress::new(inputs.bytes(), if arguments.json { Verbosity::Quiet } else { verbosity });
 
     let (pieces, received) = mpsc::channel(AHEAD);
     let reading = reader::Reading::new(&inputs, &arguments.cells, checkpoint.done(), progress.counter());

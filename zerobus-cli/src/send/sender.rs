@@ -1,6 +1,5 @@
 //! Rows into the stream: what is refused goes aside, what is durable is noted.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -9,6 +8,7 @@ use zerobus_runtime::{Error, ErrorKind, IngestStream, Offset, Undelivered};
 
 use super::checkpoint::Checkpoint;
 use super::lines::Line;
+use super::marks::Marks;
 use super::progress::Progress;
 use super::reader::{LONGEST, Piece, Rows};
 use super::{Receipt, StreamIds};
@@ -17,7 +17,10 @@ use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 
 /// How often what is durable is noted on disk.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(200);
+
+/// How many rows may be sent without a look at the clock.
+const UNTIMED: u32 = 256;
 
 /// How the rows came to an end.
 #[derive(Debug)]
@@ -30,14 +33,6 @@ pub(super) enum Ending {
     Whole,
 }
 
-/// A piece that was sent, and what is done once its rows are durable.
-struct Mark {
-    /// The last of its rows that was accepted; none where nothing was accepted before.
-    last: Option<Offset>,
-    input: usize,
-    read: u64,
-}
-
 /// Sends rows and keeps count of them.
 pub(super) struct Sender<'a> {
     plan: &'a RowPlan,
@@ -47,10 +42,11 @@ pub(super) struct Sender<'a> {
     dead_letters: Option<DeadLetters>,
     max_rejected: u64,
     checkpoint: Checkpoint,
-    marks: VecDeque<Mark>,
-    last: Option<Offset>,
+    marks: Marks,
     /// The input that is read, and how many of its rows were sent or refused.
-    at: Option<(usize, u64)>,
+    at: (usize, u64),
+    /// How many rows may be sent before the clock is looked at.
+    untimed: u32,
     progress: &'a Progress,
     started: Instant,
     next_note: Instant,
@@ -76,9 +72,9 @@ impl<'a> Sender<'a> {
             dead_letters: arguments.dead_letters.as_deref().map(DeadLetters::open).transpose()?,
             max_rejected: arguments.max_rejected,
             checkpoint,
-            marks: VecDeque::new(),
-            last: None,
-            at: None,
+            marks: Marks::default(),
+            at: (0, 0),
+            untimed: UNTIMED,
             progress,
             started: now,
             next_note: now + EVERY,
@@ -122,7 +118,7 @@ impl<'a> Sender<'a> {
 
     async fn piece(&mut self, piece: Piece) -> Result<(), Failure> {
         let Piece { input, rows, read } = piece;
-        self.at = Some((input, read - rows.len()));
+        self.at = (input, read - rows.len());
         match rows {
             Rows::Header(header) => {
                 let columns = self.plan.cells(&header);
@@ -150,65 +146,63 @@ impl<'a> Sender<'a> {
                 }
             }
         }
-        self.mark();
-        if Instant::now() >= self.next_note {
-            self.note()?;
-        }
         Ok(())
     }
 
-    /// Notes what is done once every row so far is durable.
-    fn mark(&mut self) {
-        if let Some((input, read)) = self.at {
-            self.marks.push_back(Mark { last: self.last, input, read });
-        }
-    }
-
     /// A row was sent, or refused for good.
-    const fn done(&mut self) {
-        if let Some((_, rows)) = &mut self.at {
-            *rows += 1;
+    fn done(&mut self, sent: Sent) -> Result<(), Failure> {
+        let (input, before) = self.at;
+        let offset = match sent {
+            Sent::AtOnce(offset) | Sent::AfterAWait(offset) => Some(offset.value()),
+            Sent::Not => None,
+        };
+        self.marks.push(input, before, offset);
+        self.at.1 += 1;
+        self.untimed -= 1;
+        if self.untimed == 0 || matches!(sent, Sent::AfterAWait(_)) {
+            self.untimed = UNTIMED;
+            if Instant::now() >= self.next_note {
+                self.note()?;
+            }
         }
+        Ok(())
     }
 
     async fn line(&mut self, place: (usize, u64), text: &[u8]) -> Result<(), Failure> {
         self.read += 1;
         let row = self.plan.json(text);
-        match send(self.stream, &row).await {
-            Ok(offset) => self.last = Some(offset),
+        let sent = match send(self.stream, &row).await {
+            Ok(sent) => sent,
             Err(error) => self.refused(place, text, &error)?,
-        }
-        self.done();
-        Ok(())
+        };
+        self.done(sent)
     }
 
     async fn cells(&mut self, place: (usize, u64), cells: &[Option<String>]) -> Result<(), Failure> {
         self.read += 1;
         let Some(columns) = &self.columns else { return Ok(()) };
         let texts: Vec<Option<&str>> = cells.iter().map(Option::as_deref).collect();
-        let sent = send(self.stream, &columns.row(&texts)).await;
-        match sent {
-            Ok(offset) => self.last = Some(offset),
+        let sent = match send(self.stream, &columns.row(&texts)).await {
+            Ok(sent) => sent,
             Err(error) => {
                 let row = columns.json(&texts).to_string();
-                self.refused(place, row.as_bytes(), &error)?;
+                self.refused(place, row.as_bytes(), &error)?
             }
-        }
-        self.done();
-        Ok(())
+        };
+        self.done(sent)
     }
 
     /// A row that the plan or the stream refuses; any other error ends the run.
-    fn refused(&mut self, (input, line): (usize, u64), row: &[u8], error: &Error) -> Result<(), Failure> {
+    fn refused(&mut self, (input, line): (usize, u64), row: &[u8], error: &Error) -> Result<Sent, Failure> {
         if error.kind() != ErrorKind::Rejected {
             return Err(Failure::new("the rows cannot be sent", error.clone()));
         }
         let source = format!("{}, line {line}", self.names[input]);
         self.count_refused(&source, &error.to_string(), 1)?;
-        match &mut self.dead_letters {
-            Some(letters) => letters.refused(self.plan.table(), source, row, error),
-            None => Ok(()),
+        if let Some(letters) = &mut self.dead_letters {
+            letters.refused(self.plan.table(), source, row, error)?;
         }
+        Ok(Sent::Not)
     }
 
     /// A row that could not be read.
@@ -219,8 +213,7 @@ impl<'a> Sender<'a> {
         if let Some(letters) = &mut self.dead_letters {
             letters.unreadable(self.plan.table(), source, reason.to_owned())?;
         }
-        self.done();
-        Ok(())
+        self.done(Sent::Not)
     }
 
     fn count_refused(&mut self, place: &str, reason: &str, rows: u64) -> Result<(), Failure> {
@@ -248,10 +241,8 @@ impl<'a> Sender<'a> {
         if let Some(letters) = &mut self.dead_letters {
             letters.sync()?;
         }
-        while let Some(mark) = self.marks.front().filter(|mark| mark.last <= acked) {
-            self.checkpoint.reached(mark.input, mark.read);
-            self.marks.pop_front();
-        }
+        let settled = acked.map_or(0, |offset| offset.value() + 1);
+        self.marks.settle(settled, |input, rows| self.checkpoint.reached(input, rows));
         self.checkpoint.save()?;
         self.progress.show(self.read, self.refused, &self.stream.stats());
         counted
@@ -268,7 +259,6 @@ impl<'a> Sender<'a> {
 
     /// Lets what was accepted become durable, and counts.
     pub(super) async fn close(mut self, ending: Ending, grace: Duration, ids: &StreamIds) -> Receipt {
-        self.mark();
         let closed = match ending {
             Ending::Whole => tokio::select! {
                 closed = self.stream.close() => closed,
@@ -323,11 +313,20 @@ impl<'a> Sender<'a> {
     }
 }
 
+/// What became of a row.
+#[derive(Debug, Clone, Copy)]
+enum Sent {
+    AfterAWait(Offset),
+    AtOnce(Offset),
+    /// It was refused.
+    Not,
+}
+
 /// Sends a row, without a wait where there is room.
-async fn send(stream: &IngestStream<Dynamic>, row: &DynamicRow<'_>) -> Result<Offset, Error> {
+async fn send(stream: &IngestStream<Dynamic>, row: &DynamicRow<'_>) -> Result<Sent, Error> {
     match stream.try_send(row) {
-        Err(error) if error.kind() == ErrorKind::Full => stream.send(row).await,
-        sent => sent,
+        Err(error) if error.kind() == ErrorKind::Full => stream.send(row).await.map(Sent::AfterAWait),
+        sent => sent.map(Sent::AtOnce),
     }
 }
 
