@@ -1,11 +1,10 @@
 //! The commands and their help.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-#[cfg(feature = "codegen")]
-use clap::CommandFactory as _;
-use clap::{Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use zerobus_codegen::TableName;
 use zerobus_runtime::dynamic::TimeUnit;
 
@@ -32,7 +31,10 @@ The environment says where and as whom:
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
+    /// Print errors and warnings only, and what was asked for.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,19 +45,27 @@ pub(crate) enum Command {
     #[cfg(feature = "codegen")]
     #[command(flatten)]
     Codegen(zerobus_codegen::cli::Command),
+    Emulator(Emulator),
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Reads the arguments of the process; ends it where they make no sense, or ask for help.
-pub(crate) fn parse() -> Command {
-    #[cfg(feature = "codegen")]
-    let mut command = with_own_name(Arguments::command());
-    #[cfg(not(feature = "codegen"))]
-    let mut command = <Arguments as clap::CommandFactory>::command();
+pub(crate) fn parse() -> Arguments {
+    let mut command = program();
     let mut matches = command.get_matches_mut();
     match Arguments::from_arg_matches_mut(&mut matches) {
-        Ok(arguments) => arguments.command,
+        Ok(arguments) => arguments,
         Err(error) => error.format(&mut command).exit(),
     }
+}
+
+/// What the program takes.
+pub(crate) fn program() -> clap::Command {
+    let program = Arguments::command();
+    #[cfg(feature = "codegen")]
+    let program = with_own_name(program);
+    program
 }
 
 /// The examples of the commands of `zerobus-codegen`, under this program's name.
@@ -230,6 +240,44 @@ pub(crate) struct Replay {
     pub(crate) login: Login,
 }
 
+/// Run a Unity Catalog and a Zerobus on this machine: the program `zerobus-emulator`, if it is installed.
+#[derive(Debug, Args)]
+#[command(
+    disable_help_flag = true,
+    after_help = "\
+Examples:
+  zerobus emulator --help
+  zerobus emulator exec --ddl tables.sql -- zerobus send main.geo.earthquakes quakes.ndjson"
+)]
+pub(crate) struct Emulator {
+    /// Its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// Print a script that completes this program's arguments in a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus completions bash > ~/.local/share/bash-completion/completions/zerobus
+  zerobus completions zsh > ~/.zfunc/_zerobus")]
+pub(crate) struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Print the manual page of this program, or of one of its commands.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  zerobus man > zerobus.1
+  zerobus man send | man -l -")]
+pub(crate) struct Man {
+    /// The command.
+    pub(crate) command: Option<String>,
+}
+
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -278,12 +326,10 @@ fn delimiter(text: &str) -> Result<u8, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_arguments_are_sound() {
-        Arguments::command().debug_assert();
+        program().debug_assert();
     }
 }

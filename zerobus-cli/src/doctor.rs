@@ -60,6 +60,6 @@ async fn examine(arguments: Doctor) -> Findings {
     if let Some(setup) = setup.filter(|_| reaches) {
         access::examine(&setup, &arguments, &mut findings).await;
     }
-    findings.skip_the_rest(arguments.table.is_some(), arguments.open);
+    findings.skip_the_rest(&arguments);
     findings
 }

@@ -12,12 +12,16 @@
 //! | `send` | `send`: files into a table |
 //! | `replay` | `replay`: rows that were returned or refused, once more |
 //! | `dead_letters` | such rows as lines of a file |
+//! | `emulator` | `emulator`: the program of that name |
+//! | `manual` | `completions` and `man` |
 //! | `failure` | an error with everything that led to it |
 
 mod arguments;
 mod dead_letters;
 mod doctor;
+mod emulator;
 mod failure;
+mod manual;
 mod replay;
 mod schema;
 mod send;
@@ -26,7 +30,7 @@ mod workspace;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use arguments::Command;
+use arguments::{Arguments, Command};
 use failure::Failure;
 
 /// What the program leaves behind, as its exit code.
@@ -40,6 +44,25 @@ enum Outcome {
     SomeRefused,
 }
 
+/// How much is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verbosity {
+    /// What is being done as well.
+    Normal,
+    /// What went wrong, and what was asked for.
+    Quiet,
+}
+
+#[cfg(feature = "codegen")]
+impl From<Verbosity> for zerobus_codegen::cli::Verbosity {
+    fn from(verbosity: Verbosity) -> Self {
+        match verbosity {
+            Verbosity::Normal => Self::Normal,
+            Verbosity::Quiet => Self::Quiet,
+        }
+    }
+}
+
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         Self::from(match outcome {
@@ -51,18 +74,33 @@ impl From<Outcome> for ExitCode {
 }
 
 fn main() -> ExitCode {
-    match arguments::parse() {
+    let Arguments { command, quiet } = arguments::parse();
+    let verbosity = if quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    match command {
         Command::Doctor(arguments) => finish(with_runtime(doctor::run(arguments))),
         Command::Replay(arguments) => finish(with_runtime(replay::run(arguments))),
-        Command::Send(arguments) => finish(with_runtime(send::run(arguments))),
+        Command::Send(arguments) => finish(with_runtime(send::run(arguments, verbosity))),
         #[cfg(feature = "codegen")]
         Command::Codegen(command) => {
-            let outcome = command.run();
+            let outcome = command.run(verbosity.into());
             // Whoever reads may have gone away (`| head`): the exit code is still theirs.
             let _ = io::stdout().write_all(outcome.out.as_bytes());
             let _ = io::stderr().write_all(outcome.err.as_bytes());
             ExitCode::from(outcome.code)
         }
+        Command::Emulator(arguments) => {
+            emulator::run(&arguments.arguments).unwrap_or_else(|failure| finish(Err(failure)))
+        }
+        Command::Completions(arguments) => finish(print(&manual::completions(&arguments, arguments::program()))),
+        Command::Man(arguments) => finish(manual::page(&arguments, arguments::program()).and_then(|page| print(&page))),
+    }
+}
+
+/// Prints what was asked for.
+fn print(text: &[u8]) -> Result<Outcome, Failure> {
+    match io::stdout().write_all(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new("cannot print", error)),
+        _ => Ok(Outcome::Done),
     }
 }
 

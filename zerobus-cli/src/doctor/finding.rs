@@ -5,6 +5,8 @@ use std::fmt::{self, Display};
 use serde_json::{Value, json};
 use zerobus_codegen::{Printable, TableName};
 
+use crate::arguments::Doctor;
+
 /// The layers, each resting on those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Layer {
@@ -131,15 +133,15 @@ impl Findings {
     }
 
     /// Says of each layer that was not judged why not.
-    pub(super) fn skip_the_rest(&mut self, has_table: bool, opens: bool) {
+    pub(super) fn skip_the_rest(&mut self, arguments: &Doctor) {
         let broken = self.0.iter().find(|finding| finding.state == State::Failed).map(|finding| finding.layer.name());
         for layer in Layer::ALL {
             if self.0.iter().any(|finding| finding.layer == layer) {
                 continue;
             }
             let why = match broken {
-                _ if layer.needs_table() && !has_table => "no table was named".to_owned(),
-                _ if layer == Layer::Stream && !opens => "--open was not given".to_owned(),
+                _ if layer.needs_table() && arguments.table.is_none() => "no table was named".to_owned(),
+                _ if layer == Layer::Stream && !arguments.open => "--open was not given".to_owned(),
                 Some(broken) => format!("it cannot be judged while `{broken}` fails"),
                 None if layer == Layer::Drift => "no snapshot was named with --schemas".to_owned(),
                 None => "it does not apply".to_owned(),

@@ -50,7 +50,7 @@ impl Inputs {
     pub(crate) fn bytes(&self) -> Option<u64> {
         let size = |input: &Input| {
             let found = fs::metadata(input.path.as_ref()?).ok()?;
-            found.is_file().then(|| found.len())
+            found.is_file().then_some(found.len())
         };
         self.0.iter().map(size).sum()
     }

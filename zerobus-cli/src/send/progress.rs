@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use zerobus_runtime::Stats;
 
+use crate::Verbosity;
+
 /// How often a line is printed where there is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// What the user sees while rows go.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
-    is_quiet: bool,
+    verbosity: Verbosity,
     started: Instant,
     /// Bytes that were read of the files, as they lie on disk.
     bytes: Arc<AtomicU64>,
@@ -22,11 +24,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// For so many bytes, if that is known; nothing is shown beside a JSON receipt.
-    pub(super) fn new(bytes: Option<u64>, is_quiet: bool) -> Self {
+    /// For that many bytes, if their number is known.
+    pub(super) fn new(bytes: Option<u64>, verbosity: Verbosity) -> Self {
         let now = Instant::now();
-        let bar = (!is_quiet && stderr().is_terminal()).then(|| bar(bytes));
-        Self { bar, is_quiet, started: now, bytes: Arc::default(), next_line: (now + EVERY).into() }
+        let bar = (verbosity == Verbosity::Normal && stderr().is_terminal()).then(|| bar(bytes));
+        Self { bar, verbosity, started: now, bytes: Arc::default(), next_line: (now + EVERY).into() }
     }
 
     /// What the reader counts with.
@@ -43,7 +45,7 @@ impl Progress {
             return;
         }
         let now = Instant::now();
-        if self.is_quiet || now < self.next_line.get() {
+        if self.verbosity == Verbosity::Quiet || now < self.next_line.get() {
             return;
         }
         self.next_line.set(now + EVERY);

@@ -133,8 +133,7 @@ fn open(input: &Input, counter: &Arc<AtomicU64>) -> io::Result<Source> {
         Some(path) => Box::new(File::open(path)?),
         None => Box::new(io::stdin().lock()),
     };
-    let counted = Counted { inner: raw, counter: Arc::clone(counter) };
-    let (start, rest) = peek(counted)?;
+    let (start, rest) = peek(Counted { inner: raw, counter: Arc::clone(counter) })?;
     let file = Cursor::new(start.clone()).chain(rest);
     let plain: Box<dyn Read> = match start[..] {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file))),

@@ -1,14 +1,11 @@
 //! `zerobus doctor`: each layer is broken in turn, and is the one that fails, with one sentence and a command.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::Command;
 
+use crate::support::{Bench, DDL, Run, TABLE, bare, finish};
 use serde_json::Value;
-use support::{Bench, DDL, Run, TABLE, bare, finish};
 
 /// The layers that failed, each with what was found and the command.
 fn failed(run: &Run) -> Vec<(String, String, String)> {

@@ -1,16 +1,18 @@
 //! `zerobus send` and `zerobus replay`: what lies in files is what the emulator holds, and every row is accounted for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
-mod support;
-
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Stdio;
 
+use crate::support::{Bench, Run, TABLE, finish};
 use serde_json::{Value, json};
-use support::{Bench, Run, TABLE, finish};
 
 fn lines(ids: std::ops::Range<i64>) -> String {
-    ids.map(|id| format!("{{\"id\": {id}, \"name\": \"n{id}\"}}\n")).collect()
+    let mut lines = String::new();
+    for id in ids {
+        writeln!(lines, "{{\"id\": {id}, \"name\": \"n{id}\"}}").unwrap();
+    }
+    lines
 }
 
 fn figures(run: &Run) -> (u64, u64, u64) {
