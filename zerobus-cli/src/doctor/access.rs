@@ -1,6 +1,6 @@
 //! Tokens and grants, and what only they let one see.
 
-use zerobus_codegen::{Catalog, CatalogError, Patience, TableInfo, TableName, ddl};
+use zerobus_codegen::{Catalog, CatalogError, RetryPolicy, TableInfo, TableName, ddl};
 use zerobus_runtime::{Error, ErrorKind};
 
 use super::finding::{Findings, Layer};
@@ -19,16 +19,16 @@ pub(super) async fn examine(setup: &Setup, arguments: &Doctor, findings: &mut Fi
     }
 }
 
-/// A patience for a person who waits.
-fn patience() -> Patience {
-    let mut patience = Patience::default();
-    patience.deadline = std::time::Duration::from_secs(15);
-    patience
+/// Retries for a person who waits.
+fn retry_policy() -> RetryPolicy {
+    let mut policy = RetryPolicy::default();
+    policy.deadline = std::time::Duration::from_secs(15);
+    policy
 }
 
 async fn workspace_token(setup: &Setup, findings: &mut Findings) -> Option<Catalog> {
     let login = setup.login.clone();
-    let connected = tokio::task::spawn_blocking(move || Catalog::connect_with(login, patience())).await.ok()?;
+    let connected = tokio::task::spawn_blocking(move || Catalog::connect_with(login, retry_policy())).await.ok()?;
     match connected {
         Ok(catalog) => {
             findings.fine(Layer::WorkspaceToken, format!("the workspace knows {}", setup.client_id()));
