@@ -163,7 +163,7 @@ fn a_refused_row_names_the_column_and_what_was_found_and_expected() {
         (r#"{"id":1,"lines":[null]}"#, "column lines.element: found null, expected STRUCT NOT NULL"),
         (r#"{"id":1,"map":{"x":"y"}}"#, "column map.key: found the text \"x\", expected INT"),
         (r#"{"id":1,"map":{"1":null}}"#, "column map.value: found null, expected STRING NOT NULL"),
-        (r#"{"id":1,"nmae":"x"}"#, "column nmae: found a value for it, expected a column of the table; `name` is one"),
+        (r#"{"id":1,"names":"x"}"#, "column names: found a value for it, expected a column of the table; `name` is one"),
         (r#"{"id":1,"ID":2}"#, "column id: found it twice, expected each column once, whatever the case of its name"),
         ("[1]", "found an array, expected an object of the table's columns"),
         ("null", "found null, expected an object of the table's columns"),
@@ -248,8 +248,8 @@ fn cells_are_text_and_a_header_says_their_columns() {
     assert!(encoded(&comma, &columns.row(&[Some("1"), Some("n"), Some("1.5")])).is_err());
     for (header, expected) in [
         (
-            &["id", "nam"][..],
-            "found the text \"nam\" in the header, expected names of the table's columns; `name` is one",
+            &["id", "names"][..],
+            "found the text \"names\" in the header, expected names of the table's columns; `name` is one",
         ),
         (&["id", "name", "ID"], "column ID: found it twice in the header, expected each column once"),
         (&["name"], "column id: found no value, expected BIGINT NOT NULL"),

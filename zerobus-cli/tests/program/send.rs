@@ -250,7 +250,7 @@ async fn what_cannot_be_read_is_told_in_a_sentence() {
     bench.write("wide.ndjson", b"\xff\xfe{\0}\0");
     bench.write("cut.ndjson.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03abc");
     bench.write("rows.parquet", b"PAR1....");
-    bench.write("header.csv", "id,nmae\n1,a\n");
+    bench.write("header.csv", "id,names\n1,a\n");
     for (arguments, expected) in [
         (&["a.txt"][..], "name it with --format"),
         (&["none.ndjson"], "there is no file none.ndjson"),
