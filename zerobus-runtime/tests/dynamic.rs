@@ -163,7 +163,10 @@ fn a_refused_row_names_the_column_and_what_was_found_and_expected() {
         (r#"{"id":1,"lines":[null]}"#, "column lines.element: found null, expected STRUCT NOT NULL"),
         (r#"{"id":1,"map":{"x":"y"}}"#, "column map.key: found the text \"x\", expected INT"),
         (r#"{"id":1,"map":{"1":null}}"#, "column map.value: found null, expected STRING NOT NULL"),
-        (r#"{"id":1,"names":"x"}"#, "column names: found a value for it, expected a column of the table; `name` is one"),
+        (
+            r#"{"id":1,"names":"x"}"#,
+            "column names: found a value for it, expected a column of the table; `name` is one",
+        ),
         (r#"{"id":1,"ID":2}"#, "column id: found it twice, expected each column once, whatever the case of its name"),
         ("[1]", "found an array, expected an object of the table's columns"),
         ("null", "found null, expected an object of the table's columns"),

@@ -90,7 +90,7 @@ mod tests {
         marks.push(0, 5, Some(1));
         marks.push(1, 0, Some(2));
         assert_eq!(settled(&mut marks, 0), []);
-        assert_eq!(settled(&mut marks, 1), [(0, 3), (0, 4), (0, 5)]);
+        assert_eq!(settled(&mut marks, 1), [(0, 3), (0, 5)]);
         assert_eq!(settled(&mut marks, 2), [(0, 6)]);
         assert_eq!(settled(&mut marks, 3), [(1, 1)]);
         marks.push(1, 1, None);

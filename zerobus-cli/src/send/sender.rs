@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use zerobus_runtime::dynamic::{CellColumns, Dynamic, DynamicRow, RowPlan};
-use zerobus_runtime::{Error, ErrorKind, IngestStream, Offset, Undelivered};
+use zerobus_runtime::{Error, ErrorKind, IngestStream, Offset, Report, Undelivered};
 
 use super::checkpoint::Checkpoint;
 use super::lines::Line;
@@ -259,19 +259,14 @@ impl<'a> Sender<'a> {
 
     /// Lets what was accepted become durable, and counts.
     pub(super) async fn close(mut self, ending: Ending, grace: Duration, ids: &StreamIds) -> Receipt {
-        let closed = match ending {
-            Ending::Whole => tokio::select! {
-                closed = self.stream.close() => closed,
-                _ = stop_signal() => self.stream.close_within(grace).await,
-            },
-            Ending::Failed(_) | Ending::Stopped => self.stream.close_within(grace).await,
-        };
+        let (closed, unnoted) = self.drain(&ending, grace).await;
         let is_whole = ending.is_whole();
         let mut errors: Vec<String> = match ending {
             Ending::Failed(failure) => vec![failure.to_string()],
             Ending::Stopped => vec!["it was stopped; the same command with the same --checkpoint goes on".to_owned()],
             Ending::Whole => Vec::new(),
         };
+        errors.extend(unnoted.map(|failure| failure.to_string()));
         // What the server refused is counted before what was not delivered.
         let mut undelivered = 0;
         if let Err(error) = closed {
@@ -287,7 +282,8 @@ impl<'a> Sender<'a> {
                 }
             }
         }
-        errors.extend(self.note().err().map(|failure| failure.to_string()));
+        let noted = self.note().err().map(|failure| failure.to_string());
+        errors.extend(noted.filter(|failure| !errors.contains(failure)));
         let stats = self.stream.stats();
         Receipt {
             table: self.plan.table().to_owned(),
@@ -299,6 +295,36 @@ impl<'a> Sender<'a> {
             time: self.started.elapsed(),
             streams: ids.all(),
             error: (!errors.is_empty()).then(|| errors.join("; ")),
+        }
+    }
+
+    /// Closes the stream, and notes meanwhile what becomes durable. A signal bounds the time of what was read whole, and a
+    /// second one ends the wait.
+    async fn drain(&mut self, ending: &Ending, grace: Duration) -> (Result<Report, Error>, Option<Failure>) {
+        let stream = self.stream;
+        let closing = async {
+            if ending.is_whole() {
+                tokio::select! {
+                    closed = stream.close() => return closed,
+                    _ = stop_signal() => {}
+                }
+            }
+            tokio::select! {
+                closed = stream.close_within(grace) => closed,
+                _ = stop_signal() => stream.close_within(Duration::ZERO).await,
+            }
+        };
+        tokio::pin!(closing);
+        let mut tick = tokio::time::interval(EVERY);
+        let mut unnoted = None;
+        loop {
+            tokio::select! {
+                closed = &mut closing => return (closed, unnoted),
+                _ = tick.tick() => {
+                    let noted = self.note();
+                    unnoted = unnoted.or(noted.err());
+                }
+            }
         }
     }
 

@@ -203,13 +203,16 @@ async fn what_is_wrong_with_the_table_is_told_with_the_statement_that_mends_it()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_or_a_stream_that_is_refused_is_told_with_the_grants() {
-    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let granted = folder.path().join("grants.sql");
+    std::fs::write(&granted, "GRANT SELECT, MODIFY ON TABLE main.shop.orders TO somebody;").unwrap();
+    let bench = Bench::with(DDL, |builder| builder.grants(granted)).await;
     let secret = bench.emulator.client_secret().to_owned();
-    // A token of another workspace is refused for the table, and given for the catalog.
-    let mut command = bench.program(&["doctor", TABLE, "--json", "--open"]);
-    command.env("DATABRICKS_WORKSPACE_ID", "1/2");
+    let command = bench.program(&["doctor", TABLE, "--json", "--open"]);
     let grants = "GRANT USE SCHEMA ON SCHEMA `main`.`shop` TO `zerobus-emulator`;";
     fails_at(command, &secret, "table-token", "refused the token", grants).await;
+    let bench = Bench::new().await;
+    let secret = bench.emulator.client_secret().to_owned();
     bench.emulator.inject("open-status=PERMISSION_DENIED/3".parse().unwrap());
     let command = bench.program(&["doctor", TABLE, "--json", "--open"]);
     fails_at(
