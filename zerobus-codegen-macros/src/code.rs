@@ -102,28 +102,27 @@ impl<'a> Code<'a> {
 
     /// The statement that writes the field.
     pub(crate) fn encoding(&self) -> TokenStream {
-        let Self { member, number, runtime, .. } = self;
-        let span = self.span();
-        let value = quote!(&self.#member);
-        let path = self.path();
+        let Self { number, runtime, .. } = self;
+        let (span, out) = (self.span(), out());
+        let (value, path) = (self.own(), self.path());
         match self.conversion {
-            None => quote_spanned!(span=> #path::encode_field(#value, #number, out);),
-            Some(Conversion::Convert(_)) => quote_spanned!(span=> #path::encode_converted(#value, #number, out);),
+            None => quote_spanned!(span=> #path::encode_field(#value, #number, #out);),
+            Some(Conversion::Convert(_)) => quote_spanned!(span=> #path::encode_converted(#value, #number, #out);),
             Some(Conversion::Default(default)) => {
                 let value = self.or(default.as_ref());
-                quote_spanned!(span=> #runtime::message::Value::encode_with_key(&#value, #number, out);)
+                quote_spanned!(span=> #runtime::message::Value::encode_with_key(&#value, #number, #out);)
             }
             Some(Conversion::Json) if inside(self.ty, "Option").is_some() => quote_spanned! {span=>
                 if let ::core::option::Option::Some(value) = #value {
-                    #path::encode_with_key(&#runtime::__private::Json(value), #number, out);
+                    #path::encode_with_key(&#runtime::__private::Json(value), #number, #out);
                 }
             },
             Some(Conversion::Json) => {
-                quote_spanned!(span=> #path::encode_with_key(&#runtime::__private::Json(#value), #number, out);)
+                quote_spanned!(span=> #path::encode_with_key(&#runtime::__private::Json(#value), #number, #out);)
             }
             Some(Conversion::With(function)) => {
                 let function = self.function(function, "function");
-                quote_spanned!(span=> #function.encode(#value, #number, out);)
+                quote_spanned!(span=> #function.encode(#value, #number, #out);)
             }
         }
     }
@@ -146,11 +145,11 @@ impl<'a> Code<'a> {
     /// The code of a single value, of a newtype's field.
     pub(crate) fn value(&self) -> ValueCode {
         let Self { ty, member, runtime, .. } = self;
-        let span = self.span();
+        let (span, out, own) = (self.span(), out(), self.own());
         let of_type = |value: TokenStream, written: TokenStream| ValueCode {
             column_type: quote_spanned!(span=> <#value as #runtime::message::Value>::TYPE),
             wire: quote_spanned!(span=> <#value as #runtime::message::Value>::WIRE),
-            encoding: quote_spanned!(span=> <#value as #runtime::message::Value>::encode(&#written, out);),
+            encoding: quote_spanned!(span=> <#value as #runtime::message::Value>::encode(&#written, #out);),
             key: quote_spanned!(span=> <#value as #runtime::message::Key>::KEY),
         };
         match self.conversion {
@@ -161,7 +160,7 @@ impl<'a> Code<'a> {
                 ValueCode {
                     column_type: quote_spanned!(span=> #convert::TYPE),
                     wire: quote_spanned!(span=> #convert::WIRE),
-                    encoding: quote_spanned!(span=> #convert::encode(&self.#member, out);),
+                    encoding: quote_spanned!(span=> #convert::encode(#own, #out);),
                     key: quote_spanned!(span=> <#convert::Out as #runtime::message::Key>::KEY),
                 }
             }
@@ -169,25 +168,31 @@ impl<'a> Code<'a> {
                 let value = self.or(default.as_ref());
                 let inner = quote_spanned!(span=> <#ty as #runtime::__private::Optional>::Inner);
                 let code = of_type(inner, TokenStream::new());
-                ValueCode { encoding: quote_spanned!(span=> #runtime::message::Value::encode(&#value, out);), ..code }
+                ValueCode { encoding: quote_spanned!(span=> #runtime::message::Value::encode(&#value, #out);), ..code }
             }
             Some(Conversion::Json) => of_type(
                 {
                     let private = at(runtime, span);
                     quote_spanned!(span=> #private::__private::Json<'_, #ty>)
                 },
-                quote_spanned!(span=> #runtime::__private::Json(&self.#member)),
+                quote_spanned!(span=> #runtime::__private::Json(#own)),
             ),
             Some(Conversion::With(with)) => {
                 let (value, key) = (self.function(with, "value"), self.function(with, "key"));
                 ValueCode {
                     column_type: quote_spanned!(span=> #value.column_type()),
                     wire: quote_spanned!(span=> #value.wire()),
-                    encoding: quote_spanned!(span=> #value.encode(&self.#member, out);),
+                    encoding: quote_spanned!(span=> #value.encode(#own, #out);),
                     key,
                 }
             }
         }
+    }
+
+    /// The field of the value that is written; `self` in no other span than that of the functions around, as `out`.
+    fn own(&self) -> TokenStream {
+        let member = &self.member;
+        quote!(&self.#member)
     }
 
     fn span(&self) -> Span {
@@ -226,9 +231,9 @@ impl<'a> Code<'a> {
 
     /// The value inside an `Option`, or what stands in for it.
     fn or(&self, default: Option<&Function>) -> TokenStream {
-        let Self { ty, member, runtime, .. } = self;
+        let (Self { ty, runtime, .. }, own) = (self, self.own());
         let default = default.map_or_else(|| quote!(::core::default::Default::default), ToTokens::to_token_stream);
-        quote_spanned!(self.span()=> <#ty as #runtime::__private::Optional>::or(&self.#member, #default))
+        quote_spanned!(self.span()=> <#ty as #runtime::__private::Optional>::or(#own, #default))
     }
 
     /// A function of `with`, given to one of the runtime's.
@@ -267,6 +272,12 @@ impl<'a> Code<'a> {
             }
         }
     }
+}
+
+/// The encoder that the functions around are given. A field may come from the caller of a macro, to whom a name in the span
+/// of the field would be one of the caller's own.
+fn out() -> Ident {
+    Ident::new("out", Span::call_site())
 }
 
 /// The path with the span of what it is written for: an error about a type that begins with it is shown there.

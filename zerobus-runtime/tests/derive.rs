@@ -646,6 +646,98 @@ fn with_a_closure_takes_what_is_inside_unless_it_says_otherwise() {
 }
 
 #[test]
+fn a_whole_struct_may_come_from_the_caller_of_a_macro() {
+    macro_rules! derived {
+        ($($tokens:tt)*) => { #[derive(ZerobusMessage)] $($tokens)* };
+    }
+    derived! {
+        #[zerobus(column_names, setters)]
+        struct Row {
+            id: i64,
+            tags: Vec<String>,
+            #[zerobus(timestamp(millis))]
+            at: Option<i64>,
+            #[zerobus(default)]
+            count: Option<i32>,
+            #[zerobus(json)]
+            pairs: Vec<(i32, bool)>,
+            #[zerobus(json)]
+            maybe: Option<i32>,
+            #[zerobus(with = hex)]
+            digest: Vec<u8>,
+            millis: Millis,
+            seconds: Seconds,
+        }
+    }
+    derived! { struct Millis(#[zerobus(timestamp(millis))] i64); }
+    derived! { struct Seconds(#[zerobus(with = |seconds: &u32| i64::from(*seconds))] u32); }
+    let (millis, seconds) = (Millis(1), Seconds(2));
+    let row = Row {
+        id: 1,
+        tags: vec![],
+        at: Some(1),
+        count: None,
+        pairs: vec![(1, true)],
+        maybe: None,
+        digest: vec![10],
+        millis,
+        seconds,
+    };
+    assert_eq!(
+        read(&row.with_id(3)),
+        json!({"id": 3, "at": 1000, "count": 0, "pairs": "[[1,true]]", "digest": "0a", "millis": 1000, "seconds": 2})
+    );
+    assert_eq!(Row::COLUMN_DIGEST, "digest");
+}
+
+/// The number as another type, by way of a third.
+fn by_way_of<A: Copy, B: From<A>, C: From<B>>(number: &A) -> C {
+    C::from(B::from(*number))
+}
+
+#[test]
+fn a_closure_ends_where_the_next_attribute_begins() {
+    #[derive(ZerobusMessage)]
+    struct Row<'a> {
+        #[zerobus(with = |n| 1 + by_way_of::<i8, i16, i64>(n))]
+        commas: i8,
+        #[zerobus(with = |n| i64::from(*n),)]
+        last: i32,
+        #[zerobus(with = |text: &Cow<'_, str>| text.len().to_string(), name = "length")]
+        borrowed: Option<Cow<'a, str>>,
+    }
+    let row = Row { commas: 1, last: 2, borrowed: Some("abc".into()) };
+    assert_eq!(read(&row), json!({"commas": 2, "last": 2, "length": "3"}));
+}
+
+#[test]
+#[allow(unused_parens, reason = "a macro may write them")]
+fn types_that_a_macro_puts_in_are_what_they_are() {
+    macro_rules! row {
+        ($name:ident { $($(#[$attribute:meta])* $field:ident: $ty:ty,)* }) => {
+            #[derive(ZerobusMessage)]
+            #[zerobus(setters)]
+            struct $name { $($(#[$attribute])* $field: $ty,)* }
+        };
+    }
+    row!(Row {
+        at: Option<i64>,
+        #[zerobus(json)]
+        pairs: Option<Vec<(i32, bool)>>,
+        #[zerobus(with = |n| format!("{n}."))]
+        text: Option<i32>,
+        #[zerobus(with = |n| i64::from(*n))]
+        each: Vec<i32>,
+        #[zerobus(with = |n| format!("{n}."))]
+        parentheses: (Option<i32>),
+    });
+    let row = Row { at: None, pairs: None, text: Some(1), each: vec![2], parentheses: Some(3) };
+    let row = row.with_at(4).with_pairs(vec![(5, true)]);
+    assert_eq!(read(&row), json!({"at": 4, "pairs": "[[5,true]]", "text": "1.", "each": [2], "parentheses": "3."}));
+    assert_eq!(optional::<Row>(), ["at", "pairs", "text", "parentheses"]);
+}
+
+#[test]
 fn a_duration_is_a_number_of_units() {
     #[derive(ZerobusMessage)]
     struct Row {
