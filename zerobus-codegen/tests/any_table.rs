@@ -9,7 +9,7 @@ use arbitrary::{Part, columns, table_json};
 use proptest::prelude::*;
 use protox::file::File;
 use serde_json::{Value, json};
-use zerobus_codegen::{DataType, Element, Report, Struct, Table, TableInfo, proto, rust};
+use zerobus_codegen::{DataType, Element, Field, Report, Scalar, Struct, Table, TableInfo, proto, rust};
 
 fn checked(json: Value) -> Result<Table, Report> {
     Table::try_from(&serde_json::from_value::<TableInfo>(json).expect("the JSON of a table"))
@@ -216,4 +216,42 @@ fn the_corpus_with_any_byte_gone_is_read_or_refused() {
             let _ = Table::try_from(&info).map(|table| rust::file(&[&table]));
         }
     }
+}
+
+#[test]
+fn a_struct_ends_before_the_numbers_that_protobuf_keeps_for_itself() {
+    let checked = |fields: usize| {
+        let fields: Vec<String> = (0..fields).map(|number| format!("f{number}:int")).collect();
+        let column = json!({"name": "s", "position": 0, "type_text": format!("struct<{}>", fields.join(","))});
+        let info = json!({"name": "t", "catalog_name": "c", "schema_name": "s", "columns": [column]});
+        Table::try_from(&serde_json::from_value::<TableInfo>(info).unwrap())
+    };
+    assert_eq!(checked(18_999).unwrap().descriptor().nested_type[0].field.len(), 18_999);
+    let report = checked(19_000).unwrap_err().to_string();
+    assert!(report.contains("s: a STRUCT of 19000 fields, and protobuf has no number for the 19000th"), "{report}");
+}
+
+#[test]
+fn a_type_by_itself_is_checked_as_that_of_a_column() {
+    let text = DataType::Scalar(Scalar::Varchar(20));
+    for required in ["varchar(20) not null", " VARCHAR(20)  NOT\tNULL "] {
+        assert_eq!(Field::of_type("a", 3, required), Ok(Field::required("a", 3, text.clone())));
+    }
+    assert_eq!(Field::of_type("a", 3, "VARCHAR(20)"), Ok(Field::nullable("a", 3, text)));
+    for (wrong, path) in [("array<array<int>>", "a.element"), ("struct<b:int,c:void>", "a.c")] {
+        let problems = Field::of_type("a", 3, wrong).unwrap_err();
+        assert_eq!(problems.iter().map(|problem| problem.path.to_string()).collect::<Vec<_>>(), [path], "{wrong}");
+    }
+    for wrong in ["not null", "intnot null", "int notnull", ""] {
+        assert!(Field::of_type("a", 3, wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn two_columns_of_one_position_are_told() {
+    let column = |name: &str, position: i64| json!({"name": name, "type_text": "int", "position": position});
+    let columns = [column("a", 4), column("b", 2), column("c", 4)];
+    let info = json!({"name": "t", "catalog_name": "c", "schema_name": "s", "columns": columns});
+    let report = checked(info).unwrap_err().to_string();
+    assert!(report.contains("c: position 4 is also that of column `a`"), "{report}");
 }

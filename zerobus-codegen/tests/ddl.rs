@@ -122,6 +122,11 @@ fn what_cannot_be_read_is_told_with_its_line() {
         wrong("CREATE TABLE a.b.c (x ARRAY<INT)"),
         "line 1, column 32: table a.b.c: column x: expected `>`, found `)`"
     );
+    assert_eq!(
+        wrong("CREATE TABLE a.b.c (x BIGNIT); CREATE TABLE a.b.d (y STIRNG)"),
+        "line 1, column 23: table a.b.c: column x: `BIGNIT` is no type of Databricks SQL; did you mean BIGINT?\n\
+         line 1, column 54: table a.b.d: column y: `STIRNG` is no type of Databricks SQL; did you mean STRING?"
+    );
     assert!(wrong("CREATE TABLE a.b.c (x INT COMMENT y)").contains("expected a string in quotes, found `y`"));
     assert_eq!(
         wrong("CREATE TABLE a.b.c (x INT COMMENT 'y)"),

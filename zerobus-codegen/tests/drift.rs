@@ -226,6 +226,20 @@ fn the_reason_of_a_retype_is_its_own() {
 }
 
 #[test]
+fn a_struct_in_a_collection_that_becomes_a_value_is_told_at_the_collection() {
+    for (old, new) in [
+        ("array<struct<b:int>>", "array<int>"),
+        ("array<int>", "array<struct<b:int>>"),
+        ("map<int,struct<b:int>>", "map<int,int>"),
+        ("map<int,int>", "map<int,struct<b:int>>"),
+    ] {
+        let told = drift(&[&format!("a {old}")], &[&format!("a {new}")]);
+        let [text] = &told.1[..] else { panic!("{told:?}") };
+        assert!(told.0 == Some(Severity::Breaking) && text.starts_with("a: retyped from "), "{told:?}");
+    }
+}
+
+#[test]
 fn collections_may_be_made_not_null_and_nothing_else() {
     is_safe(&["a array<int>"], &["a array<int> NOT NULL"], &["a: made NOT NULL"]);
     is_safe(&["a map<int,int>"], &["a map<int,int> NOT NULL"], &["a: made NOT NULL"]);

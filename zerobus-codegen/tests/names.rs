@@ -9,7 +9,7 @@ use std::path::Path;
 use proptest::collection::btree_set;
 use proptest::prelude::*;
 use serde_json::json;
-use zerobus_codegen::{Table, TableInfo, cli, proto};
+use zerobus_codegen::{Table, TableInfo, TableName, cli, proto};
 
 fn table(catalog: &str, schema: &str, name: &str) -> TableInfo {
     let column = json!({"name": "id", "type_text": "bigint", "position": 0});
@@ -129,6 +129,29 @@ fn files_are_named_so_that_python_finds_what_protoc_makes_of_them() {
         let package = format!("package {catalog}.{schema};");
         assert!(files[file].contains(&package), "{}", files[file]);
     }
+}
+
+#[test]
+fn a_full_name_that_could_lead_elsewhere_is_refused() {
+    for good in ["main.geo.quakes", "ma-in.größe.t", "a.b.%2e"] {
+        assert_eq!(good.parse::<TableName>().unwrap().to_string(), good);
+    }
+    for (wrong, why) in [
+        ("main.geo", "three parts"),
+        ("main.geo.a.b", "three parts"),
+        ("main..a", "is empty"),
+        (".geo.a", "is empty"),
+        ("main.geo.a/b", "a slash"),
+        ("main.geo.a\\b", "a slash"),
+        ("main.`geo`.a", "a backtick"),
+        ("main.geo.a b", "a space"),
+        ("main.geo.a\u{1b}", "a control character"),
+        ("main.geo.\u{202e}a", "a control character"),
+    ] {
+        let error = wrong.parse::<TableName>().unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    assert!(TableName::new("main", "geo", "a.b").unwrap_err().to_string().contains("a dot"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use zerobus_codegen::cli::{Outcome, run};
-use zerobus_codegen::{Error, Snapshots, configure};
+use zerobus_codegen::{Error, Snapshots, configure, file_text};
 
 const SQL: &str = "CREATE TABLE main.iot.größe (\r\n  id BIGINT NOT NULL COMMENT 'Größe',\r\n  name STRING\r\n);\r\n";
 const GOOD: &str = "CREATE TABLE main.iot.good (id BIGINT);";
@@ -51,6 +51,7 @@ fn every_encoding_gives_the_same_table() {
         ("UTF-16, little", marked(b"\xff\xfe", utf16(&sql, u16::to_le_bytes))),
         ("UTF-16, big", marked(b"\xfe\xff", utf16(&sql, u16::to_be_bytes))),
         ("UTF-16 without a mark", utf16(&sql, u16::to_le_bytes)),
+        ("UTF-16, big, without a mark", utf16(&sql, u16::to_be_bytes)),
         ("lines that end in CR", sql.replace("\r\n", "\r").into_bytes()),
     ] {
         let folder = folder(&[("t.sql", &bytes)]);
@@ -182,4 +183,14 @@ fn ten_thousand_statements_are_read_in_a_moment() {
     let folder = folder(&[("1.sql", sql.as_bytes()), ("2.sql", more.as_bytes())]);
     let (tables, failures) = read(folder.path());
     assert_eq!((tables.len(), failures.len()), (5_000, 0));
+}
+
+#[test]
+fn bytes_that_only_look_like_utf_16_are_told_or_left_alone() {
+    for text in ["a\0\0\0", "\0a\0\0", "\0\0\0a", "\0\0a\0", "ab\0\0"] {
+        assert_eq!(file_text(text.as_bytes()).unwrap(), text);
+    }
+    let wrong = |bytes: &[u8]| file_text(bytes).unwrap_err().to_string();
+    assert_eq!(wrong(b"\xff\xfea\0\n\0\n\0\x00\xd8"), "line 3 is not UTF-16; save the file as UTF-8");
+    assert_eq!(wrong(b"\xfe\xff\0a\0"), "line 1 is not UTF-16; save the file as UTF-8");
 }

@@ -113,7 +113,7 @@ impl Walk<'_> {
     /// What the service refuses the new table for and not the old one, and the other way round.
     fn obstacles(&mut self, old: &Table, new: &Table) {
         let told: HashSet<ColumnPath> = self.changes.iter().map(|change| change.path.clone()).collect();
-        let is_told = |obstacle: &Obstacle| !is_of_table(obstacle) && told.contains(&obstacle.path());
+        let is_told = |obstacle: &Obstacle| told.contains(&obstacle.path());
         for obstacle in new.obstacles.iter().filter(|obstacle| !old.obstacles.contains(obstacle)) {
             if !is_told(obstacle) {
                 let kind = ChangeKind::ObstacleAdded(obstacle.clone());
@@ -164,8 +164,4 @@ const fn is_row(element: &Element) -> bool {
 /// Whether the path is that of one of these columns, and not of a field in one.
 fn is_column_of(path: &ColumnPath, columns: &[String]) -> bool {
     matches!(path.segments(), [column] if columns.contains(column))
-}
-
-fn is_of_table(obstacle: &Obstacle) -> bool {
-    obstacle.path().segments().is_empty()
 }

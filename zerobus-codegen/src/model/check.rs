@@ -98,7 +98,8 @@ fn without_not_null(text: &str) -> Option<&str> {
     let word = |text: &'_ str, word: &str| {
         let start = text.len().checked_sub(word.len())?;
         let (before, end) = text.split_at_checked(start)?;
-        end.eq_ignore_ascii_case(word).then(|| before.trim_end().len())
+        let is_apart = before.ends_with(|c: char| c.is_whitespace() || matches!(c, ')' | '>'));
+        (is_apart && end.eq_ignore_ascii_case(word)).then(|| before.trim_end().len())
     };
     let text = text.get(..word(text, "null")?)?;
     text.get(..word(text, "not")?)

@@ -1,0 +1,15 @@
+CREATE TABLE main.e.skipped (a BIGNIT(1, 2), b INT, c STIRNG, d MAP<INT, BIGNIT>, e INT);
+CREATE TABLE main.e.quoted_type (a `INT`);
+CREATE TABLE main.e.number_name (2024 INT);
+CREATE TABLE main.e.point_name (1.5 INT);
+CREATE TABLE main.e.found (a INT `b` STRING);
+CREATE TABLE main.e.no_template (`${a b}` INT, `{{}}` INT);
+CREATE TABLE main.e.unparsed (a INT DEFAULT (1 @@ 2) COMMENT 'x', b INT);
+CREATE TABLE main.e.suffix (a INT DEFAULT 5 Q, b INT);
+CREATE TABLE main.e.glued_suffix (a INT DEFAULT 5.0Q, b INT);
+CREATE TABLE main.e.cases (a INT DEFAULT CASE WHEN v:a[0].b::INT = 1 THEN 1 END COMMENT 'x', b INT DEFAULT CASE a WHEN 1 THEN CASE WHEN true THEN 2 ELSE 3 END ELSE 4 END + 1 COMMENT 'y', c INT);
+CREATE TABLE main.e.no_operand (a INT DEFAULT (1) + , b INT);
+CREATE TABLE main.e.opaque_case (a INT DEFAULT CASE WHEN v ?:: INT = 1 THEN CASE WHEN true THEN 2 END ELSE 3 END COMMENT 'x', b INT);
+CREATE TABLE main.e.intervals (a STRING DEFAULT INTERVAL -1 DAY COMMENT 'x', b STRING DEFAULT INTERVAL '1-2' YEAR TO MONTH COMMENT 'y', c STRING DEFAULT INTERVAL 1 DAY -2 HOURS COMMENT 'z');
+CREATE TABLE main.e.until (a STRING DEFAULT INTERVAL '1' YEAR TO, b INT);
+CREATE TABLE main.e.minus (a STRING DEFAULT INTERVAL - DAY, b INT);

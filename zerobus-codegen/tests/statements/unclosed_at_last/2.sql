@@ -1,0 +1,2 @@
+CREATE TABLE main.u.c (a BIGNIT);
+'not closed

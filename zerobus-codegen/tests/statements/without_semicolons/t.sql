@@ -1,0 +1,34 @@
+CREATE TABLE main.w.a (a INT)
+GO 5
+CREATE TABLE main.w.not_go (a INT)
+GO 5 TIMES
+CREATE TABLE main.w.c (a INT)
+INSERT INTO main.w.c VALUES (1)
+CREATE TABLE main.w.d (a INT)
+INSERT OVERWRITE main.w.d VALUES (1)
+CREATE TABLE main.w.e (a INT)
+GRANT SELECT ON TABLE main.w.e TO x
+CREATE TABLE main.w.f (a INT)
+REVOKE SELECT ON TABLE main.w.f FROM x
+CREATE TABLE main.w.g (a INT)
+CREATE SCHEMA main.x
+CREATE TABLE main.w.h (a INT)
+CREATE OR REPLACE VIEW main.w.v AS SELECT 1
+CREATE TABLE main.w.i (a INT)
+DROP TABLE main.w.zz
+CREATE TABLE main.w.j (a INT)
+REPLACE TABLE main.w.k (a INT)
+GRANT CREATE TABLE, CREATE SCHEMA ON SCHEMA main.w TO `x`
+GRANT
+  CREATE SCHEMA,
+  CREATE VOLUME
+  ON CATALOG main TO `x`
+CREATE TABLE main.w.l (
+  create INT,
+  grant STRING,
+  insert INT
+)
+COMMENT ON TABLE main.w.l IS 'x'
+USE DATABASE
+  main.w
+CREATE TABLE m (a INT)
