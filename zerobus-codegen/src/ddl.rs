@@ -19,6 +19,7 @@
 //! | `likely_type` | which type an unknown word is likely meant to be |
 //! | `table_info` | from a table of statements to the `TableInfo` that a catalog would give |
 //! | `write` | from `TableInfo` to `CREATE TABLE` and the grants that a writer needs |
+//! | `dedup` | statements over the columns that a stream stamps |
 //! | `problem` | problems and warnings, with their places |
 
 mod alter;
@@ -29,6 +30,7 @@ mod column;
 mod context;
 mod create_table;
 mod cursor;
+mod dedup;
 mod draft;
 mod expression;
 mod lexer;
@@ -42,6 +44,7 @@ mod types;
 mod untouched;
 mod write;
 
+pub use dedup::{StampedColumns, dedup};
 pub use problem::{DdlError, DdlProblem, Place};
 pub use script::{Findings, Script};
 #[cfg(feature = "cli")]

@@ -390,3 +390,23 @@ fn the_type_of_a_generated_column_stays_a_type() {
         assert!(report.problems[0].found.contains("is no type of Databricks SQL"), "{bad}: {report}");
     }
 }
+
+#[test]
+fn statements_that_keep_each_row_once_name_the_stamped_columns() {
+    let sql = "CREATE TABLE main.geo.quakes (id STRING NOT NULL, producer STRING, run BIGINT, n BIGINT);";
+    let table = Table::try_from(&ddl::tables(sql).unwrap()[0]).unwrap();
+    let columns = |epoch: &str| ddl::StampedColumns {
+        producer: "Producer".to_owned(),
+        epoch: epoch.to_owned(),
+        sequence: "n".to_owned(),
+    };
+    let text = ddl::dedup(&table, &columns("run")).unwrap();
+    assert!(text.contains("CREATE OR REPLACE VIEW `main`.`geo`.`quakes_once`"), "{text}");
+    assert!(text.contains("OVER (PARTITION BY `Producer`, `run`, `n` ORDER BY `n`) = 1;"), "{text}");
+    assert!(text.contains("AS AUTO CDC INTO `main`.`geo`.`quakes_kept_once`"), "{text}");
+    assert!(text.contains("KEYS (`Producer`, `run`, `n`)"), "{text}");
+    let text = ddl::dedup(&table, &columns("id")).unwrap_err().to_string();
+    assert!(text.contains("the column is no BIGINT"), "{text}");
+    let text = ddl::dedup(&table, &columns("epoch")).unwrap_err().to_string();
+    assert!(text.contains("the table has no such column"), "{text}");
+}

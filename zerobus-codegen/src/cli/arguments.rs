@@ -372,7 +372,8 @@ pub struct Diff {
 #[command(after_help = "\
 Examples:
   zerobus-codegen ddl --schemas schemas
-  zerobus-codegen ddl --schemas schemas/main.geo.earthquakes.json --grantee 0b1c2d3e-service-principal")]
+  zerobus-codegen ddl --schemas schemas/main.geo.earthquakes.json --grantee 0b1c2d3e-service-principal
+  zerobus-codegen ddl --schemas schemas --dedup --stamped producer epoch sequence")]
 pub struct Ddl {
     /// A folder of snapshots, or a single one; may be given more than once.
     #[arg(long, required = true, value_name = "DIR")]
@@ -380,6 +381,13 @@ pub struct Ddl {
     /// Who is to write: a service principal by its application id, a group or a user by name.
     #[arg(long, value_name = "NAME", default_value = "application id of the service principal")]
     pub(super) grantee: String,
+    /// Print instead what keeps each row once, for rows that the runtime stamps: a view, a flow of a pipeline, and a query
+    /// of the rows that are missing.
+    #[arg(long)]
+    pub(super) dedup: bool,
+    /// The stamped columns: who sent a row, in which run, and as which row.
+    #[arg(long, num_args = 3, value_names = ["PRODUCER", "EPOCH", "SEQUENCE"], default_values = ["producer", "epoch", "sequence"], requires = "dedup")]
+    pub(super) stamped: Vec<String>,
     #[command(flatten)]
     pub(super) config: Config,
 }
