@@ -2,6 +2,9 @@
 //!
 //! `SPOOL_BENCH_FOLDER` says on which disk, `SPOOL_BENCH_MB` how many bytes are written (200 by default), and
 //! `SPOOL_BENCH_BACKLOG_MB` how large the backlog is that is recovered and drained (1000 by default).
+//!
+//! `benches/spool_instructions` counts the instructions of a row without a spool and with one: it runs this program as a
+//! server, and under callgrind as a client.
 
 #![allow(
     missing_docs,
@@ -125,7 +128,36 @@ async fn drain(folder: &Path) {
     println!("most bytes in memory      {} KiB of rows, {most_kb} KiB resident, server included", most / 1024);
 }
 
+/// A server for a client in another process.
+async fn serve() {
+    let server = counting(Arc::default(), Arc::default()).await;
+    println!("{}", server.url);
+    std::future::pending::<()>().await;
+}
+
+/// A client that sends rows of 120 bytes, with a spool if one is named.
+async fn send(url: &str) {
+    let stream = client(url).build().unwrap().stream::<Row>();
+    let stream = match std::env::var("SPOOL_BENCH_SPOOL") {
+        Ok(folder) => stream.spool(folder),
+        Err(_) => stream,
+    };
+    let stream = stream.open().await.unwrap();
+    let mut row = Row::padded(0, PAD);
+    for n in 0..number("SPOOL_BENCH_ROWS", 100_000) {
+        row.n = n;
+        stream.send(&row).await.unwrap();
+    }
+    stream.close().await.unwrap();
+}
+
 fn main() {
+    let one = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    match std::env::var("SPOOL_BENCH_SIDE").as_deref() {
+        Ok("server") => return one().block_on(serve()),
+        Ok(url) => return one().block_on(send(url)),
+        Err(_) => {}
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let parent = std::env::var("SPOOL_BENCH_FOLDER").unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
     let folder = tempfile::tempdir_in(parent).unwrap();

@@ -48,6 +48,8 @@ mod deadlines;
 mod event;
 mod ledger;
 mod pace;
+#[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
+mod persistent;
 mod rate;
 mod requests;
 mod retry;
@@ -56,6 +58,8 @@ mod session;
 mod settings;
 #[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
 mod spooled;
+#[cfg(feature = "spool")]
+mod stamper;
 mod suspects;
 mod transitions;
 mod window;
@@ -68,11 +72,16 @@ pub(crate) use event::{Action, Heard, Over, Pull, Refused};
 
 pub(crate) use ledger::Ledger;
 use pace::Pace;
+pub(crate) use persistent::{Begin, ExactlyOnce};
+#[cfg_attr(not(feature = "spool"), expect(unused_imports, reason = "the spool is a feature"))]
+pub(crate) use persistent::{Otherwise, StreamNote};
 pub(crate) use returned::ReturnedBatch;
 pub(crate) use session::Session;
 pub(crate) use settings::Settings;
 use spooled::Spooled;
 #[cfg_attr(not(feature = "spool"), expect(unused_imports, reason = "the spool is a feature"))]
 pub(crate) use spooled::{Found, Job, Schema, Wanted};
+#[cfg(feature = "spool")]
+pub(crate) use stamper::{Columns, Stamper};
 pub(crate) use window::Outgoing;
 use window::Window;

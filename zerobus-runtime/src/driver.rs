@@ -12,7 +12,7 @@ use tracing::Instrument;
 use zerobus_codegen::TableName;
 
 use crate::auth::{Cache, Numbered};
-use crate::core::{Action, Heard, Over, Schema};
+use crate::core::{Action, Begin, Heard, Over, Schema};
 use crate::error::{Error, Fault};
 use crate::event::{Hooks, StreamEvent};
 use crate::meter::Meter;
@@ -84,9 +84,9 @@ impl Driver {
         let mut calls = Calls { current: Current::None, draining: None };
         loop {
             match self.shared.next_action() {
-                Ok(Action::Open { generation, over, schema }) => {
+                Ok(Action::Open { generation, over, schema, begin }) => {
                     let channel = calls.make_way(over);
-                    let opening = self.open(generation, channel, schema);
+                    let opening = self.open(generation, channel, &begin, schema);
                     calls.current = Current::Opening { generation, opening };
                 }
                 Ok(Action::Reset { generation }) => calls.reset(generation),
@@ -118,7 +118,7 @@ impl Driver {
     }
 
     fn hear(&mut self, generation: u64, heard: Heard) {
-        let is_ack = matches!(heard, Heard::Acked(_));
+        let is_ack = matches!(heard, Heard::Acked(_) | Heard::Resumed(_));
         if let Heard::Ended(Some(error)) = &heard
             && error.fault().rejects_the_token()
         {
@@ -134,7 +134,7 @@ impl Driver {
         }
     }
 
-    fn open(&mut self, generation: u64, channel: Option<Channel>, schema: Schema) -> Opening {
+    fn open(&mut self, generation: u64, channel: Option<Channel>, begin: &Begin, schema: Schema) -> Opening {
         let delay = std::mem::take(&mut self.delay);
         let (transport, tokens, table) = (self.transport.clone(), Arc::clone(&self.tokens), self.table.clone());
         let used = Arc::clone(&self.token);
@@ -143,7 +143,8 @@ impl Driver {
             generation,
             kind: self.kind,
             table: table.to_string(),
-            create: self.schemas.create(schema),
+            create: self.schemas.create(schema, begin),
+            begin: begin.clone(),
         };
         Box::pin(async move {
             tokio::time::sleep(delay).await;
@@ -255,6 +256,9 @@ async fn next_of(call: Option<&mut Call>) -> (u64, Heard) {
 
 fn log(event: &StreamEvent) {
     match event {
+        StreamEvent::AtLeastOnce { reason } => {
+            tracing::warn!(name: "zerobus.stream.at_least_once", %reason, "rows are not delivered exactly once");
+        }
         StreamEvent::Closed { durable, returned } => {
             tracing::info!(name: "zerobus.stream.closed", durable, returned, "stream closed");
         }

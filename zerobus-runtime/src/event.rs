@@ -31,7 +31,14 @@ pub enum StreamEvent {
         /// Why it gave up.
         error: Error,
     },
+    /// The service has no persistent streams: rows are delivered at least once, as `exactly_once_if_available` asks for.
+    #[non_exhaustive]
+    AtLeastOnce {
+        /// What the service said.
+        reason: Error,
+    },
     /// The spool held rows of another process, which are sent first.
+    #[non_exhaustive]
     Recovered {
         /// How many rows there are.
         rows: u64,
@@ -67,11 +74,13 @@ pub enum StreamEvent {
         reason: Error,
     },
     /// Rows of the spool cannot be read; the files that hold them are kept under another name.
+    #[non_exhaustive]
     SpoolDamaged {
         /// How many rows.
         rows: u64,
     },
     /// The disk of the spool fails or is full; it is tried again, and `send` waits when the memory is used up.
+    #[non_exhaustive]
     SpoolFailing {
         /// What went wrong.
         reason: Error,
@@ -79,6 +88,7 @@ pub enum StreamEvent {
     /// The disk of the spool takes rows again.
     SpoolRecovered,
     /// A damaged file of the spool was set aside; everything else goes on.
+    #[non_exhaustive]
     SpoolSetAside {
         /// The name that it has now.
         file: String,

@@ -66,8 +66,10 @@ pub use message::{Encoder, ZerobusMessage};
 pub use offset::Offset;
 pub use persisted::Persisted;
 #[cfg(feature = "spool")]
-pub use spool::SpoolLevel;
+pub use spool::{SpoolFile, SpoolFileCheck, SpoolFolder, SpoolLevel};
 pub use stats::{Report, Stats};
+#[cfg(feature = "spool")]
+pub use stream::StampColumns;
 pub use stream::{
     Accepts, BlockingLanes, BlockingStream, Encoded, EncodedStream, IngestStream, Json, JsonStream, LaneOffset,
     LaneReceipt, Lanes, LanesBuilder, Prost, RawJson, Receipt, StreamBuilder, Unsent,

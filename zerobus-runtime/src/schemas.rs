@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use crate::core::Schema;
-use crate::transport::create_stream;
+use crate::core::{Begin, Schema};
+use crate::transport::first_message;
 
 /// The schemas of a stream, by number: each is an encoded `CreateIngestStreamRequest`. The program's own is 0.
 #[derive(Debug, Clone)]
@@ -26,9 +26,9 @@ impl Schemas {
         })
     }
 
-    /// The message that creates a stream of this schema on the server.
-    pub(crate) fn create(&self, schema: Schema) -> Bytes {
+    /// The first message of a call that sends rows of this schema.
+    pub(crate) fn create(&self, schema: Schema, begin: &Begin) -> Bytes {
         let schemas = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        create_stream(schemas.get(schema).map_or(&[], |schema| schema))
+        first_message(schemas.get(schema).map_or(&[], |schema| schema), begin)
     }
 }

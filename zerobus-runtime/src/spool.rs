@@ -10,25 +10,33 @@
 //! | `segment` | one file of the log: its making, its header, its end |
 //! | `walk` | reading records one after the other, past damage |
 //! | `position` | how far the log is acknowledged |
+//! | `stream_note` | what is kept of a persistent stream |
+//! | `producer` | whose rows they are, in the rows' stamps |
 //! | `log` | appending, syncing, reading back, letting go |
 //! | `recovery` | opening what another process left |
+//! | `lanes` | the folder of many lanes |
+//! | `inspect` | a folder that no stream has open |
 
 mod bell;
 mod folder;
 mod format;
+mod inspect;
+pub(crate) mod lanes;
 mod log;
 mod position;
+mod producer;
 mod recovery;
 mod segment;
 #[cfg(test)]
 mod simulated;
 mod storage;
+mod stream_note;
 #[cfg(test)]
 mod tests;
 mod walk;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,12 +44,14 @@ pub(crate) use bell::Bell;
 use bytes::Bytes;
 use folder::Claim;
 pub(crate) use folder::Refusal;
+pub use inspect::{SpoolFile, SpoolFileCheck, SpoolFolder};
 use log::{Durability, Log, Options};
-use recovery::Recovery;
+pub(crate) use producer::Producer;
+use recovery::{Recovery, SetAside};
 use storage::Folder;
 use writer::Writer;
 
-use crate::core::Found;
+use crate::core::{Found, Otherwise, StreamNote};
 use crate::error::{Error, Fault};
 use crate::event::StreamEvent;
 use crate::schemas::Schemas;
@@ -75,18 +85,28 @@ pub(crate) struct SpoolOptions {
     pub(crate) level: SpoolLevel,
     pub(crate) segment_bytes: u64,
     pub(crate) max_bytes: u64,
+    /// Each row is in the table once; and what is done where the service cannot do that.
+    pub(crate) exactly_once: Option<Otherwise>,
 }
 
 /// A spool whose rows were found, and whose thread does not run yet.
 pub(crate) struct Spool {
     writer: Writer<Folder>,
     pub(crate) found: Found,
+    /// The persistent stream that another process wrote to.
+    pub(crate) note: Option<StreamNote>,
     recovery: Recovery,
 }
 
 impl SpoolOptions {
     pub(crate) const fn new(folder: PathBuf) -> Self {
-        Self { folder, level: SpoolLevel::Process, segment_bytes: 64 * 1024 * 1024, max_bytes: 10 * 1024 * 1024 * 1024 }
+        Self {
+            folder,
+            level: SpoolLevel::Process,
+            segment_bytes: 64 * 1024 * 1024,
+            max_bytes: 10 * 1024 * 1024 * 1024,
+            exactly_once: None,
+        }
     }
 }
 
@@ -106,10 +126,37 @@ impl Spool {
         let segment_bytes = options.segment_bytes.min(options.max_bytes / 4);
         let log_options = Options { segment_bytes, max_bytes: options.max_bytes, durability, schema };
         let storage = Folder::new(options.folder.clone());
-        let (log, recovery) = Log::open(storage, log_options).map_err(|error| refused(error.into()))?;
+        let stream = match options.exactly_once {
+            Some(_) => stream_note::read(&storage).map_err(|error| refused(error.into()))?,
+            None => stream_note::Found::Nothing,
+        };
+        let (log, mut recovery) = Log::open(storage, log_options).map_err(|error| refused(error.into()))?;
         let schema = log.first_schema().map_or(0, |schema| schemas.number(schema));
         let found = Found { first: log.read_row(), end: log.next_row(), schema };
-        Ok(Self { writer: Writer::new(log, options.level, schemas, Some(claim)), found, recovery })
+        let note = match stream {
+            stream_note::Found::Whole(note) => Some(note.at_start(log.next_sequence())),
+            stream_note::Found::Damaged(file) => {
+                recovery.set_aside.push(SetAside { file: file.to_owned(), rows: 0..0 });
+                None
+            }
+            stream_note::Found::Nothing => None,
+        };
+        Ok(Self { writer: Writer::new(log, options.level, schemas, Some(claim)), found, note, recovery })
+    }
+
+    /// Who sends the rows of this folder, in a run of its own.
+    #[expect(clippy::unused_self, reason = "the folder is ours as long as the spool is open")]
+    pub(crate) fn producer(&self, folder: &Path, name: Option<&str>) -> Result<Producer, Error> {
+        let folder_name = || folder.display().to_string();
+        let producer = Producer::of_folder(folder, name);
+        producer.map_err(|error| Fault::Spool { folder: folder_name(), refusal: error.into() }.into())
+    }
+
+    /// Removes what the spool keeps of a persistent stream that is no more.
+    pub(crate) fn forget_stream(folder: &Path, table: &str, encoding: &str) -> Result<(), Error> {
+        let refused = |refusal| Error::from(Fault::Spool { folder: folder.display().to_string(), refusal });
+        let _claim = Claim::take(folder, table, encoding).map_err(refused)?;
+        stream_note::remove(&Folder::new(folder.to_owned())).map_err(|error| refused(error.into()))
     }
 
     pub(crate) fn schemas(&self) -> Schemas {

@@ -5,6 +5,7 @@
 //! | `builder` | the options of a stream, and its opening |
 //! | `opening` | what is done before a stream begins |
 //! | `spooled` | a stream whose rows are kept on disk |
+//! | `stamps` | columns that a stream fills in |
 //! | `accepts` | which rows a stream takes, and how they are written |
 //! | `strict` | JSON that says what it is given |
 //! | `handle` | a stream without the type of its rows: room, turns, the wait for acknowledgements |
@@ -24,6 +25,8 @@ mod receipt;
 mod sending;
 #[cfg(feature = "spool")]
 mod spooled;
+#[cfg(feature = "spool")]
+mod stamps;
 mod strict;
 mod unsent;
 
@@ -38,6 +41,8 @@ pub use builder::StreamBuilder;
 use handle::Handle;
 pub use lanes::{LaneOffset, LaneReceipt, Lanes, LanesBuilder};
 pub use receipt::Receipt;
+#[cfg(feature = "spool")]
+pub use stamps::StampColumns;
 pub use unsent::Unsent;
 
 use crate::error::Error;

@@ -9,7 +9,9 @@
 //! | `coalescing` | frames that share a system call |
 //! | `envelope` | what stands on the wire before a batch |
 //! | `requests` | the call's request side: a body that takes batches from the core when the connection asks |
-//! | `call` | the call itself, and its responses |
+//! | `call` | the call itself |
+//! | `responses` | what the server says on it |
+//! | `retire` | the call that ends a persistent stream for good |
 
 mod call;
 mod coalescing;
@@ -17,6 +19,9 @@ mod dial;
 mod endpoint;
 mod envelope;
 mod requests;
+mod responses;
+#[cfg(feature = "spool")]
+mod retire;
 mod socket;
 mod tunnel;
 
@@ -24,4 +29,6 @@ pub(crate) use call::{Call, CallParts, begin, connect};
 pub use dial::{Connection, Dial, DialFuture};
 pub(crate) use dial::{DialOptions, Dialer, Transport};
 pub(crate) use endpoint::{Endpoint, PlainHttp};
-pub(crate) use envelope::{create_request, create_stream};
+pub(crate) use envelope::{create_request, first_message};
+#[cfg(feature = "spool")]
+pub(crate) use retire::retire;

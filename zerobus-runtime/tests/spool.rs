@@ -12,7 +12,9 @@ use std::time::Duration;
 use scripted::{Call, Row, Scripted, Server, client, number};
 use tokio::sync::{Semaphore, watch};
 use tonic::Status;
-use zerobus_runtime::{ErrorKind, IngestStream, SpoolLevel, StreamBuilder, StreamEvent, ZerobusMessage};
+use zerobus_runtime::{
+    ErrorKind, IngestStream, SpoolFolder, SpoolLevel, StreamBuilder, StreamEvent, Undelivered, ZerobusMessage,
+};
 
 const LEVELS: [SpoolLevel; 3] =
     [SpoolLevel::Process, SpoolLevel::Interval(Duration::from_millis(20)), SpoolLevel::Power];
@@ -342,11 +344,6 @@ async fn a_folder_that_cannot_be_used_is_refused_with_a_sentence() {
     assert!(text.contains("cannot be used"), "{text}");
     let text = refused(client.stream::<Row>().spool_level(SpoolLevel::Power).open().await);
     assert!(text.contains("the folder of the spool is not set"), "{text}");
-
-    let two = std::num::NonZeroUsize::new(2).unwrap();
-    let lanes = client.stream::<Row>().spool(folder.path()).lanes(two).open().await;
-    let text = lanes.err().unwrap().to_string();
-    assert!(text.contains("each stream has a spool of its own"), "{text}");
 }
 
 #[tokio::test]
@@ -371,4 +368,93 @@ async fn a_stream_that_gave_up_is_opened_again_with_what_its_spool_holds() {
     let again = stream.reopen().await.unwrap();
     assert_eq!(again.close().await.unwrap().rows, 10);
     assert_eq!(server.records.durable(), (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_service_without_persistent_streams_is_told_or_gets_rows_at_least_once() {
+    let server = Scripted::new(Call::serve).start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let error = server.client().stream::<Row>().spool(folder.path()).exactly_once().open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("cannot be delivered to main.test.rows exactly once"), "{text}");
+    assert!(text.contains("`exactly_once_if_available`"), "{text}");
+    let events = Events::default();
+    let stream = server.client().stream::<Row>().spool(folder.path()).exactly_once_if_available();
+    let stream = events.watch(stream).open().await.unwrap();
+    stream.send_all(rows(0..100)).await.unwrap();
+    assert_eq!(stream.close().await.unwrap().rows, 100);
+    assert_eq!(server.records.durable(), (0..100).collect::<Vec<_>>());
+    assert!(events.0.lock().unwrap().iter().any(|event| matches!(event, StreamEvent::AtLeastOnce { .. })));
+}
+
+#[tokio::test]
+async fn lanes_have_a_spool_each_and_a_key_its_lane_in_every_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let three = std::num::NonZeroUsize::new(3).unwrap();
+    let quiet = silent().await;
+    let keys = || (0..300_u64).map(|n| (n % 7, Row::new(n)));
+    let lanes = quiet.client().stream::<Row>().spool(folder.path()).lanes(three).open().await.unwrap();
+    let mut homes = Vec::new();
+    for (key, row) in keys() {
+        let sent = lanes.send(&key, &row).await.unwrap();
+        lanes.spooled(sent).await.unwrap();
+        homes.push((key, sent.lane()));
+    }
+    let error = lanes.close_within(Duration::ZERO).await.unwrap_err();
+    assert!(error.to_string().contains("300 rows stay in the spool"), "{error}");
+    let server = Scripted::new(Call::serve).start().await;
+    let two = std::num::NonZeroUsize::new(2).unwrap();
+    let refused = server.client().stream::<Row>().spool(folder.path()).lanes(two).open().await.err().unwrap();
+    assert!(refused.to_string().contains("has the rows of 3 lanes, and 2 are opened"), "{refused}");
+    let lanes = server.client().stream::<Row>().spool(folder.path()).lanes(three).open().await.unwrap();
+    for ((key, row), home) in keys().zip(homes) {
+        let sent = lanes.send(&key, &Row::new(row.n + 300)).await.unwrap();
+        assert_eq!((key, sent.lane()), home);
+    }
+    let reports = lanes.close().await.unwrap();
+    assert_eq!(reports.iter().map(|report| report.rows).sum::<u64>(), 600);
+    let durable = server.records.durable();
+    for key in 0..7 {
+        let of_key: Vec<_> = durable.iter().map(|n| n % 300).filter(|n| n % 7 == key).collect();
+        let (first, second) = of_key.split_at(of_key.len() / 2);
+        assert!(first.is_sorted() && first == second, "rows of a key keep their order over processes");
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_folder_is_listed_verified_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    leave_rows(folder.path(), SpoolLevel::Process, 0..1000).await;
+    let spool = SpoolFolder::open(folder.path()).unwrap();
+    assert_eq!(spool.table(), "main.test.rows");
+    let client = silent().await.client();
+    let text = refused(client.stream::<Row>().spool(folder.path()).open().await);
+    assert!(text.contains("is in use"), "{text}");
+    let found = spool.files().unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].first.map(zerobus_runtime::Offset::value), Some(0));
+    let check = &spool.verify().unwrap()[0];
+    assert_eq!((check.rows, check.waiting, check.is_damaged), (1000, 1000, false));
+    let mut text = Vec::new();
+    assert_eq!(spool.export(&mut text).unwrap(), 1000);
+    drop(spool);
+
+    let mut rows = Undelivered::read_from(&text[..]).unwrap();
+    let server = Scripted::new(Call::serve).start().await;
+    let stream = server.client().stream::<Row>().open().await.unwrap();
+    stream.send_undelivered(&mut rows).await.unwrap();
+    stream.close().await.unwrap();
+    assert_eq!(server.records.durable(), (0..1000).collect::<Vec<_>>());
+
+    let path = folder.path().join(&found[0].name);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let spool = SpoolFolder::open(folder.path()).unwrap();
+    let check = &spool.verify().unwrap()[0];
+    assert!(check.is_damaged && check.rows < 1000, "{check:?}");
+    let text = SpoolFolder::open(folder.path().join("elsewhere")).unwrap_err().to_string();
+    assert!(text.contains("is no spool: it has no file spool.json"), "{text}");
 }

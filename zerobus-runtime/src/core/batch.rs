@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
-use super::Schema;
+use super::{Schema, Settings};
 use crate::message::{Encoder, Reserved};
 use crate::persisted::Persisted;
 
@@ -25,6 +25,8 @@ pub(super) struct OpenBatch {
     was_sent: bool,
     /// How many bytes the length of the last record took: a guess for the next, since rows of a table are alike.
     reserved: Reserved,
+    #[cfg(feature = "spool")]
+    stamper: Option<super::Stamper>,
 }
 
 /// Rows that go to the server in one request.
@@ -43,6 +45,8 @@ pub(crate) struct Batch {
     pub(crate) attempts: u32,
     /// What its rows were written for.
     pub(crate) schema: Schema,
+    /// The number of the request in the spool; 0 without one.
+    pub(crate) sequence: u64,
 }
 
 impl OpenBatch {
@@ -55,7 +59,28 @@ impl OpenBatch {
             since: Duration::ZERO,
             was_sent: false,
             reserved: Reserved::One,
+            #[cfg(feature = "spool")]
+            stamper: None,
         }
+    }
+
+    /// The batches of a session with these settings.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            #[cfg(feature = "spool")]
+            stamper: settings.stamper.clone(),
+            ..Self::new(settings.max_batch_bytes)
+        }
+    }
+
+    /// How many bytes the stream adds to a row.
+    #[cfg_attr(not(feature = "spool"), expect(clippy::unused_self, reason = "stamps are a part of that feature"))]
+    pub(super) fn stamp_len(&self) -> usize {
+        #[cfg(feature = "spool")]
+        if let Some(stamper) = &self.stamper {
+            return stamper.len();
+        }
+        0
     }
 
     /// Whether a record of this many bytes is too much.
@@ -104,10 +129,28 @@ impl OpenBatch {
         let record = Unfinished { out: &mut self.out, start };
         record.out.begin_record(self.reserved);
         write(record.out)?;
+        #[cfg(feature = "spool")]
+        if let Some(stamper) = &self.stamper {
+            stamper.stamp(record.out, self.first + u64::from(self.rows));
+        }
         self.reserved = record.out.end_record(start, self.reserved);
         std::mem::forget(record);
         self.rows += 1;
         Ok(self.out.len() - start)
+    }
+
+    /// As `append`, of a row that is not stamped.
+    #[inline]
+    pub(super) fn append_as_it_is<E>(&mut self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<usize, E> {
+        #[cfg(feature = "spool")]
+        {
+            let stamper = self.stamper.take();
+            let appended = self.append(write);
+            self.stamper = stamper;
+            appended
+        }
+        #[cfg(not(feature = "spool"))]
+        self.append(write)
     }
 
     /// Takes the last record back, which has this many bytes.
@@ -137,7 +180,7 @@ impl OpenBatch {
         let rows = std::mem::take(&mut self.rows);
         let attempts = u32::from(std::mem::take(&mut self.was_sent));
         let (body, first, since) = (self.take_body(), self.first, self.since);
-        Batch { body, first, rows, since, sent_at: Duration::ZERO, attempts, schema: 0 }
+        Batch { body, first, rows, since, sent_at: Duration::ZERO, attempts, schema: 0, sequence: 0 }
     }
 
     /// The bytes of the batch, in no more memory than is counted for them.

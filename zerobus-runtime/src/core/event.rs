@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Schema;
+use super::persistent::Begin;
 use super::window::Outgoing;
 use crate::error::{Error, Violation};
 use crate::event::StreamEvent;
@@ -19,6 +20,8 @@ pub(crate) enum Heard {
     Ended(Option<Error>),
     /// The server created the stream, and calls it this.
     Opened(Arc<str>),
+    /// The server goes on with the stream, and has every offset up to this one.
+    Resumed(Option<i64>),
     /// The server broke the protocol in a way that does not concern acknowledgements.
     Violated(Violation),
 }
@@ -27,7 +30,7 @@ pub(crate) enum Heard {
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Open a call of this generation.
-    Open { generation: u64, over: Over, schema: Schema },
+    Open { generation: u64, over: Over, schema: Schema, begin: Begin },
     /// Drop the call of this generation.
     Reset { generation: u64 },
     /// It is over.

@@ -44,7 +44,11 @@ impl Session {
         if self.spool.is_none() && !self.window.has_unsent() && self.is_due(now) {
             self.cut();
         }
-        self.shorten_next();
+        match (&mut self.persistent, self.window.next()) {
+            // What was sent once is not cut anew.
+            (Some(persistent), Some(next)) => persistent.sent(next.sequence),
+            _ => self.shorten_next(),
+        }
         let Some(request) = self.window.send(now) else { return Pull::Idle };
         self.carrier = self.generation;
         self.rate.sent(now, request.rows, request.body.len());
@@ -63,6 +67,7 @@ impl Session {
             && self.rate.opens_at(self.seen).is_none()
             && self.has_allowance()
             && self.window.next().is_none_or(|next| next.schema == self.schema)
+            && self.persistent.as_ref().is_none_or(|persistent| persistent.may_send(&self.window))
     }
 
     /// Whether what is under way is under way on the call before.

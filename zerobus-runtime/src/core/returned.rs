@@ -43,14 +43,16 @@ impl Returned {
         self.times.len() < settings.max_rejected_rows && self.rejected_bytes + bytes <= settings.max_rejected_bytes
     }
 
-    /// Takes in a batch of one row that the server refused.
+    /// Takes in rows that the server refused: one, or a request that cannot be cut.
     pub(super) fn reject(&mut self, now: Duration, mut batch: Batch, reason: Error) {
         // The row's bytes alone, not the whole buffer that they are a part of.
         batch.body = batch.body.to_vec().into();
         self.rejected_bytes += batch.body.len();
-        self.reasons.insert(batch.first, reason.clone());
-        self.in_full.push_back(batch.first);
-        self.forget_oldest();
+        for row in batch.first..batch.first + u64::from(batch.rows) {
+            self.reasons.insert(row, reason.clone());
+            self.in_full.push_back(row);
+            self.forget_oldest();
+        }
         self.times.push_back(now);
         self.rejected.push(ReturnedBatch { batch, reason });
     }

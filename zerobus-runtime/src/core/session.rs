@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::allowance::Allowance;
 use super::batch::OpenBatch;
+use super::persistent::Persistent;
 use super::rate::Rate;
 use super::retry::Retry;
 use super::returned::Returned;
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     pub(super) window: Window,
     /// Where the rows are kept on disk.
     pub(super) spool: Option<Box<Spooled>>,
+    /// The server's stream that goes on over calls, where each request is to be in the table once.
+    pub(super) persistent: Option<Box<Persistent>>,
     /// What the rows of the current call were written for.
     pub(super) schema: Schema,
     pub(super) ledger: Ledger,
@@ -120,8 +123,9 @@ impl Session {
     /// A session that opens its first connection; its first action says so.
     pub(crate) fn new(settings: Settings, random: fastrand::Rng, now: Duration) -> Self {
         let found = settings.spool;
+        let persistent = settings.exactly_once.clone().map(|exactly_once| Box::new(Persistent::new(exactly_once)));
         let mut session = Self {
-            open: OpenBatch::new(settings.max_batch_bytes),
+            open: OpenBatch::of(&settings),
             straight: 0,
             rate: Rate::new(&settings),
             settings,
@@ -129,6 +133,7 @@ impl Session {
             draining: None,
             window: Window::default(),
             spool: found.map(|found| Box::new(Spooled::new(found))),
+            persistent,
             schema: found.map_or(0, |found| found.schema),
             ledger: Ledger::beginning_at(found.unwrap_or_default()),
             retry: Retry::new(random),
@@ -170,7 +175,12 @@ impl Session {
         if self.open.len() >= self.straight {
             self.before_row(&clock)?;
         }
-        let bytes = self.open.append(write).map_err(Refused::Row)?;
+        let appended = match persisted {
+            Persisted::No => self.open.append(write),
+            // It has the stamp that it was sent with.
+            Persisted::Possibly => self.open.append_as_it_is(write),
+        };
+        let bytes = appended.map_err(Refused::Row)?;
         // The next row is likely to be as long as this one.
         let is_last = self.open.len() + bytes > self.straight || self.open.rows() >= self.settings.max_batch_rows;
         if is_last || matches!(persisted, Persisted::Possibly) {
@@ -200,7 +210,8 @@ impl Session {
     fn accept(&mut self, bytes: usize, persisted: Persisted, clock: &impl Fn() -> Duration) -> Result<Offset, Refused> {
         let (taken, limit) = self.taken_of();
         let room = limit.saturating_sub(taken - bytes + self.reserved);
-        if bytes > self.settings.max_row_bytes.min(room) {
+        // A row that was granted room was not stamped yet.
+        if bytes.saturating_sub(self.open.stamp_len()) > self.settings.max_row_bytes.min(room) {
             self.open.take_back(bytes);
             return Err(self.refusal(bytes));
         }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::Found;
+#[cfg(feature = "spool")]
+use super::Stamper;
+use super::{ExactlyOnce, Found};
 use crate::record_kind::RecordKind;
 
 /// What a stream is made with; the defaults are those of the documentation of `StreamBuilder`.
@@ -44,6 +46,11 @@ pub(crate) struct Settings {
     pub(crate) max_bytes_per_second: Option<u64>,
     /// The rows are kept on disk before they go, and these are there already.
     pub(crate) spool: Option<Found>,
+    /// Each request is in the table once.
+    pub(crate) exactly_once: Option<ExactlyOnce>,
+    /// What is written into each row.
+    #[cfg(feature = "spool")]
+    pub(crate) stamper: Option<Stamper>,
 }
 
 impl Settings {
@@ -76,6 +83,9 @@ impl Settings {
             max_rows_per_second: None,
             max_bytes_per_second: None,
             spool: None,
+            exactly_once: None,
+            #[cfg(feature = "spool")]
+            stamper: None,
         }
     }
 }

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::persistent::StreamNote;
 use super::session::State;
 use super::{Action, Batch, Over, Session};
 use crate::error::{Error, Fault};
@@ -64,6 +65,8 @@ pub(crate) struct Spooled {
 /// What is to be done on disk.
 #[derive(Debug)]
 pub(crate) struct Job {
+    /// What is to be noted of the persistent stream before anything is written.
+    pub(crate) note: Option<StreamNote>,
     pub(crate) write: Vec<Batch>,
     /// Every row below is settled.
     pub(crate) settled: u64,
@@ -147,12 +150,13 @@ impl Session {
         let settled = self.settled;
         let read = self.wanted_from_disk();
         let Some(spool) = &mut self.spool else {
-            return Job { write: Vec::new(), settled, read: None, until: None, is_last: is_over };
+            return Job { note: None, write: Vec::new(), settled, read: None, until: None, is_last: is_over };
         };
         let write: Vec<_> = spool.unwritten.iter().cloned().collect();
         spool.is_reading = read.is_some();
         let is_last = is_over && write.is_empty();
-        Job { write, settled, read, until: linger_end, is_last }
+        let note = self.persistent.as_ref().and_then(|persistent| persistent.unnoted());
+        Job { note, write, settled, read, until: linger_end, is_last }
     }
 
     fn is_due_for_disk(&self, now: Duration) -> bool {
@@ -181,14 +185,15 @@ impl Session {
         self.settings.max_unacked_bytes / 2
     }
 
-    /// The first batches were written: those that go to the window need not be read back; how many, and the end of their
+    /// The first batches were written, from this sequence on: those that go to the window need not be read back; how many, and the end of their
     /// rows.
-    pub(crate) fn wrote(&mut self, now: Duration, batches: usize) -> (u64, u64) {
+    pub(crate) fn wrote(&mut self, now: Duration, batches: usize, mut sequence: u64) -> (u64, u64) {
         let limit = self.window_limit();
         let (mut kept, mut end) = (0, 0);
         let Some(spool) = &mut self.spool else { return (0, 0) };
         // A session that is over may have returned some of them.
-        for batch in spool.unwritten.drain(..batches.min(spool.unwritten.len())) {
+        for mut batch in spool.unwritten.drain(..batches.min(spool.unwritten.len())) {
+            (batch.sequence, sequence) = (sequence, sequence + 1);
             spool.unwritten_bytes -= batch.body.len();
             let batch_end = batch.first + u64::from(batch.rows);
             let fits = self.window.is_empty() || self.window.bytes() + batch.body.len() <= limit;
@@ -257,6 +262,7 @@ impl Session {
         }
         spool.disk.end = spool.disk.end.max(spool.disk.start);
         self.pass_over_lost();
+        self.settle_committed(now);
         self.turn_schema(now);
         self.settle(now);
     }
@@ -334,8 +340,11 @@ impl Session {
     /// Opens another call where the next rows were written for another schema than the last ones.
     pub(super) fn turn_schema(&mut self, now: Duration) {
         let Some(next) = self.window.next().map(|batch| batch.schema) else { return };
-        if next == self.schema || self.window.has_sent() {
+        if self.window.has_sent() {
             return;
+        }
+        if next == self.schema {
+            return self.turn_stream(now);
         }
         self.schema = next;
         if matches!(self.state, State::Opening { .. } | State::Streaming) {

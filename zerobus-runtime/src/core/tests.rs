@@ -448,6 +448,7 @@ impl World {
 
 fn rows_of(body: &bytes::Bytes) -> Vec<u64> {
     let batch = Batch {
+        sequence: 0,
         body: body.clone(),
         first: 0,
         rows: 0,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::persistent::Whole;
 use super::session::{Draining, Phase, State};
 use super::settings::end_of;
 use super::suspects::Verdict;
@@ -29,20 +30,28 @@ impl Session {
             // The server asks for what is being done.
             Heard::CloseSignal(_) => {}
             Heard::Ended(error) => self.ended(now, generation, error),
-            Heard::Opened(stream_id) => self.opened(generation, stream_id),
+            Heard::Opened(stream_id) => self.opened(now, generation, stream_id),
+            Heard::Resumed(watermark) => self.resumed(now, generation, watermark),
             Heard::Violated(violation) => self.violated(now, generation, violation),
         }
         self.elapse(now);
         self.check();
     }
 
-    fn opened(&mut self, generation: u64, stream_id: Arc<str>) {
+    fn opened(&mut self, now: Duration, generation: u64, stream_id: Arc<str>) {
         if generation != self.generation || !matches!(self.state, State::Opening { .. }) {
             return;
         }
         if !self.carries_for_another() {
             self.window.restart();
         }
+        self.created(&stream_id);
+        self.is_streaming(stream_id);
+        self.turn_schema(now);
+    }
+
+    /// The call takes rows from here on.
+    pub(super) fn is_streaming(&mut self, stream_id: Arc<str>) {
         self.ledger.opened += 1;
         self.allowance.restart();
         self.state = State::Streaming;
@@ -85,14 +94,14 @@ impl Session {
         }
     }
 
-    fn progress(&mut self, now: Duration) {
+    pub(super) fn progress(&mut self, now: Duration) {
         self.last_progress = now;
         self.retry.progress();
         self.renewed_token = false;
         self.has_rotated = false;
     }
 
-    fn violated(&mut self, now: Duration, generation: u64, violation: Violation) {
+    pub(super) fn violated(&mut self, now: Duration, generation: u64, violation: Violation) {
         self.actions.push_back(Action::Reset { generation });
         self.ended(now, generation, Some(Fault::Violation(violation).into()));
     }
@@ -106,6 +115,9 @@ impl Session {
             _ => return self.violated(now, self.generation, Violation::NotCreated),
         }
         self.actions.push_back(Action::Tell(StreamEvent::Closing { grace }));
+        if self.persistent.is_some() {
+            return self.close_signal_in_turn(now, grace);
+        }
         if let Some(before) = self.draining.take() {
             // Two calls are enough: what the older one has not said by now, it does not say.
             self.actions.push_back(Action::Reset { generation: before.generation });
@@ -197,7 +209,8 @@ impl Session {
             return self.settle(now);
         }
         self.generation += 1;
-        let was_closing = matches!(self.state, State::HalfClosed { .. });
+        let was_asked = matches!(self.state, State::HalfClosed { .. }) && !self.is_closing && error.is_none();
+        let was_closing = matches!(self.state, State::HalfClosed { .. }) && self.is_closing;
         let search = if under_way > 0 { self.take_back(now, error.as_ref()) } else { Search::None };
         if search == Search::GivesUp {
             return;
@@ -208,6 +221,9 @@ impl Session {
             // Nobody waits for anything, so there is nothing to try again for.
             self.state = State::Dormant;
             self.settle(now);
+        } else if was_asked && !self.has_rotated {
+            self.has_rotated = true;
+            self.begin_opening(now, Over::NewConnection);
         } else {
             let error = error.unwrap_or_else(|| Fault::Ended.into());
             if search == Search::GoesOn { self.pause(now, error) } else { self.try_again(now, error) }
@@ -223,6 +239,10 @@ impl Session {
                 Search::None
             }
             Some(_) if self.settings.max_rejected_rows == 0 => Search::None,
+            Some(error) if self.persistent.is_some() => match self.refused_whole(now, error) {
+                Whole::GivesUp => Search::GivesUp,
+                Whole::GoesOn => Search::GoesOn,
+            },
             Some(error) => self.search(now, error),
         };
         if search != Search::GivesUp {
@@ -256,12 +276,22 @@ impl Session {
 
     /// The one place that decides between another attempt and the end.
     pub(super) fn try_again(&mut self, now: Duration, error: Error) {
+        if self.without_persistent(now, &error) {
+            return;
+        }
         if error.fault().rejects_the_token() && !self.renewed_token {
             self.renewed_token = true;
             self.tell_reconnecting(error, Duration::ZERO);
             return self.begin_opening(now, Over::NewConnection);
         }
-        if error.is_retryable() { self.pause(now, error) } else { self.fail(error) }
+        if error.is_retryable() {
+            return self.pause(now, error);
+        }
+        if self.persistent.is_some() && error.fault().is_unimplemented() {
+            let table = self.settings.table.clone();
+            return self.fail(Fault::NoExactlyOnce { table, cause: error }.into());
+        }
+        self.fail(error);
     }
 
     /// Waits for the next attempt, if there is one left.
@@ -285,7 +315,12 @@ impl Session {
     pub(super) fn begin_opening(&mut self, now: Duration, over: Over) {
         self.generation += 1;
         self.state = State::Opening { until: end_of(now, self.settings.open_timeout) };
-        self.actions.push_back(Action::Open { generation: self.generation, over, schema: self.schema });
+        self.actions.push_back(Action::Open {
+            generation: self.generation,
+            over,
+            schema: self.schema,
+            begin: self.next_begin(),
+        });
     }
 
     /// Drops every call.

@@ -162,6 +162,23 @@ impl Window {
         self.front = 0;
     }
 
+    /// A call goes on with a stream of the server's: all is unsent, and the next request has this offset.
+    pub(crate) const fn restart_at(&mut self, offset: i64) {
+        self.restart();
+        self.front = offset;
+    }
+
+    /// The offset on the wire of the batch that is sent next.
+    pub(crate) fn next_offset(&self) -> Option<u64> {
+        u64::try_from(self.front).ok().map(|front| front + self.sent as u64)
+    }
+
+    /// The sequence behind the last batch that is under way.
+    pub(crate) fn end_of_sent_requests(&self) -> u64 {
+        let last = self.sent.checked_sub(1).and_then(|last| self.batches.get(last));
+        last.map_or(0, |batch| batch.sequence + 1)
+    }
+
     /// The server says that every offset up to this one is durable.
     ///
     /// Nothing if it has said so before; -1 is what a server may say before anything is durable.
@@ -217,6 +234,7 @@ mod tests {
                 sent_at: Duration::ZERO,
                 attempts: 0,
                 schema: 0,
+                sequence: 0,
             });
         }
         window

@@ -46,6 +46,11 @@ pub(crate) enum Fault {
     InsertStopped { table: String, durable: u64, cause: Error },
     #[error("{what} is not set")]
     Missing { what: &'static str },
+    #[error(
+        "rows cannot be delivered to {} exactly once: the service has no persistent streams here{}", Printable(.table),
+        Because(Some(.cause))
+    )]
+    NoExactlyOnce { table: String, cause: Error },
     #[error("a JSON row is an object of the table's columns, and this one is {found}")]
     NoObject { found: &'static str },
     #[error(
@@ -195,6 +200,8 @@ pub(crate) enum Violation {
     NotCreated,
     #[error("it created the stream twice")]
     CreatedTwice,
+    #[error("it answered the opening of a stream as if another had been asked for")]
+    OtherOpening,
 }
 
 const INVALID_ARGUMENT: i32 = 3;
@@ -226,6 +233,7 @@ impl Fault {
             | Self::DescriptorFiles { .. }
             | Self::Endpoint { .. }
             | Self::Missing { .. }
+            | Self::NoExactlyOnce { .. }
             | Self::Option { .. }
             | Self::OtherRows { .. }
             | Self::PersonalToken
@@ -302,6 +310,11 @@ impl Fault {
         }
     }
 
+    /// Whether the service does not have the call.
+    pub(crate) fn is_unimplemented(&self) -> bool {
+        matches!(self, Self::Status(Status { code: UNIMPLEMENTED, .. }))
+    }
+
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
             Self::AckTimeout { .. }
@@ -350,6 +363,9 @@ impl Fault {
             Self::InsertFailed { .. } => Some("check ZEROBUS_SERVER_ENDPOINT, and that this machine may reach it"),
             Self::InsertRefused { refusal, .. } => refusal.insert_remedy(),
             Self::Missing { .. } => Some("set it in the environment or in the builder"),
+            Self::NoExactlyOnce { .. } => {
+                Some("use `exactly_once_if_available`, or leave `exactly_once` out and stamp the rows")
+            }
             Self::NoObject { .. } => Some("send an object, or JSON that is text already as `RawJson`"),
             Self::OpenTimeout { .. } => Some(
                 "check ZEROBUS_SERVER_ENDPOINT (<workspace-id>.zerobus.<region>.…), and that this machine may reach it",

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Shared;
-use crate::core::{Batch, Job};
+use crate::core::{Batch, Job, StreamNote};
 use crate::error::Error;
 use crate::event::StreamEvent;
 
@@ -14,10 +14,16 @@ impl Shared {
         self.lock().session.disk_job(now)
     }
 
-    /// The first batches were written; how many of them need not be read back, and the end of their rows.
-    pub(crate) fn wrote(&self, batches: usize) -> (u64, u64) {
+    /// The spool keeps this of the persistent stream.
+    pub(crate) fn noted(&self, note: &StreamNote) {
         let now = self.now();
-        self.change(|inner| inner.session.wrote(now, batches))
+        self.change(|inner| inner.session.noted(now, note));
+    }
+
+    /// The first batches were written, from this sequence on; how many of them need not be read back, and the end of their rows.
+    pub(crate) fn wrote(&self, batches: usize, sequence: u64) -> (u64, u64) {
+        let now = self.now();
+        self.change(|inner| inner.session.wrote(now, batches, sequence))
     }
 
     /// Rows below have the promise of the level.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use fs4::{FileExt, TryLockError};
@@ -41,6 +42,12 @@ struct Version {
 pub(crate) enum Refusal {
     #[error("cannot be used: {0}")]
     Io(#[from] io::Error),
+    #[error("has the rows of {found} lanes, and {expected} are opened")]
+    OtherLanes { found: NonZeroUsize, expected: NonZeroUsize },
+    #[error("is no spool: it has no file {LABEL}")]
+    NoSpool,
+    #[error("holds rows of an encoding that this version does not know: {}", Printable(.found))]
+    UnknownEncoding { found: String },
     #[error("is in use by another stream or process")]
     Locked,
     #[error("has format {found}, and this version reads format {VERSION}")]
@@ -56,7 +63,11 @@ impl Refusal {
         match self {
             Self::Io(_) => "check the folder's permissions and the space on its disk",
             Self::Locked => "give each stream a folder of its own",
-            Self::Newer { .. } => "deliver its rows with the version that wrote them, or use another folder",
+            Self::NoSpool => "name the folder that the stream was opened with; of lanes, that of one lane",
+            Self::OtherLanes { .. } => "open as many lanes until their rows are delivered, or use another folder",
+            Self::Newer { .. } | Self::UnknownEncoding { .. } => {
+                "deliver its rows with the version that wrote them, or use another folder"
+            }
             Self::OtherEncoding { .. } | Self::OtherTable { .. } => "use another folder for this stream",
         }
     }
@@ -66,14 +77,34 @@ impl Claim {
     /// Takes the folder, and makes it if it is not there.
     pub(crate) fn take(path: &Path, table: &str, encoding: &str) -> Result<Self, Refusal> {
         Folder::create_all(path)?;
+        let claim = Self::lock(path)?;
+        claim.check_label(Label { format: VERSION, table: table.to_owned(), encoding: encoding.to_owned() })?;
+        Ok(claim)
+    }
+
+    /// Takes a folder that is a spool, of whatever table; the table and the encoding of its rows.
+    pub(super) fn look(path: &Path) -> Result<(Self, String, String), Refusal> {
+        if !path.join(LABEL).is_file() {
+            return Err(Refusal::NoSpool);
+        }
+        let claim = Self::lock(path)?;
+        let text = fs::read_to_string(path.join(LABEL))?;
+        if let Ok(Version { format: found }) = serde_json::from_str(&text)
+            && found > VERSION
+        {
+            return Err(Refusal::Newer { found });
+        }
+        let Label { table, encoding, .. } = serde_json::from_str(&text).map_err(io::Error::from)?;
+        Ok((claim, table, encoding))
+    }
+
+    fn lock(path: &Path) -> Result<Self, Refusal> {
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK))?;
         FileExt::try_lock(&lock).map_err(|error| match error {
             TryLockError::WouldBlock => Refusal::Locked,
             TryLockError::Error(error) => error.into(),
         })?;
-        let claim = Self { path: path.to_owned(), _lock: lock };
-        claim.check_label(Label { format: VERSION, table: table.to_owned(), encoding: encoding.to_owned() })?;
-        Ok(claim)
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -13,8 +13,9 @@ use super::format::{RecordHeader, Request, SegmentHeader};
 use super::position::{Marks, Position};
 use super::segment::{MOST_READS, Segment, name_of};
 use super::storage::{File, Storage};
+use super::stream_note;
 use super::walk::{Item, Walk};
-use crate::core::Wanted;
+use crate::core::{StreamNote, Wanted};
 
 /// How many records go in one write; a system takes up to 1024 parts.
 const MOST_PARTS: usize = 256;
@@ -92,6 +93,8 @@ struct Reader<F> {
 pub(crate) struct Batch {
     pub(crate) schema: Bytes,
     pub(crate) requests: Vec<Request>,
+    /// The sequence of each.
+    pub(crate) sequences: Vec<u64>,
     /// Rows that cannot be read, or never reached the disk.
     pub(crate) lost: Vec<Range<u64>>,
     /// The next request has more bytes than were wanted.
@@ -141,6 +144,16 @@ impl<S: Storage> Log<S> {
     /// What the first row was written for that is to be read.
     pub(crate) fn first_schema(&self) -> Option<&Bytes> {
         self.segments.iter().find(|segment| segment.end_row > self.read_row).map(|segment| &segment.schema)
+    }
+
+    /// The sequence that the next request gets.
+    pub(crate) const fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// Keeps this of the persistent stream, durably.
+    pub(crate) fn note(&self, note: &StreamNote) -> io::Result<()> {
+        stream_note::write(&self.storage, note)
     }
 
     /// The bytes of the segments.
@@ -247,6 +260,7 @@ impl<S: Storage> Log<S> {
                 Ok(Some(request)) => {
                     note_lost(&mut batch.lost, self.read_row..request.row);
                     self.read_row = request.end();
+                    batch.sequences.push(self.read_sequence);
                     self.read_sequence += 1;
                     bytes += request.body.len();
                     batch.requests.push(request);

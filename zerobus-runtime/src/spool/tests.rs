@@ -8,7 +8,7 @@ use model::{Model, Plan};
 
 use std::time::Duration;
 
-use whole::{Scene, Whole};
+use whole::{Delivery, Scene, Whole};
 
 use super::SpoolLevel;
 use super::log::Durability;
@@ -96,14 +96,24 @@ const FAILING: Faults = Faults { failures: 20, read_failures: 0, capacity: Some(
 
 #[test]
 fn a_stream_whose_process_is_killed_delivers_every_spooled_row() {
-    let scene = Scene { level: SpoolLevel::Process, crash: Crash::Process, faults: Faults::default() };
+    let scene = Scene {
+        level: SpoolLevel::Process,
+        crash: Crash::Process,
+        faults: Faults::default(),
+        delivery: Delivery::AtLeastOnce,
+    };
     play(scene);
     play(Scene { faults: FAILING, ..scene });
 }
 
 #[test]
 fn a_stream_whose_machine_loses_its_power_delivers_every_spooled_row() {
-    let scene = Scene { level: SpoolLevel::Power, crash: Crash::Power, faults: Faults::default() };
+    let scene = Scene {
+        level: SpoolLevel::Power,
+        crash: Crash::Power,
+        faults: Faults::default(),
+        delivery: Delivery::AtLeastOnce,
+    };
     play(scene);
     play(Scene { faults: FAILING, ..scene });
 }
@@ -111,8 +121,22 @@ fn a_stream_whose_machine_loses_its_power_delivers_every_spooled_row() {
 #[test]
 fn a_stream_that_syncs_now_and_then_keeps_what_it_promised() {
     let level = SpoolLevel::Interval(Duration::from_millis(500));
-    let scene = Scene { level, crash: Crash::Power, faults: Faults::default() };
+    let scene = Scene { level, crash: Crash::Power, faults: Faults::default(), delivery: Delivery::AtLeastOnce };
     play(scene);
     play(Scene { faults: FAILING, ..scene });
     play(Scene { crash: Crash::Process, ..scene });
+}
+
+#[test]
+fn every_row_is_in_the_table_exactly_once_over_persistent_streams() {
+    let delivery = Delivery::ExactlyOnce;
+    let interval = SpoolLevel::Interval(Duration::from_millis(500));
+    for (level, crash) in [
+        (SpoolLevel::Process, Crash::Process),
+        (SpoolLevel::Power, Crash::Power),
+        (interval, Crash::Power),
+        (SpoolLevel::Process, Crash::Power),
+    ] {
+        play(Scene { level, crash, faults: FAILING, delivery });
+    }
 }

@@ -13,7 +13,7 @@ use super::format::Request;
 use super::log::{Log, Refusal};
 use super::storage::Storage;
 use super::{SpoolLevel, now_ms};
-use crate::core::{Batch, Job, Wanted};
+use crate::core::{Batch, Job, StreamNote, Wanted};
 use crate::error::{Error, Fault};
 use crate::schemas::Schemas;
 use crate::shared::Shared;
@@ -101,10 +101,18 @@ impl<S: Storage> Writer<S> {
         if job.settled > self.acked {
             self.acknowledge(job.settled);
         }
-        let written = self.write(shared, &job.write).and_then(|()| self.sync_if_due(shared));
+        let noted = job.note.as_ref().map_or(Ok(()), |note| self.note(shared, note));
+        let written = noted.and_then(|()| self.write(shared, &job.write)).and_then(|()| self.sync_if_due(shared));
         // A log that is full has room again when what is read here is delivered.
         let read = job.read.map_or(Ok(Work::Done), |wanted| self.read(shared, wanted));
         written.and(read)
+    }
+
+    /// Keeps what the session wants kept of its persistent stream, before a row is written or sent that depends on it.
+    fn note(&self, shared: &Shared, note: &StreamNote) -> Result<(), Refusal> {
+        self.log.note(note)?;
+        shared.noted(note);
+        Ok(())
     }
 
     fn sync_if_due(&mut self, shared: &Shared) -> Result<(), Refusal> {
@@ -174,14 +182,15 @@ impl<S: Storage> Writer<S> {
         let read = self.log.read(wanted)?;
         let schema = self.schemas.number(&read.schema);
         let is_nothing = read.requests.is_empty() && read.lost.is_empty() && !read.waits_for_room;
-        let batches = read.requests.into_iter().map(|request| batch(request, schema, shared.now())).collect();
+        let requests = read.sequences.into_iter().zip(read.requests);
+        let batches = requests.map(|(sequence, request)| batch(sequence, request, schema, shared.now())).collect();
         shared.loaded(batches, read.lost);
         // What a failed sync took back is read when it is written again; room is made by acknowledgements, which ring.
         Ok(if is_nothing { Work::Waits } else { Work::Done })
     }
 
     fn tell_written(&mut self, shared: &Shared, batches: usize) {
-        let (kept, end) = shared.wrote(batches);
+        let (kept, end) = shared.wrote(batches, self.log.next_sequence() - batches as u64);
         if kept > 0 {
             self.log.skip(kept, end);
         }
@@ -226,9 +235,9 @@ enum Work {
 }
 
 /// A request as the session's batch; whether it was sent before the session knows.
-fn batch(request: Request, schema: usize, now: Duration) -> Batch {
+fn batch(sequence: u64, request: Request, schema: usize, now: Duration) -> Batch {
     let Request { body, row: first, rows, .. } = request;
-    Batch { body, first, rows, since: now, sent_at: Duration::ZERO, attempts: 0, schema }
+    Batch { body, first, rows, since: now, sent_at: Duration::ZERO, attempts: 0, schema, sequence }
 }
 
 /// Tells the session that nobody writes any more, however that came.

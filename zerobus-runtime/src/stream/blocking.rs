@@ -296,7 +296,7 @@ impl<T> BlockingStream<T> {
 
 impl<T> BlockingLanes<T> {
     pub(super) fn open(options: &Arc<LanesBuilder<T>>) -> Result<Self, Error> {
-        let PreparedLanes { lanes, drivers, first_opens } = options.prepare()?;
+        let PreparedLanes { lanes, drivers, first_opens } = options.prepare(options.openings()?.finish()?)?;
         Ok(Self { driven: Driven::start(lanes, drivers, first_opens)? })
     }
 
@@ -455,7 +455,7 @@ impl<T> BlockingLanes<T> {
     pub fn close_within(&self, timeout: Duration) -> Result<Vec<Report>, Error> {
         self.driven.with(|lanes| {
             let closed = block_on_for(lanes.close_all(), timeout);
-            lanes.closed(closed.is_some().then_some(()).ok_or(timeout))
+            block_on(lanes.closed(closed.is_some().then_some(()).ok_or(timeout)))
         })
     }
 

@@ -44,12 +44,14 @@ use crate::shared::Shared;
 /// ```
 #[must_use = "a stream is opened by `open`"]
 pub struct StreamBuilder<T> {
-    client: Client,
+    pub(super) client: Client,
     pub(super) settings: Settings,
     pub(super) descriptor: Option<Arc<DescriptorProto>>,
     hooks: Hooks,
     #[cfg(feature = "spool")]
     pub(super) spool: Option<crate::spool::SpoolOptions>,
+    #[cfg(feature = "spool")]
+    pub(super) stamps: super::stamps::Stamps,
     rows: PhantomData<fn() -> T>,
 }
 
@@ -72,6 +74,8 @@ impl<T> Clone for StreamBuilder<T> {
             hooks: self.hooks.clone(),
             #[cfg(feature = "spool")]
             spool: self.spool.clone(),
+            #[cfg(feature = "spool")]
+            stamps: self.stamps.clone(),
             rows: PhantomData,
         }
     }
@@ -87,6 +91,8 @@ impl<T> StreamBuilder<T> {
             hooks: Hooks::default(),
             #[cfg(feature = "spool")]
             spool: None,
+            #[cfg(feature = "spool")]
+            stamps: super::stamps::Stamps::default(),
             rows: PhantomData,
         }
     }

@@ -42,6 +42,10 @@ use crate::undelivered::Undelivered;
 /// are not durable become another lane's, and so do its keys; rows are returned only when no lane is left, or where the
 /// server refuses one. Memory is bounded by the byte budget of each lane.
 ///
+/// With a [spool](super::StreamBuilder::spool) each lane has a folder in the stream's folder, and a key belongs to the same
+/// lane in every process. The rows of a lane that gave up stay on its disk, and so do its keys: a row for one of them is
+/// refused until the lanes are opened again. The number of lanes stays the same as long as rows are left.
+///
 /// What holds for a [stream](super::IngestStream) holds here: cheap clones, rows that are accepted end as durable or
 /// returned, nothing is lost by a drop or a cancelled future.
 ///
@@ -101,8 +105,8 @@ impl Drop for Inner {
 }
 
 impl<T> Lanes<T> {
-    fn new(handles: Vec<Handle>, set: Arc<LaneSet>, options: Arc<LanesBuilder<T>>) -> Self {
-        let (salt, next, is_closing) = (fastrand::u64(..), AtomicUsize::new(0), AtomicBool::new(false));
+    fn new(handles: Vec<Handle>, set: Arc<LaneSet>, salt: u64, options: Arc<LanesBuilder<T>>) -> Self {
+        let (next, is_closing) = (AtomicUsize::new(0), AtomicBool::new(false));
         let inner = Inner { handles, set, salt, next, is_closing };
         Self { inner: Arc::new(inner), options }
     }
@@ -261,7 +265,7 @@ impl<T> Lanes<T> {
     /// accepted it last.
     pub async fn close(&self) -> Result<Vec<Report>, Error> {
         self.close_all().await;
-        self.closed(Ok(()))
+        self.closed(Ok(())).await
     }
 
     /// As [`close`](Self::close), and returns what is not durable after this long.
@@ -270,7 +274,7 @@ impl<T> Lanes<T> {
     /// As `close`; of the kind [`Timeout`](crate::ErrorKind::Timeout) if the time was over before the rows were durable.
     pub async fn close_within(&self, timeout: Duration) -> Result<Vec<Report>, Error> {
         let closed = tokio::time::timeout(timeout, self.close_all()).await;
-        self.closed(closed.map_err(|_| timeout))
+        self.closed(closed.map_err(|_| timeout)).await
     }
 
     /// Opens other lanes with the same options, and sends on one of them what these could not deliver, in order.
@@ -300,6 +304,11 @@ impl<T> Lanes<T> {
         self.inner.set.adopt(other.inner.set.take_stranded());
     }
 
+    #[cfg(feature = "spool")]
+    pub(super) fn handles(&self) -> &[Handle] {
+        &self.inner.handles
+    }
+
     pub(super) const fn options(&self) -> &Arc<LanesBuilder<T>> {
         &self.options
     }
@@ -310,9 +319,13 @@ impl<T> Lanes<T> {
     }
 
     /// What the lanes have done that are closed, or were not after this long.
-    pub(super) fn closed(&self, closed: Result<(), Duration>) -> Result<Vec<Report>, Error> {
+    pub(super) async fn closed(&self, closed: Result<(), Duration>) -> Result<Vec<Report>, Error> {
         if let Err(after) = closed {
             self.inner.set.fail_all(&Fault::CloseTimeout { after }.into());
+            for handle in &self.inner.handles {
+                // With a spool: what is in memory is written.
+                handle.over().await;
+            }
         }
         self.inner.report()
     }
@@ -458,12 +471,22 @@ impl Inner {
             let stats = handle.stats();
             reports.push(Report { rows: stats.rows_durable, stats });
         }
-        let error = self.set.last_error();
+        let error = self.kept().or_else(|| self.set.last_error());
         let Some(returned) = self.set.shared(0).undelivered(parts) else {
             return error.map_or(Ok(reports), Err);
         };
         let error = error.or_else(|| returned.last_reason().cloned());
         Err(error.unwrap_or_else(|| Fault::Ended.into()).with_undelivered(returned))
+    }
+}
+
+impl Inner {
+    /// That rows stay in the spools of lanes which gave up.
+    fn kept(&self) -> Option<Error> {
+        let kept = self.handles.iter().map(|handle| handle.shared().lock().session.kept());
+        let rows: u64 = kept.sum();
+        let cause = (0..self.set.len()).find_map(|lane| self.set.error(lane)).filter(|_| rows > 0)?;
+        Some(Fault::SpoolKeeps { rows, cause }.into())
     }
 }
 

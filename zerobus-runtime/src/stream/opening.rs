@@ -1,17 +1,26 @@
 //! What is done before a stream begins: its options are checked, and its spool is opened.
 
+#[cfg(feature = "spool")]
+use std::sync::Arc;
+
 use bytes::Bytes;
+#[cfg(feature = "spool")]
+use prost_types::DescriptorProto;
 use zerobus_codegen::TableName;
 
 use super::StreamBuilder;
 use super::builder::encoded;
+#[cfg(feature = "spool")]
+use super::stamps::Stamps;
+#[cfg(feature = "spool")]
+use crate::core::ExactlyOnce;
 use crate::core::Settings;
 use crate::error::Error;
 #[cfg(feature = "spool")]
 use crate::error::Fault;
 use crate::schemas::Schemas;
 #[cfg(feature = "spool")]
-use crate::spool::{Spool, SpoolOptions};
+use crate::spool::{Producer, Spool, SpoolOptions};
 use crate::transport::create_request;
 
 /// A stream with sound options, whose spool is not opened yet.
@@ -21,6 +30,10 @@ pub(super) struct Opening {
     settings: Settings,
     #[cfg(feature = "spool")]
     spool: Option<SpoolOptions>,
+    #[cfg(feature = "spool")]
+    stamps: Stamps,
+    #[cfg(feature = "spool")]
+    descriptor: Option<Arc<DescriptorProto>>,
 }
 
 /// A stream that can begin.
@@ -45,7 +58,24 @@ impl Opening {
             settings,
             #[cfg(feature = "spool")]
             spool: options.spool.clone(),
+            #[cfg(feature = "spool")]
+            stamps: options.stamps.clone(),
+            #[cfg(feature = "spool")]
+            descriptor: options.descriptor.clone(),
         })
+    }
+
+    /// The same stream as one of many lanes, each with a folder of its own.
+    #[cfg_attr(not(feature = "spool"), expect(unused_variables, unused_mut, reason = "the spool is a feature"))]
+    pub(super) fn of_lane(mut self, lane: usize) -> Self {
+        #[cfg(feature = "spool")]
+        {
+            self.stamps = self.stamps.of_lane(lane);
+            if let Some(spool) = &mut self.spool {
+                spool.folder = crate::spool::lanes::folder_of(&spool.folder, lane);
+            }
+        }
+        self
     }
 
     /// Opens the spool, which may take a while, off the runtime's threads.
@@ -66,9 +96,16 @@ impl Opening {
         if let Some(options) = &self.spool {
             return self.with_spool(options);
         }
+        #[cfg_attr(not(feature = "spool"), expect(unused_mut, reason = "stamps are a part of that feature"))]
+        let mut settings = self.settings;
+        #[cfg(feature = "spool")]
+        {
+            let producer = Producer::new(self.stamps.producer());
+            settings.stamper = self.stamps.stamper(self.descriptor.as_deref(), &producer)?;
+        }
         Ok(Opened {
             table: self.table,
-            settings: self.settings,
+            settings,
             schemas: Schemas::new(self.request),
             #[cfg(feature = "spool")]
             spool: None,
@@ -78,8 +115,16 @@ impl Opening {
     #[cfg(feature = "spool")]
     fn with_spool(&self, options: &SpoolOptions) -> Result<Opened, Error> {
         let (mut settings, table) = (self.settings.clone(), self.table.clone());
+        // Before the folder is touched: what is wrong here is wrong in the program.
+        self.stamps.stamper(self.descriptor.as_deref(), &Producer::new(None))?;
         let spool = Spool::open(options, &table.to_string(), settings.kind.name(), self.request.clone())?;
         settings.spool = Some(spool.found);
+        if self.stamps.are_wanted() {
+            let producer = spool.producer(&options.folder, self.stamps.producer())?;
+            settings.stamper = self.stamps.stamper(self.descriptor.as_deref(), &producer)?;
+        }
+        let found = spool.note.clone();
+        settings.exactly_once = options.exactly_once.map(|otherwise| ExactlyOnce { found, otherwise });
         // Half of the memory is for what is read back, so that a row always finds room.
         settings.max_row_bytes = settings.max_row_bytes.min(settings.max_unacked_bytes / 2);
         settings.max_batch_bytes = settings.max_batch_bytes.min(settings.max_unacked_bytes / 2);

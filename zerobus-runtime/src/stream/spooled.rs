@@ -1,15 +1,18 @@
 //! A stream whose rows are kept on disk until they are durable in the table: its options, and the wait for the disk.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::blocking::block_on;
-use super::{BlockingStream, IngestStream, StreamBuilder};
+use super::{Accepts, BlockingStream, Handle, IngestStream, LaneOffset, Lanes, StreamBuilder};
+use crate::auth::Numbered;
+use crate::core::Otherwise;
 use crate::error::{Error, Fault};
 use crate::offset::Offset;
 use crate::shared::{Inner, Settled};
-use crate::spool::{SpoolLevel, SpoolOptions};
+use crate::spool::{Spool, SpoolLevel, SpoolOptions};
+use crate::stats::Report;
+use crate::transport;
 
 impl<T> StreamBuilder<T> {
     /// Keeps every row on disk from before it is sent until it is durable in the table.
@@ -66,23 +69,36 @@ impl<T> StreamBuilder<T> {
         self.with_spool(|spool| spool.segment_bytes = bytes)
     }
 
+    /// Delivers each row exactly once, over lost connections, crashes and restarts.
+    ///
+    /// The rows go on one of the service's persistent streams, whose name the spool keeps: the next process that opens
+    /// the folder asks the service how far it has come, and goes on behind that. The promise is as strong as the
+    /// [level](Self::spool_level) of the spool is for a row to be kept at all; a row that is kept is in the table once.
+    /// Requests are never cut anew: where the server refuses a row, the whole request that holds it is returned.
+    ///
+    /// The persistent streams of the service are in development. [`IngestStream::retire`] ends one when it is not needed
+    /// any more.
+    ///
+    /// # Errors
+    /// [`open`](Self::open), or the stream, fails if the service has no persistent streams.
+    pub fn exactly_once(self) -> Self {
+        self.with_spool(|spool| spool.exactly_once = Some(Otherwise::Fail))
+    }
+
+    /// As [`exactly_once`](Self::exactly_once), and at least once where the service has no persistent streams: an event
+    /// [`AtLeastOnce`](crate::StreamEvent::AtLeastOnce) and a warning say so.
+    pub fn exactly_once_if_available(self) -> Self {
+        self.with_spool(|spool| spool.exactly_once = Some(Otherwise::AtLeastOnce))
+    }
+
     fn with_spool(mut self, change: impl FnOnce(&mut SpoolOptions)) -> Self {
         change(self.spool.get_or_insert_with(|| SpoolOptions::new(PathBuf::new())));
         self
     }
 
-    /// Whether these options are for several streams at once.
-    pub(super) fn check_lanes(&self, lanes: NonZeroUsize) -> Result<(), Error> {
-        if self.spool.is_none() {
-            return Ok(());
-        }
-        let (found, expected) = (format!("{lanes} lanes with one spool"), "each stream has a spool of its own");
-        Err(Fault::Option { option: "lanes", found, expected }.into())
-    }
-
     /// Whether the options of the spool are sound.
     pub(super) fn check_spool(&self) -> Result<(), Error> {
-        let Some(SpoolOptions { folder, level, segment_bytes, max_bytes }) = &self.spool else { return Ok(()) };
+        let Some(SpoolOptions { folder, level, segment_bytes, max_bytes, .. }) = &self.spool else { return Ok(()) };
         if folder.as_os_str().is_empty() {
             return Err(Fault::Missing { what: "the folder of the spool" }.into());
         }
@@ -112,7 +128,48 @@ impl<T> IngestStream<T> {
     /// If the stream has no spool, has not accepted a row of this offset, or ended before the row was on disk: the row is
     /// then among those that are returned.
     pub async fn spooled(&self, offset: Offset) -> Result<(), Error> {
-        let shared = self.handle.shared();
+        self.handle.spooled(offset).await
+    }
+
+    /// Accepts a row, and waits until it has the promise of the spool's level: [`send`](Self::send) and
+    /// [`spooled`](Self::spooled) in one.
+    ///
+    /// # Errors
+    /// As these two.
+    pub async fn send_spooled<R: ?Sized>(&self, row: &R) -> Result<Offset, Error>
+    where
+        T: Accepts<R>,
+    {
+        let offset = self.send(row).await?;
+        self.spooled(offset).await?;
+        Ok(offset)
+    }
+
+    /// Delivers every row, closes the stream, and ends the persistent stream that it wrote to for good: the next one that
+    /// is opened with this folder begins another.
+    ///
+    /// A stream that is only closed goes on when its folder is opened again.
+    ///
+    /// # Errors
+    /// As [`close`](Self::close); nothing is ended then. If the service cannot be asked, this may be called again.
+    pub async fn retire(&self) -> Result<Report, Error> {
+        let report = self.close().await?;
+        let stream_id = self.handle.shared().lock().session.persistent_stream();
+        let Some(stream_id) = stream_id else { return Ok(report) };
+        let (table, client) = (self.options.table_name()?, &self.options.client);
+        let Numbered { token, .. } = client.tokens().token(&table).await?;
+        transport::retire(client.transport(), &token, &table.to_string(), &stream_id).await?;
+        let Some(spool) = &self.options.spool else { return Ok(report) };
+        let (folder, encoding) = (spool.folder.clone(), self.options.settings.kind.name());
+        let forget = move || Spool::forget_stream(&folder, &table.to_string(), encoding);
+        tokio::task::spawn_blocking(forget).await.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?;
+        Ok(report)
+    }
+}
+
+impl Handle {
+    async fn spooled(&self, offset: Offset) -> Result<(), Error> {
+        let shared = self.shared();
         if shared.bell().is_none() {
             return Err(Fault::Missing { what: "the spool of the stream" }.into());
         }
@@ -127,7 +184,42 @@ impl<T> IngestStream<T> {
     }
 }
 
+impl<T> Lanes<T> {
+    /// Waits until this row, and every row before it on its lane, has the promise of the spool's level: see
+    /// [`IngestStream::spooled`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn spooled(&self, row: LaneOffset) -> Result<(), Error> {
+        match self.handles().get(row.lane()) {
+            Some(handle) => handle.spooled(row.offset()).await,
+            None => Err(Fault::UnknownOffset { offset: row.offset() }.into()),
+        }
+    }
+}
+
 impl<T> BlockingStream<T> {
+    /// Accepts a row, and waits until it has the promise of the spool's level: see [`IngestStream::send_spooled`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_spooled<R: ?Sized>(&self, row: &R) -> Result<Offset, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.with(|stream| block_on(stream.send_spooled(row)))
+    }
+
+    /// Delivers every row, closes the stream, and ends its persistent stream: see [`IngestStream::retire`].
+    ///
+    /// # Errors
+    /// As there, and if no runtime can be started for the question to the service.
+    pub fn retire(&self) -> Result<Report, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|source| Fault::Thread { source })?;
+        self.with(|stream| runtime.block_on(stream.retire()))
+    }
+
     /// Waits until the row of this offset has the promise of the spool's level: see [`IngestStream::spooled`].
     ///
     /// # Errors

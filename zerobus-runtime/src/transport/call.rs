@@ -7,20 +7,19 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Uri, header};
 use tonic::body::Body;
 use tonic::client::GrpcService;
-use tonic::codec::{Codec, Streaming};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
-use tonic_prost::ProstCodec;
 
 use super::Transport;
+use super::envelope::Rpc;
 use super::requests::Requests;
+use super::responses::Responses;
 use crate::auth::Token;
-use crate::core::Heard;
-use crate::error::{self, Details, Error, Fault, Violation};
+use crate::core::{Begin, Heard};
+use crate::error::{self, Details, Error, Fault};
 use crate::record_kind::RecordKind;
 use crate::shared::Shared;
-use crate::wire::ephemeral_stream_response::Payload;
-use crate::wire::{EPHEMERAL_STREAM, EphemeralStreamRequest, EphemeralStreamResponse, TABLE_NAME_HEADER, time_of};
+use crate::wire::{EPHEMERAL_STREAM, PERSISTENT_STREAM, TABLE_NAME_HEADER};
 
 /// What one call is opened with.
 #[derive(Debug)]
@@ -30,15 +29,15 @@ pub(crate) struct CallParts {
     pub(crate) kind: RecordKind,
     pub(crate) table: String,
     pub(crate) create: Bytes,
+    pub(crate) begin: Begin,
 }
 
 /// An open call: its responses, and the connection that carries it.
 #[derive(Debug)]
 pub(crate) struct Call {
     generation: u64,
-    responses: Streaming<EphemeralStreamResponse>,
+    responses: Responses,
     table: String,
-    has_created: bool,
     /// The connection lives as long as its calls.
     channel: Channel,
 }
@@ -57,7 +56,7 @@ pub(crate) async fn begin(
     token: &Token,
     parts: CallParts,
 ) -> Result<Call, Error> {
-    let (table, generation) = (parts.table.clone(), parts.generation);
+    let (table, generation, begin) = (parts.table.clone(), parts.generation, parts.begin.clone());
     let request = request(transport, token, parts)?;
     let failed = |error: tonic::transport::Error| transport.failed(error.into());
     poll_fn(|cx| GrpcService::poll_ready(&mut channel, cx)).await.map_err(failed)?;
@@ -65,10 +64,8 @@ pub(crate) async fn begin(
     if let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok) {
         return Err(refused(&table, status));
     }
-    let http_status = response.status();
-    let mut codec = ProstCodec::<EphemeralStreamRequest, EphemeralStreamResponse>::default();
-    let responses = Streaming::new_response(codec.decoder(), response.into_body(), http_status, None, None);
-    Ok(Call { generation, responses, table, has_created: false, channel })
+    let responses = Responses::new(begin, response);
+    Ok(Call { generation, responses, table, channel })
 }
 
 impl Call {
@@ -83,22 +80,9 @@ impl Call {
 
     /// The next thing that the server says.
     pub(crate) async fn next(&mut self) -> Heard {
-        let response = match self.responses.message().await {
-            Ok(None) => return Heard::Ended(None),
-            Ok(Some(response)) => response,
-            Err(status) => return Heard::Ended(Some(refused(&self.table, status))),
-        };
-        match response.payload {
-            Some(Payload::CloseStreamSignal(signal)) => {
-                Heard::CloseSignal(signal.duration.and_then(time_of).unwrap_or_default())
-            }
-            Some(Payload::CreateStreamResponse(_)) if self.has_created => Heard::Violated(Violation::CreatedTwice),
-            Some(Payload::CreateStreamResponse(created)) => {
-                self.has_created = true;
-                Heard::Opened(created.stream_id().into())
-            }
-            Some(Payload::IngestRecordResponse(ack)) => Heard::Acked(ack.durability_ack_up_to_offset),
-            None => Heard::Violated(Violation::EmptyResponse),
+        match self.responses.next().await {
+            Ok(heard) => heard,
+            Err(status) => Heard::Ended(Some(refused(&self.table, *status))),
         }
     }
 }
@@ -108,12 +92,20 @@ fn request(transport: &Transport, token: &Token, call: CallParts) -> Result<Requ
     let uri = Uri::builder()
         .scheme(endpoint.scheme_str().unwrap_or("https"))
         .authority(endpoint.authority().map_or("", |authority| authority.as_str()))
-        .path_and_query(EPHEMERAL_STREAM)
+        .path_and_query(match Rpc::of(&call.begin) {
+            Rpc::Ephemeral => EPHEMERAL_STREAM,
+            Rpc::Persistent => PERSISTENT_STREAM,
+        })
         .build();
     let invalid = |_| Fault::Option { option: "table", found: call.table.clone(), expected: "catalog.schema.table" };
     let table = HeaderValue::from_str(&call.table).map_err(invalid)?;
-    let requests =
-        Requests { shared: call.shared, generation: call.generation, kind: call.kind, next: Some(call.create) };
+    let requests = Requests {
+        shared: call.shared,
+        generation: call.generation,
+        rpc: Rpc::of(&call.begin),
+        kind: call.kind,
+        next: Some(call.create),
+    };
     let mut request = Request::new(Body::new(requests));
     *request.method_mut() = http::Method::POST;
     *request.version_mut() = http::Version::HTTP_2;
@@ -127,7 +119,7 @@ fn request(transport: &Transport, token: &Token, call: CallParts) -> Result<Requ
 }
 
 /// The server's status as our error.
-fn refused(table: &str, status: Status) -> Error {
+pub(super) fn refused(table: &str, status: Status) -> Error {
     let has_source = std::error::Error::source(&status).is_some();
     Fault::Status(error::Status {
         code: status.code().into(),

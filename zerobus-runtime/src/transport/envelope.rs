@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 00 LLLLLLLL                   gRPC: not compressed, length of the message
-//!   1a len                      EphemeralStreamRequest.ingest_record_batch
+//!   1a len  or  22 len          EphemeralStreamRequest. or PersistentStreamRequest.ingest_record_batch
 //!     08 varint                 IngestRecordBatchRequest.offset_id
 //!     12 len  or  1a len        IngestRecordBatchRequest.proto_encoded_batch or .json_batch
 //!       0a len record ...       the batch as it was written
@@ -12,19 +12,39 @@ use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 use prost::encoding::{encode_varint, encoded_len_varint};
 
+use crate::core::Begin;
 use crate::record_kind::RecordKind;
-use crate::wire::{CreateIngestStreamRequest, RecordType};
+use crate::wire::resume_ingest_stream_request::Identifier;
+use crate::wire::{CreateIngestStreamRequest, RecordType, ResumeIngestStreamRequest};
 
 const GRPC_FRAME: usize = 5;
 const CREATE_STREAM_KEY: u8 = 0x0a;
+const RESUME_STREAM_KEY: u8 = 0x12;
 const INGEST_RECORD_BATCH_KEY: u8 = 0x1a;
+const PERSISTENT_BATCH_KEY: u8 = 0x22;
 const OFFSET_ID_KEY: u8 = 0x08;
 const PROTO_BATCH_KEY: u8 = 0x12;
 const JSON_BATCH_KEY: u8 = 0x1a;
 const LONGEST_PREFIX: usize = GRPC_FRAME + 1 + 10 + 1 + 10 + 1 + 10;
 
+/// Which of the service's calls carries a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rpc {
+    Ephemeral,
+    Persistent,
+}
+
+impl Rpc {
+    pub(super) const fn of(begin: &Begin) -> Self {
+        match begin {
+            Begin::Ephemeral => Self::Ephemeral,
+            Begin::Create | Begin::Resume(_) => Self::Persistent,
+        }
+    }
+}
+
 /// The bytes before a batch of this length.
-pub(super) fn batch_prefix(kind: RecordKind, wire_offset: i64, body: usize) -> Bytes {
+pub(super) fn batch_prefix(rpc: Rpc, kind: RecordKind, wire_offset: i64, body: usize) -> Bytes {
     let body = body as u64;
     let offset = wire_offset.cast_unsigned();
     let batch = 2 + encoded_len_varint(offset) + encoded_len_varint(body);
@@ -32,7 +52,10 @@ pub(super) fn batch_prefix(kind: RecordKind, wire_offset: i64, body: usize) -> B
     let message = 1 + encoded_len_varint(inner) as u64 + inner;
     let mut prefix = BytesMut::with_capacity(LONGEST_PREFIX);
     put_frame(&mut prefix, message);
-    prefix.put_u8(INGEST_RECORD_BATCH_KEY);
+    prefix.put_u8(match rpc {
+        Rpc::Ephemeral => INGEST_RECORD_BATCH_KEY,
+        Rpc::Persistent => PERSISTENT_BATCH_KEY,
+    });
     encode_varint(inner, &mut prefix);
     prefix.put_u8(OFFSET_ID_KEY);
     encode_varint(offset, &mut prefix);
@@ -59,16 +82,32 @@ pub(crate) fn create_request(kind: RecordKind, table: &str, descriptor: Option<B
     create.encode_to_vec().into()
 }
 
-/// The whole first message of a call, which creates the stream.
-pub(crate) fn create_stream(request: &[u8]) -> Bytes {
-    let mut message = BytesMut::with_capacity(request.len() + LONGEST_PREFIX);
-    message.put_u8(CREATE_STREAM_KEY);
-    encode_varint(request.len() as u64, &mut message);
-    message.put_slice(request);
+/// The whole first message of a call, which creates the stream, or goes on with one.
+pub(crate) fn first_message(request: &[u8], begin: &Begin) -> Bytes {
+    let message = match begin {
+        Begin::Ephemeral => field(CREATE_STREAM_KEY, request),
+        Begin::Create => field(CREATE_STREAM_KEY, &field(CREATE_STREAM_KEY, request)),
+        Begin::Resume(stream_id) => {
+            let CreateIngestStreamRequest { descriptor_proto, record_type, .. } =
+                Message::decode(request).unwrap_or_default();
+            let identifier = Some(Identifier::StreamId(stream_id.to_string()));
+            let resume = ResumeIngestStreamRequest { descriptor_proto, record_type, identifier };
+            field(RESUME_STREAM_KEY, &resume.encode_to_vec())
+        }
+    };
     let mut framed = BytesMut::with_capacity(GRPC_FRAME + message.len());
     put_frame(&mut framed, message.len() as u64);
     framed.put_slice(&message);
     framed.freeze()
+}
+
+/// A field of a message that has one.
+fn field(key: u8, content: &[u8]) -> BytesMut {
+    let mut message = BytesMut::with_capacity(content.len() + LONGEST_PREFIX);
+    message.put_u8(key);
+    encode_varint(content.len() as u64, &mut message);
+    message.put_slice(content);
+    message
 }
 
 fn put_frame(out: &mut BytesMut, message: u64) {
@@ -82,12 +121,19 @@ mod tests {
     use super::*;
     use crate::wire::ephemeral_stream_request::Payload;
     use crate::wire::ingest_record_batch_request::Batch;
-    use crate::wire::{EphemeralStreamRequest, IngestRecordBatchRequest, JsonBatch, ProtoEncodedBatch};
+    use crate::wire::{
+        CreatePersistentStreamRequest, EphemeralStreamRequest, IngestRecordBatchRequest, JsonBatch,
+        PersistentStreamRequest, ProtoEncodedBatch, persistent_stream_request,
+    };
 
     #[test]
     fn prefix_and_body_are_the_message_that_prost_writes() {
         for (offset, sizes) in [(0, vec![0]), (127, vec![1, 200]), (128, vec![70_000]), (i64::MAX, vec![])] {
-            for kind in [RecordKind::Json, RecordKind::Proto] {
+            for (kind, rpc) in [
+                (RecordKind::Json, Rpc::Ephemeral),
+                (RecordKind::Proto, Rpc::Ephemeral),
+                (RecordKind::Json, Rpc::Persistent),
+            ] {
                 let records: Vec<String> = sizes.iter().map(|len| "x".repeat(*len)).collect();
                 let batch = match kind {
                     RecordKind::Json => Batch::JsonBatch(JsonBatch { records: records.clone() }),
@@ -97,13 +143,47 @@ mod tests {
                 };
                 let body = JsonBatch { records }.encode_to_vec();
                 let request = IngestRecordBatchRequest { offset_id: Some(offset), batch: Some(batch) };
-                let message =
-                    EphemeralStreamRequest { payload: Some(Payload::IngestRecordBatch(request)) }.encode_to_vec();
-                let mut written = batch_prefix(kind, offset, body.len()).to_vec();
+                let message = match rpc {
+                    Rpc::Ephemeral => {
+                        EphemeralStreamRequest { payload: Some(Payload::IngestRecordBatch(request)) }.encode_to_vec()
+                    }
+                    Rpc::Persistent => {
+                        let payload = Some(persistent_stream_request::Payload::IngestRecordBatch(request));
+                        PersistentStreamRequest { payload }.encode_to_vec()
+                    }
+                };
+                let mut written = batch_prefix(rpc, kind, offset, body.len()).to_vec();
                 written.extend(&body);
                 assert_eq!(written[..5], [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes()].concat());
                 assert_eq!(written[5..], message);
             }
+        }
+    }
+
+    #[test]
+    fn a_call_begins_with_the_message_that_prost_writes() {
+        let create = CreateIngestStreamRequest {
+            table_name: Some("main.test.rows".to_owned()),
+            descriptor_proto: Some(Bytes::from_static(b"a descriptor")),
+            record_type: Some(RecordType::Proto.into()),
+            avro_schema_json: None,
+        };
+        let request = create.encode_to_vec();
+        let persistent = |payload| PersistentStreamRequest { payload: Some(payload) }.encode_to_vec();
+        let resume = ResumeIngestStreamRequest {
+            identifier: Some(Identifier::StreamId("a stream".to_owned())),
+            descriptor_proto: create.descriptor_proto.clone(),
+            record_type: create.record_type,
+        };
+        let created = CreatePersistentStreamRequest { create_stream: Some(create.clone()) };
+        for (begin, message) in [
+            (Begin::Ephemeral, EphemeralStreamRequest { payload: Some(Payload::CreateStream(create)) }.encode_to_vec()),
+            (Begin::Create, persistent(persistent_stream_request::Payload::CreateStream(created))),
+            (Begin::Resume("a stream".into()), persistent(persistent_stream_request::Payload::ResumeStream(resume))),
+        ] {
+            let written = first_message(&request, &begin);
+            assert_eq!(written[..5], [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes()].concat());
+            assert_eq!(written[5..], message);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
 
-use super::envelope::batch_prefix;
+use super::envelope::{Rpc, batch_prefix};
 use crate::core::{Outgoing, Pull};
 use crate::record_kind::RecordKind;
 use crate::shared::Shared;
@@ -24,6 +24,7 @@ const SMALL: usize = 4096;
 pub(super) struct Requests {
     pub(super) shared: Arc<Shared>,
     pub(super) generation: u64,
+    pub(super) rpc: Rpc,
     pub(super) kind: RecordKind,
     /// What goes before the next pull: the message that creates the stream, then each batch behind its prefix.
     pub(super) next: Option<Bytes>,
@@ -56,7 +57,7 @@ impl Body for Requests {
 
 impl Requests {
     fn prefix(&self, request: &Outgoing) -> Bytes {
-        batch_prefix(self.kind, request.wire_offset, request.body.len())
+        batch_prefix(self.rpc, self.kind, request.wire_offset, request.body.len())
     }
 
     /// Puts the requests that wait behind a small one into its frame.

@@ -33,7 +33,7 @@ use zerobus_runtime::wire::ephemeral_stream_request::Payload as Asked;
 use zerobus_runtime::wire::ephemeral_stream_response::Payload;
 use zerobus_runtime::wire::ingest_record_batch_request::Batch;
 use zerobus_runtime::wire::{
-    CloseStreamSignal, CreateIngestStreamRequest, CreateIngestStreamResponse, EphemeralStreamRequest,
+    CloseStreamSignal, CreateIngestStreamRequest, CreateIngestStreamResponse, EPHEMERAL_STREAM, EphemeralStreamRequest,
     EphemeralStreamResponse, IngestRecordResponse,
 };
 use zerobus_runtime::{Client, ClientBuilder, Encoder, TableName, Token, TokenFuture, TokenProvider, ZerobusMessage};
@@ -300,6 +300,9 @@ impl Service<http::Request<Body>> for Scripted {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let service = self.clone();
         Box::pin(async move {
+            if request.uri().path() != EPHEMERAL_STREAM {
+                return Ok(Status::unimplemented("no such call").into_http());
+            }
             let codec = ProstCodec::<EphemeralStreamResponse, EphemeralStreamRequest>::default();
             let mut grpc = Grpc::new(codec).max_decoding_message_size(11 << 20);
             Ok(grpc.streaming(service, request).await)

@@ -1,14 +1,14 @@
 //! A session, its writer, a simulated disk and a server that misbehaves, by seed: processes that die at any operation of
 //! their disk, one after the other, while connections are lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::core::{Action, Batch, Found, Heard, Pull, Settings};
+use crate::core::{Action, Batch, Begin, ExactlyOnce, Found, Heard, Otherwise, Pull, Settings};
 use crate::error::{Error, Fault};
 use crate::event::StreamEvent;
 use crate::offset::Offset;
@@ -19,6 +19,7 @@ use crate::shared::Shared;
 use crate::spool::SpoolLevel;
 use crate::spool::log::{Durability, Log, Options};
 use crate::spool::simulated::{Crash, Disk, Faults};
+use crate::spool::stream_note;
 use crate::spool::writer::{Next, Writer};
 
 /// How many processes follow each other before the one that delivers the rest.
@@ -30,6 +31,14 @@ pub(super) struct Scene {
     pub(super) level: SpoolLevel,
     pub(super) crash: Crash,
     pub(super) faults: Faults,
+    pub(super) delivery: Delivery,
+}
+
+/// How often a row may be in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivery {
+    AtLeastOnce,
+    ExactlyOnce,
 }
 
 /// What the server has.
@@ -39,14 +48,36 @@ struct Server {
     rows: Vec<u64>,
     /// The schema that each was sent for.
     schemas: BTreeSet<(Bytes, u64)>,
+    /// Up to which offset each persistent stream is committed.
+    streams: BTreeMap<String, i64>,
 }
 
 /// The call that is open.
 struct Call {
     generation: u64,
     schema: Bytes,
-    /// The requests that are not acknowledged.
-    pending: Vec<i64>,
+    /// The requests that are not acknowledged, each with its rows where they are not committed.
+    pending: Vec<(i64, Vec<u64>)>,
+    /// The persistent stream, and the offset that comes next.
+    stream: Option<(String, i64)>,
+}
+
+impl Server {
+    /// Makes requests durable; the offset of the last.
+    fn commit(&mut self, call: &mut Call, count: usize) -> Option<i64> {
+        let mut last = None;
+        for (offset, rows) in call.pending.drain(..count) {
+            for row in rows {
+                self.rows.push(row);
+                self.schemas.insert((call.schema.clone(), row));
+            }
+            if let Some((stream, _)) = &call.stream {
+                self.streams.insert(stream.clone(), offset);
+            }
+            last = Some(offset);
+        }
+        last
+    }
 }
 
 /// One process.
@@ -92,6 +123,10 @@ impl Whole {
                 self.disk.crash_after(self.random.u64(..150));
                 self.live(n).await;
                 self.disk.restart(self.scene.crash);
+                if self.scene.level == SpoolLevel::Process && self.scene.crash == Crash::Power {
+                    // What was never synced goes with the power.
+                    self.promised.clear();
+                }
             }
             self.disk.set_faults(Faults::default());
             self.deliver_the_rest().await;
@@ -120,6 +155,15 @@ impl Whole {
         settings.max_unacked_bytes = 8 * 1024;
         settings.max_batch_bytes = 1024;
         settings.max_row_bytes = 2048;
+        if self.scene.delivery == Delivery::ExactlyOnce {
+            let found = match stream_note::read(&self.disk) {
+                Ok(stream_note::Found::Whole(note)) => Some(note.at_start(log.next_sequence())),
+                Err(_) if self.disk.is_dead() => return None,
+                Ok(stream_note::Found::Nothing) => None,
+                other => panic!("the note cannot be read: {other:?}"),
+            };
+            settings.exactly_once = Some(ExactlyOnce { found, otherwise: Otherwise::Fail });
+        }
         settings.delivery_timeout = None;
         settings.max_attempts = None;
         settings.max_first_attempts = None;
@@ -131,6 +175,7 @@ impl Whole {
         let Some(mut process) = self.start(n) else { return };
         for _ in 0..300 {
             if self.disk.is_dead() {
+                self.lose_call(&mut process);
                 return;
             }
             match self.random.u8(..10) {
@@ -141,7 +186,9 @@ impl Whole {
                 6 => self.answer(&mut process),
                 7 => tokio::time::advance(Duration::from_millis(self.random.u64(..400))).await,
                 8 => self.pull(&mut process),
-                _ if self.random.u8(..6) == 0 => Self::disturb(&mut process),
+                _ if self.random.u8(..6) == 0 => {
+                    self.disturb(&mut process);
+                }
                 _ => {}
             }
             self.act(&mut process);
@@ -176,18 +223,34 @@ impl Whole {
     fn act(&mut self, process: &mut Process) {
         while let Ok(action) = process.shared.next_action() {
             match action {
-                Action::Open { generation, schema, .. } => {
-                    let schema = process.schemas.create(schema);
-                    process.call = Some(Call { generation, schema, pending: Vec::new() });
+                Action::Open { generation, schema, begin, .. } => {
+                    let schema = process.schemas.create(schema, &Begin::Ephemeral);
+                    self.lose_call(process);
+                    let (stream, heard) = match begin {
+                        Begin::Ephemeral => (None, Heard::Opened("stream".into())),
+                        Begin::Create => {
+                            let name = format!("stream-{}", self.server.streams.len());
+                            self.server.streams.insert(name.clone(), -1);
+                            (Some((name.clone(), 0)), Heard::Opened(name.as_str().into()))
+                        }
+                        Begin::Resume(name) => {
+                            let committed = self.server.streams[&*name];
+                            let watermark = (committed >= 0).then_some(committed);
+                            (Some((name.to_string(), committed + 1)), Heard::Resumed(watermark))
+                        }
+                    };
+                    process.call = Some(Call { generation, schema, pending: Vec::new(), stream });
                     if self.random.u8(..4) > 0 {
-                        process.shared.hear(generation, Heard::Opened("stream".into()));
+                        process.shared.hear(generation, heard);
                     } else {
                         process.call = None;
                         process.shared.hear(generation, Heard::Ended(Some(lost())));
                     }
                 }
                 Action::Reset { generation } => {
-                    process.call.take_if(|call| call.generation == generation);
+                    if process.call.as_ref().is_some_and(|call| call.generation == generation) {
+                        self.lose_call(process);
+                    }
                 }
                 Action::Tell(StreamEvent::Failed { error }) => panic!("the stream gave up: {error}"),
                 Action::Tell(_) | Action::Stop => {}
@@ -211,17 +274,18 @@ impl Whole {
                         sent_at: Duration::ZERO,
                         attempts: 0,
                         schema: 0,
+                        sequence: 0,
                     };
-                    for record in batch.records() {
-                        let row = u64::from_le_bytes(record[..8].try_into().unwrap());
-                        self.server.rows.push(row);
-                        self.server.schemas.insert((call.schema.clone(), row));
+                    let rows = batch.records().map(|record| u64::from_le_bytes(record[..8].try_into().unwrap()));
+                    if let Some((_, next)) = &mut call.stream {
+                        assert_eq!(request.wire_offset, *next, "offsets of a persistent stream follow each other");
+                        *next += 1;
                     }
-                    call.pending.push(request.wire_offset);
+                    call.pending.push((request.wire_offset, rows.collect()));
                 }
                 Poll::Ready(Pull::End) => {
                     let generation = call.generation;
-                    process.call = None;
+                    self.lose_call(process);
                     return process.shared.hear(generation, Heard::Ended(None));
                 }
                 _ => return,
@@ -235,14 +299,22 @@ impl Whole {
             return;
         }
         let count = self.random.usize(1..=call.pending.len());
-        let last = call.pending.drain(..count).next_back();
+        let last = self.server.commit(call, count);
         process.shared.hear(call.generation, Heard::Acked(last));
     }
 
-    fn disturb(process: &mut Process) {
-        if let Some(call) = process.call.take() {
-            process.shared.hear(call.generation, Heard::Ended(Some(lost())));
+    fn disturb(&mut self, process: &mut Process) {
+        if let Some(generation) = self.lose_call(process) {
+            process.shared.hear(generation, Heard::Ended(Some(lost())));
         }
+    }
+
+    /// A call ends: some of what it carried is durable without an acknowledgement.
+    fn lose_call(&mut self, process: &mut Process) -> Option<u64> {
+        let mut call = process.call.take()?;
+        let count = self.random.usize(..=call.pending.len());
+        self.server.commit(&mut call, count);
+        Some(call.generation)
     }
 
     async fn deliver_the_rest(&mut self) {
@@ -252,7 +324,7 @@ impl Whole {
         }
         process.shared.close();
         for turn in 0.. {
-            assert!(turn < 20_000, "the stream stalls");
+            assert!(turn < 20_000, "the stream stalls: {:?}", process.shared.lock().session);
             let next = process.writer.step(&process.shared);
             self.act(&mut process);
             self.pull(&mut process);
@@ -268,7 +340,11 @@ impl Whole {
         assert_eq!((stats.rows_in_flight, stats.rows_on_disk), (0, 0));
         // Of what was not synced a later part may have reached the disk and an earlier one not.
         let is_torn = |name: &String| self.scene.crash == Crash::Power && name.ends_with(".damaged");
-        let left = self.disk.lens().into_keys().filter(|name| name != "position" && !is_torn(name));
+        let left = self
+            .disk
+            .lens()
+            .into_keys()
+            .filter(|name| !["position", stream_note::NAME].contains(&name.as_str()) && !is_torn(name));
         let left: Vec<_> = left.collect();
         assert!(left.is_empty(), "files are left: {left:?}");
     }
@@ -278,11 +354,14 @@ impl Whole {
         let missing: Vec<_> = self.promised.difference(&table).collect();
         assert!(missing.is_empty(), "rows were promised and are not in the table: {missing:?}");
         assert!(table.iter().all(|row| *row < self.next_row), "a row came that nobody sent");
+        if self.scene.delivery == Delivery::ExactlyOnce {
+            assert_eq!(table.len(), self.server.rows.len(), "a row is in the table more than once");
+        }
         let mut seen = BTreeSet::new();
         let first: Vec<u64> = self.server.rows.iter().copied().filter(|row| seen.insert(*row)).collect();
         assert!(first.is_sorted(), "rows come out of their order: {first:?}");
         for (own, row) in &self.sent {
-            let create = Schemas::new(own.clone()).create(0);
+            let create = Schemas::new(own.clone()).create(0, &Begin::Ephemeral);
             assert!(
                 !table.contains(row) || self.server.schemas.contains(&(create, *row)),
                 "row {row} was sent for another schema"

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::builder::{FirstOpen, Prepared, opened};
-use super::super::opening::Opening;
+use super::super::opening::{Opened, Opening};
 use super::super::{BlockingLanes, Handle, StreamBuilder};
 use super::set::LaneSet;
 use super::{LaneOffset, Lanes};
 use crate::driver::{Driver, Heir};
 use crate::error::Error;
+#[cfg(feature = "spool")]
+use crate::error::Fault;
 use crate::event::OnAck;
 
 /// Between the openings of two lanes, at random up to this: many at the same instant look like an attack.
@@ -22,6 +24,36 @@ pub struct LanesBuilder<T> {
     stream: Arc<StreamBuilder<T>>,
     lanes: NonZeroUsize,
     on_ack: Option<Arc<dyn Fn(LaneOffset) + Send + Sync>>,
+}
+
+/// Lanes whose spools are not opened yet.
+pub(in super::super) struct Openings {
+    lanes: Vec<Opening>,
+    /// The folder that has a folder of each lane.
+    #[cfg(feature = "spool")]
+    folder: Option<(std::path::PathBuf, NonZeroUsize)>,
+}
+
+/// Lanes that can begin.
+pub(in super::super) struct OpenedLanes {
+    lanes: Vec<Opened>,
+    /// Which lane a key belongs to.
+    salt: u64,
+}
+
+impl Openings {
+    /// Opens the spools, which may take a while.
+    pub(in super::super) fn finish(self) -> Result<OpenedLanes, Error> {
+        #[cfg(feature = "spool")]
+        let salt = match &self.folder {
+            Some((folder, lanes)) => crate::spool::lanes::salt(folder, *lanes)?,
+            None => fastrand::u64(..),
+        };
+        #[cfg(not(feature = "spool"))]
+        let salt = fastrand::u64(..);
+        let lanes = self.lanes.into_iter().map(Opening::finish_blocking).collect::<Result<_, _>>()?;
+        Ok(OpenedLanes { lanes, salt })
+    }
 }
 
 /// Lanes whose drivers do not run yet.
@@ -58,7 +90,18 @@ impl<T> LanesBuilder<T> {
     }
 
     pub(super) async fn open_again(self: &Arc<Self>) -> Result<Lanes<T>, Error> {
-        let PreparedLanes { lanes, drivers, first_opens } = self.prepare()?;
+        let openings = self.openings()?;
+        #[cfg(feature = "spool")]
+        let opened_lanes = match &self.stream.spool {
+            Some(_) => {
+                let opened = tokio::task::spawn_blocking(move || openings.finish()).await;
+                opened.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?
+            }
+            None => openings.finish()?,
+        };
+        #[cfg(not(feature = "spool"))]
+        let opened_lanes = openings.finish()?;
+        let PreparedLanes { lanes, drivers, first_opens } = self.prepare(opened_lanes)?;
         for driver in drivers {
             driver.spawn();
         }
@@ -76,12 +119,21 @@ impl<T> LanesBuilder<T> {
         BlockingLanes::open(&Arc::new(self))
     }
 
-    pub(in super::super) fn prepare(self: &Arc<Self>) -> Result<PreparedLanes<T>, Error> {
-        #[cfg(feature = "spool")]
-        self.stream.check_lanes(self.lanes)?;
+    /// The lanes with sound options, whose spools are not opened yet.
+    pub(in super::super) fn openings(&self) -> Result<Openings, Error> {
+        let opening = |lane| Opening::new(&self.stream).map(|opening| opening.of_lane(lane));
+        let lanes = (0..self.lanes.get()).map(opening).collect::<Result<_, _>>()?;
+        Ok(Openings {
+            lanes,
+            #[cfg(feature = "spool")]
+            folder: self.stream.spool.as_ref().map(|spool| (spool.folder.clone(), self.lanes)),
+        })
+    }
+
+    pub(in super::super) fn prepare(self: &Arc<Self>, opened: OpenedLanes) -> Result<PreparedLanes<T>, Error> {
+        let OpenedLanes { lanes, salt } = opened;
         let (mut handles, mut drivers, mut first_opens) = (Vec::<Handle>::new(), Vec::new(), Vec::new());
-        for lane in 0..self.lanes.get() {
-            let opened = Opening::new(&self.stream)?.finish_blocking()?;
+        for (lane, opened) in lanes.into_iter().enumerate() {
             let Prepared { stream, mut driver, first_open } = Arc::clone(&self.stream).prepare(opened, Some(lane))?;
             if let Some(hook) = self.on_ack.clone() {
                 driver.hooks.on_ack = Some(Arc::new(move |offset| hook(LaneOffset { lane, offset })) as Arc<OnAck>);
@@ -97,6 +149,6 @@ impl<T> LanesBuilder<T> {
             driver.delay = delay;
             delay += STAGGER.mul_f64(fastrand::f64());
         }
-        Ok(PreparedLanes { lanes: Lanes::new(handles, set, Arc::clone(self)), drivers, first_opens })
+        Ok(PreparedLanes { lanes: Lanes::new(handles, set, salt, Arc::clone(self)), drivers, first_opens })
     }
 }

@@ -160,7 +160,9 @@ impl LaneSet {
     fn move_rows(&self, moves: &mut Moves, lane: usize, first: u64, woken: &mut Vec<Waker>) -> u64 {
         let rows = self.lanes[lane].take_given_up();
         let count = rows.iter().map(|part| u64::from(part.batch.rows)).sum();
-        let Some(target) = self.least_loaded() else {
+        // Rows on disk stay there, and those of the same keys must not overtake them.
+        let stays = self.lanes[lane].lock().session.settings().spool.is_some();
+        let Some(target) = self.least_loaded().filter(|_| !stays) else {
             moves.by_lane[lane] = Some(Move { first, to: None });
             moves.stranded.extend(rows);
             return count;

@@ -1,0 +1,68 @@
+//! Who sends the rows of a folder, and in which run: what makes the stamps of two processes different.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::storage::{Folder, Storage};
+
+const NAME: &str = "producer.json";
+
+/// The producer, and its run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Producer {
+    pub(crate) producer: String,
+    pub(crate) epoch: u64,
+}
+
+impl Producer {
+    /// A producer that no folder knows.
+    pub(crate) fn new(name: Option<&str>) -> Self {
+        let random = || format!("{:032x}", fastrand::u128(..));
+        Self { producer: name.map_or_else(random, str::to_owned), epoch: super::now_ms() }
+    }
+
+    /// The producer of a folder that is ours, in another run than before; durable when this returns.
+    pub(crate) fn of_folder(folder: &Path, name: Option<&str>) -> io::Result<Self> {
+        let before = match fs::read(folder.join(NAME)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // A damaged one is as good as none: the new run has a number that none had before.
+            text => serde_json::from_slice::<Self>(&text?).ok(),
+        };
+        let next = match before {
+            Some(Self { producer, epoch }) => {
+                let epoch = epoch.saturating_add(1).max(super::now_ms());
+                Self { producer: name.map_or(producer, str::to_owned), epoch }
+            }
+            None => Self::new(name),
+        };
+        let unfinished = folder.join(format!("{NAME}.new"));
+        let mut file = File::create(&unfinished)?;
+        file.write_all(serde_json::to_string(&next)?.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(unfinished, folder.join(NAME))?;
+        Folder::new(folder.to_owned()).sync_folder()?;
+        Ok(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_keeps_its_producer_and_every_run_has_a_later_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Producer::of_folder(folder.path(), None).unwrap();
+        let second = Producer::of_folder(folder.path(), None).unwrap();
+        assert_eq!(first.producer, second.producer);
+        assert!(second.epoch > first.epoch);
+        // The clock went back by a day, and the file was written in the future.
+        let ahead = Producer { epoch: second.epoch + 86_400_000, ..second };
+        fs::write(folder.path().join(NAME), serde_json::to_string(&ahead).unwrap()).unwrap();
+        let third = Producer::of_folder(folder.path(), Some("by name")).unwrap();
+        assert_eq!((third.producer.as_str(), third.epoch), ("by name", ahead.epoch + 1));
+    }
+}

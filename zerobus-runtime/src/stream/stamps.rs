@@ -1,0 +1,118 @@
+//! Columns that a stream fills in by itself, so that duplicates and gaps can be seen in the table.
+
+use prost_types::DescriptorProto;
+use prost_types::field_descriptor_proto::Type;
+
+use super::StreamBuilder;
+use crate::core::{Columns, Stamper};
+use crate::error::{Error, Fault};
+use crate::spool::Producer;
+
+/// The names of the columns that a stream fills in, for [`StreamBuilder::stamp`].
+///
+/// ```
+/// use zerobus_runtime::StampColumns;
+///
+/// let columns = StampColumns { sequence: "row_number".to_owned(), ..StampColumns::default() };
+/// assert_eq!((columns.producer.as_str(), columns.epoch.as_str()), ("producer", "epoch"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StampColumns {
+    /// Who sent the row: a STRING.
+    pub producer: String,
+    /// Which run of the producer sent it: a BIGINT, higher in every run.
+    pub epoch: String,
+    /// Which row of the stream it is: a BIGINT, its offset.
+    pub sequence: String,
+}
+
+impl Default for StampColumns {
+    /// `producer`, `epoch` and `sequence`.
+    fn default() -> Self {
+        Self { producer: "producer".to_owned(), epoch: "epoch".to_owned(), sequence: "sequence".to_owned() }
+    }
+}
+
+/// What the rows of a stream are stamped with.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stamps {
+    columns: Option<StampColumns>,
+    producer: Option<String>,
+}
+
+impl<T> StreamBuilder<T> {
+    /// Fills in three columns of every row, so that rows which were delivered more than once are known by them.
+    ///
+    /// A row keeps its stamp over lost connections and, with a [spool](Self::spool), over restarts; no two rows have the
+    /// same one. `zerobus-codegen ddl --dedup` prints the view that has each row once, and the query that finds gaps.
+    ///
+    /// The row's type has the columns, and what it says of them is overwritten: in a struct they are `Option`s that stay
+    /// `None`. A JSON row leaves them out. Rows of [`send_undelivered`](crate::IngestStream::send_undelivered) that may be
+    /// in the table keep the stamp that they have.
+    ///
+    /// ```no_run
+    /// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
+    /// use zerobus_runtime::StampColumns;
+    ///
+    /// let stream = client.stream::<T>().stamp(StampColumns::default()).producer("gateway-7").open().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`open`](Self::open) fails if the row's type has no such columns, or of other types.
+    pub fn stamp(mut self, columns: StampColumns) -> Self {
+        self.stamps.columns = Some(columns);
+        self
+    }
+
+    /// The name of this producer in the rows' stamps; random by default, and the same for every run with one spool.
+    ///
+    /// No two streams that are open at a time may have one name; lanes add their number to it.
+    pub fn producer(mut self, name: impl Into<String>) -> Self {
+        self.stamps.producer = Some(name.into());
+        self
+    }
+}
+
+impl Stamps {
+    /// The same for one of many lanes.
+    pub(super) fn of_lane(mut self, lane: usize) -> Self {
+        self.producer = self.producer.map(|name| format!("{name}/{lane}"));
+        self
+    }
+
+    pub(super) fn are_wanted(&self) -> bool {
+        self.columns.is_some()
+    }
+
+    pub(super) fn producer(&self) -> Option<&str> {
+        self.producer.as_deref()
+    }
+
+    /// What stamps the rows of a stream: messages of this descriptor, or JSON.
+    pub(super) fn stamper(
+        &self,
+        descriptor: Option<&DescriptorProto>,
+        producer: &Producer,
+    ) -> Result<Option<Stamper>, Error> {
+        let Some(StampColumns { producer: who, epoch, sequence }) = &self.columns else { return Ok(None) };
+        let Producer { producer: name, epoch: run } = producer;
+        let Some(descriptor) = descriptor else {
+            let columns = Columns { producer: who.as_str(), epoch, sequence };
+            return Ok(Some(Stamper::of_json(columns, name, *run)));
+        };
+        let columns = Columns {
+            producer: number_of(descriptor, who, Type::String, "a STRING column of the row's type")?,
+            epoch: number_of(descriptor, epoch, Type::Int64, "a BIGINT column of the row's type")?,
+            sequence: number_of(descriptor, sequence, Type::Int64, "a BIGINT column of the row's type")?,
+        };
+        Ok(Some(Stamper::of_message(columns, name, *run)))
+    }
+}
+
+fn number_of(message: &DescriptorProto, name: &str, kind: Type, expected: &'static str) -> Result<u32, Error> {
+    let field = message.field.iter().find(|field| field.name() == name && field.r#type() == kind);
+    let number = field.and_then(|field| u32::try_from(field.number()).ok());
+    number.ok_or_else(|| Fault::Option { option: "stamp", found: name.to_owned(), expected }.into())
+}
