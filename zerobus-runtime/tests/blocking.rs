@@ -4,10 +4,13 @@
 
 mod scripted;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use scripted::gate::Gate;
-use scripted::{Call, Row, Scripted, Server};
+use scripted::{Call, Row, Scripted, Server, number};
+use serde_json::json;
 use tokio::runtime::Runtime;
 use tonic::Status;
 use zerobus_runtime::ErrorKind;
@@ -147,10 +150,79 @@ fn a_blocking_stream_that_gave_up_is_reopened_with_its_rows() {
     let last = stream.send_all((0..3).map(Row::new)).unwrap().unwrap();
     stream.wait(last).unwrap_err();
     assert_eq!(stream.send(&Row::new(3)).unwrap_err().kind(), ErrorKind::GaveUp);
+    assert!(stream.error().is_some(), "why it gave up");
+    let unsent = stream.send_all([Row::new(3)]).unwrap_err();
+    let cause = |error: &dyn std::error::Error| error.source().map(ToString::to_string);
+    assert!(cause(&unsent).is_some() && cause(&unsent) == cause(unsent.error()), "{unsent:?}");
     let next = stream.reopen().unwrap();
     next.send(&Row::new(3)).unwrap();
     assert_eq!(next.close().unwrap().rows, 4);
     assert_eq!(server.records.durable(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_blocking_stream_that_is_open_is_reopened_as_itself() {
+    let (_runtime, server) = served(Scripted::new(Call::serve));
+    let stream = server.client().stream::<Row>().open_blocking().unwrap();
+    stream.reopen().unwrap().send(&Row::new(0)).unwrap();
+    assert_eq!(stream.stats().rows_accepted, 1);
+    assert!(!stream.is_closed());
+    stream.close().unwrap();
+}
+
+/// Refuses the row of this number once.
+fn refusing_once(n: u64) -> (Runtime, Server) {
+    let is_refused = Arc::new(AtomicBool::new(false));
+    served(Scripted::new(move |mut call: Call| {
+        let is_refused = Arc::clone(&is_refused);
+        async move {
+            call.create().await;
+            while let Some(received) = call.batch().await {
+                let is_here = received.rows.iter().any(|row| number(row) == n);
+                if is_here && !is_refused.swap(true, Ordering::SeqCst) {
+                    return call.fail(Status::invalid_argument("no such column")).await;
+                }
+                call.keep(&received);
+                call.ack(received.offset).await;
+            }
+        }
+    }))
+}
+
+#[test]
+fn rows_that_the_server_refused_are_taken_and_sent_by_a_blocking_stream() {
+    let (_runtime, server) = refusing_once(1);
+    let stream = server.client().stream::<Row>().open_blocking().unwrap();
+    stream.send(&Row::new(1)).unwrap();
+    assert_eq!(stream.flush().unwrap_err().kind(), ErrorKind::Rejected);
+    let mut rows = stream.take_rejected().expect("the row that the server refused");
+    let next = server.client().stream::<Row>().open_blocking().unwrap();
+    let last = next.send_undelivered(&mut rows).unwrap();
+    assert!(rows.is_empty());
+    next.wait(last.expect("a row was sent")).unwrap();
+    assert_eq!(server.records.durable(), [1]);
+    stream.close().unwrap();
+    next.close().unwrap();
+}
+
+#[test]
+fn rows_that_the_server_refused_are_taken_from_blocking_lanes() {
+    let (_runtime, server) = refusing_once(1);
+    let lanes = server.client().stream::<Row>().lanes(1.try_into().unwrap()).open_blocking().unwrap();
+    lanes.send(&1, &Row::new(1)).unwrap();
+    assert_eq!(lanes.flush().unwrap_err().kind(), ErrorKind::Rejected);
+    assert_eq!(lanes.take_rejected().expect("the row that the server refused").len(), 1);
+    lanes.close().unwrap();
+}
+
+#[test]
+fn send_all_says_how_many_rows_were_accepted_before_the_one_that_failed() {
+    let (_runtime, server) = served(Scripted::new(Call::serve));
+    let rows = || [json!({"n": 1}), json!({"n": 2}), json!([3])];
+    let stream = server.client().json_stream("main.test.rows").open_blocking().unwrap();
+    assert_eq!(stream.send_all(rows()).unwrap_err().accepted(), 2);
+    let lanes = server.client().json_stream("main.test.rows").lanes(2.try_into().unwrap()).open_blocking().unwrap();
+    assert_eq!(lanes.send_all(rows().map(|row| (1, row))).unwrap_err().accepted(), 2);
 }
 
 #[test]
@@ -167,12 +239,18 @@ fn lanes_have_what_a_stream_has() {
     assert_ne!(first.lane(), second.lane(), "the lane that has room");
     gate.open();
     lanes.wait(second).unwrap();
+    assert!(server.records.durable().contains(&1));
     runtime.block_on(lanes.receipt(first).unwrap()).unwrap();
     lanes.send_all((2..50).map(|n| (n, Row::new(n)))).unwrap();
     lanes.flush().unwrap();
+    assert_eq!(server.records.durable().len(), 50);
     assert!(lanes.take_rejected().is_none() && lanes.error().is_none() && !lanes.is_closed());
+    assert_eq!(lanes.stats().iter().map(|lane| lane.rows_durable).sum::<u64>(), 50);
+    let same = lanes.reopen().unwrap();
+    same.send(&1, &Row::new(49)).unwrap();
+    assert_eq!(lanes.stats().iter().map(|lane| lane.rows_accepted).sum::<u64>(), 51, "open lanes are these lanes");
     let reports = lanes.clone().close().unwrap();
-    assert_eq!(reports.iter().map(|report| report.rows).sum::<u64>(), 50);
+    assert_eq!(reports.iter().map(|report| report.rows).sum::<u64>(), 51);
     assert!(lanes.is_closed());
 
     gate.close();
@@ -183,7 +261,9 @@ fn lanes_have_what_a_stream_has() {
     gate.open();
     let lanes = lanes.reopen().unwrap();
     lanes.send_undelivered(&mut rows).unwrap();
+    assert!(rows.is_empty());
     lanes.close().unwrap();
+    assert!(server.records.durable().contains(&50));
 }
 
 #[test]

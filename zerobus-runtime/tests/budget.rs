@@ -4,13 +4,15 @@
 
 mod scripted;
 
+use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scripted::gate::Gate;
 use scripted::{Call, Row, Scripted, Server, client};
 use tonic::Status;
-use zerobus_runtime::{Client, ErrorKind, IngestStream, StreamBuilder};
+use zerobus_runtime::message::MessageSchema;
+use zerobus_runtime::{Client, Encoder, ErrorKind, IngestStream, StreamBuilder, ZerobusMessage};
 
 const BUDGET: usize = 1000;
 const SOON: Duration = Duration::from_millis(30);
@@ -336,4 +338,72 @@ async fn many_streams_under_a_small_budget_lose_nothing_and_end() {
     assert_eq!(durable, (0..STREAMS * ROWS).collect::<Vec<_>>());
     let probe = builder(&client).open().await.unwrap();
     probe.try_send(&whole(9999)).expect("the budget is free");
+}
+
+/// A row as the derive makes it: its encoding runs no code of the program, so that it goes straight into the batch.
+#[derive(Debug)]
+struct Plain(Row);
+
+impl ZerobusMessage for Plain {
+    const TABLE: Option<&'static str> = Row::TABLE;
+    const SCHEMA: &'static MessageSchema = Row::SCHEMA;
+    const IS_PLAIN: bool = true;
+
+    fn encode_to(&self, out: &mut Encoder) {
+        self.0.encode_to(out);
+    }
+}
+
+#[tokio::test]
+async fn rows_that_go_straight_into_the_batch_stay_within_the_budget() {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
+    let client = sharing(&server);
+    let first = client.stream::<Plain>().open().await.unwrap();
+    let second = client.stream::<Plain>().open().await.unwrap();
+    first.try_send(&Plain(whole(0))).unwrap();
+    assert_eq!(second.try_send(&Plain(whole(1))).unwrap_err().kind(), ErrorKind::Full);
+    first.close_within(Duration::ZERO).await.unwrap_err();
+    second.try_send(&Plain(whole(1))).unwrap();
+    second.close_within(Duration::ZERO).await.unwrap_err();
+    assert_free(&client, &gate).await;
+}
+
+#[tokio::test]
+async fn rows_that_go_straight_into_the_batch_wait_behind_those_that_asked_before() {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
+    let stream = server.client().stream::<Plain>().max_unacked_bytes(BUDGET).open().await.unwrap();
+    stream.try_send(&Plain(Row::padded(0, BUDGET / 2))).unwrap();
+    let long = Plain(whole(1));
+    let mut asked = Box::pin(stream.send(&long));
+    assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_pending())).await);
+    assert_eq!(stream.try_send(&Plain(Row::new(2))).unwrap_err().kind(), ErrorKind::Full);
+    gate.open();
+    tokio::time::timeout(LONG, asked).await.expect("it has its turn").unwrap();
+    stream.close().await.unwrap();
+    assert_eq!(server.records.durable(), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_row_that_goes_straight_into_the_batch_is_sent_without_a_wait_for_it() {
+    let (sender, mut received) = tokio::sync::mpsc::channel(4);
+    let server = Scripted::new(move |mut call: Call| {
+        let sender = sender.clone();
+        async move {
+            call.create().await;
+            while let Some(batch) = call.batch().await {
+                sender.send(batch.rows.len()).await.unwrap();
+                call.ack(batch.offset).await;
+            }
+        }
+    });
+    let server = server.start().await;
+    let stream = server.client().stream::<Plain>().open().await.unwrap();
+    for n in 0..3 {
+        stream.try_send(&Plain(Row::new(n))).unwrap();
+        let rows = tokio::time::timeout(LONG, received.recv()).await.expect("it is sent");
+        assert_eq!(rows, Some(1));
+    }
+    stream.close().await.unwrap();
 }

@@ -171,3 +171,20 @@ async fn a_server_that_names_endless_times_is_waited_for_within_reason() {
     assert!(opening.is_err(), "it waits as it was asked to, and asks no second time");
     assert_eq!(tokens.asked().len(), 1);
 }
+
+#[tokio::test]
+async fn a_count_of_zero_is_refused_with_the_name_of_its_option() {
+    const COUNTS: [(&str, fn(StreamBuilder<Row>) -> StreamBuilder<Row>); 5] = [
+        ("max_unacked_bytes", |stream| stream.max_unacked_bytes(0)),
+        ("max_batch_rows", |stream| stream.max_batch_rows(0)),
+        ("max_batch_bytes", |stream| stream.max_batch_bytes(0)),
+        ("max_row_bytes", |stream| stream.max_row_bytes(0)),
+        ("max_attempts", |stream| stream.max_attempts(0)),
+    ];
+    let server = Scripted::new(Call::serve).start().await;
+    for (option, set) in COUNTS {
+        let error = set(server.client().stream::<Row>()).open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{option}: {error}");
+        assert!(error.to_string().contains(option), "{option}: {error}");
+    }
+}

@@ -131,3 +131,38 @@ async fn refused_rows_that_nobody_took_are_told_at_error_when_the_stream_is_drop
     drop(stream);
     assert_eq!(lost(&log, 1).await, 1, "{}", log.text());
 }
+
+#[tokio::test]
+async fn a_stream_that_gave_up_says_at_its_close_what_made_it_so() {
+    let server = Scripted::new(|mut call: Call| async move {
+        call.create().await;
+        call.batch().await;
+        call.fail(Status::unavailable("going down")).await;
+    });
+    let server = server.start().await;
+    let stream = server.client().stream::<Row>().max_attempts(1).open().await.unwrap();
+    let row = stream.send(&Row::new(0)).await.unwrap();
+    stream.wait(row).await.unwrap_err();
+    let reason = stream.error().expect("it gave up");
+    assert_eq!(stream.close().await.unwrap_err().to_string(), reason.to_string());
+}
+
+#[tokio::test]
+async fn a_stream_is_printed_with_its_table() {
+    let stream = stream_with_three_rows(Duration::from_secs(300)).await;
+    assert!(format!("{stream:?}").contains("main.test.rows"), "{stream:?}");
+    stream.close_within(Duration::ZERO).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_task_that_sends_row_after_row_lets_others_run() {
+    let server = Scripted::new(swallow).start().await;
+    let stream = server.client().stream::<Row>().max_unacked_bytes(1 << 26).open().await.unwrap();
+    let other = tokio::spawn(async {});
+    let mut rows = 0..100_000;
+    while let Some(n) = rows.next().filter(|_| !other.is_finished()) {
+        stream.send(&Row::new(n)).await.unwrap();
+    }
+    assert!(!rows.is_empty(), "no task ran beside this one");
+    stream.close_within(Duration::ZERO).await.unwrap_err();
+}

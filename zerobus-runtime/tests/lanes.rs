@@ -479,3 +479,30 @@ async fn undelivered_rows_go_on_lanes_and_keep_their_order() {
     let last: Vec<_> = durable[durable.len() - 50..].to_vec();
     assert_eq!(last, (50..100).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn a_row_of_a_lane_that_these_lanes_do_not_have_is_unknown() {
+    let server = Scripted::new(Call::serve).start().await;
+    let lanes = |lanes: usize| builder(&server).lanes(lanes.try_into().unwrap()).open();
+    let (two, three) = (lanes(2).await.unwrap(), lanes(3).await.unwrap());
+    let mut others = Vec::new();
+    for n in 0..3 {
+        others.push(three.send_unkeyed(&Row::new(n)).await.unwrap());
+    }
+    assert!(others.iter().any(|row| row.lane() == 2), "{others:?}");
+    for row in others {
+        two.wait(row).await.unwrap_err();
+    }
+    two.close().await.unwrap();
+    three.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn send_all_of_lanes_says_how_many_rows_were_accepted_before_the_one_that_failed() {
+    let server = Scripted::new(Call::serve).start().await;
+    let lanes = builder(&server).max_row_bytes(100).lanes(2.try_into().unwrap()).open().await.unwrap();
+    let rows = [Row::new(0), Row::new(1), Row::padded(2, 200), Row::new(3)].map(|row| (row.n, row));
+    let unsent = lanes.send_all(rows).await.unwrap_err();
+    assert_eq!((unsent.accepted(), unsent.size_hint()), (2, (2, Some(2))));
+    lanes.close().await.unwrap();
+}

@@ -5,6 +5,7 @@
 
 mod scripted;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -154,6 +155,24 @@ async fn a_float_that_json_cannot_hold_is_refused_with_its_column_and_never_sent
     stream.send(&Reading { sensor: "a".to_owned(), values: vec![Point { value: 1.5 }] }).await.unwrap();
     stream.close().await.unwrap();
     assert_eq!(*records.lock().unwrap(), [br#"{"sensor":"a","values":[{"value":1.5}]}"#.to_vec()]);
+}
+
+#[tokio::test]
+async fn what_has_a_form_for_people_is_written_so_in_json() {
+    let (server, records) = recording().await;
+    let stream = json_stream(&server).await;
+    stream.send(&BTreeMap::from([("host", std::net::Ipv4Addr::LOCALHOST)])).await.unwrap();
+    stream.close().await.unwrap();
+    assert_eq!(*records.lock().unwrap(), [br#"{"host":"127.0.0.1"}"#.to_vec()]);
+}
+
+#[tokio::test]
+async fn rows_that_were_not_sent_say_how_many_they_are() {
+    let server = acking().await;
+    let stream = json_stream(&server).await;
+    let unsent = stream.send_all([json!({"n": 1}), json!([1]), json!({"n": 2})]).await.unwrap_err();
+    assert_eq!((unsent.accepted(), unsent.size_hint()), (1, (2, Some(2))));
+    stream.close().await.unwrap();
 }
 
 /// What a row does while it is encoded.

@@ -293,7 +293,10 @@ async fn rows_of_json_and_of_a_blocking_stream_are_spooled_as_well() {
     let path = folder.path().to_owned();
     let left = tokio::task::spawn_blocking(move || {
         let stream = client(&url).build().unwrap().json_stream("main.test.rows").spool(path).open_blocking().unwrap();
-        stream.send(&serde_json::json!({"n": 1})).unwrap();
+        let offset = stream.send(&serde_json::json!({"n": 1})).unwrap();
+        stream.spooled(offset).unwrap();
+        let other = client(&url).build().unwrap().stream::<Row>().open_blocking().unwrap();
+        assert_eq!(other.spooled(offset).unwrap_err().kind(), ErrorKind::Configuration);
         stream.close_within(Duration::ZERO).unwrap_err()
     });
     assert!(left.await.unwrap().to_string().contains("1 row stays in the spool"));
@@ -344,6 +347,21 @@ async fn a_folder_that_cannot_be_used_is_refused_with_a_sentence() {
     assert!(text.contains("cannot be used"), "{text}");
     let text = refused(client.stream::<Row>().spool_level(SpoolLevel::Power).open().await);
     assert!(text.contains("the folder of the spool is not set"), "{text}");
+}
+
+#[tokio::test]
+async fn options_of_a_spool_that_no_spool_can_keep_are_refused_with_their_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Scripted::new(Call::serve).start().await;
+    let client = server.client();
+    let spooled = || client.stream::<Row>().spool(folder.path());
+    let text = refused(spooled().max_spool_bytes((1 << 20) - 1).open().await);
+    assert!(text.contains("max_spool_bytes"), "{text}");
+    let text = refused(spooled().spool_segment_bytes(0).open().await);
+    assert!(text.contains("spool_segment_bytes"), "{text}");
+    let text = refused(spooled().spool_level(SpoolLevel::Interval(Duration::ZERO)).open().await);
+    assert!(text.contains("spool_level"), "{text}");
+    spooled().max_spool_bytes(1 << 20).open().await.unwrap().close().await.unwrap();
 }
 
 #[tokio::test]

@@ -428,6 +428,14 @@ mod tests {
     }
 
     #[test]
+    fn a_message_of_prost_is_written_behind_what_is_there_without_its_length() {
+        let mut out = Encoder::new();
+        out.raw(b"a");
+        out.prost(&prost_types::Duration { seconds: 150, nanos: 0 });
+        assert_eq!(out.as_slice(), [b'a', 0x08, 0x96, 0x01]);
+    }
+
+    #[test]
     fn an_encoder_tells_what_it_holds_and_forgets_it() {
         let mut out = Encoder::with_capacity(10);
         assert!(out.is_empty());

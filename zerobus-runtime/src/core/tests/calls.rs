@@ -270,3 +270,14 @@ fn after_a_connection_that_was_lost_only_so_much_is_under_way_as_was_acknowledge
         world.keep(world.newest(), 1.0, true);
     }
 }
+
+#[test]
+fn a_request_has_no_more_bytes_than_a_burst_of_the_rate() {
+    let mut settings = settings(Duration::ZERO);
+    settings.max_bytes_per_second = Some(400);
+    let mut world = World::new(settings, 7, NEVER);
+    world.open();
+    world.step(&Step::Push { rows: 6, bytes: 10 });
+    world.pull();
+    assert_eq!(world.last_request(), [0, 1, 2]);
+}
