@@ -340,6 +340,25 @@ async fn many_streams_under_a_small_budget_lose_nothing_and_end() {
     probe.try_send(&whole(9999)).expect("the budget is free");
 }
 
+#[tokio::test]
+async fn a_row_waits_until_another_stream_gives_back_what_they_share() {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
+    let client = sharing(&server);
+    let (first, second) = (builder(&client).open().await.unwrap(), builder(&client).open().await.unwrap());
+    first.try_send(&whole(0)).unwrap();
+    let row = whole(1);
+    let mut waiting = Box::pin(second.send(&row));
+    for _ in 0..100 {
+        assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await);
+        tokio::task::yield_now().await;
+    }
+    gate.open();
+    tokio::time::timeout(LONG, waiting).await.expect("it has its turn").unwrap();
+    drain(&first).await;
+    drain(&second).await;
+}
+
 /// A row as the derive makes it: its encoding runs no code of the program, so that it goes straight into the batch.
 #[derive(Debug)]
 struct Plain(Row);

@@ -144,7 +144,8 @@ async fn a_stream_that_gave_up_says_at_its_close_what_made_it_so() {
     let row = stream.send(&Row::new(0)).await.unwrap();
     stream.wait(row).await.unwrap_err();
     let reason = stream.error().expect("it gave up");
-    assert_eq!(stream.close().await.unwrap_err().to_string(), reason.to_string());
+    let text = stream.close().await.unwrap_err().to_string();
+    assert!(text.starts_with(&reason.to_string()), "{text}");
 }
 
 #[tokio::test]

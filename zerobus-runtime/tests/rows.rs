@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use scripted::{Call, Row, Scripted, Server};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use zerobus_runtime::message::MessageSchema;
@@ -155,6 +156,28 @@ async fn a_float_that_json_cannot_hold_is_refused_with_its_column_and_never_sent
     stream.send(&Reading { sensor: "a".to_owned(), values: vec![Point { value: 1.5 }] }).await.unwrap();
     stream.close().await.unwrap();
     assert_eq!(*records.lock().unwrap(), [br#"{"sensor":"a","values":[{"value":1.5}]}"#.to_vec()]);
+}
+
+/// A map whose keys and values are written one by one.
+struct Apart(f64);
+
+impl Serialize for Apart {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_key("value")?;
+        map.serialize_value(&self.0)?;
+        map.end()
+    }
+}
+
+#[tokio::test]
+async fn a_map_whose_keys_and_values_are_written_apart_is_checked_as_any_other() {
+    let (server, records) = recording().await;
+    let stream = json_stream(&server).await;
+    assert_eq!(stream.send(&Apart(f64::NAN)).await.unwrap_err().kind(), ErrorKind::Rejected);
+    stream.send(&Apart(1.5)).await.unwrap();
+    stream.close().await.unwrap();
+    assert_eq!(*records.lock().unwrap(), [br#"{"value":1.5}"#.to_vec()]);
 }
 
 #[tokio::test]

@@ -293,10 +293,7 @@ async fn rows_of_json_and_of_a_blocking_stream_are_spooled_as_well() {
     let path = folder.path().to_owned();
     let left = tokio::task::spawn_blocking(move || {
         let stream = client(&url).build().unwrap().json_stream("main.test.rows").spool(path).open_blocking().unwrap();
-        let offset = stream.send(&serde_json::json!({"n": 1})).unwrap();
-        stream.spooled(offset).unwrap();
-        let other = client(&url).build().unwrap().stream::<Row>().open_blocking().unwrap();
-        assert_eq!(other.spooled(offset).unwrap_err().kind(), ErrorKind::Configuration);
+        stream.send(&serde_json::json!({"n": 1})).unwrap();
         stream.close_within(Duration::ZERO).unwrap_err()
     });
     assert!(left.await.unwrap().to_string().contains("1 row stays in the spool"));
@@ -347,6 +344,33 @@ async fn a_folder_that_cannot_be_used_is_refused_with_a_sentence() {
     assert!(text.contains("cannot be used"), "{text}");
     let text = refused(client.stream::<Row>().spool_level(SpoolLevel::Power).open().await);
     assert!(text.contains("the folder of the spool is not set"), "{text}");
+}
+
+#[tokio::test]
+async fn a_row_of_a_spooled_stream_takes_half_of_its_memory_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Scripted::new(Call::serve).start().await;
+    let stream = server.client().stream::<Row>().spool(folder.path()).max_unacked_bytes(1000).open().await.unwrap();
+    assert_eq!(stream.try_send(&Row::padded(0, 600)).unwrap_err().kind(), ErrorKind::Rejected);
+    stream.try_send(&Row::padded(1, 450)).unwrap();
+    stream.close().await.unwrap();
+    assert_eq!(server.records.durable(), [1]);
+}
+
+#[tokio::test]
+async fn a_blocking_stream_waits_for_its_spool_and_says_where_it_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Scripted::new(Call::serve).start().await;
+    let (client, path) = (server.client(), folder.path().to_owned());
+    let waits = tokio::task::spawn_blocking(move || {
+        let stream = client.stream::<Row>().spool(path).open_blocking().unwrap();
+        let offset = stream.send(&Row::new(0)).unwrap();
+        stream.spooled(offset).unwrap();
+        let without = client.stream::<Row>().open_blocking().unwrap();
+        assert_eq!(without.spooled(offset).unwrap_err().kind(), ErrorKind::Configuration);
+        stream.close().unwrap();
+    });
+    waits.await.unwrap();
 }
 
 #[tokio::test]

@@ -67,3 +67,16 @@ impl<I: Iterator> std::error::Error for Unsent<I> {
         std::error::Error::source(&self.error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Fault;
+
+    #[test]
+    fn rows_that_were_not_sent_have_the_source_of_their_error() {
+        let error = Error::from(Fault::Thread { source: std::io::Error::other("no threads left") });
+        let unsent = Unsent::new(error, 0, 1, std::iter::empty::<i32>());
+        assert_eq!(std::error::Error::source(&unsent).unwrap().to_string(), "no threads left");
+    }
+}
