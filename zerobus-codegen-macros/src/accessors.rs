@@ -1,4 +1,4 @@
-//! What `column_names` and `setters` add to a struct.
+//! The constants of `column_names` and the methods of `setters`.
 
 use std::collections::HashSet;
 
@@ -10,11 +10,11 @@ use syn::ext::IdentExt;
 use crate::code::inside;
 use crate::model::{Field, Message};
 
-/// The constants and the methods that are asked for.
+/// The constants and methods that the attributes request.
 pub(crate) fn accessors(message: &Message<'_>, fields: &[Field<'_>]) -> Option<TokenStream> {
     let container = &message.container;
     let is_named = container.column_names.is_some() || container.generated;
-    // Of two equal ones, which are an error of their own, one is enough.
+    // `check` reports duplicates; one of them is enough here.
     let mut seen = HashSet::new();
     let is_first = |field: &&Field<'_>| constant(field).is_some_and(|constant| seen.insert(constant));
     let names = is_named.then(|| fields.iter().filter(is_first).filter_map(column_name));
@@ -27,7 +27,7 @@ pub(crate) fn accessors(message: &Message<'_>, fields: &[Field<'_>]) -> Option<T
     let (impl_generics, type_generics, where_clause) = message.generics.split_for_impl();
     Some(quote! {
         #[automatically_derived]
-        #[allow(dead_code, missing_docs, reason = "a program need not name or set every column; a name's value says it all")]
+        #[allow(dead_code, missing_docs, reason = "a program need not name or set every column; the constant's value documents it")]
         impl #impl_generics #ident #type_generics #where_clause {
             #(#items)*
         }
@@ -47,7 +47,7 @@ fn column_name(field: &Field<'_>) -> Option<TokenStream> {
     })
 }
 
-/// Of an `Option` the setter takes the value too: so a call stands when a NOT NULL column is made nullable.
+/// The setter of an `Option` also takes a plain value, so calls still compile when a NOT NULL column becomes nullable.
 fn setter(field: &Field<'_>) -> Option<TokenStream> {
     let Field { visibility, column, ty, member, .. } = field;
     let name = format_ident!("with_{}", spelling(field)?);

@@ -1,4 +1,4 @@
-//! `#[zerobus(…)]` as a list of items: `name = …`, `timestamp(…)`, `skip`. An item that is wrong does not hide the next.
+//! Parses the list of `#[zerobus(…)]` item by item: `name = …`, `timestamp(…)`, `skip`. An error in one does not hide the next.
 
 use proc_macro2::TokenTree;
 use syn::ext::IdentExt;
@@ -7,15 +7,15 @@ use syn::{Attribute, Ident, Meta, Token};
 
 use crate::Errors;
 
-/// One item of the list, read as far as its name.
+/// One item of the list, read up to its name.
 pub(crate) struct Item<'a> {
     pub(crate) name: Ident,
-    /// What follows the name.
+    /// The tokens after the name.
     pub(crate) rest: ParseStream<'a>,
 }
 
 impl Item<'_> {
-    /// The name as it is written.
+    /// The name as written.
     pub(crate) fn spelling(&self) -> String {
         self.name.unraw().to_string()
     }
@@ -24,13 +24,13 @@ impl Item<'_> {
         syn::Error::new(self.name.span(), message)
     }
 
-    /// The value behind `=`.
+    /// The value after `=`.
     pub(crate) fn value<T: Parse>(&self) -> syn::Result<T> {
         self.rest.parse::<Token![=]>()?;
         self.rest.parse()
     }
 
-    /// The value behind `=`, for a slot that must be empty.
+    /// Stores the value after `=` in a slot that must be empty.
     pub(crate) fn set<T: Parse>(&self, slot: &mut Option<T>) -> syn::Result<()> {
         let value = self.value()?;
         self.once(slot.is_none())?;
@@ -38,21 +38,21 @@ impl Item<'_> {
         Ok(())
     }
 
-    /// Turns a flag on that must be off.
+    /// Sets a flag that must be unset.
     pub(crate) fn flag(&self, slot: &mut bool) -> syn::Result<()> {
         self.once(!*slot)?;
         *slot = true;
         Ok(())
     }
 
-    /// Refuses an item that is given twice.
+    /// Rejects an item that appears twice.
     pub(crate) fn once(&self, is_first: bool) -> syn::Result<()> {
         let name = self.spelling();
-        if is_first { Ok(()) } else { Err(self.error(format!("`{name}` is given twice; remove one"))) }
+        if is_first { Ok(()) } else { Err(self.error(format!("`{name}` appears twice; remove one"))) }
     }
 }
 
-/// Reads every item of every `#[zerobus(…)]`; whether all of them were right.
+/// Reads every item of every `#[zerobus(…)]`. Returns whether all were valid.
 pub(crate) fn each_item(
     attributes: &[Attribute],
     errors: &mut Errors,
@@ -80,23 +80,23 @@ pub(crate) fn each_item(
     errors.len() == before
 }
 
-/// Reads one item and the comma behind it.
+/// Reads one item and the comma after it.
 fn item(input: ParseStream<'_>, read: &mut impl FnMut(Item<'_>) -> syn::Result<()>) -> syn::Result<()> {
     let name = input
         .call(Ident::parse_any)
-        .map_err(|error| syn::Error::new(error.span(), "expected an attribute by its name, as in #[zerobus(skip)]"))?;
+        .map_err(|error| syn::Error::new(error.span(), "expected the name of an attribute, as in #[zerobus(skip)]"))?;
     let spelling = name.clone();
     read(Item { name, rest: input })?;
     if input.is_empty() {
         return Ok(());
     }
     if !input.peek(Token![,]) {
-        return Err(input.error(format!("expected a comma behind `{spelling}`")));
+        return Err(input.error(format!("expected a comma after `{spelling}`")));
     }
     input.parse::<Token![,]>().map(drop)
 }
 
-/// Skips the rest of an item and the comma behind it.
+/// Skips the rest of an item and the comma after it.
 fn skip_item(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() {
         if matches!(input.parse()?, TokenTree::Punct(punct) if punct.as_char() == ',') {

@@ -1,4 +1,4 @@
-//! What is wrong with a type before any other type is known.
+//! The checks that need no other type: names, numbers, conversions and recursion.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -15,11 +15,11 @@ use crate::accessors::constant;
 use crate::model::{Field, Message, Shape, Variant};
 use crate::parse::{Conversion, TableAttribute, Target};
 
-/// The field numbers of protobuf, but for those that it keeps for itself.
+/// The valid field numbers of protobuf, including the reserved range.
 const NUMBERS: RangeInclusive<u32> = 1..=(1 << 29) - 1;
 const RESERVED: RangeInclusive<u32> = 19_000..=19_999;
 
-/// Finds everything that the attributes and the spelling alone show to be wrong.
+/// Reports every mistake that the attributes and the tokens alone show.
 pub(crate) fn check(message: &mut Message<'_>, errors: &mut Errors) {
     container(message, errors);
     table(message, errors);
@@ -56,7 +56,7 @@ fn container(message: &Message<'_>, errors: &mut Errors) {
             errors.push(key, "`key` is for a tuple struct of one field; a STRUCT cannot be the key of a MAP");
         }
         if let (Some(unchecked), false) = (&container.unchecked, container.has_table) {
-            errors.push(unchecked, "`unchecked` goes with `table`; without a table there is nothing to check");
+            errors.push(unchecked, "`unchecked` needs `table`; without a table there is nothing to check");
         }
         return;
     }
@@ -70,7 +70,7 @@ fn container(message: &Message<'_>, errors: &mut Errors) {
         errors.extend(syn::Error::new(span, format!("`rename_all` {single}")));
     }
     if let (Shape::Enum(_), Some(key)) = (&message.shape, &container.key) {
-        errors.push(key, "every enum may be the key of a MAP; remove `key`");
+        errors.push(key, "every enum can be the key of a MAP; remove `key`");
     }
 }
 
@@ -78,8 +78,8 @@ fn table(message: &Message<'_>, errors: &mut Errors) {
     match &message.table {
         Some(TableAttribute::Constant(constant)) if message.container.unchecked.is_none() => errors.push(
             constant,
-            "the snapshot of a table is found by its name, and a constant has none yet when the derive runs: write the \
-             name in quotes, or add `unchecked` to hold the struct against no table",
+            "a snapshot is found by the table's name, and the derive cannot evaluate a constant: write the name in quotes, \
+             or add `unchecked` to skip the check",
         ),
         Some(TableAttribute::Literal(literal)) => {
             if let Err(error) = literal.value().parse::<TableName>() {
@@ -94,8 +94,7 @@ fn texts(variants: &[Variant<'_>], errors: &mut Errors) {
     let mut seen: HashMap<&str, &Ident> = HashMap::new();
     for variant in variants {
         if let Some(first) = seen.insert(&variant.text, variant.ident) {
-            let message =
-                format!("`{}` is also the text of `{first}`; a reader could not tell them apart", variant.text);
+            let message = format!("`{}` is also the text of `{first}`; texts must differ", variant.text);
             errors.extend(syn::Error::new(variant.span, message));
         }
     }
@@ -107,28 +106,27 @@ fn names(fields: &[Field<'_>], errors: &mut Errors) {
         let column = &field.column;
         if !is_column_name(column) {
             let message = format!(
-                "`{column}` is not a column that Zerobus writes: a name has ASCII letters, digits and _, and does not \
+                "Zerobus does not support the column name `{column}`: a name has ASCII letters, digits and _, and does not \
                  begin with a digit"
             );
             errors.extend(syn::Error::new(field.column_span, message));
         } else if let Some(first) = seen.insert(column.to_ascii_lowercase(), column) {
-            let message = format!(
-                "column `{column}` is also that of another field, `{first}`; names must differ in more than their case"
-            );
+            let message =
+                format!("column `{column}` is also the column of field `{first}`; names must differ in more than case");
             errors.extend(syn::Error::new(field.column_span, message));
         }
     }
 }
 
-/// The constants of `column_names`, which are spelled in capitals.
+/// Names of the constants of `column_names`: they are in capitals, so columns that differ can collide.
 fn constants(fields: &[Field<'_>], errors: &mut Errors) {
     let mut seen: HashMap<String, &Member> = HashMap::new();
     for field in fields {
         let Some(constant) = constant(field) else { continue };
         if let Some(Member::Named(first)) = seen.get(&constant) {
             let message = format!(
-                "`column_names` names the column of this field and that of `{first}` by one constant, {constant}; rename a \
-                 field, and give it its column with `name`"
+                "`column_names` makes the constant {constant} for this field and for `{first}`; rename a field, and set its \
+                 column with `name`"
             );
             errors.push(&field.member, message);
         } else {
@@ -143,20 +141,20 @@ fn numbers(fields: &[Field<'_>], errors: &mut Errors) {
         if !NUMBERS.contains(&number) || RESERVED.contains(&number) {
             errors.push(&field.member, no_number(number));
         } else if i > 0 && fields[i - 1].number == number {
-            errors.push(&field.member, format!("field number {number} is given twice"));
+            errors.push(&field.member, format!("field number {number} is used twice"));
         }
     }
 }
 
-/// That this is not one of [`NUMBERS`].
+/// The message for a number outside of [`NUMBERS`] or reserved.
 pub(crate) fn no_number(found: impl Display) -> String {
-    format!("{found} is not a field number of protobuf: 1 to 18999, or 20000 to 536870911")
+    format!("{found} is not a valid protobuf field number; expected 1 to 18999 or 20000 to 536870911")
 }
 
-/// Reads the type of the column, if the field names it; whether it is one.
+/// Parses the column type that `type` declares, if it does. Returns whether it is valid.
 fn declared(field: &mut Field<'_>, errors: &mut Errors) -> bool {
     let Some(literal) = &field.declared else { return true };
-    // A number beyond this is an error of its own.
+    // A larger number is reported by `numbers`.
     let number = i32::try_from(field.number).unwrap_or(i32::MAX);
     match Column::of_type(&field.column, number, &literal.value()) {
         Ok(column) => field.expected = Some(column),
@@ -170,32 +168,32 @@ fn declared(field: &mut Field<'_>, errors: &mut Errors) -> bool {
     true
 }
 
-/// Whether a DECIMAL's digits are some that a column can have.
+/// Whether a column can have the DECIMAL's precision and scale.
 fn converted(conversion: Option<&Conversion>, errors: &mut Errors) -> bool {
     let Some(Conversion::Convert(Target::Decimal(precision, scale))) = conversion else { return true };
     let digits = (precision.base10_parse::<u8>(), scale.base10_parse::<u8>());
     let good = matches!(digits, (Ok(p @ 1..=38), Ok(s)) if s <= p);
     if !good {
-        errors.push(precision, "DECIMAL(p, s) has p from 1 to 38 digits, s from 0 to p of them after the point");
+        errors.push(precision, "DECIMAL(p, s) needs a precision p from 1 to 38 and a scale s from 0 to p");
     }
     good
 }
 
-/// Whether the type is free of itself. Through other types the compiler finds it.
+/// Whether the field's type does not name the struct itself. The compiler finds recursion through other types.
 fn recursion(ident: &Ident, ty: &syn::Type, conversion: Option<&Conversion>, errors: &mut Errors) -> bool {
     let dispatched = !matches!(conversion, Some(Conversion::Json | Conversion::With(_)));
     let ends = !dispatched || !holds(ty.to_token_stream(), ident);
     if !ends {
         let message = format!(
-            "`{ident}` holds itself, and a STRUCT has a fixed depth: write the field to a VARIANT with #[zerobus(json)], or \
-             keep the key of the other row instead"
+            "`{ident}` contains itself, and a STRUCT has a fixed depth: write the field to a VARIANT with #[zerobus(json)], or \
+             store the key of the other row"
         );
         errors.extend(syn::Error::new(ty.span(), message));
     }
     ends
 }
 
-/// Whether the tokens of a type name this one: by its name, or `Self`, without a path before it.
+/// Whether the tokens name the type, as its name or `Self`, without a path in front.
 fn holds(tokens: TokenStream, ident: &Ident) -> bool {
     let mut behind_path = false;
     tokens.into_iter().any(|token| match token {

@@ -1,7 +1,7 @@
-//! The code of one field: what its type says of the column, and how its value is written.
+//! The code of one field: its column type and the encoding of its value.
 //!
-//! An error of the compiler is shown once where it is the same to the letter. So a field has one expression that can be
-//! wrong, with the span of its type or of its attribute, wherever it is needed.
+//! The compiler shows identical errors once. So each field has one expression that can be wrong, always with the same span:
+//! that of its type or of its attribute.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -12,7 +12,7 @@ use crate::function::{Closure, Function};
 use crate::model::{Field, Newtype};
 use crate::parse::{Conversion, Target, Unit};
 
-/// A field, as far as its code needs it.
+/// The parts of a field that its code needs.
 #[derive(Clone)]
 pub(crate) struct Code<'a> {
     member: &'a Member,
@@ -22,12 +22,12 @@ pub(crate) struct Code<'a> {
     runtime: &'a Path,
 }
 
-/// The code of a single value.
+/// The code of a newtype.
 pub(crate) struct ValueCode {
     pub(crate) column_type: TokenStream,
     pub(crate) wire: TokenStream,
     pub(crate) encoding: TokenStream,
-    /// The type as a map's key.
+    /// The column type as the key of a map.
     pub(crate) key: TokenStream,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Code<'a> {
         self.ty.to_token_stream()
     }
 
-    /// What the field must be able to do, if its type is not known yet.
+    /// The bounds of a field whose type is generic.
     pub(crate) fn bounds(&self) -> Vec<WherePredicate> {
         let Self { ty, runtime, .. } = self;
         let single = self.number == 0;
@@ -100,7 +100,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The statement that writes the field.
+    /// The statement that encodes the field.
     pub(crate) fn encoding(&self) -> TokenStream {
         let Self { number, runtime, .. } = self;
         let (span, out) = (self.span(), out());
@@ -127,7 +127,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// Whether writing the field runs code of the runtime and of the derive alone.
+    /// A constant expression: whether encoding the field runs only code of the runtime and the derive.
     pub(crate) fn is_plain(&self) -> TokenStream {
         let Self { ty, runtime, .. } = self;
         let span = self.span();
@@ -142,7 +142,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The code of a single value, of a newtype's field.
+    /// The code of a newtype's field.
     pub(crate) fn value(&self) -> ValueCode {
         let Self { ty, member, runtime, .. } = self;
         let (span, out, own) = (self.span(), out(), self.own());
@@ -202,7 +202,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The trait that the field is dispatched by, as the path of its items.
+    /// The path of the trait that the field is dispatched by, as `<Type as Trait>`.
     fn path(&self) -> TokenStream {
         let Self { ty, runtime, .. } = self;
         let span = self.span();
@@ -221,7 +221,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// What is written as JSON, and whether it must be there.
+    /// The type that is written as JSON, and its presence.
     fn json(&self) -> (&'a Type, TokenStream) {
         match inside(self.ty, "Option") {
             None => (self.ty, quote!(Required)),
@@ -229,19 +229,19 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The value inside an `Option`, or what stands in for it.
+    /// The value inside an `Option`, or its default.
     fn or(&self, default: Option<&Function>) -> TokenStream {
         let (Self { ty, runtime, .. }, own) = (self, self.own());
         let default = default.map_or_else(|| quote!(::core::default::Default::default), ToTokens::to_token_stream);
         quote_spanned!(self.span()=> <#ty as #runtime::__private::Optional>::or(#own, #default))
     }
 
-    /// A function of `with`, given to one of the runtime's.
-    fn function(&self, function: &Function, given_to: &str) -> TokenStream {
+    /// The function of `with`, wrapped by the runtime function `wrapper`.
+    fn function(&self, function: &Function, wrapper: &str) -> TokenStream {
         let (span, ty) = (self.span(), self.ty);
         let runtime = at(self.runtime, span);
         let with = quote_spanned!(span=> #runtime::__private::with);
-        let given_to = Ident::new(given_to, span);
+        let wrapper = Ident::new(wrapper, span);
         let written = match function {
             Function::Closure(closure) => match layer(ty, closure) {
                 Some(layer) => quote_spanned!(span=> #with::#layer(field, #closure)),
@@ -249,10 +249,10 @@ impl<'a> Code<'a> {
             },
             Function::Path(path) => named(&with, ty, path, span),
         };
-        quote_spanned!(span=> #with::#given_to::<#ty, _>(|field| #written))
+        quote_spanned!(span=> #with::#wrapper::<#ty, _>(|field| #written))
     }
 
-    /// The type that names what a field's value is converted to.
+    /// The runtime type that a field's value is converted to.
     fn target(&self, target: &Target, span: Span) -> TokenStream {
         let runtime = self.runtime;
         match target {
@@ -274,13 +274,13 @@ impl<'a> Code<'a> {
     }
 }
 
-/// The encoder that the functions around are given. A field may come from the caller of a macro, to whom a name in the span
-/// of the field would be one of the caller's own.
+/// The encoder's name, with the span of the call site. A field may come from the caller of a macro, where a name with the
+/// field's span would resolve to the caller's.
 fn out() -> Ident {
     Ident::new("out", Span::call_site())
 }
 
-/// The path with the span of what it is written for: an error about a type that begins with it is shown there.
+/// The path with another span: an error about a type that begins with this path is shown there.
 fn at(path: &Path, span: Span) -> TokenStream {
     let respanned = path.to_token_stream().into_iter().map(|mut token| {
         token.set_span(span);
@@ -289,11 +289,11 @@ fn at(path: &Path, span: Span) -> TokenStream {
     respanned.collect()
 }
 
-/// Calls a function whose argument only the compiler knows: it looks for the trait that holds, most references first.
+/// Calls a function of unknown argument type. Method lookup picks the first trait that applies, most references first.
 fn named(with: &TokenStream, ty: &Type, function: &dyn ToTokens, span: Span) -> TokenStream {
     let function = function.to_token_stream();
     quote_spanned! {span=> {
-        #[allow(unused_imports, reason = "one of them is used")]
+        #[allow(unused_imports, reason = "method lookup uses one of them")]
         use #with::{
             NamedBytes as _, NamedBytesTarget as _, NamedInside as _, NamedInsideEach as _, NamedInsideEachTarget as _,
             NamedInsideTarget as _, NamedWhole as _, NamedWholeTarget as _,
@@ -302,8 +302,8 @@ fn named(with: &TokenStream, ty: &Type, function: &dyn ToTokens, span: Span) -> 
     }}
 }
 
-/// The function of the runtime that gives a closure what it takes: what is inside the field's `Option` and `Vec`, or what
-/// its argument's type says; nothing if that is none of these.
+/// The runtime function that passes a closure its argument: the value inside the field's `Option` and `Vec`, or the layer of
+/// the annotated type. `None` if the annotated type is no layer of the field.
 fn layer(ty: &Type, closure: &Closure) -> Option<Ident> {
     let layers = layers(ty);
     let found = match &closure.argument {
@@ -319,7 +319,7 @@ fn layer(ty: &Type, closure: &Closure) -> Option<Ident> {
     found.map(|(name, _)| Ident::new(name, Span::call_site()))
 }
 
-/// What a closure can be given of a field, the innermost first.
+/// The layers of a field that a closure can take, innermost first.
 fn layers(ty: &Type) -> Vec<(&'static str, &Type)> {
     let elements = |ty| inside(ty, "Vec").filter(|element| !is_u8(element));
     let mut layers = Vec::new();
@@ -335,7 +335,7 @@ fn layers(ty: &Type) -> Vec<(&'static str, &Type)> {
     layers
 }
 
-/// A `Vec<u8>` is bytes, and so a single value.
+/// Whether the type is `u8`. A `Vec<u8>` is a BINARY and not an ARRAY.
 fn is_u8(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.is_ident("u8"))
 }
@@ -367,13 +367,13 @@ fn flat(tokens: TokenStream) -> Vec<String> {
         .collect()
 }
 
-/// What stands inside an `Option` or a `Vec`, told by its name.
+/// The type inside an `Option` or a `Vec`, recognised by name.
 ///
-/// With `json` every type is `Serialize`, and a closure needs its argument's type before its body is looked at: no trait can
-/// tell.
+/// No trait can decide this: with `json` every type is `Serialize`, and a closure needs its argument type before its body is
+/// checked.
 pub(crate) fn inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     let path = match ty {
-        // What a macro puts in for `$type:ty`.
+        // A macro expands `$type:ty` to a group.
         Type::Group(group) => return inside(&group.elem, name),
         Type::Paren(paren) => return inside(&paren.elem, name),
         Type::Path(path) => path,

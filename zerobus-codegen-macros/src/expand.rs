@@ -1,4 +1,4 @@
-//! The implementation, in paths that no name of the user's can shadow.
+//! The generated implementation. It uses absolute paths only, so no name in the user's crate can shadow them.
 
 use std::path::PathBuf;
 
@@ -9,22 +9,22 @@ use syn::{GenericParam, Generics, WherePredicate};
 
 use crate::accessors::accessors;
 use crate::code;
-use crate::held;
+use crate::column_check;
 use crate::model::{Field, Message, Newtype, Shape, Variant};
 use crate::parse::TableAttribute;
 
-/// The traits that make the type a row, and a value inside one.
+/// The trait implementations of a row, a newtype or an enum.
 ///
-/// The code names the files by which the struct was held against its table, so that the compiler sees them change.
-pub(crate) fn implementation(message: &Message<'_>, held_by: &[PathBuf]) -> TokenStream {
+/// The code includes the files that the struct was checked against, so cargo rebuilds when they change.
+pub(crate) fn implementation(message: &Message<'_>, checked_with: &[PathBuf]) -> TokenStream {
     let implementation = match &message.shape {
         Shape::Enum(variants) => text(message, variants),
         Shape::Newtype(field) if field.good => newtype(message, field),
-        // Its errors are enough: to the rest of the program it is some value.
+        // Its errors are reported; implement a plain value so that no other error follows.
         Shape::Newtype(_) => text(message, &[]),
         Shape::Row(fields) => row(message, fields),
     };
-    let files = held_by.iter().map(|file| file.to_string_lossy().into_owned());
+    let files = checked_with.iter().map(|file| file.to_string_lossy().into_owned());
     quote!(#implementation #(const _: &[u8] = ::core::include_bytes!(#files);)*)
 }
 
@@ -34,10 +34,10 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
     let bounded = with_bounds(generics, good.iter().map(|field| code::Code::of_field(field, runtime)));
     let (impl_generics, type_generics, where_clause) = bounded.split_for_impl();
     let (name, table) = (message_name(message), table_constant(message));
-    let schemas = good.iter().map(|field| held::schema(field, message));
+    let schemas = good.iter().map(|field| column_check::schema(field, message));
     let is_plain = good.iter().map(|field| code::Code::of_field(field, runtime).is_plain());
-    let encodings = good.iter().map(|field| held::encoding(field, message));
-    let checks = held::checks(&good, message);
+    let encodings = good.iter().map(|field| column_check::encoding(field, message));
+    let checks = column_check::checks(&good, message);
     let accessors = accessors(message, fields);
     quote! {
         #[automatically_derived]
@@ -47,7 +47,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
                 &#runtime::message::MessageSchema { name: #name, fields: &[#(#schemas),*] };
             const IS_PLAIN: bool = true #(&& #is_plain)*;
 
-            // Compiled where rows of the type are sent, and nowhere if none are; so are its other functions.
+            // Inlined, so code is generated only in crates that send rows of the type. The other functions are the same.
             #[inline]
             fn encode_to(&self, out: &mut #runtime::Encoder) {
                 let _ = &out;
@@ -111,7 +111,7 @@ fn newtype(message: &Message<'_>, field: &Newtype<'_>) -> TokenStream {
     }
 }
 
-/// An enum is the text of its variant.
+/// An enum encodes as the text of its variant.
 fn text(message: &Message<'_>, variants: &[Variant<'_>]) -> TokenStream {
     let Message { ident, runtime, generics, .. } = message;
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
@@ -142,7 +142,7 @@ fn text(message: &Message<'_>, variants: &[Variant<'_>]) -> TokenStream {
     }
 }
 
-/// A row is named for its table, a struct for itself.
+/// The message of a row is named after its table, any other after the struct.
 fn message_name(message: &Message<'_>) -> String {
     match &message.table {
         Some(TableAttribute::Literal(table)) => {
@@ -157,7 +157,7 @@ fn table_constant(message: &Message<'_>) -> Option<TokenStream> {
     Some(quote!(const TABLE: ::core::option::Option<&'static str> = ::core::option::Option::Some(#table);))
 }
 
-/// The type's generics, with a bound for every field whose type is not known before they are.
+/// The type's generics with bounds for every field of a generic type.
 fn with_bounds<'a>(generics: &Generics, fields: impl Iterator<Item = code::Code<'a>>) -> Generics {
     let mut generics = generics.clone();
     let parameters: Vec<Ident> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();

@@ -8,14 +8,14 @@ use syn::{ExprPath, Ident, Token, Type};
 
 use crate::parse::FIELD;
 
-/// A function that an attribute names or writes.
+/// The function of an attribute: a path or a closure.
 #[derive(Clone)]
 pub(crate) enum Function {
     Closure(Closure),
     Path(ExprPath),
 }
 
-/// A closure, with the type of its argument where that is written.
+/// A closure and the annotated type of its argument, if there is one.
 #[derive(Clone)]
 pub(crate) struct Closure {
     pub(crate) argument: Option<Type>,
@@ -36,7 +36,7 @@ impl Parse for Function {
 }
 
 impl Parse for Closure {
-    /// Reads the closure without the parser for expressions, which would make this crate slower to compile.
+    /// Parses the closure without syn's expression parser, which would make this crate slower to compile.
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let mut tokens = TokenStream::new();
         if let Some(keyword) = input.parse::<Option<Token![move]>>()? {
@@ -52,7 +52,7 @@ impl Parse for Closure {
     }
 }
 
-/// The arguments with the bars around them; the type of the last one, if it is written.
+/// Parses the arguments and the bars around them. Returns the type of the last one, if it is annotated.
 fn arguments(input: ParseStream<'_>, tokens: &mut TokenStream) -> syn::Result<Option<Type>> {
     if let Some(bars) = input.parse::<Option<Token![||]>>()? {
         bars.to_tokens(tokens);
@@ -74,7 +74,7 @@ fn arguments(input: ParseStream<'_>, tokens: &mut TokenStream) -> syn::Result<Op
     Ok(argument)
 }
 
-/// Everything up to the next item of the attribute: a comma alone could stand in `a::<B, C>(d)`.
+/// Everything up to the next item of the attribute. A comma alone is no end: `a::<B, C>(d)` contains one.
 fn body(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut body = TokenStream::new();
     while !input.is_empty() && !is_end(input) {

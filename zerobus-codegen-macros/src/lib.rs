@@ -1,35 +1,36 @@
 //! `#[derive(ZerobusMessage)]`: a Rust struct as a row of a Unity Catalog table.
 //!
-//! Use it as `zerobus_runtime::ZerobusMessage`; this crate is its engine. A type passes through stages, a file each:
+//! Use it as `zerobus_runtime::ZerobusMessage`; this crate is its implementation. A type passes through stages, one file each:
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `parse` | the attributes as they are written; `attribute` reads their lists, `function` a path or a closure |
+//! | `parse` | the attributes; `attribute` reads their lists, `function` a path or a closure |
 //! | `model` | the column of every field, the text of every variant; `names` spells them |
-//! | `check` | what is wrong before any other type is known |
-//! | `table` | each field's column in the table, by the `snapshot` |
+//! | `check` | the checks that need no other type |
+//! | `resolve` | each field's column in the table's `snapshot` |
 //! | `accessors` | the constants and methods of `column_names` and `setters` |
-//! | `expand` | the implementation; `code` is that of one field, `held` what compares it with its column |
+//! | `expand` | the implementation; `code` is the code of one field, `column_check` compares it with its column, `schema_tokens` writes columns as constants |
 //!
-//! What only types can tell is written as constants, which the compiler then evaluates.
+//! Checks that need the types are generated as constants, which the compiler evaluates.
 
 mod accessors;
 mod attribute;
 mod check;
 mod code;
+mod column_check;
 mod expand;
 mod function;
-mod held;
 mod model;
 mod names;
 mod parse;
+mod resolve;
+mod schema_tokens;
 mod snapshot;
-mod table;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Makes a struct of yours a row of a table, or a STRUCT inside one; an enum the text of a column.
+/// Maps a struct to a row of a table or to a nested STRUCT, and an enum to a STRING.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -54,13 +55,13 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// # Fields
 ///
-/// A field is taken for what its type *is*, by the traits `Value` and `Field` of `zerobus_runtime::message`, so an
-/// alias or a newtype works as well. A plain value is a NOT NULL column, an `Option` a nullable one; `Vec`, slices, arrays
-/// and sets are ARRAY, `HashMap` and `BTreeMap` are MAP, a struct with this derive is STRUCT. The table of Rust types and
-/// column types stands in the documentation of `zerobus_runtime::message::Value`.
+/// The traits `Value` and `Field` of `zerobus_runtime::message` decide the type of a column, so aliases and newtypes work.
+/// A plain value is a NOT NULL column, an `Option` a nullable one. `Vec`, slices, arrays and sets are ARRAY, `HashMap` and
+/// `BTreeMap` are MAP, a struct with this derive is STRUCT. `zerobus_runtime::message::Value` lists all Rust types with
+/// their column types.
 ///
-/// A tuple struct of one field is a newtype: the column's value is that of the field, as the field's attributes convert
-/// it. Other fields than the value are skipped: `struct Id<T>(i64, #[zerobus(skip)] PhantomData<T>)`.
+/// A tuple struct of one field is a newtype: the column holds the field's value, converted by the field's attributes. Skip
+/// any other field: `struct Id<T>(i64, #[zerobus(skip)] PhantomData<T>)`.
 ///
 /// ```
 /// use zerobus_runtime::ZerobusMessage;
@@ -79,8 +80,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// }
 /// ```
 ///
-/// An enum whose variants hold no data is a STRING: the name of the variant, as `rename_all` spells it, or the text that
-/// `rename` gives it. It may be the key of a MAP. No other text can be sent.
+/// An enum whose variants hold no data is a STRING: the variant's name, spelled by `rename_all`, or the text of `rename`. It
+/// can be the key of a MAP.
 ///
 /// ```
 /// use zerobus_runtime::ZerobusMessage;
@@ -99,13 +100,13 @@ use syn::{DeriveInput, parse_macro_input};
 /// }
 /// ```
 ///
-/// # Held against a table
+/// # Checked against a table
 ///
-/// `#[zerobus(table = "catalog.schema.table")]` names the table, and the compiler holds the struct against the table's
-/// snapshot, `schemas/catalog.schema.table.json` in the package's folder, which `zerobus-codegen fetch` writes. (Another
-/// folder than `schemas` is named by `schemas = "…"` in the package's `zerobus.toml` or `[package.metadata.zerobus]`.) A column
-/// that does not exist, a type that does not fit, a NOT NULL column without a field or with an `Option` for one: each is
-/// an error at the field, nested structs included. Nullable columns may be left out. Numbers and order are the table's.
+/// `#[zerobus(table = "catalog.schema.table")]` names the table, and the compiler checks the struct against the table's
+/// snapshot: `schemas/catalog.schema.table.json` in the package's folder, written by `zerobus-codegen fetch`. To use another
+/// folder, set `schemas = "…"` in the package's `zerobus.toml` or `[package.metadata.zerobus]`. An unknown column, a type that
+/// does not fit, a NOT NULL column without a field or with an `Option`: each is an error at the field, also in nested structs.
+/// Nullable columns can be omitted. Field numbers and order are those of the table.
 ///
 /// ```text
 /// error[E0080]: evaluation panicked: column main.geo.earthquakes.mag is DOUBLE, field `mag: Option<String>` encodes STRING; use f64
@@ -115,8 +116,8 @@ use syn::{DeriveInput, parse_macro_input};
 ///    |          ^^^^^^
 /// ```
 ///
-/// With `unchecked` the struct has a table and is held against nothing; fields are then numbered from 1. The table may then
-/// be a constant too.
+/// With `unchecked` the struct names its table and is not checked; fields are then numbered from 1, and the table can be a
+/// constant.
 ///
 /// ```
 /// use zerobus_runtime::ZerobusMessage;
@@ -131,23 +132,22 @@ use syn::{DeriveInput, parse_macro_input};
 /// assert_eq!(Reading::TABLE, Some("main.iot.readings"));
 /// ```
 ///
-/// A struct with a type or a constant for a parameter is held against its table where it is used, not where it stands:
-/// before that its types are not known.
+/// A struct with type or const parameters is checked where it is used, because its field types are not known before.
 ///
-/// A package without a build script is not compiled again when `zerobus.toml` is created: nothing tells cargo to look for
-/// a file that was not there. A change of the file, or of a snapshot, is seen.
+/// cargo rebuilds the crate when `zerobus.toml` or a snapshot changes. In a package without a build script it does not notice
+/// that `zerobus.toml` was created.
 ///
 /// # Attributes of the struct, or the enum
 ///
 /// | attribute | what it does |
 /// |---|---|
-/// | `table = "catalog.schema.table"` | names the table, and holds the struct against its snapshot |
-/// | `unchecked` | with `table`: holds the struct against nothing, and `table` may be a constant |
-/// | `rename_all = "…"` | makes column names of field names, or texts of variants: `camelCase`, `lowercase`, `PascalCase`, `SCREAMING_SNAKE_CASE`, `snake_case`, `UPPERCASE`; for variants also `kebab-case`, `SCREAMING-KEBAB-CASE` |
+/// | `table = "catalog.schema.table"` | names the table and checks the struct against its snapshot |
+/// | `unchecked` | with `table`: skips the check; `table` can then be a constant |
+/// | `rename_all = "…"` | spelling of column names, or of the texts of variants: `camelCase`, `lowercase`, `PascalCase`, `SCREAMING_SNAKE_CASE`, `snake_case`, `UPPERCASE`; for variants also `kebab-case`, `SCREAMING-KEBAB-CASE` |
 /// | `column_names` | a constant for each column's name: `Reading::COLUMN_DEVICE` is `"device"` |
-/// | `setters` | a method for each field, `with_device(self, value)`; one of an `Option` takes the value too |
-/// | `key` | on a newtype: it may be the key of a MAP |
-/// | `crate = path` | where `zerobus_runtime` is to be found, if not at `::zerobus_runtime` |
+/// | `setters` | a method for each field, `with_device(self, value)`; that of an `Option` also takes the plain value |
+/// | `key` | on a newtype: it can be the key of a MAP |
+/// | `crate = path` | path of `zerobus_runtime`, `::zerobus_runtime` by default |
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -171,18 +171,18 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// | attribute | what it does |
 /// |---|---|
-/// | `name = "column"`, `rename = "column"` | names the column; of a variant, the text that it is |
-/// | `skip` | the field is no column |
-/// | `default`, `default = path` | an `Option` that is `None` is written as its type's default, or as what the function or closure gives: so it can fill a NOT NULL column |
+/// | `name = "column"`, `rename = "column"` | names the column; on a variant, sets its text |
+/// | `skip` | the field is not sent |
+/// | `default`, `default = path` | `None` is written as the type's default, or as the result of the function or closure, so an `Option` can fill a NOT NULL column |
 /// | `timestamp(unit)` | an integer of `secs`, `millis`, `micros` or `nanos` since 1970-01-01T00:00:00Z fills a TIMESTAMP |
-/// | `timestamp_ntz(unit)` | the same of a wall clock, for a TIMESTAMP_NTZ |
+/// | `timestamp_ntz(unit)` | the same for wall-clock time and a TIMESTAMP_NTZ |
 /// | `date` | an integer of days since 1970-01-01 fills a DATE |
-/// | `duration(unit)` | a `Duration` fills a BIGINT with its whole `secs`, `millis`, `micros` or `nanos` |
-/// | `decimal(p, s)` | an integer, plain text, or a `rust_decimal::Decimal` fills a DECIMAL(p, s), exactly or not at all |
+/// | `duration(unit)` | a `Duration` fills a BIGINT, rounded down to whole `secs`, `millis`, `micros` or `nanos` |
+/// | `decimal(p, s)` | an integer, plain text, or a `rust_decimal::Decimal` fills a DECIMAL(p, s); a value that does not fit exactly is an error of its row |
 /// | `json` | any `Serialize` fills a VARIANT as its JSON; an `Option` that is `None` is NULL |
-/// | `with = path`, `with = \|value\| …` | what the function or the closure makes of a reference to the value fills the column |
-/// | `type = "VARCHAR(20)"` | the column's type, where no snapshot says it: the compiler holds the field against it, and a text that is longer than a CHAR or a VARCHAR, in characters, refuses its row |
-/// | `number = n` | the protobuf field number; without it the one after that of the field before, from 1 |
+/// | `with = path`, `with = \|value\| …` | the column is the result of the function or closure, called with a reference to the value |
+/// | `type = "VARCHAR(20)"` | the column's type, for a struct without a snapshot: the compiler checks the field against it, and a row with a text longer than its CHAR or VARCHAR, in characters, is rejected |
+/// | `number = n` | the protobuf field number; by default the previous field's number plus 1, starting at 1 |
 ///
 /// ```
 /// use std::time::Duration;
@@ -228,19 +228,19 @@ use syn::{DeriveInput, parse_macro_input};
 /// }
 /// ```
 ///
-/// The conversions reach through an `Option`, through a `Vec`, and through an `Option` of a `Vec`; those of integers,
-/// durations and decimals through slices, arrays and pointers too. A function of `with` that takes the `Option` or the `Vec`
-/// itself is given that. A closure is given what is inside, unless its argument says otherwise: `|all: &Vec<Rgb>| …`. A
-/// function may return a `Result`, whose error refuses the row.
+/// Conversions apply inside an `Option`, a `Vec`, and an `Option` of a `Vec`; those of integers, durations and decimals also
+/// inside slices, arrays and pointers. A function of `with` whose parameter is the `Option` or the `Vec` receives it whole. A
+/// closure receives the inner value unless its argument is annotated: `|all: &Vec<Rgb>| …`. A function can return a `Result`;
+/// an error rejects the row.
 ///
-/// A row cannot hold itself, nor an enum data: a STRUCT has a fixed depth and fixed fields. Write such a value to a VARIANT
-/// with `json`.
+/// A STRUCT has a fixed depth and fixed fields, so a row cannot contain itself, and an enum cannot hold data. Write such a value
+/// to a VARIANT with `json`.
 ///
-/// There is no `flatten`: the numbers of a struct's fields are fixed where the struct stands. Structs nested deeper than
-/// thirty levels need `#![recursion_limit = "256"]` in the crate, since the compiler evaluates their schemas in one go.
+/// There is no `flatten`: the field numbers of a struct are fixed where it is defined. Structs nested more than thirty levels
+/// deep need `#![recursion_limit = "256"]` in the crate, because the compiler evaluates their schemas in one step.
 ///
-/// A conversion that finds no place in the column (a time beyond the year 9999, a decimal of too many digits) refuses
-/// that row alone when it is sent, with an error that names the value.
+/// A value that does not fit its column (a time after the year 9999, a decimal with too many digits) fails the `send` of that
+/// row, with an error that names the value.
 #[proc_macro_derive(ZerobusMessage, attributes(zerobus))]
 pub fn derive_zerobus_message(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -248,13 +248,13 @@ pub fn derive_zerobus_message(input: TokenStream) -> TokenStream {
     let container = parse::container(&input, &mut errors);
     let mut message = model::message(&input, container, &mut errors);
     check::check(&mut message, &mut errors);
-    let held_by = table::hold(&mut message, &mut errors);
-    // Also beside errors: what the compiler finds wrong with the other fields is shown in the same run.
-    let implementation = expand::implementation(&message, &held_by);
+    let checked_with = resolve::resolve(&mut message, &mut errors);
+    // Emitted beside errors too, so the compiler reports type errors of the other fields in the same run.
+    let implementation = expand::implementation(&message, &checked_with);
     errors.into_compile_errors().chain([implementation]).collect::<proc_macro2::TokenStream>().into()
 }
 
-/// Everything that is wrong with a type, reported at once.
+/// The errors of a type, reported together.
 #[derive(Default)]
 struct Errors(Vec<syn::Error>);
 

@@ -1,4 +1,4 @@
-//! What the derive implements its traits for: a row with its columns, a single value, or an enum with its names.
+//! The type that the derive implements its traits for: a row with its columns, a newtype, or an enum with its texts.
 
 use proc_macro2::Span;
 use syn::ext::IdentExt;
@@ -13,32 +13,32 @@ use crate::check::no_number;
 use crate::names::RenameRule;
 use crate::parse::{self, Container, Conversion, FieldAttributes, TableAttribute};
 
-/// What the derive implements its traits for.
+/// A type with `#[derive(ZerobusMessage)]`.
 pub(crate) struct Message<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) generics: &'a Generics,
     pub(crate) runtime: Path,
     pub(crate) table: Option<TableAttribute>,
     pub(crate) shape: Shape<'a>,
-    /// The attributes of the struct or the enum, as they are written.
+    /// The attributes of the struct or the enum, as written.
     pub(crate) container: Container,
 }
 
-/// What the type is to a table.
+/// How the type maps to a table.
 pub(crate) enum Shape<'a> {
-    /// An enum without data: text.
+    /// An enum without data: a STRING.
     Enum(Vec<Variant<'a>>),
-    /// A tuple struct of one field: the column's value is that of the field.
+    /// A tuple struct of one field: the field's value is the column's value.
     Newtype(Box<Newtype<'a>>),
-    /// A row, or a struct inside one; in the order of the fields' numbers.
+    /// A row or a nested struct; fields are ordered by number.
     Row(Vec<Field<'a>>),
 }
 
-/// A variant, and the text that it is.
+/// A variant and the text that it encodes as.
 pub(crate) struct Variant<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) text: String,
-    /// Where the text is written.
+    /// The span of the text.
     pub(crate) span: Span,
 }
 
@@ -47,35 +47,35 @@ pub(crate) struct Newtype<'a> {
     pub(crate) member: Member,
     pub(crate) ty: &'a Type,
     pub(crate) conversion: Option<Conversion>,
-    /// Whether nothing is known to be wrong with it.
+    /// Whether no error has been reported for it.
     pub(crate) good: bool,
 }
 
-/// A field that is a column.
+/// A field that maps to a column.
 pub(crate) struct Field<'a> {
     pub(crate) member: Member,
     pub(crate) visibility: &'a Visibility,
     pub(crate) ty: &'a Type,
     pub(crate) column: String,
-    /// Where the column's name is written.
+    /// The span of the column's name.
     pub(crate) column_span: Span,
     pub(crate) number: u32,
-    /// The column as the snapshot of the table has it, or as `type` names it.
+    /// The column of the snapshot, or the one that `type` declares.
     pub(crate) expected: Option<zerobus_codegen::Field>,
-    /// `type = "…"`, if the field names its column's type itself.
+    /// `type = "…"`.
     pub(crate) declared: Option<LitStr>,
     pub(crate) conversion: Option<Conversion>,
-    /// Whether nothing is known to be wrong with it: a field that is not good has its column and no code.
+    /// Whether no error has been reported for it. A field with an error keeps its column, and no code is generated for it.
     pub(crate) good: bool,
 }
 
-/// What the type is, with everything that its attributes show to be wrong.
+/// Builds the model of the type and reports the mistakes of its attributes.
 pub(crate) fn message<'a>(input: &'a DeriveInput, mut container: Container, errors: &mut Errors) -> Message<'a> {
     let shape = match &input.data {
         Data::Enum(data) => Shape::Enum(variants(input, data, &container, errors)),
         Data::Struct(data) => shape(input, data, &container, errors),
         Data::Union(_) => {
-            errors.push(&input.ident, "a union does not say which of its fields is set; use a struct, or an enum");
+            errors.push(&input.ident, "a union does not record which of its fields is set; use a struct or an enum");
             Shape::Row(Vec::new())
         }
     };
@@ -94,29 +94,25 @@ fn shape<'a>(input: &'a DeriveInput, data: &'a DataStruct, container: &Container
     }
 }
 
-/// A tuple struct: exactly one of its fields is the value.
+/// A tuple struct; exactly one field is not skipped.
 fn newtype<'a>(input: &'a DeriveInput, fields: &'a FieldsUnnamed, errors: &mut Errors) -> Shape<'a> {
     let read: Vec<_> = fields.unnamed.iter().map(|field| (field, parse::field(&field.attrs, errors))).collect();
     let mut values = (0..).zip(read).filter(|(_, (_, attributes))| !attributes.skip);
     let (Some((index, (field, attributes))), None) = (values.next(), values.next()) else {
         let message =
-            "columns have names: use a struct with named fields, or a tuple struct of one field (skip the others)";
+            "columns have names: use a struct with named fields, or a tuple struct of one field and skip the others";
         errors.push(&input.ident, message);
         return Shape::Row(Vec::new());
     };
     let FieldAttributes { conversion, name, number, sql_type, good, .. } = attributes;
     if let Some(name) = name {
-        errors
-            .push(name, "a single value has no column of its own; name the column at the field that holds this struct");
+        errors.push(name, "a newtype has no column name; set `name` at the field that holds this struct");
     }
     if let Some(number) = number {
-        errors.push(number, "a single value has no number of its own; number the field that holds this struct");
+        errors.push(number, "a newtype has no field number; set `number` at the field that holds this struct");
     }
     if let Some(sql_type) = sql_type {
-        errors.push(
-            sql_type,
-            "a single value has no column of its own; name the type at the field that holds this struct",
-        );
+        errors.push(sql_type, "a newtype has no column type; set `type` at the field that holds this struct");
     }
     Shape::Newtype(Box::new(Newtype { member: Index::from(index).into(), ty: &field.ty, conversion, good }))
 }
@@ -129,14 +125,14 @@ fn variants<'a>(
 ) -> Vec<Variant<'a>> {
     if let Some(variant) = data.variants.iter().find(|variant| !matches!(variant.fields, Fields::Unit)) {
         let message = format!(
-            "an enum is a STRING, the name of a variant, and `{}` holds data as well: remove the data, or write the whole \
-             enum to a VARIANT with #[zerobus(json)] at the field that holds it",
+            "an enum maps to STRING, and variant `{}` holds data: remove the data, or write the enum to a VARIANT with \
+             #[zerobus(json)] at the field that holds it",
             variant.ident
         );
         errors.push(variant, message);
     }
     if data.variants.is_empty() {
-        errors.push(&input.ident, "an enum without variants has no value to write; add a variant");
+        errors.push(&input.ident, "an enum without variants has no values; add a variant");
     }
     let rule = container.rename_all.map(|(_, rule)| rule);
     let variants = data.variants.iter().map(|variant| {
@@ -158,12 +154,13 @@ fn renamed(name: String, rule: Option<RenameRule>) -> String {
     }
 }
 
-/// The rule, if it gives names that a column may have.
+/// The rule, if it produces valid column names.
 fn column_rule(span: Span, rule: RenameRule, errors: &mut Errors) -> Option<RenameRule> {
     if !rule.has_dashes() {
         return Some(rule);
     }
-    let message = "a column's name has no dash; this rule is for the variants of an enum. Did you mean `snake_case`?";
+    let message =
+        "a column name cannot contain a dash; this rule is for the variants of an enum. Did you mean `snake_case`?";
     errors.extend(syn::Error::new(span, message));
     None
 }
@@ -189,7 +186,7 @@ fn fields<'a>(input: &DeriveInput, all: &'a Fields, rule: Option<RenameRule>, er
         });
     }
     if fields.is_empty() {
-        errors.push(&input.ident, "a row has at least one column; add a field");
+        errors.push(&input.ident, "a row needs at least one column; add a field");
     }
     fields.sort_by_key(|field| field.number);
     fields

@@ -1,10 +1,10 @@
-//! `rename_all`: how the names of fields become those of columns, and the names of variants become text.
+//! `rename_all`: the rules that turn field names into column names and variant names into texts.
 
 use heck::{ToKebabCase, ToLowerCamelCase, ToShoutyKebabCase, ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 use syn::LitStr;
 use zerobus_codegen::likely;
 
-/// How names are spelled.
+/// A spelling of names.
 #[derive(Clone, Copy)]
 pub(crate) enum RenameRule {
     Camel,

@@ -1,4 +1,4 @@
-//! The attributes as they are written, each value beside the token that it came from.
+//! Parses `#[zerobus(…)]` of structs, enums, fields and variants; each value keeps its span.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -11,10 +11,10 @@ use crate::attribute::{Item, each_item};
 use crate::function::Function;
 use crate::names::RenameRule;
 
-/// An attribute that exists.
+/// A known attribute.
 pub(crate) struct Known {
     pub(crate) name: &'static str,
-    /// How it is written; nothing for another name of one that is listed.
+    /// Its syntax; empty for an alias.
     form: &'static str,
 }
 
@@ -56,21 +56,21 @@ const VARIANT: &[Known] = known! {
     "name": "",
 };
 
-const FLATTEN: &str = "`flatten` is not supported: the numbers of a struct's fields are fixed where the struct is defined; \
+const FLATTEN: &str = "`flatten` is not supported: the field numbers of a struct are fixed where it is defined; \
                        nest it as a STRUCT, or write its fields here";
 
 /// `#[zerobus(…)]` on the struct or the enum.
 #[derive(Default)]
 pub(crate) struct Container {
-    /// `crate = path`: where the runtime is to be found.
+    /// `crate = path`: the path of the runtime.
     pub(crate) runtime: Option<Path>,
-    /// `key`: a newtype may be the key of a MAP.
+    /// `key`: the newtype can be the key of a MAP.
     pub(crate) key: Option<Ident>,
-    /// `rename_all = "…"`, and where the rule is named.
+    /// `rename_all = "…"` and its span.
     pub(crate) rename_all: Option<(Span, RenameRule)>,
     /// `table = …`.
     pub(crate) table: Option<TableAttribute>,
-    /// Whether `table` is given, be its value wrong.
+    /// Whether `table` is present, even with an invalid value.
     pub(crate) has_table: bool,
     /// `unchecked`.
     pub(crate) unchecked: Option<Ident>,
@@ -78,7 +78,7 @@ pub(crate) struct Container {
     pub(crate) column_names: Option<Ident>,
     /// `setters`: a method that sets each field.
     pub(crate) setters: Option<Ident>,
-    /// `generated`: zerobus-codegen made the struct from the snapshot itself; its columns have names.
+    /// `generated`: zerobus-codegen generated the struct from the snapshot, so the derive does not check it again.
     pub(crate) generated: bool,
 }
 
@@ -102,24 +102,24 @@ pub(crate) struct FieldAttributes {
     pub(crate) skip: bool,
     /// `type = "VARCHAR(20)"`: the type of the column.
     pub(crate) sql_type: Option<LitStr>,
-    /// Whether all of them are right.
+    /// Whether all of them are valid.
     pub(crate) good: bool,
 }
 
-/// How a field's value becomes the column's, where its type does not say it.
+/// An explicit conversion from a field's value to its column.
 #[derive(Clone)]
 pub(crate) enum Conversion {
-    /// `timestamp(unit)` and its like: to another type.
+    /// `timestamp(unit)` and similar: to another type.
     Convert(Target),
-    /// `default`, `default = path`: what stands in for `None`.
+    /// `default`, `default = path`: the value to write for `None`.
     Default(Option<Function>),
     /// `json`: any `Serialize` as a VARIANT.
     Json,
-    /// `with = path`: what a function makes of it.
+    /// `with = path`: the result of a function.
     With(Function),
 }
 
-/// What a value is converted to.
+/// The type that a value is converted to.
 #[derive(Clone)]
 pub(crate) enum Target {
     /// `date`: an integer of days.
@@ -134,7 +134,7 @@ pub(crate) enum Target {
     TimestampNtz(Unit),
 }
 
-/// The unit of an integer that means a time.
+/// The unit of an integer that holds a time.
 #[derive(Clone, Copy)]
 pub(crate) enum Unit {
     Micros,
@@ -183,7 +183,7 @@ pub(crate) fn field(attributes: &[Attribute], errors: &mut Errors) -> FieldAttri
             name => {
                 let conversion = conversion(&item, name)?;
                 if read.conversion.is_some() {
-                    return Err(item.error("a field is converted in one way only; remove one of the two"));
+                    return Err(item.error("a field can have one conversion; remove the other"));
                 }
                 read.conversion = Some(conversion);
             }
@@ -193,7 +193,7 @@ pub(crate) fn field(attributes: &[Attribute], errors: &mut Errors) -> FieldAttri
     read
 }
 
-/// Reads the attributes of one variant: the text that it is.
+/// Reads the attributes of one variant: its text.
 pub(crate) fn variant(attributes: &[Attribute], errors: &mut Errors) -> Option<LitStr> {
     let mut name = None;
     each_item(attributes, errors, |item| match item.spelling().as_str() {
@@ -203,7 +203,7 @@ pub(crate) fn variant(attributes: &[Attribute], errors: &mut Errors) -> Option<L
     name
 }
 
-/// Keeps where a flag stands.
+/// Reads a flag and keeps its span.
 fn word(item: &Item<'_>, slot: &mut Option<Ident>) -> syn::Result<()> {
     item.once(slot.is_none())?;
     *slot = Some(item.name.clone());
@@ -265,13 +265,13 @@ fn unit(item: &Item<'_>) -> syn::Result<Unit> {
     })
 }
 
-/// What is wrong with an attribute that is none of these.
+/// The error for an attribute that is not in the list.
 fn unknown(item: &Item<'_>, place: &str, known: &[Known]) -> syn::Error {
     let found = item.spelling();
     let elsewhere = [("struct", CONTAINER), ("field", FIELD), ("variant", VARIANT)];
     let belongs = elsewhere.iter().find(|(_, known)| known.iter().any(|known| known.name == found));
     if let Some((there, _)) = belongs {
-        return item.error(format!("`{found}` is an attribute of a {there}, and this is a {place}"));
+        return item.error(format!("`{found}` is an attribute of a {there}; this is a {place}"));
     }
     let forms: Vec<&str> = known.iter().map(|known| known.form).filter(|form| !form.is_empty()).collect();
     let remedy = likely(&found, known.iter().map(|known| known.name))

@@ -1,7 +1,7 @@
-//! One mistake a file: the compiler's words for each are goldens beside it.
+//! UI tests of the derive: one mistake per file, with the compiler's output as a golden beside it.
 //!
-//! `TRYBUILD=overwrite cargo test -p zerobus-codegen-macros --test mistakes` writes them anew. The compiler's words change
-//! between releases, so the goldens are compared on one release alone.
+//! `TRYBUILD=overwrite cargo test -p zerobus-codegen-macros --test mistakes` updates the goldens. The compiler's
+//! output changes between releases, so they are compared on one release only.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,8 +11,8 @@ use std::{env, fs, io};
 const GOLDENS_OF: &str = "rustc 1.95.";
 
 #[test]
-fn every_mistake_is_told_at_its_place() -> io::Result<()> {
-    // The derive looks for snapshots in the package that it compiles, which is the one that trybuild makes up.
+fn every_mistake_is_reported_at_its_span() -> io::Result<()> {
+    // The derive looks for snapshots in the package that is compiled, here the one that trybuild generates.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let package =
         Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tests/trybuild/zerobus-codegen-macros/schemas");
@@ -27,12 +27,12 @@ fn every_mistake_is_told_at_its_place() -> io::Result<()> {
     if compiler.starts_with(GOLDENS_OF) {
         cases.compile_fail("tests/ui/*.rs");
     } else {
-        println!("the goldens are not compared: they are of {GOLDENS_OF}x, and this is {compiler}");
+        println!("the goldens are not compared: they need {GOLDENS_OF}x, this is {compiler}");
     }
     Ok(())
 }
 
-/// What the compiler says of itself.
+/// The compiler's version.
 fn compiler() -> io::Result<String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output()?;

@@ -1,5 +1,5 @@
-//! What the derive makes of the file of a snapshot, in a package of its own: a changed one rebuilds what is held against
-//! it, an unchanged one does not, and one that is missing or broken is told with its path.
+//! How the derive reads the file of a snapshot, in a separate package: a changed file causes a rebuild, an unchanged one does
+//! not, and a missing or broken one is reported with its path.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::fs;
@@ -20,7 +20,7 @@ fn main() {
 }
 "#;
 
-/// A package of its own, with its snapshots in the folder that its zerobus.toml names.
+/// A package with its snapshots in the folder that its zerobus.toml names.
 struct Package(PathBuf);
 
 impl Package {
@@ -42,7 +42,7 @@ impl Package {
         Self(folder)
     }
 
-    /// Where the snapshot lies.
+    /// The path of the snapshot.
     fn file(&self) -> PathBuf {
         self.0.join("tables/main.test.rows.json")
     }
@@ -56,7 +56,7 @@ impl Package {
         fs::write(self.file(), json).unwrap();
     }
 
-    /// What `cargo check` says of the package.
+    /// Runs `cargo check`; returns whether it passed, and its output.
     fn check(&self) -> (bool, String) {
         let output = Command::new(env!("CARGO"))
             .args(["check", "--offline", "--color", "never", "--target-dir"])
@@ -72,55 +72,55 @@ impl Package {
 fn a_changed_snapshot_rebuilds_and_an_unchanged_one_does_not() {
     let package = Package::new("rebuild");
     package.snapshot("bigint");
-    let (passes, words) = package.check();
-    assert!(passes, "{words}");
-    let (passes, words) = package.check();
-    assert!(passes && !words.contains("Checking rebuild"), "nothing has changed: {words}");
+    let (passes, output) = package.check();
+    assert!(passes, "{output}");
+    let (passes, output) = package.check();
+    assert!(passes && !output.contains("Checking rebuild"), "nothing has changed: {output}");
     package.snapshot("string");
-    let (passes, words) = package.check();
-    assert!(!passes, "the column became a STRING: {words}");
-    assert!(words.contains("column main.test.rows.id is STRING, field `id: i64` encodes BIGINT"), "{words}");
+    let (passes, output) = package.check();
+    assert!(!passes, "the column became a STRING: {output}");
+    assert!(output.contains("column main.test.rows.id is STRING, field `id: i64` encodes BIGINT"), "{output}");
 }
 
 #[test]
-fn a_snapshot_that_is_missing_or_broken_is_told_with_its_path() {
-    let package = Package::new("told");
+fn a_missing_or_broken_snapshot_is_reported_with_its_path() {
+    let package = Package::new("broken");
     let path = package.file();
-    let told = |error: &str| {
-        let (passes, words) = package.check();
-        assert!(!passes, "{words}");
+    let assert_reported = |error: &str| {
+        let (passes, output) = package.check();
+        assert!(!passes, "{output}");
         let place = " --> src/main.rs:5:19\n  |\n5 | #[zerobus(table = \"main.test.rows\")]\n  |                   ^^^^^^^^^^^^^^^^\n";
-        assert!(words.contains(&format!("error: {error}\n{place}")), "{words}");
+        assert!(output.contains(&format!("error: {error}\n{place}")), "{output}");
     };
-    told(&format!(
-        "no snapshot of main.test.rows can be read at {}: No such file or directory (os error 2); run \
-         `zerobus-codegen fetch main.test.rows --out tables`, or add `unchecked` to hold the struct against no table",
+    assert_reported(&format!(
+        "cannot read the snapshot of main.test.rows at {}: No such file or directory (os error 2); run \
+         `zerobus-codegen fetch main.test.rows --out tables`, or add `unchecked` to skip the check",
         path.display()
     ));
     package.snapshot("bigint");
     fs::rename(&path, path.with_file_name("main.test.row.json")).unwrap();
-    told(&format!(
-        "no snapshot of main.test.rows can be read at {}: No such file or directory (os error 2); did you mean \
-         \"main.test.row\"? Otherwise run `zerobus-codegen fetch main.test.rows --out tables`, or add `unchecked` to hold \
-         the struct against no table",
+    assert_reported(&format!(
+        "cannot read the snapshot of main.test.rows at {}: No such file or directory (os error 2); did you mean \
+         \"main.test.row\"? Otherwise run `zerobus-codegen fetch main.test.rows --out tables`, or add `unchecked` to skip \
+         the check",
         path.display()
     ));
     fs::write(&path, "{\"name\":\n").unwrap();
-    told(&format!(
-        "the snapshot {} is broken: EOF while parsing a value at line 2 column 0; run `zerobus-codegen fetch \
+    assert_reported(&format!(
+        "cannot parse the snapshot {}: EOF while parsing a value at line 2 column 0; run `zerobus-codegen fetch \
          main.test.rows --out tables`",
         path.display()
     ));
 }
 
 #[test]
-fn a_byte_order_mark_is_read_over() {
+fn a_byte_order_mark_is_ignored() {
     let package = Package::new("marked");
     package.snapshot("bigint");
     let text = fs::read_to_string(package.file()).unwrap();
     fs::write(package.file(), format!("\u{feff}{text}")).unwrap();
-    let (passes, words) = package.check();
-    assert!(passes, "{words}");
+    let (passes, output) = package.check();
+    assert!(passes, "{output}");
 }
 
 #[test]
@@ -129,15 +129,15 @@ fn the_options_are_read_as_the_generator_reads_them() {
     package.snapshot("bigint");
     let options = package.0.join("zerobus.toml");
     fs::write(&options, "schemas = \"tables\"\nvisibility = \"crate\"\n").unwrap();
-    let (passes, words) = package.check();
-    assert!(passes, "{words}");
+    let (passes, output) = package.check();
+    assert!(passes, "{output}");
     fs::write(&options, "schemas = \"tables\"\nmodul = \"x\"\n").unwrap();
-    let (passes, words) = package.check();
-    assert!(!passes && words.contains("unknown field `modul`"), "{words}");
+    let (passes, output) = package.check();
+    assert!(!passes && output.contains("unknown field `modul`"), "{output}");
     fs::write(&options, "schemas = \"tables\"\n").unwrap();
     let manifest = package.0.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, format!("{text}[package.metadata.zerobus]\nschemas = \"tables\"\n")).unwrap();
-    let (passes, words) = package.check();
-    assert!(!passes && words.contains("keep one of the two"), "{words}");
+    let (passes, output) = package.check();
+    assert!(!passes && output.contains("keep one of the two"), "{output}");
 }

@@ -8,7 +8,7 @@ struct Location {
     longitude: String,
 }
 
-/// Each mistake is told, whoever finds it.
+/// The derive and the compiler report every mistake.
 #[derive(ZerobusMessage)]
 #[zerobus(table = "main.geo.earthquakes")]
 struct Row<'a> {
