@@ -1,4 +1,4 @@
-//! Writes the modules that `tests/goldens_compile.rs` and `tests/faces.rs` compile: every golden of zerobus-codegen, found
+//! Writes the modules that `tests/goldens_compile.rs` and `tests/flavors.rs` compile: every golden of zerobus-codegen, found
 //! by walking; and the snapshots and types that `tests/end_to_end.rs` runs with.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a build script's panic is its message")]
 
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zerobus_codegen::{Face, Files, configure};
+use zerobus_codegen::{Files, Flavor, configure};
 
 fn main() {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zerobus-codegen/tests/goldens");
@@ -39,16 +39,16 @@ fn main() {
     let tables = tables.map(|table| schemas.join(format!("{table}.json")));
     configure().out_dir(out.join("plain")).compile(tables).unwrap();
 
-    for (face, folder) in [(Face::Typed, "renamed"), (Face::Prost, "renamed_prost")] {
+    for (flavor, folder) in [(Flavor::Typed, "renamed"), (Flavor::Prost, "renamed_prost")] {
         let inputs = cases.iter().map(|case| case.join("input.json"));
-        configure().face(face).runtime("crate::renamed").out_dir(out.join(folder)).compile(inputs).unwrap();
+        configure().flavor(flavor).runtime("crate::renamed").out_dir(out.join(folder)).compile(inputs).unwrap();
     }
 
     // With everything that makes a type pleasant, a file a table.
     let cases = ["geo_earthquakes", "sales_orders", "types_every_type", "types_map_keys", "edge_names"];
-    for (face, folder) in [(Face::Typed, "useful"), (Face::Prost, "useful_prost")] {
+    for (flavor, folder) in [(Flavor::Typed, "useful"), (Flavor::Prost, "useful_prost")] {
         let inputs = cases.map(|case| goldens.join(case).join("input.json"));
-        let useful = configure().face(face).serde().setters().files(Files::PerTable).out_dir(out.join(folder));
+        let useful = configure().flavor(flavor).serde().setters().files(Files::PerTable).out_dir(out.join(folder));
         useful.compile(inputs).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The two faces of a table: both compile for every golden, have the table's descriptor, and encode to the same bytes,
+//! The two flavors of a table: both compile for every golden, have the table's descriptor, and encode to the same bytes,
 //! which prost-reflect decodes by the descriptor that is sent.
 #![deny(warnings, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
@@ -19,14 +19,14 @@ use zerobus_runtime::{Date, Decimal, Encoder, Timestamp, TimestampNtz, Variant, 
 
 use names::{renamed, shadows};
 
-/// The prost face of every golden, with the runtime renamed.
-mod renamed_prost_face {
+/// The prost flavor of every golden, with the runtime renamed.
+mod renamed_prost_flavor {
     include!(concat!(env!("OUT_DIR"), "/renamed_prost/zerobus_tables.rs"));
 }
 
-/// The prost face of every golden.
+/// The prost flavor of every golden.
 #[allow(unused_imports, reason = "the names that are in the way should not matter")]
-mod prost_face {
+mod prost_flavor {
     use super::shadows;
     include!(concat!(env!("OUT_DIR"), "/goldens_prost.rs"));
 
@@ -40,8 +40,8 @@ mod prost_face {
     pub(super) use types_every_type::main::types::{EveryType, every_type};
 }
 
-/// The typed face of the tables whose rows are compared.
-mod typed_face {
+/// The typed flavor of the tables whose rows are compared.
+mod typed_flavor {
     mod orders_table {
         include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../zerobus-codegen/tests/goldens/sales_orders/expected.rs"));
     }
@@ -81,21 +81,21 @@ fn decoded(descriptor: DescriptorProto, bytes: &[u8]) -> DynamicMessage {
 }
 
 #[test]
-fn the_prost_face_has_the_descriptor_of_its_table() {
+fn the_prost_flavor_has_the_descriptor_of_its_table() {
     for (case, descriptor) in [
-        ("edge_clashes", prost_face::Clashes::descriptor()),
-        ("edge_deep", prost_face::Deep::descriptor()),
-        ("edge_keywords", prost_face::Self_::descriptor()),
-        ("edge_names", <prost_face::Names as ZerobusMessage>::descriptor()),
-        ("edge_prelude", prost_face::Prelude::descriptor()),
-        ("edge_wide", prost_face::Wide::descriptor()),
-        ("sales_orders", prost_face::Orders::descriptor()),
-        ("types_every_type", prost_face::EveryType::descriptor()),
-        ("sales_orders", renamed_prost_face::main::sales::Orders::descriptor()),
+        ("edge_clashes", prost_flavor::Clashes::descriptor()),
+        ("edge_deep", prost_flavor::Deep::descriptor()),
+        ("edge_keywords", prost_flavor::Self_::descriptor()),
+        ("edge_names", <prost_flavor::Names as ZerobusMessage>::descriptor()),
+        ("edge_prelude", prost_flavor::Prelude::descriptor()),
+        ("edge_wide", prost_flavor::Wide::descriptor()),
+        ("sales_orders", prost_flavor::Orders::descriptor()),
+        ("types_every_type", prost_flavor::EveryType::descriptor()),
+        ("sales_orders", renamed_prost_flavor::main::sales::Orders::descriptor()),
     ] {
         assert_eq!(descriptor, of_table(case), "{case}");
     }
-    assert_eq!(prost_face::Orders::TABLE, Some("main.sales.orders"));
+    assert_eq!(prost_flavor::Orders::TABLE, Some("main.sales.orders"));
 }
 
 type Customer = (i64, Option<String>, Option<(Option<String>, Option<f64>)>);
@@ -126,11 +126,11 @@ fn typed_orders(
     customer: Option<&Customer>,
     lines: &[Line],
     total: Option<i64>,
-) -> typed_face::Orders {
-    use typed_face::orders::customer::{Address, address::Geo};
-    use typed_face::orders::{Customer, LinesElement, TotalsValue};
+) -> typed_flavor::Orders {
+    use typed_flavor::orders::customer::{Address, address::Geo};
+    use typed_flavor::orders::{Customer, LinesElement, TotalsValue};
     let timestamp = |micros| Timestamp::from_micros(micros).unwrap();
-    typed_face::Orders {
+    typed_flavor::Orders {
         order_id: id,
         placed_at: timestamp(at),
         customer: customer.cloned().map(|(id, name, address)| Customer {
@@ -170,10 +170,10 @@ fn prost_orders(
     customer: Option<&Customer>,
     lines: &[Line],
     total: Option<i64>,
-) -> prost_face::Orders {
-    use prost_face::orders::customer::{Address, address::Geo};
-    use prost_face::orders::{Customer, LinesElement, TotalsValue};
-    prost_face::Orders {
+) -> prost_flavor::Orders {
+    use prost_flavor::orders::customer::{Address, address::Geo};
+    use prost_flavor::orders::{Customer, LinesElement, TotalsValue};
+    prost_flavor::Orders {
         order_id: id,
         placed_at: at,
         customer: customer.cloned().map(|(id, name, address)| Customer {
@@ -208,13 +208,13 @@ fn prost_orders(
 }
 
 /// A row with a value in every column of every type, and one with the least that it must have.
-fn typed_every_type(of: &str, n: i64, is_full: bool) -> typed_face::EveryType {
-    use typed_face::every_type::{CStruct, NStruct};
+fn typed_every_type(of: &str, n: i64, is_full: bool) -> typed_flavor::EveryType {
+    use typed_flavor::every_type::{CStruct, NStruct};
     let time = Timestamp::from_micros(n).unwrap();
     let wall = TimestampNtz::from_micros(n).unwrap();
     let date = Date::from_days(-1).unwrap();
     let some = is_full.then_some(());
-    typed_face::EveryType {
+    typed_flavor::EveryType {
         c_byte: -128,
         c_short: -32_768,
         c_int: i32::MIN,
@@ -254,10 +254,10 @@ fn typed_every_type(of: &str, n: i64, is_full: bool) -> typed_face::EveryType {
     }
 }
 
-fn prost_every_type(of: &str, n: i64, is_full: bool) -> prost_face::EveryType {
-    use prost_face::every_type::{CStruct, NStruct};
+fn prost_every_type(of: &str, n: i64, is_full: bool) -> prost_flavor::EveryType {
+    use prost_flavor::every_type::{CStruct, NStruct};
     let some = is_full.then_some(());
-    prost_face::EveryType {
+    prost_flavor::EveryType {
         c_byte: -128,
         c_short: -32_768,
         c_int: i32::MIN,
@@ -301,14 +301,14 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_faces_encode_orders_to_the_same_bytes(
+    fn both_flavors_encode_orders_to_the_same_bytes(
         id in any::<i64>(), at in micros(), customer in customers(), lines in lines(),
         total in option::of(-9_999_999_999_i64..=9_999_999_999),
     ) {
         let typed = encoded(&typed_orders(id, at, customer.as_ref(), &lines, total));
         let prost = encoded(&prost_orders(id, at, customer.as_ref(), &lines, total));
         prop_assert_eq!(&typed, &prost);
-        let row = decoded(prost_face::Orders::descriptor(), &typed);
+        let row = decoded(prost_flavor::Orders::descriptor(), &typed);
         let read = |name: &str| row.get_field_by_name(name).unwrap().into_owned();
         prop_assert_eq!(read("order_id").as_i64(), Some(id));
         prop_assert_eq!(read("placed_at").as_i64(), Some(at));
@@ -317,10 +317,10 @@ proptest! {
     }
 
     #[test]
-    fn both_faces_encode_every_type_to_the_same_bytes(of in any::<String>(), n in micros(), is_full in any::<bool>()) {
+    fn both_flavors_encode_every_type_to_the_same_bytes(of in any::<String>(), n in micros(), is_full in any::<bool>()) {
         let typed = encoded(&typed_every_type(&of, n, is_full));
         prop_assert_eq!(&typed, &encoded(&prost_every_type(&of, n, is_full)));
-        let row = decoded(prost_face::EveryType::descriptor(), &typed);
+        let row = decoded(prost_flavor::EveryType::descriptor(), &typed);
         let string = row.get_field_by_name("c_string").unwrap().into_owned();
         prop_assert_eq!(string.as_str(), Some(of.as_str()));
         prop_assert_eq!(row.get_field_by_name("c_long").unwrap().as_i64(), Some(n));

@@ -95,7 +95,7 @@ async fn snapshots_follow_the_catalog() {
     let stale = repository.run(&["fetch", "main.*", "--prune", "--check"]);
     assert_eq!(stale.code, 1);
     for told in
-        ["main.geo.come.json: is missing", "main.geo.gone.json: is of no table", "main.sales.orders.json: is not"]
+        ["main.geo.come.json: is missing", "main.geo.gone.json: has no table", "main.sales.orders.json: differs"]
     {
         assert!(stale.err.contains(told), "{}", stale.err);
     }

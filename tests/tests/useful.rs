@@ -12,14 +12,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use zerobus_runtime::{Date, Encoder, Timestamp, ZerobusMessage};
 
-use prost_face::main as prost_tables;
-use typed_face::main as tables;
+use prost_flavor::main as prost_tables;
+use typed_flavor::main as tables;
 
-mod typed_face {
+mod typed_flavor {
     include!(concat!(env!("OUT_DIR"), "/useful/zerobus_tables.rs"));
 }
 
-mod prost_face {
+mod prost_flavor {
     include!(concat!(env!("OUT_DIR"), "/useful_prost/zerobus_tables.rs"));
 }
 
@@ -169,7 +169,7 @@ fn types_without_floats_are_equal_and_have_hashes() {
     is_eq::<tables::types::MapKeys>();
 }
 
-/// What is wrong with a row of the prost face, if anything is.
+/// What is wrong with a row of the prost flavor, if anything is.
 fn refused<T: ZerobusMessage>(row: &T) -> Option<String> {
     let mut out = Encoder::new();
     row.encode_to(&mut out);

@@ -1,4 +1,4 @@
-//! The build.rs API: `configure()`, options, `compile`.
+//! The build.rs API: `configure()`, its options, `compile`.
 
 mod watch;
 
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::generate::rust;
 use crate::options::files as options_files;
 use crate::output::{Output as _, Replacing};
-use crate::{Error, Face, Files, Options, Snapshots, Table, Visibility};
+use crate::{Error, Files, Flavor, Options, Snapshots, Table, Visibility};
 
-/// The options of a build, all at their defaults.
+/// Build options at their defaults.
 ///
 /// ```no_run
 /// // build.rs
@@ -23,10 +23,10 @@ pub fn configure() -> Configuration {
     Configuration::default()
 }
 
-/// The options of a build; made by [`configure`].
+/// Build options, created by [`configure`].
 ///
-/// They are added to those of a `zerobus.toml` beside the `Cargo.toml`, or of `[package.metadata.zerobus]` in it, which the
-/// program reads as well; [`Options`] tells what may stand there, and what a path is.
+/// They extend and override the options of `zerobus.toml` beside the `Cargo.toml`, or of `[package.metadata.zerobus]` in it.
+/// The command line program reads the same file. [`Options`] documents the options and their paths.
 #[derive(Debug, Clone, Default)]
 pub struct Configuration {
     out_dir: Option<PathBuf>,
@@ -34,21 +34,21 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// `BTreeMap` instead of `HashMap` for the maps at a path.
+    /// Uses `BTreeMap` instead of `HashMap` for the maps at a path.
     #[must_use]
     pub fn btree_map(mut self, path: impl Into<String>) -> Self {
         self.options.btree_maps.push(path.into());
         self
     }
 
-    /// `::bytes::Bytes` instead of `Vec<u8>` for BINARY at a path.
+    /// Uses `::bytes::Bytes` instead of `Vec<u8>` for BINARY at a path.
     #[must_use]
     pub fn bytes(mut self, path: impl Into<String>) -> Self {
         self.options.bytes.push(path.into());
         self
     }
 
-    /// One more derive of the structs at a path.
+    /// Adds a derive to the structs at a path.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), zerobus_codegen::Error> {
@@ -61,98 +61,98 @@ impl Configuration {
         self
     }
 
-    /// A type of your own for the column, element, key or value at exactly this path.
+    /// Uses the type `own` for the column, element, key or value at exactly this path.
     #[must_use]
     pub fn extern_type(mut self, path: impl Into<String>, own: impl Into<String>) -> Self {
         self.options.extern_types.insert(path.into(), own.into());
         self
     }
 
-    /// Which types are generated.
+    /// Sets the flavor of the generated types.
     #[must_use]
-    pub fn face(mut self, face: Face) -> Self {
-        self.options.face = Some(face);
+    pub fn flavor(mut self, flavor: Flavor) -> Self {
+        self.options.flavor = Some(flavor);
         self
     }
 
-    /// One more attribute of the fields at a path.
+    /// Adds an attribute to the fields at a path.
     #[must_use]
     pub fn field_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
         self.options.field_attributes.entry(path.into()).or_default().push(attribute.into());
         self
     }
 
-    /// Into how many files the types are written.
+    /// Sets whether all types go to one file or each table has its own.
     #[must_use]
     pub fn files(mut self, files: Files) -> Self {
         self.options.files = Some(files);
         self
     }
 
-    /// A module around everything: `tables`, `db::tables`.
+    /// Wraps all generated code in a module: `tables`, `db::tables`.
     #[must_use]
     pub fn module(mut self, path: impl Into<String>) -> Self {
         self.options.module = Some(path.into());
         self
     }
 
-    /// The folder to write to, instead of cargo's `OUT_DIR`.
+    /// Sets the output folder, by default cargo's `OUT_DIR`.
     #[must_use]
     pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out_dir = Some(folder.into());
         self
     }
 
-    /// Where the generated code finds the runtime, if a program renames it: `::my_runtime`, `crate::runtime`.
+    /// Sets the path of the runtime for programs that rename it: `::my_runtime`, `crate::runtime`.
     #[must_use]
     pub fn runtime(mut self, path: impl Into<String>) -> Self {
         self.options.runtime = Some(path.into());
         self
     }
 
-    /// A table or a nullable column to leave out, by its path; see [`Skip`](crate::Skip).
+    /// Omits a table or a nullable column by path; see [`Skip`](crate::Skip).
     #[must_use]
     pub fn skip(mut self, path: impl Into<String>) -> Self {
         self.options.skip.extend(crate::Skip::new([path]));
         self
     }
 
-    /// Derives of serde's `Serialize` and `Deserialize` for every struct, as [`Options::serde`] has it.
+    /// Derives serde's `Serialize` and `Deserialize` for every struct; see [`Options::serde`].
     #[must_use]
     pub fn serde(mut self) -> Self {
         self.options.serde = Some(true);
         self
     }
 
-    /// A method `with_<field>` for each field of the typed face, as [`Options::setters`] has it.
+    /// Generates a method `with_<field>` for each field of the typed flavor; see [`Options::setters`].
     #[must_use]
     pub fn setters(mut self) -> Self {
         self.options.setters = Some(true);
         self
     }
 
-    /// One more attribute of the structs at a path.
+    /// Adds an attribute to the structs at a path.
     #[must_use]
     pub fn type_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
         self.options.type_attributes.entry(path.into()).or_default().push(attribute.into());
         self
     }
 
-    /// Who sees the generated items.
+    /// Sets the visibility of the generated items.
     #[must_use]
     pub fn visibility(mut self, visibility: Visibility) -> Self {
         self.options.visibility = Some(visibility);
         self
     }
 
-    /// Writes `zerobus_tables.rs` with the types of every table at these paths, as [`Snapshots::read`] reads them.
+    /// Writes `zerobus_tables.rs` with the types of every table at these paths. [`Snapshots::read`] documents the paths.
     ///
-    /// Reads only these paths and the options, and leaves the file alone when it holds the right bytes. Tells cargo to run
-    /// the build script again when one of these changes, and only then; on Unix also when `zerobus.toml` comes into being.
+    /// Reads only these paths and the options, and does not touch a file that is up to date. Instructs cargo to run
+    /// the build script again when one of these changes, and only then; on Unix also when `zerobus.toml` is created.
     ///
     /// # Errors
-    /// If a path cannot be read or gives no table, a snapshot is broken, or a table cannot be written through Zerobus. The error has
-    /// every problem of every table; its `Debug`, which a build script prints, is the same text as its `Display`.
+    /// If a path cannot be read or has no table, a snapshot is invalid, or Zerobus cannot write to a table. The error lists
+    /// every problem of every table. Its `Debug`, which a build script prints, is the same text as its `Display`.
     pub fn compile<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<(), Error> {
         let paths: Vec<P> = paths.into_iter().collect();
         for path in &paths {
@@ -177,7 +177,7 @@ impl Configuration {
         output.finish()
     }
 
-    /// These options behind those of the package's file.
+    /// The options of the package's file, overridden by these.
     fn all_options(&self) -> Result<Options, Error> {
         let Some(package) = env::var_os("CARGO_MANIFEST_DIR") else { return Ok(self.options.clone()) };
         let package = Path::new(&package);
@@ -189,7 +189,7 @@ impl Configuration {
     }
 }
 
-/// Tells cargo to run the script again when the file changes, goes, or comes into being.
+/// Instructs cargo to run the script again when the file is changed, removed or created.
 fn watch(file: &Path) {
     if file.exists() {
         println!("cargo::rerun-if-changed={}", file.display());

@@ -2,16 +2,16 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `host` | a workspace's address, as it is typed or copied from a browser |
-//! | `listing` | what a catalog holds, page by page |
+//! | `host` | a workspace's address, as typed or copied from a browser |
+//! | `listing` | the tables of a catalog, page by page |
 //! | `login` | host and credentials: arguments, then environment, then a profile |
 //! | `profile` | the INI of `~/.databrickscfg` |
-//! | `pattern` | which tables to ask for |
-//! | `roots` | the certificates that are trusted |
+//! | `pattern` | which tables to fetch |
+//! | `roots` | the trusted root certificates |
 //! | `transport` | requests with retries: deadline, backoff, `Retry-After` |
-//! | `refusal` | what an error answer says, whatever its shape |
-//! | `error` | what can go wrong, with a remedy |
-//! | `snapshot_text` | the file that is kept of a table |
+//! | `refusal` | the message of an error response, in any of its formats |
+//! | `error` | errors with a remedy |
+//! | `snapshot_text` | the snapshot file of a table |
 
 mod error;
 mod host;
@@ -42,13 +42,13 @@ use serde::de::DeserializeOwned;
 use crate::{TableInfo, TableName};
 use transport::{Request, Transport};
 
-/// What may stand in a segment of a path as it is.
+/// The characters that need no escape in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// How many tables are asked for at once.
+/// The number of concurrent requests.
 const AT_ONCE: usize = 8;
 
-/// A catalog to ask for tables.
+/// A client of a Unity Catalog server.
 ///
 /// ```no_run
 /// use zerobus_codegen::{Catalog, Login, LoginOptions};
@@ -65,14 +65,14 @@ pub struct Catalog {
     transport: Transport,
 }
 
-/// The answer of the token endpoint, as far as it matters here.
+/// The response of the token endpoint.
 #[derive(Deserialize)]
 struct TokenAnswer {
     access_token: String,
 }
 
 impl Catalog {
-    /// A catalog at this login's host. OAuth credentials are changed for a token here.
+    /// Connects to the login's host. OAuth credentials are exchanged for a token here.
     ///
     /// # Errors
     /// If the token endpoint refuses the credentials or cannot be reached.
@@ -80,7 +80,7 @@ impl Catalog {
         Self::connect_with(login, RetryPolicy::default())
     }
 
-    /// The same, with a deadline and a backoff of the caller's.
+    /// Like [`connect`](Self::connect), with the caller's deadline and backoff.
     ///
     /// # Errors
     /// If the token endpoint refuses the credentials or cannot be reached.
@@ -97,10 +97,10 @@ impl Catalog {
         Ok(Self { host, token, transport })
     }
 
-    /// The table of this name.
+    /// Fetches one table.
     ///
     /// # Errors
-    /// If the table is not there, the credentials do not reach it, or the catalog cannot be reached.
+    /// If the table does not exist, the credentials do not permit reading it, or the catalog cannot be reached.
     pub fn table(&self, name: &TableName) -> Result<TableInfo, CatalogError> {
         let segments = [name.catalog(), name.schema(), name.table()].map(segment);
         let path = format!("/api/2.1/unity-catalog/tables/{}", segments.join("."));
@@ -112,7 +112,7 @@ impl Catalog {
         Err(CatalogError::Answer { url: self.url(&path), what: name.to_string(), found })
     }
 
-    /// The tables of these names, in their order, a few asked for at once; `done` is told after each.
+    /// Fetches these tables concurrently and returns them in order; calls `done` after each.
     pub fn tables(
         &self,
         names: &[TableName],

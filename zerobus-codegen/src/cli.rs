@@ -86,7 +86,7 @@ impl Outcome {
     }
 }
 
-/// An error's text, with everything that led to it on lines of its own.
+/// An error's text, followed by its causes, one per line.
 fn chain(error: &dyn std::error::Error) -> String {
     crate::error::with_causes(error, "\n  caused by: ")
 }

@@ -1,24 +1,24 @@
-//! Tables as SQL: statements in, and `CREATE TABLE` out.
+//! Tables as SQL: parses statements and writes `CREATE TABLE`.
 //!
-//! A text is read whole or with an error: what the reader does not understand is a [`DdlProblem`] with its place and a
-//! likely meaning, never passed over.
+//! The reader never skips text: a statement that it does not understand is a [`DdlProblem`] with its place and, if there is
+//! one, a suggestion.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `cells` | the cells of a notebook's source |
-//! | `lexer` | from a text to lexemes, by sqlparser's tokenizer |
-//! | `statements` | where one statement ends and the next begins |
-//! | `cursor` | the small steps through a statement: words, names, strings, parentheses |
-//! | `script` | every statement, in the order in which they would run |
-//! | `context` | the current catalog and schema, as USE says |
-//! | `table_set`, `draft` | the tables so far, and what statements may do to one |
-//! | `create_table`, `column`, `clauses` | CREATE TABLE, its columns and constraints, what follows them |
+//! | `cells` | the cells of a notebook source |
+//! | `lexer` | text to lexemes, by sqlparser's tokenizer |
+//! | `statements` | the boundaries of statements |
+//! | `cursor` | a cursor over a statement: words, names, strings, parentheses |
+//! | `script` | all statements, in order of execution |
+//! | `context` | the current catalog and schema, set by USE |
+//! | `table_set`, `draft` | the tables so far, and the changes that statements make to one |
+//! | `create_table`, `column`, `clauses` | CREATE TABLE, its columns and constraints, its clauses |
 //! | `types`, `expression` | a column's type, and where a DEFAULT ends |
 //! | `alter`, `alter_column` | ALTER TABLE |
-//! | `untouched` | statements that leave every table's columns alone |
-//! | `likely_type` | which type an unknown word is likely meant to be |
-//! | `table_info` | from a table of statements to the `TableInfo` that a catalog would give |
-//! | `write` | from `TableInfo` to `CREATE TABLE` and the grants that a writer needs |
+//! | `untouched` | statements that change no table's columns |
+//! | `likely_type` | suggestions for unknown types |
+//! | `table_info` | the `TableInfo` that a catalog would return for a table |
+//! | `write` | `TableInfo` to `CREATE TABLE` and the grants that a writer needs |
 //! | `dedup` | statements over the columns that a stream stamps |
 //! | `problem` | problems and warnings, with their places |
 
@@ -53,7 +53,7 @@ pub use write::{create_table, grants, grants_on, quoted_table};
 
 use crate::TableInfo;
 
-/// The tables that a text of SQL statements creates, as the statements leave them.
+/// The tables that SQL statements create, after all statements.
 ///
 /// ```
 /// let tables = zerobus_codegen::ddl::tables(
@@ -65,7 +65,7 @@ use crate::TableInfo;
 /// ```
 ///
 /// # Errors
-/// If anything in it cannot be read, with every problem. [`Script`] gives the good tables beside the problems.
+/// Returns every problem of the text. [`Script`] returns the valid tables beside the problems.
 pub fn tables(text: &str) -> Result<Vec<TableInfo>, DdlError> {
     let mut script = Script::default();
     let findings = script.read(text);

@@ -1,10 +1,10 @@
-//! What changed in a table's schema between two moments, and what that does to a program built from the older one.
+//! The changes between two versions of a table's schema, and their effect on a program built from the older one.
 //!
 //! | change | class | reason |
 //! |---|---|---|
-//! | nullable column added | safe | a program that leaves it out writes NULL |
-//! | column made nullable | safe | a program that sends it goes on writing |
-//! | ARRAY or MAP made NOT NULL | safe | one that is absent is empty on the wire |
+//! | nullable column added | safe | a program that omits it writes NULL |
+//! | column made nullable | safe | a program that sends it keeps working |
+//! | ARRAY or MAP made NOT NULL | safe | an absent one is empty on the wire |
 //! | column retyped, same wire type | safe, some rows refused or silently wrong | see `retype` |
 //! | column retyped, another wire type | breaking | the service refuses a field of another type |
 //! | NOT NULL column added, other column made NOT NULL | breaking | the service refuses a row without it |
@@ -13,7 +13,7 @@
 //! | generated or identity column added, or a column made one | breaking | the service refuses the table |
 //! | another obstacle added: column mapping, a CHECK constraint, … | breaking | the service refuses the table |
 //!
-//! The same holds inside structs, array elements and map values. Comments are no drift.
+//! The same applies inside structs, array elements and map values. A changed comment is not drift.
 //!
 //! | file | what it owns |
 //! |---|---|
@@ -21,7 +21,7 @@
 //! | `change` | one change: its kind, its class and the reason |
 //! | `order` | which columns were renamed or moved |
 //! | `policy` | which changes are allowed, and which fail a check |
-//! | `retype` | every type to every type |
+//! | `retype` | the effect of every change of type |
 
 mod between;
 mod change;
@@ -34,18 +34,18 @@ pub use policy::{Allowance, ChangeNames, Day, Policy, Threshold, Verdict};
 
 use crate::{ColumnPath, Report, Table};
 
-/// Every change of one table, in the order of its columns.
+/// The changes of one table, in column order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drift {
     /// The table's full name.
     pub table: String,
-    /// The changes; none if the schema is the same.
+    /// The changes; empty if the schema is the same.
     pub changes: Vec<Change>,
 }
 
 impl Drift {
-    /// The changes that lead from one schema of a table to another.
+    /// Compares two schemas of a table.
     ///
     /// ```
     /// # let json = include_str!("../../examples/quickstart/schemas/main.geo.earthquakes.json");
@@ -64,7 +64,7 @@ impl Drift {
         Self { table: old.name.to_string(), changes: between::changes(old, new) }
     }
 
-    /// The drift of a table that cannot be written to any more.
+    /// The drift of a table that Zerobus can no longer write to.
     #[must_use]
     pub fn unsupported(report: &Report) -> Self {
         let changes = report.problems.iter().map(|problem| {
@@ -74,13 +74,13 @@ impl Drift {
         Self { table: report.table.clone(), changes: changes.collect() }
     }
 
-    /// The drift of a table that only the newer side has.
+    /// The drift of a table that exists only on the newer side.
     #[must_use]
     pub fn table_added(table: &Table) -> Self {
         Self::of_table(table, ChangeKind::TableAdded, Severity::Safe, "no program writes to it yet")
     }
 
-    /// The drift of a table that only the older side has.
+    /// The drift of a table that exists only on the older side.
     #[must_use]
     pub fn table_dropped(table: &Table) -> Self {
         Self::of_table(
@@ -91,7 +91,7 @@ impl Drift {
         )
     }
 
-    /// The worst of the changes; `None` if there are none.
+    /// The severity of the worst change; `None` without changes.
     #[must_use]
     pub fn severity(&self) -> Option<Severity> {
         self.changes.iter().map(|change| change.severity).max()

@@ -1,4 +1,4 @@
-//! What can go wrong outside the model: files, environments, catalogs; each with the thing's name and a remedy.
+//! Errors outside the model: files, options, environment. Each names the file or option and has a remedy.
 
 use std::fmt::{self, Debug, Display};
 use std::io;
@@ -6,40 +6,39 @@ use std::path::{Path, PathBuf};
 
 use crate::{OptionsError, Printable, Report};
 
-/// Why nothing, or not everything, could be generated.
+/// A failure to read tables or to generate code.
 ///
-/// `Debug` prints what `Display` prints: a build script that returns the error from `main` shows it by `Debug`, and its
-/// user should read the message.
+/// `Debug` prints the same text as `Display`, because a build script that returns the error from `main` prints it by `Debug`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file of options is not as it should be.
+    /// An options file is invalid.
     #[error(transparent)]
     Config(OptionsError),
-    /// Snapshots that cannot be read, or tables that Zerobus cannot write to: all of them, not only the first.
+    /// All snapshots that cannot be read and all tables that Zerobus cannot write to.
     #[error("{}", Listed(.0))]
     Failures(Vec<Failure>),
-    /// There is no table where one is looked for.
+    /// No table was found at a path.
     #[error("{}", no_table(.path))]
     NoSnapshot {
         /// The file or folder.
         path: PathBuf,
     },
-    /// No path was given to read tables from.
+    /// The list of paths is empty.
     #[error("no path to read tables from; name a folder of snapshots, such as `schemas`")]
     NoSource,
-    /// An option that makes no sense.
+    /// An option has an invalid value.
     #[error("option {name}: {reason}")]
     Option {
         /// The option's name.
         name: &'static str,
-        /// What is wrong with it, and what to write instead.
+        /// The cause and the remedy.
         reason: String,
     },
-    /// The environment variable `OUT_DIR` is not set, so this is no build script.
+    /// The environment variable `OUT_DIR` is not set: the caller is no build script.
     #[error("OUT_DIR is not set; call `compile` from a build script, or name a folder with `out_dir`")]
     OutDir,
-    /// A file or folder cannot be read.
+    /// A file or folder could not be read.
     #[error("{}", unreadable(.path))]
     Read {
         /// The file or folder.
@@ -47,10 +46,10 @@ pub enum Error {
         /// The reason.
         source: io::Error,
     },
-    /// Paths of options that match nothing: all of them.
+    /// All paths of options that match nothing.
     #[error("{}", Lines(.0))]
     Unmatched(Vec<UnmatchedPath>),
-    /// A file cannot be written.
+    /// A file could not be written.
     #[error("cannot write {}; check the folder's permissions and the free space", .path.display())]
     Write {
         /// The file.
@@ -60,7 +59,7 @@ pub enum Error {
     },
 }
 
-/// A path of an option that matches nothing in the tables.
+/// An option's path that matches nothing in the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnmatchedPath {
@@ -68,9 +67,9 @@ pub struct UnmatchedPath {
     pub option: &'static str,
     /// The path.
     pub path: String,
-    /// What the option's paths match.
+    /// The kind of items that the option's paths match.
     pub wanted: &'static str,
-    /// A path of a like name that matches something.
+    /// A similar path that matches.
     pub likely: Option<String>,
 }
 
@@ -85,17 +84,17 @@ impl Display for UnmatchedPath {
     }
 }
 
-/// One table that could not be generated.
+/// A source of tables that failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// Statements that cannot be read, or create no table.
+    /// Statements that cannot be read or create no table.
     #[cfg(feature = "ddl")]
     #[error("{}: {source}", .path.display())]
     Ddl {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and where.
+        /// The problems and their places.
         source: crate::ddl::DdlProblem,
     },
     /// Two snapshots describe the same table.
@@ -103,7 +102,7 @@ pub enum Failure {
     Duplicate {
         /// The table's full name.
         table: String,
-        /// The file that comes first.
+        /// The first file.
         first: PathBuf,
         /// The other file.
         second: PathBuf,
@@ -114,12 +113,12 @@ pub enum Failure {
         /// The file or folder.
         path: PathBuf,
     },
-    /// A file that is not text.
+    /// A file that is not valid text.
     #[error("{}: {source}", .path.display())]
     Encoding {
         /// The file.
         path: PathBuf,
-        /// Where it is not.
+        /// The position of the invalid bytes.
         source: crate::FileTextError,
     },
     /// A snapshot that is not the JSON of a table.
@@ -132,10 +131,10 @@ pub enum Failure {
     Json {
         /// The file.
         path: PathBuf,
-        /// Where the JSON breaks.
+        /// The parser's error.
         source: serde_json::Error,
     },
-    /// SQL where this crate was built without the feature that reads it.
+    /// An SQL file, and this crate was built without the feature `ddl`.
     #[error("{}: reading SQL needs the feature `ddl` of zerobus-codegen; enable it, or move the file", .path.display())]
     NeedsDdl {
         /// The file.
@@ -160,7 +159,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The file that it is about.
+    /// The file that failed.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -183,15 +182,15 @@ impl Debug for Error {
     }
 }
 
-/// An error's text, with everything that led to it and that it does not say itself.
+/// The error's text followed by its causes, without repetitions.
 pub(crate) fn with_causes(error: &dyn std::error::Error, apart: &str) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let told = Printable(&cause.to_string()).to_string();
-        if !text.contains(&told) {
+        let message = Printable(&cause.to_string()).to_string();
+        if !text.contains(&message) {
             text.push_str(apart);
-            text.push_str(&told);
+            text.push_str(&message);
         }
         source = cause.source();
     }
@@ -231,7 +230,7 @@ impl Display for Listed<'_> {
     }
 }
 
-/// A line each.
+/// One line per item.
 struct Lines<'a>(&'a [UnmatchedPath]);
 
 impl Display for Lines<'_> {
@@ -244,13 +243,13 @@ impl Display for Lines<'_> {
     }
 }
 
-/// The folder to which a fresh snapshot of this file would be written.
+/// The folder to fetch a new snapshot of this file to.
 fn folder(path: &Path) -> String {
     let folder = if path.extension().is_some() { path.parent() } else { Some(path) };
     folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(".".as_ref()).display().to_string()
 }
 
-/// The table for which a snapshot's file is named.
+/// The table in the name of a snapshot's file.
 fn table(path: &Path) -> String {
     let stem = path.file_stem().and_then(|stem| stem.to_str());
     match stem.and_then(|stem| stem.parse::<crate::TableName>().ok()) {

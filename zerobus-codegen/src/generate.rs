@@ -1,21 +1,21 @@
-//! The generators: from checked tables to Rust and `.proto` text, without any I/O.
+//! The generators: checked tables to Rust and `.proto` text, without I/O.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `comments` | comments of strangers as Rust docs and as `.proto` comments |
-//! | `column_type` | a column's type in words |
+//! | `comments` | column comments as Rust docs and `.proto` comments, escaped |
+//! | `column_type` | a column's type as text |
 //! | `derives` | the traits that structs derive |
-//! | `item` | the items of a table: its struct, and those inside it |
+//! | `item` | the items of a table: its struct and nested structs |
 //! | `layout` | the order of tables and modules |
 //! | `names` | Rust names for columns, structs and modules |
-//! | `paths` | the paths of the options, held against the tables |
-//! | `prost` | the prost face: structs of prost-build with a `ZerobusMessage` implementation beside each |
+//! | `paths` | the paths of options, matched against the tables |
+//! | `prost` | the prost flavor: structs of prost-build with a `ZerobusMessage` implementation beside each |
 //! | `proto` | the `.proto` of a table: a view, and the template that renders it |
-//! | `python` | the names of files, as Python can import them |
-//! | `rust` | the files of Rust, of either face |
+//! | `python` | file names that Python can import |
+//! | `rust` | the Rust files of both flavors |
 //! | `serde` | serde's attributes of fields |
-//! | `text` | tokens as text inside the modules in which they stand |
-//! | `writer` | the options made ready to write with, and what they make of a column's type |
+//! | `text` | tokens formatted as text, indented by module |
+//! | `writer` | the prepared options, and the Rust type of a column |
 
 mod column_type;
 mod comments;
@@ -35,9 +35,9 @@ mod writer;
 
 use crate::{TableName, module_name};
 
-/// The name of a table's files without an ending: that of the table, each part of it as its module is called.
+/// The stem of a table's file names: the table's full name, each part spelled as its module.
 ///
-/// So it is one that every file system takes, and that Python can import: protoc makes a folder of each part for it.
+/// So it is valid on every file system, and Python can import it: protoc makes a folder of each part.
 pub(crate) fn file_stem(table: &TableName) -> String {
     let catalog = python::catalog(module_name(table.catalog()));
     let schema = python::folder(module_name(table.schema()));

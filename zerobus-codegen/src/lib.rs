@@ -36,6 +36,6 @@ pub use error::{Error, Failure, UnmatchedPath};
 #[cfg(feature = "generate")]
 pub use generate::{proto, rust};
 pub use model::*;
-pub use options::{Face, Files, Options, OptionsError, Toml, Visibility};
+pub use options::{Files, Flavor, Options, OptionsError, Toml, Visibility};
 #[cfg(feature = "generate")]
 pub use snapshot::{Snapshot, Snapshots, Warning};

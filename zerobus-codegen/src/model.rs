@@ -1,27 +1,27 @@
-//! The schema model: what a Unity Catalog table is, and the one place that knows how its columns become fields.
+//! The schema model: Unity Catalog tables, and the only mapping of their columns to fields.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `table_name` | the three parts of a table's name |
-//! | `table_info` | the JSON of the tables API, as lenient as the API is |
-//! | `type_json`, `type_text` | the two notations in which the API gives a column's type |
-//! | `sql_text` | a row as SQL writes it |
-//! | `sql_type` | a type as it was written, before anything is known to be supported |
-//! | `data_type` | a type that Zerobus carries |
+//! | `table_info` | the JSON of the tables API, parsed leniently |
+//! | `type_json`, `type_text` | the API's two notations of a column's type |
+//! | `sql_text` | a row in SQL syntax |
+//! | `sql_type` | a type as written, supported or not |
+//! | `data_type` | a type that Zerobus supports |
 //! | `column_source` | defaults, generated and identity columns |
-//! | `column_type` | a column's type, from whatever part of its description gives it |
+//! | `column_type` | a column's type, from the first part of its description that has it |
 //! | `table` | a checked table |
-//! | `check` | from `TableInfo` to `Table`, with every problem of the table in one report |
-//! | `problem` | what is wrong with a table, where, and what to do |
-//! | `self_contained` | descriptors that users bring: checked, and made self-contained |
-//! | `descriptor` | from a checked row to the protobuf descriptor that goes on the wire |
+//! | `check` | `TableInfo` to `Table`, with all problems of the table in one report |
+//! | `problem` | problems of a table: place, cause and remedy |
+//! | `self_contained` | descriptors supplied by users: checked and made self-contained |
+//! | `descriptor` | a checked row to the protobuf descriptor on the wire |
 //! | `file_text` | the text of a file, in UTF-8 or UTF-16 |
-//! | `identifiers` | what catalogs, schemas and tables are called in Rust and in protobuf |
-//! | `likely` | what a misspelled name is likely to mean |
-//! | `skip` | tables and columns that are left out on purpose |
-//! | `obstacle` | what makes the service refuse a table |
+//! | `identifiers` | names of catalogs, schemas and tables in Rust and protobuf |
+//! | `likely` | suggestions for misspelled names |
+//! | `skip` | tables and columns to omit |
+//! | `obstacle` | the table features that the service rejects |
 //! | `properties` | the properties of a table that matter to a writer |
-//! | `printable` | names and comments of strangers, safe to print |
+//! | `printable` | untrusted text, escaped for printing |
 
 mod check;
 mod column_source;

@@ -1,10 +1,9 @@
-//! What generated Rust looks like, where the default is not wanted: the same options for build.rs, for the program and in
-//! a file, so that none of them can disagree.
+//! Options of the generated Rust. build.rs, the command line program and the derive read them from the same file.
 //!
 //! The file is `zerobus.toml` beside the `Cargo.toml`, or `[package.metadata.zerobus]` in it:
 //!
 //! ```toml
-//! face = "typed"                                  # or "prost"
+//! flavor = "typed"                                  # or "prost"
 //! module = "tables"                               # a module around everything
 //! visibility = "crate"                            # or "public"
 //! runtime = "::zerobus_runtime"
@@ -25,7 +24,7 @@
 //! [extern_types]
 //! "main.geo.earthquakes.time" = "::std::time::SystemTime"
 //!
-//! [drift]                                         # what `check` and `diff` fail on, see `Policy`
+//! [drift]                                         # which drift fails `check` and `diff`, see `Policy`
 //! fail-on = "some-rows-refused"
 //! ```
 
@@ -40,60 +39,60 @@ use serde::de::DeserializeOwned;
 use crate::Error;
 use crate::{Policy, Skip};
 
-/// The file's name.
+/// The name of the options file.
 const FILE: &str = "zerobus.toml";
 
-/// A file of options that cannot be read, or says something that is no option.
+/// An options file that cannot be read or has an invalid option.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", .path.display())]
 #[non_exhaustive]
 pub struct OptionsError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it, and what to do.
+    /// The cause and the remedy.
     pub reason: String,
 }
 
 /// A parser of TOML.
 ///
-/// The model has none, so that programs that only send rows compile none. The generators and the derive bring theirs.
+/// The model has none, so programs that only send rows compile none. The generators and the derive supply one.
 #[doc(hidden)]
 pub trait Toml {
     /// Parses a document.
     ///
     /// # Errors
-    /// With the parser's own message.
+    /// Returns the parser's message.
     fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String>;
 }
 
-/// Which types are generated.
+/// The flavor of the generated types.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Face {
-    /// What prost-build makes of the descriptor, with a `ZerobusMessage` implementation beside each type; needs the
-    /// feature `prost` here, and `prost` 0.14 beside the types.
+pub enum Flavor {
+    /// Structs by prost-build, each with a `ZerobusMessage` implementation. Needs the feature `prost` of this crate, and
+    /// `prost` 0.14 in the crate that has the types.
     Prost,
-    /// Structs with `#[derive(ZerobusMessage)]`, with the value types of the runtime.
+    /// Structs with `#[derive(ZerobusMessage)]` and the runtime's value types.
     #[default]
     Typed,
 }
 
-/// Into how many files Rust is written.
+/// How generated Rust is split into files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Files {
-    /// One, `zerobus_tables.rs`.
+    /// One file, `zerobus_tables.rs`.
     #[default]
     One,
-    /// One for each table in the folder `zerobus_tables`, and `zerobus_tables.rs`, which includes them.
+    /// One file per table in the folder `zerobus_tables`, and `zerobus_tables.rs`, which includes them.
     PerTable,
 }
 
-/// Who sees the generated items.
+/// The visibility of the generated items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
@@ -106,11 +105,11 @@ pub enum Visibility {
     Public,
 }
 
-/// What generated Rust looks like.
+/// Options of the generated Rust.
 ///
-/// A path is `.` for everything, or the beginning of `catalog.schema.table.column`, whole names only, without regard to case;
-/// an array's element is the part `element`, a map's key and value are `key` and `value`. A path that matches nothing in the
-/// tables of a run is an error.
+/// A path is `.` for everything, or a prefix of `catalog.schema.table.column` in whole names, compared without regard to case.
+/// The segment `element` names an array's element, `key` and `value` a map's key and value. A path that matches nothing in
+/// the tables of a run is an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -119,44 +118,44 @@ pub struct Options {
     pub btree_maps: Vec<String>,
     /// Paths whose BINARY is `::bytes::Bytes` instead of `Vec<u8>`.
     pub bytes: Vec<String>,
-    /// Further derives of structs, by path.
+    /// Additional derives of structs, by path.
     pub derives: BTreeMap<String, Vec<String>>,
-    /// What a check makes of drift.
+    /// Which drift fails a check.
     pub drift: Policy,
-    /// Types of your own instead of those that would be generated, by the path of a column, an element, a key or a value.
+    /// Types to use instead of generated ones, by the path of a column, an element, a key or a value.
     ///
-    /// The compiler holds each against the column that it stands for. The type of an ARRAY or a MAP is the whole collection; a
-    /// nullable column of another type is an `Option` of yours.
+    /// The compiler checks each against its column. The type for an ARRAY or a MAP is the whole collection. A nullable column of
+    /// any other type becomes an `Option` of the given type.
     pub extern_types: BTreeMap<String, String>,
-    /// Which types are generated.
-    pub face: Option<Face>,
+    /// The flavor of the generated types.
+    pub flavor: Option<Flavor>,
     /// Attributes of fields, by path.
     pub field_attributes: BTreeMap<String, Vec<String>>,
-    /// Into how many files Rust is written.
+    /// How generated Rust is split into files.
     pub files: Option<Files>,
-    /// A module around everything: `tables`, `db::tables`.
+    /// The module around all generated code: `tables`, `db::tables`.
     pub module: Option<String>,
-    /// Where the generated code finds the runtime; `::zerobus_runtime` if not said.
+    /// The path of the runtime; `::zerobus_runtime` by default.
     pub runtime: Option<String>,
-    /// The folder, from that of the file, in which the derive looks for the snapshots of tables; `schemas` if not said.
+    /// The folder of snapshots for the derive, relative to the options file; `schemas` by default.
     pub schemas: Option<String>,
-    /// Whether structs derive serde's `Serialize` and `Deserialize`: with the columns' own names, as the service's JSON path
-    /// takes them, and reading what `zerobus_runtime::json` lists. The crate needs `serde` with its feature `derive`.
+    /// Whether structs derive serde's `Serialize` and `Deserialize`. Keys are the column names, as the service's JSON path
+    /// expects; `zerobus_runtime::json` lists the accepted forms. The crate needs `serde` with its feature `derive`.
     pub serde: Option<bool>,
-    /// Whether structs of the typed face have a method `with_<field>` for each field.
+    /// Whether structs of the typed flavor get a method `with_<field>` for each field.
     ///
-    /// A call of it stands when a column is added or made nullable; `..Default::default()` stands when one is added. The
-    /// methods take about half as long to compile as the rest of a struct.
+    /// Calls still compile when a column is added or made nullable; `..Default::default()` only when one is added. The methods
+    /// take about half as long to compile as the rest of a struct.
     pub setters: Option<bool>,
-    /// Tables and nullable columns that are left out.
+    /// Tables and nullable columns to omit.
     pub skip: Skip,
     /// Attributes of structs, by path.
     pub type_attributes: BTreeMap<String, Vec<String>>,
-    /// Who sees the generated items.
+    /// The visibility of the generated items.
     pub visibility: Option<Visibility>,
 }
 
-/// The part of a `Cargo.toml` that matters here.
+/// The part of a `Cargo.toml` that has options.
 #[derive(Deserialize)]
 struct Manifest {
     package: Option<Package>,
@@ -173,26 +172,26 @@ struct Metadata {
 }
 
 impl Options {
-    /// The options that stand in a file of this folder, and that file; the defaults if there is none.
+    /// Reads the options of this folder and returns them with their file; the defaults if there is no file.
     ///
     /// # Errors
-    /// If the file cannot be read, says something that is no option, or there are two of them.
+    /// If the file cannot be read or has an invalid option, or if both files have options.
     #[cfg(feature = "generate")]
     pub fn read(folder: &Path) -> Result<(Self, Option<PathBuf>), Error> {
         Self::read_with::<crate::toml::Parser>(folder).map_err(Error::Config)
     }
 
-    /// The options of one file, which is a `zerobus.toml` whatever it is called.
+    /// Reads the options of one file in the format of `zerobus.toml`, whatever its name.
     ///
     /// # Errors
-    /// If the file cannot be read or says something that is no option.
+    /// If the file cannot be read or has an invalid option.
     #[cfg(feature = "generate")]
     pub fn read_file(path: &Path) -> Result<Self, Error> {
         let missing = || OptionsError { path: path.to_owned(), reason: "there is no such file".to_owned() };
         parse::<crate::toml::Parser, _>(path).and_then(|found| found.ok_or_else(missing)).map_err(Error::Config)
     }
 
-    /// [`read`](Self::read), with a parser of the caller's.
+    /// [`read`](Self::read) with the caller's parser.
     ///
     /// # Errors
     /// As `read`.
@@ -211,13 +210,13 @@ impl Options {
         }
     }
 
-    /// The folder of snapshots, from that of the file.
+    /// The folder of snapshots, relative to the options file.
     #[must_use]
     pub fn schemas_folder(&self) -> &str {
         self.schemas.as_deref().unwrap_or("schemas")
     }
 
-    /// These options, with those of another added: where both say something, the other one wins.
+    /// Merges these options with others; the others win where both are set.
     #[must_use]
     pub fn merged(mut self, other: Self) -> Self {
         self.btree_maps.extend(other.btree_maps);
@@ -227,7 +226,7 @@ impl Options {
         }
         self.drift = self.drift.merged(other.drift);
         self.extern_types.extend(other.extern_types);
-        self.face = other.face.or(self.face);
+        self.flavor = other.flavor.or(self.flavor);
         for (path, attributes) in other.field_attributes {
             self.field_attributes.entry(path).or_default().extend(attributes);
         }
@@ -246,25 +245,25 @@ impl Options {
     }
 }
 
-/// The files of a package in which options may stand.
+/// The files of a package that can have options.
 pub(crate) fn files(package: &Path) -> [PathBuf; 2] {
     [package.join(FILE), package.join("Cargo.toml")]
 }
 
-/// Whether a path of the options covers a place: the place itself, or one inside.
+/// Whether an option's path covers a place: the place itself or one inside it.
 #[cfg(feature = "generate")]
 pub(crate) fn covers(path: &str, place: &str) -> bool {
     let is_inside = || matches!(place.as_bytes().get(path.len()), None | Some(b'.'));
     path == "." || place.get(..path.len()).is_some_and(|start| is_same(path, start)) && is_inside()
 }
 
-/// Whether a path of the options is that of a place: Unity Catalog compares names without regard to case.
+/// Whether an option's path equals a place. Unity Catalog compares names without regard to case.
 #[cfg(feature = "generate")]
 pub(crate) fn is_same(path: &str, place: &str) -> bool {
     path.eq_ignore_ascii_case(place)
 }
 
-/// What stands in a file; nothing if there is no such file.
+/// The content of a file; `None` if it does not exist.
 fn parse<P: Toml, T: DeserializeOwned>(path: &Path) -> Result<Option<T>, OptionsError> {
     let wrong = |reason| OptionsError { path: path.to_owned(), reason };
     match fs::read_to_string(path) {

@@ -1,6 +1,7 @@
-//! Generated files, a piece at a time: replaced whole and only when their bytes change, or compared with what is there.
+//! Writes generated files piece by piece, replacing a file whole and only when its bytes change, or compares them with the
+//! existing files.
 //!
-//! Text is the same with either end of lines, since git may have written it.
+//! Line endings are ignored, because git may convert them.
 
 mod leftovers;
 
@@ -13,25 +14,25 @@ use crate::Error;
 use leftovers::lock;
 pub(crate) use leftovers::sweep;
 
-/// Where generated files go.
+/// A destination of generated files.
 pub(crate) trait Output: Send {
-    /// Ends the file before, and begins another.
+    /// Finishes the current file and begins another.
     ///
     /// # Errors
-    /// If the file before cannot be ended, or this one begun.
+    /// If the current file cannot be finished or the new one begun.
     fn file(&mut self, path: &Path, content: Content) -> Result<(), Error>;
 
-    /// Adds to the file.
+    /// Appends to the current file.
     ///
     /// # Errors
     /// If the file cannot be written.
     fn add(&mut self, bytes: &[u8]) -> Result<(), Error>;
 
-    /// Forgets the file: it is not whole, and will not be.
+    /// Discards the current file, which is incomplete.
     fn abandon(&mut self);
 }
 
-/// What a file holds.
+/// The kind of a file's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     #[cfg(feature = "cli")]
@@ -46,9 +47,9 @@ pub(crate) enum Written {
     Unchanged,
 }
 
-/// Makes the file hold these bytes: leaves it alone if it does, else replaces it in one step.
+/// Writes a file atomically, unless it already has these bytes.
 ///
-/// A file that is left alone keeps its modification time, so nothing that depends on it is built again.
+/// An unchanged file keeps its modification time, so nothing that depends on it is rebuilt.
 #[cfg(feature = "cli")]
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<Written, Error> {
     let mut replacement = Replacement::new(path, Content::Binary);
@@ -62,12 +63,12 @@ pub(crate) struct Replacing {
     current: Option<Replacement>,
     /// The files that were written.
     pub(crate) changed: Vec<PathBuf>,
-    /// The folders that what killed runs left is removed from.
+    /// The folders already cleared of leftovers of killed runs.
     swept: HashSet<PathBuf>,
 }
 
 impl Replacing {
-    /// Ends the last file.
+    /// Finishes the last file.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -103,14 +104,14 @@ impl Output for Replacing {
     }
 }
 
-/// A file that is perhaps replaced.
+/// A file being compared and, if it differs, replaced.
 struct Replacement {
     path: PathBuf,
     existing: Option<Existing>,
     aside: Option<Aside>,
 }
 
-/// The file that will take another's place.
+/// A temporary file that will replace another.
 struct Aside {
     path: PathBuf,
     file: BufWriter<File>,
@@ -140,7 +141,7 @@ impl Replacement {
         replaced.map(|()| Written::Changed).map_err(|source| self.failed(source))
     }
 
-    /// The file aside; begun, if it is not there yet, with what the existing file has as it should be.
+    /// The temporary file; created on first use with the part of the existing file that matched so far.
     fn diverge(&mut self) -> io::Result<&mut Aside> {
         if self.aside.is_none() {
             let mut aside = Aside::beside(&self.path)?;
@@ -169,7 +170,7 @@ impl Aside {
         Ok(Self { path: aside.into(), file: BufWriter::new(file), is_kept: false })
     }
 
-    /// Takes the place of the other file.
+    /// Replaces the other file.
     fn replace(mut self, path: &Path) -> io::Result<()> {
         self.file.flush()?;
         fs::rename(&self.path, path)?;
@@ -179,7 +180,7 @@ impl Aside {
 }
 
 impl Drop for Aside {
-    /// What is left of a failed attempt is of no use; that it may not go away is the lesser trouble.
+    /// Leftovers of a failed attempt are useless; failing to remove them is the lesser problem.
     fn drop(&mut self) {
         if !self.is_kept {
             let _ = fs::remove_file(&self.path);
@@ -187,11 +188,11 @@ impl Drop for Aside {
     }
 }
 
-/// A file that is there, read beside what it should hold.
+/// An existing file, compared with its expected content.
 struct Existing {
     file: BufReader<File>,
     content: Content,
-    /// How much of it is as it should be.
+    /// The length of the part that matches.
     good: u64,
 }
 
@@ -200,7 +201,7 @@ impl Existing {
         Ok(Self { file: BufReader::with_capacity(1 << 16, File::open(path)?), content, good: 0 })
     }
 
-    /// Whether these bytes come next.
+    /// Whether the file continues with these bytes.
     fn goes_on_with(&mut self, bytes: &[u8]) -> bool {
         match self.read_over(bytes) {
             Ok(Some(read)) => {
@@ -212,7 +213,7 @@ impl Existing {
         }
     }
 
-    /// How many bytes of the file these are, if they come next.
+    /// The length of these bytes in the file, if it continues with them.
     fn read_over(&mut self, mut bytes: &[u8]) -> io::Result<Option<u64>> {
         let mut read = 0;
         while !bytes.is_empty() {
@@ -235,7 +236,7 @@ impl Existing {
         self.file.fill_buf().is_ok_and(<[u8]>::is_empty)
     }
 
-    /// Writes what is good of the file.
+    /// Copies the part that matches.
     fn copy_to(self, path: &Path, out: &mut impl io::Write) -> io::Result<()> {
         let mut good = BufReader::new(io::Read::take(File::open(path)?, self.good));
         let mut line = Vec::new();
@@ -251,18 +252,18 @@ impl Existing {
     }
 }
 
-/// Compares files with what they should hold.
+/// Compares files with their expected content.
 #[cfg(feature = "cli")]
 #[derive(Default)]
 pub(crate) struct Comparing {
     current: Option<(PathBuf, io::Result<Existing>, bool)>,
-    /// Every file that should be there.
+    /// Every expected file.
     pub(crate) expected: HashSet<PathBuf>,
-    /// The files that are not as they should be, and in which way.
+    /// The files that differ, and how.
     pub(crate) wrong: Vec<(PathBuf, Wrong)>,
 }
 
-/// In which way a file is not as it should be.
+/// How a file differs from its expected content.
 #[cfg(feature = "cli")]
 pub(crate) enum Wrong {
     Different,
@@ -271,7 +272,7 @@ pub(crate) enum Wrong {
 
 #[cfg(feature = "cli")]
 impl Comparing {
-    /// Ends the last file.
+    /// Finishes the last file.
     pub(crate) fn finish(&mut self) {
         let Some((path, file, is_good)) = self.current.take() else { return };
         match file {

@@ -1,4 +1,4 @@
-//! Snapshots: the JSON files of tables that a repository keeps, or its SQL statements, read from files and folders.
+//! Reads tables from files and folders: snapshots in JSON and SQL statements.
 
 mod files;
 mod folder;
@@ -13,49 +13,49 @@ use folder::{Folder, extension};
 
 pub(crate) use files::{Disk, FileTree};
 
-/// A table as a snapshot keeps it, with the file where it stands.
+/// A table and the file that describes it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The file.
     pub path: PathBuf,
-    /// The table as the catalog described it, if it was kept: see [`Snapshots::read_whole`].
+    /// The catalog's description, if it was kept: see [`Snapshots::read_whole`].
     pub info: Option<TableInfo>,
-    /// The table as Zerobus can write to it.
+    /// The checked table.
     pub table: Table,
 }
 
-/// Something about a source of tables that its user should know.
+/// A warning about a source of tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {
     /// The file.
     pub path: PathBuf,
-    /// What there is to know, with its place.
+    /// The warning and its place.
     pub text: String,
 }
 
-/// What the snapshots of some folders give: good tables, and what is wrong with the others.
+/// The tables of some files and folders, with the failures of those that are unusable.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Snapshots {
     /// The tables, sorted by full name.
     pub tables: Vec<Snapshot>,
-    /// What could not be read or cannot be written through Zerobus, sorted by file.
+    /// Sources that cannot be read and tables that Zerobus cannot write to, sorted by file.
     pub failures: Vec<Failure>,
-    /// What was read, but should be looked at.
+    /// Warnings about sources that were read.
     pub warnings: Vec<Warning>,
-    /// How many tables, and things about them, are left out on purpose.
+    /// The number of tables and columns omitted by `skip`.
     skipped: usize,
-    /// The full names of all tables, those that are left out as well.
+    /// The full names of all tables, including omitted ones.
     names: BTreeSet<String>,
     keep: Keep,
 }
 
-/// What is kept of a table.
+/// Which descriptions of a table are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Keep {
-    /// Also what the catalog said, which takes more memory than all the rest.
+    /// Also the catalog's description, which takes more memory than everything else.
     Everything,
     #[default]
     Table,
@@ -64,26 +64,26 @@ enum Keep {
 impl Snapshots {
     /// Reads the tables of these paths.
     ///
-    /// A file is the JSON of a table, or of a list of tables; a folder has one such file for each `*.json` in it. With the
-    /// feature `ddl` a file `*.sql` is read for its statements, and those of a folder as one sequence of migrations.
+    /// A file holds the JSON of a table or of a list of tables; in a folder each `*.json` is such a file. With the feature `ddl`,
+    /// a file `*.sql` holds SQL statements, and those of a folder are one sequence of migrations.
     ///
-    /// What cannot be read, or is of a table that Zerobus cannot write to, is a [`Failure`] beside the good tables.
+    /// A source that cannot be read, or a table that Zerobus cannot write to, becomes a [`Failure`] beside the valid tables.
     ///
     /// # Errors
-    /// If there is nothing beside one path that cannot be read, or that holds no table.
+    /// If there is only one path, and it cannot be read or holds no table.
     pub fn read<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self, Error> {
         Self::read_without(paths, &Skip::default())
     }
 
-    /// The same, but for the tables and columns that are left out on purpose.
+    /// Like [`read`](Self::read), without the tables and columns of `skip`.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and if a path of `skip` that is not [lenient](Skip::lenient) is of no table.
+    /// As [`read`](Self::read), and if a path of `skip` that is not [lenient](Skip::lenient) matches no table.
     pub fn read_without<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, skip: &Skip) -> Result<Self, Error> {
         Self::default().read_all(&Disk, paths, skip)
     }
 
-    /// The same, and each snapshot has its [`info`](Snapshot::info).
+    /// Like [`read_without`](Self::read_without); each snapshot keeps its [`info`](Snapshot::info).
     ///
     /// # Errors
     /// As [`read_without`](Self::read_without).
@@ -91,7 +91,7 @@ impl Snapshots {
         Self { keep: Keep::Everything, ..Self::default() }.read_all(&Disk, paths, skip)
     }
 
-    /// As [`read_without`](Self::read_without), from files that are not on the disk.
+    /// Like [`read_without`](Self::read_without), from files in memory.
     #[cfg(feature = "cli")]
     pub(crate) fn read_from<P: AsRef<Path>>(
         files: &dyn FileTree,
@@ -125,7 +125,7 @@ impl Snapshots {
         Ok(read)
     }
 
-    /// Reads a file or a folder, which has to give a table or say why it does not.
+    /// Reads a file or a folder; one without a table is a failure.
     fn source(&mut self, disk: &dyn FileTree, path: &Path, skip: &Skip) {
         let before = self.count();
         let is_folder = match disk.is_folder(path) {
@@ -151,7 +151,7 @@ impl Snapshots {
         }
     }
 
-    /// How much was found, whatever it is.
+    /// The number of items found, of any kind.
     fn count(&self) -> usize {
         self.tables.len() + self.failures.len() + self.skipped
     }
@@ -172,7 +172,7 @@ impl Snapshots {
         self.failures.extend(files.into_iter().map(|path| Failure::NeedsDdl { path }));
     }
 
-    /// Follows the statements of these files, one after the other.
+    /// Runs the statements of these files in order.
     #[cfg(feature = "ddl")]
     fn statements(&mut self, disk: &dyn FileTree, files: Vec<PathBuf>, skip: &Skip) {
         let mut script = crate::ddl::Script::default();
@@ -218,9 +218,9 @@ impl Snapshots {
         }
         match Table::check(&info, skip) {
             Ok(table) => {
-                let told =
+                let warning =
                     |warning: &Note| Warning { path: path.clone(), text: format!("table {}: {warning}", table.name) };
-                self.warnings.extend(table.warnings.iter().map(told));
+                self.warnings.extend(table.warnings.iter().map(warning));
                 let info = (self.keep == Keep::Everything).then_some(info);
                 self.tables.push(Snapshot { path, info, table });
             }
@@ -228,7 +228,7 @@ impl Snapshots {
         }
     }
 
-    /// Refuses paths of `skip` whose table is not there. A source that could not be read may have had it.
+    /// Reports paths of `skip` that match no table, unless a source could not be read: it may have had the table.
     fn reject_unmatched(&self, skip: &Skip) -> Result<(), Error> {
         if !self.failures.is_empty() {
             return Ok(());
@@ -244,7 +244,7 @@ impl Snapshots {
         if unmatched.is_empty() { Ok(()) } else { Err(Error::Unmatched(unmatched)) }
     }
 
-    /// Unity Catalog compares names without regard to case, so neither may two snapshots differ by case alone.
+    /// Unity Catalog compares names without regard to case, so two snapshots must not differ in case alone.
     fn reject_duplicates(&mut self) {
         let mut seen: HashMap<String, PathBuf> = HashMap::new();
         for snapshot in std::mem::take(&mut self.tables) {

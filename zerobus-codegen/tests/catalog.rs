@@ -42,7 +42,7 @@ fn earthquakes() -> TableName {
     "main.geo.earthquakes".parse().unwrap()
 }
 
-/// The error that one answer gives.
+/// The error for one response.
 fn error_of(status: u16, body: &str) -> CatalogError {
     let body = body.to_owned();
     let server = Server::start(move |_, _| Reply::new(status, body.clone()));
@@ -86,7 +86,7 @@ fn oauth_credentials_are_changed_for_a_token_once() {
 }
 
 #[test]
-fn a_wrong_secret_is_told_without_it() {
+fn a_wrong_secret_is_reported_without_the_secret() {
     let server = Server::start(|_, _| {
         Reply::new(401, r#"{"error": "invalid_client", "error_description": "Client authentication failed"}"#)
     });
@@ -100,7 +100,7 @@ fn a_wrong_secret_is_told_without_it() {
 }
 
 #[test]
-fn each_shape_of_an_error_is_told_well() {
+fn each_shape_of_an_error_is_reported() {
     let not_found = error_of(404, r#"{"error_code": "TABLE_DOES_NOT_EXIST", "message": "Table does not exist."}"#);
     assert!(matches!(not_found, CatalogError::NotFound { .. }));
     for (error, expected) in [
@@ -238,7 +238,7 @@ fn a_whole_catalog_leaves_out_what_cannot_be_written() {
 }
 
 #[test]
-fn a_listing_that_never_ends_is_given_up() {
+fn an_endless_listing_is_an_error() {
     let server = Server::start(|_, _| Reply::new(200, r#"{"tables": [], "next_page_token": "again"}"#));
     let error = catalog(&server).list(&"main.geo.*".parse().unwrap()).unwrap_err();
     assert!(error.to_string().contains("the same page again and again"), "{error}");
@@ -272,7 +272,7 @@ fn a_few_tables_are_asked_for_at_once() {
 }
 
 #[test]
-fn a_snapshot_is_the_same_whatever_does_not_matter_changed() {
+fn a_snapshot_ignores_irrelevant_changes() {
     let plain = table("main.geo.a");
     let mut noisy = plain.clone();
     noisy["updated_at"] = json!(1_763_700_000_000_i64);
@@ -310,7 +310,7 @@ fn a_snapshot_is_the_same_whatever_does_not_matter_changed() {
 }
 
 #[test]
-fn live_drift_is_told_by_the_exit_code() {
+fn live_drift_is_reported_by_the_exit_code() {
     let schemas = tempfile::tempdir().unwrap();
     let mut kept = table("main.geo.a");
     fs::write(schemas.path().join("main.geo.a.json"), kept.to_string()).unwrap();
@@ -376,8 +376,8 @@ fn snapshots_are_checked_and_pruned() {
     fs::write(file("main.geo.b.json"), "{}").unwrap();
     let stale = check();
     assert_eq!(stale.code, 1);
-    assert!(stale.err.contains("main.geo.b.json: is not what the catalog gives"), "{}", stale.err);
-    assert!(stale.err.contains("main.geo.gone.json: is of no table"), "{}", stale.err);
+    assert!(stale.err.contains("main.geo.b.json: differs from the catalog"), "{}", stale.err);
+    assert!(stale.err.contains("main.geo.gone.json: has no table"), "{}", stale.err);
     let pruned = fetch_with(&server, out.path(), &["main.geo.*", "--prune", "--format", "json"]);
     assert_eq!((pruned.code, pruned.err.as_str()), (0, ""));
     let json: Value = serde_json::from_str(&pruned.out).unwrap();

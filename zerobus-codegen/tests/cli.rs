@@ -26,7 +26,7 @@ fn corpus() -> tempfile::TempDir {
 }
 
 #[test]
-fn good_tables_are_written_whatever_is_wrong_with_the_others() {
+fn valid_tables_are_written_beside_invalid_ones() {
     let (schemas, out) = (corpus(), tempfile::tempdir().unwrap());
     let [schemas, out] = [schemas.path().to_str().unwrap(), out.path().to_str().unwrap()];
     let outcome = zerobus_codegen(&[
@@ -53,14 +53,14 @@ fn good_tables_are_written_whatever_is_wrong_with_the_others() {
 }
 
 #[test]
-fn a_folder_of_good_tables_gives_zero() {
+fn a_folder_of_valid_tables_exits_with_0() {
     let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/geo_earthquakes/input.json");
     let outcome = zerobus_codegen(&["generate", "--schemas", schemas.to_str().unwrap()]);
     assert_eq!((outcome.code, outcome.err.as_str()), (0, ""));
 }
 
 #[test]
-fn arguments_that_make_no_sense_give_two_and_help_gives_zero() {
+fn invalid_arguments_exit_with_2_and_help_with_0() {
     assert_eq!(zerobus_codegen(&["generate"]).code, 2);
     assert_eq!(zerobus_codegen(&["nothing"]).code, 2);
     assert!(zerobus_codegen(&["--help"]).out.contains("Examples:"));
@@ -123,7 +123,7 @@ fn diff_of_folders_tells_tables_that_come_and_go() {
 }
 
 #[test]
-fn drift_is_told_to_programs_and_to_github() {
+fn drift_is_reported_to_programs_and_to_github() {
     let old = earthquakes(|text| text);
     let new = earthquakes(|text| {
         text.replace("\"name\": \"mag\"", "\"name\": \"m%g\"")
@@ -158,13 +158,13 @@ fn check_finds_stale_and_missing_files() {
     assert_eq!((check().code, check().err.as_str()), (0, ""));
     let leftover = out.path().join("main.geo.gone.proto");
     fs::write(&leftover, "").unwrap();
-    assert!(check().err.contains("main.geo.gone.proto is of no snapshot; remove it"), "{}", check().err);
+    assert!(check().err.contains("main.geo.gone.proto has no snapshot; remove it"), "{}", check().err);
     fs::remove_file(leftover).unwrap();
     let file = out.path().join("zerobus_tables.rs");
     fs::write(&file, fs::read_to_string(&file).unwrap().replace("mag_type", "magnitude_type")).unwrap();
     let stale = check();
     assert_eq!(stale.code, 1);
-    assert!(stale.err.contains("zerobus_tables.rs is not what the snapshots give; run `zerobus-codegen generate`"));
+    assert!(stale.err.contains("zerobus_tables.rs differs from the snapshots; run `zerobus-codegen generate`"));
 }
 
 #[test]

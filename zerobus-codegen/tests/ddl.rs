@@ -1,4 +1,4 @@
-//! CREATE TABLE in and out: every type, NOT NULL and comments at every depth, and text of strangers that stays in place.
+//! CREATE TABLE in and out: every type, NOT NULL and comments at every depth, and untrusted text that stays escaped.
 #![cfg(feature = "ddl")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -100,14 +100,14 @@ fn clauses_of_columns_and_tables_are_read() {
 }
 
 #[test]
-fn many_statements_give_many_tables() {
+fn many_statements_create_many_tables() {
     let sql = "USE CATALOG main; CREATE TABLE a.b.c (x INT); CREATE VIEW v AS SELECT 1; CREATE STREAMING TABLE a.b.d (y DATE)";
     let names: Vec<String> = ddl::tables(sql).unwrap().iter().map(TableInfo::full_name).collect();
     assert_eq!(names, ["a.b.c", "a.b.d"]);
 }
 
 #[test]
-fn what_cannot_be_read_is_told_with_its_line() {
+fn an_unreadable_statement_is_reported_with_its_line() {
     assert_eq!(
         wrong("CREATE TABLE\n t (a INT)"),
         "line 2, column 2: the table's name `t` has no catalog and no schema, and no USE CATALOG before it says which; write \
@@ -162,7 +162,7 @@ fn by_json(
 }
 
 #[test]
-fn the_corpus_goes_to_sql_and_back() {
+fn the_corpus_survives_a_round_trip_through_sql() {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
     let mut good = 0;
     for case in fs::read_dir(goldens).unwrap() {
@@ -267,7 +267,7 @@ fn properties_and_constraints_that_matter_are_written() {
 }
 
 #[test]
-fn an_expression_that_cannot_be_printed_is_told() {
+fn an_expression_that_cannot_be_printed_is_reported() {
     for hostile in
         ["1); DROP TABLE x; --", "a -- b\nc", "'", "(", ")", "f(;)", "", "drop table x", "1 /* ", "`", "alter table x"]
     {
@@ -292,7 +292,7 @@ fn an_expression_that_cannot_be_printed_is_told() {
 }
 
 #[test]
-fn a_type_reads_back_whatever_notation_gives_it() {
+fn a_type_reads_back_from_every_notation() {
     let columns = [
         serde_json::json!({"name": "a", "type_json": "\"integer\""}),
         serde_json::json!({"name": "b", "type_json": "{\"type\":\"array\",\"elementType\":\"long\",\"containsNull\":true}"}),

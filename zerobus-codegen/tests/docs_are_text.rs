@@ -1,4 +1,4 @@
-//! rustdoc takes a stranger's comment for text: no warning, no doctest, no link, no HTML of the stranger's.
+//! rustdoc renders an untrusted comment as text: no warning, no doctest, no link, no HTML of its author.
 #![cfg(feature = "generate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -12,7 +12,7 @@ const RUNTIME: &str = "//! A crate.\n#![deny(missing_docs, rustdoc::all)]\n\
     extern crate self as zerobus_runtime;\n";
 const VALUES: &str = "/// A value.\n#[derive(Clone, Debug, PartialEq, Eq, Hash)]\npub struct";
 
-/// The golden as a crate of its own.
+/// The golden as a separate crate.
 fn as_crate(case: &str) -> String {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(case).join("expected.rs");
     let golden = fs::read_to_string(golden).unwrap().replace("::zerobus_runtime::ZerobusMessage", "");

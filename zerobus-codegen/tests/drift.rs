@@ -81,7 +81,7 @@ fn a_new_name_in_the_old_place_is_a_rename() {
 }
 
 #[test]
-fn only_the_columns_that_moved_are_told() {
+fn only_the_columns_that_moved_are_reported() {
     breaks(
         &["a int", "b int", "c int", "d int"],
         &["d int", "a int", "b int", "c int"],
@@ -248,7 +248,7 @@ fn collections_may_be_made_not_null_and_nothing_else() {
 }
 
 #[test]
-fn what_the_table_computes_comes_goes_and_turns() {
+fn generated_columns_are_added_dropped_and_changed() {
     let gets = "b: the table got a generated column, which a row leaves out and for which the service refuses the table \
                 (error code 1022)";
     breaks(&["a int"], &["a int", "b int GENERATED"], &[gets]);

@@ -1,7 +1,7 @@
 //! Goldens of drift: `drifts/<case>/old.sql`, `new.sql` and perhaps a `zerobus.toml`, and what `diff` says of them, in
 //! every format, in `expected.*`.
 //!
-//! `UPDATE_GOLDENS=1` writes what a run gives.
+//! `UPDATE_GOLDENS=1` updates them.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -32,7 +32,7 @@ fn diff(case: &Path, format: &str) -> Outcome {
     run(arguments)
 }
 
-/// The texts that a format gives, with the case's folder as `CASE`.
+/// The report in one format, with the case's folder as `CASE`.
 fn told(case: &Path, format: &str) -> String {
     let outcome = diff(case, format);
     let encoded = case.display().to_string();
@@ -42,7 +42,7 @@ fn told(case: &Path, format: &str) -> String {
 }
 
 #[test]
-fn every_case_gives_what_is_expected() {
+fn every_case_matches_its_golden() {
     let mut wrong = Vec::new();
     for case in cases() {
         for format in FORMATS {
@@ -61,7 +61,7 @@ fn every_case_gives_what_is_expected() {
             }
         }
     }
-    assert!(wrong.is_empty(), "run with UPDATE_GOLDENS=1 if this is right:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "if the change is intended, run with UPDATE_GOLDENS=1:\n{}", wrong.join("\n"));
 }
 
 #[test]

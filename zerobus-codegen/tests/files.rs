@@ -66,7 +66,7 @@ impl Generated {
 }
 
 #[test]
-fn a_table_has_a_file_of_its_own_when_asked() {
+fn each_table_has_its_own_file_on_request() {
     let generated = Generated::new(&["--files", "per-table"]);
     let files = generated.files();
     let names = files.iter().map(|path| path.strip_prefix(generated.out.path()).unwrap().to_str().unwrap());
@@ -86,7 +86,7 @@ fn a_table_has_a_file_of_its_own_when_asked() {
     generated.check("");
     assert_eq!(generated.changed(), "0 files changed");
     fs::remove_file(generated.schemas.path().join("edge_deep.json")).unwrap();
-    generated.check("zerobus_tables/main.edge.deep.rs is of no snapshot; remove it, or fetch its table");
+    generated.check("zerobus_tables/main.edge.deep.rs has no snapshot; remove it, or fetch its table");
 }
 
 #[test]
@@ -144,8 +144,7 @@ fn an_unchanged_file_is_left_alone_and_another_replaced() {
         let longer = [&bytes[..], b"\n"].concat();
         for wrong in [&bytes[..half], &longer, &other, b""] {
             fs::write(&file, wrong).unwrap();
-            generated
-                .check(&format!("{} is not what the snapshots give; run `zerobus-codegen generate`", file.display()));
+            generated.check(&format!("{} differs from the snapshots; run `zerobus-codegen generate`", file.display()));
             assert_eq!(generated.changed(), "1 files changed");
             assert_eq!(fs::read(&file).unwrap(), bytes);
         }
@@ -171,7 +170,7 @@ fn text_with_the_other_end_of_lines_is_the_same_text() {
         let text = fs::read_to_string(&file).unwrap();
         // What is replaced has one end of lines throughout.
         fs::write(&file, text.replacen("main", "niam", 2)).unwrap();
-        generated.check(&format!("{} is not what", file.display()));
+        generated.check(&format!("{} differs", file.display()));
         assert_eq!(generated.changed(), "1 files changed");
         assert!(!fs::read_to_string(&file).unwrap().contains('\r'));
     }
@@ -179,7 +178,7 @@ fn text_with_the_other_end_of_lines_is_the_same_text() {
 
 #[test]
 fn rustfmt_leaves_the_files_as_they_are() {
-    for arguments in [&[][..], &["--module", "a::b"], &["--files", "per-table"], &["--face", "prost"]] {
+    for arguments in [&[][..], &["--module", "a::b"], &["--files", "per-table"], &["--flavor", "prost"]] {
         let generated = Generated::new(arguments);
         let root = generated.out.path().join("zerobus_tables.rs");
         let before = fs::read(&root).unwrap();
@@ -216,7 +215,7 @@ fn a_build_script_writes_the_same_files() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever stands in the file: after a run it holds what it should, and a check agrees before and after.
+    /// Whatever the file holds: after a run its content is right, and a check agrees before and after.
     #[test]
     fn any_file_becomes_what_it_should_be(kept in 0.0..1.0_f64, rest in "[\r\n a/]{0,20}") {
         let generated = Generated::new(&[]);

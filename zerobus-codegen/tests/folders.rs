@@ -1,7 +1,7 @@
 //! Goldens of folders of snapshots: `folders/<case>/*.json` or `*.sql`, what `ddl` and `generate` say of them in
 //! `expected.ddl` and `expected.generate`, and the `.proto` files together in `expected.proto`.
 //!
-//! `UPDATE_GOLDENS=1` writes what a run gives.
+//! `UPDATE_GOLDENS=1` updates them.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -26,7 +26,7 @@ fn zerobus_codegen(arguments: &[&str]) -> Outcome {
 }
 
 /// What the program said, with the case's folder as `CASE`.
-fn told(outcome: &Outcome, case: &Path) -> String {
+fn output(outcome: &Outcome, case: &Path) -> String {
     let Outcome { out, err, code, .. } = outcome;
     format!("{out}{err}exit code {code}\n").replace(case.to_str().unwrap(), "CASE")
 }
@@ -42,14 +42,14 @@ fn outputs(case: &Path) -> [(&'static str, String); 3] {
         format!("==> {}\n{}", path.file_name().unwrap().to_str().unwrap(), fs::read_to_string(path).unwrap())
     };
     [
-        ("expected.ddl", told(&zerobus_codegen(&["ddl", "--schemas", schemas]), case)),
-        ("expected.generate", told(&generated, case)),
+        ("expected.ddl", output(&zerobus_codegen(&["ddl", "--schemas", schemas]), case)),
+        ("expected.generate", output(&generated, case)),
         ("expected.proto", protos.iter().map(text).collect()),
     ]
 }
 
 #[test]
-fn every_case_gives_what_is_expected() {
+fn every_case_matches_its_golden() {
     let mut wrong = Vec::new();
     for case in cases() {
         for (name, found) in outputs(&case) {
@@ -64,11 +64,11 @@ fn every_case_gives_what_is_expected() {
             }
         }
     }
-    assert!(wrong.is_empty(), "run with UPDATE_GOLDENS=1 if this is right:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "if the change is intended, run with UPDATE_GOLDENS=1:\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn the_statements_of_a_case_give_its_tables_again() {
+fn the_statements_of_a_case_recreate_its_tables() {
     for case in cases() {
         let read = Snapshots::read([&case]).unwrap();
         let sql = zerobus_codegen(&["ddl", "--schemas", case.to_str().unwrap()]);

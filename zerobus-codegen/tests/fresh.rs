@@ -65,7 +65,7 @@ impl Package {
         fs::copy(golden, self.folder.path().join("schemas").join(case).with_extension("json")).unwrap();
     }
 
-    /// Builds, and tells for which packages cargo had something to do.
+    /// Builds, and returns the packages that cargo rebuilt.
     fn build(&self) -> Vec<String> {
         self.run().0
     }
@@ -120,10 +120,10 @@ fn a_build_that_changes_nothing_is_fresh() {
 fn what_the_service_refuses_a_table_for_is_a_warning_of_the_build() {
     let package = Package::new();
     package.copy("edge_generated_columns");
-    let (_, told) = package.run();
+    let (_, output) = package.run();
     let expected =
         "edge_generated_columns.json: table main.edge.generated_columns: day: a generated column, which a row";
-    assert!(told.contains("warning: fresh@0.0.0: ") && told.contains(expected), "{told}");
+    assert!(output.contains("warning: fresh@0.0.0: ") && output.contains(expected), "{output}");
 }
 
 #[test]

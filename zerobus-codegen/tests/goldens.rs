@@ -1,21 +1,21 @@
-//! Goldens by folder: `goldens/<case>/input.json` and what the generators make of it.
+//! Goldens by folder: `goldens/<case>/input.json` and the generated outputs.
 //!
 //! A good table has `expected.rs`, `expected_prost.rs`, `expected.proto` and `report.txt` with its notes, if it has any; a bad one has
-//! `report.txt` with its problems alone. `UPDATE_GOLDENS=1` writes what a run gives.
+//! `report.txt` with its problems alone. `UPDATE_GOLDENS=1` updates them.
 #![cfg(feature = "prost")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zerobus_codegen::{Face, Options, Table, TableInfo, proto, rust};
+use zerobus_codegen::{Flavor, Options, Table, TableInfo, proto, rust};
 
 #[test]
-fn every_case_gives_what_is_expected() {
+fn every_case_matches_its_golden() {
     let cases = cases();
     assert!(cases.len() >= 11, "only {} cases", cases.len());
     let wrong: Vec<String> = cases.iter().flat_map(|case| check(case)).collect();
-    assert!(wrong.is_empty(), "run with UPDATE_GOLDENS=1 if this is right:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "if the change is intended, run with UPDATE_GOLDENS=1:\n{}", wrong.join("\n"));
 }
 
 /// The differences of one case.
@@ -29,7 +29,7 @@ fn check(case: &Path) -> Vec<String> {
             let notes = warnings.chain(notes).collect::<Vec<_>>().join("\n");
             [
                 ("expected.rs", Some(rust::file(&[&table]))),
-                ("expected_prost.rs", Some(prost_face(&table))),
+                ("expected_prost.rs", Some(prost_flavor(&table))),
                 ("expected.proto", Some(proto::file(&table))),
                 ("report.txt", (!notes.is_empty()).then(|| format!("{notes}\n"))),
             ]
@@ -44,9 +44,9 @@ fn check(case: &Path) -> Vec<String> {
     outputs.into_iter().filter_map(|(name, text)| compare(&case.join(name), text.as_deref())).collect()
 }
 
-fn prost_face(table: &Table) -> String {
+fn prost_flavor(table: &Table) -> String {
     let mut options = Options::default();
-    options.face = Some(Face::Prost);
+    options.flavor = Some(Flavor::Prost);
     rust::file_with(&[table], &options).expect("the options are good")
 }
 

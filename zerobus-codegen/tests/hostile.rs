@@ -115,7 +115,7 @@ fn only_module(items: &[syn::Item]) -> &[syn::Item] {
     &module.content.as_ref().unwrap().1
 }
 
-/// A struct of so many fields, with docs and the two attributes of ours.
+/// A struct of this many fields, with docs and our two attributes.
 fn check_struct(item: &syn::Item, fields: usize, table: Option<&str>) {
     let syn::Item::Struct(item) = item else { panic!("a struct") };
     assert_eq!(item.fields.len(), fields);
@@ -151,7 +151,7 @@ fn check_proto(table: &Table) {
     assert_eq!(descriptor.message_type[0].nested_type.len(), 1, "{text}");
     assert!(descriptor.dependency.is_empty() && descriptor.enum_type.is_empty());
     assert_eq!(descriptor.package().split('.').count(), 2);
-    // What Java is told, and nothing else.
+    // The options for Java, and nothing else.
     for option in &descriptor.options.as_ref().unwrap().uninterpreted_option {
         let [name] = &option.name[..] else { panic!("{option:?}") };
         assert!(["java_package", "java_outer_classname"].contains(&&*name.name_part), "{text}");
@@ -210,16 +210,16 @@ proptest! {
         for format in ["text", "github"] {
             let other = format!("{schemas}/b.json");
             fs::write(&other, table_json(&names, "", "").to_string().replace("integer", "date")).unwrap();
-            let told = cli::run(["zerobus-codegen", "diff", snapshot.to_str().unwrap(), &other, "--format", format]);
-            check_terminal(&(told.out.clone() + &told.err));
+            let output = cli::run(["zerobus-codegen", "diff", snapshot.to_str().unwrap(), &other, "--format", format]);
+            check_terminal(&(output.out.clone() + &output.err));
             if format == "github" {
-                prop_assert!(told.out.lines().all(|line| line.starts_with("::error file=")), "{}", told.out);
+                prop_assert!(output.out.lines().all(|line| line.starts_with("::error file=")), "{}", output.out);
             }
         }
     }
 }
 
-/// The folder holds nothing but `out`, and that so many files.
+/// Asserts that the folder holds only `out`, with this many files.
 fn check_inside(root: &Path, files: usize) {
     let entries =
         |folder: &Path| fs::read_dir(folder).map(|entries| entries.map(|e| e.unwrap().path()).collect::<Vec<_>>());

@@ -25,7 +25,7 @@ fn tables(sql: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn nothing_compared_is_not_told_as_nothing_wrong() {
+fn nothing_compared_is_not_reported_as_success() {
     let schemas = tables("CREATE TABLE main.geo.quakes (id BIGINT);");
     let checked = zerobus_codegen(&["check", "--schemas", path(&schemas)]);
     let expected = "1 tables good; nothing was compared with them: name --rust-out, --proto-out or --descriptor-out, or add --live\n";
@@ -33,7 +33,7 @@ fn nothing_compared_is_not_told_as_nothing_wrong() {
     let out = tempfile::tempdir().unwrap();
     zerobus_codegen(&["generate", "--schemas", path(&schemas), "--proto-out", path(&out)]);
     let checked = zerobus_codegen(&["check", "--schemas", path(&schemas), "--proto-out", path(&out)]);
-    assert_eq!((checked.code, checked.out.as_str()), (0, "1 files are what 1 tables give\n"));
+    assert_eq!((checked.code, checked.out.as_str()), (0, "1 files match 1 tables\n"));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn what_a_killed_run_left_is_removed_and_what_another_run_writes_is_not() {
 }
 
 #[test]
-fn arguments_that_make_no_sense_give_two() {
+fn invalid_arguments_exit_with_2() {
     let schemas = tables("CREATE TABLE main.geo.quakes (id BIGINT);");
     let schemas = path(&schemas);
     for arguments in [
@@ -143,7 +143,7 @@ fn the_program_describes_itself() {
 }
 
 #[test]
-fn options_of_drift_that_make_no_sense_are_told() {
+fn invalid_options_of_drift_are_reported() {
     let schemas = tables("CREATE TABLE main.geo.quakes (id BIGINT);");
     let rule = |line: &str| {
         format!("[[drift.allow]]\nchange = \"added\"\npath = \".\"\nreason = \"r\"\nuntil = 2030-01-01\n{line}")
@@ -152,14 +152,14 @@ fn options_of_drift_that_make_no_sense_are_told() {
     for (options, expected) in [
         (
             "[drift]\nfail-on = \"everything\"".to_owned(),
-            "`everything` is no class of drift; write one of safe, some-rows-refused",
+            "`everything` is not a class of drift; expected one of safe, some-rows-refused",
         ),
         ("[drift]\nfail_at = \"safe\"".to_owned(), "unknown field `fail_at`"),
         (rule("").replace("\"added\"", "\"retypd\""), "did you mean `retyped`?"),
         (rule("").replace("\"added\"", "[]"), "the list of changes is empty"),
         (rule("").replace("\"r\"", "\" \""), "say why the change is allowed"),
-        (rule("").replace("2030-01-01", "\"2030-02-30\""), "`2030-02-30` is no day"),
-        (rule("").replace("2030-01-01", "2030-01-01T00:00:00Z"), "is no day; write it as 2027-06-30"),
+        (rule("").replace("2030-01-01", "\"2030-02-30\""), "`2030-02-30` is not a date"),
+        (rule("").replace("2030-01-01", "2030-01-01T00:00:00Z"), "is not a date; write it as 2027-06-30"),
         (without("until = 2030-01-01"), "missing field `until`"),
         (without("reason = \"r\""), "missing field `reason`"),
         (rule("who = \"me\""), "unknown field `who`"),

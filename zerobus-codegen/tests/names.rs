@@ -1,4 +1,4 @@
-//! What tables are called depends on nothing but themselves, and no two are called the same.
+//! Names of tables: each depends only on its own table, and no two are equal.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -100,7 +100,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_spelled_apart_is_told() {
+fn an_escaped_name_is_reported() {
     let tables = [table("main", "geo", "events_2024"), table("main", "geo", "events2024"), table("main", "s-1", "x")];
     let schemas = tempfile::tempdir().unwrap();
     for (i, info) in tables.iter().enumerate() {
@@ -110,8 +110,8 @@ fn what_is_spelled_apart_is_told() {
     assert_eq!(
         outcome.out,
         "main.geo.events2024: 1 columns\nmain.geo.events_2024: 1 columns\n  \
-         note: it is main::geo::Events_2024, which no other table can be\nmain.s-1.x: 1 columns\n  \
-         note: it is main::s_1__0xu2dx0::X, which no other table can be\n3 tables good, 0 with problems, 0 files changed\n"
+         note: the Rust name is main::geo::Events_2024, which is unique to this table\nmain.s-1.x: 1 columns\n  \
+         note: the Rust name is main::s_1__0xu2dx0::X, which is unique to this table\n3 tables good, 0 with problems, 0 files changed\n"
     );
 }
 
@@ -155,7 +155,7 @@ fn a_full_name_that_could_lead_elsewhere_is_refused() {
 }
 
 #[test]
-fn nesting_that_protoc_refuses_is_told() {
+fn nesting_too_deep_for_protoc_is_reported() {
     let nested = |depth: usize| {
         let inner = (0..depth).fold("int".to_owned(), |inner, _| format!("struct<a:{inner}>"));
         let column = json!({"name": "top", "type_text": inner, "position": 0});
@@ -169,7 +169,7 @@ fn nesting_that_protoc_refuses_is_told() {
 }
 
 #[test]
-fn a_struct_named_as_its_table_is_told_for_java() {
+fn a_struct_named_as_its_table_is_reported_for_java() {
     let column = json!({"name": "location", "type_text": "struct<a:int>", "position": 0});
     let info = json!({"name": "location", "catalog_name": "c", "schema_name": "default", "columns": [column]});
     let table = Table::try_from(&serde_json::from_value::<TableInfo>(info).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What makes the service refuse a table is told early, in the same words wherever a table is read; and what Zerobus cannot
+//! Obstacles are reported early, in the same words wherever a table is read; and columns that Zerobus cannot
 //! carry can be left out.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
@@ -39,7 +39,7 @@ fn refused() -> Value {
     })
 }
 
-const TOLD: &[&str] = &[
+const WARNINGS: &[&str] = &[
     "table main.iot.r: id: an identity column, which a row leaves out and for which the service refuses the table (error code \
      1022); make it a plain column that the program fills",
     "table main.iot.r: day: a generated column, which a row leaves out and for which the service refuses the table (error \
@@ -68,11 +68,11 @@ fn shown(folder: &TempDir) -> &str {
 
 /// Every warning is there, and nothing else that looks like one.
 #[track_caller]
-fn tells_all(told: &str) {
-    for expected in TOLD {
-        assert!(told.contains(expected), "{expected}\nis not in\n{told}");
+fn has_all_warnings(output: &str) {
+    for expected in WARNINGS {
+        assert!(output.contains(expected), "{expected}\nis not in\n{output}");
     }
-    assert_eq!(told.matches("warning: ").count(), TOLD.len(), "{told}");
+    assert_eq!(output.matches("warning: ").count(), WARNINGS.len(), "{output}");
 }
 
 #[test]
@@ -81,17 +81,17 @@ fn every_command_tells_the_same() {
     let out = tempfile::tempdir().unwrap();
     let fetched = run(["zerobus-codegen", "fetch", "main.iot.r", "--host", &server.url, "--out", shown(&out)]);
     assert_eq!(fetched.code, 0, "{}", fetched.err);
-    tells_all(&fetched.err);
+    has_all_warnings(&fetched.err);
     let snapshot = fs::read_to_string(out.path().join("main.iot.r.json")).unwrap();
     assert!(snapshot.contains("delta.enableRowTracking") && !snapshot.contains("lastCommitTimestamp"), "{snapshot}");
     for arguments in [&["generate", "--schemas"][..], &["check", "--schemas"], &["ddl", "--schemas"]] {
         let outcome = run([&["zerobus-codegen"], arguments, &[shown(&out)]].concat());
         assert_eq!(outcome.code, 0, "{arguments:?} {}", outcome.err);
-        tells_all(&outcome.err);
+        has_all_warnings(&outcome.err);
     }
-    let told = run(["zerobus-codegen", "check", "--schemas", shown(&out), "--format", "json"]);
-    let json: Value = serde_json::from_str(&told.out).unwrap();
-    assert_eq!(json["warnings"].as_array().unwrap().len(), TOLD.len());
+    let output = run(["zerobus-codegen", "check", "--schemas", shown(&out), "--format", "json"]);
+    let json: Value = serde_json::from_str(&output.out).unwrap();
+    assert_eq!(json["warnings"].as_array().unwrap().len(), WARNINGS.len());
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn properties_that_are_off_are_no_obstacle() {
 fn obstacles_are_values() {
     let info: TableInfo = serde_json::from_value(refused()).unwrap();
     let table = Table::try_from(&info).unwrap();
-    assert_eq!(table.obstacles.len(), TOLD.len());
+    assert_eq!(table.obstacles.len(), WARNINGS.len());
     assert!(table.obstacles.contains(&Obstacle::GeneratedColumn { name: "day".to_owned() }));
     assert!(table.obstacles.contains(&Obstacle::Check { name: "late".to_owned() }));
     assert_eq!(table.obstacles[0].path().to_string(), "id");
@@ -168,17 +168,17 @@ fn what_is_skipped_does_not_stop_the_others() {
 #[test]
 fn not_null_cannot_be_skipped_and_a_path_to_nothing_is_an_error() {
     let folder = folder("t.sql", SHAPES);
-    let told = generate(&folder, &["main.geo.a.span", "main.geo.a.shap", "main.geo.copy"]);
-    assert_eq!(told.code, 1);
+    let output = generate(&folder, &["main.geo.a.span", "main.geo.a.shap", "main.geo.copy"]);
+    assert_eq!(output.code, 1);
     let expected = "span: the option skip leaves it out, but it is NOT NULL, so the service refuses rows without it";
-    assert!(told.err.contains(expected), "{}", told.err);
+    assert!(output.err.contains(expected), "{}", output.err);
     let expected = "the option skip names `shap`, which is no column and no field of the table; did you mean `shape`?";
-    assert!(told.err.contains(expected), "{}", told.err);
-    assert!(told.out.contains("main.geo.b: 1 columns"), "{}", told.out);
+    assert!(output.err.contains(expected), "{}", output.err);
+    assert!(output.out.contains("main.geo.b: 1 columns"), "{}", output.out);
 }
 
 #[test]
-fn the_option_stands_in_the_file_and_in_build_rs() {
+fn the_option_works_in_the_file_and_in_build_rs() {
     let folder = folder("zerobus.toml", "skip = [\"main.geo.a.shape\", \"main.geo.copy\"]\n");
     let sql = SHAPES
         .replace("INTERVAL DAY NOT NULL", "DATE")

@@ -116,7 +116,7 @@ fn the_file_the_program_and_build_rs_agree() {
 }
 
 #[test]
-fn options_stand_in_zerobus_toml_or_in_cargo_toml() {
+fn options_are_read_from_zerobus_toml_or_cargo_toml() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(Options::read(folder.path()).unwrap(), (Options::default(), None));
     let manifest = folder.path().join("Cargo.toml");
@@ -131,10 +131,10 @@ fn options_stand_in_zerobus_toml_or_in_cargo_toml() {
 }
 
 #[test]
-fn options_that_make_no_sense_are_told() {
+fn invalid_options_are_reported() {
     let cases = &["geo_earthquakes"];
     for (configuration, expected) in [
-        (configure().runtime("not a path"), "option runtime: `not a path` is not what stands there"),
+        (configure().runtime("not a path"), "option runtime: `not a path` is not valid here"),
         (configure().module("a b"), "option module: `a b`"),
         (configure().derive(".", "a b"), "option derives: `a b`"),
         (configure().type_attribute(".", "struct Evil;"), "option type_attributes: `struct Evil;`"),

@@ -1,4 +1,4 @@
-//! Descriptors that users bring: what is self-contained, and what makes a message so; prost-reflect judges.
+//! Descriptors supplied by users: which are self-contained, and how a message becomes so; prost-reflect is the judge.
 #![cfg(feature = "generate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -192,7 +192,7 @@ fn absolute_names_of_one_package_are_self_contained_and_others_are_not() {
         assert_eq!(of(&[("place", name)]), Ok(package.to_owned()), "{name}");
     }
     assert_eq!(of(&[("me", ".Reading")]), Ok(String::new()), "a message may hold itself");
-    // The package has the name of the message: only the second name tells it.
+    // The package has the name of the message: only the second name tells them apart.
     assert_eq!(of(&[("a", ".Reading.Reading.Place"), ("b", ".Reading.Reading")]), Ok("Reading".to_owned()));
     for name in
         ["Place", "Reading.Place", "", ".Place", ".google.protobuf.Timestamp", ".Reading.Other", ".Reading.", "."]

@@ -42,7 +42,7 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 #[test]
-fn every_encoding_gives_the_same_table() {
+fn every_encoding_reads_as_the_same_table() {
     let sql = SQL.replace("größe", "sizes");
     let marked = |mark: &[u8], text: Vec<u8>| [mark, &text].concat();
     for (what, bytes) in [
@@ -155,7 +155,7 @@ fn migrations_are_read_by_number_and_what_undoes_them_is_not() {
 }
 
 #[test]
-fn a_table_of_a_snapshot_and_of_a_statement_is_told() {
+fn a_table_of_a_snapshot_and_of_a_statement_is_reported() {
     let folder = folder(&[("good.json", json("good").as_bytes()), ("good.sql", GOOD.as_bytes())]);
     let (tables, failures) = read(folder.path());
     assert_eq!(tables, ["main.iot.good"]);

@@ -1,6 +1,6 @@
-//! Goldens of SQL: `statements/<case>/*.sql`, read one after the other, and what they give in `expected.txt`.
+//! Goldens of SQL: `statements/<case>/*.sql`, read in order, and their tables and reports in `expected.txt`.
 //!
-//! `UPDATE_GOLDENS=1` writes what a run gives.
+//! `UPDATE_GOLDENS=1` updates them.
 #![cfg(feature = "ddl")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -16,8 +16,8 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries
 }
 
-/// Everything that a text gives: tables with their columns, problems, warnings.
-fn told(case: &Path) -> String {
+/// The result of a case: tables with their columns, problems, warnings.
+fn output(case: &Path) -> String {
     let mut script = ddl::Script::default();
     let (mut problems, mut warnings) = (String::new(), String::new());
     let files = entries(case).into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "sql"));
@@ -38,7 +38,7 @@ fn told(case: &Path) -> String {
 
 fn table(info: &TableInfo) -> String {
     let format = info.data_source_format.as_deref().unwrap_or("-");
-    let mut told = format!("table {} {} {format}\n", info.full_name(), info.table_type.as_deref().unwrap_or("-"));
+    let mut output = format!("table {} {} {format}\n", info.full_name(), info.table_type.as_deref().unwrap_or("-"));
     for column in &info.columns {
         let nullable = if column.nullable == Some(false) { " NOT NULL" } else { "" };
         let partition = column.partition_index.map(|index| format!(" partition {index}")).unwrap_or_default();
@@ -46,30 +46,30 @@ fn table(info: &TableInfo) -> String {
         let metadata =
             if json["metadata"] == serde_json::json!({}) { String::new() } else { format!(" {}", json["metadata"]) };
         let text = column.type_text.as_deref().unwrap();
-        writeln!(told, "  {} {text}{nullable}{partition}{metadata}", column.name).unwrap();
+        writeln!(output, "  {} {text}{nullable}{partition}{metadata}", column.name).unwrap();
         let inside = json["type"].to_string();
         if inside.contains("\"nullable\":false") || inside.contains("\"comment\"") {
-            writeln!(told, "    {inside}").unwrap();
+            writeln!(output, "    {inside}").unwrap();
         }
     }
     for (key, value) in &info.properties {
-        writeln!(told, "  {key} = {value}").unwrap();
+        writeln!(output, "  {key} = {value}").unwrap();
     }
     if let Some(comment) = &info.comment {
-        writeln!(told, "  comment {comment:?}").unwrap();
+        writeln!(output, "  comment {comment:?}").unwrap();
     }
     if let Err(report) = Table::try_from(info) {
-        writeln!(told, "  {report}").unwrap();
+        writeln!(output, "  {report}").unwrap();
     }
-    told
+    output
 }
 
 #[test]
-fn every_case_gives_what_is_expected() {
+fn every_case_matches_its_golden() {
     let cases = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/statements"));
     let mut wrong = Vec::new();
     for case in &cases {
-        let (found, expected) = (told(case), case.join("expected.txt"));
+        let (found, expected) = (output(case), case.join("expected.txt"));
         if fs::read_to_string(&expected).ok().as_ref() == Some(&found) {
             continue;
         }
@@ -80,7 +80,7 @@ fn every_case_gives_what_is_expected() {
         }
     }
     assert!(cases.len() > 20, "only {} cases", cases.len());
-    assert!(wrong.is_empty(), "run with UPDATE_GOLDENS=1 if this is right:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "if the change is intended, run with UPDATE_GOLDENS=1:\n{}", wrong.join("\n"));
 }
 
 #[test]

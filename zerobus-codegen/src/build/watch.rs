@@ -1,6 +1,6 @@
 //! A file for cargo to wait for.
 //!
-//! Cargo compares modification times of what it is told to watch, and runs a build script every time if one of these is not
+//! Cargo compares modification times of the watched files, and runs a build script every time if one of these is not
 //! there. But a folder it looks through, and passes over links in it that lead nowhere. So a folder with a link to the file
 //! is watched instead: once the file is there, the link leads to something new.
 

@@ -1,15 +1,15 @@
-//! What can go wrong between this program and a catalog; each variant names the thing and a remedy.
+//! Errors of the catalog client. Each names its subject and a remedy.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Printable;
 
-/// Why the catalog gave no table.
+/// A failure to read tables from a catalog.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
-    /// The answer is not what the API promises: a login page, a proxy's page.
+    /// The response is not that of the API: a login page, a proxy's page.
     #[error(
         "asked {} for {}, got {}; check that the host is the URL of a workspace and that no proxy answers in its place",
         Printable(.url), Printable(.what), Printable(.found)
@@ -17,76 +17,76 @@ pub enum CatalogError {
     Answer {
         /// The URL.
         url: String,
-        /// What was asked for.
+        /// The requested object.
         what: String,
-        /// What came instead.
+        /// The response instead.
         found: String,
     },
-    /// A file of certificates that cannot be used.
-    #[error("the certificates of {}: {}; name a file of certificates in the form PEM", .path.display(), Printable(.reason))]
+    /// A certificate file cannot be used.
+    #[error("cannot use the certificates of {}: {}; name a PEM file", .path.display(), Printable(.reason))]
     Certificates {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         reason: String,
     },
     /// The credentials contradict each other or are incomplete.
     #[error("{reason}")]
     Credentials {
-        /// What is wrong with them, and what to do.
+        /// The cause and the remedy.
         reason: String,
     },
-    /// The credentials are refused, or their owner may not see the table.
+    /// The server rejected the credentials or the caller's permissions.
     #[error("not allowed to read {}: {}; {remedy}", Printable(.what), Printable(.message))]
     Denied {
-        /// What was asked for.
+        /// The requested object.
         what: String,
-        /// What the server says.
+        /// The message of the server.
         message: String,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
-    /// The host is no address.
-    #[error("`{}` is no address of a workspace: {reason}", Printable(.host))]
+    /// The host is not a valid address.
+    #[error("`{}` is not the address of a workspace: {reason}", Printable(.host))]
     Host {
-        /// What was given.
+        /// The host as given.
         host: String,
-        /// What is wrong with it, and what to do.
+        /// The cause and the remedy.
         reason: &'static str,
     },
-    /// There is no such table.
+    /// The object does not exist.
     #[error(
         "{} is not there, or not to be seen with these credentials: {}; check the name, and that its reader has \
          USE CATALOG, USE SCHEMA and SELECT",
         Printable(.what), Printable(.message)
     )]
     NotFound {
-        /// What was asked for.
+        /// The requested object.
         what: String,
-        /// What the server says.
+        /// The message of the server.
         message: String,
     },
-    /// The profile is not to be had.
+    /// The profile could not be loaded.
     #[error("{}: {reason}", .path.display())]
     Profile {
         /// The file of profiles.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// The cause and the remedy.
         reason: String,
     },
-    /// The server refuses for another reason, and asking again would not help.
+    /// The server refused the request for another reason, and a retry would not help.
     #[error("asked {} for {}, got status {status}: {}", Printable(.url), Printable(.what), Printable(.message))]
     Refused {
         /// The URL.
         url: String,
-        /// What was asked for.
+        /// The requested object.
         what: String,
         /// The status.
         status: u16,
-        /// What the server says.
+        /// The message of the server.
         message: String,
     },
-    /// The deadline passed while the server was busy or not to be reached.
+    /// The deadline passed while the server was busy or unreachable.
     #[error(
         "gave up asking {} for {} after {:.1} s: {}; try again later, or allow more time (--timeout)",
         Printable(.url), Printable(.what), .waited.as_secs_f64(), Printable(.message)
@@ -94,14 +94,14 @@ pub enum CatalogError {
     Timeout {
         /// The URL.
         url: String,
-        /// What was asked for.
+        /// The requested object.
         what: String,
-        /// How long was asked.
+        /// The time spent.
         waited: Duration,
-        /// What the last attempt met.
+        /// The failure of the last attempt.
         message: String,
     },
-    /// The server cannot be reached.
+    /// The server is unreachable.
     #[error("cannot reach {}; check the host, the network and the proxy", Printable(.url))]
     Unreachable {
         /// The URL.

@@ -22,7 +22,7 @@ impl Host {
     /// # Errors
     /// If it is no address, or credentials would travel unencrypted to another machine.
     pub(super) fn parse(text: &str, credentials: &Credentials) -> Result<Self, CatalogError> {
-        // What stands before an @ may be a password.
+        // The text before an @ may be a password.
         let shown = text.rsplit('@').next().unwrap_or_default();
         let refused = |reason| CatalogError::Host { host: shown.to_owned(), reason };
         let (scheme, authority, rest) = parts(text);
@@ -69,7 +69,7 @@ pub(super) fn is_workspace_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Scheme, authority, and what stands behind them.
+/// Scheme, authority, and the rest.
 fn parts(text: &str) -> (&str, &str, &str) {
     let text = text.trim();
     let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
@@ -77,7 +77,7 @@ fn parts(text: &str) -> (&str, &str, &str) {
     (scheme, &rest[..end], &rest[end..])
 }
 
-/// The value of a key of the query, which in the address of a single page may stand behind the `#`.
+/// The value of a key of the query, which can follow the `#` in the address of a single-page application.
 fn query<'a>(rest: &'a str, key: &str) -> Option<&'a str> {
     let pairs = rest.split(['?', '#', '&', '/']).filter_map(|pair| pair.split_once('='));
     pairs.into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)

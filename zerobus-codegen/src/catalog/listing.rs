@@ -1,4 +1,4 @@
-//! What a catalog holds, page by page; a page may be empty and still be followed by another.
+//! Lists the tables of a catalog page by page. An empty page can be followed by another.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -6,16 +6,16 @@ use serde::de::DeserializeOwned;
 use super::{Catalog, CatalogError, TablePattern, segment};
 use crate::TableName;
 
-/// The schema that every catalog has for its own description.
+/// The schema of metadata in every catalog.
 const INFORMATION_SCHEMA: &str = "information_schema";
 
-/// A table as a listing names it.
+/// A table in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListedTable {
     /// The full name.
     pub name: TableName,
-    /// `MANAGED`, `VIEW`, ...; absent where a server does not tell.
+    /// `MANAGED`, `VIEW`, ...; absent if the server omits it.
     pub table_type: Option<String>,
 }
 
@@ -33,7 +33,7 @@ struct TableEntry {
     table_type: Option<String>,
 }
 
-/// A page of a listing: its entries stand under a key of the listing's own.
+/// A page of a listing; the key of its entries depends on the listing.
 #[derive(Deserialize)]
 struct Page<T> {
     #[serde(default = "Option::default", alias = "schemas", alias = "tables")]
@@ -43,10 +43,10 @@ struct Page<T> {
 }
 
 impl Catalog {
-    /// The tables of a pattern, sorted by name; of one table that alone, without asking.
+    /// The tables of a pattern, sorted by name. A pattern of one table needs no request.
     ///
     /// # Errors
-    /// If the catalog or the schema is not there, the credentials do not reach it, or the catalog cannot be reached.
+    /// If the catalog or schema does not exist, the credentials do not permit listing it, or the catalog cannot be reached.
     pub fn list(&self, pattern: &TablePattern) -> Result<Vec<ListedTable>, CatalogError> {
         let mut tables = match pattern {
             TablePattern::Catalog { catalog } => {

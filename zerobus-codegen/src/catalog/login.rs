@@ -11,12 +11,12 @@ use super::CatalogError;
 use super::host::{Host, is_same, is_workspace_id};
 use super::profile::{self, Profile};
 
-/// Text that never shows in a log, an error or a `Debug`.
+/// Text that is never printed by a log, an error or `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps this text.
+    /// Wraps a secret text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -35,48 +35,48 @@ impl Debug for Secret {
     }
 }
 
-/// Where a catalog is, and as whom to ask it.
+/// A catalog's address and credentials.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Login {
-    /// A file of certificates, in the form PEM, to trust beside the system's.
+    /// A PEM file of certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// The credentials.
     pub credentials: Credentials,
     /// The scheme and the host, without a slash at the end.
     pub host: String,
-    /// The workspace, where one host serves many.
+    /// The workspace, if the host serves several.
     pub workspace_id: Option<String>,
 }
 
-/// As whom to ask a catalog.
+/// The credentials for a catalog.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Credentials {
-    /// As nobody: the open-source server asks for no token by default.
+    /// No credentials: by default the open-source server requires none.
     None,
-    /// As a service principal, by OAuth.
+    /// A service principal, by OAuth.
     OAuth {
         /// The client's id.
         client_id: String,
         /// The client's secret.
         client_secret: Secret,
     },
-    /// As the owner of a token.
+    /// A token.
     Token(Secret),
 }
 
-/// What the caller says about the login; the rest comes from the environment and from a profile.
+/// The caller's settings; the rest comes from the environment and from a profile.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct LoginOptions {
-    /// The workspace's URL; its scheme may be missing.
+    /// The workspace's URL; the scheme is optional.
     pub host: Option<String>,
     /// The name of a profile.
     pub profile: Option<String>,
 }
 
-/// The settings that a source of them may give.
+/// The settings of one source.
 #[derive(Default)]
 struct Settings {
     host: Option<String>,
@@ -87,30 +87,29 @@ struct Settings {
 }
 
 impl Login {
-    /// A login with these credentials at this host, whose scheme may be missing.
+    /// A login with these credentials at this host; the scheme is optional.
     ///
-    /// A host that was copied from a browser may carry a path and a query: they are cut, but for `?o=<id>`, which names the
-    /// workspace.
+    /// The path and query of a URL copied from a browser are removed, except `?o=<id>`, which names the workspace.
     ///
     /// # Errors
-    /// If the host is no address, or credentials would travel unencrypted to another machine.
+    /// If the host is not a valid address, or the credentials would be sent unencrypted to another machine.
     pub fn new(host: &str, credentials: Credentials) -> Result<Self, CatalogError> {
         let Host { url, workspace_id } = Host::parse(host, &credentials)?;
         Ok(Self { ca_file: None, credentials, host: url, workspace_id })
     }
 
-    /// The same, trusting the certificates of a file beside the system's.
+    /// Trusts the certificates of a PEM file in addition to the system's.
     #[must_use]
     pub fn trusting(self, ca_file: Option<PathBuf>) -> Self {
         Self { ca_file, ..self }
     }
 
-    /// The login that arguments, the environment and a profile give, in this order of weight.
+    /// Resolves the login from arguments, the environment and a profile, in this order of precedence.
     ///
     /// `DATABRICKS_HOST` (or `DATABRICKS_WORKSPACE_URL`), `DATABRICKS_TOKEN`, `DATABRICKS_CLIENT_ID`,
     /// `DATABRICKS_CLIENT_SECRET`, `DATABRICKS_WORKSPACE_ID`, `DATABRICKS_CONFIG_PROFILE` and `DATABRICKS_CONFIG_FILE` are
-    /// read; an empty one is unset. Without a named profile, `[DEFAULT]` fills in what is missing. A profile's credentials go to that
-    /// profile's host only.
+    /// read; an empty one counts as unset. Without a named profile, `[DEFAULT]` supplies missing settings. A profile's credentials are
+    /// sent to that profile's host only.
     ///
     /// # Errors
     /// If no host is named, the credentials contradict each other or are incomplete, or a named profile is missing.
@@ -118,7 +117,7 @@ impl Login {
         Self::resolve(options, &|name| env::var(name).ok())
     }
 
-    /// The same from any environment.
+    /// The same, with the given environment.
     pub(super) fn resolve(
         options: &LoginOptions,
         variables: &dyn Fn(&str) -> Option<String>,
@@ -148,7 +147,7 @@ impl Settings {
         self.token.is_some() || self.client_id.is_some() || self.client_secret.is_some()
     }
 
-    /// Takes what is missing from a profile; its credentials only for the profile's own host.
+    /// Fills in missing settings from a profile; its credentials only for the profile's own host.
     fn fill_in(&mut self, profile: Profile) {
         let same_host = match (&self.host, &profile.host) {
             (Some(host), Some(other)) => is_same(host, other),
@@ -195,7 +194,7 @@ impl Settings {
         let said = self.workspace_id.map(|id| id.trim().to_owned());
         if said.as_deref().is_some_and(|id| !is_workspace_id(id)) {
             return Err(wrong(
-                "the workspace's id is not of digits; correct DATABRICKS_WORKSPACE_ID, or workspace_id of the profile",
+                "the workspace id must be digits; correct DATABRICKS_WORKSPACE_ID, or workspace_id of the profile",
             ));
         }
         login.workspace_id = login.workspace_id.or(said);
@@ -203,7 +202,7 @@ impl Settings {
     }
 }
 
-/// The named profile, or `[DEFAULT]`, or nothing where neither the name nor the file is there.
+/// The named profile or `[DEFAULT]`; `None` without a name and a file.
 fn read_profile(named: Option<&str>, variable: &dyn Fn(&str) -> Option<String>) -> Result<Profile, CatalogError> {
     let file = variable("DATABRICKS_CONFIG_FILE").map(PathBuf::from);
     let home = variable("HOME").or_else(|| variable("USERPROFILE"));

@@ -1,4 +1,4 @@
-//! Which tables to ask a catalog for: one, those of a schema, those of a whole catalog.
+//! Patterns of tables to fetch: one table, a schema, or a whole catalog.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -33,9 +33,9 @@ pub enum TablePattern {
     Table(TableName),
 }
 
-/// A text that names no tables.
+/// A text that is not a valid pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` names no tables; write catalog.schema.table, catalog.schema.* or catalog.*", Printable(.found))]
+#[error("`{}` is not a pattern of tables; write catalog.schema.table, catalog.schema.* or catalog.*", Printable(.found))]
 pub struct TablePatternError {
     found: String,
 }
@@ -62,7 +62,7 @@ impl FromStr for TablePattern {
 }
 
 impl TablePattern {
-    /// Whether a table of this name is one of the pattern's, without regard to case.
+    /// Whether the pattern matches this table, without regard to case.
     #[must_use]
     pub fn covers(&self, name: &TableName) -> bool {
         let is = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();

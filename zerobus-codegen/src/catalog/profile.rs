@@ -13,7 +13,7 @@ pub(super) struct Profile {
 /// Every profile of the file with its name, in order.
 ///
 /// # Errors
-/// With the line that is neither a section, a setting nor a comment; its text is not told, for it may be a secret.
+/// With the line that is neither a section, a setting nor a comment; its text is not shown, because it may be a secret.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, Profile)>, String> {
     let mut profiles: Vec<(String, Profile)> = Vec::new();
     for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {

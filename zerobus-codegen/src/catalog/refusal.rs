@@ -1,4 +1,4 @@
-//! What an error answer says, in any of the shapes that catalogs, token endpoints and proxies give it.
+//! The message of an error response, in the formats of catalogs, token endpoints and proxies.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The certificates that a catalog's are held against.
+//! The root certificates for TLS to a catalog.
 
 use std::fs;
 use std::path::Path;

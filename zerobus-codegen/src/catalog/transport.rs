@@ -1,4 +1,4 @@
-//! Requests with retries: a total deadline, jittered backoff, and `Retry-After` where the server gives one.
+//! Requests with retries: a total deadline, jittered backoff, and `Retry-After` if the server sends one.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -105,7 +105,7 @@ impl Transport {
     fn text(&self, request: &Request<'_>) -> Result<String, CatalogError> {
         let mut backoff = self.retry_policy.first_wait;
         let mut unreachable = 0;
-        // What the server said last; an attempt that the deadline cuts off says nothing of its own.
+        // The server's last message; an attempt cut off by the deadline has none.
         let mut answered = None;
         loop {
             let (message, wait, source) = match self.attempt(request) {

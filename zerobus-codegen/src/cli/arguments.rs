@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{Error, Face, Files, Options, Policy, Skip, TablePattern, Visibility};
+use crate::{Error, Files, Flavor, Options, Policy, Skip, TablePattern, Visibility};
 pub use judging::Verbosity;
 pub(super) use judging::{Format, Judging, ReportFormat};
 
 /// Unity Catalog tables to Rust types and protobuf descriptors for Zerobus.
 ///
 /// A snapshot of a table's schema lives in your repository; builds read it offline. `fetch` writes it, `build.rs` or
-/// `generate` make code of it, and `check` tells in CI when table, snapshot and code part.
+/// `generate` generates code from it, and `check` detects in CI when table, snapshot and code differ.
 #[derive(Debug, Parser)]
 #[command(
     name = "zerobus-codegen",
@@ -75,8 +75,8 @@ The host may be copied from a browser; its ?o= is the workspace's id, as is DATA
 ALL_PROXY and NO_PROXY are read.
 
 Exit codes:
-  0  every snapshot is written, or with --check is what the catalog gives
-  1  an error, or with --check a snapshot that is not
+  0  every snapshot is written, or with --check matches the catalog
+  1  an error, or with --check a snapshot that differs
 
 Credentials, the first that is there:
   DATABRICKS_TOKEN                                    a token
@@ -87,13 +87,13 @@ pub struct Fetch {
     /// The tables: catalog.schema.table, catalog.schema.* or catalog.*.
     #[arg(required = true, value_name = "NAME")]
     pub(super) names: Vec<TablePattern>,
-    /// The folder to write to; one file a table, `<catalog.schema.table>.json`.
+    /// The output folder, with one file per table: `<catalog.schema.table>.json`.
     #[arg(long, value_name = "DIR", default_value = "schemas")]
     pub(super) out: PathBuf,
-    /// Write nothing; fail if a snapshot is not what the catalog gives.
+    /// Write nothing; fail if a snapshot differs from the catalog.
     #[arg(long)]
     pub(super) check: bool,
-    /// Remove the snapshots that a name or a pattern covers and whose table is gone.
+    /// Remove snapshots that match a name or pattern and whose table no longer exists.
     #[arg(long)]
     pub(super) prune: bool,
     /// How to print what was done.
@@ -128,7 +128,7 @@ pub(super) struct Man {
     pub(super) command: Option<String>,
 }
 
-/// Which workspace, and as whom.
+/// The workspace and the credentials.
 #[derive(Debug, Args)]
 pub(super) struct Login {
     /// The workspace's URL, instead of `DATABRICKS_HOST`.
@@ -137,17 +137,17 @@ pub(super) struct Login {
     /// The profile of ~/.databrickscfg, instead of `DATABRICKS_CONFIG_PROFILE`.
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
-    /// Certificates of authorities to trust beside the system's, or those of `SSL_CERT_FILE`; a file of PEM.
+    /// A PEM file of certificate authorities to trust in addition to the system's, or to those of `SSL_CERT_FILE`.
     #[arg(long, value_name = "FILE")]
     pub(super) ca_file: Option<PathBuf>,
-    /// When to give up asking a busy catalog, for everything together.
+    /// The total time allowed for requests to the catalog, including retries.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) timeout: u64,
 }
 
 /// Write Rust types, .proto files and descriptors from snapshots.
 ///
-/// Every good table is written, whatever is wrong with the others; if something is, the exit code is 1.
+/// Valid tables are written even if others have problems; the exit code is then 1.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -169,16 +169,16 @@ pub struct Generate {
     pub(super) format: ReportFormat,
 }
 
-/// The options of the package.
+/// The options file.
 #[derive(Debug, Args)]
 pub(super) struct Config {
-    /// The file of options, instead of zerobus.toml or [package.metadata.zerobus] in the working directory.
+    /// The options file, instead of zerobus.toml or [package.metadata.zerobus] in the working directory.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Config {
-    /// What the file says.
+    /// The options of the file.
     pub(super) fn options(&self) -> Result<Options, Error> {
         match &self.config {
             Some(file) => Options::read_file(file),
@@ -187,58 +187,58 @@ impl Config {
     }
 }
 
-/// What the Rust looks like; added to what a file says.
+/// Options of the generated Rust; they extend and override those of the file.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of --rust-out, as in zerobus.toml")]
 pub(super) struct Rust {
     #[command(flatten)]
     config: Config,
-    /// Which types are generated.
+    /// The flavor of the generated types.
     #[arg(long, value_enum)]
-    face: Option<Face>,
-    /// A module around everything.
+    flavor: Option<Flavor>,
+    /// A module around all generated code.
     #[arg(long, value_name = "PATH")]
     module: Option<String>,
-    /// Who sees the generated items.
+    /// The visibility of the generated items.
     #[arg(long, value_enum)]
     visibility: Option<Visibility>,
-    /// Into how many files.
+    /// One file for all tables, or one per table.
     #[arg(long, value_enum)]
     files: Option<Files>,
     /// Derive serde's `Serialize` and `Deserialize`.
     #[arg(long)]
     serde: bool,
-    /// A method `with_<field>` for each field.
+    /// Generate a method `with_<field>` for each field.
     #[arg(long)]
     setters: bool,
-    /// Where the generated code finds the runtime.
+    /// The path of the runtime in generated code.
     #[arg(long, value_name = "PATH")]
     runtime: Option<String>,
-    /// `BTreeMap` instead of `HashMap`, at a path such as `main.geo`; `.` is everything.
+    /// Use `BTreeMap` instead of `HashMap` at a path such as `main.geo`; `.` is everything.
     #[arg(long, value_name = "PATH")]
     btree_map: Vec<String>,
-    /// `Bytes` instead of `Vec<u8>` for BINARY, at a path.
+    /// Use `Bytes` instead of `Vec<u8>` for BINARY at a path.
     #[arg(long, value_name = "PATH")]
     bytes: Vec<String>,
-    /// One more derive of structs, as in `.=::serde::Serialize`.
+    /// Add a derive to structs, as in `.=::serde::Serialize`.
     #[arg(long, value_name = "PATH=DERIVE", value_parser = pair)]
     derive: Vec<(String, String)>,
-    /// A type of your own, as in `main.geo.earthquakes.time=::std::time::SystemTime`.
+    /// Use another type, as in `main.geo.earthquakes.time=::std::time::SystemTime`.
     #[arg(long, value_name = "PATH=TYPE", value_parser = pair)]
     extern_type: Vec<(String, String)>,
-    /// One more attribute of fields.
+    /// Add an attribute to fields.
     #[arg(long, value_name = "PATH=ATTRIBUTE", value_parser = pair)]
     field_attribute: Vec<(String, String)>,
-    /// A table or a nullable column to leave out, as in `main.geo.earthquakes.shape`.
+    /// Omit a table or a nullable column, as in `main.geo.earthquakes.shape`.
     #[arg(long, value_name = "PATH")]
     skip: Vec<String>,
-    /// One more attribute of structs.
+    /// Add an attribute to structs.
     #[arg(long, value_name = "PATH=ATTRIBUTE", value_parser = pair)]
     type_attribute: Vec<(String, String)>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (path, value) = text.split_once('=').ok_or("write it as PATH=VALUE")?;
+    let (path, value) = text.split_once('=').ok_or("expected PATH=VALUE")?;
     Ok((path.to_owned(), value.to_owned()))
 }
 
@@ -251,7 +251,7 @@ fn lists(pairs: &[(String, String)]) -> BTreeMap<String, Vec<String>> {
 }
 
 impl Rust {
-    /// The options of the file and of the arguments together.
+    /// The options of the file, overridden by the arguments.
     pub(super) fn options(&self) -> Result<Options, Error> {
         Ok(self.config.options()?.merged(Options {
             btree_maps: self.btree_map.clone(),
@@ -259,7 +259,7 @@ impl Rust {
             derives: lists(&self.derive),
             drift: Policy::default(),
             extern_types: self.extern_type.iter().cloned().collect(),
-            face: self.face,
+            flavor: self.flavor,
             files: self.files,
             field_attributes: lists(&self.field_attribute),
             module: self.module.clone(),
@@ -275,19 +275,19 @@ impl Rust {
 }
 
 impl Outputs {
-    /// Everything that tables are read from.
+    /// All sources of tables.
     pub(super) fn sources(&self) -> impl Iterator<Item = &PathBuf> {
         self.schemas.iter().chain(&self.ddl)
     }
 }
 
-/// What is read, and where what is made of it goes.
+/// The sources and the output folders.
 #[derive(Debug, Args)]
 pub(super) struct Outputs {
-    /// A folder of snapshots (*.json) or of migrations (*.sql), or a single file; may be given more than once.
+    /// A folder of snapshots (*.json) or of migrations (*.sql), or a single file; can be repeated.
     #[arg(long, required_unless_present = "ddl", value_name = "DIR")]
     pub(super) schemas: Vec<PathBuf>,
-    /// A file of SQL statements, or a folder of migrations (*.sql), as further tables; may be given more than once.
+    /// A file of SQL statements, or a folder of migrations (*.sql), as further tables; can be repeated.
     #[arg(long, value_name = "FILE")]
     pub(super) ddl: Vec<PathBuf>,
     /// The folder for Rust.
@@ -303,10 +303,10 @@ pub(super) struct Outputs {
     pub(super) rust: Rust,
 }
 
-/// Tell whether generated files and tables are what the snapshots say.
+/// Check that generated files and tables match the snapshots.
 ///
-/// Without --live nothing but files is read: each file that `generate` would write has to be there as it would write it.
-/// With --live every table is asked for, and its drift since the snapshot is told.
+/// Without --live only files are read: each file that `generate` would write must exist with the same content.
+/// With --live every table is fetched, and its drift since the snapshot is reported.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -322,11 +322,11 @@ Exit codes:
   5  some rows refused: a column was made narrower
   6  silently wrong: a column was given another meaning, as INT to DATE
 
-The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes give 0.")]
+The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes exit with 0.")]
 pub struct Check {
     #[command(flatten)]
     pub(super) outputs: Outputs,
-    /// Compare the snapshots with the tables of the catalog as well.
+    /// Also compare the snapshots with the tables of the catalog.
     #[arg(long)]
     pub(super) live: bool,
     #[command(flatten)]
@@ -335,7 +335,7 @@ pub struct Check {
     pub(super) judging: Judging,
 }
 
-/// Tell what changed from one snapshot, or folder of snapshots, to another.
+/// Report the changes from one snapshot, or folder of snapshots, to another.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -352,13 +352,13 @@ Exit codes:
   5  some rows refused: a column was made narrower
   6  silently wrong: a column was given another meaning, as INT to DATE
 
-The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes give 0.")]
+The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes exit with 0.")]
 pub struct Diff {
     /// The older snapshot, or folder of snapshots, that a deployed program was built from, and the newer one; with --git
-    /// the newer one alone, `schemas` of zerobus.toml if it is not named.
+    /// only the newer one, by default `schemas` of zerobus.toml.
     #[arg(value_name = "PATH", num_args = 0..=2)]
     pub(super) paths: Vec<PathBuf>,
-    /// Compare with what stands there in this commit, branch or tag of git.
+    /// Compare with the same path in this commit, branch or tag of git.
     #[arg(long, value_name = "REF")]
     pub(super) git: Option<String>,
     #[command(flatten)]
@@ -375,10 +375,10 @@ Examples:
   zerobus-codegen ddl --schemas schemas/main.geo.earthquakes.json --grantee 0b1c2d3e-service-principal
   zerobus-codegen ddl --schemas schemas --dedup --stamped producer epoch sequence")]
 pub struct Ddl {
-    /// A folder of snapshots, or a single one; may be given more than once.
+    /// A folder of snapshots, or a single one; can be repeated.
     #[arg(long, required = true, value_name = "DIR")]
     pub(super) schemas: Vec<PathBuf>,
-    /// Who is to write: a service principal by its application id, a group or a user by name.
+    /// The principal to grant to: a service principal by application id, a group or a user by name.
     #[arg(long, value_name = "NAME", default_value = "application id of the service principal")]
     pub(super) grantee: String,
     /// Print instead what keeps each row once, for rows that the runtime stamps: a view, a flow of a pipeline, and a query

@@ -39,7 +39,7 @@ fn check(arguments: &Check, options: &Options, verbosity: Verbosity, findings: &
         return Ok(());
     }
     if compared > 0 {
-        findings.note(format!("{compared} files are what {tables} tables give"));
+        findings.note(format!("{compared} files match {tables} tables"));
     } else if !arguments.live {
         findings.note(format!(
             "{tables} tables good; nothing was compared with them: name --rust-out, --proto-out or --descriptor-out, or \
@@ -49,7 +49,7 @@ fn check(arguments: &Check, options: &Options, verbosity: Verbosity, findings: &
     Ok(())
 }
 
-/// Each generated file has to be there, as the snapshots give it; how many were compared.
+/// Compares each generated file with the snapshots. Returns the number of files.
 fn files(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings: &mut Findings) -> usize {
     let mut output = Comparing::default();
     for error in generate::emit(&arguments.outputs, options, snapshots, &mut output) {
@@ -57,12 +57,12 @@ fn files(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings:
     }
     output.finish();
     for path in leftovers(arguments, &output.expected) {
-        let text = format!("{} is of no snapshot; remove it, or fetch its table", path.display());
+        let text = format!("{} has no snapshot; remove it, or fetch its table", path.display());
         findings.error(text, Some(&path));
     }
     for (path, wrong) in output.wrong {
         let wrong = match wrong {
-            Wrong::Different => "is not what the snapshots give".to_owned(),
+            Wrong::Different => "differs from the snapshots".to_owned(),
             Wrong::Unreadable(error) => format!("cannot be read: {error}"),
         };
         let text = format!("{} {wrong}; run `zerobus-codegen generate` with the same folders", path.display());
@@ -71,7 +71,7 @@ fn files(arguments: &Check, options: &Options, snapshots: &[Snapshot], findings:
     output.expected.len()
 }
 
-/// The generated files that are named for a table without a snapshot.
+/// Generated files named after a table without a snapshot.
 fn leftovers(arguments: &Check, expected: &HashSet<PathBuf>) -> Vec<PathBuf> {
     let Outputs { proto_out, descriptor_out, rust_out, .. } = &arguments.outputs;
     let of_tables = rust_out.as_ref().map(|folder| folder.join(rust::FOLDER));
@@ -106,7 +106,7 @@ fn live(arguments: &Check, options: &Options, snapshots: &[Snapshot], verbosity:
     }
 }
 
-/// A catalog says the same of a table that is gone and of one that is not to be seen.
+/// A catalog's response is the same for a dropped table and for one that is not visible.
 fn not_found(table: &Table) -> Drift {
     let mut drift = Drift::table_dropped(table);
     for change in &mut drift.changes {

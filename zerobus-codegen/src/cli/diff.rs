@@ -1,4 +1,4 @@
-//! `diff`: two snapshots or folders of them, or one and what stands there in a commit.
+//! `diff`: two snapshots or folders of them, or one and its version in a commit.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Diff, verbosity: Verbosity) -> Outcome {
     findings.outcome(arguments.judging.format, verbosity)
 }
 
-/// What is compared.
+/// The two sides of the comparison.
 struct Sides {
     old: Snapshots,
     new: Snapshots,
@@ -102,7 +102,7 @@ fn compare(Sides { old, new, are_files }: Sides, findings: &mut Findings) {
     }
     drifts.extend(gone.values().map(|snapshot| (Drift::table_dropped(&snapshot.table), snapshot.path.as_path())));
     if drifts.is_empty() && !findings.has_errors() {
-        findings.note("no table on either side, so that nothing was compared".to_owned());
+        findings.note("no table on either side; nothing was compared".to_owned());
     }
     for (drift, path) in drifts {
         findings.drift(drift, Some(path));

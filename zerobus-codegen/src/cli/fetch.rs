@@ -58,21 +58,21 @@ pub(super) fn connect(login: &arguments::Login) -> Result<Catalog, CatalogError>
     Catalog::connect_with(Login::from_environment(&options)?.trusting(login.ca_file.clone()), retry_policy)
 }
 
-/// How a table came to be fetched.
+/// Why a table was fetched.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     ByName,
     ByPattern,
 }
 
-/// What the names and patterns stand for.
+/// The resolved names and patterns.
 #[derive(Default)]
 struct Wanted<'a> {
     /// The tables, each once.
     tables: Vec<(TableName, Asked)>,
-    /// Tables that a pattern covers and that are left out on purpose.
+    /// Tables of a pattern that are omitted by `skip`.
     skipped: Vec<TableName>,
-    /// The names and patterns that were answered.
+    /// The names and patterns that the catalog resolved.
     patterns: Vec<&'a TablePattern>,
 }
 
@@ -159,7 +159,7 @@ impl Keeper<'_> {
         if self.only_checks {
             return Ok(match fs::read(path) {
                 Ok(found) if found == text.as_bytes() => UNCHANGED,
-                Ok(_) => "is not what the catalog gives",
+                Ok(_) => "differs from the catalog",
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => "is missing",
                 Err(source) => return Err(crate::Error::Read { path: path.to_owned(), source }.into()),
             });
@@ -182,7 +182,7 @@ impl Keeper<'_> {
             if !is_covered || there.contains(&name.to_string().to_lowercase()) {
                 continue;
             }
-            let done = if self.only_checks { "is of no table" } else { "removed" };
+            let done = if self.only_checks { "has no table" } else { "removed" };
             let json = json!({"table": name.to_string(), "file": path.display().to_string(), "snapshot": done});
             report.table(format!("{name}: {done}"), json);
             if self.only_checks {

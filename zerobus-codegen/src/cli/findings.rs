@@ -1,4 +1,4 @@
-//! What a check found, judged by the policy, in one of the formats.
+//! The findings of a check, judged by the policy, in one of the formats.
 //!
 //! | file | format |
 //! |---|---|
@@ -24,7 +24,7 @@ use super::Outcome;
 use super::arguments::{Format, Verbosity};
 use crate::{Allowance, Change, Day, Drift, Policy, Severity, Verdict, Warning};
 
-/// What a check found.
+/// The findings of a check.
 pub(super) struct Findings {
     policy: Policy,
     today: Day,
@@ -41,7 +41,7 @@ struct Compared<'a> {
     changes: Vec<Judged<'a>>,
 }
 
-/// A change, and what the policy makes of it.
+/// A change and the policy's verdict.
 struct Judged<'a> {
     change: &'a Change,
     verdict: Verdict<'a>,
@@ -50,7 +50,7 @@ struct Judged<'a> {
 }
 
 impl Findings {
-    /// Nothing yet; what comes will be judged by this policy.
+    /// No findings yet; later ones are judged by this policy.
     pub(super) fn new(policy: Policy) -> Self {
         let (drifts, errors, notes, warnings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { policy, today: today(), drifts, errors, notes, warnings }
@@ -71,7 +71,7 @@ impl Findings {
         self.notes.push(text);
     }
 
-    /// Adds what the user should know of the sources.
+    /// Adds warnings about the sources.
     pub(super) fn warnings(&mut self, warnings: &[Warning]) {
         self.warnings.extend_from_slice(warnings);
     }
@@ -114,7 +114,7 @@ impl Findings {
         if self.has_errors() {
             return 1;
         }
-        // Without a threshold, safe drift does not fail, but is told by its code.
+        // Without a threshold, safe drift does not fail, but has its exit code.
         let counts = |judged: &&Judged| match judged.verdict {
             Verdict::Fails(_) => true,
             Verdict::Allowed(_) => false,

@@ -54,7 +54,7 @@ fn table(report: &mut Report, snapshot: &Snapshot, outputs: &Outputs) {
     if parts.into_iter().any(is_spelled_apart) {
         let [catalog, schema, _] = parts.map(module_name);
         let name = type_name(table.name.table());
-        notes.push(format!("it is {catalog}::{schema}::{name}, which no other table can be"));
+        notes.push(format!("the Rust name is {catalog}::{schema}::{name}, which is unique to this table"));
     }
     let json = json!({
         "table": table.name.to_string(),

@@ -21,7 +21,7 @@ pub(super) enum GitError {
     Run(#[from] io::Error),
 }
 
-/// A file, or the files of a folder, as they stand in a commit.
+/// A file, or the files of a folder, in a commit.
 pub(super) struct Committed {
     /// The path as it is shown: `origin/main:schemas`.
     root: PathBuf,
@@ -40,7 +40,7 @@ struct Place<'a> {
 }
 
 impl Committed {
-    /// Reads what stands at a path in a commit; `None` if nothing does.
+    /// Reads a path in a commit; `None` if it does not exist there.
     pub(super) fn read(reference: &str, path: &Path) -> Result<Option<Self>, GitError> {
         let place = Place::new(reference, path);
         // A name of a commit may look like an option, and what follows a colon is a path.
@@ -99,7 +99,7 @@ impl<'a> Place<'a> {
         command
     }
 
-    /// What git prints, or what it complains of.
+    /// The output of git, or its error message.
     fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> io::Result<Result<Vec<u8>, String>> {
         let output = self.command(arguments).output()?;
         let said = || String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -140,7 +140,7 @@ impl<'a> Place<'a> {
         let contents =
             entries.iter().map(|(path, _)| Ok((path.clone(), content(&mut output)?))).collect::<io::Result<_>>();
         drop(output);
-        // It has been asked for all, or has failed; the answers above tell which.
+        // It received all requests or has failed; the answers above show which.
         let _ = (writer.join(), child.wait());
         Ok(contents?)
     }

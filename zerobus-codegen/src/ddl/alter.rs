@@ -1,4 +1,4 @@
-//! ALTER TABLE, followed: each action changes the table as the statements so far make it.
+//! ALTER TABLE: applies each action to the table that the statements so far have built.
 //!
 //! ```text
 //! alter    := ALTER [ STREAMING ] TABLE [ IF EXISTS ] name ( RENAME TO name | action )
@@ -13,7 +13,7 @@
 //!           | CLUSTER BY ( names | AUTO | NONE ) | DEFAULT COLLATION name | RECOVER PARTITIONS | PARTITION any
 //!           | ( ENABLE | DISABLE | INHERIT ) PREDICTIVE OPTIMIZATION
 //! ```
-//! Anything else is an error, and so is an action that the table does not allow: what the table is after it is not known.
+//! Anything else is an error, and so is an action that the table does not allow, since its result is unknown.
 
 use sqlparser::tokenizer::Token;
 
@@ -26,7 +26,7 @@ use crate::likely;
 pub(super) type Done = Result<(), DdlProblem>;
 
 impl Cursor<'_, '_> {
-    /// Follows what stands behind the table's name.
+    /// Applies the actions after the table's name.
     pub(super) fn alter(&mut self, draft: &mut Draft) -> Done {
         self.action(draft)?;
         self.finish("the end of ALTER TABLE")

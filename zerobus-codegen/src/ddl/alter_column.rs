@@ -1,4 +1,4 @@
-//! What ALTER TABLE does to columns, and to the fields in them.
+//! The actions of ALTER TABLE on columns and nested fields.
 //!
 //! ```text
 //! columns  := ADD [ COLUMN | COLUMNS ] ( "(" added { "," added } ")" | added { "," added } )
@@ -85,26 +85,26 @@ impl Cursor<'_, '_> {
         }
     }
 
-    /// Whether CHANGE COLUMN goes on as ALTER COLUMN does, and not with a type.
+    /// Whether CHANGE COLUMN continues like ALTER COLUMN and not with a type.
     fn looks_at_alteration(&self) -> bool {
         ["AFTER", "COMMENT", "DROP", "FIRST", "SET", "SYNC", "TYPE", "UNSET"].iter().any(|word| self.looks_at(&[word]))
     }
 
     fn altered(&mut self, draft: &mut Draft, path: &[String]) -> Done {
         let at = self.clone();
-        let told = |reason: String| at.problem(reason);
+        let at_path = |reason: String| at.problem(reason);
         if self.take(&["TYPE"]) {
             let sql_type = self.sql_type()?;
-            *draft.type_mut(path).map_err(told)? = sql_type;
+            *draft.type_mut(path).map_err(at_path)? = sql_type;
         } else if self.take(&["SET", "NOT", "NULL"]) {
-            draft.field_mut(path).map_err(told)?.nullable = false;
+            draft.field_mut(path).map_err(at_path)?.nullable = false;
         } else if self.take(&["DROP", "NOT", "NULL"]) {
-            draft.field_mut(path).map_err(told)?.nullable = true;
+            draft.field_mut(path).map_err(at_path)?.nullable = true;
         } else if self.take(&["SET", "DEFAULT"]) {
             let source = ColumnSource::Default(self.expression("SET DEFAULT")?);
-            draft.set_source(path, Some(source)).map_err(told)?;
+            draft.set_source(path, Some(source)).map_err(at_path)?;
         } else if self.take(&["DROP", "DEFAULT"]) {
-            draft.set_source(path, None).map_err(told)?;
+            draft.set_source(path, None).map_err(at_path)?;
         } else if self.take(&["SET", "MASK"]) {
             self.mask()?;
         } else if self.take(&["SET", "TAGS"]) || self.take(&["UNSET", "TAGS"]) {
@@ -136,10 +136,10 @@ impl Cursor<'_, '_> {
     fn change(&mut self, draft: &mut Draft, path: &[String]) -> Done {
         let at = self.clone();
         let mut ahead = self.clone();
-        // With a new name, a type stands behind it.
+        // A type follows the new name.
         if let (Ok(name), Ok(_)) = (ahead.name("a column's name"), ahead.sql_type()) {
             if path.last().is_none_or(|old| !old.eq_ignore_ascii_case(&name)) {
-                return Err(at.problem("CHANGE COLUMN gives a column no other name; write RENAME COLUMN … TO …"));
+                return Err(at.problem("CHANGE COLUMN cannot rename a column; write RENAME COLUMN … TO …"));
             }
             self.step();
         }

@@ -1,4 +1,4 @@
-//! The cells of a notebook's source, as Databricks exports it; a text that is no notebook is one cell.
+//! The cells of a notebook source, as exported by Databricks. Any other text is one cell.
 //!
 //! ```text
 //! source := cell { [ "-- COMMAND ----------" ] cell } [ down any ]

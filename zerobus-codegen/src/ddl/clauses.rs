@@ -1,4 +1,4 @@
-//! What follows the columns of a CREATE TABLE, in any order.
+//! The clauses after the columns of CREATE TABLE, in any order.
 //!
 //! ```text
 //! clause     := USING format | COMMENT string | TBLPROPERTIES properties | OPTIONS "(" any ")"
@@ -14,7 +14,7 @@
 //! key        := string | name { "." name }
 //! format     := name { "." name }
 //! ```
-//! LOCATION makes the table an external one. A partition with a type that is no column yet is one more column.
+//! LOCATION makes the table external. A partition with a type that is not among the columns adds a column.
 
 use sqlparser::tokenizer::Token;
 
@@ -88,7 +88,7 @@ impl Cursor<'_, '_> {
 
     fn no_clause(&self) -> DdlProblem {
         if self.token() == Some(&Token::RParen) {
-            return self.problem("a parenthesis is closed here that is not open");
+            return self.problem("unmatched closing parenthesis");
         }
         let likely = self
             .keyword()
@@ -108,7 +108,7 @@ impl Cursor<'_, '_> {
             let at = inside.clone();
             let key = inside.property_key()?;
             if properties.iter().any(|(known, _)| *known == key) {
-                return Err(at.problem(format!("the property `{key}` stands here twice")));
+                return Err(at.problem(format!("the property `{key}` appears twice")));
             }
             inside.take_token(&Token::Eq);
             properties.push((key, inside.property_value()?));

@@ -27,7 +27,7 @@ use super::problem::DdlProblem;
 use crate::Scalar;
 use crate::model::{ColumnSource, Name, SqlField, SqlType, resolve};
 
-/// What stands between two commas of a table's columns.
+/// An item of a table's column list.
 pub(super) enum Item {
     Column(Column),
     Constraint(Constraint),
@@ -64,7 +64,7 @@ impl Cursor<'_, '_> {
         if self.begins_constraint() { self.constraint().map(Item::Constraint) } else { self.column().map(Item::Column) }
     }
 
-    /// Whether a constraint of the table stands here, and no column that is called like one.
+    /// Whether a table constraint follows, and not a column with the name of one.
     pub(super) fn begins_constraint(&self) -> bool {
         const KINDS: &[&[&str]] = &[&["PRIMARY", "KEY"], &["FOREIGN", "KEY"], &["CHECK"], &["EXPECT"], &["UNIQUE"]];
         let kind = |cursor: &Self| {
@@ -266,10 +266,10 @@ impl Cursor<'_, '_> {
     }
 }
 
-/// An error if a clause stands behind a column a second time, or beside one that it excludes.
+/// An error if a column has a clause twice, or two that exclude each other.
 fn once(at: &Cursor<'_, '_>, clause: &str, again: bool) -> Result<(), DdlProblem> {
     if again {
-        return Err(at.problem(format!("a clause of this kind stands before {clause} already; keep one of the two")));
+        return Err(at.problem(format!("a clause of the same kind precedes {clause}; keep one of the two")));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The catalog and the schema that names without them belong to, as USE says.
+//! The current catalog and schema, set by USE, for names without them.
 
 use super::cursor::Cursor;
 use super::problem::{DdlProblem, Place};
@@ -13,7 +13,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Follows `USE CATALOG name`, `USE [SCHEMA | DATABASE] [catalog.]schema` or `SET CATALOG name`, from behind USE or SET.
+    /// Applies `USE CATALOG name`, `USE [SCHEMA | DATABASE] [catalog.]schema` or `SET CATALOG name`, after USE or SET.
     pub(super) fn follow(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), DdlProblem> {
         let place = cursor.place();
         let outcome = self.read(cursor);
@@ -36,7 +36,7 @@ impl Context {
             ([catalog], true) => (self.catalog, self.schema) = (Some(catalog.clone()), Some("default".to_owned())),
             ([schema], false) => self.schema = Some(schema.clone()),
             ([catalog, schema], false) => (self.catalog, self.schema) = (Some(catalog.clone()), Some(schema.clone())),
-            _ => return Err(cursor.problem(format!("`{}` names no catalog and no schema", name.join(".")))),
+            _ => return Err(cursor.problem(format!("`{}` is neither a catalog nor a schema", name.join(".")))),
         }
         self.unread = None;
         Ok(())

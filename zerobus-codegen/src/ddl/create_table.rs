@@ -6,7 +6,7 @@
 //! item   := column | constraint                                                   in `column`
 //! clause :=                                                                       in `clauses`
 //! ```
-//! A table whose columns come from elsewhere (`AS query`, `LIKE`, `CLONE`, none at all) is not read, and named.
+//! A table whose columns come from elsewhere (`AS query`, `LIKE`, `CLONE`, none at all) is an error that names the source.
 
 use sqlparser::tokenizer::Token;
 
@@ -65,7 +65,7 @@ fn head(cursor: &mut Cursor<'_, '_>) -> Result<Option<(Kind, bool)>, DdlProblem>
     }
     cursor.expect(&["CREATE"])?;
     let replaces = cursor.take(&["OR", "REPLACE"]);
-    // OR REFRESH goes on with the table that is there, as IF NOT EXISTS does, but may give it other columns.
+    // OR REFRESH keeps an existing table, as IF NOT EXISTS does, but can change its columns.
     let replaces = cursor.take(&["OR", "REFRESH"]) || replaces;
     cursor.take(&["PRIVATE"]);
     let mut kind = Kind::Managed;
@@ -95,7 +95,7 @@ fn body(cursor: &mut Cursor<'_, '_>, mut draft: Draft) -> Result<Draft, Vec<DdlP
     if problems.is_empty() { Ok(draft) } else { Err(problems) }
 }
 
-/// Why a statement gives no columns.
+/// The reason why a statement has no columns.
 fn without_columns(cursor: &Cursor<'_, '_>) -> DdlProblem {
     let mut ahead = cursor.clone();
     let from = loop {
@@ -116,7 +116,7 @@ fn without_columns(cursor: &Cursor<'_, '_>) -> DdlProblem {
     ))
 }
 
-/// Reads every item; after one that cannot be read goes on behind the next comma.
+/// Reads every item; after an error it continues after the next comma.
 fn items(mut inside: Cursor<'_, '_>, draft: &mut Draft) -> Vec<DdlProblem> {
     let (mut problems, mut constraints) = (Vec::new(), Vec::new());
     if inside.is_at_end() {
@@ -141,7 +141,7 @@ fn items(mut inside: Cursor<'_, '_>, draft: &mut Draft) -> Vec<DdlProblem> {
     problems
 }
 
-/// Reads a column into the table; returns a constraint, which may be about columns that come behind it.
+/// Adds a column to the table, or returns a constraint, which can refer to later columns.
 fn item(inside: &mut Cursor<'_, '_>, draft: &mut Draft) -> Result<Option<(Place, Constraint)>, DdlProblem> {
     let at = inside.clone();
     match inside.item()? {
@@ -157,7 +157,7 @@ fn item(inside: &mut Cursor<'_, '_>, draft: &mut Draft) -> Result<Option<(Place,
     }
 }
 
-/// A comma and something behind it, or the end.
+/// A comma followed by an item, or the end.
 fn separator(inside: &mut Cursor<'_, '_>) -> Result<(), DdlProblem> {
     if inside.is_at_end() {
         return Ok(());
@@ -180,7 +180,7 @@ const CLAUSES: &[&str] = &[
     "REFERENCES",
 ];
 
-/// The error of something behind a column that is no clause of it.
+/// The error for text after a column that is no clause of it.
 fn behind_column(inside: &Cursor<'_, '_>, name: &str) -> DdlProblem {
     let mut ahead = inside.clone();
     let column = ahead.name("").is_ok() && ahead.sql_type().is_ok();
@@ -200,7 +200,7 @@ fn behind_column(inside: &Cursor<'_, '_>, name: &str) -> DdlProblem {
     }
 }
 
-/// Goes behind the next comma that stands in no brackets.
+/// Skips past the next comma outside of brackets.
 fn skip_item(inside: &mut Cursor<'_, '_>) {
     let mut depth = 0_i32;
     while let Some(token) = inside.token() {

@@ -1,4 +1,4 @@
-//! What is left of a statement, and the small steps through it: words, names, strings, numbers, parentheses.
+//! A cursor over the rest of a statement: words, names, strings, numbers, parentheses.
 
 use sqlparser::tokenizer::Token;
 
@@ -14,7 +14,7 @@ pub(super) struct Cursor<'s, 'a> {
     end: End,
 }
 
-/// Where it ends, for errors at the end, and what stands there.
+/// The end, for errors there, and its text.
 #[derive(Debug, Clone, Copy)]
 struct End {
     place: Place,
@@ -123,7 +123,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         Ok(parts)
     }
 
-    /// The error of a variable that stands here: it would be replaced before the statement runs.
+    /// The error for a variable here, which would be substituted before the statement runs.
     fn variable(&self) -> Option<DdlProblem> {
         let written = match self.token()? {
             Token::Placeholder(_) | Token::LBrace | Token::AtSign => text(&self.rest[..self.glued()]),
@@ -140,7 +140,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         )))
     }
 
-    /// How many lexemes stand here without space between them, or in the braces that open here.
+    /// The number of lexemes here without space between them, or inside the braces that open here.
     fn glued(&self) -> usize {
         let mut depth = 0_i32;
         let ends = |(at, lexeme): (usize, &Lexeme<'_>)| {
@@ -158,7 +158,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
                 let (string, _) = unquoted(self.rest[0].text).map_err(|reason| self.problem(reason))?;
                 string
             }
-            // What stands in a raw string is what it says.
+            // A raw string has no escapes.
             Some(Token::SingleQuotedRawStringLiteral(raw) | Token::DoubleQuotedRawStringLiteral(raw)) => raw.clone(),
             _ => return Err(self.expected("a string in quotes")),
         };
@@ -189,7 +189,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         Ok(number)
     }
 
-    /// What stands in the parentheses that come next.
+    /// The content of the parentheses that follow.
     pub(super) fn parentheses(&mut self, what: &str) -> Result<Self, DdlProblem> {
         if self.token() != Some(&Token::LParen) {
             return Err(self.expected(&format!("{what} in parentheses")));
@@ -208,7 +208,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
                 return Ok(inside);
             }
         }
-        Err(self.problem("the parenthesis that opens here is not closed before the statement ends"))
+        Err(self.problem("unclosed parenthesis"))
     }
 
     /// Names with commas between them, in parentheses.
@@ -240,7 +240,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         DdlProblem::new(self.place(), text)
     }
 
-    /// What stands here, in backticks.
+    /// The next lexeme, in backticks.
     pub(super) fn found(&self) -> String {
         match self.rest.first() {
             Some(lexeme) if lexeme.text.starts_with('`') => lexeme.text.to_owned(),
@@ -262,7 +262,7 @@ fn is_template(name: &str) -> bool {
     holds("${", "}") || holds("{{", "}}")
 }
 
-/// The place behind a lexeme that stands on one line.
+/// The place after a lexeme of one line.
 fn behind(lexeme: &Lexeme<'_>) -> Place {
     let width = u32::try_from(lexeme.text.chars().count()).unwrap_or(0);
     Place { column: lexeme.place.column.saturating_add(width), ..lexeme.place }

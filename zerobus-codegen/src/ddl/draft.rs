@@ -1,4 +1,4 @@
-//! A table while statements build it up, and what they may do to its columns.
+//! A table under construction, and the changes that statements can make to its columns.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub(super) struct Column {
     pub(super) checks: Vec<(Option<String>, String)>,
 }
 
-/// Where a column or a field goes.
+/// The position of a column or field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Position {
     After(String),

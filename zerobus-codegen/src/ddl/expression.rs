@@ -1,4 +1,4 @@
-//! Where an expression ends. sqlparser's grammar of expressions decides; ours has only to know what may follow one.
+//! Finds the end of an expression by sqlparser's grammar of expressions. Only the tokens that can follow one are ours.
 
 use sqlparser::dialect::DatabricksDialect;
 use sqlparser::parser::Parser;
@@ -11,14 +11,14 @@ use super::statements::{is, statements, takes};
 use crate::model::rewrites_the_line;
 
 impl Cursor<'_, '_> {
-    /// The text of the expression that comes next, for what stands behind `behind`.
+    /// The text of the next expression; `behind` names the keyword before it.
     pub(super) fn expression(&mut self, behind: &str) -> Result<String, DdlProblem> {
         if let Some(Token::Placeholder(_) | Token::LBrace) = self.token() {
             return Err(self.expected("a value"));
         }
         let most = limit(self.rest);
         let end = length(&self.rest[..most]).or_else(|reason| {
-            // What stands in parentheses ends where they do, whatever it is.
+            // An expression in parentheses ends with them.
             let mut ahead = self.clone();
             match ahead.parentheses("a value") {
                 Ok(_) => Ok(self.rest.len() - ahead.rest.len()),
@@ -79,7 +79,7 @@ fn is_balanced(lexemes: &[Lexeme<'_>]) -> bool {
 }
 
 /// How many lexemes an expression has at most: up to a comma, a parenthesis that it does not open, or NOT NULL, which is a
-/// clause of the column here unless IS stands before it.
+/// clause of the column here unless IS precedes it.
 fn limit(lexemes: &[Lexeme<'_>]) -> usize {
     let mut depth = 0_usize;
     for (at, lexeme) in lexemes.iter().enumerate() {
@@ -94,7 +94,7 @@ fn limit(lexemes: &[Lexeme<'_>]) -> usize {
     lexemes.len()
 }
 
-/// Whether the clause NOT NULL stands behind the first lexeme.
+/// Whether the clause NOT NULL follows the first lexeme.
 fn is_not_null(lexemes: &[Lexeme<'_>]) -> bool {
     takes(&lexemes[1..], &["NOT", "NULL"]).is_some() && !is(&lexemes[0], "IS")
 }
@@ -120,11 +120,10 @@ fn length(lexemes: &[Lexeme<'_>]) -> Result<usize, String> {
     }
 }
 
-/// The token that sqlparser's parser reads at the beginning, and how many lexemes it stands for.
+/// The token for sqlparser's parser at the beginning, and the number of lexemes that it replaces.
 ///
-/// Only what stands between operands decides where an expression ends. So what has brackets of its own is one operand,
-/// whatever is in it: a call, CASE … END, an interval, strings in a row; and an operator that the parser does not know is
-/// another one.
+/// Only the tokens between operands decide where an expression ends. So a call, CASE … END, an interval and adjacent strings
+/// are each one operand, and an operator that the parser does not know is replaced by one that it knows.
 fn parsed(lexemes: &[Lexeme<'_>]) -> (Token, usize) {
     let first = &lexemes[0];
     let next = lexemes.get(1).filter(|next| !next.apart).map(|next| &next.token);
@@ -146,7 +145,7 @@ fn parsed(lexemes: &[Lexeme<'_>]) -> (Token, usize) {
         (Token::Word(_), _) if is(first, "DIV") => (Token::Div, 1),
         (Token::Word(_), _) if is(first, "IN") => (Token::Eq, 1),
         (Token::Word(_), _) if takes(lexemes, &["NOT", "IN"]).is_some() => (Token::Eq, 2),
-        // The type of a number stands right behind it: `1.5D`, `5L`, `0.1BD`.
+        // The type of a number is its suffix: `1.5D`, `5L`, `0.1BD`.
         (Token::Number(..), Some(Token::Word(_))) if NUMBER_TYPES.iter().any(|word| is(&lexemes[1], word)) => {
             operand(2)
         }
@@ -241,7 +240,7 @@ fn interval(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     takes(lexemes, &["INTERVAL"])?;
     let mut end = 1 + number(1)?;
     if unit(end).is_none() {
-        // The unit stands in the string.
+        // The unit is in the string.
         return matches!(lexemes[1].token, Token::SingleQuotedString(_)).then_some(end);
     }
     end += 1;

@@ -8,14 +8,14 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::problem::{DdlProblem, Place};
 
-/// A token where it stands.
+/// A token and its place.
 #[derive(Debug, Clone)]
 pub(super) struct Lexeme<'a> {
     pub(super) token: Token,
     /// As it is written.
     pub(super) text: &'a str,
     pub(super) place: Place,
-    /// Whether white space or a comment stands before it.
+    /// Whether white space or a comment precedes it.
     pub(super) apart: bool,
     /// Whether it is the first of its line.
     pub(super) first: bool,

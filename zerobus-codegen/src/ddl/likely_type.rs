@@ -1,4 +1,4 @@
-//! Which type a word is likely meant to be that Databricks SQL does not know.
+//! Suggestions for types that Databricks SQL does not have.
 
 use crate::likely;
 

@@ -1,4 +1,4 @@
-//! What a text of statements has wrong, or what its reader should know, each at its place.
+//! Problems and warnings of SQL statements, each with its place.
 
 use std::fmt::{self, Display};
 

@@ -1,4 +1,4 @@
-//! The tables that statements build up, in the order in which they would run.
+//! Applies statements in order and collects the tables that they build.
 //!
 //! ```text
 //! statement := create                                                  CREATE … TABLE, in `create_table`
@@ -47,7 +47,7 @@ pub struct Script {
     texts: usize,
 }
 
-/// What there is to know about a text of statements.
+/// The problems and warnings of a text of statements.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Findings {
@@ -70,7 +70,7 @@ impl Script {
             let (lexemes, unread) = lexemes(&cell.sql, cell.line);
             let statements = statements(&lexemes);
             for (left, statement) in (0..statements.len()).rev().zip(statements) {
-                // The last one goes on where nothing can be read.
+                // The last statement is incomplete if the text after it cannot be read.
                 let whole = left > 0 || unread.is_none() || is_over(&lexemes);
                 run.statement(statement, whole);
             }
@@ -163,7 +163,7 @@ impl Run<'_> {
         if cursor.looks_at(&["RENAME", "TO"]) {
             return self.rename_table(cursor, &name);
         }
-        // Why the table is not known has been told already.
+        // The problem of the unknown table is reported already.
         let Some(draft) = &mut entry.draft else { return Ok(()) };
         let outcome = cursor.alter(draft).map_err(|problem| problem.of(&full_name));
         if outcome.is_err() {
@@ -194,7 +194,7 @@ impl Run<'_> {
         let parts = cursor.dotted_name("the table's name")?;
         cursor.take(&["PURGE"]);
         cursor.finish("the end of DROP TABLE")?;
-        // Where no table is called like it, none is dropped, whatever the rest of its name is.
+        // If no table has this name, nothing is dropped in any catalog or schema.
         if self.tables.is_any_called(&parts) {
             self.tables.remove(&self.context.table(parts, place)?);
         }

@@ -1,4 +1,4 @@
-//! Where one statement ends and the next begins.
+//! Splits a text into statements.
 //!
 //! ```text
 //! cell      := { statement [ ";" | go ] }
@@ -47,7 +47,7 @@ fn plain(lexemes: &[Lexeme<'_>]) -> usize {
     lexemes.len()
 }
 
-/// How many lexemes `GO` is, where it stands alone on its line; else none.
+/// The number of lexemes of a `GO` alone on its line, or 0.
 fn go(lexemes: &[Lexeme<'_>]) -> usize {
     let [word, rest @ ..] = lexemes else { return 0 };
     if !(word.first && is(word, "GO")) {
@@ -63,7 +63,7 @@ fn go(lexemes: &[Lexeme<'_>]) -> usize {
 
 /// Whether a statement plainly begins here, behind these lexemes of the one before and so deep in parentheses.
 fn begins(before: &[Lexeme<'_>], rest: &[Lexeme<'_>], depth: usize) -> bool {
-    // What these tell of is a statement, and no statement by itself; CREATE OR goes on.
+    // SHOW CREATE TABLE and EXPLAIN contain a statement and do not run it; CREATE OR continues.
     let goes_on = before.last().is_some_and(|last| is(last, "SHOW") || is(last, "OR"));
     if goes_on || is(&before[0], "EXPLAIN") && before.len() <= 2 {
         return false;
@@ -118,7 +118,7 @@ fn names_something(lexemes: &[Lexeme<'_>]) -> bool {
     })
 }
 
-/// Where a block ends that begins here: behind its END.
+/// The end of a block that begins here: after its END.
 fn block(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     let begin = if is_block(lexemes) {
         0

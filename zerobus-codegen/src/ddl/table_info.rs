@@ -1,4 +1,4 @@
-//! From a table that statements built up to the `TableInfo` that the catalog would give of it.
+//! Converts a table built by statements to the `TableInfo` that a catalog would return.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The tables that statements have built up so far.
+//! The tables built so far.
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ impl TableSet {
         self.entries.get_mut(place)?.as_mut()
     }
 
-    /// Adds the table that a statement creates; returns what there is to know about one that is there already.
+    /// Adds the table that a statement creates. Returns a warning if it exists already.
     ///
     /// # Errors
     /// With everything that keeps the statement from being read, or from being run.
@@ -46,7 +46,7 @@ impl TableSet {
             Ok(draft) => (Some(draft), Vec::new()),
             Err(problems) => (None, problems),
         };
-        let mut told = None;
+        let mut warning = None;
         match self.find(&name) {
             None => {
                 self.places.insert(key(&name), self.entries.len());
@@ -56,7 +56,7 @@ impl TableSet {
             Some(entry) if existing == Existing::Kept => {
                 let differs = draft.zip(entry.draft.as_ref()).is_some_and(|(new, old)| new.row != old.row);
                 let what = "the table is there already, so this statement changes nothing, and its columns are others";
-                told = differs.then(|| DdlProblem::new(place, what).of(&full_name));
+                warning = differs.then(|| DdlProblem::new(place, what).of(&full_name));
             }
             Some(_) => {
                 let what =
@@ -64,7 +64,7 @@ impl TableSet {
                 return Err(vec![DdlProblem::new(place, what).of(&full_name)]);
             }
         }
-        if problems.is_empty() { Ok(told) } else { Err(problems) }
+        if problems.is_empty() { Ok(warning) } else { Err(problems) }
     }
 
     /// Takes a table out.

@@ -15,7 +15,7 @@
 //!           | INTERVAL unit [ TO unit ]
 //! unit     := YEAR | MONTH | DAY | HOUR | MINUTE | SECOND
 //! ```
-//! These are the types of Databricks SQL; which of them Zerobus carries is for the model to say.
+//! These are the types of Databricks SQL; the model decides which of them Zerobus supports.
 
 use sqlparser::tokenizer::Token;
 
@@ -102,7 +102,7 @@ impl Cursor<'_, '_> {
     /// Takes `COLLATE name` into a type that is a STRING.
     pub(super) fn collation(&mut self, of: &mut SqlType) -> Result<(), DdlProblem> {
         if *of != SqlType::named("string") {
-            return Err(self.problem("COLLATE stands behind the type STRING only, and once"));
+            return Err(self.problem("COLLATE can follow only STRING, and only once"));
         }
         self.expect(&["COLLATE"])?;
         let name = self.name("a collation's name")?;
@@ -149,7 +149,7 @@ impl Cursor<'_, '_> {
         Ok(SqlType::named(&format!("{word}{arguments}")))
     }
 
-    /// What other databases write behind a type.
+    /// Rejects suffixes of types in other databases.
     fn no_type_behind(&self, word: &str) -> Result<(), DdlProblem> {
         if self.token() == Some(&Token::LBracket) || self.looks_at(&["ARRAY"]) {
             return Err(self.problem(format!("an array of {word} is ARRAY<{word}>")));

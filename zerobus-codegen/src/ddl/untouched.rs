@@ -1,12 +1,12 @@
-//! The statements that leave the columns of every table alone, by the words that they begin with; and those that may not, and
-//! are not followed.
+//! Statements that change no table's columns, recognised by their first words, and statements that may change them but are
+//! not supported.
 //!
 //! ```text
 //! untouched := one of DATA, SESSION and PRIVILEGES, and what follows
 //!            | ( CREATE | ALTER | DROP ) { MODIFIERS } one of OBJECTS, and what follows
 //! unread    := one of UNREAD, WITH SCHEMA EVOLUTION among the rest, a block, EXECUTE IMMEDIATE, CALL
 //! ```
-//! Whatever begins with another word is an error.
+//! A statement that begins with any other word is an error.
 
 use sqlparser::tokenizer::Token;
 
@@ -25,7 +25,7 @@ const DATA: &[&str] = &[
 const SESSION: &[&str] = &["ADD", "BEGIN", "COMMIT", "DECLARE", "RESET", "ROLLBACK", "SET", "START"];
 /// Statements about who may do what.
 const PRIVILEGES: &[&str] = &["DENY", "GRANT", "REVOKE"];
-/// What stands between CREATE, ALTER or DROP and the object.
+/// Words between CREATE, ALTER or DROP and the object.
 const MODIFIERS: &[&str] = &[
     "AGGREGATE",
     "EXTERNAL",
@@ -66,10 +66,10 @@ const OBJECTS: &[&str] = &[
     "VIEW",
     "VOLUME",
 ];
-/// Statements that make or change a table's columns in a way that only the catalog knows.
+/// Statements that create or change a table's columns in a way that only the catalog can resolve.
 const UNREAD: &[(&[&str], &str)] = &[
     (&["CONVERT", "TO", "DELTA"], "CONVERT TO DELTA makes a table of files, and its columns are not in the statement"),
-    (&["RESTORE"], "RESTORE gives a table the columns of an earlier version, which is not known here"),
+    (&["RESTORE"], "RESTORE returns a table to the columns of an earlier version, which is unknown here"),
     (&["UNDROP"], "UNDROP brings back a table that is not known here"),
 ];
 /// What begins the steps of a script.
@@ -164,7 +164,7 @@ fn immediate(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
     ahead.expect(&["EXECUTE", "IMMEDIATE"])?;
     match ahead.string() {
         Ok(text) if text.to_uppercase().contains("TABLE") => Err(cursor.problem(
-            "EXECUTE IMMEDIATE runs a statement that stands in a string, which is not read; write the statement itself",
+            "EXECUTE IMMEDIATE runs a statement from a string, which is not read; write the statement itself",
         )),
         Ok(_) => Ok(None),
         Err(_) => Ok(Some(
@@ -189,7 +189,7 @@ fn is_labelled(cursor: &Cursor<'_, '_>) -> bool {
         && (is_block(rest) || rest.first().is_some_and(|lexeme| STEPS.iter().any(|step| is(lexeme, step))))
 }
 
-/// Whether these words stand somewhere in the statement.
+/// Whether the statement contains these words.
 fn has(cursor: &Cursor<'_, '_>, words: &[&str]) -> bool {
     (0..cursor.rest.len()).any(|at| takes(&cursor.rest[at..], words).is_some())
 }

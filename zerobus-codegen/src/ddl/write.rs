@@ -1,5 +1,5 @@
-//! From `TableInfo` to `CREATE TABLE` and the grants that a writer needs. Every name stands in backticks and every comment
-//! in quotes; an expression of the catalog's is printed only if it stays in its place.
+//! Writes `CREATE TABLE` and a writer's grants from `TableInfo`. Every name is in backticks and every comment in quotes; an
+//! expression from the catalog is printed only if it cannot end early.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::model::sql_text::{column_line, quoted, quoted_name, sql_type};
 use crate::model::{ColumnSource, SqlField, SqlType, by_position, read_type};
 use crate::{ColumnInfo, ColumnPath, Problem, Report, Table, TableInfo, TableName};
 
-/// The property without which Delta knows no DEFAULT.
+/// The property that enables DEFAULT in Delta.
 const DEFAULTS: &str = "delta.feature.allowColumnDefaults";
 
 /// The statements that create the table: CREATE TABLE, with the properties that its columns need, and ALTER TABLE for each
@@ -139,7 +139,7 @@ impl Statement {
         }
     }
 
-    /// An expression that stands in parentheses anyway.
+    /// An expression that is printed in parentheses.
     fn expression(&mut self, of: &str, expression: &str) -> String {
         match printed(expression) {
             Some(Printed::Bare(expression) | Printed::InParentheses(expression)) => expression,

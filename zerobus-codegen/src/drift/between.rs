@@ -112,16 +112,16 @@ impl Walk<'_> {
 
     /// What the service refuses the new table for and not the old one, and the other way round.
     fn obstacles(&mut self, old: &Table, new: &Table) {
-        let told: HashSet<ColumnPath> = self.changes.iter().map(|change| change.path.clone()).collect();
-        let is_told = |obstacle: &Obstacle| told.contains(&obstacle.path());
+        let reported: HashSet<ColumnPath> = self.changes.iter().map(|change| change.path.clone()).collect();
+        let is_reported = |obstacle: &Obstacle| reported.contains(&obstacle.path());
         for obstacle in new.obstacles.iter().filter(|obstacle| !old.obstacles.contains(obstacle)) {
-            if !is_told(obstacle) {
+            if !is_reported(obstacle) {
                 let kind = ChangeKind::ObstacleAdded(obstacle.clone());
                 self.change(obstacle.path(), kind, (Severity::Breaking, obstacle.help()));
             }
         }
         for obstacle in old.obstacles.iter().filter(|obstacle| !new.obstacles.contains(obstacle)) {
-            if !is_told(obstacle) {
+            if !is_reported(obstacle) {
                 let kind = ChangeKind::ObstacleRemoved(obstacle.clone());
                 self.change(obstacle.path(), kind, (Severity::Safe, "a row carries what it carried before"));
             }

@@ -1,29 +1,29 @@
-//! One change of a table: what happened, where, what it does to a program that is deployed, and why.
+//! One change of a table: its kind, path, severity and reason.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
 use crate::{ColumnPath, Obstacle, Printable};
 
-/// What a change does to a program that was built from the schema before it.
+/// The effect of a change on a program built from the older schema.
 ///
-/// The classes are ordered: of several changes the greatest decides what happens to the program. A stream that does not
-/// open writes nothing wrong, so `Breaking` is the last.
+/// The variants are ordered by harm, and the greatest of several changes decides. A stream that does not open writes no wrong
+/// data, but `Breaking` is still the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum Severity {
-    /// Nothing: it goes on writing, and every value keeps its meaning.
+    /// The program keeps working, and every value keeps its meaning.
     Safe,
-    /// It goes on writing, but the table no longer takes every value that it took before.
+    /// The program keeps writing, but the table no longer accepts every value that it accepted before.
     SomeRowsRefused,
-    /// It goes on writing, and the table stores something else than was meant.
+    /// The program keeps writing, and the table stores values with another meaning.
     SilentlyWrong,
-    /// It can no longer write.
+    /// The program can no longer write.
     Breaking,
 }
 
-/// What happened at one place of a table.
+/// The kind of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChangeKind {
@@ -31,36 +31,36 @@ pub enum ChangeKind {
     Added {
         /// Its type.
         data_type: String,
-        /// Whether it may be left out.
+        /// Whether it is nullable.
         nullable: bool,
     },
-    /// A column is gone.
+    /// A column was dropped.
     Dropped,
-    /// The table computes the column itself, which it did not before.
+    /// A column became a generated column.
     MadeGenerated,
     /// NOT NULL was added to a column.
     MadeNotNull,
-    /// NOT NULL was taken from a column.
+    /// NOT NULL was dropped from a column.
     MadeNullable,
-    /// A row carries a column that the table computed itself before.
+    /// A generated column became a plain one.
     MadePlain {
         /// Its type.
         data_type: String,
-        /// Whether it may be left out.
+        /// Whether it is nullable.
         nullable: bool,
     },
-    /// A column stands elsewhere among the others.
+    /// A column moved among the others.
     Moved,
-    /// The service refuses the table for something that was not there before, or is reported to.
+    /// The table has a new obstacle.
     ObstacleAdded(Obstacle),
-    /// What the service refused the table for is gone.
+    /// The table lost an obstacle.
     ObstacleRemoved(Obstacle),
-    /// A column has another name.
+    /// A column was renamed.
     Renamed {
         /// The new name.
         to: String,
     },
-    /// A column has another type.
+    /// The type of a column changed.
     Retyped {
         /// The old type.
         from: String,
@@ -69,7 +69,7 @@ pub enum ChangeKind {
     },
     /// The table is new.
     TableAdded,
-    /// The table is gone.
+    /// The table was dropped.
     TableDropped,
     /// Zerobus cannot write to the table.
     Unsupported {
@@ -82,21 +82,21 @@ pub enum ChangeKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
-    /// Where: under the old name, if there was one; empty for the table as a whole.
+    /// The path, with the old name if there was one; empty for the table as a whole.
     pub path: ColumnPath,
     /// What happened.
     pub kind: ChangeKind,
-    /// What it does to a program that is deployed.
+    /// The effect on a deployed program.
     pub severity: Severity,
-    /// Why it does that, or what to do about it.
+    /// The reason for the effect, or the remedy.
     pub reason: Cow<'static, str>,
 }
 
 impl Severity {
-    /// Every class, the least harmful first.
+    /// Every class, least harmful first.
     pub const ALL: [Self; 4] = [Self::Safe, Self::SomeRowsRefused, Self::SilentlyWrong, Self::Breaking];
 
-    /// The class as programs and options name it: `safe`, `some-rows-refused`, `silently-wrong`, `breaking`.
+    /// The identifier in options and machine-readable output: `safe`, `some-rows-refused`, `silently-wrong`, `breaking`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -127,7 +127,7 @@ impl ChangeKind {
         "unsupported",
     ];
 
-    /// The kind as programs and options name it, one word: `added`, `made_not_null`.
+    /// The identifier in options and machine-readable output: `added`, `made_not_null`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -161,7 +161,7 @@ impl Change {
 }
 
 impl Display for Severity {
-    /// The class as people read it: `some rows refused`.
+    /// The class in text for people: `some rows refused`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Breaking => "breaking",

@@ -22,7 +22,7 @@ pub(super) fn renamed<'a>(old: &'a Struct, new: &'a Struct) -> HashMap<&'a str, 
     .collect()
 }
 
-/// The fewest fields that had to move for the common ones to stand in their new order.
+/// The smallest set of fields that moved to reach the new order.
 pub(super) fn moved<'a>(old: &'a Struct, new: &Struct) -> HashSet<&'a str> {
     let places: HashMap<&str, usize> = new.fields.iter().map(|field| field.name.as_str()).zip(0..).collect();
     let common: Vec<(&str, usize)> =

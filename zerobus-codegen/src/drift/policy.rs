@@ -21,29 +21,29 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use super::{Change, ChangeKind, Severity};
 use crate::likely;
 
-/// What a check makes of drift.
+/// Which drift fails a check, and which is a warning.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Policy {
     /// The changes that are allowed.
     pub allow: Vec<Allowance>,
-    /// The least harmful class that fails; every class but `safe` does if not said.
+    /// The least harmful class that fails; by default every class but `safe` fails.
     #[serde(alias = "fail_on")]
     pub fail_on: Option<Threshold>,
-    /// The least harmful class that is a warning where it does not fail; every drift is if not said.
+    /// The least harmful class that is a warning if it does not fail; by default all drift.
     #[serde(alias = "warn_on")]
     pub warn_on: Option<Threshold>,
 }
 
-/// Changes that are allowed for a time.
+/// A set of changes that is allowed until a date.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Allowance {
     /// The kinds of change.
     pub change: ChangeNames,
-    /// Where: a path as in every other option, without regard to case.
+    /// The path, as in every other option, without regard to case.
     pub path: String,
     /// Why.
     #[serde(deserialize_with = "said")]
@@ -56,17 +56,17 @@ pub struct Allowance {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeNames(Vec<&'static str>);
 
-/// The least harmful class of drift that something begins with.
+/// A threshold of severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Threshold {
-    /// This class, and every worse one.
+    /// This class and every worse one.
     From(Severity),
     /// No class.
     Never,
 }
 
-/// A day of the calendar, written `2027-06-30`.
+/// A date, written `2027-06-30`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day {
     year: i32,
@@ -74,13 +74,13 @@ pub struct Day {
     of_month: u8,
 }
 
-/// What a policy makes of one change.
+/// The verdict of a policy on one change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict<'a> {
     /// It is allowed.
     Allowed(&'a Allowance),
-    /// It fails the check; it was allowed until a day that has passed, if there is an allowance.
+    /// It fails the check. If there is an allowance, it has expired.
     Fails(Option<&'a Allowance>),
     /// It is worth a notice.
     Notice,
@@ -89,7 +89,7 @@ pub enum Verdict<'a> {
 }
 
 impl Policy {
-    /// What to make of a change of this table on this day.
+    /// The verdict on a change of this table on this day.
     #[must_use]
     pub fn judge(&self, table: &str, change: &Change, today: Day) -> Verdict<'_> {
         let place = place(table, change);
@@ -107,7 +107,7 @@ impl Policy {
         Verdict::Notice
     }
 
-    /// This policy, with what another one says added: where both say something, the other one wins.
+    /// Merges this policy with another; the other wins where both are set.
     #[must_use]
     pub fn merged(mut self, other: Self) -> Self {
         self.allow.extend(other.allow);
@@ -116,7 +116,7 @@ impl Policy {
 }
 
 impl Allowance {
-    /// Whether it is about this table, or about something in it.
+    /// Whether it applies to this table or to a column of it.
     #[must_use]
     pub fn concerns(&self, table: &str) -> bool {
         let (path, table) = (self.path.to_lowercase(), table.to_lowercase());
@@ -129,7 +129,7 @@ impl Allowance {
 }
 
 impl Threshold {
-    /// Whether a class is as harmful.
+    /// Whether a class reaches the threshold.
     #[must_use]
     pub fn is_reached(self, severity: Severity) -> bool {
         match self {
@@ -145,13 +145,13 @@ fn place(table: &str, change: &Change) -> String {
     parts.collect::<Vec<_>>().join(".").to_lowercase()
 }
 
-/// Whether a place is the path's own, or one below it; `.` is above everything.
+/// Whether a place equals the path or is below it; `.` is above everything.
 fn is_below(path: &str, place: &str) -> bool {
     path == "." || place.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 impl Day {
-    /// A day; `None` if there is no such day in the calendar.
+    /// A date; `None` if the calendar does not have it.
     #[must_use]
     pub fn new(year: i32, month: u8, day: u8) -> Option<Self> {
         let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -176,7 +176,9 @@ impl FromStr for Day {
             let (year, month, day) = (part(4)?, part(2)?, part(2)?);
             Self::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
         })();
-        parsed.filter(|_| parts.next().is_none()).ok_or_else(|| format!("`{text}` is no day; write it as 2027-06-30"))
+        parsed
+            .filter(|_| parts.next().is_none())
+            .ok_or_else(|| format!("`{text}` is not a date; write it as 2027-06-30"))
     }
 }
 
@@ -190,7 +192,7 @@ impl FromStr for Threshold {
         let found = Severity::ALL.into_iter().find(|severity| severity.name() == text);
         found.map(Self::From).ok_or_else(|| {
             let names = Severity::ALL.map(Severity::name).join(", ");
-            format!("`{text}` is no class of drift; write one of {names}, never")
+            format!("`{text}` is not a class of drift; expected one of {names}, never")
         })
     }
 }
@@ -206,8 +208,8 @@ impl FromStr for ChangeNames {
 fn name(text: &str) -> Result<&'static str, String> {
     ChangeKind::NAMES.into_iter().find(|name| *name == text).ok_or_else(|| {
         let likely = likely(text, ChangeKind::NAMES).map(|name| format!("did you mean `{name}`?"));
-        let help = likely.unwrap_or_else(|| format!("write one of {}", ChangeKind::NAMES.join(", ")));
-        format!("`{text}` is no kind of change; {help}")
+        let help = likely.unwrap_or_else(|| format!("expected one of {}", ChangeKind::NAMES.join(", ")));
+        format!("`{text}` is not a kind of change; {help}")
     })
 }
 
@@ -279,7 +281,7 @@ impl<'de> Visitor<'de> for TextOrDate {
         text.parse().map_err(E::custom)
     }
 
-    /// A date of TOML without quotes comes as a map of one entry, whose value is its text.
+    /// serde receives an unquoted TOML date as a map of one entry, whose value is its text.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Day, A::Error> {
         match map.next_entry::<IgnoredAny, String>()? {
             Some((_, text)) => text.parse().map_err(A::Error::custom),

@@ -2,7 +2,7 @@
 
 use crate::{DataType, Element, Field, Scalar};
 
-/// A column's type as SQL writes it, but for the fields of structs, which stand elsewhere.
+/// A column's type in SQL, without the fields of structs, which are documented elsewhere.
 pub(super) fn headline(field: &Field) -> String {
     let not_null = if field.nullable { "" } else { " NOT NULL" };
     match &field.data_type {

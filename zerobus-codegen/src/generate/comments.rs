@@ -1,4 +1,4 @@
-//! Comments of strangers as Rust docs and as `.proto` comments: read as text, never as code, markup or an end of line.
+//! Column comments as Rust docs and `.proto` comments, escaped so that they are never code, markup or an end of line.
 
 use crate::Printable;
 

@@ -27,7 +27,7 @@ impl Allowed {
 }
 
 impl Writer {
-    /// The derives of a struct of the typed face.
+    /// The derives of a struct of the typed flavor.
     pub(super) fn typed_derives(&self, path: &str, row: &Struct) -> Vec<TokenStream> {
         let allowed = self.of_struct(path, row);
         let runtime = &self.runtime;
@@ -46,7 +46,7 @@ impl Writer {
         own.chain(self.further_derives(path)).collect()
     }
 
-    /// The derives of a struct of the prost face, besides those that prost-build writes.
+    /// The derives of a struct of the prost flavor, besides those that prost-build writes.
     #[cfg(feature = "prost")]
     pub(super) fn prost_derives(&self, path: &str, item: &syn::ItemStruct) -> Vec<TokenStream> {
         // `prost::Message` is also `Debug` and `Default`.

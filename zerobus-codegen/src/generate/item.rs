@@ -13,13 +13,13 @@ use super::names::{self, Case, Scope};
 use super::text::Module;
 use super::writer::Writer;
 #[cfg(feature = "prost")]
-use crate::Face;
+use crate::Flavor;
 use crate::{DataType, Error, Field, Struct, Table};
 
 /// A struct to write: what it is called, what documents it, what it holds.
 struct Item<'a> {
     ident: &'a Ident,
-    /// Where it stands: `main.geo.earthquakes.location`.
+    /// Its full path: `main.geo.earthquakes.location`.
     path: String,
     docs: Vec<String>,
     /// The table's full name, if it is a row.
@@ -83,9 +83,9 @@ impl Writer {
         let names: Vec<&str> = structs.iter().map(|part| part.name.as_str()).collect();
         let idents = scope.claim_all(Case::UpperCamel, &names);
         let modules = scope.claim_all(Case::Snake, &names);
-        let definition = match self.face {
+        let definition = match self.flavor {
             #[cfg(feature = "prost")]
-            Face::Prost => self.prost_definition(item, &idents)?,
+            Flavor::Prost => self.prost_definition(item, &idents)?,
             _ => self.typed_definition(item, &idents),
         };
         let nested = structs.iter().zip(idents.iter().zip(&modules)).map(|(part, (ident, module))| {

@@ -1,4 +1,4 @@
-//! The order in which tables are written, and the modules in which they stand.
+//! The order of tables and their modules.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The paths of the options, held against the tables: each has to match something.
+//! Matches the paths of options against the tables; each must match something.
 //!
 //! | option | what its paths match |
 //! |---|---|

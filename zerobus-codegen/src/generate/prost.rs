@@ -1,7 +1,7 @@
-//! The prost face: each struct as prost-build makes it of its message, with a `ZerobusMessage` implementation beside it.
+//! The prost flavor: each struct as prost-build makes it of its message, with a `ZerobusMessage` implementation beside it.
 //!
 //! prost-build sees one message at a time, under names of no meaning, and the structs inside as types from elsewhere; so
-//! modules, names, docs and options are those of the typed face.
+//! modules, names, docs and options are those of the typed flavor.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use prost_build::Module;
@@ -32,14 +32,14 @@ pub(super) struct Message<'a> {
     pub(super) inside: &'a [Option<TokenStream>],
 }
 
-/// Refuses types of the user's own for single values: prost-build knows no such thing.
+/// Rejects extern types for single values, which prost-build does not support.
 pub(super) fn check(tables: &[&Table], options: &Options) -> Result<(), Error> {
     let own = |path: &str| options.extern_types.keys().any(|own| is_same(own, path));
     match tables.iter().find_map(|table| scalar_of_the_users(&table.name.to_string(), &table.row, &own)) {
         None => Ok(()),
         Some(path) => {
             let reason =
-                format!("{path} is no STRUCT, and the prost face takes other types as they are; remove the entry");
+                format!("{path} is not a STRUCT, and the prost flavor replaces only STRUCTs; remove the entry");
             Err(Error::Option { name: "extern_types", reason })
         }
     }
@@ -103,8 +103,8 @@ impl Writer {
         match item {
             Some(syn::Item::Struct(item)) => Ok(item),
             _ => Err(Error::Option {
-                name: "face",
-                reason: format!("prost-build makes no struct of {}; use the typed face", message.path),
+                name: "flavor",
+                reason: format!("prost-build makes no struct of {}; use the typed flavor", message.path),
             }),
         }
     }

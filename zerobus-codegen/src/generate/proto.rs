@@ -50,7 +50,7 @@ pub fn file(table: &Table) -> String {
 /// How deep protoc takes messages inside messages, the outermost one counted.
 const PROTOC_NESTING: usize = 31;
 
-/// What a user of the `.proto` should know: that a compiler cannot take it, whatever it says itself.
+/// A warning in the `.proto` that protobuf compilers cannot compile it.
 #[must_use]
 pub fn warnings(table: &Table) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -106,7 +106,7 @@ struct Line {
     declaration: String,
     name: String,
     number: i32,
-    /// What stands in brackets, with a space before it; or nothing.
+    /// The field options in brackets, after a space; or empty.
     options: String,
 }
 
@@ -235,7 +235,7 @@ fn type_of<'a>(field: &FieldDescriptorProto, message: &'a str) -> &'a str {
         Type::Int32 => "int32",
         Type::Int64 => "int64",
         Type::String => "string",
-        // A table gives no type but these and messages.
+        // A table has no other types but messages.
         _ => message,
     }
 }

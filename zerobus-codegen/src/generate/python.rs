@@ -6,7 +6,7 @@ pub(super) fn catalog(name: String) -> String {
     if MODULES.contains(&&*name) { name + "_" } else { folder(name) }
 }
 
-/// The name of a folder that can stand in an `import`.
+/// A folder name that Python can import.
 pub(super) fn folder(name: String) -> String {
     if KEYWORDS.contains(&&*name) { name + "_" } else { name }
 }

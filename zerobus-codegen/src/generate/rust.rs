@@ -17,7 +17,7 @@ use super::paths;
 use super::text::{self, Shell};
 use super::writer::Writer;
 #[cfg(feature = "prost")]
-use crate::Face;
+use crate::Flavor;
 use crate::output::{Content, Output};
 use crate::{Error, Options, Table};
 
@@ -26,7 +26,7 @@ pub(crate) const FILE: &str = "zerobus_tables.rs";
 
 /// The file of these tables.
 ///
-/// The same tables give the same text, in whatever order they come. Every path in it is absolute, so it compiles
+/// The text does not depend on the order of the tables. Every path in it is absolute, so it compiles
 /// wherever it is included.
 ///
 /// ```
@@ -147,7 +147,7 @@ fn file_name(table: &Table) -> String {
 
 fn writer(tables: &[&Table], options: &Options) -> Result<Writer, Error> {
     #[cfg(feature = "prost")]
-    if options.face == Some(Face::Prost) {
+    if options.flavor == Some(Flavor::Prost) {
         super::prost::check(tables, options)?;
     }
     let writer = Writer::new(options)?;
@@ -155,7 +155,7 @@ fn writer(tables: &[&Table], options: &Options) -> Result<Writer, Error> {
     Ok(writer)
 }
 
-/// Opens and closes the modules of catalogs and schemas around what each table gives.
+/// Opens and closes the modules of catalogs and schemas around each table's items.
 fn modules(
     writer: &Writer,
     layout: &Layout<'_>,

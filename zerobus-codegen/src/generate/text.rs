@@ -1,6 +1,6 @@
-//! Tokens as text, inside the modules in which they stand.
+//! Formats tokens as text, indented by their modules.
 //!
-//! The text of a module's content does not depend on what stands beside it. So each table is formatted alone, in a shell of
+//! The text of a module's content does not depend on its neighbours. So each table is formatted alone, in a shell of
 //! its modules, and the lines of the shell are taken off.
 
 use proc_macro2::TokenStream;
@@ -19,7 +19,7 @@ pub(super) struct Shell {
     closing: String,
 }
 
-/// An item that takes one line, in the place of what will stand there.
+/// A placeholder item of one line.
 const PLACE: &str = "mod zerobus_place;";
 
 impl Shell {

@@ -6,11 +6,11 @@ use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 
 use crate::options::{covers, is_same};
-use crate::{DataType, Element, Error, Face, Field, Options, Scalar, Struct, Visibility};
+use crate::{DataType, Element, Error, Field, Flavor, Options, Scalar, Struct, Visibility};
 
 /// The options as tokens.
 pub(super) struct Writer {
-    pub(super) face: Face,
+    pub(super) flavor: Flavor,
     pub(super) runtime: TokenStream,
     /// The derive's option that says where the runtime is, if not at its usual place.
     pub(super) renamed: Option<TokenStream>,
@@ -40,13 +40,13 @@ impl Writer {
                 parser.parse_str(text).map_err(|error| wrong("module", text, &error))?.into_iter().collect()
             }
         };
-        let face = options.face.unwrap_or_default();
-        if face == Face::Prost && !cfg!(feature = "prost") {
-            let reason = "the face prost needs the feature `prost` of zerobus-codegen; turn it on".to_owned();
-            return Err(Error::Option { name: "face", reason });
+        let flavor = options.flavor.unwrap_or_default();
+        if flavor == Flavor::Prost && !cfg!(feature = "prost") {
+            let reason = "the flavor `prost` needs the feature `prost` of zerobus-codegen; enable it".to_owned();
+            return Err(Error::Option { name: "flavor", reason });
         }
         Ok(Self {
-            face,
+            flavor,
             renamed: path.as_ref().map(|path| quote! { crate = #path, }),
             runtime: path.unwrap_or_else(|| quote! { ::zerobus_runtime }),
             visibility: match options.visibility.unwrap_or_default() {
@@ -239,5 +239,5 @@ fn attributes(name: &'static str, text: &str) -> Result<TokenStream, Error> {
 }
 
 fn wrong(name: &'static str, text: &str, error: &syn::Error) -> Error {
-    Error::Option { name, reason: format!("`{text}` is not what stands there: {error}; correct it") }
+    Error::Option { name, reason: format!("`{text}` is not valid here: {error}; correct it") }
 }

@@ -194,7 +194,7 @@ impl<'a> Check<'a> {
         self.skips(&path, column.nullable.or(read).unwrap_or(true))
     }
 
-    /// Whether what stands at a path is left out on purpose; NOT NULL it cannot be.
+    /// Whether `skip` omits a path. A NOT NULL column cannot be omitted.
     fn skips(&mut self, path: &ColumnPath, nullable: bool) -> bool {
         if !self.skip.has(path) {
             return false;
@@ -248,7 +248,7 @@ impl<'a> Check<'a> {
                 let found = format!("the name `{name}` is not of the form [A-Za-z_][A-Za-z0-9_]*");
                 self.problem(&path, found, "rename the column; Zerobus takes no other names");
             } else if !seen.insert(name.to_ascii_lowercase()) {
-                let found = format!("the name `{name}` stands twice, without regard to case");
+                let found = format!("the name `{name}` appears twice, without regard to case");
                 self.problem(&path, found, "rename one of the two columns");
             }
         }
@@ -278,14 +278,14 @@ impl<'a> Check<'a> {
     fn number(&mut self, path: &ColumnPath, position: i64) -> Option<i32> {
         let number = position.saturating_add(1);
         if !(1..=MAX_NUMBER).contains(&number) || RESERVED_NUMBERS.contains(&number) {
-            let found = format!("position {position} gives field number {number}, which protobuf does not allow");
+            let found = format!("position {position} maps to field number {number}, which protobuf does not allow");
             self.problem(path, found, "create the table anew, so that its positions have no such gap");
             return None;
         }
         i32::try_from(number).ok()
     }
 
-    /// The column's type; what is lost where `type_json` does not give it is told.
+    /// The column's type. Adds a warning for what is lost if `type_json` does not have it.
     fn read_type(&mut self, path: &ColumnPath, column: &ColumnInfo) -> Option<TypeJson> {
         let ReadType { read, origin } = read_type(column);
         let read = match read {
@@ -374,7 +374,7 @@ impl<'a> Check<'a> {
             return None;
         }
         if fields.is_empty() {
-            self.problem(path, "a STRUCT without fields", "give the STRUCT a field, or drop the column");
+            self.problem(path, "a STRUCT without fields", "add a field to the STRUCT, or drop the column");
             return None;
         }
         let mut numbered: Vec<(i32, &SqlField)> = (1..).zip(fields).collect();

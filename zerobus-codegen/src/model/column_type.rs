@@ -1,4 +1,4 @@
-//! A column's type, from whatever part of its description gives it.
+//! A column's type, from the first part of its description that has one.
 
 use super::sql_type::SqlType;
 use super::type_json::{self, Metadata, TypeJson};
@@ -11,7 +11,7 @@ pub(crate) struct ReadType {
     pub(super) origin: Origin,
 }
 
-/// Which part of the description gives a type.
+/// The part of the description that has the type.
 pub(super) enum Origin {
     /// Not `type_json`, which cannot be read, for this reason.
     BrokenJson(String),
@@ -35,7 +35,7 @@ pub(crate) fn read_type(column: &ColumnInfo) -> ReadType {
         }
         None => Err(match &reason {
             Some(reason) => format!("its type_json cannot be read: {reason}"),
-            None => "none of type_json, type_text and type_name gives its type".to_owned(),
+            None => "none of type_json, type_text and type_name has its type".to_owned(),
         }),
     };
     ReadType { read, origin: reason.map_or(Origin::Text, Origin::BrokenJson) }
@@ -45,7 +45,7 @@ fn type_of_text(column: &ColumnInfo) -> Option<Result<SqlType, String>> {
     column.type_text.as_deref().filter(|text| !text.trim().is_empty()).map(type_text::parse)
 }
 
-/// `type_name` gives the outermost name alone, so it serves for types without parts.
+/// `type_name` has only the outermost name, so it is used for types without parts.
 fn type_of_name(column: &ColumnInfo) -> Option<Result<SqlType, String>> {
     let name = column.type_name.as_deref()?.trim().to_lowercase();
     match (name.as_str(), column.type_precision, column.type_scale) {

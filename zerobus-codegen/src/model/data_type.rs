@@ -1,10 +1,10 @@
-//! A type that Zerobus carries, built so that what the service refuses cannot be written down.
+//! The types that Zerobus supports. Types that the service refuses cannot be represented.
 
 use std::fmt::{self, Display};
 
 /// The type of a column, or of a struct's field.
 ///
-/// Nested arrays, arrays of maps and maps of collections do not exist here, because Zerobus does not carry them.
+/// There are no nested arrays, arrays of maps or maps of collections, because Zerobus does not support them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum DataType {
     /// `ARRAY<element>`. An element is never null, and a null array is the same as an empty one on the wire.
@@ -17,7 +17,7 @@ pub enum DataType {
     Struct(Struct),
 }
 
-/// What an array holds, and what a map's values are.
+/// An array's element or a map's value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Element {
     /// A single value.
@@ -26,7 +26,7 @@ pub enum Element {
     Struct(Struct),
 }
 
-/// What a map's keys may be.
+/// The key of a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MapKey(Scalar);
 
@@ -45,9 +45,9 @@ pub enum Scalar {
     Date,
     /// `DECIMAL(precision, scale)`: plain decimal text, 1 to 38 digits.
     Decimal {
-        /// Digits in all, 1 to 38.
+        /// The number of digits, 1 to 38.
         precision: u8,
-        /// Digits behind the point, at most `precision`.
+        /// The number of digits after the point, at most `precision`.
         scale: u8,
     },
     /// `DOUBLE`.
@@ -72,10 +72,10 @@ pub enum Scalar {
     Variant,
 }
 
-/// The fields of a row or of a `STRUCT` column, in the order of their numbers.
+/// The fields of a row or of a `STRUCT` column, by number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Struct {
-    /// The fields; never two of one name, whatever the case.
+    /// The fields. Names are unique without regard to case.
     pub fields: Vec<Field>,
 }
 
@@ -89,14 +89,14 @@ pub struct Field {
     pub number: i32,
     /// The type.
     pub data_type: DataType,
-    /// Whether the value may be left out.
+    /// Whether the value can be absent.
     pub nullable: bool,
-    /// The comment, as it stands in the catalog: text of a stranger.
+    /// The catalog's comment, unescaped: untrusted text.
     pub comment: Option<String>,
 }
 
 impl Field {
-    /// A field that may be left out.
+    /// A nullable field.
     #[must_use]
     pub fn nullable(name: impl Into<String>, number: i32, data_type: DataType) -> Self {
         Self { name: name.into(), number, data_type, nullable: true, comment: None }
@@ -110,7 +110,7 @@ impl Field {
 }
 
 impl MapKey {
-    /// The scalar as a map's key, if protobuf can carry it as one: integers, booleans and strings.
+    /// The scalar as a map's key, if protobuf allows it as one: integers, booleans and strings.
     #[must_use]
     pub const fn new(scalar: Scalar) -> Option<Self> {
         match scalar {
@@ -172,7 +172,7 @@ impl Display for Element {
 }
 
 impl Display for DataType {
-    /// The type as SQL writes it.
+    /// The type in SQL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Array(element) => write!(f, "ARRAY<{element}>"),

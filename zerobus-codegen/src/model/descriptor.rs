@@ -1,4 +1,4 @@
-//! From a checked row to the protobuf descriptor that goes on the wire when a stream opens.
+//! Maps a checked row to the protobuf descriptor that opens a stream.
 //!
 //! | column | field |
 //! |---|---|
@@ -15,11 +15,10 @@
 //! The descriptor is self-contained and its type names are absolute without a package (`.Orders.Customer`): the form that
 //! the official client sends. The service refuses relative names (code 4033).
 //!
-//! Messages have the names that the service's converter gives them, so the descriptor equals the one that the official
-//! client resolves. That client resolves none where a message has the name of a field beside it (a column `Location
-//! STRUCT`), since protobuf has one scope for both. Such a table's descriptor is written as a protobuf compiler demands it:
-//! a message steps aside (`Location2`), a map's entry is named for the field alone, and nothing is said of
-//! `proto3_optional`, which a compiler takes in proto3 only.
+//! Messages are named as by the service's converter, so the descriptor equals the one that the official client resolves. That
+//! client fails if a message has the name of a sibling field (a column `Location STRUCT`), since protobuf has one scope for
+//! both. The descriptor of such a table follows the rules of protobuf compilers: the message is renamed (`Location2`), a map's
+//! entry is named after its field only, and `proto3_optional` is unset, because compilers accept it in proto3 only.
 
 use std::collections::HashSet;
 
@@ -29,7 +28,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, MessageOptions};
 use super::{DataType, Element, Field, MapKey, Scalar, Struct, Table, UniqueNames, type_name};
 
 impl Scalar {
-    /// The protobuf type that carries this scalar.
+    /// The protobuf type of this scalar.
     #[must_use]
     pub const fn wire_type(self) -> Type {
         match self {
@@ -45,7 +44,7 @@ impl Scalar {
 }
 
 impl Table {
-    /// The descriptor of the table's row, as a stream is opened with it.
+    /// The descriptor of the table's row, as sent when a stream opens.
     #[must_use]
     pub fn descriptor(&self) -> DescriptorProto {
         descriptor(&type_name(self.name.table()), &self.row)
@@ -59,18 +58,18 @@ pub fn descriptor(name: &str, row: &Struct) -> DescriptorProto {
     if has_clash(&converted) { Style::Compiler.row(name, row) } else { converted }
 }
 
-/// Whether a message, or one inside it, has the name of a field beside it.
+/// Whether a message, or one nested in it, has the name of a sibling field.
 fn has_clash(message: &DescriptorProto) -> bool {
     let fields: HashSet<&str> = message.field.iter().map(FieldDescriptorProto::name).collect();
     message.nested_type.iter().any(|nested| fields.contains(nested.name()) || has_clash(nested))
 }
 
-/// Whose rules a descriptor follows.
+/// The naming rules of a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
-    /// A protobuf compiler's: no message has the name of a field, and an entry is named for its field alone.
+    /// Those of protobuf compilers: no message has the name of a field, and an entry is named after its field only.
     Compiler,
-    /// The service's converter's: messages are named for their path of fields.
+    /// Those of the service's converter: messages are named after their path of fields.
     Converter,
 }
 
@@ -80,7 +79,7 @@ impl Style {
         self.message("", name, row, str::to_owned)
     }
 
-    /// What a field says of `proto3_optional`.
+    /// The value of `proto3_optional`.
     fn optional(self, is_optional: bool) -> Option<bool> {
         (self == Self::Converter).then_some(is_optional)
     }
@@ -112,7 +111,7 @@ impl Style {
     }
 }
 
-/// The message's name for a path of names: each part's first letter a capital, the underscores gone.
+/// The message name of a path: each part capitalised, without underscores.
 ///
 /// ```
 /// assert_eq!(zerobus_codegen::message_name("order_lines"), "OrderLines");
@@ -132,7 +131,7 @@ pub fn message_name(path: &str) -> String {
     name
 }
 
-/// The name that a protobuf compiler gives the entry of a map field.
+/// The name of a map field's entry in protobuf compilers.
 pub(crate) fn compiled_entry_name(field: &str) -> String {
     format!("{}Entry", capitalize_words(field, true))
 }
@@ -163,12 +162,12 @@ pub fn displaced_entries(parent: &DescriptorProto) -> Vec<usize> {
         .collect()
 }
 
-/// The last part of the name of a field's type: what it is called in the scope that holds both.
+/// The last segment of a field's type name, its name in the enclosing scope.
 pub(crate) fn last_name(field: &FieldDescriptorProto) -> &str {
     field.type_name().rsplit('.').next().unwrap_or_default()
 }
 
-/// The name without its underscores, each letter behind one a capital.
+/// The name without underscores, with a capital after each.
 pub(crate) fn capitalize_words(name: &str, mut capitalize: bool) -> String {
     let mut words = String::with_capacity(name.len());
     for c in name.chars() {
@@ -182,14 +181,14 @@ pub(crate) fn capitalize_words(name: &str, mut capitalize: bool) -> String {
     words
 }
 
-/// The messages nested in one message, in the order in which their fields stand.
+/// The messages nested in one message, in field order.
 struct Nested {
     style: Style,
-    /// The absolute name of the message that holds them: `.Orders`.
+    /// The absolute name of the enclosing message: `.Orders`.
     scope: String,
     messages: Vec<DescriptorProto>,
     taken: UniqueNames,
-    /// The names of entries that are kept for their maps.
+    /// The entry names reserved for maps.
     entries: HashSet<String>,
 }
 

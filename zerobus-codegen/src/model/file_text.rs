@@ -1,4 +1,4 @@
-//! The text of a file, whatever editor or shell wrote it: UTF-8 or UTF-16, with or without a byte order mark.
+//! Decodes the text of a file: UTF-8 or UTF-16, with or without a byte order mark.
 
 use std::borrow::Cow;
 

@@ -13,9 +13,9 @@
 //! | `2024_sales` | `N2024Sales__0x1x0d` | `n2024_sales__0x1x0d` |
 //! | `self` | `Self_` | `self_` |
 //!
-//! A name of words with single underscores between them is spelled as one expects. Any other gets a code behind `__`, which
-//! no such name has: what stands before, between and behind the words (a number of underscores, or each character), and a
-//! `d` if the first word begins with a digit. The code begins with a digit, as no nested message does, so that the names
+//! A name of words joined by single underscores has the usual spelling. Any other gets a code after `__`, which no such name
+//! has: the characters before, between and after the words (a number of underscores, or each character), and a `d` if the
+//! first word begins with a digit. The code begins with a digit, as no nested message does, so that the names
 //! stay apart in Go too, which joins the names of nested messages with `_` and drops one before a small letter.
 
 use std::fmt::Write as _;
@@ -79,7 +79,7 @@ pub fn is_spelled_apart(name: &str) -> bool {
 struct Parts {
     /// The runs of letters and digits.
     words: Vec<String>,
-    /// What stands before, between and behind them: one more than there are words.
+    /// The text before, between and after the words: one more than words.
     between: Vec<String>,
 }
 

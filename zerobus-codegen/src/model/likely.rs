@@ -1,9 +1,9 @@
-//! What a misspelled name is likely to mean: the known name that fewest typing errors turn it into.
+//! Suggestions for misspelled names: the known name at the smallest edit distance.
 
-/// The known name that is most like this one, if any is like it; the first of several that are.
+/// The known name most similar to this one, if one is similar enough; the first of equals.
 ///
-/// Case and underscores count for nothing. Otherwise one typing error is allowed for each three characters, at least one:
-/// a character too many, too few, wrong, or swapped with its neighbour.
+/// Case and underscores are ignored. One typing error is allowed per three characters, at least one: an insertion, a deletion,
+/// a substitution, or a swap of neighbours.
 ///
 /// ```
 /// use zerobus_codegen::likely;
@@ -24,7 +24,7 @@ fn plain(name: &str) -> Vec<char> {
     name.chars().filter(|&c| c != '_').flat_map(char::to_lowercase).collect()
 }
 
-/// The number of typing errors between two names, by the rows of Wagner and Fischer's table.
+/// The edit distance of two names, by the Wagner-Fischer algorithm.
 fn distance(from: &[char], to: &[char]) -> usize {
     let mut before = vec![0; to.len() + 1];
     let mut row: Vec<usize> = (0..=to.len()).collect();

@@ -1,17 +1,17 @@
-//! What makes the service refuse a table that could otherwise be written, or is reported to.
+//! Obstacles: table features for which the service refuses a table, or is reported to refuse it.
 //!
-//! The one place that knows: `fetch`, `generate`, `check`, build scripts and the emulator all say what stands here.
+//! The only list of them: `fetch`, `generate`, `check`, build scripts and the emulator all use it.
 
 use std::fmt::{self, Display};
 
 use super::properties::{Property, property};
 use super::{ColumnPath, Printable, TableInfo};
 
-/// Something about a table for which the service refuses to open a stream to it, or is reported to.
+/// A table feature for which the service refuses to open a stream, or is reported to refuse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Obstacle {
-    /// Commits are the catalog's to make.
+    /// Commits are managed by the catalog.
     CatalogManaged,
     /// The table has a change data feed.
     ChangeDataFeed,
@@ -30,7 +30,7 @@ pub enum Obstacle {
         /// The column's name.
         name: String,
     },
-    /// The table counts a column up.
+    /// The table has an identity column.
     IdentityColumn {
         /// The column's name.
         name: String,
@@ -40,7 +40,7 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    /// Those that the properties of a table are.
+    /// The obstacles among a table's properties.
     pub(super) fn of_properties(info: &TableInfo) -> Vec<Self> {
         let is_true = |value: &str| value.trim().eq_ignore_ascii_case("true");
         let obstacle = |(key, value): (&String, &String)| match property(key)? {
@@ -58,7 +58,7 @@ impl Obstacle {
         obstacles
     }
 
-    /// The column that it is about; the root for the table as a whole.
+    /// The path of its column; the root for the table as a whole.
     #[must_use]
     pub fn path(&self) -> ColumnPath {
         match self {
@@ -67,7 +67,7 @@ impl Obstacle {
         }
     }
 
-    /// What to do about it.
+    /// The remedy.
     #[must_use]
     pub const fn help(&self) -> &'static str {
         match self {

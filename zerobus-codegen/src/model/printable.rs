@@ -1,11 +1,10 @@
-//! Text of strangers (names, comments, a server's message) made safe to print in a terminal, a log or an error.
+//! Untrusted text (names, comments, server messages), escaped for printing in a terminal, a log or an error.
 
 use std::fmt::{self, Display, Write as _};
 
 /// Displays text with every control, format and line-separating character escaped.
 ///
-/// A table's comment may hold terminal escapes or bidirectional overrides; printed raw they could rewrite the line
-/// that a person reads.
+/// A table's comment can hold terminal escapes or bidirectional overrides, which would alter the printed line.
 ///
 /// ```
 /// use zerobus_codegen::Printable;
@@ -29,7 +28,7 @@ impl Display for Printable<'_> {
     }
 }
 
-/// Whether a character can end, reorder or hide what stands around it.
+/// Whether a character can end the line, or reorder or hide the text around it.
 pub(crate) fn rewrites_the_line(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -1,17 +1,17 @@
-//! What is wrong with a table: every problem with the column path where it stands, what was found, and what to do.
+//! Problems of a table, each with its column path, what was found, and the remedy.
 
 use std::fmt::{self, Display};
 
 use super::Printable;
 
-/// Where in a table something stands: `orders.lines.element.unit_price` without the table's name.
+/// The path of a column or nested field: `lines.element.unit_price`, without the table's name.
 ///
 /// An array's element is the segment `element`; a map's are `key` and `value`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ColumnPath(Vec<String>);
 
 impl ColumnPath {
-    /// The path of the table itself, before any column.
+    /// The empty path: the table itself.
     #[must_use]
     pub fn root() -> Self {
         Self::default()
@@ -44,15 +44,15 @@ impl Display for ColumnPath {
     }
 }
 
-/// One thing that keeps a table from being written through Zerobus.
+/// A reason why Zerobus cannot write to a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Where it stands; empty for the table as a whole.
+    /// Its path; empty for the table as a whole.
     pub path: ColumnPath,
     /// What was found there.
     pub found: String,
-    /// What the reader can do about it.
+    /// The remedy.
     pub help: String,
 }
 
@@ -66,7 +66,7 @@ impl Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// The table's full name, as it was given.
+    /// The table's full name, as found.
     pub table: String,
     /// At least one problem, in the order of the columns.
     pub problems: Vec<Problem>,

@@ -1,7 +1,7 @@
-//! Descriptors that users bring: whether one is self-contained, and how a message becomes so.
+//! Descriptors supplied by users: checks that one is self-contained, or makes a message so.
 //!
 //! A stream is opened with one `DescriptorProto` and nothing else, so every type of a field must be the message itself or
-//! lie inside it. Type names are absolute; a package may stand in front (`.shop.Order.Line`), the same for all of them.
+//! lie inside it. Type names are absolute; they can begin with a package (`.shop.Order.Line`), the same for all.
 //! The service refuses every other descriptor with code 4033.
 
 mod gather;
@@ -117,7 +117,7 @@ fn collect(
     Ok(())
 }
 
-/// What any message must be: named by an identifier, and not too deep.
+/// Checks each message: its name is an identifier, and it is not nested too deep.
 fn check(message: &DescriptorProto, path: &str, depth: usize) -> Result<(), DescriptorError> {
     if depth > MAX_DEPTH {
         return Err(DescriptorError::TooDeep { message: path.to_owned() });
@@ -135,7 +135,7 @@ fn has_named_type(field: &FieldDescriptorProto) -> bool {
     is_named || field.type_name.is_some()
 }
 
-/// The packages that the type names seen so far may all begin with.
+/// The packages that are possible for all type names so far.
 struct Packages<'a> {
     root: &'a str,
     types: HashSet<String>,
@@ -166,7 +166,7 @@ impl Packages<'_> {
         if has_named_type(field) && field.type_name.is_none() { Err(refused("")) } else { Ok(()) }
     }
 
-    /// Whether an absolute name is a type inside the root, behind one of the packages that are left.
+    /// Whether an absolute name is a type inside the root, in one of the remaining packages.
     fn admit(&mut self, name: &str) -> bool {
         let Some(name) = name.strip_prefix('.') else { return false };
         if let Some(left) = &mut self.left {
@@ -191,7 +191,7 @@ impl Packages<'_> {
     }
 }
 
-/// The parts of a dotted name, each with the place where it begins.
+/// The parts of a dotted name, each with its offset.
 fn segments(name: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut start = 0;
     name.split('.').map(move |segment| {

@@ -1,13 +1,12 @@
-//! Tables and nullable columns that are left out on purpose, so that one column that Zerobus cannot carry does not stop the
-//! others.
+//! Tables and nullable columns to omit, so one unsupported column does not block the others.
 
 use serde::Deserialize;
 
 use super::ColumnPath;
 
-/// Tables and nullable columns to leave out, by their paths: `main.geo.shapes`, `main.geo.earthquakes.shape`.
+/// Tables and nullable columns to omit, by path: `main.geo.shapes`, `main.geo.earthquakes.shape`.
 ///
-/// A path may lead into a column, to a nullable field of a STRUCT. Names are compared without regard to case.
+/// A path can also name a nullable field of a STRUCT. Names are compared without regard to case.
 ///
 /// ```
 /// use zerobus_codegen::{Skip, Table, TableInfo};
@@ -25,7 +24,7 @@ use super::ColumnPath;
 #[serde(from = "Vec<String>")]
 pub struct Skip {
     paths: Vec<String>,
-    /// Whether a path may name nothing.
+    /// Whether a path that matches nothing is accepted.
     is_lenient: bool,
 }
 
@@ -36,37 +35,36 @@ impl From<Vec<String>> for Skip {
 }
 
 impl Skip {
-    /// Leaves out what these paths name.
+    /// Omits these paths.
     #[must_use]
     pub fn new<P: Into<String>>(paths: impl IntoIterator<Item = P>) -> Self {
         paths.into_iter().map(Into::into).collect::<Vec<_>>().into()
     }
 
-    /// Leaves out what another one does as well.
+    /// Adds the paths of another one.
     pub fn extend(&mut self, other: Self) {
         self.paths.extend(other.paths);
     }
 
-    /// The same, where a path that names nothing is no problem: what is left out of one moment's table may be gone from
-    /// another's.
+    /// The same paths, but one that matches nothing is accepted: of two versions of a table, only one may have the column.
     #[must_use]
     pub fn lenient(&self) -> Self {
         Self { is_lenient: true, ..self.clone() }
     }
 
-    /// Whether the table of this full name is left out.
+    /// Whether the table of this full name is omitted.
     #[must_use]
     pub fn is_table_skipped(&self, table: &str) -> bool {
         self.names(table)
     }
 
-    /// The paths that have to name something.
+    /// The paths that must match something.
     #[cfg(feature = "generate")]
     pub(crate) fn required(&self) -> impl Iterator<Item = &str> {
         self.paths.iter().map(String::as_str).filter(|_| !self.is_lenient)
     }
 
-    /// What is left out of the table of this full name.
+    /// The paths that apply to the table of this full name.
     pub(super) fn of_table(&self, table: &str) -> TableSkip<'_> {
         let prefix = format!("{}.", table.to_lowercase());
         let inside = |path: &'_ String| path.to_lowercase().starts_with(&prefix);
@@ -81,21 +79,21 @@ impl Skip {
     }
 }
 
-/// What is left out of one table.
+/// The omitted paths of one table.
 pub(super) struct TableSkip<'a> {
-    /// Paths of columns, from the table.
+    /// Paths of columns, relative to the table.
     paths: Vec<&'a str>,
     is_lenient: bool,
 }
 
 impl TableSkip<'_> {
-    /// Whether this column, or field in one, is left out.
+    /// Whether this column or nested field is omitted.
     pub(super) fn has(&self, path: &ColumnPath) -> bool {
         let path = path.segments().join(".").to_lowercase();
         self.paths.iter().any(|skipped| skipped.to_lowercase() == path)
     }
 
-    /// The paths that none of these is, where that is a problem.
+    /// The paths that match none of these, unless that is accepted.
     pub(super) fn others(&self, found: &[ColumnPath]) -> Vec<&str> {
         if self.is_lenient {
             return Vec::new();

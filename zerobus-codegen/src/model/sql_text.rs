@@ -26,7 +26,7 @@ impl Struct {
     }
 }
 
-/// A column's line, with what stands between its type and its comment.
+/// A column's line, with the text between its type and its comment.
 pub(crate) fn column_line(field: &SqlField, between: &str) -> String {
     format!(
         "  {} {}{}{between}{}",
@@ -43,7 +43,7 @@ pub(crate) fn sql_type(written: &SqlType) -> String {
     match written {
         SqlType::Array(element) => format!("ARRAY<{}>", sql_type(element)),
         SqlType::Map(key, value) => format!("MAP<{}, {}>", sql_type(key), sql_type(value)),
-        // Names are the keywords that the reader knows, and of a collation.
+        // The names are known keywords and collations.
         SqlType::Named(name) => match resolve(name) {
             Name::Scalar(scalar) if !name.contains(' ') => scalar.to_string(),
             _ => name.to_uppercase(),
@@ -97,7 +97,7 @@ pub(crate) fn quoted(text: &str) -> String {
 /// string := quote { escape | quote quote | any but quote } quote        quote is \' or "
 /// escape := "\" ( "0" | "b" | "n" | "r" | "t" | "Z" | octal octal octal | "u" 4 hex | "U" 8 hex )
 ///         | "\" ( "%" | "_" )                                           stays as it is, for LIKE
-///         | "\" any                                                     stands for itself
+///         | "\" any                                                     the character itself
 /// ```
 ///
 /// # Errors

@@ -84,7 +84,7 @@ impl From<&Field> for SqlField {
     }
 }
 
-/// What a type's name stands for.
+/// The meaning of a type's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Name {
     /// A decimal whose digits are out of range.
@@ -95,7 +95,7 @@ pub(crate) enum Name {
     Unsupported,
 }
 
-/// The one table from a type's name, in any notation of the catalog, to what it stands for.
+/// The only mapping of a type's name, in any notation of the catalog, to its meaning.
 ///
 /// `type_json` writes `integer` and `long`, `type_text` and DDL write `int` and `bigint`, `type_name` writes `INT` and
 /// `LONG`.

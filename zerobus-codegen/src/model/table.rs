@@ -1,45 +1,45 @@
-//! A checked table: everything in it can be written through Zerobus.
+//! A checked table: Zerobus can write to all of it.
 
 use std::fmt::{self, Display};
 
 use super::{ColumnPath, Field, Obstacle, Printable, Struct, TableName};
 
-/// A table that Zerobus can write to, as its row sees it.
+/// A checked table that Zerobus can write to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Table {
     /// The full name.
     pub name: TableName,
-    /// The comment, as it stands in the catalog: text of a stranger.
+    /// The catalog's comment, unescaped: untrusted text.
     pub comment: Option<String>,
-    /// The columns that a row carries, by position.
+    /// The columns of a row, by position.
     pub row: Struct,
     /// The names of the partition columns, outermost first.
     pub partition_columns: Vec<String>,
-    /// The names of the columns that the table computes itself, which a row therefore leaves out.
+    /// The names of the columns that the table computes, which a row omits.
     pub omitted_columns: Vec<String>,
-    /// The paths of columns, and of fields in columns, that are left out on purpose.
+    /// The paths of the columns and nested fields omitted by `skip`.
     pub skipped_columns: Vec<ColumnPath>,
-    /// What the service refuses the table for, or is reported to; also among the warnings.
+    /// Features for which the service refuses the table or is reported to; also among the warnings.
     pub obstacles: Vec<Obstacle>,
-    /// What a user should know: columns left out, values that the wire cannot tell apart.
+    /// Remarks: omitted columns, and values that are equal on the wire.
     pub notes: Vec<Note>,
-    /// What a user should act on: what the service refuses a table for, what could not be read of its description.
+    /// Warnings that need action: features that the service refuses, and parts of the description that could not be read.
     pub warnings: Vec<Note>,
 }
 
-/// Something about a table that is no problem, but that its user should know.
+/// A remark about a usable table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Note {
-    /// Where it stands.
+    /// Its place.
     pub path: ColumnPath,
-    /// What there is to know.
+    /// The text.
     pub text: String,
 }
 
 impl Table {
-    /// The columns that a row carries, by position.
+    /// The columns of a row, by position.
     #[must_use]
     pub fn columns(&self) -> &[Field] {
         &self.row.fields

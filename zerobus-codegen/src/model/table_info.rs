@@ -1,4 +1,4 @@
-//! The JSON of the tables API, as lenient as the API is; also the format of a snapshot.
+//! The JSON of the tables API, parsed leniently; also the format of a snapshot.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::snapshot_json;
 
-/// A table as `GET /api/2.1/unity-catalog/tables/{full_name}` describes it, reduced to what matters for its schema.
+/// The response of `GET /api/2.1/unity-catalog/tables/{full_name}`, reduced to the schema.
 ///
 /// Unknown keys are ignored, and a key that is missing is the same as one that is null: Databricks omits what the
 /// open-source server writes as null.
@@ -19,19 +19,19 @@ pub struct TableInfo {
     pub catalog_name: String,
     /// The schema's name.
     pub schema_name: String,
-    /// `MANAGED`, `VIEW`, ...; absent where a server does not tell.
+    /// `MANAGED`, `VIEW`, ...; absent if the server omits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table_type: Option<String>,
-    /// `DELTA`, ...; absent where a server does not tell.
+    /// `DELTA`, ...; absent if the server omits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_source_format: Option<String>,
-    /// The columns, in the order of the answer, which need not be that of their positions.
+    /// The columns in response order, which can differ from their positions.
     #[serde(default, deserialize_with = "null_as_default")]
     pub columns: Vec<ColumnInfo>,
     /// The table's comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// The table's properties, those of Delta among them.
+    /// The table's properties, including Delta's.
     #[serde(default, deserialize_with = "text_by_key", skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, String>,
 }
@@ -42,25 +42,25 @@ pub struct TableInfo {
 pub struct ColumnInfo {
     /// The name.
     pub name: String,
-    /// The type as SQL writes it: `array<int>`.
+    /// The type in SQL: `array<int>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub type_text: Option<String>,
     /// The type's outermost name: `ARRAY`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub type_name: Option<String>,
-    /// The type as Spark writes it in JSON; see the module `type_json` for its shapes.
+    /// The type in Spark's JSON; the module `type_json` documents its shapes.
     #[serde(default, deserialize_with = "text_of_json", skip_serializing_if = "Option::is_none")]
     pub type_json: Option<String>,
-    /// Digits in all, of a `DECIMAL`.
+    /// The precision of a `DECIMAL`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub type_precision: Option<i64>,
-    /// Digits behind the point, of a `DECIMAL`.
+    /// The scale of a `DECIMAL`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub type_scale: Option<i64>,
-    /// The position, from 0; may leave gaps.
+    /// The position, from 0; gaps are possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<i64>,
-    /// Whether the column may hold null; absent means that it may.
+    /// Whether the column is nullable; absent means nullable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nullable: Option<bool>,
     /// The column's comment.
@@ -72,14 +72,14 @@ pub struct ColumnInfo {
 }
 
 impl TableInfo {
-    /// The full name as the three parts give it, unchecked.
+    /// The full name, joined from its three parts without checks.
     #[must_use]
     pub fn full_name(&self) -> String {
         format!("{}.{}.{}", self.catalog_name, self.schema_name, self.name)
     }
 }
 
-/// The tables in the JSON of a file: one table, a list of them, or the answer of the call that lists them.
+/// Parses the tables of a JSON file: one table, a list of tables, or the response of the list call.
 ///
 /// # Errors
 /// If the JSON is none of these.
@@ -106,7 +106,7 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// The API gives `type_json` as a string that holds JSON; a proxy or a person may have unfolded it.
+/// The API returns `type_json` as a string that holds JSON; a proxy or a person may have replaced it by the JSON itself.
 fn text_of_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Option::<serde_json::Value>::deserialize(deserializer)? {
         None => None,
@@ -115,7 +115,7 @@ fn text_of_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
     })
 }
 
-/// Properties are strings; a value that is none is taken as it would be written, and null as no property.
+/// Properties are strings. Any other value is read as its JSON text, and null as an absent property.
 fn text_by_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let values: BTreeMap<String, serde_json::Value> = Option::deserialize(deserializer)?.unwrap_or_default();
     let text = |value| match value {

@@ -95,7 +95,7 @@ impl<'a> Scanner<'a> {
             if !rest.starts_with('`') {
                 return Ok(name);
             }
-            // A doubled backtick stands for one.
+            // A doubled backtick is an escaped one.
             name.push('`');
         }
     }

@@ -1,7 +1,7 @@
-//! What killed runs leave behind.
+//! Temporary files that killed runs left behind.
 //!
 //! A file is written aside and then takes the other's place. The one aside is locked while it is written, so that what a
-//! killed run left can be told from what another run is writing.
+//! killed run left can be distinguished from a file that another run is writing.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -47,7 +47,7 @@ fn is_aside(name: &OsStr) -> bool {
     })
 }
 
-/// Whether no run that goes on has locked the file.
+/// Whether no running process has locked the file.
 fn is_left_behind(path: &Path) -> bool {
     path.is_file() && File::options().write(true).open(path).is_ok_and(|file| FileExt::try_lock(&file).is_ok())
 }

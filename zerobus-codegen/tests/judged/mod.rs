@@ -1,10 +1,10 @@
-//! A descriptor of ours held against what a compiler makes of the `.proto`, name by name.
+//! Compares our descriptor with a compiler's descriptor of the `.proto`, name by name.
 
 use std::fmt::Debug;
 
 use prost_types::{DescriptorProto, FieldDescriptorProto, MessageOptions};
 
-/// One table's descriptor and the compiler's message, which lies in a package.
+/// One table's descriptor and the compiler's message, which is in a package.
 pub(crate) struct Judged<'a> {
     /// `.main.sales`, or nothing.
     pub(crate) package: &'a str,

@@ -1,4 +1,4 @@
-//! A server that answers as a test's script says, and remembers what it was asked.
+//! A server with scripted responses that records its requests.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -45,7 +45,7 @@ impl Request {
 }
 
 impl Server {
-    /// Serves on a port of its own until the test's process ends; the script also gets the request's number from 0.
+    /// Serves on a free port until the test's process ends; the script also receives the request's number, from 0.
     pub(crate) fn start(script: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -99,14 +99,14 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     Some(request)
 }
 
-/// A server that speaks TLS and gives every request the same answer.
+/// A TLS server with the same response for every request.
 pub(crate) struct Secure {
     pub(crate) url: String,
 }
 
 #[allow(dead_code, reason = "not every test that has a server has one that speaks TLS")]
 impl Secure {
-    /// Serves on a port of its own, as `localhost`, with this certificate.
+    /// Serves on a free port, as `localhost`, with this certificate.
     pub(crate) fn start(
         key: &rcgen::CertifiedKey<rcgen::KeyPair>,
         answer: impl Fn() -> Reply + Send + Sync + 'static,
@@ -125,7 +125,7 @@ impl Secure {
                 let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
                 let mut stream = rustls::StreamOwned::new(session, connection);
                 let (mut asked, mut part) = (Vec::new(), [0; 1024]);
-                // A client that does not trust the certificate goes away.
+                // A client that does not trust the certificate disconnects.
                 while let Ok(read @ 1..) = stream.read(&mut part) {
                     asked.extend_from_slice(&part[..read]);
                     if asked.ends_with(b"\r\n\r\n") {

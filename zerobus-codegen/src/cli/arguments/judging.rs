@@ -1,10 +1,10 @@
-//! How drift is judged, and how findings are printed.
+//! Arguments that set the policy of drift and the format of findings.
 
 use clap::{Args, ValueEnum};
 
 use crate::{Policy, Threshold};
 
-/// How drift is judged and printed.
+/// The policy of drift and the output format.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Judging {
     /// How to print what was found.
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Judging {
 }
 
 impl Judging {
-    /// The policy of the file, with what the arguments say.
+    /// The policy of the file, overridden by the arguments.
     pub(in crate::cli) fn policy(&self, file: Policy) -> Policy {
         file.merged(Policy { fail_on: self.fail_on, warn_on: self.warn_on, ..Policy::default() })
     }

@@ -33,7 +33,7 @@ pub(super) fn outcome(findings: &Findings, compared: &[Compared<'_>]) -> Outcome
     outcome
 }
 
-/// Where an annotation goes, with a comma behind it.
+/// The place of an annotation, followed by a comma.
 fn place(file: Option<&Path>, line: Option<usize>) -> String {
     let Some(file) = file else { return String::new() };
     let line = line.map(|line| format!("line={line},")).unwrap_or_default();

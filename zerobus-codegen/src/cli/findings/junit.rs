@@ -30,9 +30,9 @@ pub(super) fn outcome(findings: &Findings, compared: &[Compared<'_>]) -> Outcome
     outcome.line("<testsuites>");
     outcome.line(format!("  <testsuite name=\"zerobus-codegen\" {}>", counts(findings, compared)));
     outcome.out.push_str(&cases);
-    let told: Vec<String> = findings.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
-    let told = told.iter().chain(&findings.notes).map(|line| escaped(line)).collect::<Vec<_>>().join("\n");
-    outcome.line(format!("    <system-out>{told}</system-out>"));
+    let messages: Vec<String> = findings.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+    let messages = messages.iter().chain(&findings.notes).map(|line| escaped(line)).collect::<Vec<_>>().join("\n");
+    outcome.line(format!("    <system-out>{messages}</system-out>"));
     outcome.line("  </testsuite>");
     outcome.line("</testsuites>");
     outcome

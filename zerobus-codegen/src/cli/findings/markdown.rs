@@ -23,11 +23,11 @@ pub(super) fn outcome(findings: &Findings, compared: &[Compared<'_>]) -> Outcome
     let warnings =
         findings.warnings.iter().map(|warning| ("warning", format!("{}: {}", shown(&warning.path), warning.text)));
     let notes = findings.notes.iter().map(|note| ("note", note.clone()));
-    let told: Vec<(&str, String)> = errors.chain(warnings).chain(notes).collect();
-    if !told.is_empty() {
+    let messages: Vec<(&str, String)> = errors.chain(warnings).chain(notes).collect();
+    if !messages.is_empty() {
         outcome.line("");
     }
-    for (level, text) in told {
+    for (level, text) in messages {
         outcome.line(format!("- **{level}**: {}", escaped(&text)));
     }
     outcome
@@ -42,7 +42,7 @@ const fn mark(judged: &Judged<'_>) -> &'static str {
     }
 }
 
-/// Text that Markdown shows as it stands: no markup, no HTML, no mention of anybody, one line.
+/// Text escaped for Markdown: no markup, no HTML, no mentions, one line.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -9,7 +9,7 @@ use super::super::Outcome;
 use super::{Compared, Findings, Judged};
 use crate::{Allowance, ChangeKind, Printable, Verdict};
 
-/// What may stand in a segment of a URI as it is.
+/// The characters that need no escape in a URI segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The rules that are no kind of change.

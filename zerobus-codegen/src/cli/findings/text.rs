@@ -11,7 +11,7 @@ pub(super) fn outcome(findings: &Findings, compared: &[Compared<'_>], verbosity:
     let quiet = verbosity == Verbosity::Quiet;
     for table in compared.iter().filter(|table| !quiet || !table.changes.is_empty()) {
         outcome.line(format!("{}: {}", Printable(&table.drift.table), table.class()));
-        // As wide as `breaking` at least, so that the usual classes stand alike in every table.
+        // At least as wide as `breaking`, so the common classes align across tables.
         let width = table.changes.iter().map(|judged| judged.class().len()).max().unwrap_or_default().max(8);
         for judged in &table.changes {
             outcome.line(format!("  {:<width$}  {}", judged.class(), judged.text()));
