@@ -174,7 +174,8 @@ async fn a_server_that_names_endless_times_is_waited_for_within_reason() {
 
 #[tokio::test]
 async fn a_count_of_zero_is_refused_with_the_name_of_its_option() {
-    const COUNTS: [(&str, fn(StreamBuilder<Row>) -> StreamBuilder<Row>); 5] = [
+    type Zero = fn(StreamBuilder<Row>) -> StreamBuilder<Row>;
+    const COUNTS: [(&str, Zero); 5] = [
         ("max_unacked_bytes", |stream| stream.max_unacked_bytes(0)),
         ("max_batch_rows", |stream| stream.max_batch_rows(0)),
         ("max_batch_bytes", |stream| stream.max_batch_bytes(0)),
