@@ -1,4 +1,4 @@
-//! Rows that are known at run time: JSON text, JSON values and cells of text, for a table whose schema is a snapshot, a
+//! Rows that are known at run time: JSON text, JSON values, cells of text and, with the feature `arrow`, record batches, for a table whose schema is a snapshot, a
 //! fetched one or DDL.
 //!
 //! A [`RowPlan`] is compiled once from the checked table. A row is then written in one pass as the message that the
@@ -40,11 +40,14 @@
 //! | `plan` | a table as rows are written by it |
 //! | `json` | JSON text into a row |
 //! | `cells` | cells of text into a row |
+//! | `arrow` | rows of Arrow's record batches, with the feature `arrow` |
 //! | `scalar` | one value into its column |
 //! | `time` | times and dates from text |
 //! | `decimal` | decimals from digits |
 //! | `problem` | why a row was refused |
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod cells;
 mod decimal;
 mod json;
@@ -57,6 +60,8 @@ use prost_types::DescriptorProto;
 use serde_json::Value;
 pub use zerobus_codegen::{Table, TableInfo};
 
+#[cfg(feature = "arrow")]
+pub use arrow::ArrowRows;
 pub use cells::CellColumns;
 use plan::StructPlan;
 pub(crate) use problem::RowProblem;
@@ -202,6 +207,8 @@ pub struct DynamicRow<'a> {
 
 #[derive(Debug, Clone, Copy)]
 enum Source<'a> {
+    #[cfg(feature = "arrow")]
+    Arrow(&'a ArrowRows<'a>, usize),
     Cells(&'a CellColumns<'a>, &'a [Option<&'a str>]),
     Json(&'a [u8]),
     Value(&'a Value),
@@ -214,6 +221,8 @@ pub enum Dynamic {}
 impl Accepts<DynamicRow<'_>> for Dynamic {
     fn write(row: &DynamicRow<'_>, out: &mut Encoder) -> Result<(), Error> {
         let written = match row.source {
+            #[cfg(feature = "arrow")]
+            Source::Arrow(rows, number) => rows.write(number, out),
             Source::Cells(columns, cells) => columns.write(cells, out),
             Source::Json(text) => json::write_row(row.plan, text, out),
             // A number of a value is written with the digits that give it back, so that a DECIMAL is what was meant.

@@ -326,10 +326,10 @@ impl<'de> Visitor<'de> for Cell<'_, '_, '_> {
                 out.nested(|out| written = Row { plan, context, out }.fields(entries));
                 written
             }
-            Shape::Map(key, value) => {
+            Shape::Map(key, slots) => {
                 let mut more = Ok(true);
                 while matches!(more, Ok(true)) {
-                    more = entry(slot.number, (*key, value), context, out, &mut entries);
+                    more = entry(slot.number, (*key, &slots.1), context, out, &mut entries);
                 }
                 more.map(drop)
             }

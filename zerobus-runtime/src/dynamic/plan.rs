@@ -36,8 +36,8 @@ pub(super) struct Slot {
 pub(super) enum Shape {
     /// Of the element's slot, which has the list's own number.
     List(Box<Slot>),
-    /// Of the key's type and the value's slot.
-    Map(Scalar, Box<Slot>),
+    /// Of the key's type, and the slots of key and value.
+    Map(Scalar, Box<(Slot, Slot)>),
     Scalar(Scalar),
     Struct(StructPlan),
 }
@@ -99,7 +99,11 @@ impl Shape {
     fn new(data_type: &DataType, number: u32) -> Self {
         match data_type {
             DataType::Array(element) => Self::List(Box::new(Slot::element(element, number))),
-            DataType::Map(key, value) => Self::Map(key.scalar(), Box::new(Slot::element(value, 2))),
+            DataType::Map(key, value) => {
+                let key = key.scalar();
+                let slot = Slot { number: 1, shape: Self::Scalar(key), nullable: false };
+                Self::Map(key, Box::new((slot, Slot::element(value, 2))))
+            }
             DataType::Scalar(scalar) => Self::Scalar(*scalar),
             DataType::Struct(row) => Self::Struct(StructPlan::new(row)),
         }

@@ -166,7 +166,7 @@ fn integer(scalar: Scalar, field: u32, whole: i128, out: &mut Encoder) -> Writte
 }
 
 /// Writes a FLOAT or DOUBLE, if it is within its range.
-fn float(scalar: Scalar, field: u32, value: f64, out: &mut Encoder) -> Option<()> {
+pub(super) fn float(scalar: Scalar, field: u32, value: f64, out: &mut Encoder) -> Option<()> {
     if scalar == Scalar::Double {
         out.fixed_64_field(field, value.to_le_bytes());
         return Some(());
@@ -185,12 +185,26 @@ fn integer_time(scalar: Scalar, field: u32, whole: i128, options: Options, out: 
         let expected = format!("{scalar} as text; an integer is taken where its unit is named");
         return Err(RowProblem::new(format!("the number {whole}"), expected));
     };
-    let beyond = || RowProblem::new(format!("the number {whole}"), format!("{scalar} within the years 0001 to 9999"));
-    if scalar == Scalar::Date {
-        let days = i32::try_from(whole).ok().and_then(|days| Date::from_days(days).ok()).ok_or_else(beyond)?;
-        out.varint_field(field, sign_extended(days.as_days().into()));
-        return Ok(());
-    }
+    if scalar == Scalar::Date { days(field, whole, out) } else { time(scalar, field, whole, unit, out) }
+}
+
+/// Writes a DATE from the days since 1970.
+pub(super) fn days(field: u32, whole: i128, out: &mut Encoder) -> Written {
+    let date = i32::try_from(whole).ok().and_then(|days| Date::from_days(days).ok());
+    let Some(date) = date else { return Err(beyond(Scalar::Date, whole)) };
+    out.varint_field(field, sign_extended(date.as_days().into()));
+    Ok(())
+}
+
+/// Writes a TIMESTAMP or a TIMESTAMP_NTZ from a number of this unit.
+pub(super) fn time(scalar: Scalar, field: u32, whole: i128, unit: TimeUnit, out: &mut Encoder) -> Written {
+    let Some(micros) = micros(unit, whole) else { return Err(beyond(scalar, whole)) };
+    out.varint_field(field, sign_extended(micros));
+    Ok(())
+}
+
+/// A time of this unit in microseconds, within the years 0001 to 9999.
+pub(super) fn micros(unit: TimeUnit, whole: i128) -> Option<i64> {
     let time = match (unit, i64::try_from(whole)) {
         (TimeUnit::Nanos, _) => Timestamp::from_nanos(whole).ok(),
         (TimeUnit::Micros, Ok(micros)) => Timestamp::from_micros(micros).ok(),
@@ -198,8 +212,12 @@ fn integer_time(scalar: Scalar, field: u32, whole: i128, options: Options, out: 
         (TimeUnit::Secs, Ok(secs)) => Timestamp::from_secs(secs).ok(),
         (_, Err(_)) => None,
     };
-    out.varint_field(field, sign_extended(time.ok_or_else(beyond)?.as_micros()));
-    Ok(())
+    time.map(Timestamp::as_micros)
+}
+
+#[cold]
+fn beyond(scalar: Scalar, whole: i128) -> RowProblem {
+    RowProblem::new(format!("the number {whole}"), format!("{scalar} within the years 0001 to 9999"))
 }
 
 /// An integer as a varint has it.

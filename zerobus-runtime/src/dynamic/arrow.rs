@@ -1,0 +1,112 @@
+//! Rows of Arrow's record batches: the columns are held against the table once a batch, and each row is then written from
+//! the arrays as they are.
+//!
+//! | column | takes |
+//! |---|---|
+//! | BOOLEAN | Boolean |
+//! | TINYINT, SMALLINT, INT, BIGINT | integers of every width, and floats that are whole |
+//! | FLOAT, DOUBLE | floats of every width, integers |
+//! | DECIMAL(p, s) | Decimal32 to Decimal256, integers, floats by their shortest digits; exactly, or the row is refused |
+//! | STRING, VARCHAR(n), CHAR(n) | `Utf8`, `LargeUtf8`, `Utf8View`; `Binary` that is UTF-8 |
+//! | BINARY | `Binary`, `LargeBinary`, `BinaryView`, `FixedSizeBinary` |
+//! | DATE | Date32, Date64 |
+//! | TIMESTAMP | Timestamp of every unit, with a zone or without, which is UTC |
+//! | TIMESTAMP_NTZ | Timestamp of every unit, without a zone |
+//! | VARIANT | Utf8 and its like, as JSON text; Boolean, integers and floats |
+//! | ARRAY | `List`, `LargeList`, `FixedSizeList` |
+//! | MAP | Map |
+//! | STRUCT | Struct, its fields by name |
+//!
+//! A column of text is taken for every type as a cell is, a dictionary for the type of its values, and Arrow's Null where the
+//! column is nullable. What is finer than a microsecond is floored.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `values` | the arrays of a batch, held against the columns |
+//! | `write` | one value into its column |
+//! | `json` | a row as JSON |
+
+mod json;
+mod values;
+mod write;
+
+use arrow_array::RecordBatch;
+use serde_json::Value;
+
+use super::plan::{ColumnPlan, Seen};
+use super::{DynamicRow, RowPlan, RowProblem, Source, refused};
+use crate::error::Error;
+use crate::message::Encoder;
+use values::Values;
+
+/// The rows of a record batch: see [`RowPlan::arrow`].
+#[derive(Debug)]
+pub struct ArrowRows<'a> {
+    plan: &'a RowPlan,
+    columns: Vec<(&'a ColumnPlan, Values<'a>)>,
+    rows: usize,
+}
+
+impl RowPlan {
+    /// The rows of a record batch, whose columns are found by their names.
+    ///
+    /// ```no_run
+    /// # async fn f(
+    /// #     plan: zerobus_runtime::dynamic::RowPlan,
+    /// #     stream: zerobus_runtime::IngestStream<zerobus_runtime::dynamic::Dynamic>,
+    /// #     batch: arrow_array::RecordBatch,
+    /// # ) -> Result<(), zerobus_runtime::Error> {
+    /// stream.send_all(plan.arrow(&batch)?.iter()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If a column is none of the table's, stands twice, has another type, or a NOT NULL column is missing. A single row that
+    /// does not fit is an error of its `send`; [`Unsent::accepted`](crate::Unsent::accepted) of `send_all` is its number.
+    pub fn arrow<'a>(&'a self, batch: &'a RecordBatch) -> Result<ArrowRows<'a>, Error> {
+        ArrowRows::new(self, batch).map_err(refused)
+    }
+}
+
+impl<'a> ArrowRows<'a> {
+    fn new(plan: &'a RowPlan, batch: &'a RecordBatch) -> Result<Self, RowProblem> {
+        let schema = batch.schema_ref();
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        let columns = values::fields(&plan.row, names.zip(batch.columns()), plan.options)?;
+        Ok(Self { plan, columns, rows: batch.num_rows() })
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The row of this number, from 0 on; none behind the last.
+    #[must_use]
+    pub fn row(&self, number: usize) -> Option<DynamicRow<'_>> {
+        (number < self.rows).then_some(DynamicRow { plan: self.plan, source: Source::Arrow(self, number) })
+    }
+
+    /// The rows in their order.
+    pub fn iter(&self) -> impl Iterator<Item = DynamicRow<'_>> {
+        (0..self.rows).filter_map(|number| self.row(number))
+    }
+
+    /// The row as JSON, from which [`RowPlan::json`] writes the same row: for a row that is kept. `null` behind the last row.
+    #[must_use]
+    pub fn json(&self, number: usize) -> Value {
+        if number < self.rows { json::object(&self.columns, number) } else { Value::Null }
+    }
+
+    pub(super) fn write(&self, row: usize, out: &mut Encoder) -> Result<(), RowProblem> {
+        write::fields(&self.columns, row, self.plan, out)
+    }
+}

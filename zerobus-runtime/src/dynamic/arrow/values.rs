@@ -1,0 +1,350 @@
+//! The arrays of a batch, held against the columns: what is left to do for a row is to look a value up.
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{
+    Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float16Type, Float32Type,
+    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, Decimal256Array, FixedSizeBinaryArray,
+    LargeBinaryArray, LargeStringArray, StringArray, StringViewArray,
+};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, TimeUnit as ArrowUnit};
+use zerobus_codegen::Scalar;
+
+use super::{ColumnPlan, Seen};
+use crate::dynamic::plan::{Shape, Slot, StructPlan};
+use crate::dynamic::problem::quoted;
+use crate::dynamic::{Options, RowProblem, TimeUnit, UnknownColumns};
+
+/// The values of one column.
+#[derive(Debug)]
+pub(super) struct Values<'a> {
+    nulls: Option<NullBuffer>,
+    pub(super) kind: Kind<'a>,
+}
+
+/// What the values are.
+#[derive(Debug)]
+pub(super) enum Kind<'a> {
+    Boolean(&'a BooleanArray),
+    Bytes(Bytes<'a>),
+    Days(&'a [i32]),
+    Decimal(Decimals<'a>),
+    /// Each value is one of a few, by its place among them.
+    Dictionary(Vec<usize>, Box<Values<'a>>),
+    Float(Floats<'a>),
+    Integer(Integers<'a>),
+    List(Ranges<'a>, Box<Values<'a>>),
+    Map(&'a [i32], Box<(Values<'a>, Values<'a>)>),
+    /// Milliseconds of a day's begin.
+    MillisOfDay(&'a [i64]),
+    Null,
+    Struct(Vec<(&'a ColumnPlan, Values<'a>)>),
+    Text(Texts<'a>),
+    Time(TimeUnit, &'a [i64]),
+}
+
+#[derive(Debug)]
+pub(super) enum Bytes<'a> {
+    Fixed(&'a FixedSizeBinaryArray),
+    Large(&'a LargeBinaryArray),
+    Small(&'a BinaryArray),
+    View(&'a BinaryViewArray),
+}
+
+#[derive(Debug)]
+pub(super) enum Decimals<'a> {
+    I32(&'a [i32], i8),
+    I64(&'a [i64], i8),
+    I128(&'a [i128], i8),
+    I256(&'a Decimal256Array),
+}
+
+#[derive(Debug)]
+pub(super) enum Floats<'a> {
+    /// Half a float has no type of its own in Rust; there are few of them.
+    F16(Vec<f32>),
+    F32(&'a [f32]),
+    F64(&'a [f64]),
+}
+
+#[derive(Debug)]
+pub(super) enum Integers<'a> {
+    I8(&'a [i8]),
+    I16(&'a [i16]),
+    I32(&'a [i32]),
+    I64(&'a [i64]),
+    U8(&'a [u8]),
+    U16(&'a [u16]),
+    U32(&'a [u32]),
+    U64(&'a [u64]),
+}
+
+/// Where the elements of each list are.
+#[derive(Debug)]
+pub(super) enum Ranges<'a> {
+    Fixed(usize),
+    Large(&'a [i64]),
+    Small(&'a [i32]),
+}
+
+#[derive(Debug)]
+pub(super) enum Texts<'a> {
+    Large(&'a LargeStringArray),
+    Small(&'a StringArray),
+    View(&'a StringViewArray),
+}
+
+/// The fields of a row or of a struct, by the names of their arrays.
+pub(super) fn fields<'a>(
+    plan: &'a StructPlan,
+    arrays: impl Iterator<Item = (&'a str, &'a ArrayRef)>,
+    options: Options,
+) -> Result<Vec<(&'a ColumnPlan, Values<'a>)>, RowProblem> {
+    let mut seen = Seen::default();
+    let mut fields = Vec::new();
+    for (guess, (name, array)) in arrays.enumerate() {
+        let Some(place) = plan.find(name, guess) else {
+            if options.unknown == UnknownColumns::Ignore {
+                continue;
+            }
+            return Err(unknown(plan, name));
+        };
+        let column = &plan.columns[place];
+        let values = if seen.mark(place) {
+            Values::of(&column.slot, array, options)
+        } else {
+            Err(RowProblem::new("it twice", "each column once, whatever the case of its name"))
+        };
+        let values = values.map_err(|mut problem| {
+            problem.leave(&column.name);
+            problem
+        })?;
+        fields.push((column, values));
+    }
+    plan.check_complete(&seen)?;
+    Ok(fields)
+}
+
+#[cold]
+fn unknown(plan: &StructPlan, name: &str) -> RowProblem {
+    let expected = match plan.likely(name) {
+        Some(likely) => format!("names of the table's columns; `{likely}` is one"),
+        None => "names of the table's columns".to_owned(),
+    };
+    RowProblem::new(format!("the column {} in the batch", quoted(name)), expected)
+}
+
+impl<'a> Values<'a> {
+    /// The values of an array for a slot, if that takes their type.
+    fn of(slot: &'a Slot, array: &'a ArrayRef, options: Options) -> Result<Self, RowProblem> {
+        let kind = nested(slot, array, options)?.or_else(|| flat(array));
+        let kind = kind
+            .filter(|kind| takes(&slot.shape, kind, array.data_type()))
+            .ok_or_else(|| RowProblem::new(format!("Arrow's {}", array.data_type()), slot.shape.name()))?;
+        Ok(Self { nulls: array.logical_nulls(), kind })
+    }
+
+    pub(super) fn is_null(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
+    }
+}
+
+/// Whether a column takes values of this kind.
+fn takes(shape: &Shape, kind: &Kind<'_>, data_type: &DataType) -> bool {
+    let is_null = matches!(kind, Kind::Null | Kind::Dictionary(..));
+    let Shape::Scalar(scalar) = shape else {
+        // Text is JSON there, as in a cell; what else is nested was held against the shape already.
+        return is_null || matches!(kind, Kind::List(..) | Kind::Map(..) | Kind::Struct(_) | Kind::Text(_));
+    };
+    let is_number = matches!(kind, Kind::Integer(_) | Kind::Float(_));
+    is_null
+        || matches!(kind, Kind::Text(_))
+        || match scalar {
+            Scalar::Binary | Scalar::Char(_) | Scalar::String | Scalar::Varchar(_) => matches!(kind, Kind::Bytes(_)),
+            Scalar::Boolean => matches!(kind, Kind::Boolean(_)),
+            Scalar::Byte | Scalar::Double | Scalar::Float | Scalar::Int | Scalar::Long | Scalar::Short => is_number,
+            Scalar::Date => matches!(kind, Kind::Days(_) | Kind::MillisOfDay(_) | Kind::Integer(_)),
+            Scalar::Decimal { .. } => is_number || matches!(kind, Kind::Decimal(_)),
+            Scalar::Timestamp => matches!(kind, Kind::Time(..) | Kind::Integer(_)),
+            Scalar::TimestampNtz => {
+                matches!(kind, Kind::Integer(_)) || matches!(data_type, DataType::Timestamp(_, None))
+            }
+            Scalar::Variant => is_number || matches!(kind, Kind::Boolean(_)),
+        }
+}
+
+/// An array that has others inside; none if it has not, or the slot is of another kind.
+fn nested<'a>(slot: &'a Slot, array: &'a ArrayRef, options: Options) -> Result<Option<Kind<'a>>, RowProblem> {
+    if let Some(dictionary) = array.as_any_dictionary_opt() {
+        if dictionary.values().is_empty() {
+            return Ok(Some(Kind::Null));
+        }
+        let values = Values::of(slot, dictionary.values(), options)?;
+        return Ok(Some(Kind::Dictionary(dictionary.normalized_keys(), Box::new(values))));
+    }
+    let inside = |segment: &str, slot: &'a Slot, array: &'a ArrayRef| {
+        Values::of(slot, array, options).map_err(|mut problem| {
+            problem.leave(segment);
+            problem
+        })
+    };
+    Ok(match (&slot.shape, array.data_type()) {
+        (Shape::List(element), DataType::List(_)) => {
+            let list = array.as_list::<i32>();
+            Some(Kind::List(Ranges::Small(list.value_offsets()), inside("element", element, list.values())?.into()))
+        }
+        (Shape::List(element), DataType::LargeList(_)) => {
+            let list = array.as_list::<i64>();
+            Some(Kind::List(Ranges::Large(list.value_offsets()), inside("element", element, list.values())?.into()))
+        }
+        (Shape::List(element), DataType::FixedSizeList(..)) => {
+            let list = array.as_fixed_size_list();
+            let length = usize::try_from(list.value_length()).unwrap_or_default();
+            Some(Kind::List(Ranges::Fixed(length), inside("element", element, list.values())?.into()))
+        }
+        (Shape::Map(_, slots), DataType::Map(..)) => {
+            let (map, (key, value)) = (array.as_map(), &**slots);
+            let keys = inside("key", key, map.keys())?;
+            Some(Kind::Map(map.value_offsets(), Box::new((keys, inside("value", value, map.values())?))))
+        }
+        (Shape::Struct(plan), DataType::Struct(names)) => {
+            let names = names.iter().map(|field| field.name().as_str());
+            Some(Kind::Struct(fields(plan, names.zip(array.as_struct().columns()), options)?))
+        }
+        _ => None,
+    })
+}
+
+/// An array of plain values, if it is one that some column takes.
+fn flat(array: &ArrayRef) -> Option<Kind<'_>> {
+    Some(match array.data_type() {
+        DataType::Null => Kind::Null,
+        DataType::Boolean => Kind::Boolean(array.as_boolean()),
+        DataType::Int8 => Kind::Integer(Integers::I8(array.as_primitive::<Int8Type>().values())),
+        DataType::Int16 => Kind::Integer(Integers::I16(array.as_primitive::<Int16Type>().values())),
+        DataType::Int32 => Kind::Integer(Integers::I32(array.as_primitive::<Int32Type>().values())),
+        DataType::Int64 => Kind::Integer(Integers::I64(array.as_primitive::<Int64Type>().values())),
+        DataType::UInt8 => Kind::Integer(Integers::U8(array.as_primitive::<UInt8Type>().values())),
+        DataType::UInt16 => Kind::Integer(Integers::U16(array.as_primitive::<UInt16Type>().values())),
+        DataType::UInt32 => Kind::Integer(Integers::U32(array.as_primitive::<UInt32Type>().values())),
+        DataType::UInt64 => Kind::Integer(Integers::U64(array.as_primitive::<UInt64Type>().values())),
+        DataType::Float16 => {
+            let values = array.as_primitive::<Float16Type>().values();
+            Kind::Float(Floats::F16(values.iter().map(|value| value.to_f32()).collect()))
+        }
+        DataType::Float32 => Kind::Float(Floats::F32(array.as_primitive::<Float32Type>().values())),
+        DataType::Float64 => Kind::Float(Floats::F64(array.as_primitive::<Float64Type>().values())),
+        DataType::Decimal32(_, scale) => {
+            Kind::Decimal(Decimals::I32(array.as_primitive::<Decimal32Type>().values(), *scale))
+        }
+        DataType::Decimal64(_, scale) => {
+            Kind::Decimal(Decimals::I64(array.as_primitive::<Decimal64Type>().values(), *scale))
+        }
+        DataType::Decimal128(_, scale) => {
+            Kind::Decimal(Decimals::I128(array.as_primitive::<Decimal128Type>().values(), *scale))
+        }
+        DataType::Decimal256(..) => Kind::Decimal(Decimals::I256(array.as_primitive::<Decimal256Type>())),
+        DataType::Date32 => Kind::Days(array.as_primitive::<Date32Type>().values()),
+        DataType::Date64 => Kind::MillisOfDay(array.as_primitive::<Date64Type>().values()),
+        DataType::Timestamp(unit, _) => time(*unit, array),
+        DataType::Utf8 => Kind::Text(Texts::Small(array.as_string())),
+        DataType::LargeUtf8 => Kind::Text(Texts::Large(array.as_string())),
+        DataType::Utf8View => Kind::Text(Texts::View(array.as_string_view())),
+        DataType::Binary => Kind::Bytes(Bytes::Small(array.as_binary())),
+        DataType::LargeBinary => Kind::Bytes(Bytes::Large(array.as_binary())),
+        DataType::BinaryView => Kind::Bytes(Bytes::View(array.as_binary_view())),
+        DataType::FixedSizeBinary(_) => Kind::Bytes(Bytes::Fixed(array.as_fixed_size_binary())),
+        _ => return None,
+    })
+}
+
+fn time(unit: ArrowUnit, array: &ArrayRef) -> Kind<'_> {
+    match unit {
+        ArrowUnit::Second => Kind::Time(TimeUnit::Secs, array.as_primitive::<TimestampSecondType>().values()),
+        ArrowUnit::Millisecond => {
+            Kind::Time(TimeUnit::Millis, array.as_primitive::<TimestampMillisecondType>().values())
+        }
+        ArrowUnit::Microsecond => {
+            Kind::Time(TimeUnit::Micros, array.as_primitive::<TimestampMicrosecondType>().values())
+        }
+        ArrowUnit::Nanosecond => Kind::Time(TimeUnit::Nanos, array.as_primitive::<TimestampNanosecondType>().values()),
+    }
+}
+
+impl Bytes<'_> {
+    pub(super) fn at(&self, row: usize) -> &[u8] {
+        match self {
+            Self::Fixed(values) => values.value(row),
+            Self::Large(values) => values.value(row),
+            Self::Small(values) => values.value(row),
+            Self::View(values) => values.value(row),
+        }
+    }
+}
+
+impl Floats<'_> {
+    pub(super) fn at(&self, row: usize) -> f64 {
+        match self {
+            Self::F16(values) => values[row].into(),
+            Self::F32(values) => values[row].into(),
+            Self::F64(values) => values[row],
+        }
+    }
+
+    /// The shortest digits that give the value back.
+    pub(super) fn digits(&self, row: usize) -> String {
+        match self {
+            Self::F16(values) => values[row].to_string(),
+            Self::F32(values) => values[row].to_string(),
+            Self::F64(values) => values[row].to_string(),
+        }
+    }
+}
+
+impl Integers<'_> {
+    pub(super) fn at(&self, row: usize) -> i128 {
+        match self {
+            Self::I8(values) => values[row].into(),
+            Self::I16(values) => values[row].into(),
+            Self::I32(values) => values[row].into(),
+            Self::I64(values) => values[row].into(),
+            Self::U8(values) => values[row].into(),
+            Self::U16(values) => values[row].into(),
+            Self::U32(values) => values[row].into(),
+            Self::U64(values) => values[row].into(),
+        }
+    }
+}
+
+impl Ranges<'_> {
+    pub(super) fn at(&self, row: usize) -> std::ops::Range<usize> {
+        match self {
+            Self::Fixed(length) => row * length..(row + 1) * length,
+            Self::Large(offsets) => large(offsets[row])..large(offsets[row + 1]),
+            Self::Small(offsets) => small(offsets[row])..small(offsets[row + 1]),
+        }
+    }
+}
+
+/// An offset of a checked array, which is never negative.
+pub(super) const fn small(offset: i32) -> usize {
+    offset.unsigned_abs() as usize
+}
+
+fn large(offset: i64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}
+
+impl Texts<'_> {
+    pub(super) fn at(&self, row: usize) -> &str {
+        match self {
+            Self::Large(values) => values.value(row),
+            Self::Small(values) => values.value(row),
+            Self::View(values) => values.value(row),
+        }
+    }
+}
