@@ -1,0 +1,60 @@
+//! The official client with a file of JSON lines: what a producer of a few lines does with it, a thousand rows a call.
+//!
+//! It checks nothing: each line goes as it stands.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clap::Parser;
+use databricks_zerobus_ingest_sdk::{HeadersProvider, JsonString, ZerobusResult, ZerobusSdk};
+use zerobus_peer::Failure;
+
+const BATCH: usize = 1000;
+
+/// What is sent where.
+#[derive(Parser)]
+struct Arguments {
+    url: String,
+    table: String,
+    file: PathBuf,
+}
+
+/// The headers of a call, for a server that asks for no token.
+struct Headers(&'static str);
+
+#[async_trait]
+impl HeadersProvider for Headers {
+    async fn get_headers(&self) -> ZerobusResult<HashMap<&'static str, String>> {
+        Ok(HashMap::from([
+            ("authorization", "Bearer peer".to_owned()),
+            ("x-databricks-zerobus-table-name", self.0.to_owned()),
+        ]))
+    }
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<(), Failure> {
+    let Arguments { url, table, file } = Arguments::parse();
+    let table: &'static str = table.leak();
+    let sdk = ZerobusSdk::builder().endpoint(&url).build()?;
+    let builder = sdk.stream_builder().table(table).headers_provider(Arc::new(Headers(table)));
+    let mut stream = builder.json().build().await?;
+    let mut lines = BufReader::with_capacity(256 * 1024, File::open(file)?).lines();
+    let mut rows = 0;
+    loop {
+        let batch = lines.by_ref().take(BATCH).collect::<Result<Vec<_>, _>>()?;
+        if batch.is_empty() {
+            break;
+        }
+        rows += batch.len();
+        stream.ingest_records_offset(batch.into_iter().map(JsonString)).await?;
+    }
+    stream.flush().await?;
+    stream.close().await?;
+    println!("{rows} rows");
+    Ok(())
+}
