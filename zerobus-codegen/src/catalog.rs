@@ -8,6 +8,7 @@
 //! | `profile` | the INI of `~/.databrickscfg` |
 //! | `pattern` | which tables to fetch |
 //! | `roots` | the trusted root certificates |
+//! | `privileges` | what a principal may do |
 //! | `transport` | requests with retries: deadline, backoff, `Retry-After` |
 //! | `refusal` | the message of an error response, in any of its formats |
 //! | `error` | errors with a remedy |
@@ -18,6 +19,7 @@ mod host;
 mod listing;
 mod login;
 mod pattern;
+mod privileges;
 mod profile;
 mod refusal;
 mod roots;
@@ -28,6 +30,7 @@ pub use error::CatalogError;
 pub use listing::ListedTable;
 pub use login::{Credentials, Login, LoginOptions, Secret};
 pub use pattern::{TablePattern, TablePatternError};
+pub use privileges::Privilege;
 pub use transport::RetryPolicy;
 
 use std::sync::Mutex;

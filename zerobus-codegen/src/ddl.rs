@@ -49,7 +49,7 @@ pub use problem::{DdlError, DdlProblem, Place};
 pub use script::{Findings, Script};
 #[cfg(feature = "cli")]
 pub(crate) use write::statements;
-pub use write::{create_table, grants, grants_on, quoted_table};
+pub use write::{create_table, grant, grants, grants_on, quoted_table};
 
 use crate::TableInfo;
 

@@ -27,7 +27,7 @@ mod toml;
 pub use build::{Configuration, configure};
 #[cfg(feature = "fetch")]
 pub use catalog::{
-    Catalog, CatalogError, Credentials, ListedTable, Login, LoginOptions, RetryPolicy, Secret, TablePattern,
+    Catalog, CatalogError, Credentials, ListedTable, Login, LoginOptions, Privilege, RetryPolicy, Secret, TablePattern,
     TablePatternError,
 };
 pub use drift::{Allowance, Change, ChangeKind, ChangeNames, Day, Drift, Policy, Severity, Threshold, Verdict};

@@ -118,6 +118,21 @@ impl Grants {
             .is_none_or(|mut grants| grants.any(|grant| grant.privilege == privilege && grant.object == name))
     }
 
+    /// The privileges of a principal on an object, each with the parts of the object that it was granted on.
+    pub(crate) fn effective(&self, principal: &str, object: &[&str]) -> Vec<(&str, Vec<String>)> {
+        let object: Vec<String> = object.iter().map(|part| part.to_uppercase()).collect();
+        let Some(grants) = self.of(principal) else {
+            let needed: &[&str] = match object.len() {
+                1 => &["USE CATALOG"],
+                2 => &["USE SCHEMA"],
+                _ => &["SELECT", "MODIFY"],
+            };
+            return needed.iter().map(|privilege| (*privilege, object.clone())).collect();
+        };
+        let reaches = grants.filter(|grant| object.starts_with(&grant.object));
+        reaches.map(|grant| (grant.privilege.as_str(), grant.object.clone())).collect()
+    }
+
     /// None if there are no grants at all.
     fn of(&self, principal: &str) -> Option<impl Iterator<Item = &Grant>> {
         let all = self.by_principal.as_ref()?;

@@ -12,6 +12,7 @@
 //! | `credentials` | the client id and secret of a principal |
 //! | `oauth`, `tokens` | the token endpoint, and the tokens it has handed out |
 //! | `tables_api` | the REST API that describes tables |
+//! | `permissions_api` | the REST API that reports grants |
 //! | `discovery` | where a client finds the endpoints |
 //! | `stream` | one EphemeralStream call |
 //! | `rest_insert` | rows over plain HTTP |
@@ -59,6 +60,7 @@ mod limits;
 mod oauth;
 mod page;
 mod partition_quota;
+mod permissions_api;
 #[cfg(feature = "delta")]
 mod profile;
 #[cfg(feature = "cli")]

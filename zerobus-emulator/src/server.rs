@@ -23,6 +23,7 @@ use crate::faults::control;
 use crate::guard;
 use crate::oauth;
 use crate::page;
+use crate::permissions_api;
 use crate::rest_insert;
 use crate::stream::service::Service;
 use crate::tables_api::{self, ApiError};
@@ -68,6 +69,7 @@ fn router(app: App) -> Router {
     let rest = Router::new()
         .route("/oidc/v1/token", post(oauth::token))
         .route("/api/2.1/unity-catalog/catalogs", get(tables_api::catalogs))
+        .route("/api/2.1/unity-catalog/effective-permissions/{kind}/{full_name}", get(permissions_api::effective))
         .route("/api/2.1/unity-catalog/schemas", get(tables_api::schemas))
         .route("/api/2.1/unity-catalog/tables", get(tables_api::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(tables_api::table))

@@ -110,7 +110,7 @@ pub(crate) async fn catalogs(
     page("catalogs", catalogs, &parameters).map(Json)
 }
 
-fn authorize(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
+pub(crate) fn authorize(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     app.tokens
         .check_catalog(header)

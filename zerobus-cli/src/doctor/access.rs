@@ -1,21 +1,22 @@
 //! Tokens and grants, and what only they let one see.
 
 use zerobus_codegen::{Catalog, CatalogError, RetryPolicy, TableInfo, TableName, ddl};
-use zerobus_runtime::{Error, ErrorKind};
+use zerobus_runtime::{Error, ErrorKind, ServerCode};
 
 use super::finding::{Findings, Layer};
 use super::setup::Setup;
-use super::table;
+use super::{grants, table};
 use crate::arguments::Doctor;
 
 pub(super) async fn examine(setup: &Setup, arguments: &Doctor, findings: &mut Findings) {
     let Some(catalog) = workspace_token(setup, findings).await else { return };
     let Some(name) = &arguments.table else { return };
-    let Some(info) = described(catalog, name.clone(), setup, findings).await else { return };
+    let Some((catalog, info)) = described(catalog, name.clone(), setup, findings).await else { return };
     table::examine(&info, &arguments.schemas, findings);
-    let has_token = table_token(setup, name, findings).await;
+    let statements = grants::examine(catalog, name, setup, findings).await;
+    let has_token = table_token(setup, name, &statements, findings).await;
     if arguments.open && has_token {
-        stream(setup, name, findings).await;
+        stream(setup, name, &statements, findings).await;
     }
 }
 
@@ -48,14 +49,20 @@ async fn workspace_token(setup: &Setup, findings: &mut Findings) -> Option<Catal
     }
 }
 
-async fn described(catalog: Catalog, name: TableName, setup: &Setup, findings: &mut Findings) -> Option<TableInfo> {
+async fn described(
+    catalog: Catalog,
+    name: TableName,
+    setup: &Setup,
+    findings: &mut Findings,
+) -> Option<(Catalog, TableInfo)> {
     let asked = name.clone();
-    let answer = tokio::task::spawn_blocking(move || catalog.table(&asked)).await.ok()?;
+    let asking = tokio::task::spawn_blocking(move || (catalog.table(&asked), catalog));
+    let (answer, catalog) = asking.await.ok()?;
     match answer {
         Ok(info) => {
             let kind = info.table_type.as_deref().unwrap_or("table of an unknown kind");
             findings.fine(Layer::Table, format!("{name} is there: {kind}, {} columns", info.columns.len()));
-            Some(info)
+            Some((catalog, info))
         }
         Err(error) => {
             let command = match error {
@@ -68,14 +75,14 @@ async fn described(catalog: Catalog, name: TableName, setup: &Setup, findings: &
     }
 }
 
-async fn table_token(setup: &Setup, name: &TableName, findings: &mut Findings) -> bool {
+async fn table_token(setup: &Setup, name: &TableName, statements: &str, findings: &mut Findings) -> bool {
     match setup.client.authorize(name.to_string()).await {
         Ok(()) => {
             findings.fine(Layer::TableToken, format!("{} may write to {name}", setup.client_id()));
             true
         }
         Err(error) if error.kind() == ErrorKind::Credentials => {
-            findings.failed(Layer::TableToken, error.to_string(), ddl::grants_on(name, setup.client_id()));
+            findings.failed(Layer::TableToken, error.to_string(), statements);
             false
         }
         Err(error) => {
@@ -90,12 +97,15 @@ async fn table_token(setup: &Setup, name: &TableName, findings: &mut Findings) -
 }
 
 /// Opens a stream, and closes it without a row.
-async fn stream(setup: &Setup, name: &TableName, findings: &mut Findings) {
+async fn stream(setup: &Setup, name: &TableName, statements: &str, findings: &mut Findings) {
     match opened(setup, name).await {
         Ok(stream_id) => findings.fine(Layer::Stream, format!("opened and closed, stream {stream_id}")),
         Err(error) => {
             let command = match error.kind() {
-                ErrorKind::Credentials => ddl::grants_on(name, setup.client_id()),
+                ErrorKind::Credentials => statements.to_owned(),
+                _ if error.code().is_some_and(|code| code.code() == ServerCode::UNSUPPORTED_TABLE) => {
+                    statements.to_owned()
+                }
                 _ => format!("zerobus doctor {name} --open --json"),
             };
             findings.failed(Layer::Stream, error.to_string(), command);

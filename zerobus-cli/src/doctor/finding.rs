@@ -18,6 +18,7 @@ pub(super) enum Layer {
     Clock,
     WorkspaceToken,
     Table,
+    Grants,
     TableToken,
     Kind,
     Drift,
@@ -25,7 +26,7 @@ pub(super) enum Layer {
 }
 
 impl Layer {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Environment,
         Self::Endpoint,
         Self::Name,
@@ -34,6 +35,7 @@ impl Layer {
         Self::Clock,
         Self::WorkspaceToken,
         Self::Table,
+        Self::Grants,
         Self::TableToken,
         Self::Kind,
         Self::Drift,
@@ -47,6 +49,7 @@ impl Layer {
             Self::Drift => "drift",
             Self::Endpoint => "endpoint",
             Self::Environment => "environment",
+            Self::Grants => "grants",
             Self::Kind => "table-kind",
             Self::Name => "name",
             Self::Stream => "stream",
@@ -59,7 +62,7 @@ impl Layer {
 
     /// Whether it is about a table.
     const fn needs_table(self) -> bool {
-        matches!(self, Self::Table | Self::TableToken | Self::Kind | Self::Drift | Self::Stream)
+        matches!(self, Self::Table | Self::Grants | Self::TableToken | Self::Kind | Self::Drift | Self::Stream)
     }
 }
 

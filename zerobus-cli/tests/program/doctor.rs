@@ -53,6 +53,7 @@ async fn a_sound_setup_has_nothing_that_fails() {
         "clock",
         "workspace-token",
         "table",
+        "grants",
         "table-token",
         "table-kind",
         "drift",
@@ -237,4 +238,52 @@ async fn a_profile_serves_as_well_as_the_environment() {
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.out.contains("from profile [work]"), "{}", run.out);
     assert!(!run.out.contains(secret), "{}", run.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_missing_grant_is_the_statement_to_run() {
+    let grants = |statements: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("grants.sql");
+        std::fs::write(&file, statements).unwrap();
+        (folder, file)
+    };
+    let catalog = "GRANT USE CATALOG ON CATALOG main TO `zerobus-emulator`;";
+    let schema = "GRANT USE SCHEMA ON SCHEMA main.shop TO `zerobus-emulator`;";
+    let select = "GRANT SELECT ON TABLE main.shop.orders TO `zerobus-emulator`;";
+    let inherited = "GRANT MODIFY ON SCHEMA main.shop TO `zerobus-emulator`;";
+    for (granted, missing, layer) in [
+        (
+            [catalog, schema, select, inherited],
+            "GRANT MODIFY ON TABLE `main`.`shop`.`orders` TO `zerobus-emulator`;",
+            "stream",
+        ),
+        (
+            [catalog, schema, inherited, ""],
+            "GRANT SELECT, MODIFY ON TABLE `main`.`shop`.`orders` TO `zerobus-emulator`;",
+            "table-token",
+        ),
+        (
+            [catalog, select, "GRANT MODIFY ON TABLE main.shop.orders TO `zerobus-emulator`;", ""],
+            "GRANT USE SCHEMA ON SCHEMA `main`.`shop` TO `zerobus-emulator`;",
+            "table-token",
+        ),
+    ] {
+        let (_folder, file) = grants(&granted.concat());
+        let bench = Bench::with(DDL, |builder| builder.grants(file)).await;
+        let run = bench.run(&["doctor", TABLE, "--json", "--open"]).await;
+        let document = run.json();
+        let checks = document["checks"].as_array().unwrap();
+        let check = |layer: &str| checks.iter().find(|check| check["layer"] == layer).unwrap();
+        assert_eq!(
+            (&check("grants")["state"], &check("grants")["command"]),
+            (&"warning".into(), &missing.into()),
+            "{document:#}"
+        );
+        assert_eq!(
+            (&check(layer)["state"], &check(layer)["command"]),
+            (&"failed".into(), &missing.into()),
+            "{document:#}"
+        );
+    }
 }

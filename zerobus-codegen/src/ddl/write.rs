@@ -9,7 +9,7 @@ use super::lexer::lexemes;
 use crate::model::properties::{Property, property};
 use crate::model::sql_text::{column_line, quoted, quoted_name, sql_type};
 use crate::model::{ColumnSource, SqlField, SqlType, by_position, read_type};
-use crate::{ColumnInfo, ColumnPath, Problem, Report, Table, TableInfo, TableName};
+use crate::{ColumnInfo, ColumnPath, Problem, Report, Securable, Table, TableInfo, TableName};
 
 /// The property that enables DEFAULT in Delta.
 const DEFAULTS: &str = "delta.feature.allowColumnDefaults";
@@ -48,13 +48,24 @@ pub fn grants(table: &Table, grantee: &str) -> String {
 /// The same for a table of which nothing but the name is known.
 #[must_use]
 pub fn grants_on(table: &TableName, grantee: &str) -> String {
-    let (catalog, schema) = (quoted_name(table.catalog()), quoted_name(table.schema()));
-    let (name, grantee) = (quoted_table(table), quoted_name(grantee));
-    format!(
-        "GRANT USE CATALOG ON CATALOG {catalog} TO {grantee};\n\
-         GRANT USE SCHEMA ON SCHEMA {catalog}.{schema} TO {grantee};\n\
-         GRANT SELECT, MODIFY ON TABLE {name} TO {grantee};\n"
-    )
+    let needed: [(Securable, &[&str]); 3] = [
+        (Securable::Catalog, &["USE CATALOG"]),
+        (Securable::Schema, &["USE SCHEMA"]),
+        (Securable::Table, &["SELECT", "MODIFY"]),
+    ];
+    needed.into_iter().map(|(on, privileges)| grant(privileges, on, table, grantee) + "\n").collect()
+}
+
+/// The statement that grants privileges on a table, its schema or its catalog.
+#[must_use]
+pub fn grant(privileges: &[&str], on: Securable, table: &TableName, grantee: &str) -> String {
+    let kind = match on {
+        Securable::Catalog => "CATALOG",
+        Securable::Schema => "SCHEMA",
+        Securable::Table => "TABLE",
+    };
+    let name: Vec<String> = on.parts(table).into_iter().map(quoted_name).collect();
+    format!("GRANT {} ON {kind} {} TO {};", privileges.join(", "), name.join("."), quoted_name(grantee))
 }
 
 /// The full name of a table as SQL has it, each part in backticks.
