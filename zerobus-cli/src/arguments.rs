@@ -1,6 +1,7 @@
 //! The commands and their help.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use zerobus_runtime::dynamic::TimeUnit;
 
 /// Files into Databricks tables through Zerobus.
 ///
-/// `doctor` says what is wrong where rows do not arrive; `send` takes NDJSON and CSV files into a table; `replay` sends
+/// `doctor` says what is wrong where rows do not arrive; `send` takes NDJSON, CSV and Parquet files into a table; `replay` sends
 /// again what was refused or returned.
 #[derive(Debug, Parser)]
 #[command(
@@ -126,15 +127,17 @@ pub(crate) struct Login {
 
 /// Send the rows of files into a table.
 ///
-/// NDJSON has one JSON object a line; CSV has a header of column names. Names are compared without regard to case. Files
-/// compressed by gzip or zstd are recognised. Rows are checked against the table before they are sent.
+/// NDJSON has one JSON object a line; CSV has a header of column names; Parquet and Arrow files have columns of their own.
+/// Names are compared without regard to case. Files compressed by gzip or zstd are recognised. Rows are checked against the
+/// table before they are sent.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   zerobus send main.geo.earthquakes quakes.ndjson
   zerobus send main.geo.earthquakes 'days/*.csv.gz' --dead-letters dead.ndjson --max-rejected 100
+  zerobus send main.nyc.trips 'trips/*.parquet'
   zerobus send main.geo.earthquakes quakes.ndjson --checkpoint quakes.state      goes on after a kill
-  tail -f app.ndjson | zerobus send main.logs.app -
+  tail -f app.ndjson | zerobus send main.logs.app - --spool spool
   zerobus send main.geo.earthquakes quakes.ndjson --ddl tables.sql               without the catalog
 
 What a column takes:
@@ -153,7 +156,8 @@ pub(crate) struct Send {
     /// Files, or patterns of them; `-` is standard input, which is also read where none is named.
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<String>,
-    /// What the files are; by default their names say it (.ndjson, .jsonl, .json, .csv, .tsv).
+    /// What the files are; by default their names say it (.ndjson, .jsonl, .json, .csv, .tsv, .parquet,
+    /// .arrow, .feather).
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     #[command(flatten)]
@@ -169,9 +173,17 @@ pub(crate) struct Send {
     /// Where it is noted how far the rows are durable; the same command goes on from there.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
+    /// Keep rows in this folder until they are durable; what a killed run leaves there is sent first by the next one.
+    ///
+    /// For standard input, which cannot be read twice; a file has --checkpoint.
+    #[arg(long, value_name = "DIR", conflicts_with = "checkpoint")]
+    pub(crate) spool: Option<PathBuf>,
     /// How long rows may take to become durable after Ctrl-C or SIGTERM.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) grace: Duration,
+    /// How many streams to send by; above 1, rows of one file are not kept in their order.
+    #[arg(long, value_name = "STREAMS", default_value = "1", value_parser = lanes)]
+    pub(crate) lanes: NonZeroUsize,
     /// How many rows a second to send at most.
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: Option<u32>,
@@ -281,10 +293,16 @@ pub(crate) struct Man {
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
+    /// Arrow IPC, as a file or as a stream.
+    #[cfg(feature = "parquet")]
+    Arrow,
     /// Cells of text behind a header.
     Csv,
     /// A JSON object a line.
     Ndjson,
+    /// Parquet.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 /// The unit of a time that is an integer.
@@ -314,6 +332,11 @@ impl From<Unit> for TimeUnit {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn lanes(text: &str) -> Result<NonZeroUsize, String> {
+    let lanes = text.parse().ok().filter(|lanes: &NonZeroUsize| lanes.get() <= 64);
+    lanes.ok_or_else(|| "it is a number from 1 to 64".to_owned())
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

@@ -8,19 +8,21 @@
 //! | `setup` | environment, profile, the shape of the addresses |
 //! | `network` | name, connection, TLS, clock |
 //! | `certificate` | whose certificate a server shows |
-//! | `access` | tokens, grants |
+//! | `access` | tokens, and what only they let one see |
+//! | `grants` | the grants that the workspace reports |
 //! | `table` | kind, properties, columns, drift |
 
 mod access;
 mod certificate;
 mod finding;
+mod grants;
 mod network;
 mod setup;
 mod table;
 
-use crate::Outcome;
 use crate::arguments::Doctor;
 use crate::failure::Failure;
+use crate::{Outcome, terminal};
 use finding::Findings;
 
 /// Examines everything and prints what was found.
@@ -29,9 +31,9 @@ pub(crate) async fn run(arguments: Doctor) -> Result<Outcome, Failure> {
     let table = arguments.table.clone();
     let findings = examine(arguments).await;
     if json {
-        println!("{}", findings.json(table.as_ref()));
+        terminal::result(format_args!("{}\n", findings.json(table.as_ref())));
     } else {
-        print!("{findings}");
+        terminal::result(&findings);
     }
     Ok(if findings.any_failed() { Outcome::Failed } else { Outcome::Done })
 }

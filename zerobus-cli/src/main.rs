@@ -14,6 +14,7 @@
 //! | `dead_letters` | such rows as lines of a file |
 //! | `emulator` | `emulator`: the program of that name |
 //! | `manual` | `completions` and `man` |
+//! | `terminal` | what is printed |
 //! | `failure` | an error with everything that led to it |
 
 mod arguments;
@@ -25,6 +26,7 @@ mod manual;
 mod replay;
 mod schema;
 mod send;
+mod terminal;
 mod workspace;
 
 use std::io::{self, Write as _};
@@ -106,7 +108,7 @@ fn print(text: &[u8]) -> Result<Outcome, Failure> {
 
 fn finish(result: Result<Outcome, Failure>) -> ExitCode {
     let outcome = result.unwrap_or_else(|failure| {
-        let _ = writeln!(io::stderr(), "error: {failure}");
+        terminal::remark(format_args!("error: {failure}"));
         Outcome::Failed
     });
     outcome.into()

@@ -158,6 +158,9 @@ fn write(path: &Path, kept: &[Letter]) -> Result<(), Failure> {
         serde_json::to_writer(&mut file, &letter.line).map_err(|error| failed(error.into()))?;
         file.write_all(b"\n").map_err(failed)?;
     }
+    // Others may read it as before.
+    let permissions = fs::metadata(path).map_err(failed)?.permissions();
+    file.as_file().set_permissions(permissions).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())

@@ -7,31 +7,38 @@
 //! | `reader` | from files to pieces of whole rows |
 //! | `lines` | NDJSON |
 //! | `cells` | CSV |
+//! | `batches` | Parquet and Arrow |
 //! | `sender` | rows into the stream, refused ones aside |
+//! | `lanes` | the streams that rows go over |
+//! | `signal` | Ctrl-C and SIGTERM |
 //! | `marks` | which row has which offset |
 //! | `checkpoint` | how far the rows are durable, on disk |
 //! | `progress` | a bar on a terminal, a line now and then elsewhere |
 //! | `receipt` | what was done, in figures |
 
+#[cfg(feature = "parquet")]
+mod batches;
 mod cells;
 mod checkpoint;
 mod inputs;
+mod lanes;
 mod lines;
 mod marks;
 mod progress;
 mod reader;
 mod receipt;
 mod sender;
+mod signal;
 
 use tokio::sync::mpsc;
-use zerobus_runtime::dynamic::{DecimalMark, Dynamic, RowPlan};
-use zerobus_runtime::{IngestStream, StreamEvent};
+use zerobus_runtime::dynamic::DecimalMark;
 
 use crate::arguments::Send;
 use crate::failure::Failure;
 use crate::{Outcome, Verbosity};
 use checkpoint::Checkpoint;
 use inputs::Inputs;
+use lanes::Lanes;
 use progress::Progress;
 pub(crate) use receipt::{Receipt, StreamIds};
 use sender::{Ending, Sender};
@@ -48,7 +55,7 @@ pub(crate) async fn run(arguments: Send, verbosity: Verbosity) -> Result<Outcome
         plan = plan.decimal_mark(DecimalMark::Comma);
     }
     let ids = StreamIds::default();
-    let stream = open(&arguments, &plan, &ids).await?;
+    let lanes = Lanes::open(&arguments, &plan, &ids).await?;
     let progress = Progress::new(inputs.bytes(), if arguments.json { Verbosity::Quiet } else { verbosity });
 
     let (pieces, received) = mpsc::channel(AHEAD);
@@ -56,7 +63,7 @@ pub(crate) async fn run(arguments: Send, verbosity: Verbosity) -> Result<Outcome
     let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(move || reading.run(&pieces));
     let reader = reader.map_err(|error| Failure::new("cannot start a thread", error))?;
 
-    let mut sender = Sender::new(&plan, &stream, &arguments, checkpoint, &progress)?;
+    let mut sender = Sender::new(&plan, lanes, &arguments, checkpoint, &progress)?;
     let ending = sender.run(received).await;
     let receipt = sender.close(ending, arguments.grace, &ids).await;
     progress.finish();
@@ -66,23 +73,6 @@ pub(crate) async fn run(arguments: Send, verbosity: Verbosity) -> Result<Outcome
     }
     receipt.print(arguments.json);
     Ok(receipt.outcome())
-}
-
-async fn open(arguments: &Send, plan: &RowPlan, ids: &StreamIds) -> Result<IngestStream<Dynamic>, Failure> {
-    let client = arguments.login.client()?;
-    let ids = ids.clone();
-    let mut stream = client.dynamic_stream(plan).max_rows_per_second(arguments.rate).on_event(move |event| {
-        if let StreamEvent::Opened { stream_id, .. } = event {
-            ids.add(stream_id);
-        }
-    });
-    if let Some(rate) = arguments.rate {
-        // A request goes at once: one of many rows would be a burst.
-        stream = stream.max_batch_rows((rate / 10).max(1));
-    }
-    // The server's refusals count among those of `--max-rejected`.
-    let most = usize::try_from(arguments.max_rejected).unwrap_or(usize::MAX);
-    Ok(stream.max_rejected_rows(most).rejected_within(std::time::Duration::MAX).open().await?)
 }
 
 /// Why it ended before the files did.

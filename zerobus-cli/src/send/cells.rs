@@ -9,22 +9,34 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) line: u64,
-    /// None is NULL. A cell that is no UTF-8 is an error of the row.
-    pub(super) cells: Result<Vec<Option<String>>, String>,
+    cells: csv::ByteRecord,
+}
+
+impl Record {
+    /// The cells as text, of which `null` and the empty text are NULL.
+    ///
+    /// # Errors
+    /// If a cell is not UTF-8.
+    pub(super) fn texts(&self, null: Option<&str>) -> Result<Vec<Option<&str>>, String> {
+        let text = |(place, bytes): (usize, _)| match str::from_utf8(bytes) {
+            Ok("") => Ok(None),
+            Ok(text) if Some(text) == null => Ok(None),
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(format!("cell {} is not UTF-8", place + 1)),
+        };
+        self.cells.iter().enumerate().map(text).collect()
+    }
 }
 
 /// What may stand between two cells where nothing else is named.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
-/// Reads a file to its end, with what stands between cells and what is NULL.
-pub(super) fn read(
-    file: Source,
-    (delimiter, null): (Option<u8>, Option<&str>),
-    target: &Target<'_>,
-) -> Result<Flow, Failure> {
+/// Reads a file to its end, with what stands between cells.
+pub(super) fn read(file: Source, delimiter: Option<u8>, target: &Target<'_>) -> Result<Flow, Failure> {
     let (first, file) = first_line(file).map_err(|error| Failure::new("it cannot be read", error))?;
     let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(&first));
-    let file: Source = BufReader::with_capacity(PIECE, Box::new(Cursor::new(first).chain(file)));
+    let file =
+        Fenced { inner: BufReader::with_capacity(PIECE, Box::new(Cursor::new(first).chain(file))), left: LONGEST };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(file);
     let header = reader.headers().map_err(|error| Failure::new("its header cannot be read", error))?;
     let header: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
@@ -36,24 +48,53 @@ pub(super) fn read(
     }
     let (mut records, mut bytes, mut rows) = (Vec::new(), 0, 0);
     let mut record = csv::ByteRecord::new();
-    while reader.read_byte_record(&mut record).map_err(|error| Failure::new("it cannot be read", error))? {
-        rows += 1;
+    let ended = loop {
+        reader.get_mut().left = LONGEST;
+        let line = reader.position().line();
+        match reader.read_byte_record(&mut record) {
+            Ok(true) => rows += 1,
+            Ok(false) => break target.check_count(rows),
+            Err(error) => break Err(Failure::new(format_args!("line {line} cannot be read"), error)),
+        }
         if rows <= target.skip {
             continue;
         }
         bytes += record.as_slice().len();
         let line = record.position().map_or(0, csv::Position::line);
-        records.push(Record { line, cells: cells(&record, null) });
-        let is_full = bytes >= PIECE || !reader.get_ref().buffer().contains(&b'\n');
+        records.push(Record { line, cells: record.clone() });
+        let is_full = bytes >= PIECE || !reader.get_ref().inner.buffer().contains(&b'\n');
         if is_full && !records.is_empty() {
             bytes = 0;
             if target.send(Rows::Cells(std::mem::take(&mut records)), rows) == Flow::Stopped {
                 return Ok(Flow::Stopped);
             }
         }
+    };
+    // The rows before what cannot be read are sent.
+    let flow = if records.is_empty() { Flow::Goes } else { target.send(Rows::Cells(records), rows) };
+    ended.map(|()| flow)
+}
+
+/// A file that ends with an error where a row goes on for ever: a quote that nobody closes would take the rest of the file
+/// for a cell.
+struct Fenced {
+    inner: Source,
+    /// How many bytes may be read before the next row.
+    left: usize,
+}
+
+impl io::Read for Fenced {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(io::Error::other(format!(
+                "found a row above {LONGEST} bytes; is one of its quotes never closed?"
+            )));
+        }
+        let most = buffer.len().min(self.left);
+        let read = self.inner.read(&mut buffer[..most])?;
+        self.left -= read;
+        Ok(read)
     }
-    target.check_count(rows)?;
-    if records.is_empty() { Ok(Flow::Goes) } else { Ok(target.send(Rows::Cells(records), rows)) }
 }
 
 /// The first line, however little of it a pipe gives at once, and what follows it.
@@ -61,16 +102,6 @@ fn first_line(mut file: Source) -> io::Result<(Vec<u8>, Source)> {
     let mut first = Vec::new();
     file.by_ref().take(LONGEST as u64).read_until(b'\n', &mut first)?;
     Ok((first, file))
-}
-
-fn cells(record: &csv::ByteRecord, null: Option<&str>) -> Result<Vec<Option<String>>, String> {
-    let cell = |(place, bytes): (usize, &[u8])| match str::from_utf8(bytes) {
-        Ok("") => Ok(None),
-        Ok(text) if Some(text) == null => Ok(None),
-        Ok(text) => Ok(Some(text.to_owned())),
-        Err(_) => Err(format!("cell {} is not UTF-8", place + 1)),
-    };
-    record.iter().enumerate().map(cell).collect()
 }
 
 /// What the first line has most of, outside of quotes.

@@ -67,6 +67,11 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
+    /// Whether it outlives the process.
+    pub(super) const fn is_on_disk(&self) -> bool {
+        self.path.is_some()
+    }
+
     /// How many rows of each input are durable.
     pub(super) fn done(&self) -> Vec<u64> {
         self.places.iter().map(|place| self.kept.files[*place].rows).collect()

@@ -85,8 +85,17 @@ fn format(arguments: &Send, path: Option<&Path>) -> Result<Format, Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let name = [".gz", ".zst"].into_iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
     match name.rsplit('.').next() {
+        #[cfg(feature = "parquet")]
+        Some("arrow" | "arrows" | "feather" | "ipc") => Ok(Format::Arrow),
         Some("csv" | "tsv") => Ok(Format::Csv),
         Some("json" | "jsonl" | "ndjson") => Ok(Format::Ndjson),
+        #[cfg(feature = "parquet")]
+        Some("parq" | "parquet") => Ok(Format::Parquet),
+        #[cfg(not(feature = "parquet"))]
+        Some("arrow" | "arrows" | "feather" | "ipc" | "parq" | "parquet") => Err(Failure::text(format!(
+            "this build reads no {}; `cargo install zerobus-cli` has all formats",
+            path.display()
+        ))),
         _ => Err(Failure::text(format!("what {} is, its name does not say; name it with --format", path.display()))),
     }
 }

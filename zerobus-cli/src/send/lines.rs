@@ -49,15 +49,22 @@ impl Lines {
 
 /// Reads a file to its end.
 pub(super) fn read(mut file: Source, target: &Target<'_>) -> Result<Flow, Failure> {
+    if starts_with_an_array(&mut file)? {
+        return Err(Failure::text(
+            "it is a JSON array, and NDJSON has an object a line; `jq -c '.[]'` makes one of the other",
+        ));
+    }
     let mut lines = Lines::default();
     let (mut number, mut rows) = (0, 0);
-    loop {
+    let ended = loop {
         let start = lines.bytes.len();
-        let found = line(&mut file, &mut lines.bytes)
-            .map_err(|error| Failure::new(format_args!("line {} cannot be read", number + 1), error))?;
+        let found = match line(&mut file, &mut lines.bytes) {
+            Ok(found) => found,
+            Err(error) => break Err(Failure::new(format_args!("line {} cannot be read", number + 1), error)),
+        };
         number += 1;
         let is_row = match found {
-            Found::End => break,
+            Found::End => break target.check_count(rows),
             Found::Line => !lines.bytes[start..].trim_ascii().is_empty(),
             Found::TooLong(_) => true,
         };
@@ -75,9 +82,16 @@ pub(super) fn read(mut file: Source, target: &Target<'_>) -> Result<Flow, Failur
         if is_full && target.send(Rows::Lines(std::mem::take(&mut lines)), rows) == Flow::Stopped {
             return Ok(Flow::Stopped);
         }
-    }
-    target.check_count(rows)?;
-    if lines.ends.is_empty() { Ok(Flow::Goes) } else { Ok(target.send(Rows::Lines(lines), rows)) }
+    };
+    // The rows before what cannot be read are sent.
+    let flow = if lines.ends.is_empty() { Flow::Goes } else { target.send(Rows::Lines(lines), rows) };
+    ended.map(|()| flow)
+}
+
+/// Whether what is at hand of the file begins as an array; no row does.
+fn starts_with_an_array(file: &mut Source) -> Result<bool, Failure> {
+    let start = file.fill_buf().map_err(|error| Failure::new("it cannot be read", error))?;
+    Ok(start.trim_ascii_start().first() == Some(&b'['))
 }
 
 enum Found {

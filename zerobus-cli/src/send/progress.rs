@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::lanes::Totals;
 use indicatif::{ProgressBar, ProgressStyle};
-use zerobus_runtime::Stats;
 
-use crate::Verbosity;
+use crate::{Verbosity, terminal};
 
 /// How often a line is printed where there is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
@@ -37,8 +37,8 @@ impl Progress {
     }
 
     /// Shows how far it is.
-    pub(super) fn show(&self, read: u64, refused: u64, stats: &Stats) {
-        let durable = stats.rows_durable;
+    pub(super) fn show(&self, read: u64, refused: u64, totals: Totals) {
+        let durable = totals.rows_durable;
         if let Some(bar) = &self.bar {
             bar.set_position(self.bytes.load(Ordering::Relaxed));
             bar.set_message(format!("{read} rows, {durable} durable, {refused} refused"));
@@ -50,8 +50,8 @@ impl Progress {
         }
         self.next_line.set(now + EVERY);
         #[expect(clippy::cast_precision_loss, reason = "for the eye")]
-        let speed = stats.bytes_durable as f64 / 1e6 / self.started.elapsed().as_secs_f64();
-        eprintln!("{read} rows read, {durable} durable, {refused} refused, {speed:.1} MB/s");
+        let speed = totals.bytes_durable as f64 / 1e6 / self.started.elapsed().as_secs_f64();
+        terminal::remark(format_args!("{read} rows read, {durable} durable, {refused} refused, {speed:.1} MB/s"));
     }
 
     /// Takes the bar away.

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
+#[cfg(feature = "parquet")]
+use super::batches;
 use super::inputs::{Input, Inputs};
 use super::{cells, lines};
 use crate::arguments::{Cells, Format};
@@ -30,6 +32,8 @@ pub(super) struct Piece {
 
 #[derive(Debug)]
 pub(super) enum Rows {
+    #[cfg(feature = "parquet")]
+    Batch(arrow_array::RecordBatch),
     /// Cells of one row after the other.
     Cells(Vec<cells::Record>),
     /// The names of the columns, before the first cells.
@@ -44,6 +48,8 @@ impl Rows {
     /// How many rows these are.
     pub(super) fn len(&self) -> u64 {
         match self {
+            #[cfg(feature = "parquet")]
+            Self::Batch(batch) => batch.num_rows() as u64,
             Self::Cells(records) => records.len() as u64,
             Self::Header(_) => 0,
             Self::Lines(lines) => lines.len() as u64,
@@ -55,7 +61,6 @@ impl Rows {
 pub(super) struct Reading {
     inputs: Vec<Input>,
     delimiter: Option<u8>,
-    null: Option<String>,
     /// How many rows of each file are durable already.
     done: Vec<u64>,
     counter: Arc<AtomicU64>,
@@ -66,7 +71,7 @@ pub(super) type Pieces = mpsc::Sender<Result<Piece, Failure>>;
 
 impl Reading {
     pub(super) fn new(inputs: &Inputs, cells: &Cells, done: Vec<u64>, counter: Arc<AtomicU64>) -> Self {
-        Self { inputs: inputs.0.clone(), delimiter: cells.delimiter, null: cells.null.clone(), done, counter }
+        Self { inputs: inputs.0.clone(), delimiter: cells.delimiter, done, counter }
     }
 
     /// Reads every file to its end, or until nobody listens.
@@ -74,14 +79,7 @@ impl Reading {
         for (place, input) in self.inputs.iter().enumerate() {
             let skip = self.done.get(place).copied().unwrap_or_default();
             let target = Target { pieces, input: place, skip };
-            let read =
-                open(input, &self.counter).map_err(|error| Failure::new("it cannot be read", error)).and_then(|file| {
-                    match input.format {
-                        Format::Csv => cells::read(file, (self.delimiter, self.null.as_deref()), &target),
-                        Format::Ndjson => lines::read(file, &target),
-                    }
-                });
-            match read {
+            match self.read(input, &target) {
                 Ok(Flow::Goes) => {}
                 Ok(Flow::Stopped) => return,
                 Err(error) => {
@@ -90,6 +88,35 @@ impl Reading {
                     return;
                 }
             }
+        }
+    }
+}
+
+impl Reading {
+    /// Reads one file to its end.
+    fn read(&self, input: &Input, target: &Target<'_>) -> Result<Flow, Failure> {
+        #[cfg(feature = "parquet")]
+        match (input.format, &input.path) {
+            (Format::Arrow, Some(path)) => {
+                if let Some(flow) = batches::arrow_file(path, target)? {
+                    return Ok(flow);
+                }
+            }
+            (Format::Parquet, Some(path)) => {
+                let file = File::open(path).map_err(|error| Failure::new("it cannot be read", error))?;
+                return batches::parquet(file, target);
+            }
+            (Format::Parquet, None) => {
+                return Err(Failure::text("Parquet is read from its end, so it has to be a file"));
+            }
+            _ => {}
+        }
+        let file = open(input, &self.counter).map_err(|error| Failure::new("it cannot be read", error))?;
+        match input.format {
+            #[cfg(feature = "parquet")]
+            Format::Arrow | Format::Parquet => batches::arrow_stream(file, target),
+            Format::Csv => cells::read(file, self.delimiter, target),
+            Format::Ndjson => lines::read(file, target),
         }
     }
 }
@@ -143,7 +170,7 @@ fn open(input: &Input, counter: &Arc<AtomicU64>) -> io::Result<Source> {
         [0x28, 0xb5, 0x2f, 0xfd] => {
             return Err(io::Error::other("it is compressed by zstd, which this build leaves out"));
         }
-        [b'P', b'A', b'R', b'1'] => return Err(io::Error::other("it is a Parquet file; NDJSON and CSV are read")),
+        [b'P', b'A', b'R', b'1'] => return Err(io::Error::other("it is a Parquet file; `--format parquet` reads it")),
         _ => Box::new(file),
     };
     let (start, rest) = peek(plain)?;

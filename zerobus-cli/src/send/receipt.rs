@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::Outcome;
+use crate::{Outcome, terminal};
 
 /// The server's ids of the streams that were opened, by which the workspace's system tables know them.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,10 @@ pub(crate) struct Receipt {
     pub(crate) read: u64,
     pub(crate) durable: u64,
     pub(crate) refused: u64,
+    /// Rows that another process left in the spool.
+    pub(crate) recovered: u64,
+    /// Rows that stay in the spool for the next run.
+    pub(crate) spooled: u64,
     /// Rows that were read and are neither durable nor refused.
     pub(crate) undelivered: u64,
     /// Rows that were sent again after a lost connection, and so may be there twice.
@@ -41,7 +45,7 @@ pub(crate) struct Receipt {
 
 impl Receipt {
     pub(crate) fn outcome(&self) -> Outcome {
-        if self.error.is_some() || self.undelivered > 0 {
+        if self.error.is_some() || self.undelivered > 0 || self.spooled > 0 {
             Outcome::Failed
         } else if self.refused > 0 {
             Outcome::SomeRefused
@@ -58,17 +62,19 @@ impl Receipt {
                 "rows_durable": self.durable,
                 "rows_refused": self.refused,
                 "rows_undelivered": self.undelivered,
+                "rows_recovered": self.recovered,
+                "rows_spooled": self.spooled,
                 "rows_possibly_twice": self.possibly_twice,
                 "seconds": self.time.as_secs_f64(),
                 "stream_ids": self.streams,
                 "error": self.error,
             });
-            println!("{document}");
+            terminal::result(format_args!("{document}\n"));
             return;
         }
-        print!("{self}");
+        terminal::result(self);
         if let Some(error) = &self.error {
-            eprintln!("error: {error}");
+            terminal::remark(format_args!("error: {error}"));
         }
     }
 }
@@ -78,6 +84,12 @@ impl Display for Receipt {
         writeln!(f, "rows read            {}", self.read)?;
         writeln!(f, "rows durable         {}", self.durable)?;
         writeln!(f, "rows refused         {}", self.refused)?;
+        if self.recovered > 0 {
+            writeln!(f, "rows recovered       {}", self.recovered)?;
+        }
+        if self.spooled > 0 {
+            writeln!(f, "rows in the spool    {}", self.spooled)?;
+        }
         if self.undelivered > 0 {
             writeln!(f, "rows undelivered     {}", self.undelivered)?;
         }

@@ -3,18 +3,21 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use zerobus_runtime::dynamic::{CellColumns, Dynamic, DynamicRow, RowPlan};
-use zerobus_runtime::{Error, ErrorKind, IngestStream, Offset, Report, Undelivered};
+use zerobus_runtime::dynamic::{CellColumns, RowPlan};
+use zerobus_runtime::{Error, ErrorKind, Undelivered};
 
+use super::cells::Record;
 use super::checkpoint::Checkpoint;
+use super::lanes::{Lanes, Sent};
 use super::lines::Line;
 use super::marks::Marks;
 use super::progress::Progress;
 use super::reader::{LONGEST, Piece, Rows};
-use super::{Receipt, StreamIds};
+use super::{Receipt, StreamIds, signal};
 use crate::arguments::Send;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
+use crate::terminal;
 
 /// How often what is durable is noted on disk.
 const EVERY: Duration = Duration::from_millis(200);
@@ -36,8 +39,10 @@ pub(super) enum Ending {
 /// Sends rows and keeps count of them.
 pub(super) struct Sender<'a> {
     plan: &'a RowPlan,
-    stream: &'a IngestStream<Dynamic>,
+    lanes: Lanes,
     columns: Option<CellColumns<'a>>,
+    /// A text that is NULL in a cell.
+    null: Option<String>,
     names: Vec<String>,
     dead_letters: Option<DeadLetters>,
     max_rejected: u64,
@@ -51,6 +56,8 @@ pub(super) struct Sender<'a> {
     started: Instant,
     next_note: Instant,
     read: u64,
+    /// Whether the last of them is neither accepted nor refused.
+    is_open: bool,
     /// Rows that were refused before they were sent, and by the server.
     refused: u64,
 }
@@ -58,7 +65,7 @@ pub(super) struct Sender<'a> {
 impl<'a> Sender<'a> {
     pub(super) fn new(
         plan: &'a RowPlan,
-        stream: &'a IngestStream<Dynamic>,
+        lanes: Lanes,
         arguments: &Send,
         checkpoint: Checkpoint,
         progress: &'a Progress,
@@ -66,8 +73,9 @@ impl<'a> Sender<'a> {
         let now = Instant::now();
         Ok(Self {
             plan,
-            stream,
+            lanes,
             columns: None,
+            null: arguments.cells.null.clone(),
             names: checkpoint.names(),
             dead_letters: arguments.dead_letters.as_deref().map(DeadLetters::open).transpose()?,
             max_rejected: arguments.max_rejected,
@@ -79,13 +87,14 @@ impl<'a> Sender<'a> {
             started: now,
             next_note: now + EVERY,
             read: 0,
+            is_open: false,
             refused: 0,
         })
     }
 
     /// Sends what is received, until its end, a signal or a failure.
     pub(super) async fn run(&mut self, mut pieces: mpsc::Receiver<Result<Piece, Failure>>) -> Ending {
-        let stop = stop_signal();
+        let stop = signal::stop();
         tokio::pin!(stop);
         let mut tick = tokio::time::interval(EVERY);
         loop {
@@ -107,7 +116,11 @@ impl<'a> Sender<'a> {
             };
             let sent = tokio::select! {
                 biased;
-                stopped = &mut stop => return stopped.map_or_else(Ending::Failed, |()| Ending::Stopped),
+                stopped = &mut stop => {
+                    // The row that waited for room was not sent.
+                    self.read -= u64::from(std::mem::take(&mut self.is_open));
+                    return stopped.map_or_else(Ending::Failed, |()| Ending::Stopped);
+                }
                 sent = self.piece(piece) => sent,
             };
             if let Err(failure) = sent {
@@ -119,7 +132,10 @@ impl<'a> Sender<'a> {
     async fn piece(&mut self, piece: Piece) -> Result<(), Failure> {
         let Piece { input, rows, read } = piece;
         self.at = (input, read - rows.len());
+        self.lanes.advance();
         match rows {
+            #[cfg(feature = "parquet")]
+            Rows::Batch(batch) => self.batch(input, read, &batch).await?,
             Rows::Header(header) => {
                 let columns = self.plan.cells(&header);
                 let name = &self.names[input];
@@ -129,35 +145,39 @@ impl<'a> Sender<'a> {
             Rows::Lines(lines) => {
                 for (number, line) in lines.iter() {
                     match line {
-                        Line::Text(text) => self.line((input, number), text).await?,
+                        Line::Text(text) => self.line(Place::line(input, number), text).await?,
                         Line::TooLong(bytes) => {
                             let reason = format!("found a line of {bytes} bytes, expected at most {LONGEST}");
-                            self.unreadable((input, number), &reason)?;
+                            self.unreadable(Place::line(input, number), &reason)?;
                         }
                     }
                 }
             }
             Rows::Cells(records) => {
                 for record in &records {
-                    match &record.cells {
-                        Ok(cells) => self.cells((input, record.line), cells).await?,
-                        Err(reason) => self.unreadable((input, record.line), reason)?,
-                    }
+                    self.cells(Place::line(input, record.line), record).await?;
                 }
             }
         }
         Ok(())
     }
 
+    /// A row is read.
+    const fn begin(&mut self) {
+        self.read += 1;
+        self.is_open = true;
+    }
+
     /// A row was sent, or refused for good.
     fn done(&mut self, sent: Sent) -> Result<(), Failure> {
         let (input, before) = self.at;
-        let offset = match sent {
-            Sent::AtOnce(offset) | Sent::AfterAWait(offset) => Some(offset.value()),
+        let accepted = match sent {
+            Sent::AfterAWait(place) | Sent::AtOnce(place) => Some(place),
             Sent::Not => None,
         };
-        self.marks.push(input, before, offset);
+        self.marks.push(input, before, accepted);
         self.at.1 += 1;
+        self.is_open = false;
         self.untimed -= 1;
         if self.untimed == 0 || matches!(sent, Sent::AfterAWait(_)) {
             self.untimed = UNTIMED;
@@ -168,21 +188,24 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    async fn line(&mut self, place: (usize, u64), text: &[u8]) -> Result<(), Failure> {
-        self.read += 1;
+    async fn line(&mut self, place: Place, text: &[u8]) -> Result<(), Failure> {
+        self.begin();
         let row = self.plan.json(text);
-        let sent = match send(self.stream, &row).await {
+        let sent = match self.lanes.send(&row).await {
             Ok(sent) => sent,
             Err(error) => self.refused(place, text, &error)?,
         };
         self.done(sent)
     }
 
-    async fn cells(&mut self, place: (usize, u64), cells: &[Option<String>]) -> Result<(), Failure> {
-        self.read += 1;
+    async fn cells(&mut self, place: Place, record: &Record) -> Result<(), Failure> {
+        let texts = match record.texts(self.null.as_deref()) {
+            Ok(texts) => texts,
+            Err(reason) => return self.unreadable(place, &reason),
+        };
+        self.begin();
         let Some(columns) = &self.columns else { return Ok(()) };
-        let texts: Vec<Option<&str>> = cells.iter().map(Option::as_deref).collect();
-        let sent = match send(self.stream, &columns.row(&texts)).await {
+        let sent = match self.lanes.send(&columns.row(&texts)).await {
             Ok(sent) => sent,
             Err(error) => {
                 let row = columns.json(&texts).to_string();
@@ -192,12 +215,32 @@ impl<'a> Sender<'a> {
         self.done(sent)
     }
 
+    /// The rows of a batch, of which `read` rows of the file were read with the last.
+    #[cfg(feature = "parquet")]
+    async fn batch(&mut self, input: usize, read: u64, batch: &arrow_array::RecordBatch) -> Result<(), Failure> {
+        let plan = self.plan;
+        let rows = plan.arrow(batch).map_err(|error| Failure::new(&self.names[input], error))?;
+        let first = read - rows.len() as u64 + 1;
+        for (place, row) in (0..).zip(rows.iter()) {
+            self.begin();
+            let sent = match self.lanes.send(&row).await {
+                Ok(sent) => sent,
+                Err(error) => {
+                    let text = rows.json(place).to_string();
+                    self.refused(Place::row(input, first + place as u64), text.as_bytes(), &error)?
+                }
+            };
+            self.done(sent)?;
+        }
+        Ok(())
+    }
+
     /// A row that the plan or the stream refuses; any other error ends the run.
-    fn refused(&mut self, (input, line): (usize, u64), row: &[u8], error: &Error) -> Result<Sent, Failure> {
+    fn refused(&mut self, place: Place, row: &[u8], error: &Error) -> Result<Sent, Failure> {
         if error.kind() != ErrorKind::Rejected {
             return Err(Failure::new("the rows cannot be sent", error.clone()));
         }
-        let source = format!("{}, line {line}", self.names[input]);
+        let source = place.source(&self.names);
         self.count_refused(&source, &error.to_string(), 1)?;
         if let Some(letters) = &mut self.dead_letters {
             letters.refused(self.plan.table(), source, row, error)?;
@@ -206,9 +249,9 @@ impl<'a> Sender<'a> {
     }
 
     /// A row that could not be read.
-    fn unreadable(&mut self, (input, line): (usize, u64), reason: &str) -> Result<(), Failure> {
-        self.read += 1;
-        let source = format!("{}, line {line}", self.names[input]);
+    fn unreadable(&mut self, place: Place, reason: &str) -> Result<(), Failure> {
+        self.begin();
+        let source = place.source(&self.names);
         self.count_refused(&source, reason, 1)?;
         if let Some(letters) = &mut self.dead_letters {
             letters.unreadable(self.plan.table(), source, reason.to_owned())?;
@@ -219,7 +262,7 @@ impl<'a> Sender<'a> {
     fn count_refused(&mut self, place: &str, reason: &str, rows: u64) -> Result<(), Failure> {
         self.refused += rows;
         if self.dead_letters.is_none() || self.refused > self.max_rejected {
-            eprintln!("refused: {place}: {reason}");
+            terminal::remark(format_args!("refused: {place}: {reason}"));
         }
         if self.refused > self.max_rejected {
             let most = self.max_rejected;
@@ -235,16 +278,15 @@ impl<'a> Sender<'a> {
     fn note(&mut self) -> Result<(), Failure> {
         self.next_note = Instant::now() + EVERY;
         // In this order: what was refused below this offset is taken aside before it counts as done.
-        let acked = self.stream.acked();
-        let rejected = self.stream.take_rejected();
-        let counted = rejected.map_or(Ok(()), |rows| self.returned(&rows));
+        let settled = self.lanes.settled();
+        let rejected: Vec<Undelivered> = self.lanes.take_rejected().collect();
+        let counted = rejected.iter().try_for_each(|rows| self.returned(rows));
         if let Some(letters) = &mut self.dead_letters {
             letters.sync()?;
         }
-        let settled = acked.map_or(0, |offset| offset.value() + 1);
-        self.marks.settle(settled, |input, rows| self.checkpoint.reached(input, rows));
+        self.marks.settle(&settled, |input, rows| self.checkpoint.reached(input, rows));
         self.checkpoint.save()?;
-        self.progress.show(self.read, self.refused, &self.stream.stats());
+        self.progress.show(self.read, self.refused, self.lanes.totals());
         counted
     }
 
@@ -259,7 +301,7 @@ impl<'a> Sender<'a> {
 
     /// Lets what was accepted become durable, and counts.
     pub(super) async fn close(mut self, ending: Ending, grace: Duration, ids: &StreamIds) -> Receipt {
-        let (closed, unnoted) = self.drain(&ending, grace).await;
+        let (failed, unnoted) = self.drain(&ending, grace).await;
         let is_whole = ending.is_whole();
         let mut errors: Vec<String> = match ending {
             Ending::Failed(failure) => vec![failure.to_string()],
@@ -269,49 +311,54 @@ impl<'a> Sender<'a> {
         errors.extend(unnoted.map(|failure| failure.to_string()));
         // What the server refused is counted before what was not delivered.
         let mut undelivered = 0;
-        if let Err(error) = closed {
-            let (gave_up, rows) = (error.kind(), error.clone().into_undelivered());
-            let refused =
-                rows.as_ref().is_some_and(|rows| rows.rows().all(|row| row.reason.kind() == ErrorKind::Rejected));
-            if let Some(rows) = rows.filter(|_| gave_up == ErrorKind::Rejected && refused) {
-                errors.extend(self.returned(&rows).err().map(|failure| failure.to_string()));
-            } else {
-                undelivered = self.keep(error.clone().into_undelivered(), &mut errors);
-                if is_whole || undelivered > 0 {
-                    errors.push(error.to_string());
-                }
+        for error in failed {
+            let rows = error.clone().into_undelivered();
+            let refused = |rows: &Undelivered| rows.rows().all(|row| row.reason.kind() == ErrorKind::Rejected);
+            if let Some(rows) = rows.as_ref().filter(|rows| error.kind() == ErrorKind::Rejected && refused(rows)) {
+                errors.extend(self.returned(rows).err().map(|failure| failure.to_string()));
+                continue;
+            }
+            let kept = self.keep(rows, &mut errors);
+            undelivered += kept;
+            if is_whole || kept > 0 {
+                errors.push(error.to_string());
             }
         }
         let noted = self.note().err().map(|failure| failure.to_string());
         errors.extend(noted.filter(|failure| !errors.contains(failure)));
-        let stats = self.stream.stats();
+        let totals = self.lanes.totals();
         Receipt {
             table: self.plan.table().to_owned(),
             read: self.read,
-            durable: stats.rows_durable,
+            durable: totals.rows_durable,
             refused: self.refused,
-            undelivered: undelivered.max(self.read.saturating_sub(stats.rows_durable + self.refused)),
-            possibly_twice: stats.rows_replayed,
+            recovered: totals.rows_recovered,
+            spooled: totals.rows_on_disk,
+            undelivered: undelivered.max(
+                (self.read + totals.rows_recovered)
+                    .saturating_sub(totals.rows_durable + self.refused + totals.rows_on_disk),
+            ),
+            possibly_twice: totals.rows_replayed,
             time: self.started.elapsed(),
             streams: ids.all(),
             error: (!errors.is_empty()).then(|| errors.join("; ")),
         }
     }
 
-    /// Closes the stream, and notes meanwhile what becomes durable. A signal bounds the time of what was read whole, and a
+    /// Closes the lanes, and notes meanwhile what becomes durable. A signal bounds the time of what was read whole, and a
     /// second one ends the wait.
-    async fn drain(&mut self, ending: &Ending, grace: Duration) -> (Result<Report, Error>, Option<Failure>) {
-        let stream = self.stream;
+    async fn drain(&mut self, ending: &Ending, grace: Duration) -> (Vec<Error>, Option<Failure>) {
+        let lanes = self.lanes.clone();
         let closing = async {
             if ending.is_whole() {
                 tokio::select! {
-                    closed = stream.close() => return closed,
-                    _ = stop_signal() => {}
+                    failed = lanes.close(None) => return failed,
+                    _ = signal::stop() => {}
                 }
             }
             tokio::select! {
-                closed = stream.close_within(grace) => closed,
-                _ = stop_signal() => stream.close_within(Duration::ZERO).await,
+                failed = lanes.close(Some(grace)) => failed,
+                _ = signal::stop() => lanes.close(Some(Duration::ZERO)).await,
             }
         };
         tokio::pin!(closing);
@@ -319,7 +366,7 @@ impl<'a> Sender<'a> {
         let mut unnoted = None;
         loop {
             tokio::select! {
-                closed = &mut closing => return (closed, unnoted),
+                failed = &mut closing => return (failed, unnoted),
                 _ = tick.tick() => {
                     let noted = self.note();
                     unnoted = unnoted.or(noted.err());
@@ -331,7 +378,8 @@ impl<'a> Sender<'a> {
     /// Keeps rows that were not delivered; how many there are.
     fn keep(&mut self, rows: Option<Undelivered>, errors: &mut Vec<String>) -> u64 {
         let Some(rows) = rows else { return 0 };
-        if let Some(letters) = &mut self.dead_letters {
+        // With a checkpoint they are sent by the same command, and would come twice by `replay`.
+        if let Some(letters) = self.dead_letters.as_mut().filter(|_| !self.checkpoint.is_on_disk()) {
             let kept = letters.returned(&rows).and_then(|()| letters.sync());
             errors.extend(kept.err().map(|failure| failure.to_string()));
         }
@@ -339,35 +387,27 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// What became of a row.
+/// Where a row stands.
 #[derive(Debug, Clone, Copy)]
-enum Sent {
-    AfterAWait(Offset),
-    AtOnce(Offset),
-    /// It was refused.
-    Not,
+struct Place {
+    input: usize,
+    /// What the number counts.
+    unit: &'static str,
+    number: u64,
 }
 
-/// Sends a row, without a wait where there is room.
-async fn send(stream: &IngestStream<Dynamic>, row: &DynamicRow<'_>) -> Result<Sent, Error> {
-    match stream.try_send(row) {
-        Err(error) if error.kind() == ErrorKind::Full => stream.send(row).await.map(Sent::AfterAWait),
-        sent => sent.map(Sent::AtOnce),
+impl Place {
+    const fn line(input: usize, number: u64) -> Self {
+        Self { input, unit: "line", number }
     }
-}
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn stop_signal() -> Result<(), Failure> {
-    let failed = |error| Failure::new("signals cannot be heard", error);
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        tokio::select! {
-            stopped = tokio::signal::ctrl_c() => stopped.map_err(failed),
-            _ = terminate.recv() => Ok(()),
-        }
+    #[cfg(feature = "parquet")]
+    const fn row(input: usize, number: u64) -> Self {
+        Self { input, unit: "row", number }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(failed)
+
+    /// As messages and dead letters have it.
+    fn source(self, names: &[String]) -> String {
+        format!("{}, {} {}", names[self.input], self.unit, self.number)
+    }
 }

@@ -1,6 +1,7 @@
 //! The program against the emulator.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
+mod batches;
 mod doctor;
 mod manual;
 mod send;

@@ -250,6 +250,8 @@ async fn what_cannot_be_read_is_told_in_a_sentence() {
     bench.write("wide.ndjson", b"\xff\xfe{\0}\0");
     bench.write("cut.ndjson.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03abc");
     bench.write("rows.parquet", b"PAR1....");
+    bench.write("rows.arrow", b"ARROW1..");
+    bench.write("rows.arrows", b"no arrow");
     bench.write("header.csv", "id,names\n1,a\n");
     for (arguments, expected) in [
         (&["a.txt"][..], "name it with --format"),
@@ -258,7 +260,11 @@ async fn what_cannot_be_read_is_told_in_a_sentence() {
         (&["bad.ndjson", "bad.ndjson"], "is named twice"),
         (&["wide.ndjson"], "wide.ndjson: it cannot be read: it is UTF-16"),
         (&["cut.ndjson.gz"], "cut.ndjson.gz: "),
-        (&["rows.parquet", "--format", "ndjson"], "it is a Parquet file"),
+        (&["rows.parquet", "--format", "ndjson"], "it is a Parquet file; `--format parquet` reads it"),
+        (&["rows.parquet"], "rows.parquet: it cannot be read: "),
+        (&["rows.arrow"], "rows.arrow: it cannot be read: "),
+        (&["rows.arrows"], "rows.arrows: it cannot be read: "),
+        (&["-", "--format", "parquet"], "standard input: Parquet is read from its end, so it has to be a file"),
         (&["header.csv"], "`name` is one"),
         (&["-", "--checkpoint", "c"], "standard input cannot be read twice"),
         (&["bad.ndjson", "--ddl", "none.sql"], "none.sql"),
@@ -303,4 +309,167 @@ async fn the_commands_of_codegen_are_there_under_this_name() {
     bench.write("orders.ndjson", "{\"id\":1}");
     let run = bench.run(&["send", TABLE, "orders.ndjson", "--schemas", "schemas"]).await;
     assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_share_the_rows_and_a_checkpoint_covers_them_all() {
+    let bench = Bench::new().await;
+    bench.write("orders.ndjson", lines(0..60_000));
+    let arguments = ["send", TABLE, "orders.ndjson", "--json", "--lanes", "3", "--checkpoint", "state.json"];
+    let run = bench.run(&arguments).await;
+    assert_eq!((run.code, figures(&run)), (0, (60_000, 60_000, 0)), "{run:?}");
+    assert_eq!(run.json()["stream_ids"].as_array().unwrap().len(), 3);
+    assert_eq!(bench.ids().await, (0..60_000).collect::<Vec<_>>());
+    assert_eq!(figures(&bench.run(&arguments).await), (0, 0, 0));
+    let none = bench.run(&["send", TABLE, "orders.ndjson", "--lanes", "0"]).await;
+    assert_eq!(none.code, 2);
+    assert!(none.err.contains("a number from 1 to 64"), "{none:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn input_that_is_nearly_right_is_named() {
+    let bench = Bench::new().await;
+    bench.write("array.json", "\n [{\"id\": 1},\n {\"id\": 2}]\n");
+    let mut open = "id,name\n1,a\n2,\"b\n".to_owned();
+    open.push_str(&"3,c\n".repeat(5_000_000));
+    bench.write("open.csv", open);
+    bench.write("pretty.ndjson", "{\n  \"id\": 1\n}\n");
+    bench.write("twice.ndjson", "{\"id\": 1, \"ID\": 2}\n");
+    bench.write("year.csv", "id,at\n1,10000-01-01 00:00:00\n");
+    bench.write("nan.ndjson", "{\"id\": NaN}\n");
+    bench.write("huge.ndjson", "{\"id\": 1e400}\n");
+    bench.write("deep.ndjson", format!("{{\"id\": 1, \"tags\": {}1{}}}\n", "[".repeat(5_000), "]".repeat(5_000)));
+    bench.write("short.csv", "id,name\n1\n");
+    bench.write("wide.csv", "id,name\n1,a,b\n");
+    bench.write("more.ndjson", "{\"id\": 1, \"nome\": \"x\"}\n");
+    for (file, expected) in [
+        ("array.json", "it is a JSON array, and NDJSON has an object a line"),
+        ("open.csv", "line 3 cannot be read: found a row above 16777216 bytes"),
+        ("pretty.ndjson", "pretty.ndjson, line 1: found text that is no JSON"),
+        ("twice.ndjson", "column id: found it twice"),
+        ("year.csv", "column at: found the text \"10000-01-01 00:00:00\""),
+        ("nan.ndjson", "line 1: found text that is no JSON"),
+        ("huge.ndjson", "line 1: "),
+        ("deep.ndjson", "line 1: "),
+        ("short.csv", "found 1 cells, expected 2"),
+        ("wide.csv", "found 3 cells, expected 2"),
+        ("more.ndjson", "column nome: found a value for it, expected a column of the table; `name` is one"),
+    ] {
+        let run = bench.run(&["send", TABLE, file]).await;
+        assert_eq!(run.code, 1, "{file}: {run:?}");
+        assert!(run.err.contains(expected), "{file}: {run:?}");
+        assert!(!run.err.contains("panicked"), "{file}: {run:?}");
+    }
+    assert_eq!(bench.ids().await, [1], "the row before the open quote is durable");
+    // A file that was cut while it was compressed.
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(lines(10..30_000).as_bytes()).unwrap();
+    let mut cut = gzip.finish().unwrap();
+    cut.truncate(cut.len() / 2);
+    bench.write("cut.ndjson.gz", cut);
+    let run = bench.run(&["send", TABLE, "cut.ndjson.gz", "--json", "--checkpoint", "c"]).await;
+    let (read, durable, _) = figures(&run);
+    assert!(run.json()["error"].as_str().unwrap().contains("cannot be read"), "{run:?}");
+    assert!(read > 5_000 && durable == read, "{run:?}");
+    assert_eq!(bench.ids().await.len() as u64, durable + 1);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_under_the_dead_letters_stops_it_and_the_rows_before_are_durable() {
+    let bench = Bench::new().await;
+    bench.write("orders.ndjson", format!("{}{{\"id\":null}}\n{}", lines(0..100), lines(100..200)));
+    let arguments = [
+        "send",
+        TABLE,
+        "orders.ndjson",
+        "--json",
+        "--dead-letters",
+        "/dev/full",
+        "--max-rejected",
+        "9",
+        "--checkpoint",
+        "c",
+    ];
+    let run = bench.run(&arguments).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.json()["error"].as_str().unwrap().contains("cannot write the dead letters to /dev/full"), "{run:?}");
+    assert_eq!(bench.ids().await, (0..200).collect::<Vec<_>>());
+    // The refused row is not kept, so it does not count as done.
+    let arguments =
+        ["send", TABLE, "orders.ndjson", "--json", "--dead-letters", "d", "--max-rejected", "9", "--checkpoint", "c"];
+    let run = bench.run(&arguments).await;
+    assert_eq!((run.code, figures(&run).2), (3, 1), "{run:?}");
+    assert_eq!(bench.read("d").lines().count(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_may_go_away() {
+    let bench = Bench::new().await;
+    bench.write("orders.ndjson", lines(0..10));
+    for arguments in [&["send", TABLE, "orders.ndjson"][..], &["doctor"], &["man"]] {
+        let mut command = bench.program(arguments);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        command.stdout(writer);
+        let run = finish_with_stderr(command).await;
+        assert_eq!(run.code, 0, "{arguments:?}: {run:?}");
+        assert!(run.err.is_empty() || !run.err.contains("panicked"), "{run:?}");
+    }
+}
+
+#[cfg(unix)]
+async fn finish_with_stderr(mut command: std::process::Command) -> Run {
+    command.stderr(Stdio::piped());
+    tokio::task::spawn_blocking(move || command.spawn().unwrap().wait_with_output().unwrap().into()).await.unwrap()
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_the_wait_for_rows_that_do_not_become_durable() {
+    let bench = Bench::new().await;
+    bench.emulator.inject("ack-delay=600s".parse().unwrap());
+    let mut command = bench.program(&["send", TABLE, "-", "--json", "--grace", "600"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(lines(0..10).as_bytes()).unwrap();
+    while bench.ids().await.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    signal(&child, "-INT");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    signal(&child, "-INT");
+    let run: Run = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap().into()).await.unwrap();
+    drop(input);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert_eq!((figures(&run).1, run.json()["rows_undelivered"].as_u64()), (0, Some(10)), "{run:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_run_leaves_in_the_spool_is_sent_first_by_the_next() {
+    let bench = Bench::new().await;
+    let mut command = bench.program(&["send", TABLE, "-", "--json", "--spool", "spool", "--rate", "1000"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(lines(0..5_000).as_bytes()).unwrap();
+    while bench.ids().await.len() < 500 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    signal(&child, "-KILL");
+    tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    drop(input);
+    let run = bench.run(&["send", TABLE, "-", "--json", "--spool", "spool"]).await;
+    assert_eq!((run.code, figures(&run).0), (0, 0), "{run:?}");
+    let recovered = run.json()["rows_recovered"].as_u64().unwrap();
+    assert!(recovered > 0, "{run:?}");
+    let mut ids = bench.ids().await;
+    ids.dedup();
+    // Rows that were read are there without a gap.
+    assert!(ids.len() > 500, "{}", ids.len());
+    assert_eq!(ids, (0..i64::try_from(ids.len()).unwrap()).collect::<Vec<_>>());
+    let both = bench.run(&["send", TABLE, "a.ndjson", "--spool", "spool", "--checkpoint", "c"]).await;
+    assert_eq!(both.code, 2, "{both:?}");
 }

@@ -1,0 +1,137 @@
+//! The streams that rows go over: one, or several between which no order is kept.
+
+use std::path::Path;
+use std::time::Duration;
+
+use zerobus_runtime::dynamic::{Dynamic, DynamicRow, RowPlan};
+use zerobus_runtime::{Error, ErrorKind, IngestStream, Offset, StreamBuilder, StreamEvent, Undelivered};
+
+use super::StreamIds;
+use crate::arguments::Send;
+use crate::failure::Failure;
+
+/// How many bytes of rows may be unacknowledged, over all lanes.
+const MOST_UNACKED: usize = 64 << 20;
+
+/// A lane has room for the largest row.
+const LEAST_UNACKED: usize = 16 << 20;
+
+/// Open streams, one of which takes rows at a time.
+#[derive(Clone)]
+pub(super) struct Lanes {
+    streams: Vec<IngestStream<Dynamic>>,
+    current: usize,
+}
+
+/// What the streams have done together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Totals {
+    pub(super) rows_durable: u64,
+    pub(super) rows_replayed: u64,
+    /// Rows that another process left in the spool.
+    pub(super) rows_recovered: u64,
+    /// Rows that stay in the spool.
+    pub(super) rows_on_disk: u64,
+    pub(super) bytes_durable: u64,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sent {
+    AfterAWait(Accepted),
+    AtOnce(Accepted),
+    /// It was refused.
+    Not,
+}
+
+/// The lane and the offset of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Accepted {
+    pub(super) lane: usize,
+    pub(super) offset: u64,
+}
+
+/// Gives a lane a folder of its own, if there is a spool.
+fn spooled(stream: StreamBuilder<Dynamic>, spool: Option<&Path>, lane: usize) -> StreamBuilder<Dynamic> {
+    match spool {
+        Some(folder) => stream.spool(folder.join(format!("lane-{lane}"))),
+        None => stream,
+    }
+}
+
+impl Lanes {
+    pub(super) async fn open(arguments: &Send, plan: &RowPlan, ids: &StreamIds) -> Result<Self, Failure> {
+        let client = arguments.login.client()?;
+        let lanes = arguments.lanes.get();
+        let mut stream = client.dynamic_stream(plan).max_unacked_bytes((MOST_UNACKED / lanes).max(LEAST_UNACKED));
+        if let Some(rate) = arguments.rate {
+            let rate = rate.div_ceil(u32::try_from(lanes).unwrap_or(u32::MAX));
+            // A request goes at once: one of many rows would be a burst.
+            stream = stream.max_rows_per_second(rate).max_batch_rows((rate / 10).max(1));
+        }
+        // The server's refusals count among those of `--max-rejected`.
+        let most = usize::try_from(arguments.max_rejected).unwrap_or(usize::MAX);
+        stream = stream.max_rejected_rows(most).rejected_within(Duration::MAX);
+        let mut streams = Vec::with_capacity(lanes);
+        for lane in 0..lanes {
+            let ids = ids.clone();
+            let opened = stream.clone().on_event(move |event| {
+                if let StreamEvent::Opened { stream_id, .. } = event {
+                    ids.add(stream_id);
+                }
+            });
+            streams.push(spooled(opened, arguments.spool.as_deref(), lane).open().await?);
+        }
+        Ok(Self { streams, current: 0 })
+    }
+
+    /// Lets the next lane take rows.
+    pub(super) const fn advance(&mut self) {
+        self.current = (self.current + 1) % self.streams.len();
+    }
+
+    /// Sends a row, without a wait where there is room.
+    pub(super) async fn send(&self, row: &DynamicRow<'_>) -> Result<Sent, Error> {
+        let stream = &self.streams[self.current];
+        let accepted = |offset: Offset| Accepted { lane: self.current, offset: offset.value() };
+        match stream.try_send(row) {
+            Err(error) if error.kind() == ErrorKind::Full => stream.send(row).await.map(accepted).map(Sent::AfterAWait),
+            sent => sent.map(accepted).map(Sent::AtOnce),
+        }
+    }
+
+    /// Of each lane the offset below which every row is durable, or was refused.
+    pub(super) fn settled(&self) -> Vec<u64> {
+        self.streams.iter().map(|stream| stream.acked().map_or(0, |offset| offset.value() + 1)).collect()
+    }
+
+    /// The rows that the server refused.
+    pub(super) fn take_rejected(&self) -> impl Iterator<Item = Undelivered> {
+        self.streams.iter().filter_map(IngestStream::take_rejected)
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        self.streams.iter().map(IngestStream::stats).fold(Totals::default(), |totals, stats| Totals {
+            rows_durable: totals.rows_durable + stats.rows_durable,
+            rows_replayed: totals.rows_replayed + stats.rows_replayed,
+            rows_recovered: totals.rows_recovered + stats.rows_recovered,
+            rows_on_disk: totals.rows_on_disk + stats.rows_on_disk,
+            bytes_durable: totals.bytes_durable + stats.bytes_durable,
+        })
+    }
+
+    /// Lets every row become durable, within a time if one is given; the errors of the lanes that failed.
+    pub(super) async fn close(&self, within: Option<Duration>) -> Vec<Error> {
+        // Each stream delivers by itself, so waiting for one after the other takes as long as the slowest.
+        let until = within.map(|within| tokio::time::Instant::now() + within);
+        let mut errors = Vec::new();
+        for stream in &self.streams {
+            let closed = match until {
+                None => stream.close().await,
+                Some(until) => stream.close_within(until.saturating_duration_since(tokio::time::Instant::now())).await,
+            };
+            errors.extend(closed.err());
+        }
+        errors
+    }
+}

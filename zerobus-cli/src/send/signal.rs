@@ -1,0 +1,19 @@
+//! The signals that ask the program to stop.
+
+use crate::failure::Failure;
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(super) async fn stop() -> Result<(), Failure> {
+    let failed = |error| Failure::new("signals cannot be heard", error);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        tokio::select! {
+            stopped = tokio::signal::ctrl_c() => stopped.map_err(failed),
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.map_err(failed)
+}
