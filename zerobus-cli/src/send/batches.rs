@@ -7,6 +7,7 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::RowGroupMetaData;
 
 use super::reader::{Flow, PIECE, Rows, Source, Target};
 use crate::failure::Failure;
@@ -23,7 +24,7 @@ pub(super) fn parquet(file: File, target: &Target<'_>) -> Result<Flow, Failure> 
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
     let metadata = builder.metadata();
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default();
-    let bytes: i64 = metadata.row_groups().iter().map(|group| group.total_byte_size()).sum();
+    let bytes: i64 = metadata.row_groups().iter().map(RowGroupMetaData::total_byte_size).sum();
     target.check_count(rows)?;
     let batches = builder
         .with_batch_size(batch_size(rows, u64::try_from(bytes).unwrap_or_default()))

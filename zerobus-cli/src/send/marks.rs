@@ -70,15 +70,15 @@ mod tests {
         all
     }
 
-    const fn at(lane: usize, offset: u64) -> Option<Accepted> {
-        Some(Accepted { lane, offset })
+    const fn at(lane: usize, offset: u64) -> Accepted {
+        Accepted { lane, offset }
     }
 
     #[test]
     fn a_mark_is_exact_to_the_row() {
         let mut marks = Marks::default();
         for row in 0..1_000 {
-            marks.push(0, row, at(0, row));
+            marks.push(0, row, Some(at(0, row)));
         }
         assert_eq!(marks.0.len(), 1, "what follows each other costs one mark");
         assert_eq!(settled(&mut marks, &[0]), []);
@@ -91,11 +91,11 @@ mod tests {
     fn refused_rows_and_inputs_end_a_run() {
         let mut marks = Marks::default();
         // Two rows that were durable before, then one sent, two refused, one sent; then a second input.
-        marks.push(0, 2, at(0, 0));
+        marks.push(0, 2, Some(at(0, 0)));
         marks.push(0, 3, None);
         marks.push(0, 4, None);
-        marks.push(0, 5, at(0, 1));
-        marks.push(1, 0, at(0, 2));
+        marks.push(0, 5, Some(at(0, 1)));
+        marks.push(1, 0, Some(at(0, 2)));
         assert_eq!(settled(&mut marks, &[0]), []);
         assert_eq!(settled(&mut marks, &[1]), [(0, 3), (0, 5)]);
         assert_eq!(settled(&mut marks, &[2]), [(0, 6)]);
@@ -108,7 +108,7 @@ mod tests {
     fn a_lane_that_is_behind_holds_the_others_back() {
         let mut marks = Marks::default();
         for row in 0..6 {
-            marks.push(0, row, at(usize::from(row >= 3), row % 3));
+            marks.push(0, row, Some(at(usize::from(row >= 3), row % 3)));
         }
         assert_eq!(settled(&mut marks, &[2, 3]), [(0, 2)]);
         assert_eq!(settled(&mut marks, &[3, 3]), [(0, 3), (0, 6)]);
