@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     command.args(arguments);
     run_to_its_end(&mut command).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::text(format!(
-            "{NAME} is neither beside this program nor on the PATH; `cargo install {NAME}` installs it"
+            "{NAME} is neither beside this program nor on the PATH; `cargo install {NAME} --features cli` installs it"
         )),
         _ => Failure::new(format_args!("cannot start {NAME}"), error),
     })

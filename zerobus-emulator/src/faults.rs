@@ -5,9 +5,10 @@
 //! ```text
 //! fault    := kind { " " option }
 //! kind     := "ack-back" | "ack-beyond=" N | "ack-delay=" DURATION | "ack-drop" | "ack-empty" | "ack-repeat"
-//!           | "close-signal=" DURATION | "disk-full" | "end" | "latency=" DURATION | "open-delay=" DURATION
+//!           | "ack-script=" STEP { "," STEP } | "close-signal=" DURATION | "disk-full" | "end" | "latency=" DURATION | "open-delay=" DURATION
 //!           | "open-status=" STATUS | "reset" | "status=" STATUS | "token-rejected" | "token-status=" HTTP-STATUS
 //! option   := "after=" N | "chance=" P | "table=" NAME | "times=" N
+//! STEP     := OFFSET [ "/" DURATION ]                    3,9/200ms
 //! STATUS   := gRPC code's name [ "/" error code ]        UNAVAILABLE/6006
 //! DURATION := N "ms" | N "s"
 //! ```
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use tonic::Code;
 
+pub(crate) use script::AckStep;
 pub use text::FaultError;
 
 /// One way to misbehave, and when.
@@ -55,6 +57,7 @@ pub(crate) enum Kind {
     AckDrop,
     AckEmpty,
     AckRepeat,
+    AckScript(Vec<AckStep>),
     CloseSignal(Duration),
     DiskFull,
     End,
@@ -74,7 +77,7 @@ pub(crate) enum Point {
     Ack,
     /// A call arrives.
     Call,
-    /// So and so many requests have been handled.
+    /// A request has been handled.
     Request,
     /// A token is asked for.
     Token,
@@ -120,6 +123,16 @@ impl Fault {
     #[must_use]
     pub const fn ack_repeat() -> Self {
         Self::new(Kind::AckRepeat)
+    }
+
+    /// The acks of a stream, in this order: each offset is acked once it is stored, this much later.
+    ///
+    /// Behind the last one, acks go on as usual; faults of acks count those of the script, and strike behind it. So
+    /// `ack-script=3` with `ack-drop after=1` is a server that acks offset 3 and falls silent.
+    #[must_use]
+    pub fn ack_script(steps: impl IntoIterator<Item = (i64, Duration)>) -> Self {
+        let steps = steps.into_iter().map(|(offset, delay)| AckStep { offset, delay });
+        Self::new(Kind::AckScript(steps.collect()))
     }
 
     /// CloseStreamSignal with this grace.
@@ -182,9 +195,10 @@ impl Fault {
         Self::new(Kind::TokenStatus(status))
     }
 
-    /// Strikes a stream once it has had so many requests (for acks: so many acks) handled; 0 is at its opening.
+    /// Strikes a stream once that many of its requests are handled (for acks: that many acks); 0 is at its opening.
     ///
-    /// What delays or spoils acks, and latency, goes on from there; everything else strikes a stream once.
+    /// What delays or spoils acks, and latency, goes on from there; everything else strikes a stream once. A fault of
+    /// calls or of tokens leaves the first that many calls or token requests alone, and strikes each one behind them.
     #[must_use]
     pub const fn after(mut self, requests: u64) -> Self {
         self.after = requests;
@@ -220,7 +234,7 @@ impl Fault {
             | Kind::AckDrop
             | Kind::AckEmpty
             | Kind::AckRepeat => Point::Ack,
-            Kind::OpenDelay(_) | Kind::OpenStatus(..) | Kind::TokenRejected => Point::Call,
+            Kind::AckScript(_) | Kind::OpenDelay(_) | Kind::OpenStatus(..) | Kind::TokenRejected => Point::Call,
             Kind::CloseSignal(_) | Kind::DiskFull | Kind::End | Kind::Latency(_) | Kind::Reset | Kind::Status(..) => {
                 Point::Request
             }

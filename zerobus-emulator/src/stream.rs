@@ -21,6 +21,7 @@ mod responses;
 pub(crate) mod service;
 mod session;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ use crate::client_descriptor;
 use crate::connection::Connection;
 use crate::decode::Decoder;
 use crate::error_chain::ErrorChain;
+use crate::faults::AckStep;
 use crate::faults::script::StreamFaults;
 use crate::random;
 use crate::refusal::Refusal;
@@ -65,8 +67,15 @@ pub(crate) struct Stream {
     responses: Responses,
     connection: Connection,
     faults: StreamFaults,
-    /// How long a fault makes the opening take.
+    misbehavior: Misbehavior,
+}
+
+/// What faults do to a call from its opening on.
+#[derive(Debug, Default)]
+struct Misbehavior {
+    /// How much longer the opening takes.
     delay: Duration,
+    ack_script: VecDeque<AckStep>,
 }
 
 /// What a stream is once it is open.
@@ -82,13 +91,14 @@ impl Stream {
     /// Serves the call.
     pub(crate) async fn run(mut self) {
         let opened = self.open().await;
-        let Self { app, table_name, mut requests, responses, connection, faults, .. } = self;
+        let Self { app, table_name, mut requests, responses, connection, faults, misbehavior } = self;
         let end = match opened {
             Ok(Opened { table, protocol, decoder, sink, persistent }) => {
                 let encoding = protocol.record_type().as_str_name();
                 let watched = Arc::new(app.activity.watch(&connection, &table, encoding, protocol.next_offset()));
                 let connection = connection.clone();
-                let session = Session { protocol, decoder, sink, persistent, connection, faults, watched };
+                let ack_script = misbehavior.ack_script;
+                let session = Session { protocol, decoder, sink, persistent, connection, faults, ack_script, watched };
                 session.serve(&app, &mut requests, &responses).await
             }
             Err(end) => end,
@@ -134,7 +144,7 @@ impl Stream {
         if let Some(persistent) = &persistent {
             protocol.go_on_behind(persistent.stream.committed());
         }
-        tokio::time::sleep(self.delay).await;
+        tokio::time::sleep(self.misbehavior.delay).await;
         self.responses.send(response).await?;
         Ok(Opened { table, protocol, decoder, sink, persistent })
     }

@@ -159,6 +159,46 @@ async fn calls_and_tokens_are_refused() {
 }
 
 #[tokio::test]
+async fn a_fault_of_calls_or_tokens_counts_calls_or_token_requests() {
+    let emulator = emulator(Fault::open_status(Code::Unavailable, 6006).after(2).times(1)).await;
+    let good = token(&emulator, Some(ORDERS)).await;
+    let mut codes = Vec::new();
+    for _ in 0..4 {
+        codes.push(Call::start(emulator.url(), &good, ORDERS).await.err().map(|status| status.code()));
+    }
+    assert_eq!(codes, [None, None, Some(Code::Unavailable), None]);
+    emulator.inject("token-status=503 after=1 times=2".parse().unwrap());
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(ask_token(&emulator, Vec::new()).await.0);
+    }
+    assert_eq!(statuses, [400, 503, 503, 400]);
+}
+
+#[tokio::test]
+async fn a_script_says_which_acks_come_and_when() {
+    let pause = Duration::from_millis(80);
+    let emulator = emulator(Fault::ack_script([(-1, Duration::ZERO), (1, pause)]).times(1)).await;
+    let mut call = Call::json(&emulator, ORDERS).await;
+    let begin = Instant::now();
+    for offset in 0..3 {
+        call.send_json(offset, &order(offset)).await;
+    }
+    for expected in [-1, 1, 2] {
+        let Ok(Some(Answer::IngestRecordResponse(ack))) = call.next().await else { panic!("not an ack") };
+        assert_eq!(ack.durability_ack_up_to_offset, Some(expected));
+        assert_eq!(begin.elapsed() >= pause, expected > 0);
+    }
+    assert_eq!(acks(&emulator).await, [Some(0), Some(1), Some(2)], "a script is of one stream");
+    emulator.inject("ack-script=0".parse().unwrap());
+    emulator.inject("ack-drop after=1".parse().unwrap());
+    let mut call = Call::json(&emulator, ORDERS).await;
+    call.send_json(0, &order(0)).await;
+    call.send_json(1, &order(1)).await;
+    assert_eq!(call.finish().await.unwrap(), Some(0), "a server that falls silent");
+}
+
+#[tokio::test]
 async fn a_fault_of_one_table_leaves_the_others_alone() {
     let emulator = emulator(Fault::open_status(Code::Internal, 1).table("main.types.every_type")).await;
     assert_eq!(acks(&emulator).await.len(), 3);

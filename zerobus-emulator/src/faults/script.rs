@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -25,11 +26,21 @@ pub(crate) struct Faults {
     strikes: AtomicU64,
 }
 
+/// One ack of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AckStep {
+    pub(crate) offset: i64,
+    /// How long after the offset is stored.
+    pub(crate) delay: Duration,
+}
+
 #[derive(Debug)]
 struct Armed {
     fault: Fault,
     /// How often it still may strike.
     left: Option<u64>,
+    /// The calls or token requests that it could have struck: what it counts where there is no stream yet.
+    occasions: u64,
 }
 
 /// The chances of one stream.
@@ -42,7 +53,7 @@ pub(crate) struct StreamFaults {
 
 impl Faults {
     pub(crate) fn new(seed: u64, faults: Vec<Fault>) -> Self {
-        let armed = faults.into_iter().map(|fault| Armed { left: fault.times, fault }).collect();
+        let armed = faults.into_iter().map(Armed::new).collect();
         Self {
             seed,
             streams: AtomicU64::new(0),
@@ -53,7 +64,7 @@ impl Faults {
     }
 
     pub(crate) fn arm(&self, fault: Fault) {
-        self.armed.lock().unwrap_or_else(PoisonError::into_inner).push(Armed { left: fault.times, fault });
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner).push(Armed::new(fault));
     }
 
     pub(crate) fn disarm_all(&self) {
@@ -87,11 +98,15 @@ impl Faults {
         StreamFaults { number, table: table.to_owned(), rng: Rng::with_seed(mixed(mixed(self.seed) ^ number)) }
     }
 
-    /// What strikes at this point, after so many requests or acks.
+    /// What strikes at this point, after that many requests or acks of the stream.
     pub(crate) fn strike(&self, stream: &mut StreamFaults, point: Point, handled: u64) -> Vec<Kind> {
         let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kinds = Vec::new();
         for armed in armed.iter_mut().filter(|armed| armed.fault.point() == point && armed.left != Some(0)) {
+            if !armed.fault.concerns(&stream.table) {
+                continue;
+            }
+            let handled = armed.place(point, handled);
             if !armed.fault.is_due(stream, handled) {
                 continue;
             }
@@ -119,6 +134,23 @@ impl Faults {
     }
 }
 
+impl Armed {
+    const fn new(fault: Fault) -> Self {
+        Self { left: fault.times, fault, occasions: 0 }
+    }
+
+    /// How many occasions came before this one: requests or acks of the stream, else calls or token requests.
+    const fn place(&mut self, point: Point, handled: u64) -> u64 {
+        match point {
+            Point::Ack | Point::Request => handled,
+            Point::Call | Point::Token => {
+                self.occasions += 1;
+                self.occasions - 1
+            }
+        }
+    }
+}
+
 impl StreamFaults {
     /// The chances of another part of the same stream.
     pub(crate) fn fork(&mut self) -> Self {
@@ -127,10 +159,11 @@ impl StreamFaults {
 }
 
 impl Fault {
+    fn concerns(&self, table: &str) -> bool {
+        self.table.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(table))
+    }
+
     fn is_due(&self, stream: &mut StreamFaults, handled: u64) -> bool {
-        if self.table.as_ref().is_some_and(|table| !table.eq_ignore_ascii_case(&stream.table)) {
-            return false;
-        }
         let time = if self.goes_on() { handled >= self.after } else { handled == self.after };
         time && self.chance.is_none_or(|chance| stream.rng.f64() < chance)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tonic::Code;
 use zerobus_codegen::Printable;
 
-use super::{Fault, Kind};
+use super::{AckStep, Fault, Kind};
 
 /// Text that is no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +82,16 @@ impl Display for Kind {
             Self::AckDrop => f.write_str("ack-drop"),
             Self::AckEmpty => f.write_str("ack-empty"),
             Self::AckRepeat => f.write_str("ack-repeat"),
+            Self::AckScript(steps) => {
+                f.write_str("ack-script")?;
+                for (place, AckStep { offset, delay }) in steps.iter().enumerate() {
+                    write!(f, "{}{offset}", if place == 0 { '=' } else { ',' })?;
+                    if !delay.is_zero() {
+                        write!(f, "/{}ms", delay.as_millis())?;
+                    }
+                }
+                Ok(())
+            }
             Self::CloseSignal(grace) => write!(f, "close-signal={}ms", grace.as_millis()),
             Self::DiskFull => f.write_str("disk-full"),
             Self::End => f.write_str("end"),
@@ -106,6 +116,7 @@ fn kind(word: &str) -> Result<Kind, FaultError> {
         "ack-drop" => Kind::AckDrop,
         "ack-empty" => Kind::AckEmpty,
         "ack-repeat" => Kind::AckRepeat,
+        "ack-script" => Kind::AckScript(valued()?.split(',').map(step).collect::<Result<_, _>>()?),
         "close-signal" => Kind::CloseSignal(duration(valued()?)?),
         "disk-full" => Kind::DiskFull,
         "end" => Kind::End,
@@ -125,6 +136,11 @@ fn status(text: &str) -> Result<(Code, u32), FaultError> {
     let (name, error_code) = text.split_once('/').unwrap_or((text, "0"));
     let code = CODES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, code)| *code);
     Ok((code.ok_or_else(|| unexpected(name, "a gRPC status"))?, number(error_code)?))
+}
+
+fn step(text: &str) -> Result<AckStep, FaultError> {
+    let (offset, delay) = text.split_once('/').unwrap_or((text, "0ms"));
+    Ok(AckStep { offset: number(offset)?, delay: duration(delay)? })
 }
 
 fn code_name(code: Code) -> &'static str {
@@ -166,6 +182,7 @@ mod tests {
             "ack-drop chance=0.5",
             "ack-empty",
             "ack-repeat",
+            "ack-script=3,9/200ms,-1 times=1",
             "close-signal=1000ms after=3",
             "disk-full times=1",
             "end after=1",
@@ -191,6 +208,9 @@ mod tests {
             "reset often=1",
             "ack-delay",
             "ack-delay=5",
+            "ack-script",
+            "ack-script=1,,2",
+            "ack-script=1/x",
             "status=BAD",
             "reset chance=2",
         ] {

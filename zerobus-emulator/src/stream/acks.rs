@@ -1,5 +1,6 @@
 //! The acks of a stream: sent as the sink reports, or spoilt by a fault.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -10,7 +11,7 @@ use crate::activity::Watched;
 use crate::app::App;
 use crate::error_chain::ErrorChain;
 use crate::faults::script::StreamFaults;
-use crate::faults::{Kind, Point};
+use crate::faults::{AckStep, Kind, Point};
 use crate::refusal::Refusal;
 use crate::sink::StorageError;
 
@@ -21,6 +22,8 @@ pub(super) struct Acks<'a> {
     app: &'a App,
     responses: &'a Responses,
     faults: StreamFaults,
+    /// The acks that a fault asks for, before those of its own accord.
+    script: VecDeque<AckStep>,
     watched: Arc<Watched>,
     sent: u64,
 }
@@ -30,9 +33,10 @@ impl<'a> Acks<'a> {
         app: &'a App,
         responses: &'a Responses,
         faults: StreamFaults,
+        script: VecDeque<AckStep>,
         watched: Arc<Watched>,
     ) -> Self {
-        Self { app, responses, faults, watched, sent: 0 }
+        Self { app, responses, faults, script, watched, sent: 0 }
     }
 
     /// Acks until the reports end; gives the last offset that was stored, -1 without any.
@@ -40,9 +44,26 @@ impl<'a> Acks<'a> {
         let mut last = -1;
         while let Some(report) = reports.recv().await {
             last = stored(report)?;
-            last = self.ack(last, &mut reports).await?;
+            let scripted = self.follow_script(last).await?;
+            if self.script.is_empty() && scripted.is_none_or(|offset| offset < last) {
+                last = self.ack(last, &mut reports).await?;
+            }
         }
         Ok(last)
+    }
+
+    /// Sends the acks of the script up to what is stored; gives the last of them.
+    async fn follow_script(&mut self, stored: i64) -> Result<Option<i64>, End> {
+        let mut sent = None;
+        while let Some(step) = self.script.front().copied().filter(|step| step.offset <= stored) {
+            self.script.pop_front();
+            tokio::time::sleep(step.delay).await;
+            self.sent += 1;
+            self.watched.acked(step.offset);
+            self.send(Some(step.offset)).await?;
+            sent = Some(step.offset);
+        }
+        Ok(sent)
     }
 
     async fn ack(&mut self, mut offset: i64, reports: &mut Reports) -> Result<i64, End> {

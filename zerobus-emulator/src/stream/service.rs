@@ -1,7 +1,5 @@
 //! The gRPC service: who calls, for which table, with what right; then a stream of its own.
 
-use std::time::Duration;
-
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tokio_stream::adapters::Map;
@@ -17,7 +15,7 @@ use zerobus_runtime::wire::{
 
 use super::requests::Requests;
 use super::responses::{self, Responses};
-use super::{Stream, persistent};
+use super::{Misbehavior, Stream, persistent};
 use crate::app::App;
 use crate::connection::Connection;
 use crate::faults::script::StreamFaults;
@@ -62,11 +60,11 @@ impl Service {
         let table_name = table_name.inspect_err(|refusal| activity.refused(&connection, "", refusal))?;
         let mut faults = self.app.faults.stream(&table_name);
         let begun = self.misbehave(&mut faults);
-        let delay = begun.inspect_err(|refusal| activity.refused(&connection, &table_name, refusal))?;
+        let misbehavior = begun.inspect_err(|refusal| activity.refused(&connection, &table_name, refusal))?;
         let (sender, receiver) = mpsc::channel(RESPONSES);
         let (app, responses) = (self.app.clone(), Responses { sender, grace: self.app.limits.read_grace });
         let requests = requests(request.into_inner());
-        let stream = Stream { app, table_name, requests, responses, connection, faults, delay };
+        let stream = Stream { app, table_name, requests, responses, connection, faults, misbehavior };
         let streams = self.app.streams.clone();
         tokio::spawn(async move {
             let _running = streams;
@@ -89,18 +87,18 @@ impl Service {
         persistent::retire(&self.app, table, request).await
     }
 
-    /// Gives how long the opening is to take.
-    fn misbehave(&self, faults: &mut StreamFaults) -> Result<Duration, Refusal> {
-        let mut delay = Duration::ZERO;
+    fn misbehave(&self, faults: &mut StreamFaults) -> Result<Misbehavior, Refusal> {
+        let mut misbehavior = Misbehavior::default();
         for kind in self.app.faults.strike(faults, Point::Call, 0) {
             match kind {
-                Kind::OpenDelay(more) => delay += more,
+                Kind::AckScript(steps) => misbehavior.ack_script.extend(steps),
+                Kind::OpenDelay(more) => misbehavior.delay += more,
                 Kind::OpenStatus(status, code) => return Err(Refusal::injected(status, code)),
                 Kind::TokenRejected => return Err(Refusal::unauthenticated("it is rejected (injected)")),
                 _ => {}
             }
         }
-        Ok(delay)
+        Ok(misbehavior)
     }
 }
 

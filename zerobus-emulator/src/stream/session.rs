@@ -1,5 +1,6 @@
 //! An open stream: requests are checked and decoded, their rows go to the sink, and what is stored is acked.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use crate::connection::Connection;
 use crate::decode::{BadRecord, Decoder};
 use crate::error_chain::ErrorChain;
 use crate::faults::script::StreamFaults;
-use crate::faults::{Kind, Point};
+use crate::faults::{AckStep, Kind, Point};
 use crate::refusal::Refusal;
 use crate::row::Row;
 use crate::sink::{Append, PersistentStream, Stored, TableSink};
@@ -36,6 +37,7 @@ pub(super) struct Session {
     pub(super) persistent: Option<Persistent>,
     pub(super) connection: Connection,
     pub(super) faults: StreamFaults,
+    pub(super) ack_script: VecDeque<AckStep>,
     pub(super) watched: Arc<Watched>,
 }
 
@@ -71,7 +73,8 @@ impl Session {
         let (stored, reports) = mpsc::unbounded_channel();
         let (close, close_requests) = mpsc::channel(1);
         let watched = Arc::clone(&self.watched);
-        let acking = Acks::new(app, responses, self.faults.fork(), Arc::clone(&watched)).run(reports);
+        let script = std::mem::take(&mut self.ack_script);
+        let acking = Acks::new(app, responses, self.faults.fork(), script, Arc::clone(&watched)).run(reports);
         tokio::pin!(acking);
         let stop = {
             let (reader, revocation) = self.reader(app, stored, close);
@@ -98,7 +101,7 @@ impl Session {
     }
 
     fn reader(self, app: &App, stored: Stored, close: mpsc::Sender<Duration>) -> (Reader<'_>, Option<Revocation>) {
-        let Self { protocol, decoder, sink, persistent, connection, faults, watched } = self;
+        let Self { protocol, decoder, sink, persistent, connection, faults, watched, .. } = self;
         let (mut stream, mut lease, mut revocation) = (None, None, None);
         if let Some(persistent) = persistent {
             stream = Some(persistent.stream);
