@@ -19,7 +19,7 @@ async fn the_emulator_is_the_program_of_that_name_beside_this_one() {
     };
     let run = finish(command()).await;
     assert_eq!(run.code, 1, "{run:?}");
-    assert!(run.err.contains("`cargo install zerobus-emulator` installs it"), "{run:?}");
+    assert!(run.err.contains("`cargo install zerobus-emulator --features cli` installs it"), "{run:?}");
     let script = folder.path().join("zerobus-emulator");
     std::fs::write(&script, "#!/bin/sh\nprintf '%s|' \"$@\"\nexit 7\n").unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
