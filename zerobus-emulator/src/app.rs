@@ -16,6 +16,7 @@ use crate::partition_quota::PartitionQuota;
 use crate::refusal::Refusal;
 use crate::sink::Sink;
 use crate::stream::lease::Leases;
+use crate::tags::Tags;
 use crate::tokens::Tokens;
 
 /// Whom the emulator answers.
@@ -43,6 +44,7 @@ pub(crate) struct App {
     pub(crate) limits: Arc<Limits>,
     pub(crate) partitions: Arc<PartitionQuota>,
     pub(crate) sink: Arc<Sink>,
+    pub(crate) tags: Arc<Tags>,
     /// True once the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
     /// Held by every running stream, so that the other end knows when the last has ended.

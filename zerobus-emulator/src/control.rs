@@ -8,6 +8,7 @@
 //! | `/emulator/faults` | GET, POST, DELETE | faults: listed, armed, disarmed |
 //! | `/emulator/tables/{name}` | GET | a table's columns, and how much it holds |
 //! | `/emulator/tables/{name}/rows` | GET, POST, DELETE | a table's rows: read, stored, removed |
+//! | `/emulator/tables/{name}/columns/{column}/tags` | PUT | the tags of a column |
 //! | `/emulator/rows` | DELETE | the rows of all tables |
 //! | `/metrics` | GET | counters, in Prometheus' format |
 

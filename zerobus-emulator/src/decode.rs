@@ -2,6 +2,7 @@
 
 mod partition;
 mod plan;
+mod rescue;
 mod scalar;
 
 use std::fmt::{self, Display};
@@ -16,12 +17,16 @@ use crate::row::Row;
 use partition::PartitionCheck;
 use plan::Plan;
 
+pub(crate) use rescue::Rescue;
+
 /// Decodes the records of one stream.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     message: MessageDescriptor,
     plan: Plan,
     partition: PartitionCheck,
+    /// Where JSON records have what fits no column.
+    rescue: Option<Rescue>,
 }
 
 /// Why a record does not decode.
@@ -36,12 +41,17 @@ impl Decoder {
     /// For records of this message, which the schema check has found to fit the table.
     pub(crate) fn new(table: &Table, message: MessageDescriptor) -> Self {
         let plan = Plan::new(&table.row, &message);
-        Self { message, plan, partition: PartitionCheck::new(table) }
+        Self { message, plan, partition: PartitionCheck::new(table), rescue: None }
     }
 
     /// For records in JSON.
     pub(crate) fn of_table(table: &Table) -> Result<Self, Refusal> {
         Ok(Self::new(table, client_descriptor::of_table(&table.descriptor())?))
+    }
+
+    /// The same, with a rescue column.
+    pub(crate) fn with_rescue(self, rescue: Option<Rescue>) -> Self {
+        Self { rescue, ..self }
     }
 
     pub(crate) fn proto(&self, record: Bytes) -> Result<Row, BadRecord> {
@@ -51,20 +61,35 @@ impl Decoder {
 
     /// The deserializer's words are the service's own.
     pub(crate) fn json(&self, record: &str) -> Result<Row, BadRecord> {
+        let strict = self.strict_json(record);
+        match &self.rescue {
+            None => strict,
+            Some(rescue) => rescue.row(self, strict, || serde_json::from_str(record).map_err(BadRecord::whole)),
+        }
+    }
+
+    pub(crate) fn json_value(&self, record: serde_json::Value) -> Result<Row, BadRecord> {
+        match &self.rescue {
+            None => self.read(record),
+            Some(rescue) => rescue.row(self, self.read(record.clone()), || Ok(record)),
+        }
+    }
+
+    fn strict_json(&self, record: &str) -> Result<Row, BadRecord> {
         let mut json = serde_json::Deserializer::from_str(record);
         let row = self.read(&mut json)?;
         json.end().map_err(BadRecord::whole)?;
         Ok(row)
     }
 
-    pub(crate) fn json_value(&self, record: serde_json::Value) -> Result<Row, BadRecord> {
-        self.read(record)
+    fn read<'de, D: serde::Deserializer<'de>>(&self, json: D) -> Result<Row, BadRecord> {
+        self.row(self.message(json)?)
     }
 
-    fn read<'de, D: serde::Deserializer<'de>>(&self, json: D) -> Result<Row, BadRecord> {
+    fn message<'de, D: serde::Deserializer<'de>>(&self, json: D) -> Result<DynamicMessage, BadRecord> {
         let options = DeserializeOptions::new().deny_unknown_fields(true);
         let message = DynamicMessage::deserialize_with_options(self.message.clone(), json, &options);
-        self.row(message.map_err(BadRecord::whole)?)
+        message.map_err(BadRecord::whole)
     }
 
     fn row(&self, message: DynamicMessage) -> Result<Row, BadRecord> {

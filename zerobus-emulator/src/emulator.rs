@@ -480,6 +480,7 @@ impl Builder {
             leases: Leases::default(),
             limits: Arc::new(self.limits),
             sink: Arc::new(sink),
+            tags: Arc::default(),
             stopping,
             streams: running,
             #[cfg(feature = "tls")]

@@ -19,6 +19,7 @@
 //! | `client_descriptor`, `schema_check` | a client's descriptor, and whether it fits the table |
 //! | `control` | the emulator's own paths |
 //! | `decode`, `row` | a record on the wire to a checked row |
+//! | `tags` | tags of columns |
 //! | `sink` | where rows go: Delta tables, or memory |
 //! | `rows` | rows as JSON |
 //! | `faults` | misbehaviour on demand |
@@ -76,6 +77,7 @@ mod server;
 mod sink;
 mod stream;
 mod tables_api;
+mod tags;
 #[cfg(feature = "tls")]
 mod tls;
 mod tokens;

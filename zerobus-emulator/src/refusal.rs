@@ -66,7 +66,7 @@ impl Refusal {
     }
 
     pub(crate) fn no_such_table(table: &str) -> Self {
-        let text = format!("table {} does not exist", Printable(table));
+        let text = format!("Table \"{}\" cannot be found", Printable(table));
         Self::new(Code::NotFound, 4024, text)
     }
 

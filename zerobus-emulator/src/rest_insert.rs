@@ -76,7 +76,8 @@ pub(crate) async fn store_records(
     records: Vec<Value>,
     bytes: usize,
 ) -> Result<(), Refusal> {
-    let rows = rows(table, records)?;
+    let decoder = Decoder::of_table(table)?.with_rescue(app.tags.rescue(table));
+    let rows = rows(&decoder, records)?;
     app.partitions.take(table, &rows, Instant::now())?;
     let watched = app.activity.watch(connection, table, "REST", 0);
     watched.ingested(0, rows.len(), bytes);
@@ -104,8 +105,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn rows(table: &Arc<Table>, records: Vec<Value>) -> Result<Vec<Row>, Refusal> {
-    let decoder = Decoder::of_table(table)?;
+fn rows(decoder: &Decoder, records: Vec<Value>) -> Result<Vec<Row>, Refusal> {
     let rows = records.into_iter().enumerate().map(|(index, record)| {
         decoder.json_value(record).map_err(|bad| Refusal::bad_record(0, index, &bad.to_string()))
     });

@@ -65,6 +65,11 @@ impl Row {
         })
     }
 
+    /// Whether the column has no value.
+    pub(crate) fn is_null(&self, place: usize) -> bool {
+        self.get(place).is_none_or(|cell| *cell == Cell::Null)
+    }
+
     /// An estimate of the memory that the row takes.
     pub(crate) fn weight(&self) -> usize {
         match &self.0 {

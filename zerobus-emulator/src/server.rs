@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use axum::body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
+use axum::routing::{any, delete, get, post, put};
 use axum::{Extension, Router};
-use http::StatusCode;
+use http::{StatusCode, header};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use zerobus_codegen::Printable;
 use zerobus_runtime::wire::{EPHEMERAL_STREAM, PERSISTENT_STREAM, RETIRE_STREAM};
 
 use crate::app::{App, stopped};
@@ -27,12 +29,16 @@ use crate::permissions_api;
 use crate::rest_insert;
 use crate::stream::service::Service;
 use crate::tables_api::{self, ApiError};
+use crate::tags;
 use crate::unknown;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The receive window of an HTTP/2 stream: a message of the largest size fits in, so that a client never stands still.
 const WINDOW_BYTES: u32 = 16 << 20;
+
+/// The most of a refusal's text that is read.
+const REFUSAL_BYTES: usize = 64 << 10;
 
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -73,6 +79,7 @@ fn router(app: App) -> Router {
         .route("/api/2.1/unity-catalog/schemas", get(tables_api::schemas))
         .route("/api/2.1/unity-catalog/tables", get(tables_api::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(tables_api::table))
+        .route("/api/2.1/unity-catalog/entity-tag-assignments/{kind}/{name}/tags", get(tags::get))
         .route(
             "/zerobus/v1/tables/{full_name}/insert",
             post(rest_insert::insert).fallback(rest_insert::other_method).layer(insert_body),
@@ -90,7 +97,9 @@ fn router(app: App) -> Router {
             "/emulator/tables/{name}/rows",
             get(tables::read).post(tables::seed).delete(tables::reset).layer(insert_body),
         )
+        .route("/emulator/tables/{name}/columns/{column}/tags", put(tags::put))
         .route("/emulator/faults", get(control::list).post(control::arm).delete(control::disarm))
+        .layer(middleware::from_fn(in_json))
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .with_state(app.clone());
     let streams = Service::server(app.clone());
@@ -100,6 +109,27 @@ fn router(app: App) -> Router {
         .fallback(unknown::path)
         .layer(middleware::from_fn_with_state(app, guard::check))
         .layer(middleware::from_fn(connection::count))
+}
+
+/// Puts what the router itself refuses (a query, a body that is no text, a method) into the shape of the REST APIs.
+async fn in_json(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    let (status, headers) = (response.status(), response.headers());
+    let is_text = headers.get(header::CONTENT_TYPE).is_none_or(|found| found.as_bytes().starts_with(b"text/plain"));
+    if !status.is_client_error() || !is_text {
+        return response;
+    }
+    let Some(allowed) = headers.get(header::ALLOW).cloned() else {
+        let text = body::to_bytes(response.into_body(), REFUSAL_BYTES).await.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        return ApiError::new(status, "INVALID_PARAMETER_VALUE", Printable(&text).to_string()).into_response();
+    };
+    let takes = allowed.to_str().unwrap_or_default();
+    let text = format!("{method} is no method of this path, which takes {takes}");
+    let mut response = ApiError::new(status, "NOT_IMPLEMENTED", text).into_response();
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
 }
 
 /// Limits how long a request of the REST APIs may take, its body included; a stream has limits of its own.

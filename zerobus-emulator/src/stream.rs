@@ -186,7 +186,7 @@ impl Stream {
         let message = match (protocol.record_type(), opening.descriptor()) {
             (RecordType::Proto, Some(descriptor)) => client_descriptor::read(descriptor)?,
             (RecordType::Proto, None) => return Err(Refusal::bad_descriptor("a PROTO stream needs one")),
-            _ => return Ok((Arc::clone(table), Decoder::of_table(table)?)),
+            _ => return Ok((Arc::clone(table), Decoder::of_table(table)?.with_rescue(self.app.tags.rescue(table)))),
         };
         schema_check::check(table, &message, self.app.limits.column_order)?;
         Ok((Arc::clone(table), Decoder::new(table, message)))

@@ -113,7 +113,7 @@ pub(crate) async fn reset_all(State(app): State<App>) -> Result<Json<Value>, Api
     Ok(Json(json!({})))
 }
 
-fn table(app: &App, name: &str) -> Result<Arc<Table>, ApiError> {
+pub(crate) fn table(app: &App, name: &str) -> Result<Arc<Table>, ApiError> {
     app.catalog.writable(name).map(Arc::clone).map_err(|refusal| refused(&refusal))
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Plan {
 }
 
 #[derive(Debug)]
-struct Column {
+pub(super) struct Column {
     name: String,
     nullable: bool,
     /// The field that carries the column; none where the client leaves the column out for good.
@@ -55,6 +55,11 @@ impl Plan {
         let places = (0..).zip(&columns).filter_map(|(place, column)| Some((column.source.as_ref()?.number(), place)));
         let (places, required) = (places.collect(), columns.iter().filter(|column| column.is_required()).count());
         Self { columns, places, required }
+    }
+
+    /// The column of this name.
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
     }
 
     pub(crate) fn row(&self, mut message: DynamicMessage) -> Result<Row, BadRecord> {
@@ -100,6 +105,15 @@ impl Plan {
 }
 
 impl Column {
+    pub(super) const fn is_nullable(&self) -> bool {
+        self.nullable
+    }
+
+    /// The cell of a message that may lack all others.
+    pub(super) fn take(&self, mut message: DynamicMessage) -> Result<Cell, BadRecord> {
+        self.cell(self.source.as_ref().and_then(|field| message.take_field(field)))
+    }
+
     /// A collection that is left out is an empty one, so it is never missing.
     const fn is_required(&self) -> bool {
         !self.nullable && matches!(self.shape, Shape::Scalar(_) | Shape::Struct(_))
