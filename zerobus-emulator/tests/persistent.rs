@@ -164,9 +164,10 @@ async fn the_connection_that_resumes_last_writes_and_the_one_before_is_ended() {
 async fn faults_strike_persistent_streams_and_lose_and_double_no_row() {
     const ROWS: i64 = 200;
     on_each_sink(async |emulator| {
+        // Before the faults: the answer that holds the id must not be lost.
+        let (mut call, id) = Persistent::create(&emulator, ORDERS).await.unwrap();
         emulator.inject("reset chance=0.1".parse::<Fault>().unwrap());
         emulator.inject("ack-repeat chance=0.2".parse::<Fault>().unwrap());
-        let (mut call, id) = Persistent::create(&emulator, ORDERS).await.unwrap();
         let mut next = 0;
         while next < ROWS {
             for offset in next..ROWS {
