@@ -29,10 +29,7 @@ pub(crate) struct Tags(RwLock<BTreeMap<String, Assignments>>);
 impl Tags {
     /// The rescue column of a table, if it has one.
     pub(crate) fn rescue(&self, table: &Table) -> Option<Rescue> {
-        let tags = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let is_rescue = |column: &str| tags.get(&key(table, column)).is_some_and(|tags| tags.contains_key(RESCUE));
-        let place = table.columns().iter().position(|column| is_rescue(&column.name))?;
-        Some(Rescue { column: table.columns()[place].name.clone(), place })
+        rescue(&self.0.read().unwrap_or_else(PoisonError::into_inner), table)
     }
 
     /// Gives a column these tags, and no others.
@@ -40,16 +37,16 @@ impl Tags {
         let found = table.columns().iter().find(|own| own.name.eq_ignore_ascii_case(column));
         let (name, shown) = (&table.name, Printable(column));
         let found = found.ok_or_else(|| format!("table {name} has no column {shown}"))?;
+        let mut tags = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if assignments.contains_key(RESCUE) {
             if found.data_type != DataType::Scalar(Scalar::Variant) || !found.nullable {
                 return Err(format!("column {shown} of {name} is no nullable VARIANT, which the tag {RESCUE} needs"));
             }
-            if let Some(other) = self.rescue(table).filter(|other| other.column != found.name) {
+            if let Some(other) = rescue(&tags, table).filter(|other| other.column != found.name) {
                 let other = Printable(&other.column);
                 return Err(format!("column {other} of {name} has the tag {RESCUE} already, and a table has one such"));
             }
         }
-        let mut tags = self.0.write().unwrap_or_else(PoisonError::into_inner);
         tags.insert(key(table, &found.name), assignments);
         Ok(())
     }
@@ -58,6 +55,12 @@ impl Tags {
         let tags = self.0.read().unwrap_or_else(PoisonError::into_inner);
         tags.get(&column.to_lowercase()).cloned().unwrap_or_default()
     }
+}
+
+fn rescue(tags: &BTreeMap<String, Assignments>, table: &Table) -> Option<Rescue> {
+    let is_rescue = |column: &str| tags.get(&key(table, column)).is_some_and(|tags| tags.contains_key(RESCUE));
+    let place = table.columns().iter().position(|column| is_rescue(&column.name))?;
+    Some(Rescue { column: table.columns()[place].name.clone(), place })
 }
 
 fn key(table: &Table, column: &str) -> String {
