@@ -136,14 +136,23 @@ impl DeltaTable {
         rows: &(impl Iterator<Item = &'a Row> + Clone),
         txns: &Txns,
     ) -> Result<(), StorageError> {
+        let mut removed = None;
         for _ in 0..TRIES {
-            self.find_or_recreate()?;
-            if self.try_append(rows.clone(), txns).map_err(|error| failed(&self.path, "written", error))? {
-                return Ok(());
+            let tried = self.find_or_recreate().and_then(|()| {
+                self.try_append(rows.clone(), txns).map_err(|error| failed(&self.path, "written", error))
+            });
+            match tried {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // Somebody removes the table at this moment.
+                Err(error) if !self.identity.holds(self.start, self.snapshot.version()) => removed = Some(error),
+                Err(error) => return Err(error),
             }
         }
-        let error = KernelError::generic(format!("{TRIES} commits were overtaken by another writer of the table"));
-        Err(failed(&self.path, "written", error))
+        Err(removed.unwrap_or_else(|| {
+            let error = KernelError::generic(format!("{TRIES} commits were overtaken by another writer of the table"));
+            failed(&self.path, "written", error)
+        }))
     }
 
     /// Does something with a persistent stream; gives its state then.
