@@ -120,16 +120,13 @@ async fn in_json(request: Request, next: Next) -> Response {
     if !status.is_client_error() || !is_text {
         return response;
     }
-    let Some(allowed) = headers.get(header::ALLOW).cloned() else {
-        let text = body::to_bytes(response.into_body(), REFUSAL_BYTES).await.unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        return ApiError::new(status, "INVALID_PARAMETER_VALUE", Printable(&text).to_string()).into_response();
-    };
-    let takes = allowed.to_str().unwrap_or_default();
-    let text = format!("{method} is no method of this path, which takes {takes}");
-    let mut response = ApiError::new(status, "NOT_IMPLEMENTED", text).into_response();
-    response.headers_mut().insert(header::ALLOW, allowed);
-    response
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        let text = format!("the path does not take {method}; the header Allow names the methods that it takes");
+        return ApiError::new(status, "NOT_IMPLEMENTED", text).into_response();
+    }
+    let text = body::to_bytes(response.into_body(), REFUSAL_BYTES).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    ApiError::new(status, "INVALID_PARAMETER_VALUE", Printable(&text).to_string()).into_response()
 }
 
 /// Limits how long a request of the REST APIs may take, its body included; a stream has limits of its own.

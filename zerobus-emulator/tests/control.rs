@@ -72,7 +72,7 @@ async fn rows_are_read_from_an_offset_in_the_order_of_the_table() {
         }
         let (status, body) = delete(&emulator, &format!("/emulator/tables/{ORDERS}")).await;
         assert_eq!((status, &body["error_code"]), (405, &json!("NOT_IMPLEMENTED")));
-        assert!(body["message"].as_str().unwrap().contains("GET"), "{body}");
+        assert!(body["message"].as_str().unwrap().contains("does not take DELETE"), "{body}");
     })
     .await;
 }
