@@ -1,12 +1,12 @@
-//! Tokens: who the client is to the service.
+//! Tokens: the client's identity to the service.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `secret` | text that no log, error or `Debug` shows, wiped when it is dropped |
-//! | `token` | a token, and what gives tokens |
-//! | `proof` | how a client proves who it is: id and secret, or a token of another provider |
-//! | `oauth` | the table's own token, from the workspace's token endpoint |
-//! | `cache` | tokens kept by table, renewed before they end, asked for once at a time |
+//! | `token` | tokens and token providers |
+//! | `proof` | how a client authenticates: id and secret, or a token of another provider |
+//! | `oauth` | a token for one table, from the workspace's token endpoint |
+//! | `cache` | tokens by table, renewed before they expire, one request at a time |
 
 mod cache;
 mod oauth;

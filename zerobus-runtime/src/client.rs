@@ -1,4 +1,4 @@
-//! The client: where the service is and who asks; streams are opened from it.
+//! The client: the service's address and the caller's identity. It opens streams.
 
 mod builder;
 mod env;
@@ -21,9 +21,9 @@ use crate::shared::Budget;
 use crate::stream::{Encoded, Json, Prost, StreamBuilder};
 use crate::transport::Transport;
 
-/// Where the service is and who asks.
+/// The service's address and the caller's identity.
 ///
-/// A client is cheap to clone; its clones share the tokens. Every stream has a connection of its own.
+/// A client is cheap to clone, and its clones share tokens. Every stream has a separate connection.
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), zerobus_runtime::Error> {
@@ -55,20 +55,20 @@ impl Client {
     /// `DATABRICKS_CLIENT_ID`, `DATABRICKS_CLIENT_SECRET`, and `DATABRICKS_WORKSPACE_ID` where the endpoint's first
     /// label is not the workspace's id.
     ///
-    /// An empty variable is one that is not set.
+    /// An empty variable counts as not set.
     ///
     /// # Errors
-    /// If a variable is missing or is no address.
+    /// If a variable is missing or an address is not valid.
     pub fn from_env() -> Result<Self, Error> {
         Self::builder().from_env().build()
     }
 
-    /// A client of given parts.
+    /// Configures a client explicitly.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
 
-    /// A stream of rows of a Rust type, into the table that the type was made for.
+    /// A stream of rows of a Rust type, into that type's table.
     pub fn stream<T: ZerobusMessage>(&self) -> StreamBuilder<T> {
         StreamBuilder::new(self.clone(), T::TABLE.unwrap_or_default(), RecordKind::Proto, Some(T::descriptor()))
     }
@@ -78,10 +78,11 @@ impl Client {
         StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Json, None)
     }
 
-    /// A stream of rows that are encoded already, as messages of this descriptor.
+    /// A stream of rows that are already encoded as messages of this descriptor.
     ///
-    /// The descriptor is self-contained: every type that it uses lies inside it, and type names are absolute. That is what
-    /// [`descriptor_of`](crate::descriptor_of) makes of a message of a `.proto` file; another one is an error of `open`.
+    /// The descriptor must be self-contained: it contains every type that it uses, and type names are absolute.
+    /// [`descriptor_of`](crate::descriptor_of) makes such a descriptor from a message of a `.proto` file; for any
+    /// other, `open` fails.
     pub fn encoded_stream(&self, table: impl AsRef<str>, descriptor: &DescriptorProto) -> StreamBuilder<Encoded> {
         StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Proto, Some(descriptor.clone()))
     }

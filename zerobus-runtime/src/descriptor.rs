@@ -1,4 +1,4 @@
-//! Descriptors that users bring: read from what `protoc` or prost-build wrote, and made self-contained.
+//! Self-contained descriptors from the output of `protoc` or prost-build.
 
 use std::borrow::Cow;
 
@@ -7,16 +7,16 @@ use prost_types::{DescriptorProto, FileDescriptorSet};
 
 use crate::error::{Error, Fault};
 
-/// The descriptor of a message as [`encoded_stream`](crate::Client::encoded_stream) takes it: imported and sibling
-/// messages are inside it, and type names are absolute without a package.
+/// The descriptor of a message as [`encoded_stream`](crate::Client::encoded_stream) takes it: it contains imported and
+/// sibling messages, and type names are absolute, without a package.
 ///
 /// `files` is a `FileDescriptorSet`, or its bytes: what `protoc --include_imports --descriptor_set_out` writes, and
 /// prost-build with `file_descriptor_set_path`. `message` is the full name, `shop.Order`.
 ///
-/// A proto3 field without `optional` is not written where it is zero or empty, so it arrives as NULL: use `optional`.
+/// A proto3 field without `optional` is not written if it is zero or empty, so it arrives as NULL: use `optional`.
 ///
 /// # Errors
-/// If the bytes are not a `FileDescriptorSet`, or the files do not have the message or a type that it uses.
+/// If the bytes are not a `FileDescriptorSet`, or the files lack the message or a type that it uses.
 ///
 /// ```
 /// use prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet};

@@ -163,7 +163,7 @@ impl Driver {
         if let StreamEvent::Reconnecting { reason, .. } = event {
             self.meter.reconnecting(reason);
         }
-        self.hooks.told(event);
+        self.hooks.emit(event);
         let answer = match event {
             StreamEvent::Closed { .. } => Err(Fault::Closed { table: self.table.to_string() }.into()),
             StreamEvent::Failed { error } => Err(self.open_failed(error)),

@@ -1,10 +1,10 @@
-//! The one error of this crate: small, with its kind, the server's code, a remedy and the source.
+//! This crate's error type: small, with a kind, the server's code, a remedy and the source.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `fault` | every single thing that can go wrong, with what is known of it |
-//! | `connecting` | why no connection came about |
-//! | `details` | what a status carries besides its message |
+//! | `fault` | every failure, with its context |
+//! | `connecting` | why a connection failed |
+//! | `details` | the details of a gRPC status |
 //! | `schema_cause` | why a schema does not fit its table |
 //! | `server_code` | the service's numeric codes and what to do about each |
 
@@ -28,7 +28,7 @@ use crate::undelivered::Undelivered;
 
 /// What went wrong, whose fault it is, and what to do.
 ///
-/// An error is cheap to clone: a stream that has failed gives the same error to all who ask.
+/// An error is cheap to clone: a stream that failed returns the same error to every caller.
 ///
 /// ```
 /// use zerobus_runtime::{Client, ErrorKind};
@@ -49,25 +49,26 @@ pub struct Error {
 #[serde(into = "&'static str", try_from = "String")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The stream was closed before.
+    /// The stream was already closed.
     Closed,
-    /// The program is set up wrongly: an address, a missing variable, an option out of range.
+    /// The configuration is not valid: an address, a missing variable, an option out of range.
     Configuration,
     /// The token endpoint or the service rejected the caller's identity or permissions.
     Credentials,
-    /// The byte budget is used up: `try_send` reports it, `send` waits instead.
+    /// The byte budget is exhausted: `try_send` reports it, `send` waits instead.
     Full,
-    /// The stream gave up before, and takes no more rows; [`Error::cause`] says why. It says nothing of this row.
+    /// The stream gave up earlier and accepts no more rows; [`Error::cause`] is the reason. The row itself may be
+    /// valid.
     GaveUp,
     /// The server broke the rules of the protocol.
     Protocol,
-    /// A row cannot be taken: it is too large, does not serialize, or the server refused it.
+    /// The row was rejected: it is too large, does not serialize, or the server refused it.
     Rejected,
-    /// The table and the rows do not fit each other, or the table cannot be written through Zerobus.
+    /// The rows do not match the table's schema, or the table cannot be written through Zerobus.
     Schema,
     /// The disk of the spool failed or is full.
     Storage,
-    /// Something did not happen in time.
+    /// A time limit expired.
     Timeout,
     /// The connection or the service failed.
     Transport,
@@ -88,7 +89,7 @@ impl ErrorKind {
         Self::Transport,
     ];
 
-    /// Its name, as undelivered rows and metrics have it.
+    /// Its name in undelivered rows and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -118,7 +119,7 @@ impl TryFrom<String> for ErrorKind {
 
     fn try_from(name: String) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|kind| kind.as_str() == name);
-        known.ok_or_else(|| format!("`{name}` is no kind of error that this version knows"))
+        known.ok_or_else(|| format!("`{name}` is not an error kind of this version"))
     }
 }
 
@@ -141,15 +142,15 @@ impl Error {
         self.fault.column()
     }
 
-    /// Whether the same may succeed when it is tried again later, unchanged.
+    /// Whether the same operation may succeed later, unchanged.
     ///
-    /// A stream has tried again by itself before it gives up with such an error.
+    /// A stream retries on its own before it gives up with such an error.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.fault.is_retryable()
     }
 
-    /// The error that led to this one: why a stream gave up, why it could not be opened.
+    /// The error that caused this one: why a stream gave up, or why it could not be opened.
     #[must_use]
     pub fn cause(&self) -> Option<&Self> {
         self.fault.cause()
@@ -160,19 +161,19 @@ impl Error {
         self.fault.retry_after()
     }
 
-    /// What to do about it, where something is known to help.
+    /// What to do about it, if known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         self.fault.remedy()
     }
 
-    /// The rows that were accepted and are not known to be durable; `close` alone gives them.
+    /// The rows that were accepted and are not known to be durable. Only `close` returns them.
     #[must_use]
     pub fn undelivered(&self) -> Option<&Undelivered> {
         self.undelivered.as_deref()
     }
 
-    /// The rows that were accepted and are not known to be durable, to be kept or to be sent on a new stream.
+    /// The rows that were accepted and are not known to be durable, to keep or send on a new stream.
     #[must_use]
     pub fn into_undelivered(self) -> Option<Undelivered> {
         self.undelivered.map(|rows| *rows)
@@ -207,7 +208,7 @@ impl Display for Error {
     }
 }
 
-/// As `Display`, and then every source in a line of its own: what `main` prints of an error that it returns.
+/// As `Display`, followed by each source on a separate line; `main` prints a returned error this way.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
@@ -223,7 +224,7 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.cause() {
-            // Its text is part of this error's.
+            // Its text is already part of this error's text.
             Some(cause) => cause.source(),
             None => std::error::Error::source(&*self.fault),
         }

@@ -1,4 +1,4 @@
-//! What a stream reports to those who watch it.
+//! Events and hooks of a stream.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::offset::Offset;
 
-/// Something that happened to a stream.
+/// An event of a stream.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum StreamEvent {
@@ -19,16 +19,16 @@ pub enum StreamEvent {
         /// How many rows the server refused; they are returned.
         returned: u64,
     },
-    /// The server asks for a new connection and takes what is in flight for this long.
+    /// The server asks for a new connection, and accepts the rows in flight for this long.
     #[non_exhaustive]
     Closing {
-        /// How long the server goes on.
+        /// How long the server keeps the connection open.
         grace: Duration,
     },
     /// The stream gave up; the rows that are not durable are returned.
     #[non_exhaustive]
     Failed {
-        /// Why it gave up.
+        /// Why the stream gave up.
         error: Error,
     },
     /// The service has no persistent streams: rows are delivered at least once, as `exactly_once_if_available` asks for.
@@ -46,26 +46,26 @@ pub enum StreamEvent {
         bytes: u64,
         /// How long ago the oldest of them was accepted.
         age: Option<Duration>,
-        /// How many bytes at the end were cut off: the rest of a row that was not spooled.
+        /// How many bytes were cut off at the end: a partial row that was not spooled.
         cut: u64,
     },
-    /// A server stream is open.
+    /// A server stream was opened.
     #[non_exhaustive]
     Opened {
-        /// The server's id of it, by which the workspace's system tables know it.
+        /// The server's id of the stream, as in the workspace's system tables.
         stream_id: Arc<str>,
-        /// How many rows were sent or waited before, and are sent on this connection.
+        /// How many rows that were sent or waiting before are sent on this connection.
         replays: u64,
     },
-    /// The connection was lost, or refused, and the next attempt follows.
+    /// The connection was lost or refused; another attempt follows.
     #[non_exhaustive]
     Reconnecting {
-        /// What went wrong.
+        /// The reason.
         reason: Error,
-        /// How long it waits before the attempt.
+        /// The pause before the attempt.
         pause: Duration,
     },
-    /// The server refused a single row, which is returned; all others go on.
+    /// The server refused a single row. It is returned; all others are delivered.
     #[non_exhaustive]
     Rejected {
         /// The row's offset.
@@ -73,31 +73,31 @@ pub enum StreamEvent {
         /// Why the server refused it.
         reason: Error,
     },
-    /// Rows of the spool cannot be read; the files that hold them are kept under another name.
+    /// Rows of the spool cannot be read; their files are kept under another name.
     #[non_exhaustive]
     SpoolDamaged {
         /// How many rows.
         rows: u64,
     },
-    /// The disk of the spool fails or is full; it is tried again, and `send` waits when the memory is used up.
+    /// The disk of the spool fails or is full. Writes are retried, and `send` waits when the memory is exhausted.
     #[non_exhaustive]
     SpoolFailing {
-        /// What went wrong.
+        /// The reason.
         reason: Error,
     },
-    /// The disk of the spool takes rows again.
+    /// The disk of the spool works again.
     SpoolRecovered,
-    /// A damaged file of the spool was set aside; everything else goes on.
+    /// A damaged file of the spool was set aside; the rest is used.
     #[non_exhaustive]
     SpoolSetAside {
-        /// The name that it has now.
+        /// Its new name.
         file: String,
-        /// How many rows it held, where that is known.
+        /// How many rows it held, if known.
         rows: Option<u64>,
     },
 }
 
-/// What a program wants to be called for.
+/// The hooks that a program has set.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) on_event: Option<Arc<OnEvent>>,
@@ -112,8 +112,8 @@ impl Hooks {
         self.on_ack.is_some()
     }
 
-    /// Something has happened.
-    pub(crate) fn told(&mut self, event: &StreamEvent) {
+    /// Calls the event hook.
+    pub(crate) fn emit(&mut self, event: &StreamEvent) {
         if let Some(hook) = self.on_event.clone()
             && !runs(|| hook(event))
         {
@@ -121,7 +121,7 @@ impl Hooks {
         }
     }
 
-    /// Every row up to this one is settled.
+    /// Calls the ack hook: every row up to this one is settled.
     pub(crate) fn acked(&mut self, up_to: Offset) {
         if let Some(hook) = self.on_ack.clone()
             && !runs(|| hook(up_to))
@@ -131,7 +131,8 @@ impl Hooks {
     }
 }
 
-/// Whether a hook returns; one that panics is reported and not called again, and the stream goes on.
+/// Runs a hook; returns whether it returned. A hook that panics is logged and not called again, and the stream
+/// continues.
 fn runs(hook: impl FnOnce()) -> bool {
     let returned = catch_unwind(AssertUnwindSafe(hook)).is_ok();
     if !returned {

@@ -29,7 +29,7 @@ mod values;
 #[doc(hidden)]
 pub mod wire;
 
-/// What the code of the derive calls; no part of the API, and free to change with every version.
+/// Called by derived code. Not part of the public API: it can change in any version.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::message::convert::{Convert, ConvertField, Count, In, Json, Micros, Millis, Nanos, Optional, Secs};
@@ -45,7 +45,7 @@ pub mod __private {
 
 /// Includes the types that `zerobus_codegen::configure().compile(…)` generated in `build.rs`.
 ///
-/// The table `main.geo.earthquakes` becomes `main::geo::Earthquakes` in the module where the macro stands.
+/// The table `main.geo.earthquakes` becomes `main::geo::Earthquakes` in the module that invokes the macro.
 #[macro_export]
 macro_rules! include_tables {
     () => {

@@ -1,7 +1,6 @@
-//! A stream's figures for the crate `metrics`, behind the feature of that name.
+//! A stream's figures for the crate `metrics`, behind the feature `metrics`.
 //!
-//! Counters grow by what has happened since the last event of the stream, so that a row costs nothing here. The names are
-//! listed in the documentation of the crate.
+//! Counters are updated on stream events, so they cost nothing per row. The crate's documentation lists the names.
 
 use std::time::Duration;
 
@@ -9,10 +8,10 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::shared::Shared;
 
-/// How often the figures are renewed while rows are in flight and nothing happens.
+/// How often the figures are updated while rows are in flight and no event occurs.
 const REFRESH: Duration = Duration::from_secs(5);
 
-/// Without the feature, nothing.
+/// No-op without the feature.
 #[cfg(not(feature = "metrics"))]
 #[derive(Debug)]
 pub(crate) struct Meter;
@@ -53,7 +52,7 @@ mod recording {
     /// One figure of a stream.
     type Figure = fn(&Ledger) -> u64;
 
-    /// The metrics of one stream, and what they were fed before.
+    /// The metrics of one stream, and the values last recorded.
     pub(crate) struct Meter {
         before: Ledger,
         name: Name,
@@ -120,7 +119,7 @@ mod recording {
             self.name.failures("zerobus.reconnects", reason.kind()).increment(1);
         }
 
-        /// After how long the figures are to be recorded, if nothing happens before.
+        /// How long until the figures are recorded, if no event occurs first.
         pub(crate) fn refresh(&self) -> Option<Duration> {
             self.has_rows.then_some(REFRESH)
         }
@@ -134,11 +133,11 @@ mod recording {
         }
     }
 
-    /// The places that are taken, by table; so that two streams of one table never feed the same series, and one that is
-    /// opened after another has ended goes on with its series.
+    /// The ids in use, by table. Two open streams of a table never share a series, and a stream opened after another
+    /// has ended continues its series.
     static TAKEN: Mutex<BTreeMap<String, BTreeSet<usize>>> = Mutex::new(BTreeMap::new());
 
-    /// What tells the streams of a process apart.
+    /// The labels that distinguish the streams of a process.
     struct Name {
         table: String,
         place: usize,

@@ -1,10 +1,11 @@
-//! The place of a row among all rows of a stream.
+//! The position of a row in a stream.
 
 use std::fmt::{self, Display};
 
-/// The place of a row among all rows that a stream has accepted, from 0 on.
+/// The position of a row among all rows that a stream accepted, counted from 0.
 ///
-/// With a spool it goes on over processes. It never starts anew: a reconnection changes the numbers that server and client exchange, not these.
+/// With a spool, counting continues across processes. It never restarts: a reconnection changes the numbers that server
+/// and client exchange, not these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(pub(crate) u64);
 

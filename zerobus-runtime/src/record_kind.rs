@@ -9,7 +9,7 @@ pub(crate) enum RecordKind {
 }
 
 impl RecordKind {
-    /// Its name, for a sentence.
+    /// Its name, for messages.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Json => "JSON",

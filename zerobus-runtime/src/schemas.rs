@@ -1,4 +1,4 @@
-//! What the rows of a stream were written for: the program's own schema, and those that its spool holds rows of.
+//! The schemas of a stream's rows: the program's own, and those of rows in its spool.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ impl Schemas {
         Self(Arc::new(Mutex::new(vec![own])))
     }
 
-    /// The number of a schema, which it may get now.
+    /// The number of a schema, assigned on first use.
     #[cfg(feature = "spool")]
     pub(crate) fn number(&self, schema: &Bytes) -> Schema {
         let mut schemas = self.0.lock().unwrap_or_else(PoisonError::into_inner);

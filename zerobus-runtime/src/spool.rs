@@ -166,7 +166,7 @@ impl Spool {
     /// Starts the thread that writes.
     pub(crate) fn start(self, shared: &Arc<Shared>) -> Result<(), Error> {
         let Self { writer, recovery, .. } = self;
-        for event in told(&recovery) {
+        for event in events_of(&recovery) {
             shared.tell(event);
         }
         let shared = Arc::clone(shared);
@@ -181,7 +181,7 @@ impl Spool {
 }
 
 /// What is to be told of what was found.
-fn told(recovery: &Recovery) -> Vec<StreamEvent> {
+fn events_of(recovery: &Recovery) -> Vec<StreamEvent> {
     let mut events = Vec::new();
     for aside in &recovery.set_aside {
         let rows = (aside.rows.end != u64::MAX).then(|| aside.rows.end - aside.rows.start);

@@ -1,55 +1,55 @@
-//! Figures of a stream, and the report at its end.
+//! A stream's figures, and the report when it is closed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::Session;
 
-/// What a stream has done so far.
+/// A stream's figures so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Rows that were accepted, those that the spool held included.
+    /// Accepted rows, including those recovered from the spool.
     pub rows_accepted: u64,
-    /// Rows that the server has made durable.
+    /// Rows that the server made durable.
     pub rows_durable: u64,
-    /// Rows that were returned, or wait to be.
+    /// Rows that were returned, or are waiting to be taken.
     pub rows_returned: u64,
     /// Rows that are neither durable nor returned.
     pub rows_in_flight: u64,
     /// Rows that were sent again on a new connection.
     pub rows_replayed: u64,
-    /// Bytes of the accepted rows as they go on the wire.
+    /// Bytes of the accepted rows in their wire encoding.
     pub bytes_accepted: u64,
     /// Bytes of the rows that are durable.
     pub bytes_durable: u64,
     /// Bytes of the rows that are in flight; the byte budget bounds them.
     pub bytes_in_flight: usize,
-    /// Requests that were sent, those that were sent again included.
+    /// Requests that were sent, including those sent again.
     pub batches_sent: u64,
-    /// Acknowledgements that came, those that repeated another included.
+    /// Acknowledgements that were received, including duplicates.
     pub acks: u64,
     /// Server streams that were opened.
     pub opened: u64,
-    /// The time from sending a request to its acknowledgement, smoothed; none before the first.
+    /// The time from sending a request to its acknowledgement, smoothed; `None` before the first.
     pub ack_latency: Option<Duration>,
     /// The longest of these times.
     pub longest_ack_latency: Duration,
-    /// How long ago the oldest row was accepted that is in flight; none where nothing is.
+    /// The age of the oldest row in flight, counted from its acceptance; `None` if no row is in flight.
     pub oldest_in_flight: Option<Duration>,
-    /// The server's id of the stream that is open, or was last.
+    /// The server's id of the current or last stream.
     pub stream_id: Option<Arc<str>>,
-    /// Rows that wait on disk and not in memory; 0 without a spool.
+    /// Rows that are only on disk, not in memory; 0 without a spool.
     pub rows_on_disk: u64,
     /// Rows that the spool held when the stream was opened.
     pub rows_recovered: u64,
 }
 
-/// What a stream has done when it is closed and every row is durable.
+/// The figures of a stream that is closed, with every row durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// The rows that are durable: all that were accepted, but those that were taken as rejected.
+    /// The durable rows: all accepted rows except those taken as rejected.
     pub rows: u64,
     /// The figures of the whole stream.
     pub stats: Stats,

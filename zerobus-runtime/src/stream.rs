@@ -1,18 +1,18 @@
-//! The handles: what a program sends rows with.
+//! Stream handles: the types that a program sends rows with.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `builder` | the options of a stream, and its opening |
-//! | `opening` | what is done before a stream begins |
-//! | `spooled` | a stream whose rows are kept on disk |
+//! | `opening` | the checks and the spool, before a stream starts |
+//! | `spooled` | streams that keep their rows on disk |
 //! | `stamps` | columns that a stream fills in |
-//! | `accepts` | which rows a stream takes, and how they are written |
-//! | `strict` | JSON that says what it is given |
-//! | `handle` | a stream without the type of its rows: room, turns, the wait for acknowledgements |
-//! | `sending` | the future of a row that is sent |
-//! | `unsent` | the rows of an iterator that were not sent |
-//! | `receipt` | the fate of one row |
-//! | `lanes` | many streams into one table, with the order kept by key |
+//! | `accepts` | which rows a stream accepts, and how they are encoded |
+//! | `strict` | JSON that rejects NaN and infinities |
+//! | `handle` | a stream without its row type: capacity, cooperative yielding, waiting for acknowledgements |
+//! | `sending` | the future that `send` returns |
+//! | `unsent` | the rows that `send_all` did not send |
+//! | `receipt` | the outcome of one row |
+//! | `lanes` | several streams into one table, ordered by key |
 //! | `blocking` | streams and lanes for programs without async |
 
 mod accepts;
@@ -52,36 +52,36 @@ use crate::undelivered::Undelivered;
 
 /// A stream of rows into one table.
 ///
-/// A row is *accepted* when `send` gives its offset. From then on it ends in exactly one state: durable in the table,
+/// A row is *accepted* when `send` returns its offset. From then on it ends in exactly one state: durable in the table,
 /// or returned with the reason. `accepted == durable + returned + in flight` holds at every moment, and
 /// [`close`](Self::close) leaves nothing in flight.
 ///
-/// - **A row that the server refuses** does not take others with it: the rows that were under way go again one by one,
-///   until that row is found. It alone is returned, by [`take_rejected`](Self::take_rejected) or by `close`.
-/// - **Order** is that in which rows were accepted. Delivery is at least once: after a lost connection, rows that were
-///   sent and not acknowledged are sent again.
-/// - **Memory** is bounded in bytes: `send` waits while the accepted rows that are not durable fill the budget. Room is
-///   given in the order in which it was asked for.
-/// - **Sharing**: a stream is cheap to clone, all clones are one stream, and each of them may close it.
+/// - **A row that the server refuses** does not fail other rows: the rows in flight are sent again one by one until it
+///   is found. Only that row is returned, by [`take_rejected`](Self::take_rejected) or by `close`.
+/// - **Order**: rows are sent in the order in which they were accepted. Delivery is at least once: after a lost
+///   connection, rows that were sent and not acknowledged are sent again.
+/// - **Memory** is bounded in bytes: `send` waits while accepted rows that are not durable fill the budget. Waiting
+///   calls proceed in the order in which they were made.
+/// - **Sharing**: a stream is cheap to clone. All clones share one stream, and any of them can close it.
 /// - **Dropping** the last clone does not drop its rows: they are delivered in the background until the delivery
-///   timeout, and what fails then is logged at ERROR. So is what is lost when the runtime shuts down before.
+///   timeout. Rows that fail, or that are lost when the runtime shuts down first, are logged at ERROR.
 /// - **Cancelling** any future of a stream loses nothing: a `send` that is dropped before it is ready has not accepted
-///   its row, `wait`, `flush` and `close` may be asked again.
-/// - **Giving up**: where no attempt helps, or a row is not durable in time, every row that is not durable is returned
-///   and the stream takes no more; `send` then says so with an error of the kind [`GaveUp`](crate::ErrorKind::GaveUp).
-///   [`reopen`](Self::reopen) goes on with the rows that are left. With
-///   [`delivery_timeout(None)`](StreamBuilder::delivery_timeout) and [`max_attempts(None)`](StreamBuilder::max_attempts) a
-///   stream waits for the end of any outage.
+///   its row; `wait`, `flush` and `close` can be called again.
+/// - **Giving up**: when retries cannot help, or a row is not durable in time, the stream returns every row that is not
+///   durable and accepts no more. `send` then fails with the kind [`GaveUp`](crate::ErrorKind::GaveUp).
+///   [`reopen`](Self::reopen) opens a new stream and sends the remaining rows. With
+///   [`delivery_timeout(None)`](StreamBuilder::delivery_timeout) and
+///   [`max_attempts(None)`](StreamBuilder::max_attempts) a stream waits for the end of any outage.
 pub struct IngestStream<T> {
     handle: Handle,
-    /// What it was opened with, to be opened again.
+    /// The options it was opened with, for `reopen`.
     options: Arc<StreamBuilder<T>>,
 }
 
 /// A stream of rows that serialize as JSON.
 pub type JsonStream = IngestStream<Json>;
 
-/// A stream of rows that are encoded already.
+/// A stream of rows that are already encoded.
 pub type EncodedStream = IngestStream<Encoded>;
 
 impl<T> IngestStream<T> {
@@ -89,17 +89,17 @@ impl<T> IngestStream<T> {
         Self { handle, options }
     }
 
-    /// Accepts a row, and waits before while the byte budget is used up.
+    /// Accepts a row, waiting first if the byte budget is exhausted.
     ///
     /// Rows of a [`JsonStream`] must serialize as a JSON object of the table's columns: TIMESTAMP and DATE as integers
     /// (microseconds and days since 1970), DECIMAL and VARIANT as strings, BINARY as base64, as this crate's own value
-    /// types do. Rows of an [`EncodedStream`] must be messages of its descriptor; they are not looked at.
+    /// types do. Rows of an [`EncodedStream`] must be messages of its descriptor; they are not checked.
     ///
     /// # Errors
-    /// If the row is above the limit, does not serialize, or a value of it does not fit its column (a `SystemTime` beyond
-    /// the year 9999): of the kind [`Rejected`](crate::ErrorKind::Rejected), and the row is not accepted. If the stream
-    /// gave up or was closed before: of the kinds [`GaveUp`](crate::ErrorKind::GaveUp) and
-    /// [`Closed`](crate::ErrorKind::Closed), which say nothing of the row.
+    /// [`Rejected`](crate::ErrorKind::Rejected) if the row exceeds the size limit, does not serialize, or holds a value
+    /// that does not fit its column (a `SystemTime` beyond the year 9999); the row is not accepted.
+    /// [`GaveUp`](crate::ErrorKind::GaveUp) or [`Closed`](crate::ErrorKind::Closed) if the stream gave up or was closed
+    /// earlier; the row itself may be valid.
     ///
     /// ```no_run
     /// # async fn f<T: zerobus_runtime::ZerobusMessage>(stream: zerobus_runtime::IngestStream<T>, row: T) -> Result<(), zerobus_runtime::Error> {
@@ -119,7 +119,7 @@ impl<T> IngestStream<T> {
     /// Accepts a row if there is room for it now.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and of the kind [`Full`](crate::ErrorKind::Full) if there is no room.
+    /// As [`send`](Self::send), and [`Full`](crate::ErrorKind::Full) if there is no room.
     #[inline]
     pub fn try_send<R: ?Sized>(&self, row: &R) -> Result<Offset, Error>
     where
@@ -128,10 +128,10 @@ impl<T> IngestStream<T> {
         self.handle.try_send(|out| T::write(row, out), T::IS_PLAIN)
     }
 
-    /// Accepts a row, and waits before for at most this long while the byte budget is used up.
+    /// Accepts a row, waiting up to `timeout` if the byte budget is exhausted.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and of the kind [`Timeout`](crate::ErrorKind::Timeout) if no room came in time.
+    /// As [`send`](Self::send), and [`Timeout`](crate::ErrorKind::Timeout) if there was no room in time.
     pub async fn send_timeout<R: ?Sized>(&self, row: &R, timeout: Duration) -> Result<Offset, Error>
     where
         T: Accepts<R>,
@@ -139,12 +139,12 @@ impl<T> IngestStream<T> {
         self.handle.send_timeout(timeout, |out| T::write(row, out), T::IS_PLAIN).await
     }
 
-    /// Accepts every row of an iterator in its order; the offset of the last.
+    /// Accepts every row of an iterator, in order, and returns the offset of the last.
     ///
-    /// A future that is dropped drops the iterator, with the rows that were not accepted.
+    /// Dropping the future drops the iterator, including the rows that were not accepted.
     ///
     /// # Errors
-    /// As [`send`](Self::send). [`Unsent`] says how many rows were accepted and holds the others, the failing one first.
+    /// As [`send`](Self::send). [`Unsent`] has the number of accepted rows and holds the rest, the failing row first.
     ///
     /// ```no_run
     /// # async fn f<T: zerobus_runtime::ZerobusMessage>(stream: zerobus_runtime::IngestStream<T>, rows: Vec<T>) -> Result<(), zerobus_runtime::Error> {
@@ -175,54 +175,54 @@ impl<T> IngestStream<T> {
         Ok(last)
     }
 
-    /// Accepts rows that another stream of the table returned, in this process or another; the offset of the last.
+    /// Accepts rows that another stream of the table returned, in this process or another, and returns the offset of
+    /// the last.
     ///
-    /// What is accepted leaves `rows`, so that after an error, or where the future is dropped, `rows` holds what is left
-    /// and can be given again.
+    /// Accepted rows are removed from `rows`. After an error, or if the future is dropped, `rows` holds the remaining
+    /// rows and can be passed again.
     ///
     /// # Errors
-    /// As `send`, and of the kind [`Configuration`](crate::ErrorKind::Configuration) if the rows are for another table or
-    /// of another encoding.
+    /// As `send`, and [`Configuration`](crate::ErrorKind::Configuration) if the rows are for another table or have
+    /// another encoding.
     pub async fn send_undelivered(&self, rows: &mut Undelivered) -> Result<Option<Offset>, Error> {
         self.handle.send_undelivered(rows).await
     }
 
-    /// Waits until the row of this offset is durable; every row before it is settled then.
+    /// Waits until the row at this offset is durable. Every row before it is then settled.
     ///
     /// # Errors
-    /// If the server refused the row or the stream gave up before; the row is then among those that are returned. If the
-    /// stream has not accepted a row of this offset.
+    /// If the server refused the row, or the stream gave up first; the row is then returned. Also if the stream has not
+    /// accepted a row with this offset.
     pub async fn wait(&self, offset: Offset) -> Result<(), Error> {
         self.receipt(offset).await.map(drop)
     }
 
-    /// As [`wait`](Self::wait), as a future that borrows nothing: for another task, or a queue of them.
+    /// As [`wait`](Self::wait), but the future borrows nothing, so it can be stored or moved to another task.
     pub fn receipt(&self, offset: Offset) -> Receipt {
         self.handle.receipt(offset)
     }
 
-    /// Waits until every row that was accepted so far is durable, and sends them without regard to the linger.
+    /// Waits until every row accepted so far is durable, and sends them without waiting for the linger.
     ///
     /// # Errors
-    /// If the server refused a row, which is told once, or the stream gave up; the rows are then among those that are
-    /// returned.
+    /// If the server refused a row, which is reported once, or the stream gave up; the rows are then returned.
     pub async fn flush(&self) -> Result<(), Error> {
         self.handle.flush().await
     }
 
-    /// The offset up to which every row is durable, but for single rows that the server refused.
+    /// The offset up to which every row is durable, except rows that the server refused.
     #[must_use]
     pub fn acked(&self) -> Option<Offset> {
         self.handle.acked()
     }
 
-    /// What the stream has done so far.
+    /// The stream's figures so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.handle.stats()
     }
 
-    /// Whether the stream takes no more rows: it was closed, or gave up.
+    /// Whether the stream accepts no more rows because it was closed or gave up.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.handle.is_closed()
@@ -234,46 +234,45 @@ impl<T> IngestStream<T> {
         self.handle.error()
     }
 
-    /// Takes the single rows that the server refused while it took those around them.
+    /// Takes the rows that the server refused individually.
     ///
-    /// Rows that are taken here are not returned by [`close`](Self::close) again. Those that nobody takes are kept within
+    /// [`close`](Self::close) does not return rows taken here. Rows that are not taken are kept up to
     /// [`max_rejected_bytes`](StreamBuilder::max_rejected_bytes).
     #[must_use]
     pub fn take_rejected(&self) -> Option<Undelivered> {
         self.handle.take_rejected()
     }
 
-    /// Delivers every row that was accepted, ends the stream, and tells what it has done.
+    /// Delivers every accepted row, ends the stream, and returns a report.
     ///
-    /// No row is accepted from then on, by any clone. It may be called again, after it was cancelled as well: what was
-    /// not taken yet is returned then.
+    /// No clone accepts rows from then on. `close` can be called again, also after it was cancelled: it then returns
+    /// the rows that were not taken yet.
     ///
     /// # Errors
-    /// If rows could not be delivered: [`Error::undelivered`] holds each of them.
+    /// If rows could not be delivered; [`Error::undelivered`] holds them.
     pub async fn close(&self) -> Result<Report, Error> {
         self.handle.close().await
     }
 
-    /// As [`close`](Self::close), and returns what is not durable after this long.
+    /// As [`close`](Self::close), but returns the rows that are not durable after `timeout`.
     ///
     /// # Errors
-    /// As `close`; of the kind [`Timeout`](crate::ErrorKind::Timeout) if the time was over before the rows were durable.
+    /// As `close`, and [`Timeout`](crate::ErrorKind::Timeout) if the rows were not durable in time.
     pub async fn close_within(&self, timeout: Duration) -> Result<Report, Error> {
         self.handle.close_within(timeout).await
     }
 
-    /// Opens another stream with the same options, and sends what this one could not deliver on it, in order, before
-    /// anything else.
+    /// Opens another stream with the same options and first sends, in order, the rows that this one could not deliver.
     ///
-    /// This is for a stream that gave up; one that is open is given back as it is, one that was closed is opened again
-    /// when its rows are settled. Rows that the server refused stay with [`take_rejected`](Self::take_rejected) of this one. They would be refused
-    /// again.
+    /// This is for a stream that gave up. If the stream is open, the result is a clone of it; if it was closed, it is
+    /// reopened once its rows are settled. Rows that the server refused would be refused again, so they stay with
+    /// [`take_rejected`](Self::take_rejected) of this stream.
     ///
     /// # Errors
-    /// As [`open`](StreamBuilder::open); the rows then stay with this stream, and it may be tried again.
+    /// As [`open`](StreamBuilder::open); the rows then stay with this stream, and `reopen` can be called again.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside a tokio runtime.
     pub async fn reopen(&self) -> Result<Self, Error> {
         if !self.is_closed() {
             return Ok(self.clone());

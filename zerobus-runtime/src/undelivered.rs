@@ -1,8 +1,8 @@
-//! Rows that a stream accepted and could not deliver: to be looked at, kept, and sent again.
+//! Rows that a stream accepted and could not deliver: to inspect, keep, and send again.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `envelope` | such a row as a line of JSON |
+//! | `envelope` | an undelivered row as a line of JSON |
 
 mod envelope;
 
@@ -19,7 +19,7 @@ use crate::record_kind::RecordKind;
 
 /// Rows that were accepted and are not known to be durable, with the reason of each.
 ///
-/// They can be looked at, sent on another stream of the same table with [`IngestStream::send_undelivered`], and written
+/// They can be inspected, sent on another stream of the same table with [`IngestStream::send_undelivered`], and written
 /// to a file for another process.
 ///
 /// ```
@@ -46,28 +46,28 @@ pub struct Undelivered {
     parts: VecDeque<ReturnedBatch>,
 }
 
-/// One row that is returned.
+/// One returned row.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct UndeliveredRow {
     /// Its offset on the stream that accepted it.
     pub offset: Offset,
-    /// The row as it was to go on the wire: a protobuf message, or JSON text on a JSON stream.
+    /// The row in its wire encoding: a protobuf message, or JSON text on a JSON stream.
     pub bytes: Bytes,
-    /// Whether the table may hold it all the same.
+    /// Whether the table may contain it anyway.
     pub persisted: Persisted,
     /// Why it was not delivered.
     pub reason: Error,
 }
 
 impl Undelivered {
-    /// What is returned, if anything is.
+    /// The returned rows, if there are any.
     pub(crate) fn new(table: String, kind: RecordKind, parts: Vec<ReturnedBatch>) -> Option<Self> {
         let parts: VecDeque<_> = parts.into();
         (!parts.is_empty()).then_some(Self { table, kind, parts })
     }
 
-    /// The table that they are for, as `catalog.schema.table`.
+    /// The table of these rows, as `catalog.schema.table`.
     #[must_use]
     pub fn table(&self) -> &str {
         &self.table
@@ -79,7 +79,7 @@ impl Undelivered {
         self.parts.iter().map(|part| u64::from(part.batch.rows)).sum()
     }
 
-    /// Whether none is left: all were sent.
+    /// Whether no rows are left because all were sent.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
@@ -92,9 +92,9 @@ impl Undelivered {
 
     /// Writes every row as a line of JSON, with its reason.
     ///
-    /// A line holds `table`, `encoding` (`proto` or `json`), `offset`, `persisted` (`no` or `possibly`), `reason`, `kind`,
-    /// `code` and `state` where the service gave them, and the row itself: `row` in base64 and, where it is JSON, `json` as
-    /// it is, on one line.
+    /// A line holds `table`, `encoding` (`proto` or `json`), `offset`, `persisted` (`no` or `possibly`), `reason`,
+    /// `kind`, `code` and `state` if the service sent them, and the row itself: `row` in base64 and, for a JSON row,
+    /// `json` on one line.
     ///
     /// # Errors
     /// If `out` fails.
@@ -102,11 +102,11 @@ impl Undelivered {
         envelope::write(self, out)
     }
 
-    /// Reads what [`write_to`](Self::write_to) wrote, whole or not at all.
+    /// Reads what [`write_to`](Self::write_to) wrote: all rows, or an error.
     ///
     /// # Errors
-    /// If the input fails, a line is not one of these, or the rows are of several tables or encodings; the error names the
-    /// line. If there is no row.
+    /// If the input fails, a line does not have this format, or the rows are for several tables or encodings; the error
+    /// names the line. Also if there is no row.
     pub fn read_from(input: impl io::BufRead) -> Result<Self, Error> {
         envelope::read(input)
     }
@@ -115,13 +115,13 @@ impl Undelivered {
         self.kind
     }
 
-    /// The first row, which stays until [`let_go`](Self::let_go).
+    /// The first row. [`drop_first`](Self::drop_first) removes it.
     pub(crate) fn first(&self) -> Option<UndeliveredRow> {
         self.parts.front().and_then(|part| rows_of(part).next())
     }
 
-    /// Lets the first row go: it is another stream's now.
-    pub(crate) fn let_go(&mut self) {
+    /// Removes the first row after another stream accepted it.
+    pub(crate) fn drop_first(&mut self) {
         if let Some(part) = self.parts.front_mut()
             && !part.batch.drop_first()
         {
@@ -129,7 +129,7 @@ impl Undelivered {
         }
     }
 
-    /// Why the last of them was not delivered: where a stream gave up, that is why.
+    /// Why the last row was not delivered; if the stream gave up, the reason for that.
     pub(crate) fn last_reason(&self) -> Option<&Error> {
         self.parts.back().map(|part| &part.reason)
     }
@@ -146,7 +146,7 @@ fn rows_of(part: &ReturnedBatch) -> impl Iterator<Item = UndeliveredRow> + '_ {
     })
 }
 
-/// A row as a part of its own.
+/// A row as a separate part.
 fn part_of(row: UndeliveredRow) -> ReturnedBatch {
     let UndeliveredRow { offset, bytes, persisted, reason } = row;
     ReturnedBatch { batch: Batch::of_row(offset.0, &bytes, persisted), reason }

@@ -1,4 +1,4 @@
-//! Tokens kept by table, renewed before they end, asked for once at a time, and never used after a rejection.
+//! Tokens by table, renewed before they expire, one request at a time, and never used after a rejection.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,11 +11,11 @@ use zerobus_codegen::TableName;
 use super::{Token, TokenProvider};
 use crate::error::{Error, Fault};
 
-/// A token is renewed when this part of its life, or less, is left, and at most this long before its end.
+/// A token is renewed when this part of its lifetime, or less, is left, and at most this long before it expires.
 const RENEW_PART: u32 = 6;
 const RENEW_AT_MOST: Duration = Duration::from_secs(300);
 
-/// How long a token that could not be renewed serves before the next attempt.
+/// How long a token that could not be renewed is used before the next attempt.
 const RENEW_AGAIN: Duration = Duration::from_secs(10);
 
 /// The tokens of one identity.
@@ -30,11 +30,11 @@ pub(crate) struct Cache {
 #[derive(Debug, Default)]
 struct Slot {
     kept: Mutex<Option<KeptToken>>,
-    /// Held by whoever asks for a new token, so that the others wait and take what it gets.
+    /// Held by the task that requests a new token; others wait for it and use its result.
     minting: tokio::sync::Mutex<()>,
 }
 
-/// A token with its number, by which it is rejected.
+/// A token and its number, which identifies it in `reject`.
 #[derive(Debug, Clone)]
 pub(crate) struct Numbered {
     pub(crate) token: Token,
@@ -44,7 +44,7 @@ pub(crate) struct Numbered {
 #[derive(Debug, Clone)]
 struct KeptToken {
     token: Numbered,
-    /// None for a token without an end.
+    /// `None` for a token that does not expire.
     renew_at: Option<Instant>,
     ends_at: Option<Instant>,
 }
@@ -54,7 +54,7 @@ impl Cache {
         Self { provider, tables: Mutex::default(), minted: AtomicU64::new(0) }
     }
 
-    /// The table's token: the one that is kept, or a new one.
+    /// The table's token, cached or new.
     pub(crate) async fn token(&self, table: &TableName) -> Result<Numbered, Error> {
         let slot = self.slot(table);
         if let Some(token) = slot.fresh(Instant::now()) {
@@ -71,7 +71,7 @@ impl Cache {
         }
     }
 
-    /// Forgets the token of this number: the server has rejected it.
+    /// Drops the token with this number after the server rejected it.
     pub(crate) fn reject(&self, table: &TableName, number: u64) {
         let slot = self.slot(table);
         let mut kept = slot.kept();
@@ -103,17 +103,17 @@ impl Slot {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The token, if it need not be renewed yet.
+    /// The token, if it does not need to be renewed yet.
     fn fresh(&self, now: Instant) -> Option<Numbered> {
         let kept = self.kept();
         kept.as_ref().filter(|kept| kept.renew_at.is_none_or(|at| now < at)).map(|kept| kept.token.clone())
     }
 
-    /// The token, if it is still good; it serves for a while, since it could not be renewed.
+    /// The token, if it is still valid. It stays in use for a while, since it could not be renewed.
     fn good(&self, now: Instant) -> Option<Numbered> {
         let mut kept = self.kept();
         let kept = kept.as_mut().filter(|kept| kept.ends_at.is_none_or(|at| now < at))?;
-        tracing::warn!(name: "zerobus.token.not_renewed", "a token could not be renewed; the one that is kept serves on");
+        tracing::warn!(name: "zerobus.token.not_renewed", "a token could not be renewed; the cached token stays in use");
         kept.renew_at = now.checked_add(RENEW_AGAIN);
         Some(kept.token.clone())
     }
@@ -126,7 +126,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Tokens that end at once.
+    /// Tokens that expire at once.
     #[derive(Debug)]
     struct Short;
 
@@ -136,7 +136,7 @@ mod tests {
         }
     }
 
-    /// The place of a token that is to be renewed after one second and ends after two.
+    /// A slot whose token is due for renewal after one second and expires after two.
     fn slot(now: Instant) -> Slot {
         let slot = Slot::default();
         let token = Numbered { token: Token::new("secret", 2 * SECOND), number: 1 };

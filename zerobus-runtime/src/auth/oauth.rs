@@ -1,6 +1,6 @@
-//! The table's own token, from the workspace's token endpoint.
+//! A token for one table, from the workspace's token endpoint.
 //!
-//! ureq blocks, so the request runs on a thread of tokio's for that; a token is asked for about once an hour.
+//! ureq blocks, so the request runs on tokio's blocking threads; a token is requested about once an hour.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl OAuth {
     }
 }
 
-/// The agent for token endpoints and inserts: redirects are refused, since they would carry a secret elsewhere.
+/// The agent for token endpoints and inserts. It refuses redirects, which would send a secret elsewhere.
 pub(crate) fn agent(user_agent: &str, timeout: Duration, tls: Option<TlsConfig>, proxy: Option<Proxy>) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
@@ -141,12 +141,12 @@ impl Granted {
     }
 }
 
-/// The whole seconds of `Retry-After`; a date is not understood, and so says nothing.
+/// The seconds of `Retry-After`; a date is ignored.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// What the token is for: writing into this one table.
+/// The requested privileges: writing into this table only.
 fn authorization_details(table: &TableName) -> serde_json::Value {
     let (catalog, schema) = (table.catalog(), table.schema());
     let privilege = |privileges: &[&str], object_type: &str, path: String| {

@@ -1,4 +1,4 @@
-//! How a client proves to a token endpoint who it is.
+//! How a client authenticates to a token endpoint.
 
 use std::fmt;
 use std::future::Future;
@@ -13,23 +13,23 @@ use super::Secret;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Provides the token of another identity provider, a JWT, each time it is asked.
+/// Provides the JWT of another identity provider on each call.
 pub(crate) type Jwt = dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, BoxError>> + Send>> + Send + Sync;
 
-/// The fields of a request's form.
+/// Form fields of a request.
 pub(super) type Form = Vec<(&'static str, Zeroizing<String>)>;
 
-/// What stands for the client.
+/// The client's proof of identity.
 #[derive(Clone)]
 pub(crate) enum Proof {
-    /// A token of another provider, exchanged for one of the workspace (RFC 8693).
+    /// A JWT of another provider, exchanged for a workspace token (RFC 8693).
     Jwt { client_id: Option<String>, jwt: Arc<Jwt> },
     /// A client's id and secret.
     Secret { client_id: String, client_secret: Secret },
 }
 
 impl Proof {
-    /// The header of the request, where the proof is one.
+    /// The authorization header, if the proof is sent as one.
     pub(super) fn authorization(&self) -> Option<Zeroizing<String>> {
         match self {
             Self::Jwt { .. } => None,

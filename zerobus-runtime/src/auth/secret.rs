@@ -25,7 +25,7 @@ impl Secret {
 }
 
 impl Secret {
-    /// Without the blanks and line ends around it, which a file or a shell adds; whether there were some.
+    /// Removes surrounding whitespace, which files and shells add. Also returns whether there was any.
     pub(crate) fn trimmed(self) -> (Self, bool) {
         let trimmed = self.0.trim();
         let had_blanks = trimmed.len() < self.0.len();

@@ -1,4 +1,4 @@
-//! A token, and what gives tokens.
+//! Tokens and token providers.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -11,7 +11,7 @@ use zerobus_codegen::TableName;
 use super::Secret;
 use crate::error::{Error, Fault};
 
-/// A bearer token and how long it lives.
+/// A bearer token and its lifetime.
 #[derive(Debug, Clone)]
 pub struct Token {
     secret: Secret,
@@ -22,11 +22,11 @@ pub struct Token {
 pub type TokenFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Token, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>>;
 
-/// Provides the token that a stream into a table is opened with.
+/// Provides the tokens that streams are opened with.
 ///
-/// The client keeps a table's token until shortly before its end, asks once at a time, and asks anew when the server
-/// rejects a token. A provider that fails is asked again after a pause, as a connection that fails is; meanwhile a token
-/// that is still good serves.
+/// The client caches a table's token until shortly before it expires, makes one request at a time, and requests a new
+/// token when the server rejects one. If a provider fails, it is called again after a pause, like a failed connection;
+/// a token that is still valid stays in use meanwhile.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,12 +45,12 @@ pub trait TokenProvider: Debug + Send + Sync + 'static {
     /// A new token for this table.
     ///
     /// # Errors
-    /// With whatever the provider has to say; it becomes the source of the stream's error.
+    /// Any error of the provider; it becomes the source of the stream's error.
     fn token(&self, table: &TableName) -> TokenFuture<'_>;
 }
 
 impl Token {
-    /// A token that lives this long from now on; `Duration::MAX` is one without an end.
+    /// A token that expires after `lifetime`, counted from now; `Duration::MAX` means never.
     #[must_use]
     pub fn new(secret: impl Into<Secret>, lifetime: Duration) -> Self {
         Self { secret: secret.into(), lifetime }

@@ -1,4 +1,4 @@
-//! The parts of a client.
+//! Client options.
 
 use std::fmt;
 use std::future::Future;
@@ -13,9 +13,9 @@ use crate::error::{Error, Fault};
 use crate::shared::Budget;
 use crate::transport::{Dial, DialOptions, Dialer, Endpoint, PlainHttp, Transport};
 
-/// The parts of a client; [`build`](Self::build) makes it.
+/// The options of a client. [`build`](Self::build) creates it.
 #[derive(Debug)]
-#[must_use = "a client is made by `build`"]
+#[must_use = "call `build` to create the client"]
 pub struct ClientBuilder {
     endpoint: Option<String>,
     workspace_url: Option<String>,
@@ -38,7 +38,7 @@ pub struct ClientBuilder {
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where a token of another provider comes from.
+/// The source of the other provider's JWT.
 #[derive(Clone)]
 struct JwtSource(Arc<Jwt>);
 
@@ -48,7 +48,7 @@ impl fmt::Debug for JwtSource {
     }
 }
 
-/// Which proxy stands between.
+/// Which proxy to use.
 #[derive(Debug)]
 enum ProxyChoice {
     Address(String),
@@ -82,19 +82,19 @@ impl Default for ClientBuilder {
 impl ClientBuilder {
     /// The address of the service: `<workspace-id>.zerobus.<region>.cloud.databricks.com` and the like.
     ///
-    /// Without a scheme it is https.
+    /// The default scheme is https.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());
         self
     }
 
-    /// The address of the workspace, whose token endpoint is asked.
+    /// The address of the workspace, which issues tokens.
     pub fn workspace_url(mut self, url: impl Into<String>) -> Self {
         self.workspace_url = Some(url.into());
         self
     }
 
-    /// The workspace's id, where the endpoint's first label is not it.
+    /// The workspace's id, if it is not the endpoint's first label.
     pub fn workspace_id(mut self, id: impl Into<String>) -> Self {
         self.workspace_id = Some(id.into());
         self
@@ -107,10 +107,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Exchanges a token of another identity provider, a JWT, for the workspace's own (RFC 8693): no secret is needed.
+    /// Exchanges a JWT of another identity provider for a workspace token (RFC 8693); no secret is needed.
     ///
-    /// `jwt` is asked for every exchange, on a thread that may block. The id of [`credentials`](Self::credentials), or
-    /// of the environment, goes along where it is set.
+    /// `jwt` is called for every exchange, on a thread that may block. The id from [`credentials`](Self::credentials)
+    /// or the environment is sent with it if set.
     pub fn federation<E>(self, jwt: impl Fn() -> Result<Secret, E> + Send + Sync + 'static) -> Self
     where
         E: Into<BoxError>,
@@ -120,12 +120,14 @@ impl ClientBuilder {
             let jwt = Arc::clone(&jwt);
             async move {
                 let asked = tokio::task::spawn_blocking(move || jwt()).await;
-                asked.unwrap_or_else(|_| Err("the function that gives the JWT panicked, or the runtime ended".into()))
+                asked.unwrap_or_else(|_| {
+                    Err("the function that provides the JWT panicked, or the runtime shut down".into())
+                })
             }
         })
     }
 
-    /// As [`federation`](Self::federation), where the JWT is got by a future.
+    /// As [`federation`](Self::federation), with an async function.
     pub fn federation_async<F, E>(mut self, jwt: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Secret, E>> + Send + 'static,
@@ -138,35 +140,35 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts an authority of one's own besides the system's: one certificate or more in PEM form.
+    /// Trusts another certificate authority besides the system's: one or more certificates in PEM form.
     pub fn certificate_authority(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.authority = Some(pem.into());
         self
     }
 
-    /// Connects by way of this HTTP proxy, `http://user:password@host:port`; by default the one that `HTTPS_PROXY`,
+    /// Connects through this HTTP proxy, `http://user:password@host:port`; by default the proxy that `HTTPS_PROXY`,
     /// `HTTP_PROXY` or `ALL_PROXY` names, unless `NO_PROXY` excepts the host.
     ///
-    /// A proxy that is itself reached by TLS (`https://`) or SOCKS is an error of [`build`](Self::build).
+    /// [`build`](Self::build) fails for a proxy that is reached by TLS (`https://`) or SOCKS.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = ProxyChoice::Address(url.into());
         self
     }
 
-    /// Connects without a proxy, whatever the environment says.
+    /// Connects without a proxy, ignoring the environment.
     pub fn no_proxy(mut self) -> Self {
         self.proxy = ProxyChoice::None;
         self
     }
 
-    /// Takes tokens from elsewhere; neither workspace nor credentials are needed then.
+    /// Uses a custom token provider; no workspace or credentials are then needed.
     pub fn token_provider(mut self, provider: impl TokenProvider) -> Self {
         self.token_provider = Some(Arc::new(provider));
         self
     }
 
-    /// Makes the connections to the service another way, below TLS and HTTP/2: over a tunnel of one's own, or over a
-    /// simulated network in tests.
+    /// Replaces how connections to the service are made, below TLS and HTTP/2: for a custom tunnel, or a simulated
+    /// network in tests.
     ///
     /// The proxy and [`keep_alive`](Self::keep_alive) are not used then; tokens are asked for over the system's network
     /// as before.
@@ -283,7 +285,7 @@ impl ClientBuilder {
         }
         match client_secret.reveal() {
             "" => Err(missing.into()),
-            // How personal access tokens begin.
+            // The prefix of personal access tokens.
             secret if secret.starts_with("dapi") => Err(Fault::PersonalToken.into()),
             _ => Ok(Proof::Secret { client_id, client_secret }),
         }
@@ -299,14 +301,13 @@ fn trimmed<'a>(text: &'a str, name: &'static str) -> &'a str {
 }
 
 fn warn_of_blanks(variable: &'static str) {
-    tracing::warn!(name: "zerobus.credentials.trimmed", variable, "blanks or line ends around a value are left out");
+    tracing::warn!(name: "zerobus.credentials.trimmed", variable, "removed whitespace around a value");
 }
 
 impl ProxyChoice {
-    /// The proxy before an address; what is on this machine needs none, whatever the environment says.
+    /// The proxy for an address. Addresses of this machine need none, whatever the environment says.
     ///
-    /// Only a proxy that is named by `http://` is spoken to. Another is an error: rows that were to go through it must not
-    /// go around it.
+    /// Only `http://` proxies are supported. Any other is an error: rows must not bypass a configured proxy.
     fn resolve(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Error> {
         let (proxy, option) = match self {
             Self::Address(url) => (Proxy::new(url).ok(), "proxy"),
@@ -320,7 +321,7 @@ impl ProxyChoice {
         };
         match proxy {
             Some(proxy) if proxy.protocol() == ProxyProtocol::Http => Ok(Some(proxy)),
-            // The address may hold a password, so it is not told.
+            // The address may contain a password, so it is not shown.
             other => {
                 let found = other.map_or("the given address".to_owned(), |proxy| format!("{:?}", proxy.protocol()));
                 let expected = "it takes the address of an HTTP proxy, http://host:port";

@@ -1,4 +1,4 @@
-//! The names of the environment, and how they are read.
+//! Environment variables and how they are read.
 
 pub(super) const ENDPOINT: &str = "ZEROBUS_SERVER_ENDPOINT";
 pub(super) const WORKSPACE_URL: &str = "DATABRICKS_WORKSPACE_URL";

@@ -1,4 +1,4 @@
-//! The certificates that a client trusts: the system's, and one's own authority.
+//! The certificates that a client trusts: the system's, and an additional authority.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::error::{Error, Fault};
 
-/// ureq's setup with the system's certificates and those of a PEM text.
+/// ureq's TLS configuration with the system's certificates and those of a PEM text.
 pub(super) fn tls_config(authority: Option<&[u8]>) -> Result<TlsConfig, Error> {
-    // A certificate of the system's store that does not parse is left out; the others serve.
+    // Certificates of the system's store that do not parse are skipped.
     let system = rustls_native_certs::load_native_certs();
     let mut roots: Vec<_> = system.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
     if let Some(pem) = authority {

@@ -1,19 +1,19 @@
-//! The times of a connection, and their limits.
+//! Timeouts of a connection, and their limits.
 
 use std::time::Duration;
 
 use crate::error::{Error, Fault};
 
-/// The longest time that the libraries below take; it stands for no limit.
+/// The longest time that the libraries below accept; used for no limit.
 const LONGEST_CONNECT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest interval that Linux takes.
+/// The longest interval that Linux accepts.
 const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(32_767);
 
-/// How long an insert by REST may take: 10 MB on a slow line, and a minute of the service.
+/// The time limit of an insert by REST: 10 MB on a slow line, plus a minute in the service.
 pub(super) const REST: Duration = Duration::from_secs(120);
 
-/// How long a connection may take.
+/// The time limit of a connection attempt.
 pub(super) fn connect_timeout(given: Option<Duration>) -> Result<Duration, Error> {
     match given {
         Some(Duration::ZERO) => {
@@ -24,7 +24,7 @@ pub(super) fn connect_timeout(given: Option<Duration>) -> Result<Duration, Error
     }
 }
 
-/// How long a connection is idle before it is asked whether the other end lives.
+/// How long a connection is idle before the peer is probed.
 pub(super) fn keep_alive(given: Option<Duration>) -> Result<Option<Duration>, Error> {
     match given {
         // TCP counts whole seconds.

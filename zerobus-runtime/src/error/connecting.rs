@@ -1,32 +1,32 @@
-//! Why no connection came about, in a sentence.
+//! Why a connection failed, for error messages.
 
 use std::error::Error as StdError;
 use std::fmt::{self, Display};
 use std::io;
 
-/// Why no connection came about.
+/// Why a connection failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ConnectProblem {
     /// The other end closed the connection before HTTP/2 began.
     Closed,
-    /// The name of the host does not resolve.
+    /// The host name does not resolve.
     Name,
     /// There was no answer in time.
     NoAnswer,
     /// The port does not speak TLS.
     NotTls,
-    /// Something else, in the words of the system.
+    /// Any other reason, with the system's text.
     Other(String),
-    /// Nothing listens there.
+    /// Nothing is listening there.
     Refused,
     /// The host cannot be reached.
     Unreachable,
-    /// The certificate is not trusted, or does not fit.
+    /// The certificate is not trusted or does not match.
     Untrusted(String),
 }
 
 impl ConnectProblem {
-    /// The problem that an error and its causes tell of.
+    /// Classifies an error by its causes.
     pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
         let mut root = error;
         let mut next = Some(error);
@@ -54,7 +54,7 @@ impl ConnectProblem {
         if text.starts_with("dns error") || text.starts_with("failed to lookup address") {
             return Some(Self::Name);
         }
-        // HTTP/2 where the other end speaks something else, or nothing.
+        // What HTTP/2 reports if the peer speaks another protocol or nothing.
         let speaks_otherwise = ["connection closed", "FRAME_SIZE_ERROR", "frame with invalid size"];
         speaks_otherwise.iter().any(|sign| text.contains(sign)).then_some(Self::Closed)
     }
@@ -81,7 +81,7 @@ impl ConnectProblem {
     pub(super) const fn remedy(&self) -> &'static str {
         match self {
             Self::Closed => {
-                "check ZEROBUS_SERVER_ENDPOINT: a port of TLS wants https://, and a proxy in between has to pass HTTP/2 on"
+                "check ZEROBUS_SERVER_ENDPOINT: a TLS port needs https://, and a proxy in between must forward HTTP/2"
             }
             Self::Name => {
                 "check the host of ZEROBUS_SERVER_ENDPOINT (<workspace-id>.zerobus.<region>.…), and this machine's DNS"

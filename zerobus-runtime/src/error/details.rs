@@ -1,4 +1,4 @@
-//! What a gRPC status carries besides its message: why a schema does not fit, and when to try again.
+//! The details of a gRPC status: why a schema does not match, and when to retry.
 //!
 //! The details are a `google.rpc.Status`. Its `google.rpc.ErrorInfo` has, for a schema, the reason
 //! `SCHEMA_VALIDATION_FAILED` and `causes` in its metadata; its `google.rpc.RetryInfo` has the pause that the server asks for.
@@ -13,14 +13,14 @@ use crate::wire::time_of;
 
 const SCHEMA_VALIDATION_FAILED: &str = "SCHEMA_VALIDATION_FAILED";
 
-/// `google.rpc.Status`, as far as it matters.
+/// `google.rpc.Status`, only the fields used here.
 #[derive(Clone, PartialEq, Message)]
 struct RpcStatus {
     #[prost(message, repeated, tag = "3")]
     details: Vec<prost_types::Any>,
 }
 
-/// `google.rpc.ErrorInfo`, as far as it matters.
+/// `google.rpc.ErrorInfo`, only the fields used here.
 #[derive(Clone, PartialEq, Message)]
 struct ErrorInfo {
     #[prost(string, tag = "1")]
@@ -36,7 +36,7 @@ struct RetryInfo {
     retry_delay: Option<prost_types::Duration>,
 }
 
-/// What is known from the details of a status.
+/// The information in the details of a status.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Details {
     pub(crate) schema_cause: Option<SchemaCause>,
@@ -44,7 +44,7 @@ pub(crate) struct Details {
 }
 
 impl Details {
-    /// Reads the details; what is no such message, or of another kind, says nothing.
+    /// Reads the details; unknown or malformed messages are ignored.
     pub(crate) fn read(bytes: &[u8]) -> Self {
         let details = RpcStatus::decode(bytes).unwrap_or_default().details;
         let schema_cause = of_type::<ErrorInfo>(&details, "google.rpc.ErrorInfo").find_map(|info| info.schema_cause());
@@ -55,7 +55,7 @@ impl Details {
 }
 
 impl ErrorInfo {
-    /// The first cause that is known, if the details are about a schema.
+    /// The first known cause, if the details are about a schema.
     fn schema_cause(&self) -> Option<SchemaCause> {
         let causes = self.metadata.get("causes").filter(|_| self.reason == SCHEMA_VALIDATION_FAILED)?;
         causes.split(',').find_map(|name| SchemaCause::by_name(name.trim()))

@@ -1,4 +1,4 @@
-//! Every single thing that can go wrong, with what is known of it.
+//! Every failure, with its context.
 
 use std::fmt::{self, Display};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use crate::values::ValueError;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What lies behind an [`Error`].
+/// The content of an [`Error`].
 ///
-/// A `cause` is printed with the error, so that one line says all; a `source` is not, and is returned as such.
+/// A `cause` is part of the error's text, so that one line is complete. A `source` is not; `source()` returns it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("the server made nothing durable for {}, from {oldest} on", Seconds(*.after))]
@@ -79,7 +79,7 @@ pub(crate) enum Fault {
     SendTimeout { after: Duration },
     #[error("a row does not serialize as JSON{}: {}", At(.path), Printable(&.reason.to_string()))]
     Serialize { path: String, reason: serde_json::Error },
-    #[error("the runtime shut down while rows were on their way")]
+    #[error("the runtime shut down while rows were in flight")]
     ShutDown,
     #[error("the spool `{}` {refusal}", Printable(.folder))]
     #[cfg(feature = "spool")]
@@ -127,7 +127,7 @@ pub(crate) enum Fault {
     WaitTimeout { after: Duration, offset: Offset },
 }
 
-/// A time in seconds, with its fraction where it has one.
+/// A duration in seconds, with a fraction if it has one.
 struct Seconds(Duration);
 
 impl Display for Seconds {
@@ -136,7 +136,7 @@ impl Display for Seconds {
     }
 }
 
-/// A cause in the text of its effect, without what it says to do.
+/// A cause as part of another error's text, without its remedy.
 struct Because<'a>(Option<&'a Error>);
 
 impl Display for Because<'_> {
@@ -145,7 +145,7 @@ impl Display for Because<'_> {
     }
 }
 
-/// The path of a column, where it is known.
+/// The path of a column, if known.
 struct At<'a>(&'a str);
 
 impl Display for At<'_> {
@@ -166,7 +166,7 @@ pub(crate) struct Status {
     pub(crate) source: Option<BoxError>,
 }
 
-/// What a token endpoint says when it refuses.
+/// A token endpoint's refusal.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) http_status: u16,
@@ -185,7 +185,7 @@ impl Display for Refusal {
     }
 }
 
-/// How a server broke the protocol.
+/// A protocol violation by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Violation {
     #[error("it acknowledged offset {found}, but only the offsets below {sent} were sent")]
@@ -194,7 +194,7 @@ pub(crate) enum Violation {
     AckBelowLast { found: i64, last: i64 },
     #[error("an acknowledgement has no offset")]
     AckWithoutOffset,
-    #[error("a response has no payload that this client knows")]
+    #[error("a response has no payload known to this client")]
     EmptyResponse,
     #[error("it answered before it created the stream")]
     NotCreated,
@@ -279,7 +279,7 @@ impl Fault {
         (!path.is_empty()).then_some(path)
     }
 
-    /// The error that led to this one, and is printed with it.
+    /// The error that caused this one and is printed with it.
     pub(crate) fn cause(&self) -> Option<&Error> {
         match self {
             Self::GaveUp { cause, .. }
@@ -353,7 +353,7 @@ impl Fault {
             Self::CloseTimeout { .. } => Some("send the returned rows on another stream, or keep them"),
             Self::Connect { problem, .. } => Some(problem.remedy()),
             Self::Descriptor(error) => error.remedy(),
-            Self::DescriptorFiles { .. } => Some("give what `protoc --include_imports --descriptor_set_out` wrote"),
+            Self::DescriptorFiles { .. } => Some("pass the output of `protoc --include_imports --descriptor_set_out`"),
             Self::Endpoint { .. } => Some(
                 "write <workspace-id>.zerobus.<region>.cloud.databricks.com (AWS), .azuredatabricks.net (Azure) or .gcp.databricks.com (GCP)",
             ),
@@ -393,12 +393,12 @@ impl Fault {
         }
     }
 
-    /// Whether the server refused what a request holds, and not who asks or for which table.
+    /// Whether the server refused the content of a request, rather than the caller or the table.
     pub(crate) fn refuses_rows(&self) -> bool {
         matches!(self, Self::Status(status) if matches!(status.code, INVALID_ARGUMENT | OUT_OF_RANGE) && status.kind() == ErrorKind::Rejected)
     }
 
-    /// Whether a new token may help: this one is not known to the server, or lacks a grant that came later.
+    /// Whether a new token may help: the server does not know this one, or it lacks a grant that was added later.
     pub(crate) fn rejects_the_token(&self) -> bool {
         matches!(self, Self::Status(status) if matches!(status.code, PERMISSION_DENIED | UNAUTHENTICATED))
     }
@@ -435,7 +435,7 @@ impl Status {
         if code.is_some_and(|code| may_pass.contains(&code)) {
             return true;
         }
-        // Whatever the status: neither the table nor the rows change by another attempt.
+        // For any status: another attempt changes neither the table nor the rows.
         if self.kind() == ErrorKind::Schema {
             return false;
         }
@@ -504,7 +504,7 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// Whether another attempt may fare better: the endpoint is busy, or a proxy in between answered.
+    /// Whether another attempt may succeed: the endpoint is busy, or a proxy in between answered.
     fn may_pass(&self) -> bool {
         let is_of_the_endpoint = !self.error.is_empty();
         matches!(self.http_status, 408 | 425 | 429 | 500..) || (self.http_status == 403 && !is_of_the_endpoint)

@@ -1,6 +1,6 @@
-//! Why a schema does not fit its table, in the service's words.
+//! Why a schema does not match its table, in the service's terms.
 
-/// Why a schema does not fit its table.
+/// Why a schema does not match its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SchemaCause {
     FieldCountMismatch,
@@ -30,7 +30,7 @@ impl SchemaCause {
             Self::FieldNotInTable => {
                 "the rows have a field that the table does not have: it was dropped or renamed, or the name is misspelled"
             }
-            Self::FieldOutOfOrder => "the rows' fields must stand in the order of the table's columns",
+            Self::FieldOutOfOrder => "the rows' fields must be in the order of the table's columns",
             Self::MissingRequiredColumn => "the table has a NOT NULL column that the rows do not fill: add it",
             Self::TypeIncompatible => {
                 "a column has another type than the rows' field: fetch the table's schema and generate the types again"

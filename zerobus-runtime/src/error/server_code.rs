@@ -27,16 +27,16 @@ impl ServerCode {
     pub const NOT_SELF_CONTAINED: u32 = 4033;
     /// A record does not decode.
     pub const RECORD_DOES_NOT_DECODE: u32 = 4044;
-    /// The schema of the rows is not the table's.
+    /// The schema of the rows is not that of the table.
     pub const SCHEMA_VALIDATION: u32 = 8001;
-    /// The stream has reached its age.
+    /// The stream has reached its maximum age.
     pub const STREAM_TIMEOUT: u32 = 6002;
     /// The service asks for a pause.
     pub const TEMPORARILY_BLOCKED: u32 = 6006;
     /// Explicit grants on the table are missing, or its kind is not supported.
     pub const UNSUPPORTED_TABLE: u32 = 4024;
 
-    /// A code that was written down.
+    /// A code from a stored record.
     pub(crate) const fn recorded(code: u32, state: Option<u32>) -> Self {
         Self { code, state }
     }
@@ -54,13 +54,13 @@ impl ServerCode {
         self.code
     }
 
-    /// The state that stands beside it.
+    /// The state sent with the code.
     #[must_use]
     pub const fn state(self) -> Option<u32> {
         self.state
     }
 
-    /// What to do about it, if that is known.
+    /// What to do about it, if known.
     #[must_use]
     pub const fn remedy(self) -> Option<&'static str> {
         match self.code {
@@ -69,20 +69,20 @@ impl ServerCode {
             ),
             Self::MISSING_MODIFY => Some("grant SELECT and MODIFY on the table itself to the service principal"),
             Self::NOT_SELF_CONTAINED => {
-                Some("make the descriptor with `descriptor_of`, which gathers every type into it with absolute names")
+                Some("make the descriptor with `descriptor_of`, which includes every type with absolute names")
             }
             Self::RECORD_DOES_NOT_DECODE => Some(
                 "a record has a field that the table does not have, or a value of the wrong form, such as a TIMESTAMP as text",
             ),
             Self::SCHEMA_VALIDATION => Some(
-                "the rows do not fit the table: fetch the table's schema anew, generate the types again, and look at what changed",
+                "the rows do not match the table: fetch the table's schema again, regenerate the types, and review what changed",
             ),
             Self::STREAM_TIMEOUT => Some("the server ended the stream for its age; a new stream can be opened at once"),
             Self::TEMPORARILY_BLOCKED => {
                 Some("the service blocks this client for now; wait a minute before the next try")
             }
             Self::UNSUPPORTED_TABLE => Some(
-                "grant USE CATALOG, USE SCHEMA, and SELECT and MODIFY explicitly on the table itself: ALL PRIVILEGES and inherited grants are not enough; if they are there, the table is not a managed Delta table, or stands in the default storage of an old workspace",
+                "grant USE CATALOG, USE SCHEMA, and SELECT and MODIFY explicitly on the table itself: ALL PRIVILEGES and inherited grants are not enough; if they are there, the table is not a managed Delta table, or is in the default storage of an old workspace",
             ),
             _ => None,
         }
@@ -90,7 +90,7 @@ impl ServerCode {
 }
 
 impl ServerCode {
-    /// Whether the server's own text says which of the code's causes it is, so that a remedy for the others would mislead.
+    /// Whether the server's text already names the cause, so that the code's general remedy would mislead.
     pub(super) fn is_explained_by(self, message: &str) -> bool {
         let causes: &[&str] = match self.code {
             Self::CANNOT_OPEN_TABLE => &["generated", "identity", "row tracking"],

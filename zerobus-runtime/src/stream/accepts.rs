@@ -1,4 +1,4 @@
-//! What a stream takes: rows of a Rust type, rows that serialize, rows that are encoded already.
+//! The rows that a stream accepts: of a Rust type, serializable as JSON, or already encoded.
 
 use std::marker::PhantomData;
 
@@ -11,31 +11,31 @@ use super::strict::Strict;
 use crate::error::{Error, Fault};
 use crate::message::{Encoder, ZerobusMessage};
 
-/// A stream of this type takes rows of the type `R`.
+/// Streams of this type accept rows of type `R`.
 ///
-/// | stream | takes |
+/// | stream | accepts |
 /// |---|---|
 /// | `IngestStream<T>` | `T` and `&T`, for every [`ZerobusMessage`] |
-/// | [`JsonStream`](crate::JsonStream) | what is [`Serialize`] and gives a JSON object; JSON that is text already as [`RawJson`] |
-/// | [`EncodedStream`](crate::EncodedStream) | everything that is `AsRef<[u8]>` |
+/// | [`JsonStream`](crate::JsonStream) | any [`Serialize`] that produces a JSON object; JSON text as [`RawJson`] |
+/// | [`EncodedStream`](crate::EncodedStream) | any `AsRef<[u8]>` |
 /// | `IngestStream<Prost<T>>` | `T` and `&T`, for a message that prost generated |
 /// | `IngestStream<Dynamic>`, with the feature `dynamic` | `DynamicRow`, of a `RowPlan` |
 #[diagnostic::on_unimplemented(message = "a stream of `{Self}` does not take rows of type `{R}`")]
 pub trait Accepts<R: ?Sized>: sealed::Sealed {
-    /// Whether `write` runs no code of the program's, and so may run under the stream's lock.
+    /// Whether `write` runs no user code, so that it can run under the stream's lock.
     #[doc(hidden)]
     const IS_PLAIN: bool = false;
 
-    /// Writes a row as it goes on the wire.
+    /// Writes a row in its wire encoding.
     #[doc(hidden)]
     fn write(row: &R, out: &mut Encoder) -> Result<(), Error>;
 }
 
-/// The mark of a stream of JSON rows: see [`Client::json_stream`](crate::Client::json_stream).
+/// Marker of JSON streams: see [`Client::json_stream`](crate::Client::json_stream).
 #[derive(Debug)]
 pub enum Json {}
 
-/// The mark of a stream of encoded rows: see [`Client::encoded_stream`](crate::Client::encoded_stream).
+/// Marker of encoded streams: see [`Client::encoded_stream`](crate::Client::encoded_stream).
 #[derive(Debug)]
 pub enum Encoded {}
 
@@ -43,9 +43,9 @@ pub enum Encoded {}
 #[derive(Debug)]
 pub struct Prost<T>(PhantomData<fn() -> T>);
 
-/// A row that is JSON text already: on a JSON stream it goes as it stands.
+/// A row that is already JSON text; a JSON stream sends it unchanged.
 ///
-/// It is parsed once, so that what is no JSON object is an error of `send` and not of the server.
+/// It is parsed once, so that `send` fails on anything but a JSON object, not the server.
 ///
 /// ```no_run
 /// # fn f(stream: &zerobus_runtime::JsonStream) -> Result<(), zerobus_runtime::Error> {
@@ -100,7 +100,7 @@ impl<R: Serialize + ?Sized> Accepts<R> for Json {
     }
 }
 
-/// What JSON text is, if it is no object.
+/// The kind of a JSON text that is not an object.
 fn first_of(json: &[u8]) -> Option<&'static str> {
     match json.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => Some("nothing"),
@@ -113,7 +113,7 @@ fn first_of(json: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The error of a row that does not serialize: it is serialized once more, to find where.
+/// The error of a row that does not serialize. Serializes it again to find the path.
 #[cold]
 fn does_not_serialize<R: Serialize + ?Sized>(row: &R, reason: serde_json::Error) -> Error {
     let mut track = serde_path_to_error::Track::new();

@@ -1,7 +1,7 @@
 //! Streams and lanes for programs without async.
 //!
-//! The thread of a caller writes its rows by itself, as a task would; only what has to wait for the network runs on
-//! a thread of the stream's own.
+//! The calling thread encodes its rows itself, as a task would. Only work that waits for the network runs on the
+//! stream's dedicated thread.
 
 use std::fmt;
 use std::future::Future;
@@ -22,10 +22,11 @@ use crate::offset::Offset;
 use crate::stats::{Report, Stats};
 use crate::undelivered::Undelivered;
 
-/// An [`IngestStream`] for programs without async: the same guarantees, and calls that block.
+/// An [`IngestStream`] for programs without async: the same guarantees, with blocking calls.
 ///
-/// It is cheap to clone, and all clones are one stream. Dropping the last waits until its rows are delivered, at most
-/// until the delivery timeout, since a program that ends would take them along; what fails then is logged at ERROR.
+/// It is cheap to clone, and all clones share one stream. Dropping the last clone waits until its rows are delivered,
+/// at most until the delivery timeout, because they would be lost if the program ended; rows that fail are logged at
+/// ERROR.
 ///
 /// ```no_run
 /// # fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
@@ -39,9 +40,9 @@ pub struct BlockingStream<T> {
     driven: Arc<Driven<IngestStream<T>>>,
 }
 
-/// [`Lanes`] for programs without async: the same guarantees, and calls that block.
+/// [`Lanes`] for programs without async: the same guarantees, with blocking calls.
 ///
-/// What holds for a [`BlockingStream`] holds here.
+/// Cloning and dropping work as for a [`BlockingStream`].
 ///
 /// ```no_run
 /// # fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
@@ -55,28 +56,28 @@ pub struct BlockingLanes<T> {
     driven: Arc<Driven<Lanes<T>>>,
 }
 
-/// A handle, and the thread that drives it.
+/// A handle and the thread that drives it.
 struct Driven<H> {
-    /// Gone only inside of `drop`.
+    /// `None` only inside `drop`.
     handle: Option<H>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl<H> Driven<H> {
-    /// Starts the thread, and waits for the first openings.
+    /// Starts the thread and waits until the streams are open.
     fn start(handle: H, drivers: Vec<Driver>, first_opens: Vec<FirstOpen>) -> Result<Arc<Self>, Error> {
         let failed = |source| Error::from(Fault::Thread { source });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let drive = async move {
             let tasks: Vec<_> = drivers.into_iter().map(|driver| tokio::spawn(driver.run())).collect();
             for task in tasks {
-                // A driver that panicked has said what is lost.
+                // A driver that panicked has logged the lost rows.
                 let _ = task.await;
             }
         };
         let run = move || {
             runtime.block_on(drive);
-            // Nothing is left but functions of the program's that block, for a token that nobody waits for.
+            // Only blocking user code can remain, for a token that is no longer needed.
             runtime.shutdown_background();
         };
         let thread = thread::Builder::new().name("zerobus".to_owned()).spawn(run).map_err(failed)?;
@@ -87,7 +88,7 @@ impl<H> Driven<H> {
         Ok(Arc::new(driven))
     }
 
-    /// What `ask` makes of the handle.
+    /// Calls `ask` with the handle.
     fn with<R>(&self, ask: impl FnOnce(&H) -> Result<R, Error>) -> Result<R, Error> {
         self.handle.as_ref().map_or_else(|| Err(Fault::ShutDown.into()), ask)
     }
@@ -99,12 +100,12 @@ impl<H> Driven<H> {
 
 impl<H> Drop for Driven<H> {
     fn drop(&mut self) {
-        // The drivers end when the handle is gone and its rows are settled.
+        // The drivers end once the handle is dropped and its rows are settled.
         self.handle.take();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
         {
-            // A thread that panicked has said what is lost.
+            // A thread that panicked has logged the lost rows.
             let _ = thread.join();
         }
     }
@@ -122,7 +123,7 @@ impl<T> BlockingStream<T> {
         Ok(Self { driven: Driven::start(stream, vec![driver], vec![first_open])? })
     }
 
-    /// Accepts a row, and waits before while the byte budget is used up: see [`IngestStream::send`].
+    /// Accepts a row, waiting first if the byte budget is exhausted: see [`IngestStream::send`].
     ///
     /// # Errors
     /// As [`IngestStream::send`].
@@ -136,7 +137,7 @@ impl<T> BlockingStream<T> {
     /// Accepts a row if there is room for it now.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and of the kind [`Full`](crate::ErrorKind::Full) if there is no room.
+    /// As [`send`](Self::send), and [`Full`](crate::ErrorKind::Full) if there is no room.
     pub fn try_send<R: ?Sized>(&self, row: &R) -> Result<Offset, Error>
     where
         T: Accepts<R>,
@@ -144,10 +145,10 @@ impl<T> BlockingStream<T> {
         self.driven.with(|stream| stream.try_send(row))
     }
 
-    /// Accepts a row, and waits before for at most this long while the byte budget is used up.
+    /// Accepts a row, waiting up to `timeout` if the byte budget is exhausted.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and of the kind [`Timeout`](crate::ErrorKind::Timeout) if no room came in time.
+    /// As [`send`](Self::send), and [`Timeout`](crate::ErrorKind::Timeout) if there was no room in time.
     pub fn send_timeout<R: ?Sized>(&self, row: &R, timeout: Duration) -> Result<Offset, Error>
     where
         T: Accepts<R>,
@@ -158,10 +159,10 @@ impl<T> BlockingStream<T> {
         })
     }
 
-    /// Accepts every row of an iterator in its order; the offset of the last: see [`IngestStream::send_all`].
+    /// Accepts every row of an iterator, in order, and returns the offset of the last: see [`IngestStream::send_all`].
     ///
     /// # Errors
-    /// As [`send`](Self::send). [`Unsent`] says how many rows were accepted and holds the others.
+    /// As [`send`](Self::send). [`Unsent`] has the number of accepted rows and holds the rest.
     pub fn send_all<I>(&self, rows: I) -> Result<Option<Offset>, Unsent<I::IntoIter>>
     where
         I: IntoIterator,
@@ -185,7 +186,7 @@ impl<T> BlockingStream<T> {
         self.driven.with(|stream| block_on(stream.send_undelivered(rows)))
     }
 
-    /// Waits until the row of this offset is durable: see [`IngestStream::wait`].
+    /// Waits until the row at this offset is durable: see [`IngestStream::wait`].
     ///
     /// # Errors
     /// As [`IngestStream::wait`].
@@ -193,11 +194,11 @@ impl<T> BlockingStream<T> {
         self.driven.with(|stream| block_on(stream.wait(offset)))
     }
 
-    /// As [`wait`](Self::wait), for at most this long.
+    /// As [`wait`](Self::wait), for at most `timeout`.
     ///
     /// # Errors
-    /// As `wait`, and of the kind [`Timeout`](crate::ErrorKind::Timeout) if the row was not settled in time; it is still
-    /// on its way then.
+    /// As `wait`, and [`Timeout`](crate::ErrorKind::Timeout) if the row was not settled in time; it is then still in
+    /// flight.
     pub fn wait_timeout(&self, offset: Offset, timeout: Duration) -> Result<(), Error> {
         self.driven.with(|stream| {
             let late = || Err(Fault::WaitTimeout { after: timeout, offset }.into());
@@ -205,15 +206,15 @@ impl<T> BlockingStream<T> {
         })
     }
 
-    /// The fate of a row as a future that borrows nothing, for a program that is async elsewhere.
+    /// The outcome of a row as a future that borrows nothing, for programs that are partly async.
     ///
     /// # Errors
-    /// Never while the stream is there.
+    /// Never while the stream exists.
     pub fn receipt(&self, offset: Offset) -> Result<Receipt, Error> {
         self.driven.with(|stream| Ok(stream.receipt(offset)))
     }
 
-    /// Waits until every row that was accepted so far is durable: see [`IngestStream::flush`].
+    /// Waits until every row accepted so far is durable: see [`IngestStream::flush`].
     ///
     /// # Errors
     /// As [`IngestStream::flush`].
@@ -221,25 +222,25 @@ impl<T> BlockingStream<T> {
         self.driven.with(|stream| block_on(stream.flush()))
     }
 
-    /// Takes the single rows that the server refused: see [`IngestStream::take_rejected`].
+    /// Takes the rows that the server refused individually: see [`IngestStream::take_rejected`].
     #[must_use]
     pub fn take_rejected(&self) -> Option<Undelivered> {
         self.driven.peek(IngestStream::take_rejected)
     }
 
-    /// The offset up to which every row is durable, but for single rows that the server refused.
+    /// The offset up to which every row is durable, except rows that the server refused.
     #[must_use]
     pub fn acked(&self) -> Option<Offset> {
         self.driven.peek(IngestStream::acked)
     }
 
-    /// What the stream has done so far.
+    /// The stream's figures so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.driven.peek(IngestStream::stats)
     }
 
-    /// Whether the stream takes no more rows: it was closed, or gave up.
+    /// Whether the stream accepts no more rows because it was closed or gave up.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.driven.handle.as_ref().is_none_or(IngestStream::is_closed)
@@ -251,18 +252,18 @@ impl<T> BlockingStream<T> {
         self.driven.peek(IngestStream::error)
     }
 
-    /// Delivers every row that was accepted, ends the stream, and tells what it has done: see [`IngestStream::close`].
+    /// Delivers every accepted row, ends the stream, and returns a report: see [`IngestStream::close`].
     ///
     /// # Errors
-    /// If rows could not be delivered: [`Error::undelivered`] holds each of them.
+    /// If rows could not be delivered; [`Error::undelivered`] holds them.
     pub fn close(&self) -> Result<Report, Error> {
         self.driven.with(|stream| block_on(stream.close()))
     }
 
-    /// As [`close`](Self::close), and returns what is not durable after this long.
+    /// As [`close`](Self::close), but returns the rows that are not durable after `timeout`.
     ///
     /// # Errors
-    /// As `close`; of the kind [`Timeout`](crate::ErrorKind::Timeout) if the time was over before the rows were durable.
+    /// As `close`, and [`Timeout`](crate::ErrorKind::Timeout) if the rows were not durable in time.
     pub fn close_within(&self, timeout: Duration) -> Result<Report, Error> {
         self.driven.with(|stream| {
             stream.handle.shared().close();
@@ -273,11 +274,11 @@ impl<T> BlockingStream<T> {
         })
     }
 
-    /// Opens another stream with the same options, and sends what this one could not deliver on it: see
+    /// Opens another stream with the same options and sends the rows that this one could not deliver: see
     /// [`IngestStream::reopen`].
     ///
     /// # Errors
-    /// As [`StreamBuilder::open_blocking`]; the rows then stay with this stream, and it may be tried again.
+    /// As [`StreamBuilder::open_blocking`]; the rows then stay with this stream, and `reopen` can be called again.
     pub fn reopen(&self) -> Result<Self, Error> {
         self.driven.with(|stream| {
             if !stream.is_closed() {
@@ -300,7 +301,7 @@ impl<T> BlockingLanes<T> {
         Ok(Self { driven: Driven::start(lanes, drivers, first_opens)? })
     }
 
-    /// Accepts a row, and waits before while the byte budget of its key's lane is used up: see [`Lanes::send`].
+    /// Accepts a row, waiting first if the byte budget of its key's lane is exhausted: see [`Lanes::send`].
     ///
     /// # Errors
     /// As [`Lanes::send`].
@@ -333,7 +334,7 @@ impl<T> BlockingLanes<T> {
         self.driven.with(|lanes| lanes.try_send(key, row))
     }
 
-    /// Accepts a row, and waits before for at most this long while the byte budget of its key's lane is used up.
+    /// Accepts a row, waiting up to `timeout` if the byte budget of its key's lane is exhausted.
     ///
     /// # Errors
     /// As [`Lanes::send_timeout`].
@@ -355,7 +356,7 @@ impl<T> BlockingLanes<T> {
     /// Accepts every row of an iterator, each with its key: see [`Lanes::send_all`].
     ///
     /// # Errors
-    /// As [`send`](Self::send). [`Unsent`] says how many rows were accepted and holds the others.
+    /// As [`send`](Self::send). [`Unsent`] has the number of accepted rows and holds the rest.
     pub fn send_all<K, R, I>(&self, rows: I) -> Result<(), Unsent<I::IntoIter>>
     where
         I: IntoIterator<Item = (K, R)>,
@@ -380,7 +381,7 @@ impl<T> BlockingLanes<T> {
         self.driven.with(|lanes| block_on(lanes.send_undelivered(rows)))
     }
 
-    /// Waits until this row is durable, on whichever lane it is by then.
+    /// Waits until this row is durable, even if it moves to another lane.
     ///
     /// # Errors
     /// As [`Lanes::wait`].
@@ -388,11 +389,11 @@ impl<T> BlockingLanes<T> {
         self.driven.with(|lanes| block_on(lanes.wait(row)))
     }
 
-    /// As [`wait`](Self::wait), for at most this long.
+    /// As [`wait`](Self::wait), for at most `timeout`.
     ///
     /// # Errors
-    /// As `wait`, and of the kind [`Timeout`](crate::ErrorKind::Timeout) if the row was not settled in time; it is still
-    /// on its way then.
+    /// As `wait`, and [`Timeout`](crate::ErrorKind::Timeout) if the row was not settled in time; it is then still in
+    /// flight.
     pub fn wait_timeout(&self, row: LaneOffset, timeout: Duration) -> Result<(), Error> {
         self.driven.with(|lanes| {
             let late = || Err(Fault::WaitTimeout { after: timeout, offset: row.offset }.into());
@@ -400,15 +401,15 @@ impl<T> BlockingLanes<T> {
         })
     }
 
-    /// The fate of a row as a future that borrows nothing, for a program that is async elsewhere.
+    /// The outcome of a row as a future that borrows nothing, for programs that are partly async.
     ///
     /// # Errors
-    /// Never while the lanes are there.
+    /// Never while the lanes exist.
     pub fn receipt(&self, row: LaneOffset) -> Result<LaneReceipt, Error> {
         self.driven.with(|lanes| Ok(lanes.receipt(row)))
     }
 
-    /// Waits until every row that was accepted so far is durable: see [`Lanes::flush`].
+    /// Waits until every row accepted so far is durable: see [`Lanes::flush`].
     ///
     /// # Errors
     /// As [`Lanes::flush`].
@@ -416,31 +417,31 @@ impl<T> BlockingLanes<T> {
         self.driven.with(|lanes| block_on(lanes.flush()))
     }
 
-    /// Takes the single rows that the server refused: see [`Lanes::take_rejected`].
+    /// Takes the rows that the server refused individually: see [`Lanes::take_rejected`].
     #[must_use]
     pub fn take_rejected(&self) -> Option<Undelivered> {
         self.driven.peek(Lanes::take_rejected)
     }
 
-    /// What each lane has done so far.
+    /// The figures of each lane so far.
     #[must_use]
     pub fn stats(&self) -> Vec<Stats> {
         self.driven.peek(Lanes::stats)
     }
 
-    /// Whether no more rows are taken: the lanes were closed, or all of them gave up.
+    /// Whether no more rows are accepted because the lanes were closed or all gave up.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.driven.handle.as_ref().is_none_or(Lanes::is_closed)
     }
 
-    /// Why the last lane gave up, if all have.
+    /// Why the last lane gave up, if all lanes have.
     #[must_use]
     pub fn error(&self) -> Option<Error> {
         self.driven.peek(Lanes::error)
     }
 
-    /// Delivers every row that was accepted, ends every lane, and tells what each has done: see [`Lanes::close`].
+    /// Delivers every accepted row, ends every lane, and returns a report for each: see [`Lanes::close`].
     ///
     /// # Errors
     /// As [`Lanes::close`].
@@ -448,7 +449,7 @@ impl<T> BlockingLanes<T> {
         self.driven.with(|lanes| block_on(lanes.close()))
     }
 
-    /// As [`close`](Self::close), and returns what is not durable after this long.
+    /// As [`close`](Self::close), but returns the rows that are not durable after `timeout`.
     ///
     /// # Errors
     /// As [`Lanes::close_within`].
@@ -459,11 +460,10 @@ impl<T> BlockingLanes<T> {
         })
     }
 
-    /// Opens other lanes with the same options, and sends on one of them what these could not deliver: see
-    /// [`Lanes::reopen`].
+    /// Opens other lanes with the same options and sends the rows that these could not deliver: see [`Lanes::reopen`].
     ///
     /// # Errors
-    /// As [`LanesBuilder::open_blocking`]; the rows then stay with these lanes, and it may be tried again.
+    /// As [`LanesBuilder::open_blocking`]; the rows then stay with these lanes, and `reopen` can be called again.
     pub fn reopen(&self) -> Result<Self, Error> {
         self.driven.with(|lanes| {
             if !lanes.is_closed() {
@@ -513,18 +513,18 @@ impl Wake for Unpark {
     }
 }
 
-/// The answer of a future that needs no runtime.
+/// Runs a future that needs no runtime.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
-        // Without an end, there is an answer.
+        // Without a deadline this always returns `Some`.
         if let Some(answer) = block_on_until(future.as_mut(), None) {
             return answer;
         }
     }
 }
 
-/// As `block_on`, or nothing after this long; a time beyond what the clock can say has no end.
+/// As `block_on`, or `None` after `timeout`. A deadline beyond the clock's range is no deadline.
 fn block_on_for<F: Future>(future: F, timeout: Duration) -> Option<F::Output> {
     block_on_until(future, Instant::now().checked_add(timeout))
 }

@@ -1,4 +1,4 @@
-//! The options of a stream, and its opening.
+//! Stream options, and opening a stream.
 
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
@@ -23,9 +23,9 @@ use crate::offset::Offset;
 use crate::record_kind::RecordKind;
 use crate::shared::Shared;
 
-/// The options of a stream; [`open`](Self::open) opens it.
+/// The options of a stream. [`open`](Self::open) opens it.
 ///
-/// A time or a number that can be without end takes `None` for that.
+/// Where a time or a number can be unlimited, `None` means no limit.
 ///
 /// ```no_run
 /// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
@@ -42,7 +42,7 @@ use crate::shared::Shared;
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a stream is opened by `open`"]
+#[must_use = "call `open` to open the stream"]
 pub struct StreamBuilder<T> {
     pub(super) client: Client,
     pub(super) settings: Settings,
@@ -55,14 +55,14 @@ pub struct StreamBuilder<T> {
     rows: PhantomData<fn() -> T>,
 }
 
-/// A stream whose driver does not run yet.
+/// A stream whose driver is not running yet.
 pub(super) struct Prepared<T> {
     pub(super) stream: IngestStream<T>,
     pub(super) driver: Driver,
     pub(super) first_open: FirstOpen,
 }
 
-/// What becomes of the first opening.
+/// The result of the first attempt to open the stream.
 pub(super) type FirstOpen = oneshot::Receiver<Result<(), Error>>;
 
 impl<T> Clone for StreamBuilder<T> {
@@ -97,49 +97,49 @@ impl<T> StreamBuilder<T> {
         }
     }
 
-    /// The table, as `catalog.schema.table`; by default the one that the row's type was made for.
+    /// The table, as `catalog.schema.table`; by default the table of the row's type.
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.settings.table = name.into();
         self
     }
 
-    /// How many bytes may be accepted and not yet durable; 64 MiB by default.
+    /// The most bytes that may be accepted and not yet durable; 64 MiB by default.
     ///
-    /// While they are used up, `send` waits and `try_send` refuses. A row above this is refused.
+    /// When this budget is exhausted, `send` waits and `try_send` fails. A row larger than this is rejected.
     pub const fn max_unacked_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_unacked_bytes = bytes;
         self
     }
 
-    /// How many bytes a request may have; 256 KiB by default, at most 10,420,224.
+    /// The most bytes in a request; 256 KiB by default, at most 10,420,224.
     ///
-    /// A single larger row goes in a request of its own.
+    /// A larger row is sent in a separate request.
     pub const fn max_batch_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_batch_bytes = bytes;
         self
     }
 
-    /// How many rows a request may have; 100,000 by default.
+    /// The most rows in a request; 100,000 by default.
     pub const fn max_batch_rows(mut self, rows: u32) -> Self {
         self.settings.max_batch_rows = rows;
         self
     }
 
-    /// How many bytes a row may have, its key and length included; 10,420,224 by default, what the service takes.
+    /// The most bytes in a row, including its key and length; 10,420,224 by default, the service's limit.
     pub const fn max_row_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_row_bytes = bytes;
         self
     }
 
-    /// How many rows are sent in a second at most, for the service's quota of a stream; no limit by default.
+    /// The most rows sent per second, to stay within the service's quota for a stream; no limit by default.
     ///
-    /// What goes above it waits, at first in memory and then in `send`. A burst is at most a tenth of a second's rows.
+    /// Rows above the rate wait, first in memory and then in `send`. A burst is at most a tenth of a second's rows.
     pub fn max_rows_per_second(mut self, rows: impl Into<Option<u32>>) -> Self {
         self.settings.max_rows_per_second = rows.into();
         self
     }
 
-    /// How many bytes of rows are sent in a second at most; no limit by default.
+    /// The most bytes of rows sent per second; no limit by default.
     pub fn max_bytes_per_second(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.settings.max_bytes_per_second = bytes.into();
         self
@@ -147,30 +147,30 @@ impl<T> StreamBuilder<T> {
 
     /// How long the first row of a request may wait for more; not at all by default.
     ///
-    /// Without it, a request goes as soon as the connection can take it, with what has gathered until then. Only where
-    /// more than 64 KiB of rows come in a millisecond, it waits a millisecond to be full, unless somebody waits for one of
-    /// its rows: requests of a few rows each would cost more than the rows.
+    /// Without a linger, a request is sent as soon as the connection can take it, with the rows collected so far. If
+    /// more than 64 KiB of rows arrive per millisecond, a request waits up to a millisecond to fill, unless a caller is
+    /// waiting for one of its rows: requests of a few rows each would cost more than the rows.
     pub const fn linger(mut self, linger: Duration) -> Self {
         self.settings.linger = linger;
         self
     }
 
-    /// How long the server may be silent while requests are under way; a minute by default.
+    /// How long the server may be silent while requests are in flight; a minute by default.
     ///
-    /// The time counts from the last acknowledgement that made rows durable. At its end the connection is given up and
-    /// the rows are sent again on a new one.
+    /// The time counts from the last acknowledgement that made rows durable. When it expires, the connection is dropped
+    /// and the rows are sent again on a new one.
     pub fn ack_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.ack_timeout = timeout.into();
         self
     }
 
-    /// How long one attempt to open a connection may take, token included; 30 seconds by default.
+    /// How long one attempt to open a connection may take, including the token; 30 seconds by default.
     pub fn open_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.open_timeout = timeout.into();
         self
     }
 
-    /// How long a row may take from `send` to durable; five minutes by default.
+    /// How long a row may take from `send` until it is durable; five minutes by default.
     ///
     /// If a row takes longer, the stream gives up and returns every row that is not durable.
     pub fn delivery_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
@@ -178,30 +178,30 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// The pause after the first failed attempt, and the longest; 250 ms and 30 seconds by default.
+    /// The pause after the first failed attempt, and the longest pause; 250 ms and 30 seconds by default.
     ///
-    /// The pause doubles from one to the next, and each lies at random between its half and its whole. If the server or
-    /// the token endpoint asks for a longer one, it gets it.
+    /// The pause doubles with each attempt, and each is randomized between half of it and all of it. A longer pause
+    /// that the server or the token endpoint asks for is respected.
     pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.backoff_min = first;
         self.settings.backoff_max = longest;
         self
     }
 
-    /// How many attempts may fail one after the other without an acknowledgement between them; 20 by default.
+    /// How many consecutive attempts may fail without an acknowledgement between them; 20 by default.
     pub fn max_attempts(mut self, attempts: impl Into<Option<u32>>) -> Self {
         self.settings.max_attempts = attempts.into();
         self
     }
 
-    /// How many attempts [`open`](Self::open) makes; 4 by default, so that a wrong address is told soon.
+    /// How many attempts [`open`](Self::open) makes; 4 by default, so that a wrong address is reported soon.
     pub fn max_first_attempts(mut self, attempts: impl Into<Option<u32>>) -> Self {
         self.settings.max_first_attempts = attempts.into();
         self
     }
 
-    /// How many single rows the server may refuse within [`rejected_within`](Self::rejected_within) before the stream
-    /// gives up; 100 a minute by default.
+    /// How many rows the server may refuse individually within [`rejected_within`](Self::rejected_within) before the
+    /// stream gives up; 100 a minute by default.
     ///
     /// Finding such a row takes two connections. With 0 the first one ends the stream.
     pub const fn max_rejected_rows(mut self, rows: usize) -> Self {
@@ -209,45 +209,45 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// The time in which [`max_rejected_rows`](Self::max_rejected_rows) may be refused; a minute by default.
+    /// The time window of [`max_rejected_rows`](Self::max_rejected_rows); a minute by default.
     pub const fn rejected_within(mut self, time: Duration) -> Self {
         self.settings.rejected_within = time;
         self
     }
 
-    /// How many bytes of refused rows wait for [`take_rejected`](IngestStream::take_rejected); 16 MiB by default.
+    /// The most bytes of refused rows kept for [`take_rejected`](IngestStream::take_rejected); 16 MiB by default.
     ///
-    /// They are not part of [`max_unacked_bytes`](Self::max_unacked_bytes). The refused row that goes above it ends the
-    /// stream.
+    /// They do not count toward [`max_unacked_bytes`](Self::max_unacked_bytes). A refused row that exceeds this limit
+    /// ends the stream.
     pub const fn max_rejected_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_rejected_bytes = bytes;
         self
     }
 
-    /// Calls `hook` for every event of the stream, on its task: it must not block.
+    /// Calls `hook` for every event of the stream, on the stream's task; it must not block.
     pub fn on_event(mut self, hook: impl Fn(&StreamEvent) + Send + Sync + 'static) -> Self {
         self.hooks.on_event = Some(Arc::new(hook));
         self
     }
 
-    /// Calls `hook` after acknowledgements with the offset up to which every row is settled, on the stream's task: it
+    /// Calls `hook` after acknowledgements with the offset up to which every row is settled, on the stream's task; it
     /// must not block.
     ///
-    /// Each is durable, but for those that an event [`Rejected`](StreamEvent::Rejected) named before. Lanes have a hook
-    /// of their own, [`LanesBuilder::on_ack`], that learns the lane.
+    /// Each of these rows is durable, except those that an earlier [`Rejected`](StreamEvent::Rejected) event named. For
+    /// lanes, use [`LanesBuilder::on_ack`], which also receives the lane.
     pub fn on_ack(mut self, hook: impl Fn(Offset) + Send + Sync + 'static) -> Self {
         self.hooks.on_ack = Some(Arc::new(hook));
         self
     }
 
-    /// Opens the stream: the server has accepted table, token and schema.
+    /// Opens the stream. On success the server has accepted the table, the token and the schema.
     ///
     /// # Errors
-    /// If the table's name or an option is not valid, the descriptor is not self-contained, or the server cannot be
-    /// reached or refuses. A failure that may pass is tried again a few times first.
+    /// If the table's name or an option is not valid, the descriptor is not self-contained, or the server is
+    /// unreachable or refuses the stream. Transient failures are retried a few times first.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside a tokio runtime.
     pub async fn open(self) -> Result<IngestStream<T>, Error> {
         let disk = Opening::new(&self)?.finish().await?;
         let Prepared { stream, driver, first_open } = Arc::new(self).prepare(disk, None)?;
@@ -256,27 +256,27 @@ impl<T> StreamBuilder<T> {
         Ok(stream)
     }
 
-    /// Opens the stream for a program without async; a thread of its own drives it.
+    /// Opens the stream for a program without async; a dedicated thread drives it.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and if no thread can be started.
+    /// As [`open`](Self::open), and if the thread cannot be started.
     pub fn open_blocking(self) -> Result<BlockingStream<T>, Error> {
         BlockingStream::open(&Arc::new(self))
     }
 
-    /// So many streams into the table instead of one, with the order kept by key.
+    /// Opens this many streams into the table, with the order kept by key.
     ///
-    /// A stream takes about 100 MB/s; a table takes a hundred times that.
+    /// The service accepts about 100 MB/s for a stream, and a hundred times that for a table.
     pub fn lanes(self, lanes: NonZeroUsize) -> LanesBuilder<T> {
         LanesBuilder::new(self, lanes)
     }
 
-    /// A stream, or one of many into a table, and what will drive it.
+    /// A stream, or one lane of several, and its driver.
     #[cfg_attr(not(feature = "spool"), expect(clippy::unnecessary_wraps, reason = "the spool is a feature"))]
     pub(super) fn prepare(self: Arc<Self>, opened: Opened, lane: Option<usize>) -> Result<Prepared<T>, Error> {
         let Opened { table, settings, schemas, .. } = opened;
         let (kind, is_spooled) = (settings.kind, settings.spool.is_some());
-        // A spooled stream waits on disk, and not for others.
+        // A spooled stream buffers on disk, so it does not share the client's budget.
         let budget = self.client.budget().filter(|_| !is_spooled).cloned();
         let shared = Shared::new(settings, budget);
         #[cfg(feature = "spool")]
@@ -300,7 +300,7 @@ impl<T> StreamBuilder<T> {
             first_open: Some(sender),
             heir: None,
         };
-        // If whoever opens goes, so does the handle, and the driver ends.
+        // If the caller is dropped, so is the handle, and the driver ends.
         Ok(Prepared { stream: IngestStream::new(Handle::new(shared), self), driver, first_open })
     }
 
@@ -350,12 +350,12 @@ impl<T> StreamBuilder<T> {
     }
 }
 
-/// What has become of the first opening.
+/// The result of the first attempt to open the stream.
 pub(super) fn opened(first: Result<Result<(), Error>, oneshot::error::RecvError>) -> Result<(), Error> {
     first.unwrap_or_else(|_| Err(Fault::ShutDown.into()))
 }
 
-/// The bytes of a descriptor that the service can read: it refuses others only after token and connection.
+/// The bytes of a self-contained descriptor. The service refuses others, but only after token and connection.
 pub(super) fn encoded(descriptor: &DescriptorProto) -> Result<Bytes, Error> {
     zerobus_codegen::self_contained_package(descriptor).map_err(Fault::Descriptor)?;
     Ok(descriptor.encode_to_vec().into())

@@ -1,4 +1,4 @@
-//! What all streams share: room, turns, the wait for acknowledgements.
+//! Behavior that all streams share: capacity, cooperative yielding, waiting for acknowledgements.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,27 +18,27 @@ use crate::shared::{Inner, Place, Settled, Shared};
 use crate::stats::{Report, Stats};
 use crate::undelivered::Undelivered;
 
-/// After this many rows a task asks whether it is another task's turn; asking for every row would cost as much as the
-/// row itself.
+/// After this many rows a task checks whether to yield to other tasks; checking for every row would cost as much as the
+/// row.
 const ROWS_A_TURN: u32 = 32;
 
-/// One stream, without the type of its rows; its clones are one stream.
+/// One stream, without the type of its rows; all clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Handle {
     stream: Arc<Stream>,
 }
 
-/// What the clones of a handle share; gone with the last of them.
+/// State shared by the clones of a handle, dropped with the last of them.
 #[derive(Debug)]
 struct Stream {
     shared: Arc<Shared>,
-    /// Rows since the start, for the turns alone: a lost count between threads does no harm.
+    /// Rows since the start, only used to decide when to yield; a lost increment between threads is harmless.
     rows: AtomicU32,
 }
 
 /// A row that was not accepted at once.
 pub(super) enum Unplaced {
-    /// There is no room now, and it may wait for some.
+    /// There is no room now; the row can wait for it.
     Full(Box<[u8]>),
     Refused(Refused),
 }
@@ -59,7 +59,7 @@ impl Handle {
         &self.stream.shared
     }
 
-    /// Accepts a row, and waits for room before if there is none.
+    /// Accepts a row, waiting for room if there is none.
     #[inline]
     pub(super) fn send<W>(&self, write: W, is_plain: bool) -> impl Future<Output = Result<Offset, Error>>
     where
@@ -68,7 +68,7 @@ impl Handle {
         Sending::new(self, write, is_plain, Self::wait_and_push)
     }
 
-    /// Whether a task that sends row after row has to ask if it is another task's turn.
+    /// Whether a task that sends many rows has to check whether to yield.
     #[inline]
     pub(super) fn has_had_its_turn(&self) -> bool {
         let rows = self.stream.rows.load(Ordering::Relaxed).wrapping_add(1);
@@ -76,7 +76,7 @@ impl Handle {
         rows.is_multiple_of(ROWS_A_TURN)
     }
 
-    /// Accepts a row if there is room for it; one that may wait for room is kept.
+    /// Accepts a row if there is room for it; otherwise returns its bytes if it can wait.
     ///
     /// A plain row is written under the stream's lock, straight into the batch.
     #[inline]
@@ -87,7 +87,7 @@ impl Handle {
         if is_plain {
             match self.shared().push(Persisted::No, write) {
                 Ok(offset) => return Ok(offset),
-                // Its turn comes when it is encoded.
+                // It waits for room once it is encoded.
                 Err(Refused::Full) => {}
                 Err(refused) => return Err(Unplaced::Refused(refused)),
             }
@@ -95,7 +95,7 @@ impl Handle {
         self.place_encoded(write)
     }
 
-    /// As `place`, of a row that is encoded before it is looked for room.
+    /// As `place`, but encodes the row before checking for room.
     #[inline(never)]
     fn place_encoded<W>(&self, write: W) -> Result<Offset, Unplaced>
     where
@@ -110,7 +110,7 @@ impl Handle {
         placed.unwrap_or_else(|error| Err(Unplaced::Refused(Refused::Row(error))))
     }
 
-    /// As `send`, without turns.
+    /// As `send`, without yielding.
     pub(super) async fn send_at_once<W>(&self, write: W, is_plain: bool) -> Result<Offset, Error>
     where
         W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
@@ -122,25 +122,25 @@ impl Handle {
         }
     }
 
-    /// Waits for room, and accepts a row that found none.
+    /// Waits for room, then accepts the row.
     pub(super) async fn wait_and_push(&self, row: Box<[u8]>, persisted: Persisted) -> Result<Offset, Error> {
         let mut place = Place::new(self.shared(), Batch::record_len(row.len()));
         place.granted().await;
         self.shared().push_placed(&mut place, &row, persisted).map_err(|refused| self.refusal(refused))
     }
 
-    /// Accepts rows that another stream returned; what is accepted leaves `rows`.
+    /// Accepts rows that another stream returned, and removes them from `rows`.
     pub(super) async fn send_undelivered(&self, rows: &mut Undelivered) -> Result<Option<Offset>, Error> {
         self.check_origin(rows)?;
         let mut last = None;
         while let Some(row) = rows.first() {
             last = Some(self.send_again(&row.bytes, row.persisted).await?);
-            rows.let_go();
+            rows.drop_first();
         }
         Ok(last)
     }
 
-    /// Whether rows are for this table, and in the encoding of this stream.
+    /// Checks that the rows are for this table and in the encoding of this stream.
     pub(super) fn check_origin(&self, rows: &Undelivered) -> Result<(), Error> {
         let inner = self.shared().lock();
         let Settings { table, kind, .. } = inner.session.settings();
@@ -153,7 +153,7 @@ impl Handle {
         Err(Fault::OtherRows { found, expected }.into())
     }
 
-    /// Takes over the rows that another stream had left when it gave up.
+    /// Takes over the rows that another stream had not delivered when it gave up.
     pub(super) fn inherit(&self, other: &Self) {
         let rows = other.shared().take_given_up();
         if !rows.is_empty() {
@@ -204,11 +204,11 @@ impl Handle {
             }
             inner.session.error().map(|error| Err(error.clone()))
         };
-        // The rows below `end` are settled when the one before it is.
+        // The rows below `end` are settled once the last of them is.
         Settled::new(&**self.shared(), end.saturating_sub(1), flushed).await
     }
 
-    /// The fate of a row.
+    /// The outcome of a row.
     pub(super) fn receipt(&self, offset: Offset) -> Receipt {
         Receipt::new(Arc::clone(self.shared()), offset)
     }
@@ -248,7 +248,7 @@ impl Handle {
         self.shared().close();
         if tokio::time::timeout(after, self.over()).await.is_err() {
             self.shared().end(Fault::CloseTimeout { after }.into());
-            // With a spool: what is in memory is written.
+            // With a spool, the rows in memory are written to disk.
             self.over().await;
         }
         self.report()
@@ -259,7 +259,7 @@ impl Handle {
         Settled::new(&**self.shared(), u64::MAX, |inner: &mut Inner| inner.session.is_finished().then_some(())).await;
     }
 
-    /// What a stream that is over has done, or the rows that it returns.
+    /// The report of a finished stream, or an error with the rows that it returns.
     pub(super) fn report(&self) -> Result<Report, Error> {
         let returned = self.shared().undelivered(self.shared().take_returned());
         let kept = self.shared().lock().session.kept();

@@ -1,10 +1,10 @@
-//! Many streams into one table, with the order kept by key.
+//! Several streams into one table, with the order kept by key.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `builder` | the opening |
-//! | `set` | the lanes of a table, and where the rows of each have gone |
-//! | `receipt` | the fate of one row, wherever it goes |
+//! | `builder` | options and opening |
+//! | `set` | the lanes of a table, and where the rows of each have moved |
+//! | `receipt` | the outcome of one row, across lanes |
 
 mod builder;
 mod receipt;
@@ -36,18 +36,18 @@ use crate::shared::Place;
 use crate::stats::{Report, Stats};
 use crate::undelivered::Undelivered;
 
-/// Many streams into one table: for more than one stream's quota.
+/// Several streams into one table, for more throughput than one stream's quota.
 ///
-/// Rows of one key keep their order; rows of different keys may overtake each other. If a lane gives up, its rows that
-/// are not durable become another lane's, and so do its keys; rows are returned only when no lane is left, or where the
-/// server refuses one. Memory is bounded by the byte budget of each lane.
+/// Rows of one key keep their order; rows of different keys may overtake each other. If a lane gives up, its keys and
+/// its rows that are not durable move to another lane. Rows are returned only when no lane is left, or when the server
+/// refuses them. Memory is bounded by the byte budget of each lane.
 ///
 /// With a [spool](super::StreamBuilder::spool) each lane has a folder in the stream's folder, and a key belongs to the same
 /// lane in every process. The rows of a lane that gave up stay on its disk, and so do its keys: a row for one of them is
 /// refused until the lanes are opened again. The number of lanes stays the same as long as rows are left.
 ///
-/// What holds for a [stream](super::IngestStream) holds here: cheap clones, rows that are accepted end as durable or
-/// returned, nothing is lost by a drop or a cancelled future.
+/// The guarantees are those of a [stream](super::IngestStream): clones are cheap, every accepted row ends as durable or
+/// returned, and dropping a handle or cancelling a future loses nothing.
 ///
 /// ```no_run
 /// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client, row: T) -> Result<(), zerobus_runtime::Error> {
@@ -60,11 +60,11 @@ use crate::undelivered::Undelivered;
 /// ```
 pub struct Lanes<T> {
     inner: Arc<Inner>,
-    /// What they were opened with, to be opened again.
+    /// The options they were opened with, for `reopen`.
     options: Arc<LanesBuilder<T>>,
 }
 
-/// The place of a row among all rows of the lane that accepted it.
+/// The position of a row on the lane that accepted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LaneOffset {
     pub(super) lane: usize,
@@ -72,7 +72,7 @@ pub struct LaneOffset {
 }
 
 impl LaneOffset {
-    /// The lane, from 0 on.
+    /// The lane, counted from 0.
     #[must_use]
     pub const fn lane(self) -> usize {
         self.lane
@@ -85,16 +85,16 @@ impl LaneOffset {
     }
 }
 
-/// What the clones share; gone with the last of them.
+/// State shared by the clones, dropped with the last of them.
 #[derive(Debug)]
 struct Inner {
     handles: Vec<Handle>,
     set: Arc<LaneSet>,
-    /// Which lane a key belongs to is of these lanes alone: nobody can choose keys that all go on one.
+    /// Random per instance, so that nobody can choose keys that all hash to one lane.
     salt: u64,
-    /// Where the next row without a key is tried first.
+    /// The lane tried first for the next row without a key.
     next: AtomicUsize,
-    /// `close` was called: no more rows are taken, although the lanes go on until all are settled.
+    /// `close` was called: no more rows are accepted, but the lanes run until all rows are settled.
     is_closing: AtomicBool,
 }
 
@@ -111,10 +111,11 @@ impl<T> Lanes<T> {
         Self { inner: Arc::new(inner), options }
     }
 
-    /// Accepts a row, and waits before while the byte budget of its key's lane is used up.
+    /// Accepts a row, waiting first if the byte budget of its key's lane is exhausted.
     ///
     /// # Errors
-    /// As [`IngestStream::send`](super::IngestStream::send); that the lanes gave up is told when the last of them has.
+    /// As [`IngestStream::send`](super::IngestStream::send); [`GaveUp`](crate::ErrorKind::GaveUp) only once every lane
+    /// has given up.
     pub async fn send<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<LaneOffset, Error>
     where
         T: Accepts<R>,
@@ -123,7 +124,7 @@ impl<T> Lanes<T> {
         self.inner.send_home(home, |out| T::write(row, out), T::IS_PLAIN).await
     }
 
-    /// Accepts a row without a key on the lane that has room; waits where none has.
+    /// Accepts a row without a key on any lane that has room, waiting if none has.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -137,7 +138,7 @@ impl<T> Lanes<T> {
     /// Accepts a row if there is room for it now.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and of the kind [`Full`](crate::ErrorKind::Full) if there is no room.
+    /// As [`send`](Self::send), and [`Full`](crate::ErrorKind::Full) if there is no room.
     pub fn try_send<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<LaneOffset, Error>
     where
         T: Accepts<R>,
@@ -145,10 +146,10 @@ impl<T> Lanes<T> {
         self.inner.try_send(self.inner.home(key), |out| T::write(row, out), T::IS_PLAIN)
     }
 
-    /// Accepts a row, and waits before for at most this long while the byte budget of its key's lane is used up.
+    /// Accepts a row, waiting up to `timeout` if the byte budget of its key's lane is exhausted.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and of the kind [`Timeout`](crate::ErrorKind::Timeout) if no room came in time.
+    /// As [`send`](Self::send), and [`Timeout`](crate::ErrorKind::Timeout) if there was no room in time.
     pub async fn send_timeout<R: ?Sized>(
         &self,
         key: &(impl Hash + ?Sized),
@@ -162,10 +163,10 @@ impl<T> Lanes<T> {
         sent.unwrap_or_else(|_| Err(Fault::SendTimeout { after: timeout }.into()))
     }
 
-    /// Accepts every row of an iterator, each with its key, in its order.
+    /// Accepts every row of an iterator, each with its key, in order.
     ///
     /// # Errors
-    /// As [`send`](Self::send). [`Unsent`] says how many rows were accepted and holds the others.
+    /// As [`send`](Self::send). [`Unsent`] has the number of accepted rows and holds the rest.
     pub async fn send_all<K, R, I>(&self, rows: I) -> Result<(), Unsent<I::IntoIter>>
     where
         I: IntoIterator<Item = (K, R)>,
@@ -185,12 +186,12 @@ impl<T> Lanes<T> {
     /// Accepts rows that another stream of the table returned: see
     /// [`IngestStream::send_undelivered`](super::IngestStream::send_undelivered).
     ///
-    /// Their keys are not known, so they go on one lane, in their order: before rows of the same keys, send these and
-    /// wait for them.
+    /// Their keys are unknown, so all are sent on one lane, in order. Wait for them before sending rows with the same
+    /// keys.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and of the kind [`Configuration`](crate::ErrorKind::Configuration) if the rows are for
-    /// another table or of another encoding.
+    /// As [`send`](Self::send), and [`Configuration`](crate::ErrorKind::Configuration) if the rows are for another
+    /// table or have another encoding.
     pub async fn send_undelivered(&self, rows: &mut Undelivered) -> Result<Option<LaneOffset>, Error> {
         self.inner.check_open()?;
         self.inner.handles[0].check_origin(rows)?;
@@ -204,51 +205,51 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Waits until this row is durable, on whichever lane it is by then.
+    /// Waits until this row is durable, even if it moves to another lane.
     ///
     /// # Errors
-    /// If the server refused the row, or the last lane gave up before.
+    /// If the server refused the row, or the last lane gave up first.
     pub async fn wait(&self, row: LaneOffset) -> Result<(), Error> {
         self.receipt(row).await.map(drop)
     }
 
-    /// As [`wait`](Self::wait), as a future that borrows nothing.
+    /// As [`wait`](Self::wait), but the future borrows nothing.
     pub fn receipt(&self, row: LaneOffset) -> LaneReceipt {
-        // A lane that these lanes do not have is of others; the first one says that it knows no such row.
+        // An offset with an unknown lane is from other lanes; lane 0 then reports that it has no such row.
         let row = if row.lane < self.inner.set.len() { row } else { LaneOffset { lane: 0, offset: Offset(u64::MAX) } };
         LaneReceipt::new(Arc::clone(&self.inner.set), row)
     }
 
-    /// Waits until every row that was accepted so far is durable.
+    /// Waits until every row accepted so far is durable.
     ///
     /// # Errors
-    /// If the server refused a row, which is told once, or the last lane gave up.
+    /// If the server refused a row, which is reported once, or the last lane gave up.
     pub async fn flush(&self) -> Result<(), Error> {
         self.inner.flush().await
     }
 
-    /// What each lane has done so far.
+    /// The figures of each lane so far.
     #[must_use]
     pub fn stats(&self) -> Vec<Stats> {
         self.inner.handles.iter().map(Handle::stats).collect()
     }
 
-    /// Whether no more rows are taken: the lanes were closed, or all of them gave up.
+    /// Whether no more rows are accepted because the lanes were closed or all gave up.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.inner.is_closing.load(Ordering::Acquire) || self.inner.handles.iter().all(Handle::is_closed)
     }
 
-    /// Why the last lane gave up, if all have.
+    /// Why the last lane gave up, if all lanes have.
     #[must_use]
     pub fn error(&self) -> Option<Error> {
         self.inner.set.last_error()
     }
 
-    /// Takes the single rows that the server refused: see
+    /// Takes the rows that the server refused individually: see
     /// [`IngestStream::take_rejected`](super::IngestStream::take_rejected).
     ///
-    /// Their offsets are those on the lane that accepted each last.
+    /// Each offset is that on the lane that last accepted the row.
     #[must_use]
     pub fn take_rejected(&self) -> Option<Undelivered> {
         let lanes = self.inner.handles.iter();
@@ -256,39 +257,40 @@ impl<T> Lanes<T> {
         self.inner.set.shared(0).undelivered(parts)
     }
 
-    /// Delivers every row that was accepted, ends every lane, and tells what each has done.
+    /// Delivers every accepted row, ends every lane, and returns a report for each.
     ///
-    /// No row is accepted from then on, by any clone. It may be called again, after it was cancelled as well.
+    /// No clone accepts rows from then on. `close` can be called again, also after it was cancelled.
     ///
     /// # Errors
-    /// If rows could not be delivered: [`Error::undelivered`] holds each of them, with its offset on the lane that
-    /// accepted it last.
+    /// If rows could not be delivered; [`Error::undelivered`] holds them, each with its offset on the lane that last
+    /// accepted it.
     pub async fn close(&self) -> Result<Vec<Report>, Error> {
         self.close_all().await;
         self.closed(Ok(())).await
     }
 
-    /// As [`close`](Self::close), and returns what is not durable after this long.
+    /// As [`close`](Self::close), but returns the rows that are not durable after `timeout`.
     ///
     /// # Errors
-    /// As `close`; of the kind [`Timeout`](crate::ErrorKind::Timeout) if the time was over before the rows were durable.
+    /// As `close`, and [`Timeout`](crate::ErrorKind::Timeout) if the rows were not durable in time.
     pub async fn close_within(&self, timeout: Duration) -> Result<Vec<Report>, Error> {
         let closed = tokio::time::timeout(timeout, self.close_all()).await;
         self.closed(closed.map_err(|_| timeout)).await
     }
 
-    /// Opens other lanes with the same options, and sends on one of them what these could not deliver, in order.
+    /// Opens other lanes with the same options and sends the rows that these could not deliver on one of them, in
+    /// order.
     ///
-    /// This is for lanes that gave up; lanes that are open are given back as they are, lanes that were closed are opened
-    /// again when their rows are settled. The keys of the rows that are left are not known any more: where the order of a
-    /// key matters, [`flush`](Self::flush) before its next row. Rows that the server refused stay with
-    /// [`take_rejected`](Self::take_rejected) of these.
+    /// This is for lanes that gave up. If they are open, the result is a clone; if they were closed, they are reopened
+    /// once their rows are settled. The keys of the remaining rows are unknown: where the order of a key matters, call
+    /// [`flush`](Self::flush) before sending its next row. Rows that the server refused stay with
+    /// [`take_rejected`](Self::take_rejected) of these lanes.
     ///
     /// # Errors
-    /// As [`open`](LanesBuilder::open); the rows then stay with these lanes, and it may be tried again.
+    /// As [`open`](LanesBuilder::open); the rows then stay with these lanes, and `reopen` can be called again.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside a tokio runtime.
     pub async fn reopen(&self) -> Result<Self, Error> {
         if !self.is_closed() {
             return Ok(self.clone());
@@ -299,7 +301,7 @@ impl<T> Lanes<T> {
         Ok(lanes)
     }
 
-    /// Takes over the rows that other lanes had left when they gave up.
+    /// Takes over the rows that other lanes had not delivered when they gave up.
     pub(super) fn inherit(&self, other: &Self) {
         self.inner.set.adopt(other.inner.set.take_stranded());
     }
@@ -313,12 +315,12 @@ impl<T> Lanes<T> {
         &self.options
     }
 
-    /// Ends every lane, when the rows of all are settled.
+    /// Ends every lane once the rows of all lanes are settled.
     pub(super) async fn close_all(&self) {
         self.inner.close_all().await;
     }
 
-    /// What the lanes have done that are closed, or were not after this long.
+    /// The reports of closed lanes; ends the lanes that were not closed in time.
     pub(super) async fn closed(&self, closed: Result<(), Duration>) -> Result<Vec<Report>, Error> {
         if let Err(after) = closed {
             self.inner.set.fail_all(&Fault::CloseTimeout { after }.into());
@@ -351,7 +353,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Accepts a row on the lane to which its home leads.
+    /// Accepts a row on the lane that its home routes to.
     async fn send_home(
         &self,
         home: usize,
@@ -394,7 +396,7 @@ impl Inner {
         }
     }
 
-    /// Accepts a row on the first lane that has room; the row, if none has.
+    /// Accepts a row on the first lane that has room; returns the row if none has.
     fn push_anywhere(&self, first: usize, row: &[u8]) -> Result<Result<LaneOffset, Box<[u8]>>, Error> {
         for home in (first..self.handles.len()).chain(0..first) {
             let lane = self.set.route(home);
@@ -407,7 +409,8 @@ impl Inner {
         Ok(Err(row.into()))
     }
 
-    /// Waits for room on every lane at once, so that one that stalls stops no row, and accepts a row where it comes first.
+    /// Waits for room on all lanes at once, so that a stalled lane blocks no row, and accepts the row on the first with
+    /// room.
     async fn wait_anywhere(&self, row: &[u8]) -> Result<LaneOffset, Error> {
         let bytes = Batch::record_len(row.len());
         loop {
@@ -426,7 +429,7 @@ impl Inner {
         }
     }
 
-    /// Goes on after a lane refused a row: elsewhere if it gave up, and not at all otherwise.
+    /// Continues on another lane if this lane gave up; otherwise returns the error.
     fn after(&self, lane: usize, error: Error) -> Result<(), Error> {
         if self.set.error(lane).is_some() && self.set.go_on_after(lane).is_ok() { Ok(()) } else { Err(error) }
     }
@@ -442,17 +445,17 @@ impl Inner {
                     Ok(()) => {}
                 }
             }
-            // The rows of a lane that gave up meanwhile may be on one that was flushed before.
+            // Rows of a lane that gave up meanwhile may have moved to a lane that was already flushed.
             if self.set.moves_so_far() == moves {
                 return refused;
             }
         }
     }
 
-    /// Ends every lane, when the rows of all are settled: until then one may have to take the rows of another.
+    /// Ends every lane once the rows of all are settled; until then one may have to take over the rows of another.
     async fn close_all(&self) {
         self.is_closing.store(true, Ordering::Release);
-        // What goes wrong here shows in the rows that are returned.
+        // Failures appear in the returned rows.
         let _ = self.flush().await;
         for handle in &self.handles {
             handle.shared().close();
@@ -462,7 +465,7 @@ impl Inner {
         }
     }
 
-    /// What lanes that are over have done, or the rows that they return.
+    /// The reports of finished lanes, or an error with the rows that they return.
     fn report(&self) -> Result<Vec<Report>, Error> {
         let mut parts = self.set.take_stranded();
         let mut reports = Vec::new();

@@ -1,4 +1,4 @@
-//! What is done before a stream begins: its options are checked, and its spool is opened.
+//! Steps before a stream starts: checking its options and opening its spool.
 
 #[cfg(feature = "spool")]
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::schemas::Schemas;
 use crate::spool::{Producer, Spool, SpoolOptions};
 use crate::transport::create_request;
 
-/// A stream with sound options, whose spool is not opened yet.
+/// A stream with valid options whose spool is not open yet.
 pub(super) struct Opening {
     table: TableName,
     request: Bytes,
@@ -36,7 +36,7 @@ pub(super) struct Opening {
     descriptor: Option<Arc<DescriptorProto>>,
 }
 
-/// A stream that can begin.
+/// A stream that is ready to start.
 pub(super) struct Opened {
     pub(super) table: TableName,
     pub(super) settings: Settings,
@@ -78,7 +78,7 @@ impl Opening {
         self
     }
 
-    /// Opens the spool, which may take a while, off the runtime's threads.
+    /// Opens the spool, which can block, off the runtime's threads.
     #[cfg_attr(not(feature = "spool"), expect(clippy::unused_async, reason = "the spool is a feature"))]
     pub(super) async fn finish(self) -> Result<Opened, Error> {
         #[cfg(feature = "spool")]
@@ -89,7 +89,7 @@ impl Opening {
         self.finish_blocking()
     }
 
-    /// Opens the spool, which may take a while.
+    /// Opens the spool, which can block.
     #[cfg_attr(not(feature = "spool"), expect(clippy::unnecessary_wraps, reason = "the spool is a feature"))]
     pub(super) fn finish_blocking(self) -> Result<Opened, Error> {
         #[cfg(feature = "spool")]
@@ -125,7 +125,7 @@ impl Opening {
         }
         let found = spool.note.clone();
         settings.exactly_once = options.exactly_once.map(|otherwise| ExactlyOnce { found, otherwise });
-        // Half of the memory is for what is read back, so that a row always finds room.
+        // Half of the memory is for rows read back from disk, so that a new row always finds room.
         settings.max_row_bytes = settings.max_row_bytes.min(settings.max_unacked_bytes / 2);
         settings.max_batch_bytes = settings.max_batch_bytes.min(settings.max_unacked_bytes / 2);
         Ok(Opened { table, settings, schemas: spool.schemas(), spool: Some(spool) })

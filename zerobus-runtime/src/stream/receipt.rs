@@ -1,4 +1,4 @@
-//! The fate of one row, as a future that borrows nothing.
+//! The outcome of one row, as a future that borrows nothing.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,10 +11,10 @@ use crate::shared::{Inner, Settled, Shared};
 
 type Answer = Box<dyn FnMut(&mut Inner) -> Option<Result<(), Error>> + Send + Sync>;
 
-/// A row's receipt: ready when the row is durable, or is known not to become so.
+/// A row's receipt: ready when the row is durable or has failed.
 ///
-/// It borrows nothing, so it may be kept, moved to another task, or dropped without a loss. It does not keep the stream
-/// open.
+/// It borrows nothing, so it can be stored, moved to another task, or dropped without losing the row. It does not keep
+/// the stream open.
 ///
 /// ```no_run
 /// # async fn f<T: zerobus_runtime::ZerobusMessage>(stream: zerobus_runtime::IngestStream<T>, row: T) -> Result<(), zerobus_runtime::Error> {
@@ -28,7 +28,7 @@ type Answer = Box<dyn FnMut(&mut Inner) -> Option<Result<(), Error>> + Send + Sy
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a receipt says something when it is awaited"]
+#[must_use = "a receipt does nothing until it is awaited"]
 pub struct Receipt {
     offset: Offset,
     settled: Settled<Arc<Shared>, Answer>,
@@ -46,7 +46,7 @@ impl Receipt {
         Self { offset, settled: Settled::new(shared, offset.0, answer) }
     }
 
-    /// The row.
+    /// The row's offset.
     #[must_use]
     pub const fn offset(&self) -> Offset {
         self.offset

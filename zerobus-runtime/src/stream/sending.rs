@@ -1,7 +1,7 @@
-//! The future of a row that is sent: nearly always ready at its first poll, and so written by hand.
+//! The future that `send` returns. It is nearly always ready at its first poll, so it is written by hand.
 //!
-//! The compiler keeps the poll of an `async fn` a function of its own where it is called from two places, with the state
-//! of every level inside it. For a row that finds room that would be a tenth of its cost.
+//! The compiler does not inline the poll of an `async fn` that is called from two places, and keeps the state of every
+//! level. For a row that finds room, that would be a tenth of its cost.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -15,8 +15,8 @@ use crate::persisted::Persisted;
 
 /// A row on its way into the open batch.
 ///
-/// The row is accepted by the poll that is ready, so that a dropped future has not accepted it. Polled again, it is
-/// pending for ever: a row is accepted once.
+/// The poll that returns `Ready` accepts the row, so a future dropped earlier has not accepted it. Polled again, it is
+/// pending forever: a row is accepted once.
 #[must_use = "a row is not sent until this is awaited"]
 pub(super) struct Sending<'a, W, S, F> {
     handle: &'a Handle,
@@ -24,11 +24,11 @@ pub(super) struct Sending<'a, W, S, F> {
     is_plain: bool,
     wait: S,
     is_done: bool,
-    /// Waits for room with the row that is encoded; in a box, since a row that finds room pays for its place otherwise.
+    /// Waits for room with the encoded row. Boxed, so that a row that finds room does not pay for its size.
     waiting: Option<Pin<Box<F>>>,
 }
 
-/// Nothing in it is pinned but what is in a box.
+/// Only boxed contents are pinned.
 impl<W, S, F> Unpin for Sending<'_, W, S, F> {}
 
 impl<'a, W, S, F> Sending<'a, W, S, F>
@@ -37,7 +37,7 @@ where
     S: Fn(&'a Handle, Box<[u8]>, Persisted) -> F,
     F: Future<Output = Result<Offset, Error>>,
 {
-    /// Sends what `write` writes; `wait` goes on where there is no room for it.
+    /// Sends what `write` writes; `wait` continues if there is no room for it.
     #[inline]
     pub(super) const fn new(handle: &'a Handle, write: W, is_plain: bool, wait: S) -> Self {
         Self { handle, write, is_plain, wait, is_done: false, waiting: None }

@@ -1,4 +1,4 @@
-//! A stream whose rows are kept on disk until they are durable in the table: its options, and the wait for the disk.
+//! Streams that keep their rows on disk until they are durable in the table: options, and waiting for the disk.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,16 +17,17 @@ use crate::transport;
 impl<T> StreamBuilder<T> {
     /// Keeps every row on disk from before it is sent until it is durable in the table.
     ///
-    /// What a killed process leaves in the folder is sent first by the next one that opens it, in order, for the schema
-    /// that it was written for. Delivery stays at least once: rows that were sent and not acknowledged are sent again.
+    /// Rows that a killed process leaves in the folder are sent first by the next process that opens it, in order and
+    /// with the schema they were written for. Delivery stays at least once: rows that were sent and not acknowledged
+    /// are sent again.
     ///
-    /// One stream has a folder at a time, for one table. With a spool
-    /// [`max_unacked_bytes`](Self::max_unacked_bytes) bounds the memory alone and
+    /// A folder belongs to one table and is used by one stream at a time. With a spool
+    /// [`max_unacked_bytes`](Self::max_unacked_bytes) bounds only the memory and
     /// [`max_spool_bytes`](Self::max_spool_bytes) the disk; a stream waits for the end of any outage unless
     /// [`delivery_timeout`](Self::delivery_timeout) or [`max_attempts`](Self::max_attempts) is set after this; and
-    /// [`open`](Self::open) succeeds while the service is away. Half of that memory is for rows on
-    /// their way to disk, and half for those on their way to the service; a row may have half of it at most. The budget
-    /// that the streams of a client share does not apply.
+    /// [`open`](Self::open) succeeds while the service is away. Half of the memory is for rows being written to disk,
+    /// and half for rows being sent to the service; a row may use at most half of it. The client's shared budget does
+    /// not apply.
     ///
     /// ```no_run
     /// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client, row: T) -> Result<(), zerobus_runtime::Error> {
@@ -50,21 +51,21 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// What a spooled row survives; the end of the process by default.
+    /// What a spooled row survives; by default, the end of the process.
     pub fn spool_level(self, level: SpoolLevel) -> Self {
         self.with_spool(|spool| spool.level = level)
     }
 
-    /// How many bytes the spool may have on disk; 10 GiB by default, at least 1 MiB.
+    /// The most bytes that the spool may take on disk; 10 GiB by default, at least 1 MiB.
     ///
-    /// While they are used up, rows wait in memory and then in `send`. No row is dropped.
+    /// When the spool is full, rows wait in memory and then in `send`. No row is dropped.
     pub fn max_spool_bytes(self, bytes: u64) -> Self {
         self.with_spool(|spool| spool.max_bytes = bytes)
     }
 
-    /// How many bytes a file of the spool has; 64 MiB by default, and a quarter of the whole at most.
+    /// The size of each spool file; 64 MiB by default, at most a quarter of `max_spool_bytes`.
     ///
-    /// Disk space is given back by whole files.
+    /// Disk space is freed one whole file at a time.
     pub fn spool_segment_bytes(self, bytes: u64) -> Self {
         self.with_spool(|spool| spool.segment_bytes = bytes)
     }
@@ -96,7 +97,7 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// Whether the options of the spool are sound.
+    /// Validates the spool options.
     pub(super) fn check_spool(&self) -> Result<(), Error> {
         let Some(SpoolOptions { folder, level, segment_bytes, max_bytes, .. }) = &self.spool else { return Ok(()) };
         if folder.as_os_str().is_empty() {
@@ -119,14 +120,14 @@ impl<T> StreamBuilder<T> {
 }
 
 impl<T> IngestStream<T> {
-    /// Waits until the row of this offset, and every row before it, has the promise of the spool's level.
+    /// Waits until this row and every row before it are as durable as the spool's level promises.
     ///
-    /// A row waits for that in memory for as long as the write before it takes, and for the
-    /// [`linger`](StreamBuilder::linger); where rows come fast, for a millisecond more.
+    /// A row waits in memory while the previous write completes, and for the [`linger`](StreamBuilder::linger); at high
+    /// rates, up to a millisecond more.
     ///
     /// # Errors
-    /// If the stream has no spool, has not accepted a row of this offset, or ended before the row was on disk: the row is
-    /// then among those that are returned.
+    /// If the stream has no spool, has not accepted a row with this offset, or ended before the row was on disk; the
+    /// row is then returned.
     pub async fn spooled(&self, offset: Offset) -> Result<(), Error> {
         self.handle.spooled(offset).await
     }
@@ -220,7 +221,7 @@ impl<T> BlockingStream<T> {
         self.with(|stream| runtime.block_on(stream.retire()))
     }
 
-    /// Waits until the row of this offset has the promise of the spool's level: see [`IngestStream::spooled`].
+    /// Waits until this row is as durable as the spool's level promises: see [`IngestStream::spooled`].
     ///
     /// # Errors
     /// As [`IngestStream::spooled`].

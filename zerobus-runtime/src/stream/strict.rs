@@ -1,7 +1,7 @@
-//! JSON that says what it is given: a float that JSON cannot hold is an error and not `null`.
+//! Strict JSON: a float that JSON cannot represent is an error, not `null`.
 //!
-//! `serde_json` writes NaN and the infinities as `null`, which the table would keep as a null that nobody sent. What else is
-//! to be written goes to `serde_json` as it is.
+//! `serde_json` writes NaN and the infinities as `null`, which the table would store as NULL. Everything else is passed
+//! to `serde_json` unchanged.
 
 use std::fmt::Display;
 
@@ -11,11 +11,11 @@ use serde::ser::{
     SerializeTupleVariant, Serializer,
 };
 
-/// A serializer that refuses the floats that JSON cannot hold.
+/// A serializer that rejects floats that JSON cannot represent.
 #[derive(Debug)]
 pub(super) struct Strict<S>(pub(super) S);
 
-/// A value that is written by a strict serializer.
+/// A value to be written by the strict serializer.
 #[derive(Debug)]
 struct Checked<'a, T: ?Sized>(&'a T);
 
@@ -36,7 +36,7 @@ fn finite<E: serde::ser::Error>(value: f64) -> Result<(), E> {
     )))
 }
 
-/// What goes through as it is.
+/// Passes values through unchanged.
 macro_rules! through {
     ($($method:ident($($argument:ident: $type:ty),*);)*) => {$(
         #[inline]
@@ -46,7 +46,7 @@ macro_rules! through {
     )*};
 }
 
-/// What holds values.
+/// Wraps compound values.
 macro_rules! compound {
     ($($method:ident($($argument:ident: $type:ty),*) -> $compound:ident;)*) => {$(
         #[inline]
@@ -143,7 +143,7 @@ impl<S: Serializer> Serializer for Strict<S> {
     }
 }
 
-/// What holds values without names.
+/// Compounds without field names.
 macro_rules! unnamed {
     ($($trait:ident $method:ident;)*) => {$(
         impl<S: $trait> $trait for Strict<S> {
@@ -170,7 +170,7 @@ unnamed! {
     SerializeTupleVariant serialize_field;
 }
 
-/// What holds values by names of the program.
+/// Compounds with static field names.
 macro_rules! named {
     ($($trait:ident;)*) => {$(
         impl<S: $trait> $trait for Strict<S> {

@@ -1,13 +1,13 @@
-//! The rows of an iterator that were not sent.
+//! The rows that `send_all` did not send.
 
 use std::fmt;
 use std::iter::{Chain, Once, once};
 
 use crate::error::Error;
 
-/// The rows that `send_all` did not send, and why: an iterator over them, the failing one first.
+/// The rows that `send_all` did not send, and why: an iterator over them, the failing row first.
 ///
-/// It may be given to `send_all` again, and as an error it becomes the [`Error`] of the failing row.
+/// It can be passed to `send_all` again. It converts into the [`Error`] of the failing row.
 pub struct Unsent<I: Iterator> {
     error: Error,
     accepted: u64,

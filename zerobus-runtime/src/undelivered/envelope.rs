@@ -32,7 +32,7 @@ struct Line<'a> {
     state: Option<u32>,
     #[serde(borrow)]
     row: Cow<'a, str>,
-    /// For the reader's eyes; `row` counts.
+    /// For human readers; only `row` is read back.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     json: Option<&'a RawValue>,
 }
@@ -62,7 +62,7 @@ pub(super) fn write(rows: &Undelivered, mut out: impl io::Write) -> io::Result<(
     out.flush()
 }
 
-/// JSON text without line breaks: those that it has stand between its tokens.
+/// JSON text without line breaks, which can only occur between tokens.
 fn on_one_line(json: &str) -> Cow<'_, str> {
     if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ").into() } else { json.into() }
 }
@@ -79,7 +79,7 @@ pub(super) fn read(input: impl io::BufRead) -> Result<Undelivered, Error> {
     found.ok_or_else(|| Fault::Undelivered { line: 1, problem: "there is no row".to_owned() }.into())
 }
 
-/// Takes in the row of one line.
+/// Adds the row of one line.
 fn take_line(found: &mut Option<Undelivered>, line: &str) -> Result<(), String> {
     let line: Line<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let bytes = BASE64_STANDARD.decode(line.row.as_bytes()).map_err(|error| format!("`row` is no base64: {error}"))?;

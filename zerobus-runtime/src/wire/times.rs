@@ -1,10 +1,10 @@
-//! Times as the server names them. The conversion of prost-types panics where one is at the end of its range.
+//! Durations sent by the server. The conversion in prost-types panics at the ends of the range.
 
 use std::time::Duration;
 
 const NANOS: i128 = 1_000_000_000;
 
-/// The time that a message holds; none if it is negative.
+/// The duration in a message; `None` if it is negative.
 pub(crate) fn time_of(duration: prost_types::Duration) -> Option<Duration> {
     let nanos = i128::from(duration.seconds) * NANOS + i128::from(duration.nanos);
     let seconds = u64::try_from(nanos.div_euclid(NANOS)).ok()?;

@@ -1,4 +1,4 @@
-//! The opening of many streams into one table.
+//! Opening several streams into one table.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::error::Error;
 use crate::error::Fault;
 use crate::event::OnAck;
 
-/// Between the openings of two lanes, at random up to this: many at the same instant look like an attack.
+/// The longest random pause between opening two lanes: opening many at once looks like an attack.
 const STAGGER: Duration = Duration::from_millis(50);
 
-/// The options of many streams into one table; [`open`](Self::open) opens them.
-#[must_use = "lanes are opened by `open`"]
+/// The options of several streams into one table. [`open`](Self::open) opens them.
+#[must_use = "call `open` to open the lanes"]
 pub struct LanesBuilder<T> {
     stream: Arc<StreamBuilder<T>>,
     lanes: NonZeroUsize,
@@ -56,7 +56,7 @@ impl Openings {
     }
 }
 
-/// Lanes whose drivers do not run yet.
+/// Lanes whose drivers are not running yet.
 pub(in super::super) struct PreparedLanes<T> {
     pub(in super::super) lanes: Lanes<T>,
     pub(in super::super) drivers: Vec<Driver>,
@@ -69,7 +69,7 @@ impl<T> LanesBuilder<T> {
     }
 
     /// Calls `hook` after acknowledgements with the offset up to which every row of a lane is settled, on the lane's
-    /// task: it must not block. It replaces the hook of [`StreamBuilder::on_ack`], which does not learn the lane.
+    /// task; it must not block. It replaces the hook of [`StreamBuilder::on_ack`], which does not receive the lane.
     ///
     /// The rows of a lane that gave up get new offsets on another lane; a [`LaneReceipt`](super::LaneReceipt) follows
     /// its row there.
@@ -78,13 +78,13 @@ impl<T> LanesBuilder<T> {
         self
     }
 
-    /// Opens every lane, the one a little after the other.
+    /// Opens every lane, with a short pause between them.
     ///
     /// # Errors
-    /// As [`StreamBuilder::open`], if one of them cannot be opened; the others are closed then.
+    /// As [`StreamBuilder::open`], if any lane cannot be opened; the others are then closed.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside a tokio runtime.
     pub async fn open(self) -> Result<Lanes<T>, Error> {
         Arc::new(self).open_again().await
     }
@@ -114,7 +114,7 @@ impl<T> LanesBuilder<T> {
     /// Opens every lane for a program without async; one thread drives them all.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and if no thread can be started.
+    /// As [`open`](Self::open), and if the thread cannot be started.
     pub fn open_blocking(self) -> Result<BlockingLanes<T>, Error> {
         BlockingLanes::open(&Arc::new(self))
     }

@@ -1,4 +1,4 @@
-//! The fate of one row of many lanes, wherever it goes.
+//! The outcome of one row, followed across lanes.
 
 use std::fmt;
 use std::future::Future;
@@ -11,10 +11,10 @@ use super::LaneOffset;
 use super::set::LaneSet;
 use crate::error::Error;
 
-/// The receipt of a row of [`Lanes`](super::Lanes): ready when the row is durable, or is known not to become so.
+/// The receipt of a row of [`Lanes`](super::Lanes): ready when the row is durable or has failed.
 ///
-/// It follows the row to another lane where its own gives up. It borrows nothing, as [`Receipt`] does.
-#[must_use = "a receipt says something when it is awaited"]
+/// It follows the row to another lane if its lane gives up. Like [`Receipt`], it borrows nothing.
+#[must_use = "a receipt does nothing until it is awaited"]
 pub struct LaneReceipt {
     set: Arc<LaneSet>,
     row: LaneOffset,
@@ -27,7 +27,7 @@ impl LaneReceipt {
         Self { set, row, receipt }
     }
 
-    /// The row, where it is now.
+    /// The row's current position.
     #[must_use]
     pub const fn offset(&self) -> LaneOffset {
         self.row
@@ -45,7 +45,7 @@ impl Future for LaneReceipt {
                 Poll::Ready(Ok(_)) => return Poll::Ready(Ok(this.row)),
                 Poll::Ready(Err(error)) => error,
             };
-            // A row that the server refused has not moved.
+            // A row that the server refused does not move.
             let Some(row) = this.set.moved(this.row) else { return Poll::Ready(Err(error)) };
             this.row = row;
             this.receipt = Receipt::new(Arc::clone(this.set.shared(row.lane)), row.offset);

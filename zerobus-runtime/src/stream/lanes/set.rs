@@ -1,9 +1,9 @@
-//! The lanes of one table, and where the rows of each have gone.
+//! The lanes of one table, and where the rows of each have moved.
 //!
-//! A key has a home by its hash, and a home has a route to the lane that takes its rows: its own, until that lane gives up.
-//! Then the rows that the lane had left become another lane's in one step, in their order, and the routes that led to the
-//! first lead to the second. Whoever finds a lane that gave up may do that: its driver, or a `send` that comes before it. A
-//! row that comes later finds the new route, so rows of one key stay in order.
+//! A key hashes to a home, and a home has a route to the lane that accepts its rows: at first its own lane. When that
+//! lane gives up, its remaining rows move to another lane in one step, in order, and its routes are changed to that
+//! lane. The first to notice does this: the lane's driver or a concurrent `send`. Later rows use the new route, so rows
+//! of one key stay in order.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,27 +20,27 @@ use crate::shared::{Shared, report_loss};
 #[derive(Debug)]
 pub(super) struct LaneSet {
     lanes: Vec<Arc<Shared>>,
-    /// By home: the lane that takes its rows.
+    /// By home: the lane that accepts its rows.
     routes: Vec<AtomicUsize>,
     moves: Mutex<Moves>,
-    /// Nobody is left to take what is returned.
+    /// No handle is left to take returned rows.
     is_abandoned: AtomicBool,
 }
 
-/// What the lanes that gave up had left.
+/// Rows of lanes that gave up.
 #[derive(Debug, Default)]
 struct Moves {
-    /// By lane: where its rows went; none while it lives.
+    /// By lane: where its rows moved; `None` while it is running.
     by_lane: Vec<Option<Move>>,
-    /// Rows that no lane was left to take.
+    /// Rows that were left when the last lane gave up.
     stranded: Vec<ReturnedBatch>,
 }
 
-/// Where the rows of a lane went that were left when it gave up.
+/// Where the remaining rows of a lane that gave up have moved.
 #[derive(Debug, Clone, Copy)]
 struct Move {
     first: u64,
-    /// The lane, and the offset there of the first; none where no lane was left.
+    /// The target lane and the first row's offset there; `None` if no lane was left.
     to: Option<(usize, u64)>,
 }
 
@@ -55,7 +55,7 @@ impl LaneSet {
         self.lanes.len()
     }
 
-    /// The lane that takes the rows of this home.
+    /// The lane that accepts the rows of this home.
     pub(super) fn route(&self, home: usize) -> usize {
         self.routes[home].load(Ordering::Acquire)
     }
@@ -75,7 +75,7 @@ impl LaneSet {
         errors.and_then(|mut errors| errors.pop())
     }
 
-    /// Moves the rows of a lane that gave up; whether one is left that takes rows.
+    /// Moves the rows of a lane that gave up. Returns whether any lane still accepts rows.
     pub(super) fn go_on_after(&self, lane: usize) -> Result<(), Error> {
         let to = self.settle_moves()[lane].and_then(|moved| moved.to);
         if to.is_some() {
@@ -84,7 +84,7 @@ impl LaneSet {
         Err(self.error(lane).unwrap_or_else(|| Fault::ShutDown.into()))
     }
 
-    /// Where a row went whose lane gave up before it was durable, if another lane took it.
+    /// The new position of a row whose lane gave up before it was durable, if another lane took it.
     pub(super) fn moved(&self, row: LaneOffset) -> Option<LaneOffset> {
         let moved = self.settle_moves()[row.lane]?;
         let behind = row.offset.0.checked_sub(moved.first)?;
@@ -92,19 +92,19 @@ impl LaneSet {
         Some(LaneOffset { lane, offset: Offset(first + behind) })
     }
 
-    /// Rows that no lane was left to take.
+    /// Rows that were left when the last lane gave up.
     pub(super) fn take_stranded(&self) -> Vec<ReturnedBatch> {
         self.settle_moves();
         std::mem::take(&mut self.moves().stranded)
     }
 
-    /// Takes in rows that other lanes could not deliver.
+    /// Accepts rows that other lanes could not deliver.
     pub(super) fn adopt(&self, rows: Vec<ReturnedBatch>) {
         if rows.is_empty() {
             return;
         }
         let mut woken = Vec::new();
-        // Under the lock, so that the rows of a lane that gives up now are moved after these are in.
+        // Under the lock, so that if a lane gives up now, its rows move after these are accepted.
         let mut moves = self.moves();
         match self.least_loaded() {
             Some(target) => drop(self.lanes[target].adopt(rows, &mut woken)),
@@ -114,27 +114,27 @@ impl LaneSet {
         woken.into_iter().for_each(Waker::wake);
     }
 
-    /// Nobody is left to take what is returned.
+    /// No handle is left to take returned rows.
     pub(super) fn abandon(&self) {
         self.is_abandoned.store(true, Ordering::Release);
-        // Before the lanes close, while one of them may take over what another had left.
+        // Before the lanes close, while one can still take over the rows of another.
         self.settle_moves();
         self.report_loss();
     }
 
-    /// Ends every lane at once: what is not durable is returned.
+    /// Ends every lane at once; rows that are not durable are returned.
     pub(super) fn fail_all(&self, error: &Error) {
         for lane in &self.lanes {
             lane.end(error.clone());
         }
     }
 
-    /// How many lanes gave up, and had their rows moved.
+    /// How many lanes gave up and had their rows moved.
     pub(super) fn moves_so_far(&self) -> usize {
         self.settle_moves().iter().flatten().count()
     }
 
-    /// Moves the rows of every lane that gave up; where those of each went.
+    /// Moves the rows of every lane that gave up. Returns where the rows of each lane moved.
     fn settle_moves(&self) -> Vec<Option<Move>> {
         let mut moves = self.moves();
         let (mut done, mut woken) = (Vec::new(), Vec::new());
@@ -146,17 +146,17 @@ impl LaneSet {
         }
         let by_lane = moves.by_lane.clone();
         drop(moves);
-        // Nothing that others wrote runs under the lock: no waker, no subscriber of events.
+        // No foreign code runs under the lock: no waker, no tracing subscriber.
         woken.into_iter().for_each(Waker::wake);
         for (lane, rows) in done {
             let to = by_lane[lane].and_then(|moved| moved.to).map(|(to, _)| to);
-            tracing::warn!(name: "zerobus.lane.moved", lane, to, rows, "a lane gave up, its rows go to another");
+            tracing::warn!(name: "zerobus.lane.moved", lane, to, rows, "a lane gave up; its rows moved to another lane");
             self.report_loss();
         }
         by_lane
     }
 
-    /// Moves the rows of one lane; how many.
+    /// Moves the rows of one lane and returns their number.
     fn move_rows(&self, moves: &mut Moves, lane: usize, first: u64, woken: &mut Vec<Waker>) -> u64 {
         let rows = self.lanes[lane].take_given_up();
         let count = rows.iter().map(|part| u64::from(part.batch.rows)).sum();
@@ -186,7 +186,7 @@ impl LaneSet {
         (0..self.len()).filter_map(|lane| load(lane).map(|load| (load, lane))).min().map(|(_, lane)| lane)
     }
 
-    /// Says at ERROR which rows are lost, if nobody is left to take them.
+    /// Logs lost rows at ERROR if no handle is left to take them.
     fn report_loss(&self) {
         if self.is_abandoned.load(Ordering::Acquire) {
             let stranded = std::mem::take(&mut self.moves().stranded);
@@ -195,7 +195,7 @@ impl LaneSet {
     }
 
     fn moves(&self) -> MutexGuard<'_, Moves> {
-        // Nothing under this lock calls code of others, so a poisoned one is a sound one.
+        // No foreign code runs under this lock, so a poisoned lock still guards consistent data.
         self.moves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
