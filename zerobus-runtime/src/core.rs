@@ -1,28 +1,28 @@
-//! The streaming core: a state machine that knows no I/O, no clock, no tokio and no tonic.
+//! The streaming core: a state machine without I/O, clock, tokio or tonic.
 //!
 //! Events go in ([`Session::hear`], [`Session::push`], [`Session::pull`], [`Session::tick`]), actions come out
-//! ([`Session::next_action`]); the time is an argument, counted from the start of the session.
+//! ([`Session::next_action`]); time is an argument, counted from the start of the session.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `settings` | the limits and times that a stream is made with |
 //! | `batch` | the batch that rows are written into, and the batches that are cut from it |
-//! | `pace` | how fast rows come |
-//! | `rate` | how many rows and bytes a second may be sent |
+//! | `pace` | the rate at which rows arrive |
+//! | `rate` | the limit of rows and bytes per second |
 //! | `window` | the batches that are not yet durable: which are sent, which offset each has on the wire |
-//! | `allowance` | how much may be under way where connections are lost |
+//! | `allowance` | how much may be in flight after lost connections |
 //! | `suspects` | the search for a row that the server refuses |
-//! | `spooled` | which rows are on disk, where a session keeps them there |
+//! | `spooled` | which rows are on disk, for a session with a spool |
 //! | `ledger` | where every accepted row is, and the sum that must hold |
 //! | `retry` | backoff with jitter, and the budget of attempts between two acknowledgements |
-//! | `returned` | the rows that are returned |
-//! | `event` | what goes in and what comes out |
-//! | `session` | the session: rows in, and the questions that handle and driver ask |
-//! | `requests` | what goes to the transport when it can take something |
-//! | `transitions` | what each event does to the states below |
-//! | `deadlines` | the times at which something is due |
+//! | `returned` | rows that are returned to the caller |
+//! | `event` | events in, actions out |
+//! | `session` | the session: accepting rows, and queries of handle and driver |
+//! | `requests` | the next request for the transport |
+//! | `transitions` | the effect of each event on the states below |
+//! | `deadlines` | timers |
 //!
-//! A session makes one *call* after the other; each has a *generation*, and what an older one says is void.
+//! A session makes one *call* after another. Each has a *generation*; events of older generations are ignored.
 //!
 //! ```text
 //!                     a row comes                              opened

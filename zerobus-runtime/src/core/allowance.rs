@@ -1,14 +1,13 @@
-//! How much may be under way on a connection, where connections are lost (slow start).
+//! How much may be in flight after connections were lost (slow start).
 //!
-//! Something between client and server may let only so many bytes through: a proxy with a limit for bodies, a network
-//! that resets. A burst of everything that waits is then lost as a whole, again and again. So after a connection that was
-//! lost with rows under way, the next begins with little, and more goes as acknowledgements come. Whatever lets some bytes
-//! through lets all rows through in the end.
+//! Something between client and server may pass only a limited number of bytes: a proxy with a body limit, a network
+//! that resets. Sending everything at once would then fail every time. So after a connection is lost with rows in
+//! flight, the next starts small and grows with acknowledgements. If some bytes get through, all rows eventually do.
 
-/// What a connection begins with after one that was lost without an acknowledgement, in bytes.
+/// The initial allowance after a connection was lost without an acknowledgement, in bytes.
 const SMALL: usize = 16 * 1024;
 
-/// The bytes that may be under way; all that there are, unless a connection was lost.
+/// The bytes that may be in flight; unlimited unless a connection was lost.
 #[derive(Debug, Default)]
 pub(super) struct Allowance {
     limit: Option<usize>,
@@ -17,30 +16,30 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    /// The bytes that may be under way, where there is a limit.
+    /// The bytes that may be in flight, if there is a limit.
     pub(super) const fn limit(&self) -> Option<usize> {
         self.limit
     }
 
-    /// The connection has made bytes durable; with `most` and more under way there is no limit.
+    /// The connection made bytes durable; at `most` bytes the limit is lifted.
     pub(super) fn acked(&mut self, bytes: usize, most: usize) {
         self.acked = self.acked.saturating_add(bytes);
         self.limit = self.limit.map(|limit| limit.saturating_mul(2)).filter(|limit| *limit < most);
     }
 
-    /// The connection was lost with rows under way.
+    /// The connection was lost with rows in flight.
     pub(super) fn lost(&mut self, most: usize) {
         let limit = match (self.acked, self.limit) {
             (0, None) => SMALL,
-            // Down to a single row, which always may go.
+            // Down to a single row, which may always be sent.
             (0, Some(limit)) => limit / 4,
-            // About so much gets through.
+            // About this much gets through.
             (acked, _) => acked / 2,
         };
         self.limit = Some(limit).filter(|limit| *limit < most);
     }
 
-    /// Another connection begins.
+    /// Another connection starts.
     pub(super) const fn restart(&mut self) {
         self.acked = 0;
     }

@@ -1,8 +1,8 @@
 //! The batch that rows are written into, and the batches that are cut from it.
 //!
 //! A record in a batch is the key of field 1, its length and its bytes: the wire form of `ProtoEncodedBatch.records`,
-//! of `JsonBatch.records` alike. So the bytes of a batch are the body of its request as they stand, a replay needs a
-//! new envelope only, and a record can be found again without a second index.
+//! of `JsonBatch.records` alike. So the bytes of a batch are the body of its request, a replay only needs a new
+//! envelope, and a record can be found again without a second index.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) struct OpenBatch {
     rows: u32,
     first: u64,
     since: Duration,
-    /// A row of it may have been persisted by way of another stream.
+    /// One of its rows may have been persisted by another stream.
     was_sent: bool,
     /// How many bytes the length of the last record took: a guess for the next, since rows of a table are alike.
     reserved: Reserved,
@@ -29,7 +29,7 @@ pub(super) struct OpenBatch {
     stamper: Option<super::Stamper>,
 }
 
-/// Rows that go to the server in one request.
+/// Rows that are sent in one request.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
     /// The records, each behind its key and length.
@@ -39,11 +39,11 @@ pub(crate) struct Batch {
     pub(crate) rows: u32,
     /// When the first row was accepted.
     pub(crate) since: Duration,
-    /// When it was last given to the transport.
+    /// When it was last passed to the transport.
     pub(crate) sent_at: Duration,
-    /// How often it was given to a transport.
+    /// How often it was passed to a transport.
     pub(crate) attempts: u32,
-    /// What its rows were written for.
+    /// The schema of its rows.
     pub(crate) schema: Schema,
     /// The number of the request in the spool; 0 without one.
     pub(crate) sequence: u64,
@@ -83,7 +83,7 @@ impl OpenBatch {
         0
     }
 
-    /// Whether a record of this many bytes is too much.
+    /// Whether a record of this many bytes is too large.
     #[inline]
     pub(super) const fn is_full_for(&self, bytes: usize) -> bool {
         self.out.len() + bytes > self.room
@@ -111,7 +111,7 @@ impl OpenBatch {
         self.first
     }
 
-    /// Says when the first row comes, and its offset.
+    /// Sets the time and the offset of the first row.
     pub(super) fn begin(&mut self, first: u64, now: Duration) {
         self.first = first;
         self.since = now;
@@ -120,9 +120,9 @@ impl OpenBatch {
         }
     }
 
-    /// Writes one record; the number of its bytes, key and length included.
+    /// Writes one record and returns its size, including key and length.
     ///
-    /// If `write` fails or panics, the batch is what it was before.
+    /// If `write` fails or panics, the batch is unchanged.
     #[inline]
     pub(super) fn append<E>(&mut self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<usize, E> {
         let start = self.out.len();
@@ -153,18 +153,18 @@ impl OpenBatch {
         self.append(write)
     }
 
-    /// Takes the last record back, which has this many bytes.
+    /// Removes the last record, which has this many bytes.
     pub(super) fn take_back(&mut self, bytes: usize) {
         self.out.truncate(self.out.len() - bytes);
         self.rows -= 1;
     }
 
-    /// Says that the last row may have been persisted by way of another stream.
+    /// Marks that another stream may have persisted the last row.
     pub(super) const fn was_sent(&mut self) {
         self.was_sent = true;
     }
 
-    /// Moves the last record, which has this many bytes, into the next batch and cuts what stands before it.
+    /// Moves the last record, which has this many bytes, into the next batch and cuts the records before it.
     pub(super) fn cut_before_last(&mut self, bytes: usize, now: Duration) -> Batch {
         let last = self.out.as_slice()[self.out.len() - bytes..].to_vec();
         self.take_back(bytes);
@@ -175,7 +175,7 @@ impl OpenBatch {
         batch
     }
 
-    /// Cuts the batch: what was written so far is closed, and the next row begins a new one.
+    /// Cuts the batch: it is closed, and the next row starts a new one.
     pub(super) fn cut(&mut self) -> Batch {
         let rows = std::mem::take(&mut self.rows);
         let attempts = u32::from(std::mem::take(&mut self.was_sent));
@@ -183,10 +183,10 @@ impl OpenBatch {
         Batch { body, first, rows, since, sent_at: Duration::ZERO, attempts, schema: 0, sequence: 0 }
     }
 
-    /// The bytes of the batch, in no more memory than is counted for them.
+    /// The bytes of the batch, using no more memory than is counted for them.
     ///
-    /// A batch that nearly fills its buffer, or is longer than a batch should be, takes it along. A smaller one is copied:
-    /// a buffer that shrinks by much leaves a hole in the heap that no other buffer fits into.
+    /// A batch that nearly fills its buffer, or exceeds the batch limit, keeps it. A smaller one is copied: a buffer
+    /// that shrinks by much leaves a hole in the heap that no other buffer fits into.
     fn take_body(&mut self) -> Bytes {
         let (len, capacity) = (self.out.len(), self.out.capacity());
         if capacity <= self.room && capacity - len > capacity / 16 {
@@ -202,7 +202,7 @@ impl OpenBatch {
     }
 }
 
-/// A record that is not written to its end; dropped, it is taken back.
+/// A partly written record; dropping it removes it.
 struct Unfinished<'a> {
     out: &'a mut Encoder,
     start: usize,
@@ -217,7 +217,7 @@ impl Drop for Unfinished<'_> {
 }
 
 impl Batch {
-    /// A batch of one row that was accepted before, on a stream of its own.
+    /// A batch of one row that was accepted earlier.
     pub(crate) fn of_row(first: u64, row: &[u8], persisted: Persisted) -> Self {
         let mut open = OpenBatch::new(Self::record_len(row.len()));
         open.begin(first, Duration::ZERO);
@@ -231,17 +231,17 @@ impl Batch {
         open.cut()
     }
 
-    /// The bytes that a row of this length takes in a batch.
+    /// The size of a row of this length in a batch.
     pub(crate) fn record_len(row: usize) -> usize {
         1 + prost::length_delimiter_len(row) + row
     }
 
-    /// Whether the table may hold its rows.
+    /// Whether the table may contain its rows.
     pub(crate) const fn persisted(&self) -> Persisted {
         if self.attempts == 0 { Persisted::No } else { Persisted::Possibly }
     }
 
-    /// Drops the first row; whether one is left.
+    /// Drops the first row. Returns whether any row is left.
     pub(crate) fn drop_first(&mut self) -> bool {
         match self.split_off(1) {
             Some(rest) => *self = rest,
@@ -250,7 +250,7 @@ impl Batch {
         true
     }
 
-    /// Keeps the first rows, and gives the rest as a batch of its own; nothing if there is no rest.
+    /// Keeps the first rows and returns the rest as a separate batch; `None` if there is no rest.
     pub(super) fn split_off(&mut self, rows: u32) -> Option<Self> {
         if rows == 0 || rows >= self.rows {
             return None;
@@ -283,7 +283,7 @@ impl Batch {
             && self.rows.saturating_add(next.rows) <= most_rows
     }
 
-    /// Takes the rows of the next batch in.
+    /// Appends the rows of the next batch.
     pub(super) fn take(&mut self, next: &Self) {
         let mut body = Vec::with_capacity(self.body.len() + next.body.len());
         body.extend_from_slice(&self.body);

@@ -1,4 +1,4 @@
-//! The times at which something is due, and what happens then.
+//! Timers, and what happens when they expire.
 
 use std::time::Duration;
 
@@ -8,14 +8,13 @@ use super::{Action, Over, Session};
 use crate::error::{Error, Fault};
 use crate::offset::Offset;
 
-/// A process that looks this much after a time that it was to look at has stood still: it was frozen, or its runtime was
-/// blocked.
+/// A process that checks a timer this late was stalled: it was frozen, or its runtime was blocked.
 const LATE: Duration = Duration::from_millis(250);
 
-/// How long it listens then before it judges: what the server said meanwhile lies in the socket.
+/// How long it then reads before it decides: responses received meanwhile are still in the socket.
 const LISTENS: Duration = Duration::from_secs(2);
 
-/// How often that may follow each other without a word of the server.
+/// How often this may repeat without a response from the server.
 const MOST_EXCUSES: u32 = 3;
 
 impl Session {
@@ -42,7 +41,7 @@ impl Session {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Does what is due by now.
+    /// Runs everything that is due.
     pub(super) fn elapse(&mut self, now: Duration) {
         let is_due = |deadline: Option<Duration>| deadline.is_some_and(|deadline| deadline <= now);
         if self.is_over() {
@@ -73,7 +72,7 @@ impl Session {
         }
     }
 
-    /// Whether a time has passed at which something had to be heard; a process that stood still listens first.
+    /// Whether a response is overdue; a process that was stalled reads first.
     fn is_overdue(&mut self, now: Duration, deadline: Option<Duration>) -> bool {
         let Some(deadline) = deadline.filter(|deadline| *deadline <= now) else { return false };
         if now.saturating_sub(deadline) <= LATE || self.excuse.times == MOST_EXCUSES {
@@ -85,7 +84,7 @@ impl Session {
 
     fn drain_elapsed(&mut self, now: Duration, draining: Draining) {
         match draining.phase {
-            // The request side closes; what is acknowledged late still counts.
+            // The request side closes; late acknowledgements still count.
             Phase::Acking => self.end_drain(now, draining.generation),
             Phase::Ending => {
                 self.actions.push_back(Action::Reset { generation: draining.generation });
@@ -122,8 +121,8 @@ impl Session {
         }
     }
 
-    /// By the silence since rows were last made durable, or since the oldest that is under way was sent. Acknowledgements
-    /// that repeat another are silence too.
+    /// By the silence since rows were last made durable, or since the oldest row in flight was sent. Duplicate
+    /// acknowledgements count as silence.
     fn ack_deadline(&self) -> Option<Duration> {
         let oldest = self.window.oldest_sent()?;
         let at = end_of(oldest.sent_at.max(self.last_progress), self.settings.ack_timeout)?;

@@ -1,4 +1,4 @@
-//! What goes into the core and what comes out of it.
+//! The core's events and actions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use super::window::Outgoing;
 use crate::error::{Error, Violation};
 use crate::event::StreamEvent;
 
-/// What a connection says.
+/// An event of a connection.
 #[derive(Debug)]
 pub(crate) enum Heard {
     /// The server acknowledged every offset up to this one.
     Acked(Option<i64>),
-    /// The server asks for an end of this server stream.
+    /// The server asks to end this server stream.
     CloseSignal(Duration),
-    /// The connection is over; without an error if the server ended it with OK.
+    /// The connection ended; without an error if the server ended it with OK.
     Ended(Option<Error>),
-    /// The server created the stream, and calls it this.
+    /// The server created the stream with this id.
     Opened(Arc<str>),
     /// The server goes on with the stream, and has every offset up to this one.
     Resumed(Option<i64>),
@@ -26,34 +26,34 @@ pub(crate) enum Heard {
     Violated(Violation),
 }
 
-/// What a session wants done.
+/// An action for the driver.
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Open a call of this generation.
     Open { generation: u64, over: Over, schema: Schema, begin: Begin },
     /// Drop the call of this generation.
     Reset { generation: u64 },
-    /// It is over.
+    /// The session is over.
     Stop,
-    /// Tell those who watch.
+    /// Report an event.
     Tell(StreamEvent),
 }
 
 /// Which connection carries a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Over {
-    /// One of its own.
+    /// A new connection.
     NewConnection,
-    /// That of the call before it, which is still there.
+    /// The connection of the previous call, which is still open.
     SameConnection,
 }
 
-/// What the transport gets when it can take something.
+/// What the transport gets when it can send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Pull {
-    /// The request side is to be closed.
+    /// The request side must be closed.
     End,
-    /// Nothing is there to be sent.
+    /// There is nothing to send.
     Idle,
     Request(Outgoing),
 }
@@ -65,7 +65,7 @@ pub(crate) enum Refused {
     Failed(Error),
     /// There is no room for it now.
     Full,
-    /// It cannot be written.
+    /// It cannot be encoded.
     Row(Error),
     TooLarge {
         bytes: usize,

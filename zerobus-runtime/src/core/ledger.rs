@@ -1,4 +1,4 @@
-//! Where every accepted row is, and the sum that must hold.
+//! Counts of accepted rows by state, and their invariant.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Ledger {
     pub(crate) rows_replayed: u64,
     pub(crate) acks: u64,
     pub(crate) opened: u64,
-    /// From sending to acknowledgement, smoothed over the last acknowledgements; none before the first.
+    /// From sending to acknowledgement, smoothed over the last acknowledgements; `None` before the first.
     pub(crate) ack_latency: Option<Duration>,
     pub(crate) longest_ack_latency: Duration,
     /// That of the last acknowledgement that made rows durable, and how many of these there were.
@@ -37,7 +37,7 @@ impl Ledger {
         self.accepted - self.durable - self.returned
     }
 
-    /// Takes in how long an acknowledgement took; each one has an eighth of the weight.
+    /// Records how long an acknowledgement took, with a weight of one eighth.
     pub(super) fn ack_took(&mut self, latency: Duration) {
         let smoothed = self.ack_latency.map_or(latency, |before| (before * 7 + latency) / 8);
         self.ack_latency = Some(smoothed);

@@ -1,25 +1,25 @@
-//! How fast rows come, since a request is worth a short wait only where rows come fast.
+//! The rate at which rows arrive: a request is worth a short wait only at a high rate.
 //!
-//! Without a linger a batch goes as soon as the connection takes it. A client that is faster than its producer would
-//! then send requests of a few rows each, and a request costs as much as fifty rows.
+//! Without a linger, a batch is sent as soon as the connection can take it. A client that is faster than its producer
+//! would then send requests of a few rows each, and a request costs as much as fifty rows.
 
 use std::time::Duration;
 
-/// How long is measured: whole bursts, not the gaps between them.
+/// The measuring window: it spans whole bursts, not the gaps between them.
 const WINDOW: Duration = Duration::from_millis(5);
 
-/// The bytes that came within the last window.
+/// The bytes that arrived within the last window.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     since: Duration,
-    /// The bytes that had come by then.
+    /// The bytes that had arrived by then.
     before: u64,
-    /// The bytes a second of the last whole window.
+    /// The bytes per second of the last whole window.
     rate: u128,
 }
 
 impl Pace {
-    /// Looks at the clock when a batch begins, and at the bytes that have come by then.
+    /// Samples the clock and the bytes received when a batch starts.
     pub(super) const fn observe(&mut self, now: Duration, bytes: u64) {
         let elapsed = now.saturating_sub(self.since);
         if elapsed.as_nanos() >= WINDOW.as_nanos() {
@@ -29,7 +29,7 @@ impl Pace {
         }
     }
 
-    /// Whether so many bytes come within this time.
+    /// Whether this many bytes arrive within this time.
     pub(super) const fn brings(&self, bytes: usize, within: Duration) -> bool {
         self.rate * within.as_nanos() >= bytes as u128 * 1_000_000_000
     }

@@ -1,10 +1,10 @@
-//! How many rows and bytes a second may be sent, for the service's quota of a stream.
+//! Limits the rows and bytes sent per second, for the service's quota of a stream.
 
 use std::time::Duration;
 
 use super::Settings;
 
-/// What is not used within this time is lost: a burst after a pause is no longer than this.
+/// Unused rate expires after this time, so a burst after a pause is no longer than this.
 const BURST: Duration = Duration::from_millis(100);
 
 /// The time that the requests so far have used up.
@@ -12,7 +12,7 @@ const BURST: Duration = Duration::from_millis(100);
 pub(super) struct Rate {
     rows: Option<u32>,
     bytes: Option<u64>,
-    /// When the next request may go.
+    /// When the next request may be sent.
     next: Duration,
 }
 
@@ -21,7 +21,7 @@ impl Rate {
         Self { rows: settings.max_rows_per_second, bytes: settings.max_bytes_per_second, next: Duration::ZERO }
     }
 
-    /// When the next request may go, if that is later.
+    /// When the next request may be sent, if that is later.
     pub(super) fn opens_at(&self, now: Duration) -> Option<Duration> {
         (self.next > now).then_some(self.next)
     }

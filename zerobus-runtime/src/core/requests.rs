@@ -1,4 +1,4 @@
-//! What goes to the transport when it can take something.
+//! The next request for the transport.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::session::{Draining, Phase, State};
 use super::{Pull, Session, Settings};
 
 impl Session {
-    /// What the transport of this generation is to send now.
+    /// What the transport of this generation must send now.
     pub(crate) fn pull(&mut self, now: Duration, generation: u64) -> Pull {
         self.seen = self.seen.max(now);
         match (&self.state, self.draining) {
@@ -15,15 +15,15 @@ impl Session {
                 Phase::Ending => Pull::End,
             },
             _ if generation != self.generation => Pull::End,
-            // A row may have come between the caller's look at the clock and now; it must not be too young to go, since
-            // nobody wakes the transport for it again.
+            // A row may have arrived after the caller read the clock. It must not count as too recent to send, since
+            // nothing wakes the transport for it again.
             (State::Streaming, _) => self.next_request(self.seen),
             (State::Opening { .. }, _) => Pull::Idle,
             _ => Pull::End,
         }
     }
 
-    /// Whether a transport of this generation that asks now would get a request or its end.
+    /// Whether a transport of this generation would now get a request or the end.
     pub(crate) fn can_pull(&self, generation: u64) -> bool {
         match (&self.state, self.draining) {
             (_, Some(draining)) if draining.generation == generation => draining.phase == Phase::Ending,
@@ -59,9 +59,9 @@ impl Session {
         Pull::Request(request)
     }
 
-    /// Whether anything may go, if it is there.
+    /// Whether anything may be sent.
     fn may_send(&self) -> bool {
-        // The rows of the call before are settled first, or become this one's: so rows keep their order.
+        // The rows of the previous call are settled first, or move to this call, so rows keep their order.
         !self.carries_for_another()
             && !self.suspects.must_wait(&self.window)
             && self.rate.opens_at(self.seen).is_none()
@@ -70,7 +70,7 @@ impl Session {
             && self.persistent.as_ref().is_none_or(|persistent| persistent.may_send(&self.window))
     }
 
-    /// Whether what is under way is under way on the call before.
+    /// Whether the rows in flight belong to the previous call.
     pub(super) const fn carries_for_another(&self) -> bool {
         self.window.has_sent() && self.carrier != self.generation
     }
@@ -81,8 +81,7 @@ impl Session {
         !self.window.has_sent() || self.window.sent_bytes() + next.min(limit) <= limit
     }
 
-    /// Makes the next request as small as the search for a refused row, a connection that was lost, or the rate limit
-    /// wants it.
+    /// Shrinks the next request to what the search for a refused row, a lost connection, or the rate limit allows.
     fn shorten_next(&mut self) {
         let Some(next) = self.window.next() else { return };
         let by_search = self.suspects.rows_of(next);
@@ -95,12 +94,12 @@ impl Session {
         }
     }
 
-    /// Whether the open batch may go, whatever the time is; the end of a linger is an event of its own.
+    /// Whether the open batch may be sent regardless of the time; the end of a linger is a separate event.
     fn is_wanted(&self) -> bool {
         !self.open.is_empty() && (self.linger().is_zero() || self.open.first() < self.flushed)
     }
 
-    /// Whether the open batch may go now.
+    /// Whether the open batch may be sent now.
     fn is_due(&self, now: Duration) -> bool {
         let waited = || self.open.since().checked_add(self.linger()).is_some_and(|until| now >= until);
         !self.open.is_empty() && (self.open.first() < self.flushed || waited())

@@ -1,7 +1,7 @@
 //! Backoff with jitter, and the budget of attempts between two acknowledgements.
 //!
 //! Progress is what the server makes durable. A connection that opens and makes nothing durable is a failed attempt
-//! like one that does not open, so a server that accepts and drops is not tried for ever.
+//! like one that does not open, so a server that accepts and drops connections is not retried forever.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::Settings;
 /// The longest pause that a server may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(600);
 
-/// How many attempts failed since the last progress, and how long to wait before the next.
+/// The number of failed attempts since the last progress, and the pause before the next.
 #[derive(Debug)]
 pub(super) struct Retry {
     failures: u32,
@@ -24,7 +24,7 @@ impl Retry {
         Self { failures: 0, random }
     }
 
-    /// The server made rows durable: the budget is whole again.
+    /// The server made rows durable: resets the budget.
     pub(super) const fn progress(&mut self) {
         self.failures = 0;
     }
@@ -33,7 +33,7 @@ impl Retry {
         self.failures
     }
 
-    /// Counts a failed attempt; how long to wait before the next, or nothing if the budget is used up.
+    /// Counts a failed attempt. Returns the pause before the next, or `None` if the budget is exhausted.
     pub(super) fn failed(&mut self, error: &Error, attempts: Option<u32>, settings: &Settings) -> Option<Duration> {
         self.failures = self.failures.saturating_add(1);
         if attempts.is_some_and(|attempts| self.failures >= attempts) {
@@ -49,7 +49,7 @@ impl Retry {
         Some(error.retry_after().map_or(pause, |asked| pause.max(asked.min(LONGEST_ASKED))))
     }
 
-    /// Doubles from failure to failure up to the maximum, and lies between half of that and the whole.
+    /// Doubles with each failure up to the maximum, randomized between half of that and all of it.
     fn backoff(&mut self, settings: &Settings) -> Duration {
         let doublings = (self.failures - 1).min(30);
         let full = settings.backoff_min.saturating_mul(1 << doublings).min(settings.backoff_max);

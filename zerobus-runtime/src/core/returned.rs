@@ -1,4 +1,4 @@
-//! Rows that are returned, until somebody takes them.
+//! Returned rows, until the caller takes them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -9,17 +9,18 @@ use crate::error::{Error, ErrorKind, Fault};
 /// How many reasons are kept in full.
 const MOST_REASONS: usize = 1000;
 
-/// What could not be delivered: single rows that the server refused, and all that was left when the session gave up.
+/// Rows that could not be delivered: those that the server refused individually, and those left when the session gave
+/// up.
 #[derive(Debug, Default)]
 pub(super) struct Returned {
     rejected: Vec<ReturnedBatch>,
     rejected_bytes: usize,
     given_up: Vec<ReturnedBatch>,
-    /// Why each row was refused, whether it was taken or not; of the newest ones in full.
+    /// Why each row was refused, whether taken or not; in full for the newest.
     reasons: BTreeMap<u64, Error>,
-    /// The rows whose own reason is kept, oldest first.
+    /// The rows whose reason is kept in full, oldest first.
     in_full: VecDeque<u64>,
-    /// What stands for the reasons that are not.
+    /// The reason used for all others.
     forgotten: Option<Error>,
     /// When the last of them were refused.
     times: VecDeque<Duration>,
@@ -34,7 +35,7 @@ pub(crate) struct ReturnedBatch {
 }
 
 impl Returned {
-    /// Whether another refused row may be returned by itself: neither too many came lately, nor do too many wait.
+    /// Whether another refused row may be returned individually: not too many recently, and not too many waiting.
     pub(super) fn has_room(&mut self, now: Duration, bytes: usize, settings: &Settings) -> bool {
         let first = now.saturating_sub(settings.rejected_within);
         while self.times.front().is_some_and(|at| *at < first) {
@@ -45,7 +46,7 @@ impl Returned {
 
     /// Takes in rows that the server refused: one, or a request that cannot be cut.
     pub(super) fn reject(&mut self, now: Duration, mut batch: Batch, reason: Error) {
-        // The row's bytes alone, not the whole buffer that they are a part of.
+        // Only the row's bytes, not the whole buffer.
         batch.body = batch.body.to_vec().into();
         self.rejected_bytes += batch.body.len();
         for row in batch.first..batch.first + u64::from(batch.rows) {
@@ -57,7 +58,7 @@ impl Returned {
         self.rejected.push(ReturnedBatch { batch, reason });
     }
 
-    /// Keeps the reasons from growing for ever; that a row was refused is never forgotten.
+    /// Bounds the stored reasons; that a row was refused is never forgotten.
     fn forget_oldest(&mut self) {
         if self.in_full.len() <= MOST_REASONS {
             return;
@@ -71,25 +72,25 @@ impl Returned {
         }
     }
 
-    /// Takes in all that is left when a session gives up.
+    /// Adds the rows that are left when a session gives up.
     pub(super) fn give_up(&mut self, batches: impl IntoIterator<Item = Batch>, reason: &Error) {
         self.given_up.extend(batches.into_iter().map(|batch| ReturnedBatch { batch, reason: reason.clone() }));
     }
 
-    /// Gives the refused rows away.
+    /// Takes the refused rows.
     pub(super) fn take_rejected(&mut self) -> Vec<ReturnedBatch> {
         self.rejected_bytes = 0;
         std::mem::take(&mut self.rejected)
     }
 
-    /// Gives everything away, oldest first.
+    /// Takes everything, oldest first.
     pub(super) fn take(&mut self) -> Vec<ReturnedBatch> {
         let mut all = self.take_rejected();
         all.append(&mut self.given_up);
         all
     }
 
-    /// Gives away what was left when the session gave up, and leaves the refused rows.
+    /// Takes the rows left when the session gave up, but not the refused rows.
     pub(super) fn take_given_up(&mut self) -> Vec<ReturnedBatch> {
         std::mem::take(&mut self.given_up)
     }
@@ -98,7 +99,7 @@ impl Returned {
         self.reasons.get(&row)
     }
 
-    /// The reason of a refusal that was not told before.
+    /// The reason of a refusal that was not reported yet.
     pub(super) fn untold(&mut self) -> Option<Error> {
         let untold = self.reasons.len() > self.told;
         self.told = self.reasons.len();

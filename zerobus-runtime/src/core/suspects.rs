@@ -1,18 +1,18 @@
-//! The rows among which is one that the server refuses, and how that row is found.
+//! The search for a row that the server refuses.
 //!
-//! A refusal ends the stream and names no row. What is under way goes again as requests of one row each, so that the
-//! first row without an acknowledgement is the one, if the server acknowledges what comes before it. That is certain only
-//! where nothing else was under way. So the rows go one by one where the server answers fast enough for that. Where it
-//! does not they go all at once, and the row that is suspected then goes alone: refused, it is the one; taken, this is a
-//! server that refuses without acknowledging what came before, and the rows are halved from then on, one request at a
-//! time.
+//! A refusal ends the stream and names no row. The rows in flight are sent again as requests of one row each, so the
+//! first row without an acknowledgement is the refused row, if the server acknowledges the rows before it. That is
+//! certain only if nothing else was in flight. So rows are sent one by one if the server answers fast enough. Otherwise
+//! they are sent all at once, and the suspected row is then sent alone. If it is refused, it is the row. If it is
+//! accepted, this server refuses without acknowledging earlier rows, and from then on the rows are halved, one request
+//! at a time.
 
 use std::time::Duration;
 
 use super::Batch;
 use super::window::Window;
 
-/// The rows that are searched.
+/// The rows being searched.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
     /// Rows below may hold one that the server refuses.
@@ -20,11 +20,11 @@ pub(super) struct Suspects {
     search: Search,
     /// This server refuses a row without acknowledging those before it.
     lags: bool,
-    /// Single rows go without waiting for each other.
+    /// Single rows are sent without waiting for each other.
     is_slow: bool,
 }
 
-/// How long rows may go one by one.
+/// How long rows may be sent one by one.
 const MOST_ONE_BY_ONE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -32,16 +32,16 @@ enum Search {
     /// Every row is a request of its own: one by one, or all at once.
     #[default]
     Singles,
-    /// The first row goes, and nothing before it is settled.
+    /// Only the first row is sent, until it is settled.
     Alone,
-    /// One request goes at a time, and is halved where it is refused.
+    /// One request is sent at a time, and halved if it is refused.
     Halves,
 }
 
 /// What a refusal means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The oldest row under way is the one.
+    /// The oldest row in flight is the refused row.
     Found,
     /// The search goes on.
     NotYet,
@@ -52,12 +52,12 @@ impl Suspects {
         row < self.end
     }
 
-    /// How many rows of this batch may go in one request, where it is searched.
+    /// How many rows of this batch may be sent in one request during a search.
     pub(super) fn rows_of(&self, batch: &Batch) -> Option<u32> {
         (self.covers(batch.first) && self.search != Search::Halves).then_some(1)
     }
 
-    /// Whether nothing more may go until what is under way is settled.
+    /// Whether nothing more may be sent until the rows in flight are settled.
     pub(super) fn must_wait(&self, window: &Window) -> bool {
         let waits = match self.search {
             Search::Alone | Search::Halves => true,
@@ -83,7 +83,7 @@ impl Suspects {
         }
     }
 
-    /// The server refused one of the rows under way.
+    /// The server refused one of the rows in flight.
     pub(super) fn refused(&mut self, window: &mut Window) -> Verdict {
         let first = window.front().map_or(0, |batch| batch.first);
         let is_new = !self.covers(first);
@@ -117,7 +117,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Rows that each are a batch; as many are under way as `sent` says.
+    /// One batch per row, with `sent` of them in flight.
     fn window(rows: u64, sent: usize) -> Window {
         let mut window = Window::default();
         (0..rows).for_each(|row| window.push(Batch::of_row(row, b"x", Persisted::No)));

@@ -1,8 +1,8 @@
 //! The batches that are not yet durable: which are sent, and which offset each has on the wire.
 //!
-//! The batches stand in the order of their rows; the first `sent` of them are under way on one server stream. The server
-//! counts requests from 0 on every stream, so a batch's offset there is the front's plus its place, and a new server
-//! stream only sets two numbers back. An acknowledgement touches the batches that it acknowledges, and no other.
+//! The batches are in the order of their rows; the first `sent` of them are in flight on one server stream. The server
+//! counts requests from 0 on every stream, so a batch's offset there is the front's plus its index, and a new server
+//! stream only resets two numbers. An acknowledgement only touches the batches that it acknowledges.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) struct Acked {
     pub(crate) sent_at: Duration,
 }
 
-/// A batch as it goes to the transport.
+/// A batch passed to the transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outgoing {
     pub(crate) wire_offset: i64,
@@ -61,12 +61,12 @@ impl Window {
         self.batches.is_empty()
     }
 
-    /// How many batches are under way.
+    /// How many batches are in flight.
     pub(crate) const fn sent(&self) -> usize {
         self.sent
     }
 
-    /// The bytes of the batches that are under way.
+    /// The bytes of the batches in flight.
     pub(crate) const fn sent_bytes(&self) -> usize {
         self.sent_bytes
     }
@@ -83,7 +83,7 @@ impl Window {
         self.batches.front()
     }
 
-    /// The offset behind the last row that is under way.
+    /// The offset after the last row in flight.
     pub(crate) fn end_of_sent(&self) -> u64 {
         let last = self.sent.checked_sub(1).and_then(|last| self.batches.get(last));
         last.map_or(0, |batch| batch.first + u64::from(batch.rows))
@@ -94,7 +94,7 @@ impl Window {
         self.front > 0
     }
 
-    /// The oldest batch that is under way.
+    /// The oldest batch in flight.
     pub(crate) fn oldest_sent(&self) -> Option<&Batch> {
         if self.has_sent() { self.batches.front() } else { None }
     }
@@ -120,7 +120,7 @@ impl Window {
         }
     }
 
-    /// Joins the batches of rows below `end` that are not under way, as far as these limits allow.
+    /// Joins the batches of rows below `end` that are not in flight, as far as these limits allow.
     pub(crate) fn join_unsent(&mut self, end: u64, most_bytes: usize, most_rows: u32) {
         let mut rest: VecDeque<Batch> = self.batches.split_off(self.sent);
         while let Some(batch) = rest.pop_front() {
@@ -132,7 +132,7 @@ impl Window {
         }
     }
 
-    /// Takes the front batch out.
+    /// Removes the front batch.
     pub(crate) fn pop_front(&mut self) -> Option<Batch> {
         let batch = self.batches.pop_front()?;
         self.rows -= u64::from(batch.rows);
@@ -144,7 +144,7 @@ impl Window {
         Some(batch)
     }
 
-    /// Gives the next batch to the transport.
+    /// Passes the next batch to the transport.
     pub(crate) fn send(&mut self, now: Duration) -> Option<Outgoing> {
         let batch = self.batches.get_mut(self.sent)?;
         let wire_offset = self.front + i64::try_from(self.sent).unwrap_or(i64::MAX);
@@ -155,7 +155,7 @@ impl Window {
         Some(Outgoing { wire_offset, body: batch.body.clone(), rows: batch.rows, is_replay: batch.attempts > 1 })
     }
 
-    /// A new server stream begins: all is unsent, and offsets count from 0.
+    /// A new server stream starts: all batches are unsent, and offsets count from 0.
     pub(crate) const fn restart(&mut self) {
         self.sent = 0;
         self.sent_bytes = 0;
@@ -181,7 +181,7 @@ impl Window {
 
     /// The server says that every offset up to this one is durable.
     ///
-    /// Nothing if it has said so before; -1 is what a server may say before anything is durable.
+    /// `None` if it repeats an earlier one; a server may send -1 before anything is durable.
     pub(crate) fn ack(&mut self, up_to: i64) -> Result<Option<Acked>, Violation> {
         let last = self.front - 1;
         let sent = self.front + i64::try_from(self.sent).unwrap_or(i64::MAX);
@@ -195,7 +195,7 @@ impl Window {
         Ok(self.take_acked(count))
     }
 
-    /// Gives all batches up, oldest first.
+    /// Removes all batches, oldest first.
     pub(crate) fn take(&mut self) -> VecDeque<Batch> {
         self.restart();
         self.rows = 0;
