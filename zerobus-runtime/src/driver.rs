@@ -1,4 +1,4 @@
-//! The one task of a stream: it owns the calls, tells the core what they say, and does what the core wants.
+//! The single task of a stream: it owns the calls, passes their events to the core, and performs the core's actions.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ use crate::schemas::Schemas;
 use crate::shared::Shared;
 use crate::transport::{self, Call, CallParts, Transport};
 
-/// What a driver is made of.
+/// The parts of a driver.
 pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
     pub(crate) transport: Transport,
@@ -32,17 +32,17 @@ pub(crate) struct Driver {
     pub(crate) table: TableName,
     pub(crate) kind: RecordKind,
     pub(crate) schemas: Schemas,
-    /// Rows are kept on disk: an outage at the start is no reason not to take some.
+    /// Rows are kept on disk, so they are accepted even during an outage at the start.
     pub(crate) is_spooled: bool,
     pub(crate) hooks: Hooks,
     pub(crate) meter: Meter,
-    /// Which of many lanes it drives.
+    /// The lane it drives, if there are several.
     pub(crate) lane: Option<usize>,
-    /// How long the first opening waits.
+    /// The delay before the first opening.
     pub(crate) delay: Duration,
-    /// Who waits for the first stream.
+    /// The waiter for the first stream.
     pub(crate) first_open: Option<oneshot::Sender<Result<(), Error>>>,
-    /// Who takes the rows over if the stream gives up.
+    /// Takes over the rows if the stream gives up.
     pub(crate) heir: Option<Arc<dyn Heir>>,
 }
 
@@ -63,7 +63,7 @@ enum Current {
 /// The calls of a stream.
 struct Calls {
     current: Current,
-    /// The call that drains beside the current one.
+    /// The draining call beside the current call.
     draining: Option<Box<Call>>,
 }
 
@@ -97,7 +97,7 @@ impl Driver {
         }
     }
 
-    /// Waits for the next event and gives it to the core.
+    /// Waits for the next event and passes it to the core.
     async fn rest(&mut self, calls: &mut Calls, deadline: Option<Duration>) {
         let refresh = self.meter.refresh().map(|after| self.shared.now() + after);
         let at = deadline.into_iter().chain(refresh).min().and_then(|at| self.shared.instant(at));
@@ -108,7 +108,7 @@ impl Driver {
             }
         };
         tokio::select! {
-            // In order, so that a simulation runs the same way every time; every event looks at the clock as well.
+            // In a fixed order, so that a simulation is deterministic; every event also reads the clock.
             biased;
             (generation, heard) = calls.next() => self.hear(generation, heard),
             () = elapsed => self.shared.tick(),
@@ -122,7 +122,7 @@ impl Driver {
         if let Heard::Ended(Some(error)) = &heard
             && error.fault().rejects_the_token()
         {
-            // Before the core hears of it, which opens the next call with what is kept then.
+            // Before the core sees the event: it then opens the next call with the current token.
             self.tokens.reject(&self.table, self.token.load(Ordering::Relaxed));
         }
         self.shared.hear(generation, heard);
@@ -168,14 +168,14 @@ impl Driver {
             StreamEvent::Closed { .. } => Err(Fault::Closed { table: self.table.to_string() }.into()),
             StreamEvent::Failed { error } => Err(self.open_failed(error)),
             StreamEvent::Opened { .. } => Ok(()),
-            // The rows wait on disk for the end of the outage.
+            // The rows stay on disk until the outage ends.
             StreamEvent::Reconnecting { reason, .. } if self.is_spooled && !reason.fault().rejects_the_token() => {
                 Ok(())
             }
             _ => return,
         };
         if let Some(first_open) = self.first_open.take() {
-            // Whoever opened the stream may have gone meanwhile; the stream then closes by itself.
+            // The caller may have been dropped meanwhile; the stream then closes on its own.
             let _ = first_open.send(answer);
         }
     }
@@ -192,7 +192,7 @@ impl Driver {
 }
 
 impl Calls {
-    /// Puts the current call aside, where it drains; its connection, if the next call is to be on it.
+    /// Sets the current call aside to drain. Returns its connection if the next call must use it.
     fn make_way(&mut self, over: Over) -> Option<Channel> {
         if let Current::Open(call) = std::mem::replace(&mut self.current, Current::None) {
             self.draining = Some(call);
@@ -213,7 +213,7 @@ impl Calls {
         }
     }
 
-    /// What one of the calls says next; pending for ever where there is none.
+    /// The next event of any call; pending forever if there is no call.
     async fn next(&mut self) -> (u64, Heard) {
         loop {
             let said = tokio::select! {
@@ -231,7 +231,7 @@ impl Calls {
 }
 
 impl Current {
-    /// What the call says next; nothing where it has only just begun.
+    /// The next event of the call; `None` if it has just started.
     async fn next(&mut self) -> Option<(u64, Heard)> {
         match self {
             Self::None => std::future::pending().await,
@@ -294,7 +294,7 @@ fn log(event: &StreamEvent) {
     }
 }
 
-/// Settles what is left when the task ends, above all when a runtime that shuts down drops it.
+/// Settles the remaining rows when the task ends, in particular when a runtime shuts down and drops it.
 struct DriverGuard {
     shared: Arc<Shared>,
     heir: Option<Arc<dyn Heir>>,
@@ -303,7 +303,7 @@ struct DriverGuard {
 impl Drop for DriverGuard {
     fn drop(&mut self) {
         let fault = if std::thread::panicking() { Fault::Panicked } else { Fault::ShutDown };
-        // Nothing, where the stream has ended in order.
+        // No effect if the stream ended normally.
         self.shared.fail(fault.into());
         if let Some(heir) = &self.heir {
             heir.inherit();

@@ -1,15 +1,15 @@
-//! Where handles, transport and driver meet: the core behind one mutex, and who is to be woken.
+//! State shared by handles, transport and driver: the core behind one mutex, and the wakers.
 //!
-//! The mutex is held for one row, one cut or one event, never across an await, and no code of the program's runs under it.
-//! A row whose encoding is code of this crate alone is written straight into the open batch; another is encoded before,
-//! into a buffer of its thread, and copied.
+//! The mutex is held for one row, one cut or one event, never across an await, and no user code runs under it. A row
+//! encoded only by this crate's code is written straight into the open batch; any other is first encoded into a
+//! thread-local buffer, and copied.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `permits` | room in a byte budget, in the order in which it was asked for |
-//! | `budget` | a budget that many streams share |
+//! | `permits` | a fair queue for room in a byte budget |
+//! | `budget` | a budget shared by several streams |
 //! | `place` | a row's place in the queue for room |
-//! | `disk` | what whoever writes the rows to disk asks and says |
+//! | `disk` | the interface of the spool's writer |
 //! | `waiters` | tasks that wait for rows to be settled |
 //! | `lock` | the mutex |
 
@@ -46,14 +46,14 @@ use crate::persisted::Persisted;
 use crate::stats::Stats;
 use crate::undelivered::Undelivered;
 
-/// One stream, as its handles, its transport and its driver see it.
+/// One stream, shared by its handles, transport and driver.
 #[derive(Debug)]
 pub(crate) struct Shared {
     inner: Lock<Inner>,
     driver: Notify,
     start: Instant,
     budget: Option<Arc<Budget>>,
-    /// Wakes whoever writes the rows to disk.
+    /// Wakes the spool's writer.
     #[cfg(feature = "spool")]
     bell: Option<Arc<crate::spool::Bell>>,
 }
@@ -68,16 +68,16 @@ pub(crate) struct Inner {
     room: Permits,
     /// Until when the driver sleeps.
     armed: Option<Duration>,
-    /// What the rows in flight hold of the budget that streams share.
+    /// The part of the shared budget held by rows in flight.
     held: usize,
-    /// Nobody is left to take what is returned.
+    /// No handle is left to take returned rows.
     is_abandoned: bool,
 }
 
 impl Shared {
     pub(crate) fn new(mut settings: Settings, budget: Option<Arc<Budget>>) -> Arc<Self> {
         if let Some(budget) = &budget {
-            // A row that the shared budget never has room for is refused as too large.
+            // A row larger than the shared budget is rejected as too large.
             settings.max_unacked_bytes = settings.max_unacked_bytes.min(budget.limit());
         }
         #[cfg(feature = "spool")]
@@ -112,7 +112,7 @@ impl Shared {
         self.start.elapsed()
     }
 
-    /// That time as an instant; none if it is beyond what the clock can say.
+    /// That time as an instant; `None` if it is beyond the clock's range.
     pub(crate) fn instant(&self, at: Duration) -> Option<Instant> {
         self.start.checked_add(at)
     }
@@ -123,9 +123,9 @@ impl Shared {
         self.inner.lock()
     }
 
-    /// Accepts the row that `write` writes, and wakes whoever has to act on it.
+    /// Accepts the row that `write` writes, and wakes the tasks that must act on it.
     ///
-    /// `write` runs under the lock, so it is code of this crate.
+    /// `write` runs under the lock, so it must be code of this crate.
     #[inline]
     pub(crate) fn push(
         &self,
@@ -137,19 +137,19 @@ impl Shared {
             return Err(Refused::Full);
         }
         let pushed = inner.session.push(|| self.now(), persisted, write);
-        // A row that joins a batch changes nothing for anybody: who is to take the batch, or waits for its linger, was
-        // woken when it began, and where the row fills it, the next one begins.
+        // A row appended to a batch needs no wake-up: the transport and the linger timer were woken when the batch
+        // started, and if the row fills it, the next row starts a batch.
         if pushed.is_err() || inner.session.has_begun_batch() {
             self.rouse(inner, matches!(pushed, Err(Refused::Full)));
         }
         pushed
     }
 
-    /// Accepts a row that is encoded, where others wait for room or the room is shared as well.
+    /// Accepts an encoded row if others wait for room or the budget is shared.
     pub(crate) fn push_row(&self, row: &[u8], persisted: Persisted) -> Result<Offset, Refused> {
         let mut inner = self.lock();
         let bytes = Batch::record_len(row.len());
-        // A row for which there will never be room must not wait for it, and stop those behind it.
+        // A row that can never fit must not wait and block those behind it.
         if bytes > inner.session.longest_row() || inner.session.is_closing() {
             return Err(inner.session.refusal(bytes));
         }
@@ -192,7 +192,7 @@ impl Shared {
         pushed
     }
 
-    /// Takes in rows that another stream accepted and could not deliver; the offset of the first.
+    /// Accepts rows that another stream could not deliver. Returns the offset of the first.
     pub(crate) fn adopt(&self, rows: Vec<ReturnedBatch>, woken: &mut Vec<Waker>) -> Offset {
         let now = self.now();
         let bytes = rows.iter().map(|part| part.batch.body.len()).sum();
@@ -207,7 +207,7 @@ impl Shared {
 
     /// Takes a ticket for room.
     fn ask(&self, bytes: usize) -> u64 {
-        // It may have its room at once.
+        // It may be granted at once.
         self.change(|inner| inner.room.ask(bytes))
     }
 
@@ -220,7 +220,7 @@ impl Shared {
         }
     }
 
-    /// Gives a ticket up, and its room if it has some.
+    /// Releases a ticket and any room granted to it.
     fn give_up(&self, ticket: u64, woken: &mut Vec<Waker>) {
         let mut inner = self.lock();
         let bytes = inner.room.give_back(ticket);
@@ -228,15 +228,15 @@ impl Shared {
         inner.grant(woken);
     }
 
-    /// The budget that streams share.
+    /// The shared budget.
     pub(crate) const fn budget(&self) -> Option<&Arc<Budget>> {
         self.budget.as_ref()
     }
 
-    /// Wakes whoever has to act on a row that was accepted, or found no room.
+    /// Wakes the tasks that must act on a row that was accepted or found no room.
     fn rouse(&self, mut inner: MutexGuard<'_, Inner>, is_room_wanted: bool) {
         if is_room_wanted {
-            // Nobody waits for room until a linger ends.
+            // A caller waiting for room does not wait for the linger.
             inner.session.flush();
         }
         if inner.session.has_begun_batch() {
@@ -250,7 +250,7 @@ impl Shared {
         }
     }
 
-    /// What the transport of this call is to send now; if nothing, its task is woken when there is something.
+    /// The next request of this call's transport; if there is none, its task is woken later.
     pub(crate) fn poll_pull(&self, cx: &mut Context<'_>, generation: u64) -> Poll<Pull> {
         let now = self.now();
         let mut inner = self.lock();
@@ -269,7 +269,7 @@ impl Shared {
         Poll::Ready(pull)
     }
 
-    /// Gives what a call says to the core.
+    /// Passes an event of a call to the core.
     pub(crate) fn hear(&self, generation: u64, heard: Heard) {
         let now = self.now();
         self.change(|inner| inner.session.hear(now, generation, heard));
@@ -281,13 +281,13 @@ impl Shared {
         self.change(|inner| inner.session.tick(now));
     }
 
-    /// Takes no more rows and ends when those that are there are delivered.
+    /// Stops accepting rows and ends once the accepted rows are delivered.
     pub(crate) fn close(&self) {
         let now = self.now();
         self.change(|inner| inner.session.close(now));
     }
 
-    /// As `close`, and nobody is left to take what is returned.
+    /// As `close`, when no handle is left to take returned rows.
     pub(crate) fn abandon(&self) {
         let now = self.now();
         self.change(|inner| inner.session.abandon(now));
@@ -300,27 +300,27 @@ impl Shared {
         self.change(|inner| inner.session.fail(error));
     }
 
-    /// Ends a stream that closes at once; what is not settled is returned with this reason.
+    /// Ends a closing stream at once; unsettled rows are returned with this reason.
     pub(crate) fn end(&self, reason: Error) {
         self.change(|inner| inner.session.end(reason));
     }
 
-    /// Sends what is there; the offset behind the last row.
+    /// Sends all rows. Returns the offset after the last row.
     pub(crate) fn flush(&self) -> u64 {
         self.change(|inner| inner.session.flush())
     }
 
-    /// Says that somebody waits for this row.
+    /// Marks that a caller waits for this row.
     pub(crate) fn expect(&self, offset: Offset) {
         self.change(|inner| inner.session.expect(offset.0));
     }
 
-    /// Everything that is returned and was not taken before.
+    /// Returned rows that were not taken yet.
     pub(crate) fn take_returned(&self) -> Vec<ReturnedBatch> {
         self.lock().session.take_returned()
     }
 
-    /// The rows that the server refused and nobody has taken yet.
+    /// Refused rows that were not taken yet.
     pub(crate) fn take_rejected(&self) -> Vec<ReturnedBatch> {
         self.lock().session.take_rejected()
     }
@@ -330,7 +330,7 @@ impl Shared {
         self.lock().session.take_given_up()
     }
 
-    /// What the stream has done so far.
+    /// The stream's figures so far.
     pub(crate) fn stats(&self) -> Stats {
         Stats::of(&self.lock().session, self.now())
     }
@@ -347,7 +347,7 @@ impl Shared {
         Undelivered::new(table.clone(), *kind, parts)
     }
 
-    /// Says at ERROR which rows are lost, if the stream is over and nobody is left to take them.
+    /// Logs lost rows at ERROR, if the stream ended and no handle is left to take them.
     pub(crate) fn report_loss(&self) {
         let lost = {
             let mut inner = self.lock();
@@ -359,7 +359,7 @@ impl Shared {
         }
     }
 
-    /// What the driver is to do next, or until when it may sleep.
+    /// The driver's next action, or how long it may sleep.
     pub(crate) fn next_action(&self) -> Result<Action, Option<Duration>> {
         let mut inner = self.lock();
         if let Some(action) = inner.session.next_action() {
@@ -369,7 +369,7 @@ impl Shared {
         Err(inner.armed)
     }
 
-    /// Waits until something has changed that concerns the driver.
+    /// Waits for a change that concerns the driver.
     pub(crate) async fn changed(&self) {
         self.driver.notified().await;
     }
@@ -381,7 +381,7 @@ impl Shared {
         answer
     }
 
-    /// As `change`, with those who are to be woken afterwards.
+    /// As `change`, collecting the wakers to wake afterwards.
     fn change_and_wake<T>(&self, woken: &mut Vec<Waker>, change: impl FnOnce(&mut Inner) -> T) -> T {
         let mut inner = self.lock();
         let answer = change(&mut inner);
@@ -393,7 +393,7 @@ impl Shared {
         answer
     }
 
-    /// Gives back what rows that are settled held of the budget that streams share.
+    /// Returns the shared budget held by settled rows.
     fn settle_shared(&self, inner: &mut Inner, woken: &mut Vec<Waker>) {
         let Some(budget) = &self.budget else { return };
         let settled = inner.held.saturating_sub(inner.session.unacked_bytes());
@@ -403,7 +403,7 @@ impl Shared {
         }
     }
 
-    /// Wakes whoever writes the rows to disk.
+    /// Wakes the spool's writer.
     #[inline]
     #[cfg_attr(not(feature = "spool"), expect(clippy::unused_self, reason = "the spool is a feature"))]
     fn ring(&self) {
@@ -418,7 +418,7 @@ impl Shared {
         self.bell.as_ref()
     }
 
-    /// Wakes the driver if it has to act, or to act sooner than it would wake.
+    /// Wakes the driver if it must act now or earlier than planned.
     fn rouse_driver(&self, inner: &mut Inner) {
         let deadline = inner.session.deadline();
         let is_sooner = deadline.is_some_and(|at| inner.armed.is_none_or(|armed| at < armed));
@@ -430,13 +430,13 @@ impl Shared {
 }
 
 impl Inner {
-    /// The transport of the current call, if it has something to take.
+    /// The waker of the current call's transport, if there is something to send.
     fn ready_sender(&mut self) -> Option<Waker> {
         let place = self.senders.iter().position(|(generation, _)| self.session.can_pull(*generation))?;
         Some(self.senders.swap_remove(place).1)
     }
 
-    /// Everybody for whom something has changed.
+    /// All wakers affected by a change.
     fn ready(&mut self, woken: &mut Vec<Waker>) {
         woken.extend(std::iter::from_fn(|| self.ready_sender()));
         self.spooled.wake_below(self.session.promised_to(), woken);
@@ -453,7 +453,7 @@ impl Inner {
         }
     }
 
-    /// Promises free room to those who wait for it.
+    /// Grants free room to waiting rows.
     fn grant(&mut self, woken: &mut Vec<Waker>) {
         if self.room.has_queue() {
             let granted = self.room.grant(self.session.room(), woken);
@@ -462,7 +462,7 @@ impl Inner {
     }
 }
 
-/// Writes a row that is encoded.
+/// Writes an encoded row.
 #[inline]
 fn copy(row: &[u8]) -> impl FnOnce(&mut Encoder) -> Result<(), Error> {
     move |out| {
@@ -471,7 +471,7 @@ fn copy(row: &[u8]) -> impl FnOnce(&mut Encoder) -> Result<(), Error> {
     }
 }
 
-/// Says at ERROR that rows are lost; never under a lock, since a subscriber of events may send them on a stream.
+/// Logs lost rows at ERROR. Never under a lock, since a tracing subscriber may use a stream.
 pub(crate) fn report_loss(table: &str, lost: &[ReturnedBatch]) {
     let rows: u64 = lost.iter().map(|part| u64::from(part.batch.rows)).sum();
     if let Some(part) = lost.last() {

@@ -1,14 +1,14 @@
-//! The one gRPC call, over a connection of its own.
+//! The gRPC call of a stream, over a dedicated connection.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `endpoint` | the service's address: its parts, and which are allowed |
-//! | `dial` | how a connection is made: TCP and TLS, or what a test puts in its place |
-//! | `socket` | the TCP connection: straight to the service or through a proxy |
-//! | `tunnel` | a connection by way of a proxy |
+//! | `dial` | making a connection: TCP and TLS, or a test's replacement |
+//! | `socket` | the TCP connection: direct or through a proxy |
+//! | `tunnel` | a connection through a proxy |
 //! | `coalescing` | frames that share a system call |
-//! | `envelope` | what stands on the wire before a batch |
-//! | `requests` | the call's request side: a body that takes batches from the core when the connection asks |
+//! | `envelope` | the bytes before a batch on the wire |
+//! | `requests` | the call's request side: a body that pulls batches from the core on demand |
 //! | `call` | the call itself |
 //! | `responses` | what the server says on it |
 //! | `retire` | the call that ends a persistent stream for good |

@@ -24,7 +24,7 @@ pub(super) struct Returned {
     forgotten: Option<Error>,
     /// When the last of them were refused.
     times: VecDeque<Duration>,
-    told: usize,
+    reported: usize,
 }
 
 /// Rows that are returned for one reason.
@@ -100,10 +100,10 @@ impl Returned {
     }
 
     /// The reason of a refusal that was not reported yet.
-    pub(super) fn untold(&mut self) -> Option<Error> {
-        let untold = self.reasons.len() > self.told;
-        self.told = self.reasons.len();
-        if untold { self.reasons.last_key_value().map(|(_, error)| error.clone()) } else { None }
+    pub(super) fn unreported(&mut self) -> Option<Error> {
+        let unreported = self.reasons.len() > self.reported;
+        self.reported = self.reasons.len();
+        if unreported { self.reasons.last_key_value().map(|(_, error)| error.clone()) } else { None }
     }
 }
 
@@ -164,10 +164,10 @@ mod tests {
     #[test]
     fn a_refusal_is_told_once() {
         let mut returned = Returned::default();
-        assert!(returned.untold().is_none());
+        assert!(returned.unreported().is_none());
         reject(&mut returned, Duration::ZERO, 4);
-        assert!(returned.untold().is_some_and(|error| error.to_string().contains("row 4")));
-        assert!(returned.untold().is_none());
+        assert!(returned.unreported().is_some_and(|error| error.to_string().contains("row 4")));
+        assert!(returned.unreported().is_none());
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! One stream of rows into one table, across all its connections: rows in, and the questions of handle and driver.
+//! One stream of rows into one table, across all its connections: accepting rows, and queries of handle and driver.
 //!
-//! What each event does is in `transitions`, what goes to the transport in `requests`, what is due when in `deadlines`.
+//! Events are handled in `transitions`, requests for the transport in `requests`, timers in `deadlines`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,52 +25,52 @@ use crate::persisted::Persisted;
 pub(crate) struct Session {
     pub(super) settings: Settings,
     pub(super) state: State,
-    /// The call before the current one, which the server asked to end.
+    /// The previous call, which the server asked to end.
     pub(super) draining: Option<Draining>,
     pub(super) open: OpenBatch,
-    /// Up to this length of the open batch a row joins it and changes nothing else; 0 where every row is looked at.
+    /// Up to this length of the open batch, a row is appended without checking limits; 0 if every row is checked.
     pub(super) straight: usize,
     pub(super) window: Window,
-    /// Where the rows are kept on disk.
+    /// The spool's state, if rows are kept on disk.
     pub(super) spool: Option<Box<Spooled>>,
     /// The server's stream that goes on over calls, where each request is to be in the table once.
     pub(super) persistent: Option<Box<Persistent>>,
-    /// What the rows of the current call were written for.
+    /// The schema of the rows of the current call.
     pub(super) schema: Schema,
     pub(super) ledger: Ledger,
     pub(super) retry: Retry,
     pub(super) actions: VecDeque<Action>,
-    /// Which call counts; what an older one says or asks is void, unless it drains.
+    /// The current call; events and pulls of an older one are ignored, unless it drains.
     pub(super) generation: u64,
-    /// The call on which the rows are that are under way.
+    /// The call that carries the rows in flight.
     pub(super) carrier: u64,
     /// Every row below is settled: durable or returned.
     pub(super) settled: u64,
-    /// Rows below are wanted on their way, whatever the linger.
+    /// Rows below must be sent without waiting for the linger.
     pub(super) flushed: u64,
-    /// Somebody waits for rows below to be settled.
+    /// A caller waits for rows below to be settled.
     pub(super) awaited: u64,
     pub(super) pace: Pace,
     pub(super) rate: Rate,
     pub(super) allowance: Allowance,
     pub(super) suspects: Suspects,
-    /// No more rows are taken: the session closes, or has failed.
+    /// No more rows are accepted: the session is closing, or has failed.
     pub(super) is_closing: bool,
-    /// A new token was asked for since the last progress.
+    /// A new token was requested since the last progress.
     pub(super) renewed_token: bool,
     /// The server asked for another call since the last progress, and got one.
     pub(super) has_rotated: bool,
     pub(super) last_error: Option<Error>,
     pub(super) returned: Returned,
-    /// Where the rows begin that were on their way when the session gave up.
+    /// The first row that was in flight when the session gave up.
     pub(super) lost_from: Option<u64>,
-    /// The bytes of room that are promised to rows which are not here yet.
+    /// The bytes promised to rows that have not arrived yet.
     pub(super) reserved: usize,
-    /// The server's name of the current stream.
+    /// The server's id of the current stream.
     pub(super) stream_id: Option<Arc<str>>,
     /// When the last rows became durable.
     pub(super) last_progress: Duration,
-    /// The latest time that an event came with.
+    /// The time of the latest event.
     pub(super) seen: Duration,
     pub(super) excuse: Excuse,
 }
@@ -80,7 +80,7 @@ pub(crate) struct Session {
 pub(super) enum State {
     Closed,
     Dormant,
-    /// The session closes, and only the call that drains is left.
+    /// The session is closing, and only the draining call is left.
     Ending,
     Failed(Error),
     HalfClosed {
@@ -95,7 +95,7 @@ pub(super) enum State {
     },
 }
 
-/// A call that the server asked to end, beside the one that follows it.
+/// A call that the server asked to end, beside its successor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draining {
     pub(super) generation: u64,
@@ -103,16 +103,16 @@ pub(super) struct Draining {
     pub(super) until: Option<Duration>,
 }
 
-/// How far a draining call has come.
+/// The progress of a draining call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Its rows are acknowledged one after the other.
+    /// Its rows are still being acknowledged.
     Acking,
-    /// Its request side is closed, and the server ends its own.
+    /// Its request side is closed, and the server is ending its side.
     Ending,
 }
 
-/// A time that the process did not see, since it stood still: what was due then is not judged before it has listened.
+/// A stall of the process: timeouts that expired meanwhile are not acted on until it has read responses.
 #[derive(Debug, Default)]
 pub(super) struct Excuse {
     pub(super) until: Duration,
@@ -120,7 +120,7 @@ pub(super) struct Excuse {
 }
 
 impl Session {
-    /// A session that opens its first connection; its first action says so.
+    /// A session whose first action opens a connection.
     pub(crate) fn new(settings: Settings, random: fastrand::Rng, now: Duration) -> Self {
         let found = settings.spool;
         let persistent = settings.exactly_once.clone().map(|exactly_once| Box::new(Persistent::new(exactly_once)));
@@ -162,9 +162,9 @@ impl Session {
         session
     }
 
-    /// Accepts the row that `write` writes; its offset.
+    /// Accepts the row that `write` writes and returns its offset.
     ///
-    /// The clock is asked only if the row begins a batch.
+    /// The clock is read only if the row starts a batch.
     #[inline]
     pub(crate) fn push(
         &mut self,
@@ -181,7 +181,7 @@ impl Session {
             Persisted::Possibly => self.open.append_as_it_is(write),
         };
         let bytes = appended.map_err(Refused::Row)?;
-        // The next row is likely to be as long as this one.
+        // The next row is probably as long as this one.
         let is_last = self.open.len() + bytes > self.straight || self.open.rows() >= self.settings.max_batch_rows;
         if is_last || matches!(persisted, Persisted::Possibly) {
             return self.accept(bytes, persisted, &clock);
@@ -193,7 +193,7 @@ impl Session {
         Ok(offset)
     }
 
-    /// Begins a batch for the row that comes, if there is room at all.
+    /// Starts a batch for the next row, if there is room.
     #[inline(never)]
     fn before_row(&mut self, clock: &impl Fn() -> Duration) -> Result<(), Refused> {
         if self.room() == 0 || self.is_closing {
@@ -205,7 +205,7 @@ impl Session {
         Ok(())
     }
 
-    /// Accepts the row that was written last, if it is within all limits, and cuts a batch that is full.
+    /// Accepts the last written row if it is within all limits, and cuts the batch if it is full.
     #[inline(never)]
     fn accept(&mut self, bytes: usize, persisted: Persisted, clock: &impl Fn() -> Duration) -> Result<Offset, Refused> {
         let (taken, limit) = self.taken_of();
@@ -236,7 +236,7 @@ impl Session {
         Ok(offset)
     }
 
-    /// Up to which length of the open batch rows join it without a look at the limits.
+    /// The length of the open batch up to which rows are appended without checking limits.
     fn straight_to(&self) -> usize {
         if self.open.is_empty() || self.is_closing {
             return 0;
@@ -245,9 +245,10 @@ impl Session {
         max_batch_bytes.min(max_row_bytes).min(self.open.len() + self.room())
     }
 
-    /// Takes in rows that another stream accepted and could not deliver, whatever the room; the offset of the first.
+    /// Accepts rows that another stream could not deliver, ignoring the budget. Returns the offset of the first.
     ///
-    /// What may have been persisted stays so, and their time begins anew. A session that is over returns them.
+    /// Rows that may have been persisted stay marked, and their delivery time restarts. A finished session returns
+    /// them.
     pub(crate) fn adopt(&mut self, now: Duration, rows: Vec<ReturnedBatch>) -> Offset {
         self.cut();
         let first = Offset(self.ledger.accepted);
@@ -266,7 +267,7 @@ impl Session {
         first
     }
 
-    /// Returns what came after the end.
+    /// Returns rows that arrived after the end.
     fn return_all(&mut self) {
         let error = self.error().cloned().unwrap_or_else(|| {
             let table = self.settings.table.clone();
@@ -279,7 +280,7 @@ impl Session {
 
     fn give_up_rows(&mut self, error: &Error) {
         if self.spool.is_some() {
-            // They are on disk, or will be, for another session.
+            // They are on disk, or will be, for the next session.
             self.window.take();
             if self.is_finished() {
                 self.give_up_unwritten();
@@ -291,16 +292,16 @@ impl Session {
         self.settled = self.ledger.accepted;
     }
 
-    /// The bytes that are neither used nor promised.
+    /// The bytes that are neither used nor reserved.
     #[inline]
     pub(crate) fn room(&self) -> usize {
         let (taken, limit) = self.taken_of();
         limit.saturating_sub(taken + self.reserved)
     }
 
-    /// How many bytes rows have taken, and how many they may.
+    /// The bytes in use by rows, and their limit.
     ///
-    /// With a spool, half of the budget is for rows on their way to disk, and half for those on their way to the server.
+    /// With a spool, half of the budget is for rows being written to disk, and half for rows being sent to the server.
     #[inline]
     fn taken_of(&self) -> (usize, usize) {
         match &self.spool {
@@ -309,18 +310,18 @@ impl Session {
         }
     }
 
-    /// Promises room to a row that comes later.
+    /// Reserves room for a later row.
     pub(crate) const fn reserve(&mut self, bytes: usize) {
         self.reserved += bytes;
         self.straight = 0;
     }
 
-    /// Takes a promise back: the row is here, or does not come.
+    /// Releases a reservation: the row arrived or was cancelled.
     pub(crate) const fn unreserve(&mut self, bytes: usize) {
         self.reserved -= bytes;
     }
 
-    /// The next thing to do.
+    /// The next action.
     pub(crate) fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
@@ -329,18 +330,18 @@ impl Session {
         !self.actions.is_empty()
     }
 
-    /// Sends what is there without regard to the linger; the offset behind the last row.
+    /// Sends all rows without waiting for the linger. Returns the offset after the last row.
     pub(crate) const fn flush(&mut self) -> u64 {
         self.flushed = self.ledger.accepted;
         self.flushed
     }
 
-    /// Says that somebody waits for a row, so that it does not wait for others that come fast.
+    /// Marks that a caller waits for a row, so that it does not wait for more rows.
     pub(crate) fn expect(&mut self, row: u64) {
         self.awaited = self.awaited.max(row.saturating_add(1).min(self.ledger.accepted));
     }
 
-    /// Takes no more rows, delivers those that are there, and ends.
+    /// Stops accepting rows, delivers the accepted ones, and ends.
     pub(crate) fn close(&mut self, now: Duration) {
         self.is_closing = true;
         self.straight = 0;
@@ -350,7 +351,7 @@ impl Session {
         }
     }
 
-    /// Gives up: what is not durable is returned.
+    /// Gives up: rows that are not durable are returned.
     pub(crate) fn fail(&mut self, error: Error) {
         if self.is_over() {
             return;
@@ -360,7 +361,7 @@ impl Session {
         self.give_up_rows(&error);
         self.is_closing = true;
         self.straight = 0;
-        // A call that times out is dropped all the same, though its end is what ends the session.
+        // A call that times out is dropped, although its end also ends the session.
         self.actions.retain(|action| matches!(action, Action::Reset { .. } | Action::Tell(_)));
         self.reset_all();
         self.actions.extend([Action::Tell(StreamEvent::Failed { error: error.clone() }), Action::Stop]);
@@ -368,31 +369,31 @@ impl Session {
         self.check();
     }
 
-    /// Ends now, while it closes: what is not settled is returned.
+    /// Ends immediately while closing: unsettled rows are returned.
     pub(crate) fn end(&mut self, reason: Error) {
         if self.is_closing && !self.is_over() && self.is_settled() {
-            // The server has everything; only its own end has not come yet.
+            // The server has acknowledged everything; only its end of stream is missing.
             return self.finish();
         }
         self.fail(reason);
     }
 
-    /// Everything that is returned and was not taken before.
+    /// Returned rows that were not taken yet.
     pub(crate) fn take_returned(&mut self) -> Vec<ReturnedBatch> {
         self.returned.take()
     }
 
-    /// The rows that the server refused and nobody took before.
+    /// Refused rows that were not taken yet.
     pub(crate) fn take_rejected(&mut self) -> Vec<ReturnedBatch> {
         self.returned.take_rejected()
     }
 
-    /// The rows that were left when the session gave up, but for those that the server refused.
+    /// The rows that were left when the session gave up, without those that the server refused.
     pub(crate) fn take_given_up(&mut self) -> Vec<ReturnedBatch> {
         self.returned.take_given_up()
     }
 
-    /// What became of a row, if that is settled.
+    /// The outcome of a row, if it is settled.
     pub(crate) fn outcome(&self, row: u64) -> Option<Result<(), Error>> {
         if let Some(error) = self.returned.rejection(row) {
             return Some(Err(error.clone()));
@@ -406,7 +407,7 @@ impl Session {
         self.error().map(|error| Err(error.clone()))
     }
 
-    /// The offset below which every row is durable, but for those that the server refused.
+    /// The offset below which every row is durable, except those that the server refused.
     pub(crate) fn delivered(&self) -> u64 {
         self.lost_from.unwrap_or(self.settled)
     }
@@ -416,7 +417,7 @@ impl Session {
         self.lost_from
     }
 
-    /// The reason of a row's rejection that was not told before.
+    /// The reason of a row's rejection that was not reported yet.
     pub(crate) fn untold_rejection(&mut self) -> Option<Error> {
         self.returned.untold()
     }
@@ -429,7 +430,7 @@ impl Session {
         &self.settings
     }
 
-    /// The server's name of the stream that is open, or was last.
+    /// The server's id of the current or last stream.
     pub(crate) const fn stream_id(&self) -> Option<&Arc<str>> {
         self.stream_id.as_ref()
     }
@@ -470,17 +471,17 @@ impl Session {
         }
     }
 
-    /// Whether rows are taken no more.
+    /// Whether rows are no longer accepted.
     pub(crate) const fn is_closing(&self) -> bool {
         self.is_closing
     }
 
-    /// Whether the session has come to its end, good or bad.
+    /// Whether the session has ended, successfully or not.
     pub(crate) const fn is_over(&self) -> bool {
         matches!(self.state, State::Closed | State::Failed(_))
     }
 
-    /// How many bytes a row may have, whatever room there is.
+    /// The most bytes in a row, regardless of free room.
     #[inline]
     pub(crate) fn longest_row(&self) -> usize {
         self.settings.max_row_bytes.min(self.settings.max_unacked_bytes)
@@ -513,7 +514,7 @@ impl Session {
         }
     }
 
-    /// Takes in a batch that is cut.
+    /// Adds a batch that was cut.
     fn keep(&mut self, batch: Batch) {
         match &mut self.spool {
             Some(spool) => spool.push(batch),
@@ -521,7 +522,7 @@ impl Session {
         }
     }
 
-    /// The sum that must hold at every moment.
+    /// Checks the invariant of the ledger.
     #[inline]
     pub(super) fn check(&self) {
         debug_assert_eq!(self.settled, self.ledger.durable + self.ledger.returned);

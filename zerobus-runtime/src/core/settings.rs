@@ -1,4 +1,4 @@
-//! The limits and times that a stream is made with.
+//! The limits and timeouts of a stream.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use super::Stamper;
 use super::{ExactlyOnce, Found};
 use crate::record_kind::RecordKind;
 
-/// What a stream is made with; the defaults are those of the documentation of `StreamBuilder`.
+/// The settings of a stream; the documentation of `StreamBuilder` lists the defaults.
 ///
-/// What is `None` has no limit.
+/// `None` means no limit.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) table: String,
@@ -19,9 +19,9 @@ pub(crate) struct Settings {
     pub(crate) max_row_bytes: usize,
     pub(crate) max_unacked_bytes: usize,
     pub(crate) linger: Duration,
-    /// Rows come fast where this many bytes come within `fast_wait`.
+    /// The rate is high if this many bytes arrive within `fast_wait`.
     pub(crate) fast_bytes: usize,
-    /// How long a batch waits for more rows where they come fast.
+    /// How long a batch waits for more rows at a high rate.
     pub(crate) fast_wait: Duration,
     pub(crate) ack_timeout: Option<Duration>,
     pub(crate) open_timeout: Option<Duration>,
@@ -32,19 +32,19 @@ pub(crate) struct Settings {
     pub(crate) backoff_max: Duration,
     /// The pause that the service asks for with code 6006.
     pub(crate) blocked_pause: Duration,
-    /// How many attempts may follow each other without an acknowledgement.
+    /// How many consecutive attempts may fail without an acknowledgement.
     pub(crate) max_attempts: Option<u32>,
     /// How many attempts the first opening has: a wrong address should be reported soon.
     pub(crate) max_first_attempts: Option<u32>,
-    /// How many single rows the server may refuse within `rejected_within`.
+    /// How many rows the server may refuse individually within `rejected_within`.
     pub(crate) max_rejected_rows: usize,
     pub(crate) rejected_within: Duration,
-    /// The bytes of refused rows that wait to be taken; they are not part of `max_unacked_bytes`.
+    /// The most bytes of refused rows waiting to be taken; they do not count toward `max_unacked_bytes`.
     pub(crate) max_rejected_bytes: usize,
     /// The rows and the bytes that may be sent within a second.
     pub(crate) max_rows_per_second: Option<u32>,
     pub(crate) max_bytes_per_second: Option<u64>,
-    /// The rows are kept on disk before they go, and these are there already.
+    /// The rows found on disk, if rows are spooled before they are sent.
     pub(crate) spool: Option<Found>,
     /// Each request is in the table once.
     pub(crate) exactly_once: Option<ExactlyOnce>,
@@ -54,7 +54,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// What the service takes in one request, with room for the envelope.
+    /// The service's limit for one request, minus the envelope.
     pub(crate) const REQUEST_LIMIT: usize = 10_420_224;
 
     pub(crate) fn new(table: impl Into<String>, kind: RecordKind) -> Self {
@@ -90,7 +90,7 @@ impl Settings {
     }
 }
 
-/// The end of a wait that begins now; none where it has no limit, or ends beyond all time.
+/// The deadline of a wait that starts now; `None` if it has no limit or overflows.
 pub(super) fn end_of(now: Duration, wait: impl Into<Option<Duration>>) -> Option<Duration> {
     wait.into().and_then(|wait| now.checked_add(wait))
 }

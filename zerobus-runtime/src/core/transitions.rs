@@ -1,4 +1,4 @@
-//! What each event does to the state of a session.
+//! The effect of each event on the state of a session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::offset::Offset;
 const NO_CALL: u64 = 0;
 
 impl Session {
-    /// The call of this generation says something.
+    /// Handles an event of the call of this generation.
     pub(crate) fn hear(&mut self, now: Duration, generation: u64, heard: Heard) {
         self.seen = self.seen.max(now);
         let is_drained = self.draining.is_some_and(|draining| draining.generation == generation);
@@ -27,7 +27,7 @@ impl Session {
         match heard {
             Heard::Acked(up_to) => self.acked(now, generation, up_to),
             Heard::CloseSignal(grace) if generation == self.generation => self.close_signal(now, grace),
-            // The server asks for what is being done.
+            // What the server asks for is already in progress.
             Heard::CloseSignal(_) => {}
             Heard::Ended(error) => self.ended(now, generation, error),
             Heard::Opened(stream_id) => self.opened(now, generation, stream_id),
@@ -66,11 +66,11 @@ impl Session {
         }
         self.ledger.acks += 1;
         if self.carrier != generation {
-            // Nothing of it is under way: it repeats what it said, or says what cannot be.
-            let is_told = generation != self.generation || up_to == Some(-1);
+            // It has no rows in flight: the acknowledgement is a duplicate or a violation.
+            let is_harmless = generation != self.generation || up_to == Some(-1);
             let violation =
                 up_to.map_or(Violation::AckWithoutOffset, |found| Violation::AckAboveSent { found, sent: 0 });
-            if !is_told {
+            if !is_harmless {
                 self.violated(now, generation, violation);
             }
             return;
@@ -106,11 +106,12 @@ impl Session {
         self.ended(now, generation, Some(Fault::Violation(violation).into()));
     }
 
-    /// The server asks for another call: it is opened at once, beside the one whose rows are acknowledged meanwhile.
+    /// The server asks for another call. It is opened at once, while the rows of the current call are still
+    /// acknowledged.
     fn close_signal(&mut self, now: Duration, grace: Duration) {
         match self.state {
             State::Streaming => {}
-            // The request side is closed, or about to be.
+            // The request side is closed or closing.
             State::HalfClosed { .. } => return,
             _ => return self.violated(now, self.generation, Violation::NotCreated),
         }
@@ -119,7 +120,7 @@ impl Session {
             return self.close_signal_in_turn(now, grace);
         }
         if let Some(before) = self.draining.take() {
-            // Two calls are enough: what the older one has not said by now, it does not say.
+            // At most two calls: the oldest is dropped, with any acknowledgements still missing.
             self.actions.push_back(Action::Reset { generation: before.generation });
             if self.carrier == before.generation {
                 self.window.restart();
@@ -135,7 +136,7 @@ impl Session {
             self.has_rotated = true;
             self.begin_opening(now, Over::SameConnection);
         } else if was_idle {
-            // A server that asks for another call again and again gets one when there are rows for it.
+            // If a server asks for another call repeatedly, it is opened only when there are rows to send.
             self.generation += 1;
             self.state = State::Dormant;
         } else {
@@ -144,20 +145,20 @@ impl Session {
         }
     }
 
-    /// Closes the request side of the call that drains.
+    /// Closes the request side of the draining call.
     pub(super) fn end_drain(&mut self, now: Duration, generation: u64) {
         let until = end_of(now, self.settings.end_timeout);
         self.draining = Some(Draining { generation, phase: Phase::Ending, until });
     }
 
-    /// Ends the drain where everything that was under way on it is acknowledged.
+    /// Ends the drain once all rows in flight on it are acknowledged.
     fn settle_drain(&mut self, now: Duration) {
         let Some(Draining { generation, phase, .. }) = self.draining else { return };
         if self.carrier == generation {
             if self.window.has_sent() {
                 return;
             }
-            // What comes next counts from 0 on the next call.
+            // Later requests count from 0 on the next call.
             self.window.restart();
             self.carrier = NO_CALL;
         }
@@ -166,12 +167,12 @@ impl Session {
         }
     }
 
-    /// Whether nothing is on its way.
+    /// Whether nothing is in flight.
     pub(super) fn is_settled(&self) -> bool {
         self.window.is_empty() && self.open.is_empty() && self.spool.as_ref().is_none_or(|spool| spool.is_empty())
     }
 
-    /// Goes on where nothing is left to wait for.
+    /// Proceeds if there is nothing left to wait for.
     pub(super) fn settle(&mut self, now: Duration) {
         self.settle_drain(now);
         self.turn_schema(now);
@@ -185,7 +186,7 @@ impl Session {
         }
     }
 
-    /// No call is needed any more; the one that drains may still come to its end.
+    /// No call is needed now; a draining call may still finish.
     fn end_of_calls(&mut self) {
         if self.draining.is_none() {
             return self.finish();
@@ -197,7 +198,7 @@ impl Session {
         self.state = State::Ending;
     }
 
-    /// A call is over.
+    /// A call ended.
     pub(super) fn ended(&mut self, now: Duration, generation: u64, error: Option<Error>) {
         let is_carrier = self.carrier == generation;
         let under_way = if is_carrier { self.window.sent() } else { 0 };
@@ -218,7 +219,7 @@ impl Session {
         if was_closing && self.is_settled() {
             self.end_of_calls();
         } else if self.ledger.opened > 0 && self.is_settled() {
-            // Nobody waits for anything, so there is nothing to try again for.
+            // There is nothing to deliver, so there is no reason to retry.
             self.state = State::Dormant;
             self.settle(now);
         } else if was_asked && !self.has_rotated {
@@ -230,7 +231,7 @@ impl Session {
         }
     }
 
-    /// What was under way on a call that is over is to be sent again, but for a row that the server refused.
+    /// Rows in flight on an ended call are sent again, except a row that the server refused.
     fn take_back(&mut self, now: Duration, error: Option<&Error>) -> Search {
         let refusal = error.filter(|error| error.fault().refuses_rows());
         let search = match refusal {
@@ -251,7 +252,7 @@ impl Session {
         search
     }
 
-    /// One of the rows under way cannot be taken: it is returned, once it is found, and the others go again.
+    /// The server refused one of the rows in flight. Once found it is returned, and the others are sent again.
     fn search(&mut self, now: Duration, error: &Error) -> Search {
         if self.suspects.refused(&mut self.window) == Verdict::NotYet {
             return Search::GoesOn;
@@ -274,7 +275,7 @@ impl Session {
         Search::GoesOn
     }
 
-    /// The one place that decides between another attempt and the end.
+    /// Decides between another attempt and the end; no other code does.
     pub(super) fn try_again(&mut self, now: Duration, error: Error) {
         if self.without_persistent(now, &error) {
             return;
@@ -331,7 +332,7 @@ impl Session {
         self.generation += 1;
     }
 
-    /// Closed in order.
+    /// Closed normally.
     pub(super) fn finish(&mut self) {
         self.state = State::Closed;
         self.reset_all();
@@ -340,7 +341,7 @@ impl Session {
     }
 }
 
-/// What the end of a call means for the search for a refused row.
+/// The effect of a call's end on the search for a refused row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Search {
     GivesUp,

@@ -1,4 +1,4 @@
-//! A byte budget that many streams of a client share, beside the one of each stream.
+//! A byte budget shared by the streams of a client, in addition to each stream's budget.
 
 use std::sync::{Arc, MutexGuard, Weak};
 use std::task::Waker;
@@ -30,19 +30,19 @@ impl Budget {
         self.limit
     }
 
-    /// A stream shares it from now on.
+    /// Adds a stream.
     pub(super) fn join(&self, stream: Weak<Shared>) {
         let mut inner = self.lock();
         inner.streams.retain(|stream| stream.strong_count() > 0);
         inner.streams.push(stream);
     }
 
-    /// Whether somebody waits for room.
+    /// Whether a row waits for room.
     pub(super) fn has_queue(&self) -> bool {
         self.lock().permits.has_queue()
     }
 
-    /// Sends what the streams have, whatever the linger: somebody waits for the room that it takes.
+    /// Sends the rows of all streams without waiting for the linger, because a row waits for their room.
     ///
     /// Never under the lock of a stream.
     pub(super) fn press(&self) {
@@ -52,7 +52,7 @@ impl Budget {
         }
     }
 
-    /// Takes room if there is some and nobody waits for it.
+    /// Takes room if there is enough and no row waits for it.
     pub(crate) fn try_take(&self, bytes: usize) -> bool {
         let mut inner = self.lock();
         let fits = !inner.permits.has_queue() && inner.used + bytes <= self.limit;
@@ -62,23 +62,23 @@ impl Budget {
         fits
     }
 
-    /// Takes room, whether there is some or not: for rows that were accepted before.
+    /// Takes room unconditionally, for rows that were accepted earlier.
     pub(super) fn take_anyway(&self, bytes: usize) {
         self.lock().used += bytes;
     }
 
-    /// Gives room back, and wakes those who get it.
+    /// Releases room and wakes the tasks that get it.
     pub(crate) fn give_back(&self, bytes: usize, woken: &mut Vec<Waker>) {
         let mut inner = self.lock();
         inner.used -= bytes;
         self.grant(&mut inner, woken);
     }
 
-    /// Takes a ticket; it may have its room at once.
+    /// Takes a ticket, which may be granted at once.
     pub(super) fn ask(&self, bytes: usize) -> u64 {
         let mut inner = self.lock();
         let ticket = inner.permits.ask(bytes);
-        // Nobody sleeps on this ticket yet.
+        // No task waits on this ticket yet.
         self.grant(&mut inner, &mut Vec::new());
         ticket
     }
@@ -87,7 +87,7 @@ impl Budget {
         self.lock().permits.poll(ticket, waker)
     }
 
-    /// Gives a ticket up, and its room if it has some.
+    /// Releases a ticket and any room granted to it.
     pub(super) fn give_up(&self, ticket: u64, woken: &mut Vec<Waker>) {
         let mut inner = self.lock();
         let bytes = inner.permits.give_back(ticket);
@@ -95,7 +95,7 @@ impl Budget {
         self.grant(&mut inner, woken);
     }
 
-    /// The ticket's room is in use from now on.
+    /// Marks the ticket's room as used.
     pub(super) fn redeem(&self, ticket: u64) {
         self.lock().permits.give_back(ticket);
     }

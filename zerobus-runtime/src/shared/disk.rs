@@ -1,4 +1,4 @@
-//! What whoever writes a stream's rows to disk asks and says.
+//! The interface of the spool's writer to a stream.
 
 use std::ops::Range;
 
@@ -26,29 +26,29 @@ impl Shared {
         self.change(|inner| inner.session.wrote(now, batches, sequence))
     }
 
-    /// Rows below have the promise of the level.
+    /// Rows below are as durable as the level promises.
     pub(crate) fn promised(&self, row: u64) {
         self.change(|inner| inner.session.promised(row));
     }
 
-    /// Batches came back from disk, and these rows will not.
+    /// Batches were read back, and these rows could not be.
     pub(crate) fn loaded(&self, batches: Vec<Batch>, lost: Vec<Range<u64>>) {
         let now = self.now();
         self.change(|inner| inner.session.loaded(now, batches, lost));
     }
 
-    /// The disk takes nothing now.
+    /// The disk currently fails.
     pub(crate) fn disk_fails(&self, error: Error) {
         self.change(|inner| inner.session.disk_fails(error));
     }
 
-    /// Nobody writes any more.
+    /// The writer has ended.
     pub(crate) fn disk_closed(&self) {
         self.change(|inner| inner.session.disk_closed());
         self.report_loss();
     }
 
-    /// Tells those who watch.
+    /// Reports an event.
     pub(crate) fn tell(&self, event: StreamEvent) {
         self.change(|inner| inner.session.tell(event));
     }

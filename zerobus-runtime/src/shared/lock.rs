@@ -1,8 +1,8 @@
-//! The mutex of what handles and driver share.
+//! The mutex shared by handles and driver.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A mutex under which no code of the program's runs, and nothing that may panic: a poisoned one is a sound one.
+/// No user code and nothing that may panic runs under this mutex, so a poisoned mutex still guards consistent data.
 #[derive(Debug, Default)]
 pub(super) struct Lock<T>(Mutex<T>);
 

@@ -1,15 +1,16 @@
-//! Room in a byte budget, given in the order in which it was asked for.
+//! Room in a byte budget, granted in order of request.
 //!
-//! Whoever finds no room takes a ticket. When room comes free, the tickets at the head get theirs, as far as it reaches,
-//! and only their tasks are woken: so a large row is not starved by small ones, and waiting costs what is granted.
+//! A row that finds no room takes a ticket. Freed room is granted from the head of the queue, as far as it reaches, and
+//! only those tasks are woken. So small rows do not starve a large one, and the cost of waking is proportional to what
+//! is granted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::task::Waker;
 
-/// Those who wait for room, and those who have it and have not used it yet.
+/// Tickets that wait for room, and tickets whose granted room is not used yet.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
-    /// By number, and so in the order in which they came.
+    /// By number, hence in order of arrival.
     waiting: BTreeMap<u64, Ticket>,
     granted: HashMap<u64, Ticket>,
     next: u64,
@@ -22,7 +23,7 @@ struct Ticket {
 }
 
 impl Permits {
-    /// Whether somebody waits, behind whom a row that comes now has its place.
+    /// Whether a ticket waits, so that a new row must queue behind it.
     #[inline]
     pub(crate) fn has_queue(&self) -> bool {
         !self.waiting.is_empty()
@@ -35,7 +36,7 @@ impl Permits {
         self.next
     }
 
-    /// Whether a ticket has its room; the waker is woken when it has, and at the end of all.
+    /// Whether a ticket is granted; the waker is woken when it is, and when the stream ends.
     pub(crate) fn poll(&mut self, ticket: u64, waker: &Waker) -> bool {
         let granted = self.granted.get_mut(&ticket);
         let is_granted = granted.is_some();
@@ -45,13 +46,13 @@ impl Permits {
         is_granted
     }
 
-    /// Gives a ticket back; the bytes that it was granted, which are somebody else's now.
+    /// Releases a ticket. Returns the bytes that it was granted, which are free again.
     pub(crate) fn give_back(&mut self, ticket: u64) -> usize {
         self.waiting.remove(&ticket);
         self.granted.remove(&ticket).map_or(0, |ticket| ticket.bytes)
     }
 
-    /// Grants room from the head of the queue on; how many bytes of it.
+    /// Grants room from the head of the queue. Returns the granted bytes.
     pub(crate) fn grant(&mut self, mut room: usize, woken: &mut Vec<Waker>) -> usize {
         let before = room;
         while let Some(front) = self.waiting.first_entry().filter(|front| front.get().bytes <= room) {
@@ -63,7 +64,7 @@ impl Permits {
         before - room
     }
 
-    /// Wakes all who wait: there is nothing to wait for.
+    /// Wakes all waiting tasks, because there is nothing left to wait for.
     pub(crate) fn wake_all(&mut self, woken: &mut Vec<Waker>) {
         let tickets = self.waiting.values_mut().chain(self.granted.values_mut());
         woken.extend(tickets.filter_map(|ticket| ticket.waker.take()));

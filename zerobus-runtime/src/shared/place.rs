@@ -1,4 +1,4 @@
-//! A row's place in the queue for room: first in its stream's budget, then in the one that streams share.
+//! A row's place in the queue for room: first in its stream's budget, then in the shared budget.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use super::{Budget, Shared};
 
 /// The place of a row that found no room.
 ///
-/// Dropping it gives up the place, and the room to those behind it.
+/// Dropping it releases the place, and its room to the rows behind it.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     shared: &'a Shared,
     bytes: usize,
-    /// The ticket of the stream's own budget; none when the row is in.
+    /// The ticket of the stream's budget; `None` once the row is accepted.
     ticket: Option<u64>,
-    /// The ticket of the shared budget, once the stream's own is granted.
+    /// The ticket of the shared budget, once the stream's ticket is granted.
     of_budget: Option<(Arc<Budget>, u64)>,
 }
 
@@ -25,12 +25,12 @@ impl<'a> Place<'a> {
         Self { shared, bytes, ticket: Some(shared.ask(bytes)), of_budget: None }
     }
 
-    /// Waits until the room is granted or the stream is over.
+    /// Waits until room is granted or the stream ends.
     pub(crate) fn granted(&mut self) -> impl Future<Output = ()> + '_ {
         poll_fn(|cx| if self.is_granted(cx.waker()) { Poll::Ready(()) } else { Poll::Pending })
     }
 
-    /// Whether the room is granted, or the stream is over; if not, the waker is woken then.
+    /// Whether room is granted or the stream ended; otherwise registers the waker.
     pub(crate) fn is_granted(&mut self, waker: &Waker) -> bool {
         let Some(ticket) = self.ticket else { return true };
         match self.shared.poll_ticket(ticket, waker) {
@@ -51,12 +51,12 @@ impl<'a> Place<'a> {
         is_granted
     }
 
-    /// Takes the ticket of the stream's own budget out.
+    /// Takes the ticket of the stream's budget.
     pub(super) const fn take_ticket(&mut self) -> Option<u64> {
         self.ticket.take()
     }
 
-    /// The row is in: its part of the shared budget is in use, and how many bytes that are.
+    /// The row was accepted: marks its part of the shared budget as used. Returns its bytes.
     pub(super) fn redeem(&mut self) -> usize {
         let Some((budget, ticket)) = self.of_budget.take() else { return 0 };
         budget.redeem(ticket);
@@ -64,7 +64,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// How a ticket of a stream's budget stands.
+/// The state of a ticket of a stream's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ticket {
     Granted,

@@ -1,7 +1,7 @@
-//! Schedules of tasks, explored: whatever order handles, transport and driver run in, every wait ends and every byte of
-//! room is given back.
+//! Explores task schedules: in any order of handles, transport and driver, every wait ends and every byte of room is
+//! released.
 //!
-//! Tasks switch where a lock is taken, and where one waits. If all wait, shuttle says so and prints the schedule.
+//! Tasks switch at locks and waits. If all tasks wait, shuttle fails and prints the schedule.
 
 use std::cell::Cell;
 use std::future::poll_fn;

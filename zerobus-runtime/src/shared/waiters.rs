@@ -1,4 +1,4 @@
-//! Tasks that wait for rows to be settled, found without a scan of those that wait for others.
+//! Tasks waiting for rows to be settled, indexed by row.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::{Inner, Shared};
 
-/// Wakers by the row that they wait for, in the order in which they came.
+/// Wakers by the row that they wait for, in order of arrival.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     wakers: BTreeMap<(u64, u64), Waker>,
@@ -16,7 +16,7 @@ pub(super) struct Waiters {
 }
 
 impl Waiters {
-    /// Wakes all who wait for a row below this.
+    /// Wakes all tasks that wait for a row below this.
     pub(super) fn wake_below(&mut self, row: u64, woken: &mut Vec<Waker>) {
         if self.wakers.first_key_value().is_some_and(|((first, _), _)| *first < row) {
             let later = self.wakers.split_off(&(row, 0));
@@ -29,9 +29,9 @@ impl Waiters {
     }
 }
 
-/// Waits until `ready` has an answer; it is asked again when the row is settled, and at the end of the stream.
+/// Waits until `ready` returns `Some`. It is polled again when the row is settled and when the stream ends.
 ///
-/// Dropping it leaves nothing behind.
+/// Dropping it removes its waker.
 #[derive(Debug)]
 pub(crate) struct Settled<S: Deref<Target = Shared>, F> {
     shared: S,
@@ -41,7 +41,7 @@ pub(crate) struct Settled<S: Deref<Target = Shared>, F> {
     queue: Queue,
 }
 
-/// What a task waits for.
+/// The event that a task waits for.
 #[derive(Debug, Clone, Copy)]
 enum Queue {
     Settled,
@@ -54,7 +54,7 @@ impl<S: Deref<Target = Shared>, F> Settled<S, F> {
         Self { shared, row, place: None, ready, queue: Queue::Settled }
     }
 
-    /// As `new`, and asked again when the row is spooled.
+    /// As `new`, and polled again when the row is spooled.
     #[cfg(feature = "spool")]
     pub(crate) const fn spooled(shared: S, row: u64, ready: F) -> Self {
         Self { shared, row, place: None, ready, queue: Queue::Spooled }

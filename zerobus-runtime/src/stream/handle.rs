@@ -200,7 +200,7 @@ impl Handle {
         let end = self.shared().flush();
         let flushed = move |inner: &mut Inner| {
             if inner.session.delivered() >= end {
-                return Some(inner.session.untold_rejection().map_or(Ok(()), Err));
+                return Some(inner.session.unreported_rejection().map_or(Ok(()), Err));
             }
             inner.session.error().map(|error| Err(error.clone()))
         };

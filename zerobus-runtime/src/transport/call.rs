@@ -21,7 +21,7 @@ use crate::record_kind::RecordKind;
 use crate::shared::Shared;
 use crate::wire::{EPHEMERAL_STREAM, PERSISTENT_STREAM, TABLE_NAME_HEADER};
 
-/// What one call is opened with.
+/// The parameters of a call.
 #[derive(Debug)]
 pub(crate) struct CallParts {
     pub(crate) shared: Arc<Shared>,
@@ -38,7 +38,7 @@ pub(crate) struct Call {
     generation: u64,
     responses: Responses,
     table: String,
-    /// The connection lives as long as its calls.
+    /// The connection stays open as long as its calls.
     channel: Channel,
 }
 
@@ -49,7 +49,7 @@ pub(crate) async fn connect(transport: &Transport) -> Result<Channel, Error> {
     Ok(channel)
 }
 
-/// Begins a call; the server has then taken it, and not yet created the stream.
+/// Starts a call. The server has then accepted the call, but not created the stream.
 pub(crate) async fn begin(
     transport: &Transport,
     mut channel: Channel,
@@ -78,7 +78,7 @@ impl Call {
         &self.channel
     }
 
-    /// The next thing that the server says.
+    /// The next event from the server.
     pub(crate) async fn next(&mut self) -> Heard {
         match self.responses.next().await {
             Ok(heard) => heard,

@@ -16,15 +16,15 @@ const ROOM: usize = 64 * 1024;
 /// The bytes of a whole frame, by the smallest limit that a server may set (RFC 9113, section 4.2).
 const WHOLE_FRAME: usize = 16 * 1024;
 
-/// A connection with a buffer for what is written to it.
+/// A connection with a write buffer.
 #[derive(Debug)]
 pub(super) struct CoalescingStream<S> {
     stream: S,
-    /// What was taken and not yet written.
+    /// Bytes that were accepted and not yet written.
     held: Vec<u8>,
-    /// How much of `held` is written all the same.
+    /// How much of `held` is already written.
     written: usize,
-    /// A whole frame came last, and was not flushed yet.
+    /// The last write was a whole frame and was not flushed yet.
     expects_more: bool,
 }
 
@@ -35,7 +35,7 @@ impl<S> CoalescingStream<S> {
 }
 
 impl<S: AsyncWrite + Unpin> CoalescingStream<S> {
-    /// Writes what is held.
+    /// Writes the held bytes.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.held.len() {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, &self.held[self.written..]))? {

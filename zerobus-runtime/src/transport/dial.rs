@@ -1,4 +1,4 @@
-//! How a connection is made: TCP and TLS, or what a test puts in its place.
+//! Making a connection: TCP and TLS, or a test's replacement.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -17,8 +17,8 @@ use crate::error::{ConnectProblem, Error, Fault};
 
 /// The bytes that the server may send before they are read.
 ///
-/// Acknowledgements are small, and a server may send one for every request. h2 ends a connection on which too many small
-/// frames wait to be read; how many are too many it takes from this.
+/// Acknowledgements are small, and a server may send one for every request. h2 ends a connection on which too many
+/// small frames wait to be read; it derives that limit from this number.
 const WINDOW: u32 = 64 * 1024 * 1024;
 
 /// Makes the connections below TLS and HTTP/2.
@@ -32,22 +32,22 @@ pub trait Dial: Debug + Send + Sync + 'static {
     fn dial(&self, host: &str, port: u16) -> DialFuture;
 }
 
-/// A connection that comes about, or an error.
+/// Resolves to a connection or an error.
 pub type DialFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Connection>>> + Send>>;
 
-/// What bytes go over: a TCP connection, or what stands in its place.
+/// The byte stream below TLS: a TCP connection or a replacement.
 pub trait Connection: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Debug + Send + Unpin> Connection for T {}
 
-/// Connects to an endpoint, with TLS where the address says https.
+/// Connects to an endpoint, with TLS for https.
 #[derive(Debug)]
 pub(crate) struct Dialer {
     endpoint: tonic::transport::Endpoint,
     sockets: Sockets,
 }
 
-/// Where a client's connections go.
+/// The target of a client's connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
     pub(crate) endpoint: Endpoint,
@@ -55,24 +55,24 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Why there is no connection, or no call on it.
+    /// Why a connection or a call could not be opened.
     pub(super) fn failed(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
         let problem = ConnectProblem::of(&*source);
         Fault::Connect { endpoint: self.endpoint.to_string(), problem, source }.into()
     }
 }
 
-/// What a connection is made with.
+/// The parameters of a connection.
 #[derive(Debug)]
 pub(crate) struct DialOptions {
     pub(crate) connect_timeout: Duration,
-    /// How long a connection is idle before the system asks the other end whether it lives, and how often from then on.
+    /// How long a connection is idle before the system probes the peer, and the interval between probes.
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) user_agent: String,
-    /// Certificates in PEM form that are trusted besides the system's.
+    /// Trusted certificates in PEM form, in addition to the system's.
     pub(crate) authority: Option<Vec<u8>>,
     pub(crate) proxy: Option<Proxy>,
-    /// What makes the connections, if it is not the system.
+    /// The custom dialer, if there is one.
     pub(crate) dial: Option<Arc<dyn Dial>>,
 }
 

@@ -7,7 +7,7 @@ use http::uri::Scheme;
 
 use crate::error::{Error, Fault};
 
-/// An address that may be dialled.
+/// A valid address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     uri: Uri,
@@ -22,7 +22,7 @@ pub(crate) enum PlainHttp {
 }
 
 impl Endpoint {
-    /// Reads an address; without a scheme it is https.
+    /// Parses an address; the default scheme is https.
     pub(crate) fn parse(text: &str, plain_http: PlainHttp) -> Result<Self, Error> {
         let fault = |problem| Error::from(Fault::Endpoint { endpoint: text.to_owned(), problem });
         let trimmed = text.trim();
@@ -71,7 +71,7 @@ impl Endpoint {
         self.uri.host().is_some_and(is_loopback)
     }
 
-    /// The workspace's id, where the first label of the host is a number: so it is in the service's endpoints.
+    /// The workspace's id, if the first label of the host is a number, as in the service's endpoints.
     pub(crate) fn workspace_id(&self) -> Option<&str> {
         Some(self.first_label()).filter(|label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit()))
     }

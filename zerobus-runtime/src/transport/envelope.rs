@@ -1,4 +1,4 @@
-//! What stands on the wire before a batch: gRPC's frame, and the envelope down to the records.
+//! The bytes before a batch on the wire: gRPC's frame header, and the envelope up to the records.
 //!
 //! ```text
 //! 00 LLLLLLLL                   gRPC: not compressed, length of the message
@@ -67,7 +67,7 @@ pub(super) fn batch_prefix(rpc: Rpc, kind: RecordKind, wire_offset: i64, body: u
     prefix.freeze()
 }
 
-/// What a stream is created with, without the envelope.
+/// The request that creates a stream, without the envelope.
 pub(crate) fn create_request(kind: RecordKind, table: &str, descriptor: Option<Bytes>) -> Bytes {
     let record_type = match kind {
         RecordKind::Json => RecordType::Json,

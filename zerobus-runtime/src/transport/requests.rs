@@ -1,7 +1,7 @@
 //! The call's request side: a body that takes batches from the core when the connection asks for more.
 //!
-//! The connection asks only while the server's window has room. So a batch is cut when it can really go, what gathers
-//! meanwhile goes in one request, and nothing queues up behind the core's own window.
+//! The connection asks only while the server's window has room. So a batch is cut only when it can be sent, rows that
+//! arrive meanwhile share one request, and nothing queues up outside the core's window.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use crate::core::{Outgoing, Pull};
 use crate::record_kind::RecordKind;
 use crate::shared::Shared;
 
-/// Requests up to this many bytes go together in a frame, each behind its prefix: a server may guard itself against many
-/// small frames, and h2 does.
+/// Requests up to this many bytes share a frame, each with its prefix: a server may reject many small frames, as h2
+/// does.
 const SMALL: usize = 4096;
 
 /// The requests of one call.
@@ -26,7 +26,7 @@ pub(super) struct Requests {
     pub(super) generation: u64,
     pub(super) rpc: Rpc,
     pub(super) kind: RecordKind,
-    /// What goes before the next pull: the message that creates the stream, then each batch behind its prefix.
+    /// Bytes to send before the next pull: the message that creates the stream, then each batch with its prefix.
     pub(super) next: Option<Bytes>,
 }
 
@@ -39,7 +39,7 @@ impl Body for Requests {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         let Pull::Request(request) = ready!(self.shared.poll_pull(cx, self.generation)) else {
-            // `poll_pull` is pending where there is nothing to send.
+            // `poll_pull` is pending if there is nothing to send.
             return Poll::Ready(None);
         };
         let prefix = self.prefix(&request);
@@ -63,7 +63,7 @@ impl Requests {
     /// Puts the requests that wait behind a small one into its frame.
     fn gather(&mut self, cx: &mut Context<'_>, frame: &mut BytesMut) {
         while frame.len() < SMALL {
-            // Whatever else this says is said again when the next frame is asked for.
+            // Any other result is returned again when the next frame is polled.
             let Poll::Ready(Pull::Request(request)) = self.shared.poll_pull(cx, self.generation) else { return };
             frame.extend_from_slice(&self.prefix(&request));
             if request.body.len() > SMALL {

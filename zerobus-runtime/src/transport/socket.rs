@@ -1,4 +1,4 @@
-//! The connection of a call below TLS: straight to the service, through a proxy, or what a program dials.
+//! The connection of a call below TLS: direct, through a proxy, or by a custom dialer.
 
 use std::io;
 use std::pin::Pin;
@@ -16,10 +16,10 @@ use super::coalescing::CoalescingStream;
 use super::dial::{Connection, Dial};
 use super::tunnel::Tunnel;
 
-/// How many questions without an answer end a connection.
+/// How many unanswered probes end a connection.
 pub(super) const PROBES: u32 = 3;
 
-/// Connects to an address; TLS comes on top.
+/// Connects to an address, below TLS.
 ///
 /// A connection that a load balancer or a firewall has dropped in silence is found by TCP's own keep-alive. HTTP/2 pings
 /// would find it too, but a stock gRPC server ends a connection for more than two of them within five minutes without
@@ -43,7 +43,7 @@ impl Sockets {
             return Self::Tunnel(tunnel);
         }
         let mut direct = HttpConnector::new();
-        // The address may say https: what that means is settled above.
+        // The address may be https; TLS is added by the caller.
         direct.enforce_http(false);
         direct.set_nodelay(true);
         direct.set_connect_timeout(Some(connect_timeout));

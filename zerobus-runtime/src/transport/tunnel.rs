@@ -1,4 +1,4 @@
-//! A connection by way of an HTTP proxy: CONNECT, and then TLS through it as if there were none.
+//! A connection through an HTTP proxy: CONNECT, then TLS through the tunnel.
 
 use std::io;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::socket::PROBES;
 
-/// The longest answer to a CONNECT that is read.
+/// The longest response to a CONNECT that is read.
 const LONGEST_ANSWER: usize = 16 * 1024;
 
 /// Connects through a proxy.
@@ -25,7 +25,7 @@ pub(super) struct Tunnel {
 }
 
 impl Tunnel {
-    /// The tunnel to an address, if a proxy stands before it.
+    /// The tunnel to an address, if it has a proxy.
     pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>, keep_alive: Option<Duration>) -> Option<Self> {
         let proxy = proxy.filter(|proxy| !proxy.is_no_proxy(uri))?;
         let keep_alive =
@@ -69,7 +69,7 @@ fn target(uri: &Uri) -> String {
     format!("{}:{}", uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(default))
 }
 
-/// The head of the proxy's answer; nothing of what follows it is read.
+/// The head of the proxy's response; nothing after it is read.
 async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

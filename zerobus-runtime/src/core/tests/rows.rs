@@ -191,11 +191,11 @@ fn the_outcome_of_a_row_is_known_once_it_is_settled_and_not_before() {
 #[test]
 fn a_refused_row_is_told_once() {
     let mut world = poisoned();
-    assert!(world.session.untold_rejection().is_none());
+    assert!(world.session.unreported_rejection().is_none());
     world.keep(world.newest(), 1.0, true);
     serve(&mut world);
-    assert!(world.session.untold_rejection().is_some());
-    assert!(world.session.untold_rejection().is_none());
+    assert!(world.session.unreported_rejection().is_some());
+    assert!(world.session.unreported_rejection().is_none());
 }
 
 #[test]
