@@ -1,4 +1,4 @@
-//! What a row is to the runtime: a schema known at compile time, and one pass that writes its bytes.
+//! Rows: a schema known at compile time, and encoding in one pass.
 //!
 //! | file | what it owns |
 //! |---|---|
@@ -59,7 +59,8 @@ pub trait ZerobusMessage {
     /// The statement that creates a table for rows of this type.
     ///
     /// Arrays and maps become nullable columns, since the wire cannot tell a null one from an empty one. Without a
-    /// [`TABLE`](Self::TABLE) the table is called `main.default.<the struct's name>`: put the name in that you want.
+    /// [`TABLE`](Self::TABLE) the table is called `main.default.<the struct's name>`: replace it with the name that you
+    /// want.
     ///
     /// ```
     /// use zerobus_runtime::{Decimal, Timestamp, ZerobusMessage};

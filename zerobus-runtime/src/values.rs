@@ -1,14 +1,14 @@
-//! The values of columns that Rust has no type of its own for.
+//! Value types for columns that have no standard Rust type.
 //!
 //! | file | column type | what the value is |
 //! |---|---|---|
 //! | `timestamp` | TIMESTAMP, TIMESTAMP_NTZ | microseconds since 1970-01-01 |
 //! | `date` | DATE | days since 1970-01-01 |
-//! | `decimal` | DECIMAL(p, s) | an integer of up to 38 digits, and where its point stands |
+//! | `decimal` | DECIMAL(p, s) | an integer of up to 38 digits, and the position of its point |
 //! | `variant` | VARIANT | JSON text |
 //!
-//! Units are named and never guessed; what is finer than a unit is floored toward the past, before 1970 too; and a value
-//! that its column could not hold cannot be made.
+//! Units are explicit. Finer values are floored toward the past, before 1970 too. A value that its column cannot hold
+//! cannot be constructed.
 
 mod date;
 mod decimal;
@@ -24,30 +24,30 @@ pub use variant::Variant;
 
 use zerobus_codegen::Scalar;
 
-/// A value that its column could not hold.
+/// A value that its column cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValueError {
-    /// More digits than the column has, before the point or behind it.
+    /// More digits than the column has, before or after the point.
     #[error("{found} does not fit DECIMAL({precision},{scale}); round it, or widen the column")]
     Digits {
-        /// The number, as it was given.
+        /// The number, as given.
         found: Box<str>,
-        /// The column's digits in all.
+        /// The column's precision.
         precision: u8,
-        /// The column's digits behind the point.
+        /// The column's scale.
         scale: u8,
     },
-    /// What a function said that converts a field.
+    /// A conversion function of a field failed.
     #[error("the function that converts the field failed: {}", zerobus_codegen::Printable(.reason))]
     Function {
-        /// The function's own error.
+        /// The function's error.
         reason: Box<str>,
     },
     /// A value that serde cannot write as JSON.
     #[error("a VARIANT cannot be made of this value: {reason}")]
     Json {
-        /// The reason, as `serde_json` gives it.
+        /// The reason, from `serde_json`.
         reason: Box<str>,
     },
     /// More characters than a CHAR or a VARCHAR has.
@@ -58,7 +58,7 @@ pub enum ValueError {
         /// The column's type.
         column: Scalar,
     },
-    /// Not a text of the form that the type reads.
+    /// A text that the type cannot parse.
     #[error("`{}` is not {expected}", zerobus_codegen::Printable(.found))]
     Malformed {
         /// The text, or its beginning.
@@ -72,12 +72,12 @@ pub enum ValueError {
         /// The path with its other characters replaced, or its beginning.
         found: Box<str>,
     },
-    /// A point in time outside of the years 0001 to 9999.
+    /// A point in time outside the years 0001 to 9999.
     #[error(
         "{found} {unit} since 1970-01-01 lie outside of the years 0001 to 9999; is {unit} the unit of this number?"
     )]
     OutOfRange {
-        /// The number, as it was given.
+        /// The number, as given.
         found: i128,
         /// Its unit.
         unit: &'static str,
@@ -114,7 +114,7 @@ impl ValueError {
     }
 }
 
-/// The count of units that a text of digits stands for; `None` if the text is another one.
+/// The number of units in a text of digits; `None` for any other text.
 fn whole_number<N: TryFrom<i128>>(text: &str, unit: &'static str) -> Option<Result<N, ValueError>> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {

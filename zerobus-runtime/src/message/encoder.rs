@@ -3,8 +3,8 @@
 //! A key and what follows it are written at once, in arrays of a constant size: one check for room, and plain stores.
 //! An integer of unknown length is written in eight bytes, of which those that do not count are taken back.
 //!
-//! A length stands before its content. Content of less than 128 bytes, nearly every nested message, is written behind
-//! one reserved byte that is filled in afterwards; only longer content is moved to make room. So a row is written in
+//! A length precedes its content. Content of less than 128 bytes, which is nearly every nested message, is written
+//! after one reserved byte that is filled in later; only longer content is moved to make room. So a row is written in
 //! one pass, and no length is computed twice.
 
 use std::fmt;
@@ -63,7 +63,7 @@ impl Encoder {
         self.bytes.capacity()
     }
 
-    /// Forgets what was written, and keeps the memory.
+    /// Clears the buffer and keeps its memory.
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
@@ -95,13 +95,13 @@ impl Encoder {
         self.bytes.is_empty()
     }
 
-    /// Takes back everything behind the first `len` bytes.
+    /// Removes everything after the first `len` bytes.
     #[inline]
     pub(crate) fn truncate(&mut self, len: usize) {
         self.bytes.truncate(len);
     }
 
-    /// Says that a value cannot be written: the row is then handed back to whoever sends it, and none of it goes out.
+    /// Reports that a value cannot be written: `send` then fails, and no part of the row is sent.
     ///
     /// For values that are converted while they are written, such as a `SystemTime` beyond the year 9999.
     #[cold]
@@ -116,7 +116,7 @@ impl Encoder {
         self.refusal.get_or_insert_with(|| Box::new(Refusal::within(error, end, path)));
     }
 
-    /// Takes the first refusal since the last call; what was written since then is no whole row.
+    /// Takes the first refusal since the last call; the bytes written since then are not a complete row.
     #[must_use]
     pub fn take_refusal(&mut self) -> Option<ValueError> {
         self.refusal.take().map(|refusal| refusal.into_error())
@@ -141,7 +141,7 @@ impl Encoder {
 
     /// Writes an integer in base 128.
     pub fn varint(&mut self, value: u64) {
-        // Whatever may call another function is one itself, and called last: so the rule needs no stack.
+        // Slow paths are separate tail calls, so the common path needs no stack frame.
         if self.bytes.capacity() - self.bytes.len() < 8 || value >= SHORT_VARINT {
             return self.slow_varint(value);
         }
@@ -285,7 +285,7 @@ impl Encoder {
         let _ = message.encode(&mut self.bytes);
     }
 
-    /// Writes a length that does not take the bytes that were reserved, and moves what stands behind it.
+    /// Writes a length that does not match the reserved bytes, and moves the content.
     fn long_prefix(&mut self, start: usize, reserved: usize, len: usize) {
         // Nothing that fits into memory reaches the end of a short varint.
         let (prefix, size) = base_128(len as u64 & (SHORT_VARINT - 1));
@@ -320,7 +320,7 @@ pub(crate) enum Reserved {
     Two = 2,
 }
 
-/// A field's key as it stands on the wire; where the number is a constant, so is the key.
+/// A field's encoded key; constant if the number is constant.
 #[derive(Clone, Copy)]
 enum Key {
     /// Of a number from 2048 on, to be written in base 128.

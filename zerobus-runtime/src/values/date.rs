@@ -57,13 +57,13 @@ impl Date {
             .ok_or_else(|| ValueError::malformed(&format!("{year:04}-{month:02}-{day:02}"), EXPECTED))
     }
 
-    /// Days since 1970-01-01: what goes on the wire.
+    /// Days since 1970-01-01, as on the wire.
     #[must_use]
     pub const fn as_days(self) -> i32 {
         self.0
     }
 
-    /// For a day that is known to lie in the years 0001 to 9999.
+    /// For a day known to be in the years 0001 to 9999.
     pub(super) const fn from_days_in_range(days: i32) -> Self {
         Self(days)
     }
@@ -109,7 +109,7 @@ impl FromStr for Date {
 }
 
 impl serde::Serialize for Date {
-    /// As an integer of days, as the service's JSON path wants it.
+    /// As an integer of days, as the service's JSON path expects.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i32(self.0)
     }

@@ -1,4 +1,4 @@
-//! `DECIMAL(p, s)`: an integer of up to 38 digits, and where its point stands.
+//! `DECIMAL(p, s)`: an integer of up to 38 digits, and the position of its point.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -8,9 +8,9 @@ use super::ValueError;
 /// The characters of the longest decimal: a sign, 38 digits, a zero before the point, and the point.
 const MAX_TEXT: usize = 41;
 
-/// A decimal of at most `P` digits, `S` of them behind the point: the value of a `DECIMAL(P, S)` column.
+/// A decimal of at most `P` digits, `S` of them after the point: the value of a `DECIMAL(P, S)` column.
 ///
-/// On the wire it is plain text without an exponent, always with `S` digits behind the point.
+/// On the wire it is plain text without an exponent, always with `S` digits after the point.
 ///
 /// ```
 /// use zerobus_runtime::Decimal;
@@ -81,7 +81,7 @@ impl<const P: u8, const S: u8> Decimal<P, S> {
 }
 
 impl<const P: u8, const S: u8> Display for Decimal<P, S> {
-    /// As plain text with `S` digits behind the point.
+    /// As plain text with `S` digits after the point.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.with_text(|text| f.pad(text))
     }
@@ -96,7 +96,7 @@ impl<const P: u8, const S: u8> FromStr for Decimal<P, S> {
     }
 }
 
-/// The number without its point that plain decimal text means for a `DECIMAL(precision, scale)`.
+/// Parses plain decimal text as a `DECIMAL(precision, scale)` and returns the number without its point.
 pub(crate) fn unscaled(text: &str, precision: u8, scale: u8) -> Result<i128, ValueError> {
     let malformed = || ValueError::malformed(text, "a decimal in plain digits: -19.90");
     let too_long = || ValueError::digits(text, precision, scale);
@@ -109,7 +109,7 @@ pub(crate) fn unscaled(text: &str, precision: u8, scale: u8) -> Result<i128, Val
     if !all_digits || whole.len() + fraction.len() == 0 {
         return Err(malformed());
     }
-    // Zeros behind the column's last digit lose nothing.
+    // Zeros after the column's last digit lose nothing.
     let fraction = fraction.trim_end_matches('0');
     let padding = usize::from(scale).checked_sub(fraction.len()).ok_or_else(too_long)?;
     let digits = whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding));
@@ -143,7 +143,7 @@ impl<const P: u8, const S: u8> TryFrom<i128> for Decimal<P, S> {
 }
 
 impl<const P: u8, const S: u8> serde::Serialize for Decimal<P, S> {
-    /// As plain text, as the service's JSON path wants it.
+    /// As plain text, as the service's JSON path expects.
     fn serialize<Ser: serde::Serializer>(&self, serializer: Ser) -> Result<Ser::Ok, Ser::Error> {
         self.with_text(|text| serializer.serialize_str(text))
     }

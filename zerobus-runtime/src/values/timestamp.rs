@@ -74,7 +74,7 @@ macro_rules! microseconds {
                 Ok(Self(micros as i64))
             }
 
-            /// Microseconds since 1970-01-01T00:00:00: what goes on the wire.
+            /// Microseconds since 1970-01-01T00:00:00, as on the wire.
             #[must_use]
             pub const fn as_micros(self) -> i64 {
                 self.0
@@ -92,7 +92,7 @@ macro_rules! microseconds {
                 self.0.div_euclid(1_000_000)
             }
 
-            /// The day on which it lies.
+            /// The day of this time.
             #[must_use]
             pub const fn date(self) -> Date {
                 // Years 0001 to 9999 are 3.7 million days.
@@ -102,7 +102,7 @@ macro_rules! microseconds {
         }
 
         impl serde::Serialize for $name {
-            /// As an integer of microseconds, as the service's JSON path wants it.
+            /// As an integer of microseconds, as the service's JSON path expects.
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_i64(self.0)
             }
@@ -148,9 +148,9 @@ microseconds!(Timestamp, "An instant");
 microseconds!(TimestampNtz, "A wall-clock time");
 
 impl Timestamp {
-    /// The instant at which it is called, floored to the microsecond.
+    /// The current time, floored to the microsecond.
     ///
-    /// A clock outside of the years 0001 to 9999 gives the nearer end of them.
+    /// If the clock is outside the years 0001 to 9999, returns the nearer end.
     #[must_use]
     pub fn now() -> Self {
         let now = SystemTime::now();
@@ -193,7 +193,7 @@ impl FromStr for Timestamp {
     /// Reads RFC 3339, with the zone that it demands; floors what is finer than a microsecond. A whole number is read as
     /// microseconds since 1970-01-01T00:00:00Z, as the JSON of a row has it.
     ///
-    /// A space may stand for the `T`, as RFC 3339 allows, and the zone may leave out its colon or its minutes: `+0100`, `+01`.
+    /// A space may replace the `T`, as RFC 3339 allows, and the zone may omit its colon or its minutes: `+0100`, `+01`.
     fn from_str(text: &str) -> Result<Self, ValueError> {
         if let Some(micros) = whole_number(text) {
             return Self::from_micros(micros?);
@@ -215,7 +215,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
     text.split_once(['T', 't', ' '])
 }
 
-/// The microseconds that a text of digits says.
+/// The microseconds in a text of digits.
 fn whole_number(text: &str) -> Option<Result<i64, ValueError>> {
     super::whole_number(text, "microseconds")
 }
@@ -250,7 +250,7 @@ impl FromStr for TimestampNtz {
             return Self::from_micros(micros?);
         }
         split(text)
-            // A zone behind the time makes two zones, which RFC 3339 does not know.
+            // A zone after the time makes two zones, which RFC 3339 does not allow.
             .and_then(|(day, time)| parse(day, time, "Z"))
             .ok_or_else(|| ValueError::malformed(text, "a time without a zone: 2018-02-07T01:26:13.84"))
             .and_then(|time| Self::from_nanos(time.unix_timestamp_nanos()))

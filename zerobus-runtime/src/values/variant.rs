@@ -60,7 +60,7 @@ impl Display for Variant {
 impl FromStr for Variant {
     type Err = ValueError;
 
-    /// Takes JSON text as it stands.
+    /// Takes JSON text unchanged.
     fn from_str(text: &str) -> Result<Self, ValueError> {
         match serde_json::from_str::<serde::de::IgnoredAny>(text) {
             Ok(_) => Ok(Self(text.into())),
@@ -76,7 +76,7 @@ impl From<serde_json::Value> for Variant {
 }
 
 impl serde::Serialize for Variant {
-    /// As a string that holds the JSON text, as the service's JSON path wants it.
+    /// As a string that holds the JSON text, as the service's JSON path expects.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
