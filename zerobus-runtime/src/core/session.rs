@@ -418,8 +418,8 @@ impl Session {
     }
 
     /// The reason of a row's rejection that was not reported yet.
-    pub(crate) fn untold_rejection(&mut self) -> Option<Error> {
-        self.returned.untold()
+    pub(crate) fn unreported_rejection(&mut self) -> Option<Error> {
+        self.returned.unreported()
     }
 
     pub(crate) const fn ledger(&self) -> &Ledger {

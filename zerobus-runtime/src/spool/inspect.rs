@@ -181,7 +181,7 @@ impl SpoolFolder {
         let batch = Batch { body, first, rows, since, sent_at: since, attempts: 1, schema: 0, sequence: 0 };
         let mut rows = Undelivered::new(self.table.clone(), self.kind, vec![ReturnedBatch { batch, reason }])?;
         for _ in 0..done {
-            rows.let_go();
+            rows.drop_first();
         }
         (!rows.is_empty()).then_some(rows)
     }
