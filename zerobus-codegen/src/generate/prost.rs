@@ -39,7 +39,7 @@ pub(super) fn check(tables: &[&Table], options: &Options) -> Result<(), Error> {
         None => Ok(()),
         Some(path) => {
             let reason =
-                format!("{path} is not a STRUCT, and the prost flavor replaces only STRUCTs; remove the entry");
+                format!("{path} is not a STRUCT, and the prost flavor replaces a STRUCT alone; remove the entry");
             Err(Error::Option { name: "extern_types", reason })
         }
     }
