@@ -156,7 +156,9 @@ fn generated_tables() -> Vec<Value> {
     let wanted = std::env::var("ZEROBUS_TABLES").map_or(1_000, |wanted| wanted.parse().unwrap());
     let mut runner = TestRunner::deterministic();
     let tables: Vec<Value> = (0..wanted)
-        .map(|number| table_json(&format!("any_table{number}"), &columns(true).new_tree(&mut runner).unwrap().current()))
+        .map(|number| {
+            table_json(&format!("any_table{number}"), &columns(true).new_tree(&mut runner).unwrap().current())
+        })
         .collect();
     if let Some(folder) = std::env::var_os("ZEROBUS_TABLES_OUT") {
         for table in &tables {
