@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, header};
 use serde::Deserialize;
 use serde_json::json;
 use ureq::tls::TlsConfig;
@@ -99,7 +98,7 @@ impl Identity {
         let form = form.iter().map(|(name, value)| (*name, value.as_str()));
         let mut response = request.send_form(form).map_err(|error| failed(error.into()))?;
         let status = response.status().as_u16();
-        let retry_after = retry_after(response.headers());
+        let retry_after = Refusal::retry_after(response.headers());
         let body = Zeroizing::new(response.body_mut().read_to_string().map_err(|error| failed(error.into()))?);
         if status != 200 {
             return Err(self.refused(table, status, retry_after, &body));
@@ -139,11 +138,6 @@ impl Granted {
         let lifetime = seconds.map_or(DEFAULT_LIFETIME, Duration::from_secs);
         Token::new(self.access_token.as_str(), lifetime)
     }
-}
-
-/// The seconds of `Retry-After`; a date is ignored.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// The requested privileges: writing into this table only.

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
+use http::{HeaderMap, header};
 use zerobus_codegen::{DescriptorError, Printable, TableNameError};
 
 use super::{ConnectProblem, Details, Error, ErrorKind, ServerCode};
@@ -166,13 +167,20 @@ pub(crate) struct Status {
     pub(crate) source: Option<BoxError>,
 }
 
-/// A token endpoint's refusal.
+/// A refusal by HTTP, of the token endpoint or of an insert.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) http_status: u16,
     pub(crate) error: String,
     pub(crate) description: String,
     pub(crate) retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// The seconds of `Retry-After`; a date is ignored.
+    pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+        headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    }
 }
 
 impl Display for Refusal {
