@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use ureq::Agent;
 use zerobus_codegen::TableName;
@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::core::Settings;
 use crate::error::{Error, Fault, Refusal};
 use crate::message::Encoder;
-use crate::stream::{Accepts, Json};
+use crate::stream::{Accepts, Json, current_thread};
 
 /// How often a request is sent before it is given up.
 const ATTEMPTS: u32 = 6;
@@ -85,8 +85,7 @@ impl Client {
         table: impl AsRef<str>,
         rows: impl IntoIterator<Item = R>,
     ) -> Result<u64, Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|source| Fault::Thread { source })?.block_on(self.insert(table, rows))
+        current_thread()?.block_on(self.insert(table, rows))
     }
 
     async fn insert_requests<R: Serialize>(
@@ -114,8 +113,9 @@ impl Client {
         let rows = request.rows;
         let body = request.into_body();
         let mut is_renewed = false;
-        let mut pause = FIRST_PAUSE;
-        for attempt in 1.. {
+        let (mut attempt, mut pause) = (0, FIRST_PAUSE);
+        loop {
+            attempt += 1;
             let token = self.tokens().token(table).await?;
             let post = Post { table: table.clone(), url: self.insert_url(table), agent: self.rest().clone() };
             let (sent, authorization) = (body.clone(), token.token.header()?);
@@ -139,7 +139,6 @@ impl Client {
             tokio::time::sleep(error.retry_after().unwrap_or(random).min(LONGEST_PAUSE)).await;
             pause *= 2;
         }
-        Ok(rows)
     }
 
     fn insert_url(&self, table: &TableName) -> String {
@@ -201,7 +200,7 @@ impl Post {
             Ok(answer) => answer,
             Err(source) => return Answer::Failed(self.failed(source.into())),
         };
-        let (status, retry_after) = (answer.status(), retry_after(answer.headers()));
+        let (status, retry_after) = (answer.status(), Refusal::retry_after(answer.headers()));
         if status == StatusCode::OK {
             return Answer::Stored;
         }
@@ -216,9 +215,4 @@ impl Post {
     fn failed(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
         Fault::InsertFailed { table: self.table.to_string(), url: self.url.clone(), source }.into()
     }
-}
-
-/// The whole seconds of `Retry-After`.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

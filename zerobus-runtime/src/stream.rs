@@ -36,6 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accepts::{Accepts, Encoded, Json, Prost, RawJson};
+pub(crate) use blocking::current_thread;
 pub use blocking::{BlockingLanes, BlockingStream};
 pub use builder::StreamBuilder;
 use handle::Handle;

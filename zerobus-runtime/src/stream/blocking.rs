@@ -12,6 +12,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Runtime;
+
 use super::builder::{FirstOpen, Prepared, opened};
 use super::lanes::PreparedLanes;
 use super::opening::Opening;
@@ -56,6 +58,12 @@ pub struct BlockingLanes<T> {
     driven: Arc<Driven<Lanes<T>>>,
 }
 
+/// A runtime on this thread, for what a program without async waits for.
+pub(crate) fn current_thread() -> Result<Runtime, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|source| Fault::Thread { source }.into())
+}
+
 /// A handle and the thread that drives it.
 struct Driven<H> {
     /// `None` only inside `drop`.
@@ -66,8 +74,7 @@ struct Driven<H> {
 impl<H> Driven<H> {
     /// Starts the thread and waits until the streams are open.
     fn start(handle: H, drivers: Vec<Driver>, first_opens: Vec<FirstOpen>) -> Result<Arc<Self>, Error> {
-        let failed = |source| Error::from(Fault::Thread { source });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let runtime = current_thread()?;
         let drive = async move {
             let tasks: Vec<_> = drivers.into_iter().map(|driver| tokio::spawn(driver.run())).collect();
             for task in tasks {
@@ -80,7 +87,8 @@ impl<H> Driven<H> {
             // Only blocking user code can remain, for a token that is no longer needed.
             runtime.shutdown_background();
         };
-        let thread = thread::Builder::new().name("zerobus".to_owned()).spawn(run).map_err(failed)?;
+        let thread = thread::Builder::new().name("zerobus".to_owned()).spawn(run);
+        let thread = thread.map_err(|source| Fault::Thread { source })?;
         let driven = Self { handle: Some(handle), thread: Some(thread) };
         for first_open in first_opens {
             opened(block_on(first_open))?;

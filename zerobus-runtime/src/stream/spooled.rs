@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::blocking::block_on;
+use super::blocking::{block_on, current_thread};
 use super::{Accepts, BlockingStream, Handle, IngestStream, LaneOffset, Lanes, StreamBuilder};
 use crate::auth::Numbered;
 use crate::core::Otherwise;
@@ -216,8 +216,7 @@ impl<T> BlockingStream<T> {
     /// # Errors
     /// As there, and if no runtime can be started for the question to the service.
     pub fn retire(&self) -> Result<Report, Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|source| Fault::Thread { source })?;
+        let runtime = current_thread()?;
         self.with(|stream| runtime.block_on(stream.retire()))
     }
 
