@@ -33,6 +33,9 @@
 
 mod scalar;
 
+#[cfg(feature = "dynamic")]
+pub(crate) use scalar::BASE64;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{BuildHasher, Hash};

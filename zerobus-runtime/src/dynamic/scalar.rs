@@ -1,24 +1,17 @@
-//! One value into its column: the table of accepted forms stands in the module above.
+//! One value into its column: the module above has the table of accepted forms.
 
 use std::borrow::Cow;
 
 use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zerobus_codegen::Scalar;
 
 use super::problem::quoted;
 use super::{DecimalMark, Options, RowProblem, TimeUnit, decimal, time};
+use crate::json::BASE64;
 use crate::message::Encoder;
 use crate::values::{Date, Timestamp};
 
 type Written = Result<(), RowProblem>;
-
-/// base64 as people have it, with its padding or without.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// A number as JSON has it.
 #[derive(Debug, Clone, Copy)]

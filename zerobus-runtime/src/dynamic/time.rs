@@ -56,16 +56,16 @@ fn usual(text: &str) -> Option<(i64, Zone)> {
     {
         return None;
     }
-    let year = digits(&head[..4])?;
-    let (month, day) = (digits(&head[5..7])?, digits(&head[8..10])?);
+    let part = |number: i64| u8::try_from(number).ok();
+    let year = i32::try_from(digits(&head[..4])?).ok()?;
+    let day = Date::from_ymd(year, part(digits(&head[5..7])?)?, part(digits(&head[8..10])?)?).ok()?;
     let (hour, minute, second) = (digits(&head[11..13])?, digits(&head[14..16])?, digits(&head[17..19])?);
-    let is_time = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day) && hour < 24;
-    if year == 0 || !is_time || minute > 59 || second > 59 {
+    if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let (fraction, rest) = fraction(rest)?;
     let zone = zone(rest)?;
-    let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    let seconds = i64::from(day.as_days()) * 86_400 + hour * 3_600 + minute * 60 + second;
     Some((seconds * 1_000_000 + fraction, zone))
 }
 
@@ -94,32 +94,6 @@ fn zone(bytes: &[u8]) -> Option<Zone> {
         }
         _ => None,
     }
-}
-
-const fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-const fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if is_leap(year) => 29,
-        2 => 28,
-        _ => 31,
-    }
-}
-
-/// The days between 1970-01-01 and a day, of a year from 1 on.
-const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    /// The days of a year before each month.
-    const BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    /// From 0001-01-01 to 1970-01-01.
-    const EPOCH: i64 = 719_162;
-    let past = year - 1;
-    let leap_day = if month > 2 && is_leap(year) { 1 } else { 0 };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a month is 1 to 12")]
-    let before = BEFORE[(month - 1) as usize];
-    past * 365 + past / 4 - past / 100 + past / 400 + before + leap_day + day - 1 - EPOCH
 }
 
 #[cfg(test)]
