@@ -100,7 +100,7 @@ impl Session {
     }
 
     /// Whether the open batch may be sent now.
-    fn is_due(&self, now: Duration) -> bool {
+    pub(super) fn is_due(&self, now: Duration) -> bool {
         let waited = || self.open.since().checked_add(self.linger()).is_some_and(|until| now >= until);
         !self.open.is_empty() && (self.open.first() < self.flushed || waited())
     }

@@ -122,7 +122,7 @@ impl Spooled {
         self.unwritten.iter().map(|batch| u64::from(batch.rows)).sum()
     }
 
-    /// Whether rows wait on disk, or for the disk.
+    /// Whether no row waits on disk, or for the disk.
     pub(super) fn is_empty(&self) -> bool {
         self.unwritten.is_empty() && self.disk.is_empty()
     }
@@ -142,7 +142,7 @@ impl Session {
         self.seen = self.seen.max(now);
         let is_over = self.is_over();
         let is_idle = self.spool.as_ref().is_some_and(|spool| spool.unwritten.is_empty());
-        let lingers = !self.is_closing && !self.is_due_for_disk(now);
+        let lingers = !self.is_closing && !self.is_due(now);
         if is_idle && (!lingers || is_over) {
             self.cut();
         }
@@ -157,12 +157,6 @@ impl Session {
         let is_last = is_over && write.is_empty();
         let note = self.persistent.as_ref().and_then(|persistent| persistent.unnoted());
         Job { note, write, settled, read, until: linger_end, is_last }
-    }
-
-    fn is_due_for_disk(&self, now: Duration) -> bool {
-        !self.open.is_empty()
-            && (self.open.first() < self.flushed
-                || self.open.since().checked_add(self.linger()).is_some_and(|until| now >= until))
     }
 
     /// What the window takes from disk now.
@@ -185,8 +179,8 @@ impl Session {
         self.settings.max_unacked_bytes / 2
     }
 
-    /// The first batches were written, from this sequence on: those that go to the window need not be read back; how many, and the end of their
-    /// rows.
+    /// The first batches were written, from this sequence on: those that go to the window need not be read back. How many
+    /// these are, and the end of their rows.
     pub(crate) fn wrote(&mut self, now: Duration, batches: usize, mut sequence: u64) -> (u64, u64) {
         let limit = self.window_limit();
         let (mut kept, mut end) = (0, 0);
