@@ -12,6 +12,7 @@
 //! | `send` | `send`: files into a table |
 //! | `replay` | `replay`: rows that were returned or refused, once more |
 //! | `dead_letters` | such rows as lines of a file |
+//! | `replace` | a file whose content is replaced at once |
 //! | `emulator` | `emulator`: the program of that name |
 //! | `manual` | `completions` and `man` |
 //! | `terminal` | what is printed |
@@ -23,6 +24,7 @@ mod doctor;
 mod emulator;
 mod failure;
 mod manual;
+mod replace;
 mod replay;
 mod schema;
 mod send;

@@ -11,11 +11,12 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 use zerobus_codegen::TableName;
 use zerobus_runtime::dynamic::{RowPlan, TimeUnit};
-use zerobus_runtime::{EncodedStream, Encoder, Error, Receipt as Fate, StreamEvent};
+use zerobus_runtime::{EncodedStream, Encoder, Error, Receipt as Fate};
 
 use crate::Outcome;
 use crate::arguments::Replay;
 use crate::failure::Failure;
+use crate::replace;
 use crate::send::{Receipt, StreamIds};
 
 /// A row of the file.
@@ -129,12 +130,7 @@ async fn open(arguments: &Replay, table: &str, ids: &StreamIds) -> Result<(RowPl
         // As JSON streams have them.
         plan = plan.integer_times(TimeUnit::Micros);
     }
-    let ids = ids.clone();
-    let stream = arguments.login.client()?.encoded_stream(plan.table(), plan.descriptor()).on_event(move |event| {
-        if let StreamEvent::Opened { stream_id, .. } = event {
-            ids.add(stream_id);
-        }
-    });
+    let stream = arguments.login.client()?.encoded_stream(plan.table(), plan.descriptor()).on_event(ids.hook());
     // Every row may be refused again, and each is to have its answer.
     let stream = stream.max_rejected_rows(usize::MAX).open().await?;
     Ok((plan, stream))
@@ -151,17 +147,13 @@ async fn send_one(plan: &RowPlan, stream: &EncodedStream, letter: &Letter) -> Re
 
 /// Puts what is left in the file's place.
 fn write(path: &Path, kept: &[Letter]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::file("write what is left to", path, error);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    for letter in kept {
-        serde_json::to_writer(&mut file, &letter.line).map_err(|error| failed(error.into()))?;
-        file.write_all(b"\n").map_err(failed)?;
-    }
-    // Others may read it as before.
-    let permissions = fs::metadata(path).map_err(failed)?.permissions();
-    file.as_file().set_permissions(permissions).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let written = replace::file(path, |file| {
+        for letter in kept {
+            serde_json::to_writer(&mut *file, &letter.line)?;
+            file.write_all(b"\n")?;
+        }
+        // Others may read it as before.
+        file.set_permissions(fs::metadata(path)?.permissions())
+    });
+    written.map_err(|error| Failure::file("write what is left to", path, error))
 }

@@ -9,6 +9,7 @@ use zerobus_codegen::TableName;
 
 use super::inputs::Inputs;
 use crate::failure::Failure;
+use crate::replace;
 
 /// The file as it lies on disk.
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ impl Checkpoint {
         self.places.iter().map(|place| self.kept.files[*place].file.clone()).collect()
     }
 
-    /// Notes that so many rows of an input are durable.
+    /// Notes how many rows of an input are durable.
     pub(super) fn reached(&mut self, input: usize, rows: u64) {
         let file = &mut self.kept.files[self.places[input]];
         if rows > file.rows {
@@ -101,11 +102,8 @@ impl Checkpoint {
 }
 
 fn write(path: &Path, kept: &Kept) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(&mut file, kept)?;
-    file.write_all(b"\n")?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    replace::file(path, |file| {
+        serde_json::to_writer(&mut *file, kept)?;
+        file.write_all(b"\n")
+    })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use zerobus_runtime::dynamic::{Dynamic, DynamicRow, RowPlan};
-use zerobus_runtime::{Error, ErrorKind, IngestStream, Offset, StreamBuilder, StreamEvent, Undelivered};
+use zerobus_runtime::{Error, ErrorKind, IngestStream, Offset, StreamBuilder, Undelivered};
 
 use super::StreamIds;
 use crate::arguments::Send;
@@ -74,12 +74,7 @@ impl Lanes {
         stream = stream.max_rejected_rows(most).rejected_within(Duration::MAX);
         let mut streams = Vec::with_capacity(lanes);
         for lane in 0..lanes {
-            let ids = ids.clone();
-            let opened = stream.clone().on_event(move |event| {
-                if let StreamEvent::Opened { stream_id, .. } = event {
-                    ids.add(stream_id);
-                }
-            });
+            let opened = stream.clone().on_event(ids.hook());
             streams.push(spooled(opened, arguments.spool.as_deref(), lane).open().await?);
         }
         Ok(Self { streams, current: 0 })

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
+use zerobus_runtime::StreamEvent;
 
 use crate::{Outcome, terminal};
 
@@ -13,8 +14,14 @@ use crate::{Outcome, terminal};
 pub(crate) struct StreamIds(Arc<Mutex<Vec<String>>>);
 
 impl StreamIds {
-    pub(crate) fn add(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(id.to_owned());
+    /// A hook for the events of a stream, which adds each id that the server gives it.
+    pub(crate) fn hook(&self) -> impl Fn(&StreamEvent) + Send + Sync + 'static {
+        let ids = Arc::clone(&self.0);
+        move |event| {
+            if let StreamEvent::Opened { stream_id, .. } = event {
+                ids.lock().unwrap_or_else(PoisonError::into_inner).push(stream_id.to_string());
+            }
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<String> {
