@@ -6,7 +6,7 @@ mod scripted;
 
 use std::time::Duration;
 
-use scripted::{Call, Row, Scripted, client, number};
+use scripted::{Call, Row, Scripted, client, number, recording};
 use tonic::Status;
 use zerobus_runtime::{ErrorKind, Persisted};
 
@@ -48,26 +48,16 @@ async fn the_stream_is_created_with_table_and_descriptor() {
 
 #[tokio::test]
 async fn rows_of_json_arrive_as_text() {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
-    let server = Scripted::new(move |mut call: Call| {
-        let sender = sender.clone();
-        async move {
-            call.create().await;
-            while let Some(received) = call.batch().await {
-                sender.send(received.rows[0].clone()).await.unwrap();
-                call.ack(received.offset).await;
-            }
-        }
-    });
-    let server = server.start().await;
+    let (server, records) = recording().await;
     let stream = server.client().json_stream("main.test.rows").open().await.unwrap();
     stream.send(&serde_json::json!({"n": 1, "pad": "ä".repeat(100)})).await.unwrap();
-    let text = receiver.recv().await.unwrap();
+    stream.close().await.unwrap();
+    let records = records.lock().unwrap();
+    assert_eq!(records.len(), 1);
     assert_eq!(
-        serde_json::from_slice::<serde_json::Value>(&text).unwrap(),
+        serde_json::from_slice::<serde_json::Value>(&records[0]).unwrap(),
         serde_json::json!({"n": 1, "pad": "ä".repeat(100)})
     );
-    stream.close().await.unwrap();
 }
 
 #[tokio::test]

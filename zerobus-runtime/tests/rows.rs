@@ -11,29 +11,12 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use scripted::{Call, Row, Scripted, Server};
+use scripted::{Call, Row, Scripted, Server, recording};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use zerobus_runtime::message::MessageSchema;
 use zerobus_runtime::{Encoder, ErrorKind, IngestStream, JsonStream, RawJson, ZerobusMessage};
-
-/// Serves, and keeps every record as it came.
-async fn recording() -> (Server, Arc<Mutex<Vec<Vec<u8>>>>) {
-    let records = Arc::<Mutex<Vec<Vec<u8>>>>::default();
-    let kept = Arc::clone(&records);
-    let server = Scripted::new(move |mut call: Call| {
-        let kept = Arc::clone(&kept);
-        async move {
-            call.create().await;
-            while let Some(received) = call.batch().await {
-                kept.lock().unwrap().extend(received.rows);
-                call.ack(received.offset).await;
-            }
-        }
-    });
-    (server.start().await, records)
-}
 
 /// Serves, and acknowledges all.
 async fn acking() -> Server {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use scripted::{Call, Row, Scripted, Server, client, number};
+use scripted::{Call, Row, Scripted, Server, client, number, recording};
 use tokio::sync::{Semaphore, watch};
 use tonic::Status;
 use zerobus_runtime::{
@@ -297,21 +297,10 @@ async fn rows_of_json_and_of_a_blocking_stream_are_spooled_as_well() {
         stream.close_within(Duration::ZERO).unwrap_err()
     });
     assert!(left.await.unwrap().to_string().contains("1 row stays in the spool"));
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(4);
-    let server = Scripted::new(move |mut call: Call| {
-        let sender = sender.clone();
-        async move {
-            call.create().await;
-            while let Some(received) = call.batch().await {
-                sender.send(received.rows[0].clone()).await.unwrap();
-                call.ack(received.offset).await;
-            }
-        }
-    });
-    let server = server.start().await;
+    let (server, records) = recording().await;
     let stream = server.client().json_stream("main.test.rows").spool(folder.path()).open().await.unwrap();
     assert_eq!(stream.close().await.unwrap().rows, 1);
-    assert_eq!(receiver.recv().await.unwrap(), b"{\"n\":1}");
+    assert_eq!(*records.lock().unwrap(), [b"{\"n\":1}"]);
 }
 
 fn refused<T>(stream: Result<IngestStream<T>, zerobus_runtime::Error>) -> String {

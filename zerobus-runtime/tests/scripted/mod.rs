@@ -243,6 +243,23 @@ impl Scripted {
     }
 }
 
+/// Serves, and keeps every record as it came.
+pub async fn recording() -> (Server, Arc<Mutex<Vec<Vec<u8>>>>) {
+    let records = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+    let kept = Arc::clone(&records);
+    let server = Scripted::new(move |mut call: Call| {
+        let kept = Arc::clone(&kept);
+        async move {
+            call.create().await;
+            while let Some(received) = call.batch().await {
+                kept.lock().unwrap().extend(received.rows);
+                call.ack(received.offset).await;
+            }
+        }
+    });
+    (server.start().await, records)
+}
+
 /// A scripted service on a port.
 pub struct Server {
     pub url: String,
