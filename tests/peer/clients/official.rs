@@ -1,14 +1,14 @@
 //! The official client: rows that prost encodes, one by one or a thousand in a call.
 
-use std::collections::HashMap;
+#[path = "headers.rs"]
+mod headers;
+
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use databricks_zerobus_ingest_sdk::{
-    HeadersProvider, JsonString, ProtoBytes, ZerobusResult, ZerobusSdk, ZerobusStream,
-};
+use databricks_zerobus_ingest_sdk::{JsonString, ProtoBytes, ZerobusResult, ZerobusSdk, ZerobusStream};
+use headers::Headers;
 use prost::Message;
 use zerobus_runtime::ZerobusMessage;
 
@@ -107,19 +107,6 @@ macro_rules! record {
 }
 
 record!(JsonString, ProtoBytes);
-
-/// The headers of a call, for a server that asks for no token.
-struct Headers(&'static str);
-
-#[async_trait]
-impl HeadersProvider for Headers {
-    async fn get_headers(&self) -> ZerobusResult<HashMap<&'static str, String>> {
-        Ok(HashMap::from([
-            ("authorization", "Bearer peer".to_owned()),
-            ("x-databricks-zerobus-table-name", self.0.to_owned()),
-        ]))
-    }
-}
 
 struct Official<T, R, E> {
     stream: Arc<ZerobusStream>,

@@ -2,15 +2,17 @@
 //!
 //! It checks nothing: each line goes as it stands.
 
-use std::collections::HashMap;
+#[path = "../../clients/headers.rs"]
+mod headers;
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use clap::Parser;
-use databricks_zerobus_ingest_sdk::{HeadersProvider, JsonString, ZerobusResult, ZerobusSdk};
+use databricks_zerobus_ingest_sdk::{JsonString, ZerobusSdk};
+use headers::Headers;
 use zerobus_peer::Failure;
 
 const BATCH: usize = 1000;
@@ -21,19 +23,6 @@ struct Arguments {
     url: String,
     table: String,
     file: PathBuf,
-}
-
-/// The headers of a call, for a server that asks for no token.
-struct Headers(&'static str);
-
-#[async_trait]
-impl HeadersProvider for Headers {
-    async fn get_headers(&self) -> ZerobusResult<HashMap<&'static str, String>> {
-        Ok(HashMap::from([
-            ("authorization", "Bearer peer".to_owned()),
-            ("x-databricks-zerobus-table-name", self.0.to_owned()),
-        ]))
-    }
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
