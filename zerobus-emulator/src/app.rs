@@ -75,7 +75,7 @@ impl App {
         }
     }
 
-    /// How clients are told to call.
+    /// The scheme of the URLs that clients get.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "without TLS there is one scheme"))]
     pub(crate) const fn scheme(&self) -> &'static str {
         #[cfg(feature = "tls")]

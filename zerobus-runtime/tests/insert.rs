@@ -1,4 +1,4 @@
-//! Rows by REST against a server that answers as it is told, and notes what it was asked.
+//! Rows by REST against a scripted server, which records its requests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::collections::VecDeque;

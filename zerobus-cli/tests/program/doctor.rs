@@ -22,7 +22,7 @@ fn failed(run: &Run) -> Vec<(String, String, String)> {
 async fn fails_at(command: Command, secret: &str, layer: &str, found: &str, mends: &str) {
     let run = finish(command).await;
     assert_eq!(run.code, 1, "{run:?}");
-    assert!(!run.out.contains(secret) && !run.err.contains(secret), "the secret is told: {run:?}");
+    assert!(!run.out.contains(secret) && !run.err.contains(secret), "the secret is printed: {run:?}");
     let failed = failed(&run);
     assert!(!failed.is_empty() && failed.iter().all(|(name, ..)| name == layer), "{layer}: {failed:?}");
     let (_, sentence, command) = &failed[0];

@@ -13,7 +13,7 @@ use super::scalar::{self, Number};
 use super::{Options, RowPlan, RowProblem, UnknownColumns};
 use crate::message::{Encoder, WireType};
 
-/// What the parser is told of a value that does not fit; the problem itself is kept aside, with its path.
+/// The error that the parser gets for a value that does not fit; the problem itself is kept aside, with its path.
 const REFUSED: &str = "the row was refused";
 
 /// What all values of a row share.

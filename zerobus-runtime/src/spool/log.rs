@@ -1,6 +1,6 @@
 //! The log: requests are appended, made durable, read back, and let go when their rows are settled.
 //!
-//! A log does what it is told, in the order in which it is told, and knows neither threads nor time. Every method that
+//! A log executes calls in their order, and has neither threads nor a clock. Every method that
 //! fails leaves the log as it was, and may be called again.
 
 use std::collections::VecDeque;

@@ -166,7 +166,7 @@ impl Segment {
         Scan { is_damaged: true, is_unreadable: true, ..self.empty() }
     }
 
-    /// Gives the file another name, which says which rows it held.
+    /// Renames the file: the new name says which rows it held.
     pub(super) fn set_aside<S: Storage>(&self, storage: &S) -> io::Result<String> {
         set_aside(storage, self.sequence, self.row..self.end_row)
     }

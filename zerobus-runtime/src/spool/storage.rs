@@ -20,7 +20,7 @@ pub(crate) trait Storage: Send {
     /// Opens a file to be read and written.
     fn open(&self, name: &str) -> io::Result<Self::File>;
 
-    /// Gives a file another name, and replaces what has it.
+    /// Renames a file, and replaces a file that has the new name.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
     fn remove(&self, name: &str) -> io::Result<()>;

@@ -12,7 +12,7 @@ pub(crate) struct Queue {
     budget: Budget,
 }
 
-/// What stands in the queue.
+/// An entry of the queue.
 #[derive(Debug)]
 pub(super) enum Queued {
     Command(Command),
