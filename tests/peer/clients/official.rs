@@ -1,18 +1,15 @@
 //! The official client: rows that prost encodes, one by one or a thousand in a call.
 
-#[path = "headers.rs"]
-mod headers;
-
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
 use databricks_zerobus_ingest_sdk::{JsonString, ProtoBytes, ZerobusResult, ZerobusSdk, ZerobusStream};
-use headers::Headers;
 use prost::Message;
 use zerobus_runtime::ZerobusMessage;
 
 use zerobus_peer::Failure;
+use zerobus_peer::headers::Headers;
 use zerobus_peer::measure::{Report, Usage};
 use zerobus_peer::plan::{Calls, Plan, Sender, Shape};
 use zerobus_peer::rows::{Flat, JsonFlat, Nested, Numbered, Pool, ProstFlat, ProstNested, ProstWide, Wide};

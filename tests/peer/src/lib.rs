@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `rows` | the rows, as our types and as prost's |
 //! | `plan` | what a client is to do: how many rows of which shape, how |
+//! | `headers` | the headers of the official client's calls |
 //! | `../clients` | the two clients, which only their programs compile |
 //! | `measure` | CPU, memory, allocations, latency of this process |
 //! | `scan` | requests read from the wire without decoding a row |
@@ -16,6 +17,7 @@
 //! | `compare` | alternating runs of the programs, medians, the tables |
 
 pub mod compare;
+pub mod headers;
 pub mod measure;
 pub mod plan;
 pub mod recorder;

@@ -2,9 +2,6 @@
 //!
 //! It checks nothing: each line goes as it stands.
 
-#[path = "../../clients/headers.rs"]
-mod headers;
-
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -12,8 +9,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 use databricks_zerobus_ingest_sdk::{JsonString, ZerobusSdk};
-use headers::Headers;
 use zerobus_peer::Failure;
+use zerobus_peer::headers::Headers;
 
 const BATCH: usize = 1000;
 

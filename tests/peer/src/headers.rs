@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use databricks_zerobus_ingest_sdk::{HeadersProvider, ZerobusResult};
 
 /// The headers of a call for this table.
-pub(crate) struct Headers(pub(crate) &'static str);
+pub struct Headers(pub &'static str);
 
 #[async_trait]
 impl HeadersProvider for Headers {
