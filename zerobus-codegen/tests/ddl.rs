@@ -84,7 +84,6 @@ fn clauses_of_columns_and_tables_are_read() {
         )
         USING DELTA
         PARTITIONED BY (day)
-        CLUSTER BY (at)
         COMMENT 'quakes'
         TBLPROPERTIES ('comment' = 'no', delta.enableX = true);
         GRANT SELECT ON TABLE main.geo.quakes TO `x`;");

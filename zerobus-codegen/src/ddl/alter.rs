@@ -126,6 +126,7 @@ impl Cursor<'_, '_> {
         }
         if self.take(&["PRIMARY", "KEY"]) {
             self.take(&["IF", "EXISTS"]);
+            draft.drop_primary_key();
             self.restrict_or_cascade();
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! The clauses after the columns of CREATE TABLE, in any order.
+//! The clauses after the columns of CREATE TABLE, in any order, one of each kind.
 //!
 //! ```text
 //! clause     := USING format | COMMENT string | TBLPROPERTIES properties | OPTIONS "(" any ")"
@@ -23,65 +23,82 @@ use super::draft::{Draft, Kind, Position};
 use super::problem::DdlProblem;
 use crate::likely;
 
-/// The words that a clause begins with.
-const CLAUSES: &[&str] = &[
-    "AS",
-    "CLUSTER",
-    "CLUSTERED",
-    "COMMENT",
-    "DEFAULT",
-    "FLOW",
-    "LOCATION",
-    "OPTIONS",
-    "PARTITIONED",
-    "SCHEDULE",
-    "STORED",
-    "TBLPROPERTIES",
-    "TRIGGER",
-    "USING",
-    "WITH",
+/// What a clause is about; a table has one clause about each.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Buckets,
+    Collation,
+    Comment,
+    Filter,
+    Format,
+    /// How rows are laid out: by partitions or by clusters, which exclude each other.
+    Layout,
+    Location,
+    Options,
+    Properties,
+    Query,
+    Refresh,
+}
+
+/// The words that each clause begins with.
+const CLAUSES: &[(&[&str], Subject)] = &[
+    (&["AS"], Subject::Query),
+    (&["CLUSTER", "BY"], Subject::Layout),
+    (&["CLUSTERED", "BY"], Subject::Buckets),
+    (&["COMMENT"], Subject::Comment),
+    (&["DEFAULT", "COLLATION"], Subject::Collation),
+    (&["FLOW"], Subject::Query),
+    (&["LOCATION"], Subject::Location),
+    (&["OPTIONS"], Subject::Options),
+    (&["PARTITIONED", "BY"], Subject::Layout),
+    (&["SCHEDULE"], Subject::Refresh),
+    (&["STORED", "AS"], Subject::Format),
+    (&["TBLPROPERTIES"], Subject::Properties),
+    (&["TRIGGER", "ON", "UPDATE"], Subject::Refresh),
+    (&["USING"], Subject::Format),
+    (&["WITH", "ROW", "FILTER"], Subject::Filter),
 ];
 
 impl Cursor<'_, '_> {
     /// Takes every clause of the table, up to the end of the statement.
     pub(super) fn clauses(&mut self, draft: &mut Draft) -> Result<(), DdlProblem> {
+        let mut seen: Vec<(&[&str], Subject)> = Vec::new();
         while !self.is_at_end() {
-            self.clause(draft)?;
+            let at = self.clone();
+            let Some((words, subject)) = CLAUSES.iter().find(|(words, _)| self.take(words)) else {
+                return Err(self.no_clause());
+            };
+            if let Some((before, _)) = seen.iter().find(|(_, known)| known == subject) {
+                return Err(at.problem(second(before, words)));
+            }
+            seen.push((words, *subject));
+            self.clause(words, draft)?;
         }
         Ok(())
     }
 
-    fn clause(&mut self, draft: &mut Draft) -> Result<(), DdlProblem> {
-        if self.take(&["USING"]) || self.take(&["STORED", "AS"]) {
-            draft.format = Some(self.dotted_name("a format")?.join(".").to_uppercase());
-        } else if self.take(&["COMMENT"]) {
-            draft.comment = Some(self.strings()?);
-        } else if self.take(&["TBLPROPERTIES"]) {
-            draft.properties.extend(self.properties()?);
-        } else if self.take(&["OPTIONS"]) {
-            self.parentheses("options")?;
-        } else if self.take(&["PARTITIONED", "BY"]) {
-            self.partitions(draft)?;
-        } else if self.take(&["CLUSTER", "BY"]) {
-            self.cluster(draft)?;
-        } else if self.take(&["CLUSTERED", "BY"]) {
-            self.buckets()?;
-        } else if self.take(&["LOCATION"]) {
-            self.location()?;
-            draft.kind = Kind::External;
-        } else if self.take(&["DEFAULT", "COLLATION"]) {
-            self.name("a collation's name")?;
-        } else if self.take(&["WITH", "ROW", "FILTER"]) {
-            self.row_filter()?;
-        } else if self.take(&["SCHEDULE"]) {
-            self.schedule()?;
-        } else if self.take(&["TRIGGER", "ON", "UPDATE"]) {
-            self.trigger()?;
-        } else if self.looks_at(&["AS"]) || self.looks_at(&["FLOW"]) {
-            // The query that fills the table says nothing more about its columns.
-            self.rest = &[];
-        } else {
-            return Err(self.no_clause());
+    /// What follows the first words of a clause.
+    fn clause(&mut self, words: &[&str], draft: &mut Draft) -> Result<(), DdlProblem> {
+        match words[0] {
+            "CLUSTER" => self.cluster(draft)?,
+            "CLUSTERED" => self.buckets()?,
+            "COMMENT" => draft.comment = Some(self.strings()?),
+            "DEFAULT" => drop(self.name("a collation's name")?),
+            "LOCATION" => {
+                self.location()?;
+                draft.kind = Kind::External;
+            }
+            "OPTIONS" => {
+                self.parentheses("options")?;
+            }
+            "PARTITIONED" => self.partitions(draft)?,
+            "SCHEDULE" => self.schedule()?,
+            "STORED" | "USING" => draft.format = Some(self.dotted_name("a format")?.join(".").to_uppercase()),
+            "TBLPROPERTIES" => draft.properties.extend(self.properties()?),
+            "TRIGGER" => self.trigger()?,
+            "WITH" => self.row_filter()?,
+            // AS and FLOW: the query that fills the table has nothing more about its columns.
+            _ => self.rest = &[],
         }
         Ok(())
     }
@@ -92,7 +109,7 @@ impl Cursor<'_, '_> {
         }
         let likely = self
             .keyword()
-            .and_then(|word| likely(&word, CLAUSES.iter().copied()))
+            .and_then(|word| likely(&word, CLAUSES.iter().map(|(words, _)| words[0])))
             .filter(|likely| !self.looks_at(&[likely]));
         match likely {
             Some(likely) => self.expected(&format!("a clause of the table, likely {likely}")),
@@ -151,8 +168,15 @@ impl Cursor<'_, '_> {
             if !matches!(inside.token(), None | Some(Token::Comma)) {
                 let column = inside.column_named(&name)?;
                 match draft.field_mut(std::slice::from_ref(&name)) {
-                    Ok(known) if known.sql_type == column.field.sql_type => {}
-                    Ok(_) => return Err(at.problem(format!("column {name} has another type among the columns"))),
+                    Ok(known) if known.sql_type != column.field.sql_type => {
+                        return Err(at.problem(format!("column {name} has another type among the columns")));
+                    }
+                    // The type alone may be repeated.
+                    Ok(_) if column.is_bare() => {}
+                    Ok(_) => {
+                        let found = format!("column {name} is among the columns; move its clauses there");
+                        return Err(at.problem(found));
+                    }
                     Err(_) => draft.add(&[], column, &Position::Last).map_err(|reason| at.problem(reason))?,
                 }
             }
@@ -160,6 +184,9 @@ impl Cursor<'_, '_> {
             let name = column.map(|column| column.name.clone());
             let name =
                 name.map_err(|reason| at.problem(format!("the table is partitioned by a column, and {reason}")))?;
+            if draft.partitions.contains(&name) {
+                return Err(at.problem(format!("the table is partitioned by column {name} twice")));
+            }
             draft.partitions.push(name);
             if !inside.take_token(&Token::Comma) {
                 return inside.finish("a comma");
@@ -172,10 +199,14 @@ impl Cursor<'_, '_> {
             return Ok(());
         }
         let at = self.clone();
-        for column in self.names("columns")? {
+        let columns = self.names("columns")?;
+        for (i, column) in columns.iter().enumerate() {
             draft
-                .type_mut(&column)
+                .type_mut(column)
                 .map_err(|reason| at.problem(format!("the table is clustered by a column, and {reason}")))?;
+            if has_name(&columns[..i], column) {
+                return Err(at.problem(format!("the table is clustered by column {} twice", column.join("."))));
+            }
         }
         Ok(())
     }
@@ -232,4 +263,19 @@ impl Cursor<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// The error of a clause after one about the same.
+fn second(before: &[&str], words: &[&str]) -> String {
+    let (before, words) = (before.join(" "), words.join(" "));
+    if before == words {
+        format!("{words} appears twice; keep one")
+    } else {
+        format!("{words} and {before} exclude each other; keep one")
+    }
+}
+
+/// Whether a name is among these, without regard to case.
+pub(super) fn has_name(names: &[Vec<String>], name: &[String]) -> bool {
+    names.iter().any(|known| known.join(".").eq_ignore_ascii_case(&name.join(".")))
 }

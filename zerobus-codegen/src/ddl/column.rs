@@ -21,7 +21,7 @@
 use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::draft::{Column, Draft};
+use super::draft::{Column, Draft, PrimaryKey};
 use super::lexer::text;
 use super::problem::DdlProblem;
 use crate::Scalar;
@@ -39,23 +39,35 @@ pub(super) enum Constraint {
         name: Option<String>,
         expression: String,
     },
-    /// One that says nothing of the columns.
-    Foreign,
-    PrimaryKey(Vec<String>),
+    /// A condition on rows that pass through a pipeline.
+    Expectation,
+    /// A foreign key with its columns.
+    Foreign(Vec<Vec<String>>),
+    PrimaryKey {
+        name: Option<String>,
+        columns: Vec<String>,
+    },
 }
 
 impl Constraint {
     pub(super) fn apply(self, draft: &mut Draft) -> Result<(), String> {
         match self {
             Self::Check { name, expression } => draft.add_check(name, expression),
-            Self::Foreign => {}
-            Self::PrimaryKey(columns) => {
-                for column in columns {
-                    draft.field_mut(&[column])?.nullable = false;
+            Self::Expectation => Ok(()),
+            Self::Foreign(columns) => {
+                let missing = |reason| format!("the foreign key is of a column, and {reason}");
+                columns.iter().try_for_each(|column| draft.field_mut(column).map(drop).map_err(missing))
+            }
+            Self::PrimaryKey { name, columns } => {
+                for (i, column) in columns.iter().enumerate() {
+                    if columns[..i].iter().any(|known| known.eq_ignore_ascii_case(column)) {
+                        return Err(format!("column {column} is in the primary key twice"));
+                    }
+                    draft.field_mut(std::slice::from_ref(column))?.nullable = false;
                 }
+                draft.set_primary_key(PrimaryKey(name))
             }
         }
-        Ok(())
     }
 }
 
@@ -80,19 +92,19 @@ impl Cursor<'_, '_> {
         if self.take(&["PRIMARY", "KEY"]) {
             let columns = self.key_columns()?;
             self.options()?;
-            return Ok(Constraint::PrimaryKey(columns));
+            return Ok(Constraint::PrimaryKey { name, columns });
         }
         if self.take(&["FOREIGN", "KEY"]) {
-            self.names("columns")?;
+            let columns = self.names("columns")?;
             self.references()?;
-            return Ok(Constraint::Foreign);
+            return Ok(Constraint::Foreign(columns));
         }
         if self.take(&["EXPECT"]) {
             self.parentheses("a condition")?;
             if self.take(&["ON", "VIOLATION"]) && !self.take(&["DROP", "ROW"]) {
                 self.expect(&["FAIL", "UPDATE"])?;
             }
-            return Ok(Constraint::Foreign);
+            return Ok(Constraint::Expectation);
         }
         if self.looks_at(&["UNIQUE"]) {
             return Err(
@@ -169,26 +181,29 @@ impl Cursor<'_, '_> {
         let of_column = |problem: DdlProblem| problem.of_column(name);
         let sql_type = self.sql_type().map_err(of_column)?;
         let field = SqlField { name: name.to_owned(), sql_type, nullable: true, comment: None };
-        let mut column = Column { field, source: None, checks: Vec::new() };
-        while self.property(&mut column).map_err(of_column)? {}
+        let mut column = Column { field, source: None, primary_key: None, checks: Vec::new() };
+        let mut once = Once::default();
+        while self.property(&mut column, &mut once).map_err(of_column)? {}
         Ok(column)
     }
 
     /// Takes one property of a column; returns whether there was one.
-    fn property(&mut self, column: &mut Column) -> Result<bool, DdlProblem> {
+    fn property(&mut self, column: &mut Column, once: &mut Once) -> Result<bool, DdlProblem> {
         let at = self.clone();
         if self.take(&["NOT", "NULL"]) {
+            once.check(&at, "NOT NULL", "NULL")?;
             column.field.nullable = false;
         } else if self.take(&["NULL"]) {
             // A column is nullable unless something says that it is not.
+            once.check(&at, "NULL", "NULL")?;
         } else if self.looks_at(&["COLLATE"]) {
             self.collation(&mut column.field.sql_type)?;
         } else if self.take(&["COMMENT"]) {
-            let comment = self.strings()?;
-            once(&at, "COMMENT", column.field.comment.replace(comment).is_some())?;
+            once.check(&at, "COMMENT", "COMMENT")?;
+            column.field.comment = Some(self.strings()?);
         } else if self.take(&["DEFAULT"]) {
-            let source = ColumnSource::Default(self.expression("DEFAULT")?);
-            once(&at, "DEFAULT", column.source.replace(source).is_some())?;
+            once.check(&at, "DEFAULT", "source")?;
+            column.source = Some(ColumnSource::Default(self.expression("DEFAULT")?));
         } else if self.take(&["GENERATED"]) {
             let source = self.generated()?;
             let counts = matches!(source, ColumnSource::Identity { .. });
@@ -197,11 +212,13 @@ impl Cursor<'_, '_> {
             {
                 return Err(at.problem("an identity column is of type BIGINT"));
             }
-            once(&at, "GENERATED", column.source.replace(source).is_some())?;
+            once.check(&at, "GENERATED", "source")?;
+            column.source = Some(source);
         } else if self.take(&["MASK"]) {
+            once.check(&at, "MASK", "MASK")?;
             self.mask()?;
         } else {
-            return self.column_constraint(column);
+            return self.column_constraint(column, once);
         }
         Ok(true)
     }
@@ -214,10 +231,13 @@ impl Cursor<'_, '_> {
         Ok(())
     }
 
-    fn column_constraint(&mut self, column: &mut Column) -> Result<bool, DdlProblem> {
+    fn column_constraint(&mut self, column: &mut Column, once: &mut Once) -> Result<bool, DdlProblem> {
+        let at = self.clone();
         let name = if self.take(&["CONSTRAINT"]) { Some(self.name("the constraint's name")?) } else { None };
         if self.take(&["PRIMARY", "KEY"]) {
+            once.check(&at, "PRIMARY KEY", "PRIMARY KEY")?;
             column.field.nullable = false;
+            column.primary_key = Some(PrimaryKey(name));
             self.options()?;
         } else if self.take(&["FOREIGN", "KEY"]) || self.looks_at(&["REFERENCES"]) {
             self.references()?;
@@ -266,10 +286,17 @@ impl Cursor<'_, '_> {
     }
 }
 
-/// An error if a column has a clause twice, or two that exclude each other.
-fn once(at: &Cursor<'_, '_>, clause: &str, again: bool) -> Result<(), DdlProblem> {
-    if again {
-        return Err(at.problem(format!("a clause of the same kind precedes {clause}; keep one of the two")));
+/// What the clauses of a column so far are about; a column has one clause about each.
+#[derive(Default)]
+pub(super) struct Once(Vec<&'static str>);
+
+impl Once {
+    /// Rejects a clause after one about the same.
+    pub(super) fn check(&mut self, at: &Cursor<'_, '_>, clause: &str, about: &'static str) -> Result<(), DdlProblem> {
+        if self.0.contains(&about) {
+            return Err(at.problem(format!("a clause of the same kind precedes {clause}; keep one of the two")));
+        }
+        self.0.push(about);
+        Ok(())
     }
-    Ok(())
 }

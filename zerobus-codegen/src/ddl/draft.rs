@@ -27,15 +27,30 @@ pub(super) struct Draft {
     /// Partition columns, outermost first.
     pub(super) partitions: Vec<String>,
     pub(super) properties: BTreeMap<String, String>,
+    pub(super) primary_key: Option<PrimaryKey>,
 }
+
+/// A primary key by its name, if the statement gives one.
+#[derive(Debug, Clone)]
+pub(super) struct PrimaryKey(pub(super) Option<String>);
 
 /// A column as a statement writes it.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
     pub(super) field: SqlField,
     pub(super) source: Option<ColumnSource>,
+    /// The primary key, if this column alone is it.
+    pub(super) primary_key: Option<PrimaryKey>,
     /// Checks by name, as the column's own clauses state them.
     pub(super) checks: Vec<(Option<String>, String)>,
+}
+
+impl Column {
+    /// Whether it has a name and a type and nothing else.
+    pub(super) const fn is_bare(&self) -> bool {
+        let Self { field, source, primary_key, checks } = self;
+        field.nullable && field.comment.is_none() && source.is_none() && primary_key.is_none() && checks.is_empty()
+    }
 }
 
 /// The position of a column or field.
@@ -57,6 +72,7 @@ impl Draft {
             sources: BTreeMap::new(),
             partitions: Vec::new(),
             properties: BTreeMap::new(),
+            primary_key: None,
         }
     }
 
@@ -75,16 +91,19 @@ impl Draft {
         if place_of(fields, &name).is_some() {
             return Err(format!("there is a column `{}` already", shown(parent, &name)));
         }
+        if let (Some(_), [_, ..]) = (&column.source, parent) {
+            return Err(format!("`{}` is a field of a STRUCT, and only a column has a default", shown(parent, &name)));
+        }
         fields.push(column.field);
         let last = fields.len() - 1;
         move_to(fields, last, position)?;
-        if let (Some(source), []) = (column.source, parent) {
+        if let Some(source) = column.source {
             self.sources.insert(name.to_lowercase(), source);
         }
-        for (name, expression) in column.checks {
-            self.add_check(name, expression);
+        if let Some(key) = column.primary_key {
+            self.set_primary_key(key)?;
         }
-        Ok(())
+        column.checks.into_iter().try_for_each(|(name, expression)| self.add_check(name, expression))
     }
 
     pub(super) fn remove(&mut self, path: &[String]) -> Result<(), String> {
@@ -155,15 +174,36 @@ impl Draft {
     }
 
     /// A CHECK constraint is a property of the table, as Delta keeps it.
-    pub(super) fn add_check(&mut self, name: Option<String>, expression: String) {
+    pub(super) fn add_check(&mut self, name: Option<String>, expression: String) -> Result<(), String> {
         let count = self.properties.keys().filter(|key| key.starts_with(CHECKS)).count();
         let name = name.unwrap_or_else(|| format!("check_{}", count + 1));
-        self.properties.insert(format!("{CHECKS}{}", name.to_lowercase()), expression);
+        match self.properties.insert(format!("{CHECKS}{}", name.to_lowercase()), expression) {
+            Some(_) => {
+                Err(format!("the table has a CHECK constraint `{name}` already; give the constraint another name"))
+            }
+            None => Ok(()),
+        }
     }
 
-    /// Drops a constraint; keys are not kept, so that of theirs there is nothing to drop.
+    /// Notes that the table has a primary key.
+    pub(super) fn set_primary_key(&mut self, key: PrimaryKey) -> Result<(), String> {
+        match self.primary_key.replace(key) {
+            Some(_) => Err("the table has a primary key already, and can have one only".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn drop_primary_key(&mut self) {
+        self.primary_key = None;
+    }
+
+    /// Drops a constraint. A primary key without a name has one that Databricks chose, so any unknown name may be that.
     pub(super) fn drop_constraint(&mut self, name: &str) {
-        self.properties.remove(&format!("{CHECKS}{}", name.to_lowercase()));
+        let is_check = self.properties.remove(&format!("{CHECKS}{}", name.to_lowercase())).is_some();
+        let is_key = |PrimaryKey(key): &PrimaryKey| key.as_ref().is_none_or(|key| key.eq_ignore_ascii_case(name));
+        if !is_check && self.primary_key.as_ref().is_some_and(is_key) {
+            self.primary_key = None;
+        }
     }
 }
 

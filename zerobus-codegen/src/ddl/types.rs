@@ -19,6 +19,7 @@
 
 use sqlparser::tokenizer::Token;
 
+use super::column::Once;
 use super::cursor::Cursor;
 use super::likely_type::likely_type;
 use super::problem::DdlProblem;
@@ -84,12 +85,16 @@ impl Cursor<'_, '_> {
         let name = self.name("a field's name")?;
         self.take_token(&Token::Colon);
         let mut field = SqlField { name, sql_type: self.nested_type(depth + 1)?, nullable: true, comment: None };
+        let mut once = Once::default();
         loop {
+            let at = self.clone();
             if self.take(&["NOT", "NULL"]) {
+                once.check(&at, "NOT NULL", "NULL")?;
                 field.nullable = false;
             } else if self.looks_at(&["COLLATE"]) {
                 self.collation(&mut field.sql_type)?;
-            } else if field.comment.is_none() && self.take(&["COMMENT"]) {
+            } else if self.take(&["COMMENT"]) {
+                once.check(&at, "COMMENT", "COMMENT")?;
                 field.comment = Some(self.strings()?);
             } else if matches!(self.token(), Some(Token::Comma | Token::Gt)) {
                 return Ok(field);
