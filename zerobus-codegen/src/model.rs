@@ -26,6 +26,7 @@
 mod check;
 mod column_source;
 mod column_type;
+mod conflicts;
 mod data_type;
 mod descriptor;
 mod file_text;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::column_source::ColumnSource;
 use super::column_type::{Origin, ReadType, read_type};
+use super::conflicts;
 use super::skip::{Skip, TableSkip};
 use super::sql_type::{MAX_NESTING, Name, SqlField, SqlType, resolve};
 use super::type_json::TypeJson;
@@ -181,6 +182,8 @@ impl<'a> Check<'a> {
         let mut fields: Vec<Field> = Vec::with_capacity(columns.len());
         fields.extend(columns.iter().filter_map(|&(position, column)| self.column(position, column)));
         self.unknown_skips(info);
+        self.notes.extend(conflicts::of_order(info));
+        self.warnings.extend(conflicts::of_partitions(info));
         if fields.is_empty() && self.problems.is_empty() {
             self.problem(&root, "it has no column that a row could carry", "add a column that is not generated");
         }
@@ -287,7 +290,7 @@ impl<'a> Check<'a> {
 
     /// The column's type. Adds a warning for what is lost if `type_json` does not have it.
     fn read_type(&mut self, path: &ColumnPath, column: &ColumnInfo) -> Option<TypeJson> {
-        let ReadType { read, origin } = read_type(column);
+        let ReadType { read, origin, part } = read_type(column);
         let read = match read {
             Ok(read) => read,
             Err(found) => {
@@ -308,6 +311,7 @@ impl<'a> Check<'a> {
             }
             Origin::Json | Origin::Text => {}
         }
+        self.warnings.extend(conflicts::of_column(path, column, &read, part));
         Some(read)
     }
 

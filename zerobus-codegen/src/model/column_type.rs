@@ -9,6 +9,15 @@ pub(crate) struct ReadType {
     /// The type, or what was found in its place.
     pub(crate) read: Result<TypeJson, String>,
     pub(super) origin: Origin,
+    pub(super) part: Part,
+}
+
+/// A part of a column's description that has a type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Json,
+    Name,
+    Text,
 }
 
 /// The part of the description that has the type.
@@ -23,12 +32,14 @@ pub(super) enum Origin {
 /// A column's type: from `type_json`, else from `type_text`, else from `type_name`.
 pub(crate) fn read_type(column: &ColumnInfo) -> ReadType {
     let reason = match type_json::parse(column.type_json.as_deref().unwrap_or_default()) {
-        Ok(Some(read)) => return ReadType { read: Ok(read), origin: Origin::Json },
+        Ok(Some(read)) => return ReadType { read: Ok(read), origin: Origin::Json, part: Part::Json },
         Ok(None) => None,
         Err(reason) => Some(reason),
     };
-    let read = match type_of_text(column).or_else(|| type_of_name(column)) {
-        Some(Ok(sql_type)) => Ok(TypeJson { sql_type, nullable: None, metadata: Metadata::default() }),
+    let text = type_of_text(column);
+    let part = if text.is_some() { Part::Text } else { Part::Name };
+    let read = match text.or_else(|| type_of_name(column)) {
+        Some(Ok(sql_type)) => Ok(TypeJson { name: None, sql_type, nullable: None, metadata: Metadata::default() }),
         Some(Err(reason)) => {
             let text = column.type_text.as_deref().unwrap_or_default();
             Err(format!("its type `{text}` cannot be read: {reason}"))
@@ -38,10 +49,11 @@ pub(crate) fn read_type(column: &ColumnInfo) -> ReadType {
             None => "none of type_json, type_text and type_name has its type".to_owned(),
         }),
     };
-    ReadType { read, origin: reason.map_or(Origin::Text, Origin::BrokenJson) }
+    ReadType { read, origin: reason.map_or(Origin::Text, Origin::BrokenJson), part }
 }
 
-fn type_of_text(column: &ColumnInfo) -> Option<Result<SqlType, String>> {
+/// The type of `type_text`, if there is one.
+pub(super) fn type_of_text(column: &ColumnInfo) -> Option<Result<SqlType, String>> {
     column.type_text.as_deref().filter(|text| !text.trim().is_empty()).map(type_text::parse)
 }
 

@@ -1,10 +1,13 @@
 //! The JSON of the tables API, parsed leniently; also the format of a snapshot.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
 
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::snapshot_json;
+use super::{Printable, snapshot_json};
 
 /// The response of `GET /api/2.1/unity-catalog/tables/{full_name}`, reduced to the schema.
 ///
@@ -115,13 +118,45 @@ fn text_of_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
     })
 }
 
-/// Properties are strings. Any other value is read as its JSON text, and null as an absent property.
+/// Properties are strings. Any other value is read as its JSON text, and null as an absent property. JSON keeps the last of
+/// two values of one key; which one is meant is not known.
 fn text_by_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    let values: BTreeMap<String, serde_json::Value> = Option::deserialize(deserializer)?.unwrap_or_default();
-    let text = |value| match value {
-        serde_json::Value::Null => None,
-        serde_json::Value::String(text) => Some(text),
-        other => Some(other.to_string()),
-    };
-    Ok(values.into_iter().filter_map(|(key, value)| Some((key, text(value)?))).collect())
+    Ok(Option::<Properties>::deserialize(deserializer)?.map(|properties| properties.0).unwrap_or_default())
+}
+
+struct Properties(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Properties {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PropertiesVisitor)
+    }
+}
+
+struct PropertiesVisitor;
+
+impl<'de> Visitor<'de> for PropertiesVisitor {
+    type Value = Properties;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of properties")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Properties, A::Error> {
+        let mut properties = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<String, serde_json::Value>()? {
+            let text = match value {
+                serde_json::Value::Null => continue,
+                serde_json::Value::String(text) => text,
+                other => other.to_string(),
+            };
+            match properties.entry(key) {
+                Entry::Occupied(known) => {
+                    let message = format!("the property `{}` appears twice", Printable(known.key()));
+                    return Err(A::Error::custom(message));
+                }
+                Entry::Vacant(place) => place.insert(text),
+            };
+        }
+        Ok(Properties(properties))
+    }
 }

@@ -15,10 +15,13 @@ use serde_json::{Map, Value};
 
 use super::column_source::ColumnSource;
 use super::sql_type::{MAX_NESTING, SqlField, SqlType};
+use super::type_text;
 
 /// What a column's `type_json` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TypeJson {
+    /// The column's name, only where the whole field was given.
+    pub(crate) name: Option<String>,
     pub(crate) sql_type: SqlType,
     /// Only where the whole field was given.
     pub(crate) nullable: Option<bool>,
@@ -46,13 +49,14 @@ pub(crate) fn parse(text: &str) -> Result<Option<TypeJson>, String> {
         Value::Object(object) if object.is_empty() => Ok(None),
         Value::Object(object) if object.contains_key("name") && object.contains_key("type") => {
             let (metadata, hidden) = read_metadata(object);
-            let sql_type = hidden.map_or_else(|| parse_type(&object["type"], 0), Ok)?;
+            let sql_type = with_lengths(parse_type(&object["type"], 0)?, hidden.as_ref());
             let nullable = object.get("nullable").and_then(Value::as_bool);
-            Ok(Some(TypeJson { sql_type, nullable, metadata }))
+            let name = object.get("name").and_then(Value::as_str).map(str::to_owned);
+            Ok(Some(TypeJson { name, sql_type, nullable, metadata }))
         }
         _ => {
             let sql_type = parse_type(&value, 0)?;
-            Ok(Some(TypeJson { sql_type, nullable: None, metadata: Metadata::default() }))
+            Ok(Some(TypeJson { name: None, sql_type, nullable: None, metadata: Metadata::default() }))
         }
     }
 }
@@ -115,26 +119,49 @@ fn parse_field(value: &Value, depth: usize) -> Result<SqlField, String> {
     let (metadata, hidden) = read_metadata(object);
     Ok(SqlField {
         name: name.to_owned(),
-        sql_type: hidden.map_or_else(|| parse_type(written, depth + 1), Ok)?,
+        sql_type: with_lengths(parse_type(written, depth + 1)?, hidden.as_ref()),
         nullable: object.get("nullable").and_then(Value::as_bool).unwrap_or(true),
         comment: metadata.comment,
     })
 }
 
-/// The metadata, and the type that hides there: Spark writes CHAR and VARCHAR as `"string"` and keeps the real type in
-/// `__CHAR_VARCHAR_TYPE_STRING`.
+/// The metadata, and the type that hides there: Spark writes CHAR and VARCHAR as `"string"` and keeps the real type, that of
+/// the whole column, in `__CHAR_VARCHAR_TYPE_STRING`.
 fn read_metadata(field: &Map<String, Value>) -> (Metadata, Option<SqlType>) {
     let Some(metadata) = field.get("metadata").and_then(Value::as_object) else {
         return (Metadata::default(), None);
     };
     let hidden = text(metadata, "__CHAR_VARCHAR_TYPE_STRING")
-        .filter(|_| field.get("type").is_some_and(Value::is_string))
-        .map(SqlType::named);
+        .map(|hidden| type_text::parse(hidden).unwrap_or_else(|_| SqlType::named(hidden)));
     let read = Metadata {
         comment: text(metadata, "comment").filter(|comment| !comment.is_empty()).map(str::to_owned),
         source: ColumnSource::read(metadata),
     };
     (read, hidden)
+}
+
+/// A type with the lengths of its texts, from the same type as SQL writes it.
+fn with_lengths(sql_type: SqlType, written: Option<&SqlType>) -> SqlType {
+    let Some(written) = written else { return sql_type };
+    match (sql_type, written) {
+        (SqlType::Array(element), SqlType::Array(written)) => {
+            SqlType::Array(Box::new(with_lengths(*element, Some(written))))
+        }
+        (SqlType::Map(key, value), SqlType::Map(written_key, written_value)) => SqlType::Map(
+            Box::new(with_lengths(*key, Some(written_key))),
+            Box::new(with_lengths(*value, Some(written_value))),
+        ),
+        (SqlType::Struct(fields), SqlType::Struct(written)) if fields.len() == written.len() => {
+            let fields = fields.into_iter().zip(written);
+            let fields = fields.map(|(field, written)| SqlField {
+                sql_type: with_lengths(field.sql_type, Some(&written.sql_type)),
+                ..field
+            });
+            SqlType::Struct(fields.collect())
+        }
+        (SqlType::Named(name), SqlType::Named(written)) if name == "string" => SqlType::named(written),
+        (sql_type, _) => sql_type,
+    }
 }
 
 fn text<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
