@@ -32,8 +32,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 
 #[cfg(feature = "generate")]
 use crate::Error;
@@ -125,7 +125,8 @@ pub struct Options {
     /// Types to use instead of generated ones, by the path of a column, an element, a key or a value.
     ///
     /// The compiler checks each against its column. The type for an ARRAY or a MAP is the whole collection. A nullable column of
-    /// any other type becomes an `Option` of the given type.
+    /// any other type becomes an `Option` of the given type. Two types for one path are an error.
+    #[serde(deserialize_with = "one_of_each_path")]
     pub extern_types: BTreeMap<String, String>,
     /// The flavor of the generated types.
     pub flavor: Option<Flavor>,
@@ -225,6 +226,7 @@ impl Options {
             self.derives.entry(path).or_default().extend(derives);
         }
         self.drift = self.drift.merged(other.drift);
+        self.extern_types.retain(|path, _| !other.extern_types.keys().any(|known| known.eq_ignore_ascii_case(path)));
         self.extern_types.extend(other.extern_types);
         self.flavor = other.flavor.or(self.flavor);
         for (path, attributes) in other.field_attributes {
@@ -261,6 +263,20 @@ pub(crate) fn covers(path: &str, place: &str) -> bool {
 #[cfg(feature = "generate")]
 pub(crate) fn is_same(path: &str, place: &str) -> bool {
     path.eq_ignore_ascii_case(place)
+}
+
+/// Types by path; two of them for one path, spelled in another case, contradict each other.
+fn one_of_each_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let types = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for path in types.keys() {
+        if let Some(first) = seen.insert(path.to_ascii_lowercase(), path) {
+            let found =
+                format!("`{path}` and `{first}` are one path, since names are compared without case; remove one");
+            return Err(D::Error::custom(found));
+        }
+    }
+    Ok(types)
 }
 
 /// The content of a file; `None` if it does not exist.

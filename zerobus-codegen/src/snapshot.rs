@@ -137,7 +137,7 @@ impl Snapshots {
                 Ok(folder) => folder,
                 Err(source) => return self.failures.push(Failure::Read { path: path.to_owned(), source }),
             }
-        } else if extension(path).as_deref() == Some("sql") {
+        } else if holds_statements(disk, path) {
             Folder { sql: vec![path.to_owned()], ..Folder::default() }
         } else {
             Folder { json: vec![path.to_owned()], ..Folder::default() }
@@ -256,6 +256,21 @@ impl Snapshots {
                 seen.insert(table.to_lowercase(), snapshot.path.clone());
                 self.tables.push(snapshot);
             }
+        }
+    }
+}
+
+/// Whether a file holds statements: by its extension, else by its text, which is not JSON's.
+fn holds_statements(files: &dyn FileTree, path: &Path) -> bool {
+    match extension(path).as_deref() {
+        Some("sql") => true,
+        Some("json") => false,
+        _ => {
+            let bytes = files.bytes(path).unwrap_or_default();
+            crate::file_text(&bytes).is_ok_and(|text| {
+                let text = text.trim_start();
+                !text.is_empty() && !text.starts_with(['{', '['])
+            })
         }
     }
 }

@@ -43,8 +43,8 @@ fn earthquakes() -> TableName {
 }
 
 /// The error for one response.
-fn error_of(status: u16, body: &str) -> CatalogError {
-    let body = body.to_owned();
+fn error_of(status: u16, body: impl Into<Vec<u8>>) -> CatalogError {
+    let body: Vec<u8> = body.into();
     let server = Server::start(move |_, _| Reply::new(status, body.clone()));
     catalog(&server).table(&earthquakes()).unwrap_err()
 }
@@ -115,7 +115,9 @@ fn each_shape_of_an_error_is_reported() {
         (error_of(400, "plain\u{1b}[2J text"), "status 400: plain\\u{1b}[2J text"),
         (error_of(200, "<!DOCTYPE html><title>Log in</title>"), "got a web page; check that the host is the URL"),
         (error_of(200, "[]"), "got what is not the JSON expected"),
-        (error_of(200, &table("main.geo.other").to_string()), "got the table main.geo.other"),
+        (error_of(200, *b"{\"name\": \"\xff\"}"), "got what is not text in UTF-8; check that the host is the URL"),
+        (error_of(400, *b"what\xff"), "status 400: what\u{fffd}"),
+        (error_of(200, table("main.geo.other").to_string()), "got the table main.geo.other"),
     ] {
         assert!(error.to_string().contains(expected), "{expected} is not in: {error}");
     }

@@ -151,6 +151,23 @@ fn invalid_options_are_reported() {
 }
 
 #[test]
+fn two_types_for_one_path_are_an_error_and_the_later_options_win() {
+    let folder = tempfile::tempdir().unwrap();
+    let types = "[extern_types]\n\"main.a.b.c\" = \"i64\"\n\"main.A.b.c\" = \"i32\"\n";
+    fs::write(folder.path().join("zerobus.toml"), types).unwrap();
+    let error = Options::read(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("`main.a.b.c` and `main.A.b.c` are one path"), "{error}");
+    let of = |text: &str| -> Options {
+        fs::write(folder.path().join("zerobus.toml"), text).unwrap();
+        Options::read(folder.path()).unwrap().0
+    };
+    let (first, second) =
+        (of("extern_types = {\"MAIN.a.b.c\" = \"i64\"}"), of("extern_types = {\"main.a.b.c\" = \"i32\"}"));
+    let merged: Vec<_> = first.merged(second).extern_types.into_iter().collect();
+    assert_eq!(merged, [("main.a.b.c".to_owned(), "i32".to_owned())]);
+}
+
+#[test]
 fn a_path_that_matches_nothing_is_an_error() {
     let configuration = configure()
         .btree_map("main.sales.orders.id")

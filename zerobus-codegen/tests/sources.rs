@@ -132,6 +132,21 @@ fn a_file_may_hold_a_list_of_tables() {
 }
 
 #[test]
+fn a_file_of_any_name_holds_statements_unless_its_text_is_json() {
+    let notebook = "# Databricks notebook source\n# MAGIC %sql\n# MAGIC CREATE TABLE main.iot.a (id INT)\n";
+    let list = format!("\n[{}]", json("a"));
+    for (name, text) in [
+        ("notebook.py", notebook),
+        ("tables.ddl", "CREATE TABLE main.iot.a (id INT)"),
+        ("tables", "-- one\nCREATE TABLE main.iot.a (id INT)"),
+        ("tables.txt", &list),
+    ] {
+        let folder = folder(&[(name, text.as_bytes())]);
+        assert_eq!(read(&folder.path().join(name)).0, ["main.iot.a"], "{name}");
+    }
+}
+
+#[test]
 fn migrations_are_read_by_number_and_what_undoes_them_is_not() {
     let folder = folder(&[
         ("V1__create.sql", b"CREATE TABLE main.iot.a (one INT);"),

@@ -150,11 +150,18 @@ impl Transport {
     fn attempt(&self, request: &Request<'_>) -> Result<String, AttemptError> {
         let answer = self.send(request).map_err(|error| attempt_error(request, error))?;
         let (parts, mut body) = answer.into_parts();
-        let text = body.with_config().limit(BODY_LIMIT).lossy_utf8(true).read_to_string();
-        let text = text.map_err(|error| attempt_error(request, error))?;
+        let unbelievable = |found: &str| {
+            let (url, what) = (request.url.clone(), request.what.clone());
+            AttemptError::Final(CatalogError::Answer { url, what, found: found.to_owned() })
+        };
+        let bytes = match body.with_config().limit(BODY_LIMIT).read_to_vec() {
+            Err(ureq::Error::BodyExceedsLimit(_)) => return Err(unbelievable("more than 256 MiB")),
+            read => read.map_err(|error| attempt_error(request, error))?,
+        };
         if parts.status.is_success() {
-            return Ok(text);
+            return String::from_utf8(bytes).map_err(|_| unbelievable("what is not text in UTF-8"));
         }
+        let text = String::from_utf8_lossy(&bytes);
         let wait = parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         Err(refused(request, parts.status, &text, wait.map(Duration::from_secs)))
     }

@@ -10,7 +10,7 @@
 //!           | SET TBLPROPERTIES properties | UNSET TBLPROPERTIES [ IF EXISTS ] "(" key { "," key } ")"
 //!           | SET LOCATION location | SET MANAGED any | UNSET MANAGED any
 //!           | [ SET ] OWNER TO name | ( SET | UNSET ) TAGS any | SET ROW FILTER any
-//!           | CLUSTER BY ( names | AUTO | NONE ) | DEFAULT COLLATION name | RECOVER PARTITIONS | PARTITION any
+//!           | CLUSTER BY ( names | AUTO | NONE ) | DEFAULT COLLATION ( name | string ) | RECOVER PARTITIONS | PARTITION any
 //!           | ( ENABLE | DISABLE | INHERIT ) PREDICTIVE OPTIMIZATION
 //! ```
 //! Anything else is an error, and so is an action that the table does not allow, since its result is unknown.
@@ -71,7 +71,7 @@ impl Cursor<'_, '_> {
             return self.dotted_name("the owner").or_else(|_| self.string().map(|owner| vec![owner])).map(drop);
         }
         if self.take(&["DEFAULT", "COLLATION"]) {
-            return self.name("a collation's name").map(drop);
+            return self.collation_name();
         }
         let harmless: &[&[&str]] = &[
             &["DISABLE", "PREDICTIVE", "OPTIMIZATION"],

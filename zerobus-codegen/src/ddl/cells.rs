@@ -1,14 +1,17 @@
 //! The cells of a notebook source, as exported by Databricks. Any other text is one cell.
 //!
 //! ```text
-//! source := cell { [ "-- COMMAND ----------" ] cell } [ down any ]
-//! cell   := { "-- Databricks notebook source" | "-- DBTITLE " any | blank } body
-//! body   := "-- MAGIC %" command { "-- MAGIC " line }      in another language, or in SQL said once more
+//! source := cell { [ m " COMMAND ----------" ] cell } [ down any ]
+//! m      := "--" | "#" | "//"                              what begins a comment in the notebook's own language
+//! cell   := { m " Databricks notebook source" | m " DBTITLE " any | blank } body
+//! body   := m " MAGIC %" command { m " MAGIC " line }      in another language, or in SQL said once more
 //!         | "%" command { line }                           the same, as copied from the screen
-//!         | { line }                                       in SQL
+//!         | { line }                                       in the notebook's own language
 //! down   := "-- +goose Down" | "-- +migrate Down" | "-- migrate:down" | "-- //@UNDO"
 //! ```
-//! What undoes a migration is not part of what it does. What is cut away is replaced by spaces, so that places count from the beginning of the text.
+//! The first line with content, `m " Databricks notebook source"`, has the language: SQL unless it begins with `#` or `//`.
+//! What undoes a migration is not part of what it does. What is cut away is replaced by spaces, so that places count from the
+//! beginning of the text.
 
 use super::problem::{DdlProblem, Place};
 
@@ -21,8 +24,40 @@ pub(super) struct Cell {
     pub(super) line: u32,
 }
 
-const COMMAND: &str = "-- COMMAND ----------";
-const MAGIC: &str = "-- MAGIC";
+/// The marks of a notebook's source.
+struct Marks {
+    source: &'static str,
+    command: &'static str,
+    magic: &'static str,
+    title: &'static str,
+    /// The language of a cell that names none, if that is not SQL.
+    language: Option<&'static str>,
+}
+
+/// The marks in each language, those of SQL first.
+const MARKS: [Marks; 3] = [
+    Marks {
+        source: "-- Databricks notebook source",
+        command: "-- COMMAND ----------",
+        magic: "-- MAGIC",
+        title: "-- DBTITLE ",
+        language: None,
+    },
+    Marks {
+        source: "# Databricks notebook source",
+        command: "# COMMAND ----------",
+        magic: "# MAGIC",
+        title: "# DBTITLE ",
+        language: Some("Python or R"),
+    },
+    Marks {
+        source: "// Databricks notebook source",
+        command: "// COMMAND ----------",
+        magic: "// MAGIC",
+        title: "// DBTITLE ",
+        language: Some("Scala"),
+    },
+];
 /// What the part of a migration begins with that takes it back.
 const DOWN: &[&str] = &["-- +goose down", "-- +migrate down", "-- migrate:down", "-- //@undo"];
 /// Commands of a cell that create and alter no table.
@@ -34,64 +69,109 @@ const OTHERS: &[&str] = &["python", "r", "run", "scala"];
 pub(super) fn cells(text: &str) -> (Vec<Cell>, Vec<DdlProblem>) {
     let (mut cells, mut warnings) = (Vec::new(), Vec::new());
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    for (first, lines) in split(&text) {
-        match read(&lines) {
+    let marks = Marks::of(&text);
+    for (first, lines) in marks.split(&text) {
+        match marks.read(&lines) {
             Ok(sql) => cells.push(Cell { sql, line: first }),
-            Err((_, command)) if HARMLESS.contains(&command.as_str()) => {}
-            Err((at, command)) => {
+            Err((at, language)) => {
                 let text = format!(
-                    "this cell in %{command} is not read; a table that it creates or alters is not known here, so move \
+                    "this cell in {language} is not read; a table that it creates or alters is not known here, so move \
                      such statements to a cell in SQL"
                 );
-                warnings.push(DdlProblem::new(Place { line: first + at, column: 1 }, text));
+                warnings.extend(at.map(|at| DdlProblem::new(Place { line: first + at, column: 1 }, text)));
             }
         }
     }
     (cells, warnings)
 }
 
-/// The lines of each cell, with the number of the first.
-fn split(text: &str) -> Vec<(u32, Vec<&str>)> {
-    let mut cells = vec![(1, Vec::new())];
-    for (number, line) in (1..).zip(text.split('\n')) {
-        let begun = |lines: &[&str]| lines.iter().any(|line| is_content(line));
-        if DOWN.iter().any(|down| line.trim().to_lowercase().starts_with(down)) {
-            break;
+impl Marks {
+    fn of(text: &str) -> &'static Self {
+        let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        MARKS.iter().find(|marks| marks.source == first).unwrap_or(&MARKS[0])
+    }
+
+    /// The lines of each cell, with the number of the first.
+    fn split<'t>(&self, text: &'t str) -> Vec<(u32, Vec<&'t str>)> {
+        let mut cells = vec![(1, Vec::new())];
+        for (number, line) in (1..).zip(text.split('\n')) {
+            let begun = |lines: &[&str]| lines.iter().any(|line| self.is_content(line));
+            if DOWN.iter().any(|down| line.trim().to_lowercase().starts_with(down)) {
+                break;
+            }
+            if line.trim_end() == self.command {
+                cells.push((number + 1, Vec::new()));
+                continue;
+            }
+            if let Some((_, lines)) = cells.last()
+                && self.language.is_none()
+                && begun(lines)
+                && self.begins_cell(line, lines)
+            {
+                cells.push((number, Vec::new()));
+            }
+            if let Some((_, lines)) = cells.last_mut() {
+                lines.push(line);
+            }
         }
-        if line.trim_end() == COMMAND {
-            cells.push((number + 1, Vec::new()));
-            continue;
-        }
-        if let Some((_, lines)) = cells.last()
-            && begun(lines)
-            && begins_cell(line, lines)
-        {
-            cells.push((number, Vec::new()));
-        }
-        if let Some((_, lines)) = cells.last_mut() {
-            lines.push(line);
+        cells
+    }
+
+    /// Whether a line names another language where the cell before has not said that it is over.
+    fn begins_cell(&self, line: &str, before: &[&str]) -> bool {
+        let in_magic = before.iter().any(|line| line.starts_with(self.magic));
+        let known = |text: &str| {
+            command(text).is_some_and(|(command, _)| {
+                command == "sql" || HARMLESS.contains(&command.as_str()) || OTHERS.contains(&command.as_str())
+            })
+        };
+        match line.strip_prefix(self.magic) {
+            Some(rest) => !in_magic && known(rest),
+            None => known(line),
         }
     }
-    cells
-}
 
-/// Whether a line names another language where the cell before has not said that it is over.
-fn begins_cell(line: &str, before: &[&str]) -> bool {
-    let in_magic = before.iter().any(|line| line.starts_with(MAGIC));
-    let known = |text: &str| {
-        command(text).is_some_and(|(command, _)| {
-            command == "sql" || HARMLESS.contains(&command.as_str()) || OTHERS.contains(&command.as_str())
-        })
-    };
-    match line.strip_prefix(MAGIC) {
-        Some(rest) => !in_magic && known(rest),
-        None => known(line),
+    fn is_content(&self, line: &str) -> bool {
+        let line = line.trim();
+        !(line.is_empty() || line == self.source || line.starts_with(self.title))
+    }
+
+    /// The SQL of a cell; of one in another language the language, and the line in which it begins, from 0, if it may define
+    /// tables.
+    fn read(&self, lines: &[&str]) -> Result<String, (Option<u32>, String)> {
+        let Some(at) = lines.iter().position(|line| self.is_content(line)) else { return Ok(String::new()) };
+        let line = u32::try_from(at).unwrap_or(u32::MAX);
+        let magic = lines[at].starts_with(self.magic);
+        if let (Some(language), false) = (self.language, magic) {
+            return Err((defines_tables(lines).then_some(line), language.to_owned()));
+        }
+        let mut plain: Vec<String> =
+            lines.iter().map(|line| if magic { self.without_magic(line) } else { (*line).to_owned() }).collect();
+        if let Some((command, rest)) = command(&plain[at]) {
+            if command != "sql" {
+                let harmless = HARMLESS.contains(&command.as_str());
+                return Err(((!harmless).then_some(line), format!("%{command}")));
+            }
+            let blank = plain[at].chars().count() - rest.chars().count();
+            plain[at] = format!("{}{rest}", " ".repeat(blank));
+        }
+        Ok(plain.join("\n"))
+    }
+
+    /// The line with spaces in place of what marks it as part of a cell in another language.
+    fn without_magic(&self, line: &str) -> String {
+        match line.strip_prefix(self.magic) {
+            Some(rest) => format!("{}{rest}", " ".repeat(self.magic.len())),
+            None => line.to_owned(),
+        }
     }
 }
 
-fn is_content(line: &str) -> bool {
-    let line = line.trim();
-    !(line.is_empty() || line == "-- Databricks notebook source" || line.starts_with("-- DBTITLE "))
+/// Whether code mentions a statement about a table, or a function that writes one.
+fn defines_tables(lines: &[&str]) -> bool {
+    let code = lines.join("\n").to_lowercase();
+    let any = |words: &[&str]| words.iter().any(|word| code.contains(word));
+    any(&["create", "alter", "replace"]) && any(&["table"]) || any(&["saveastable", "writeto", "deltatable"])
 }
 
 /// The command in lower case that a line begins with, and what follows it.
@@ -99,28 +179,4 @@ fn command(line: &str) -> Option<(String, &str)> {
     let rest = line.trim_start().strip_prefix('%')?;
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
     Some((rest[..end].to_lowercase(), &rest[end..])).filter(|(command, _)| !command.is_empty())
-}
-
-/// The SQL of a cell; of one in another language the line in which it says so, from 0, and the command.
-fn read(lines: &[&str]) -> Result<String, (u32, String)> {
-    let Some(at) = lines.iter().position(|line| is_content(line)) else { return Ok(String::new()) };
-    let magic = lines[at].starts_with(MAGIC);
-    let mut plain: Vec<String> =
-        lines.iter().map(|line| if magic { without_magic(line) } else { (*line).to_owned() }).collect();
-    if let Some((command, rest)) = command(&plain[at]) {
-        if command != "sql" {
-            return Err((u32::try_from(at).unwrap_or(u32::MAX), command));
-        }
-        let blank = plain[at].chars().count() - rest.chars().count();
-        plain[at] = format!("{}{rest}", " ".repeat(blank));
-    }
-    Ok(plain.join("\n"))
-}
-
-/// The line with spaces in place of what marks it as part of a cell in another language.
-fn without_magic(line: &str) -> String {
-    match line.strip_prefix(MAGIC) {
-        Some(rest) => format!("{}{rest}", " ".repeat(MAGIC.len())),
-        None => line.to_owned(),
-    }
 }

@@ -4,7 +4,7 @@
 //! clause     := USING format | COMMENT string | TBLPROPERTIES properties | OPTIONS "(" any ")"
 //!             | PARTITIONED BY "(" partition { "," partition } ")" | CLUSTER BY ( names | AUTO | NONE )
 //!             | CLUSTERED BY names [ SORTED BY "(" any ")" ] INTO n BUCKETS
-//!             | LOCATION string [ WITH "(" CREDENTIAL name ")" ] | DEFAULT COLLATION name
+//!             | LOCATION string [ WITH "(" CREDENTIAL name ")" ] | [ DEFAULT ] COLLATION ( name | string )
 //!             | WITH ROW FILTER name ON "(" any ")" | STORED AS format
 //!             | SCHEDULE [ REFRESH ] ( CRON string [ AT TIME ZONE string ] | EVERY n unit )
 //!             | TRIGGER ON UPDATE [ AT MOST EVERY any ] | FLOW any | AS any                  up to the end
@@ -45,6 +45,7 @@ const CLAUSES: &[(&[&str], Subject)] = &[
     (&["AS"], Subject::Query),
     (&["CLUSTER", "BY"], Subject::Layout),
     (&["CLUSTERED", "BY"], Subject::Buckets),
+    (&["COLLATION"], Subject::Collation),
     (&["COMMENT"], Subject::Comment),
     (&["DEFAULT", "COLLATION"], Subject::Collation),
     (&["FLOW"], Subject::Query),
@@ -83,7 +84,7 @@ impl Cursor<'_, '_> {
             "CLUSTER" => self.cluster(draft)?,
             "CLUSTERED" => self.buckets()?,
             "COMMENT" => draft.comment = Some(self.strings()?),
-            "DEFAULT" => drop(self.name("a collation's name")?),
+            "COLLATION" | "DEFAULT" => self.collation_name()?,
             "LOCATION" => {
                 self.location()?;
                 draft.kind = Kind::External;
@@ -131,9 +132,20 @@ impl Cursor<'_, '_> {
             properties.push((key, inside.property_value()?));
             if !inside.is_at_end() {
                 inside.expect_token(&Token::Comma)?;
+                if inside.is_at_end() {
+                    return Err(inside.expected("a property behind the comma"));
+                }
             }
         }
         Ok(properties)
+    }
+
+    /// A collation's name, in quotes where SHOW CREATE TABLE writes it.
+    pub(super) fn collation_name(&mut self) -> Result<(), DdlProblem> {
+        if self.string().is_err() {
+            self.name("a collation's name")?;
+        }
+        Ok(())
     }
 
     pub(super) fn property_key(&mut self) -> Result<String, DdlProblem> {

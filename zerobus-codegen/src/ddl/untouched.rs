@@ -126,7 +126,13 @@ fn object(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
     if ahead.looks_at(&["OR", "ALTER"]) {
         return Err(ahead.expected("OR REPLACE"));
     }
+    let foreign = ahead.looks_at(&["FOREIGN"]);
     while MODIFIERS.iter().any(|modifier| ahead.take(&[modifier])) {}
+    if ahead.looks_at(&["TABLE"]) && foreign {
+        return Ok(Some(
+            "a foreign table is one of another system, to which Zerobus does not write; it is left out".to_owned(),
+        ));
+    }
     if ahead.looks_at(&["TABLE"]) {
         return Ok(Some("a temporary table is seen in its own session only, and left out".to_owned()));
     }

@@ -19,7 +19,7 @@ pub(crate) struct Request {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
 }
 
 pub(crate) struct Server {
@@ -28,7 +28,7 @@ pub(crate) struct Server {
 }
 
 impl Reply {
-    pub(crate) fn new(status: u16, body: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
     }
 
@@ -77,9 +77,9 @@ fn serve(connection: &TcpStream, seen: &Mutex<Vec<Request>>, script: &dyn Fn(&Re
     let Reply { status, headers, body } = reply;
     let headers: String = headers.iter().flat_map(|(name, value)| [name, ": ", value.as_str(), "\r\n"]).collect();
     let length = body.len();
-    let text = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n");
     // A client that has gone away is part of some scripts.
-    let _ = { connection }.write_all(text.as_bytes());
+    let _ = { connection }.write_all(&[head.as_bytes(), &body].concat());
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
@@ -133,7 +133,7 @@ impl Secure {
                         let length = body.len();
                         let head =
                             format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-                        let _ = stream.write_all((head + &body).as_bytes());
+                        let _ = stream.write_all(&[head.as_bytes(), &body].concat());
                         stream.conn.send_close_notify();
                         let _ = stream.flush();
                         break;
