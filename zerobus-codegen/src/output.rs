@@ -120,7 +120,7 @@ struct Aside {
 
 impl Replacement {
     fn new(path: &Path, content: Content) -> Self {
-        // A file that cannot be read is written anew.
+        // A file that cannot be read is written again.
         Self { path: path.to_owned(), existing: Existing::open(path, content).ok(), aside: None }
     }
 

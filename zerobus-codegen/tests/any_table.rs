@@ -58,7 +58,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_good_table_gives_exactly_its_columns(columns in columns(true)) {
+    fn a_valid_table_has_exactly_its_columns(columns in columns(true)) {
         let table = checked(table_json("any", &columns)).unwrap();
         prop_assert_eq!(table.columns().len(), columns.len());
         prop_assert_eq!(count(&table.row), part_count(&columns));
@@ -76,7 +76,7 @@ proptest! {
 
     /// The three notations say the same, where they say anything.
     #[test]
-    fn every_shape_of_a_type_gives_the_same_field(columns in columns(false)) {
+    fn every_notation_of_a_type_becomes_the_same_field(columns in columns(false)) {
         for part in &columns {
             let whole = one_column(part.column_json(0)).unwrap();
             let bare = one_column(json!({
@@ -94,7 +94,7 @@ proptest! {
 
     /// Whatever a server answers: a table or a report, and no character of it that moves a terminal's cursor.
     #[test]
-    fn garbage_gives_a_report(
+    fn garbage_is_reported(
         name in any::<String>(),
         column in any::<String>(),
         type_json in any::<Option<String>>(),
@@ -248,7 +248,7 @@ fn a_type_by_itself_is_checked_as_that_of_a_column() {
 }
 
 #[test]
-fn two_columns_of_one_position_are_told() {
+fn two_columns_of_one_position_are_an_error() {
     let column = |name: &str, position: i64| json!({"name": name, "type_text": "int", "position": position});
     let columns = [column("a", 4), column("b", 2), column("c", 4)];
     let info = json!({"name": "t", "catalog_name": "c", "schema_name": "s", "columns": columns});

@@ -104,7 +104,7 @@ fn two_snapshots_of_one_table_are_refused() {
 }
 
 #[test]
-fn a_byte_order_mark_is_read_over() {
+fn a_byte_order_mark_is_skipped() {
     let (schemas, out) = folders(&[]);
     let text = fs::read_to_string(golden("geo_earthquakes")).unwrap();
     fs::write(schemas.path().join("a.json"), format!("\u{feff}{text}")).unwrap();

@@ -55,7 +55,7 @@ fn fetch(server: &Server, names: &[&str], out: &std::path::Path) -> cli::Outcome
 }
 
 #[test]
-fn a_table_is_asked_for_with_the_token_and_encoded_segments() {
+fn a_table_is_requested_with_the_token_and_encoded_segments() {
     let server = Server::start(|_, _| Reply::new(200, table("main.größe.a%b").to_string()));
     catalog(&server).table(&"main.größe.a%b".parse().unwrap()).unwrap();
     let [request] = &server.requests()[..] else { panic!("one request") };
@@ -124,7 +124,7 @@ fn each_shape_of_an_error_is_reported() {
 }
 
 #[test]
-fn a_busy_server_is_asked_again_when_it_says() {
+fn a_busy_server_is_retried_after_the_time_it_names() {
     let server = Server::start(|_, number| match number {
         0 => Reply::new(429, r#"{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}"#)
             .header("retry-after", 1),
@@ -221,7 +221,7 @@ fn files(folder: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
-fn a_schema_is_read_over_empty_pages() {
+fn a_schema_is_listed_past_empty_pages() {
     let (server, out) = (Server::start(|request, _| pages(request)), tempfile::tempdir().unwrap());
     let outcome = fetch(&server, &["main.geo.*"], out.path());
     assert_eq!((outcome.code, outcome.err.as_str()), (0, ""));
@@ -247,7 +247,7 @@ fn an_endless_listing_is_an_error() {
 }
 
 #[test]
-fn a_few_tables_are_asked_for_at_once() {
+fn several_tables_are_requested_at_once() {
     // Nobody is answered before eight wait; a ninth that came too early would be seen.
     let gate = Arc::new((Mutex::new((0, 0)), Condvar::new()));
     let at_gate = Arc::clone(&gate);
@@ -415,7 +415,7 @@ fn a_snapshot_that_is_kept_is_written_though_its_table_turned_bad() {
 }
 
 #[test]
-fn a_host_is_taken_as_a_browser_shows_it() {
+fn a_host_can_be_copied_from_a_browser() {
     let host = |text: &str| Login::new(text, token()).map(|login| (login.host, login.workspace_id));
     let with = |id: &str| ("https://dbc-1.cloud.databricks.com".to_owned(), (!id.is_empty()).then(|| id.to_owned()));
     for (text, id) in [
@@ -493,7 +493,7 @@ fn certificates_are_the_systems_those_of_the_environment_or_of_a_file() {
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_asked_but_not_for_this_machine() {
+fn the_proxy_of_the_environment_is_used_except_for_loopback() {
     let proxy = Server::start(|_, _| Reply::new(502, "no way through"));
     let server = Server::start(|_, _| Reply::new(200, table("main.geo.earthquakes").to_string()));
     let out = tempfile::tempdir().unwrap();

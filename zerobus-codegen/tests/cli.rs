@@ -92,7 +92,7 @@ fn path(folder: &tempfile::TempDir) -> &str {
 }
 
 #[test]
-fn diff_tells_drift_by_its_exit_code() {
+fn diff_reports_drift_by_its_exit_code() {
     let old = earthquakes(|text| text);
     let unchanged = zerobus_codegen(&["diff", path(&old), path(&old)]);
     assert_eq!((unchanged.code, unchanged.out.as_str()), (0, "main.geo.earthquakes: none\n"));
@@ -109,7 +109,7 @@ fn diff_tells_drift_by_its_exit_code() {
 }
 
 #[test]
-fn diff_of_folders_tells_tables_that_come_and_go() {
+fn diff_of_folders_reports_added_and_removed_tables() {
     let (one, all) = (earthquakes(|text| text), corpus());
     let grown = zerobus_codegen(&["diff", path(&one), path(&all)]);
     assert!(grown.out.contains("main.sales.orders: safe\n  safe      the table is new"), "{}", grown.out);

@@ -323,7 +323,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_table_goes_to_sql_and_back(columns in arbitrary::columns(true), comment in any::<Option<String>>()) {
+    fn any_table_survives_a_round_trip_through_sql(columns in arbitrary::columns(true), comment in any::<Option<String>>()) {
         let mut json = arbitrary::table_json("any_table", &columns);
         for (position, column) in json["columns"].as_array_mut().unwrap().iter_mut().enumerate() {
             column["position"] = position.into();
@@ -350,7 +350,7 @@ proptest! {
     }
 
     #[test]
-    fn garbage_gives_an_error(text in any::<String>(), words in proptest::collection::vec(proptest::sample::select(vec![
+    fn garbage_is_an_error(text in any::<String>(), words in proptest::collection::vec(proptest::sample::select(vec![
         "CREATE", "TABLE", "a", ".", "(", ")", "<", ">", ",", "INT", "STRUCT", "MAP", "ARRAY", "NOT", "NULL", "COMMENT",
         "'x'", "GENERATED", "ALWAYS", "AS", "IDENTITY", "START", "WITH", "-", "1", "USING", "PARTITIONED", "BY", ";", "ALTER",
         "ADD", "COLUMN", "COLUMNS", "DROP", "RENAME", "TO", "TYPE", "SET", "DEFAULT", "CHECK", "PRIMARY", "KEY", "AFTER", "FIRST",

@@ -27,8 +27,8 @@ fn column(position: usize, text: &str) -> Value {
 /// The severity and every change, a line each.
 fn drift(old: &[&str], new: &[&str]) -> (Option<Severity>, Vec<String>) {
     let drift = Drift::between(&table(old), &table(new));
-    let told = drift.changes.iter().map(|change| change.to_string().split(';').next().unwrap().to_owned());
-    (drift.severity(), told.collect())
+    let found = drift.changes.iter().map(|change| change.to_string().split(';').next().unwrap().to_owned());
+    (drift.severity(), found.collect())
 }
 
 #[track_caller]
@@ -109,7 +109,7 @@ fn drift_is_followed_into_structs_arrays_and_maps() {
 }
 
 #[test]
-fn a_table_that_cannot_be_written_any_more_tells_why() {
+fn a_table_that_became_unwritable_is_reported_with_the_reason() {
     let json = json!({"name": "t", "catalog_name": "c", "schema_name": "s", "table_type": "VIEW",
         "columns": [{"name": "a", "type_text": "void"}]});
     let report = Table::try_from(&serde_json::from_value::<TableInfo>(json).unwrap()).unwrap_err();
@@ -226,16 +226,16 @@ fn the_reason_of_a_retype_is_its_own() {
 }
 
 #[test]
-fn a_struct_in_a_collection_that_becomes_a_value_is_told_at_the_collection() {
+fn a_struct_in_a_collection_that_becomes_a_value_is_reported_at_the_collection() {
     for (old, new) in [
         ("array<struct<b:int>>", "array<int>"),
         ("array<int>", "array<struct<b:int>>"),
         ("map<int,struct<b:int>>", "map<int,int>"),
         ("map<int,int>", "map<int,struct<b:int>>"),
     ] {
-        let told = drift(&[&format!("a {old}")], &[&format!("a {new}")]);
-        let [text] = &told.1[..] else { panic!("{told:?}") };
-        assert!(told.0 == Some(Severity::Breaking) && text.starts_with("a: retyped from "), "{told:?}");
+        let found = drift(&[&format!("a {old}")], &[&format!("a {new}")]);
+        let [text] = &found.1[..] else { panic!("{found:?}") };
+        assert!(found.0 == Some(Severity::Breaking) && text.starts_with("a: retyped from "), "{found:?}");
     }
 }
 

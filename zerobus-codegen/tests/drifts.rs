@@ -24,7 +24,7 @@ fn diff(case: &Path, format: &str) -> Outcome {
     let (old, new, config) = (case.join("old.sql"), case.join("new.sql"), case.join("zerobus.toml"));
     let mut arguments = vec!["zerobus-codegen", "diff", old.to_str().unwrap(), new.to_str().unwrap()];
     arguments.extend(["--format", format]);
-    // The one of the working directory is nobody's business.
+    // Options in the working directory must not matter.
     let config = if config.exists() { config } else { case.join("../none.toml") };
     if config.exists() {
         arguments.extend(["--config", config.to_str().unwrap()]);
@@ -33,7 +33,7 @@ fn diff(case: &Path, format: &str) -> Outcome {
 }
 
 /// The report in one format, with the case's folder as `CASE`.
-fn told(case: &Path, format: &str) -> String {
+fn report(case: &Path, format: &str) -> String {
     let outcome = diff(case, format);
     let encoded = case.display().to_string();
     format!("{}{}exit code {}\n", outcome.out, outcome.err, outcome.code)
@@ -50,7 +50,7 @@ fn every_case_matches_its_golden() {
             if format != "text" && !case.ends_with("allowed") {
                 continue;
             }
-            let (found, expected) = (told(&case, format), case.join(format!("expected.{format}")));
+            let (found, expected) = (report(&case, format), case.join(format!("expected.{format}")));
             if fs::read_to_string(&expected).ok().as_ref() == Some(&found) {
                 continue;
             }

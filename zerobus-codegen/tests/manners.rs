@@ -37,7 +37,7 @@ fn nothing_compared_is_not_reported_as_success() {
 }
 
 #[test]
-fn quiet_prints_what_went_wrong_and_what_was_asked_for() {
+fn quiet_prints_errors_and_the_requested_output() {
     let schemas = tables(
         "CREATE TABLE main.geo.quakes (id BIGINT, at TIMESTAMP, day DATE GENERATED ALWAYS AS (CAST(at AS DATE)));",
     );
@@ -55,7 +55,7 @@ fn quiet_prints_what_went_wrong_and_what_was_asked_for() {
 }
 
 #[test]
-fn generate_tells_programs_what_it_did() {
+fn generate_reports_to_programs_as_json() {
     let schemas =
         tables("CREATE TABLE main.geo.quakes (id BIGINT, tags ARRAY<STRING>); CREATE TABLE main.geo.bad (t TIME);");
     let out = tempfile::tempdir().unwrap();
@@ -172,7 +172,7 @@ fn invalid_options_of_drift_are_reported() {
     }
 }
 
-/// Runs git in a folder, as nobody in particular.
+/// Runs git in a folder, with an author of its own.
 fn git(folder: &Path, arguments: &[&str]) {
     let identity = ["-c", "user.name=n", "-c", "user.email=e@example.com", "-c", "init.defaultBranch=main"];
     let output = Command::new("git").arg("-C").arg(folder).args(identity).args(arguments).output().unwrap();

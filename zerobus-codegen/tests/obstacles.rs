@@ -44,7 +44,7 @@ const WARNINGS: &[&str] = &[
      1022); make it a plain column that the program fills",
     "table main.iot.r: day: a generated column, which a row leaves out and for which the service refuses the table (error \
      code 1022); make it a plain column, or compute it in a view",
-    "table main.iot.r: column mapping by name, for which the service is reported to refuse the table; create the table anew \
+    "table main.iot.r: column mapping by name, for which the service is reported to refuse the table; recreate the table \
      without delta.columnMapping.mode",
     "table main.iot.r: the CHECK constraint `late`, for which the service is reported to refuse the table; drop it with ALTER \
      TABLE … DROP CONSTRAINT, and check rows in the program",
@@ -76,7 +76,7 @@ fn has_all_warnings(output: &str) {
 }
 
 #[test]
-fn every_command_tells_the_same() {
+fn every_command_reports_the_same() {
     let server = Server::start(|_, _| Reply::new(200, refused().to_string()));
     let out = tempfile::tempdir().unwrap();
     let fetched = run(["zerobus-codegen", "fetch", "main.iot.r", "--host", &server.url, "--out", shown(&out)]);

@@ -138,7 +138,7 @@ fn imported_and_sibling_messages_move_in_and_rows_stay_the_same() {
 }
 
 #[test]
-fn what_moves_in_takes_no_name_that_is_taken_and_what_is_unused_stays_away() {
+fn moved_messages_get_free_names_and_unused_ones_are_left_out() {
     let descriptor = descriptor_of(&shop(), ".shop.Order").unwrap();
     let nested: Vec<&str> = descriptor.nested_type.iter().map(DescriptorProto::name).collect();
     assert_eq!(nested, ["TotalsEntry", "Line", "Customer", "Timestamp", "Amount2", "Address"]);
@@ -160,7 +160,7 @@ fn a_message_that_is_nested_itself_can_be_a_row() {
 }
 
 #[test]
-fn what_the_files_do_not_have_is_an_error_that_says_what_they_have() {
+fn a_missing_message_is_an_error_that_names_those_in_the_files() {
     let error = descriptor_of(&shop(), "Order").unwrap_err();
     assert_eq!(
         error.to_string(),

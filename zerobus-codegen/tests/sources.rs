@@ -178,7 +178,7 @@ fn a_table_of_a_snapshot_and_of_a_statement_is_reported() {
 }
 
 #[test]
-fn a_broken_type_json_is_a_warning_that_says_what_is_lost() {
+fn a_broken_type_json_is_a_warning_that_names_what_is_lost() {
     let snapshot = r#"{"name": "a", "catalog_name": "main", "schema_name": "iot", "columns": [
         {"name": "id", "type_text": "struct<x:int>", "type_json": "{\"name\":\"id\",\"type\":"}]}"#;
     let folder = folder(&[("a.json", snapshot.as_bytes())]);
@@ -201,7 +201,7 @@ fn ten_thousand_statements_are_read_in_a_moment() {
 }
 
 #[test]
-fn bytes_that_only_look_like_utf_16_are_told_or_left_alone() {
+fn bytes_that_only_look_like_utf_16_are_an_error_or_left_alone() {
     for text in ["a\0\0\0", "\0a\0\0", "\0\0\0a", "\0\0a\0", "ab\0\0"] {
         assert_eq!(file_text(text.as_bytes()).unwrap(), text);
     }

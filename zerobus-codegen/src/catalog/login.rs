@@ -22,7 +22,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself; whoever asks for it keeps it out of logs and errors.
+    /// The text itself; the caller keeps it out of logs and errors.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_and_gaps_are_told() {
+    fn contradictions_and_gaps_are_reported() {
         for (variables, expected) in [
             (&[][..], "no workspace is named; set DATABRICKS_HOST"),
             (&[HOST, ("DATABRICKS_TOKEN", "t"), ("DATABRICKS_CLIENT_SECRET", "s3cret")], "both a token and a client"),

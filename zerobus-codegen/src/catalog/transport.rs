@@ -51,7 +51,7 @@ pub(super) struct Request<'a> {
     pub(super) what: String,
 }
 
-/// Asks a server until it answers, refuses for good, or the deadline passes.
+/// Sends a request until the server answers or refuses it finally, or the deadline passes.
 #[derive(Debug)]
 pub(super) struct Transport {
     agent: ureq::Agent,

@@ -143,7 +143,7 @@ impl Walk<'_> {
     }
 }
 
-/// The text of lexemes, with one space where white space or a comment stood between two.
+/// The text of lexemes, with one space where white space or a comment separated two.
 pub(super) fn text(lexemes: &[Lexeme<'_>]) -> String {
     let mut text = String::new();
     for (i, lexeme) in lexemes.iter().enumerate() {

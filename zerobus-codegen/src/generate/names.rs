@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_comes_later_renames_nothing() {
+    fn a_later_name_renames_no_earlier_one() {
         let all = ["a_b", "aB", "A_B_", "a_b_2", "ab", "Ab", "type", "Type", "_type", "2", "n_2"];
         for case in [Case::Snake, Case::UpperCamel] {
             let whole = names(case, &all);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_gives_an_identifier() {
+    fn every_name_becomes_an_identifier() {
         assert_eq!(names(Case::Snake, &["_", "__", "_1", "größe", "a-b"]), ["n", "n_2", "n_1", "gr_e", "a_b"]);
         assert_eq!(names(Case::UpperCamel, &["_", "2024_sales", "größe"]), ["N", "N2024Sales", "GrE"]);
     }

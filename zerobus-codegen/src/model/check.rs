@@ -282,7 +282,7 @@ impl<'a> Check<'a> {
         let number = position.saturating_add(1);
         if !(1..=MAX_NUMBER).contains(&number) || RESERVED_NUMBERS.contains(&number) {
             let found = format!("position {position} maps to field number {number}, which protobuf does not allow");
-            self.problem(path, found, "create the table anew, so that its positions have no such gap");
+            self.problem(path, found, "recreate the table, so that its positions have no such gap");
             return None;
         }
         i32::try_from(number).ok()

@@ -74,7 +74,7 @@ impl Obstacle {
             Self::CatalogManaged => "create the table without the feature, with CREATE TABLE in Databricks SQL",
             Self::ChangeDataFeed => "set delta.enableChangeDataFeed to false, or read the feed of another table",
             Self::Check { .. } => "drop it with ALTER TABLE … DROP CONSTRAINT, and check rows in the program",
-            Self::ColumnMapping { .. } => "create the table anew without delta.columnMapping.mode",
+            Self::ColumnMapping { .. } => "recreate the table without delta.columnMapping.mode",
             Self::GeneratedColumn { .. } => "make it a plain column, or compute it in a view",
             Self::IdentityColumn { .. } => "make it a plain column that the program fills",
             Self::RowTracking => "set delta.enableRowTracking to false",

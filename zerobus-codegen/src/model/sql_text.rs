@@ -103,7 +103,7 @@ pub(crate) fn quoted(text: &str) -> String {
 /// # Errors
 /// With the reason, if there is no such string.
 pub(crate) fn unquoted(text: &str) -> Result<(String, &str), String> {
-    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"')).ok_or("a string stands in quotes")?;
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"')).ok_or("a string is in quotes")?;
     let mut rest = &text[1..];
     // UTF-16, because `\u` may write a character in two halves.
     let mut units: Vec<u16> = Vec::new();

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_it_expected() {
+    fn an_error_names_what_was_expected() {
         assert_eq!(parse("array<int"), Err("expected `>`, found the end".to_owned()));
         assert_eq!(parse("int>"), Err("expected the end at `>`".to_owned()));
         assert_eq!(parse(""), Err("expected a type, found the end".to_owned()));
