@@ -36,6 +36,7 @@ mod obstacle;
 mod printable;
 mod problem;
 pub(crate) mod properties;
+mod repeated_key;
 mod securable;
 mod self_contained;
 mod skip;

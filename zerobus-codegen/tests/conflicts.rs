@@ -175,3 +175,18 @@ fn a_property_that_appears_twice_is_an_error() {
     assert_eq!(properties, [("a", "1"), ("c", "2")]);
     assert!(serde_json::from_str::<TableInfo>(&text.replace("{\"a\"", "[\"a\"")).is_err());
 }
+
+#[test]
+fn a_key_that_appears_twice_in_type_json_is_reported_and_type_text_is_used() {
+    for json in [
+        r#"{"name": "c", "type": "long", "type": "string", "nullable": true}"#,
+        r#"{"type": "struct", "fields": [{"name": "a", "type": "long", "nullable": true, "nullable": false}]}"#,
+        r#"{"name": "c", "type": "long", "metadata": {"x": [1, -1, 1.5, null, true, {"type": 1}], "type": 2, "type": 3}}"#,
+    ] {
+        let (used, warnings) = column(json!({"type_json": json, "type_text": "date"}));
+        assert_eq!(used, "DATE", "{json}");
+        assert!(warnings[0].contains(" appears twice"), "{warnings:?}");
+    }
+    let deep = r#"{"name": "c", "type": "long", "metadata": {"x": [1, -1, 1.5, null, true, {"x": {"x": ""}}]}}"#;
+    assert_eq!(column(json!({"type_json": deep})), ("BIGINT".to_owned(), vec![]));
+}

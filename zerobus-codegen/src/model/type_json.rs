@@ -10,10 +10,11 @@
 //!         | {"type": "udt", ...}
 //! ```
 
-use serde::Deserialize as _;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::column_source::ColumnSource;
+use super::repeated_key::KeysOnce;
 use super::sql_type::{MAX_NESTING, SqlField, SqlType};
 use super::type_text;
 
@@ -77,9 +78,14 @@ fn read_json(text: &str) -> Result<Value, String> {
             return Err(format!("it nests deeper than {MAX_NESTING} levels"));
         }
     }
+    whole::<KeysOnce>(text)?;
+    whole(text)
+}
+
+fn whole<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, String> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     deserializer.disable_recursion_limit();
-    let value = Value::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
+    let value = T::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
     deserializer.end().map_err(|error| error.to_string())?;
     Ok(value)
 }
