@@ -257,8 +257,8 @@ async fn a_row_that_breaks_not_null_comes_back_with_its_reason() {
     stream.send(&bad).await.unwrap();
     let error = stream.close().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected);
-    assert_names(&error, &["time", "main.geo.earthquakes"], "value of the wrong form");
-    let undelivered = error.undelivered().expect("the bad row is handed back");
+    assert_names(error.reason(), &["time", "main.geo.earthquakes"], "value of the wrong form");
+    let undelivered = error.undelivered().expect("the bad row is returned");
     let rows: Vec<_> = undelivered.rows().collect();
     assert_eq!(rows.len(), 1);
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&rows[0].bytes).unwrap(), bad);

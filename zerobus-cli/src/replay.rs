@@ -11,7 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 use zerobus_codegen::TableName;
 use zerobus_runtime::dynamic::{RowPlan, TimeUnit};
-use zerobus_runtime::{EncodedStream, Encoder, Error, Receipt as Fate};
+use zerobus_runtime::{CloseError, EncodedStream, Encoder, Error, Receipt as Fate};
 
 use crate::Outcome;
 use crate::arguments::Replay;
@@ -117,7 +117,7 @@ async fn send(arguments: &Replay, table: &str, letters: Vec<Letter>, ids: &Strea
             kept.push(letter);
         }
     }
-    let refused = |error: &Error| error.kind() == zerobus_runtime::ErrorKind::Rejected;
+    let refused = |error: &CloseError| error.kind() == zerobus_runtime::ErrorKind::Rejected;
     let error =
         closed.err().filter(|error| !refused(error)).map(|error| Failure::new("the rows were not delivered", error));
     Sent { kept, possibly_twice: stream.stats().rows_replayed, error }

@@ -26,7 +26,7 @@ use crate::transport::Transport;
 /// A client is cheap to clone, and its clones share tokens. Every stream has a separate connection.
 ///
 /// ```no_run
-/// # async fn f() -> Result<(), zerobus_runtime::Error> {
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
 /// use zerobus_runtime::Client;
 ///
 /// let client = Client::builder()
@@ -97,7 +97,7 @@ impl Client {
     /// A proto3 field without `optional` is not written where it is zero or empty, and arrives as NULL.
     ///
     /// ```no_run
-    /// # async fn f<Order: prost::Message>(client: zerobus_runtime::Client, order: Order, files: &[u8]) -> Result<(), zerobus_runtime::Error> {
+    /// # async fn f<Order: prost::Message>(client: zerobus_runtime::Client, order: Order, files: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
     /// let descriptor = zerobus_runtime::descriptor_of(files, "shop.Order")?;
     /// let stream = client.prost_stream::<Order>("main.shop.orders", &descriptor).open().await?;
     /// stream.send(&order).await?;

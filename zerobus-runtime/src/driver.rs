@@ -42,6 +42,8 @@ pub(crate) struct Driver {
     pub(crate) delay: Duration,
     /// The waiter for the first stream.
     pub(crate) first_open: Option<oneshot::Sender<Result<(), Error>>>,
+    /// Why `open` fails. The answer waits for the end of the stream, when its spool has left the folder.
+    pub(crate) open_error: Option<Error>,
     /// Takes over the rows if the stream gives up.
     pub(crate) heir: Option<Arc<dyn Heir>>,
 }
@@ -90,7 +92,7 @@ impl Driver {
                     calls.current = Current::Opening { generation, opening };
                 }
                 Ok(Action::Reset { generation }) => calls.reset(generation),
-                Ok(Action::Stop) => return self.meter.record(&self.shared),
+                Ok(Action::Stop) => return self.stop().await,
                 Ok(Action::Tell(event)) => self.tell(&event),
                 Err(deadline) => self.rest(&mut calls, deadline).await,
             }
@@ -164,19 +166,33 @@ impl Driver {
             self.meter.reconnecting(reason);
         }
         self.hooks.emit(event);
-        let answer = match event {
-            StreamEvent::Closed { .. } => Err(Fault::Closed { table: self.table.to_string() }.into()),
-            StreamEvent::Failed { error } => Err(self.open_failed(error)),
-            StreamEvent::Opened { .. } => Ok(()),
+        match event {
+            StreamEvent::Closed { .. } => {
+                self.open_error = Some(Fault::Closed { table: self.table.to_string() }.into());
+            }
+            StreamEvent::Failed { error } => self.open_error = Some(self.open_failed(error)),
+            StreamEvent::Opened { .. } => self.answer(Ok(())),
             // The rows stay on disk until the outage ends.
             StreamEvent::Reconnecting { reason, .. } if self.is_spooled && !reason.fault().rejects_the_token() => {
-                Ok(())
+                self.answer(Ok(()));
             }
-            _ => return,
-        };
+            _ => {}
+        }
+    }
+
+    /// Answers `open`, unless it was answered before.
+    fn answer(&mut self, answer: Result<(), Error>) {
         if let Some(first_open) = self.first_open.take() {
             // The caller may have been dropped meanwhile; the stream then closes on its own.
             let _ = first_open.send(answer);
+        }
+    }
+
+    async fn stop(mut self) {
+        self.meter.record(&self.shared);
+        if let Some(error) = self.open_error.take() {
+            self.shared.over().await;
+            self.answer(Err(error));
         }
     }
 

@@ -24,8 +24,6 @@ pub(crate) use fault::{Fault, Refusal, Status, Violation};
 pub(crate) use schema_cause::SchemaCause;
 pub use server_code::ServerCode;
 
-use crate::undelivered::Undelivered;
-
 /// What went wrong, whose fault it is, and what to do.
 ///
 /// An error is cheap to clone: a stream that failed returns the same error to every caller.
@@ -41,7 +39,6 @@ use crate::undelivered::Undelivered;
 #[derive(Clone)]
 pub struct Error {
     fault: Arc<Fault>,
-    undelivered: Option<Box<Undelivered>>,
 }
 
 /// Whose fault an error is.
@@ -144,7 +141,7 @@ impl Error {
 
     /// Whether the same operation may succeed later, unchanged.
     ///
-    /// A stream retries on its own before it gives up with such an error.
+    /// A stream retries by itself before it gives up with such an error.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.fault.is_retryable()
@@ -167,40 +164,30 @@ impl Error {
         self.fault.remedy()
     }
 
-    /// The rows that were accepted and are not known to be durable. Only `close` returns them.
-    #[must_use]
-    pub fn undelivered(&self) -> Option<&Undelivered> {
-        self.undelivered.as_deref()
-    }
-
-    /// The rows that were accepted and are not known to be durable, to keep or send on a new stream.
-    #[must_use]
-    pub fn into_undelivered(self) -> Option<Undelivered> {
-        self.undelivered.map(|rows| *rows)
-    }
-
-    pub(crate) fn with_undelivered(mut self, rows: Undelivered) -> Self {
-        self.undelivered = Some(Box::new(rows));
-        self
-    }
-
     pub(crate) fn fault(&self) -> &Fault {
         &self.fault
+    }
+
+    /// Writes each source on a separate line.
+    pub(crate) fn write_sources(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            write!(f, "\n  caused by: {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
-        Self { fault: Arc::new(fault), undelivered: None }
+        Self { fault: Arc::new(fault) }
     }
 }
 
 impl Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.fault)?;
-        if let Some(rows) = &self.undelivered {
-            write!(f, " ({} rows were not delivered)", rows.len())?;
-        }
         if let Some(remedy) = self.remedy() {
             write!(f, "; {remedy}")?;
         }
@@ -212,12 +199,7 @@ impl Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            write!(f, "\n  caused by: {error}")?;
-            source = error.source();
-        }
-        Ok(())
+        self.write_sources(f)
     }
 }
 
@@ -237,8 +219,8 @@ mod tests {
     use crate::Offset;
 
     #[test]
-    fn an_error_is_two_words() {
-        assert_eq!(size_of::<Error>(), 2 * size_of::<usize>());
+    fn an_error_is_one_word() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
         assert_eq!(size_of::<Result<Offset, Error>>(), 2 * size_of::<usize>());
     }
 }

@@ -71,8 +71,8 @@ pub use stats::{Report, Stats};
 #[cfg(feature = "spool")]
 pub use stream::StampColumns;
 pub use stream::{
-    Accepts, BlockingLanes, BlockingStream, Encoded, EncodedStream, IngestStream, Json, JsonStream, LaneOffset,
-    LaneReceipt, Lanes, LanesBuilder, Prost, RawJson, Receipt, StreamBuilder, Unsent,
+    Accepts, BlockingLanes, BlockingStream, CloseError, Encoded, EncodedStream, IngestStream, Json, JsonStream,
+    LaneOffset, LaneReceipt, Lanes, LanesBuilder, Prost, RawJson, Receipt, StreamBuilder, Unsent,
 };
 pub use transport::{Connection, Dial, DialFuture};
 pub use undelivered::{Undelivered, UndeliveredRow};

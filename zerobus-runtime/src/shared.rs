@@ -282,6 +282,11 @@ impl Shared {
     }
 
     /// Stops accepting rows and ends once the accepted rows are delivered.
+    /// Waits until the stream is over and its spool, if it has one, has left the folder.
+    pub(crate) async fn over(&self) {
+        Settled::new(self, u64::MAX, |inner: &mut Inner| inner.session.is_finished().then_some(())).await;
+    }
+
     pub(crate) fn close(&self) {
         let now = self.now();
         self.change(|inner| inner.session.close(now));

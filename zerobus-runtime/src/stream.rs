@@ -12,12 +12,14 @@
 //! | `sending` | the future that `send` returns |
 //! | `unsent` | the rows that `send_all` did not send |
 //! | `receipt` | the outcome of one row |
+//! | `close_error` | why a stream did not deliver every row, with the rows |
 //! | `lanes` | several streams into one table, ordered by key |
 //! | `blocking` | streams and lanes for programs without async |
 
 mod accepts;
 mod blocking;
 mod builder;
+mod close_error;
 mod handle;
 mod lanes;
 mod opening;
@@ -39,6 +41,7 @@ pub use accepts::{Accepts, Encoded, Json, Prost, RawJson};
 pub(crate) use blocking::current_thread;
 pub use blocking::{BlockingLanes, BlockingStream};
 pub use builder::StreamBuilder;
+pub use close_error::CloseError;
 use handle::Handle;
 pub use lanes::{LaneOffset, LaneReceipt, Lanes, LanesBuilder};
 pub use receipt::Receipt;
@@ -250,8 +253,8 @@ impl<T> IngestStream<T> {
     /// the rows that were not taken yet.
     ///
     /// # Errors
-    /// If rows could not be delivered; [`Error::undelivered`] holds them.
-    pub async fn close(&self) -> Result<Report, Error> {
+    /// If rows could not be delivered; [`CloseError::undelivered`] holds them.
+    pub async fn close(&self) -> Result<Report, CloseError> {
         self.handle.close().await
     }
 
@@ -259,7 +262,7 @@ impl<T> IngestStream<T> {
     ///
     /// # Errors
     /// As `close`, and [`Timeout`](crate::ErrorKind::Timeout) if the rows were not durable in time.
-    pub async fn close_within(&self, timeout: Duration) -> Result<Report, Error> {
+    pub async fn close_within(&self, timeout: Duration) -> Result<Report, CloseError> {
         self.handle.close_within(timeout).await
     }
 

@@ -135,7 +135,7 @@ async fn rows_that_are_refused_are_handed_back() {
     assert_eq!(refused.kind(), ErrorKind::GaveUp, "that says nothing of this row");
     assert_eq!(refused.cause().unwrap().kind(), ErrorKind::Credentials);
     let error = stream.close().await.unwrap_err();
-    assert_eq!(error.code().map(zerobus_runtime::ServerCode::code), Some(3));
+    assert_eq!(error.reason().code().map(zerobus_runtime::ServerCode::code), Some(3));
     assert!(error.to_string().contains("main.test.rows") && error.to_string().contains("grant"), "{error}");
     let mut undelivered = error.into_undelivered().unwrap();
     let returned: Vec<_> = undelivered.rows().map(|row| (row.offset, number(&row.bytes), row.persisted)).collect();

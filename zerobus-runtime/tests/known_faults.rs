@@ -2,7 +2,7 @@
 //!
 //! Those that are not the client's have their tests elsewhere: drift found in production in `zerobus-codegen/tests/drift.rs`,
 //! schema tools that disagree in `tests/peer/tests/descriptors.rs`, the missing emulator in `tests/tests/faults.rs`.
-//! Duplicates stay: delivery is at least once, and a row that is handed back says whether it may be there already.
+//! Duplicates stay: delivery is at least once, and a returned row says whether it may be in the table already.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use scripted::{Call, Row, Scripted, Server, client, number};
 use tokio::sync::Notify;
 use tonic::Status;
-use zerobus_runtime::{Date, Error, ErrorKind, IngestStream, Persisted, StreamBuilder, StreamEvent, Timestamp};
+use zerobus_runtime::{
+    CloseError, Date, Error, ErrorKind, IngestStream, Persisted, StreamBuilder, StreamEvent, Timestamp,
+};
 
 fn rows(range: std::ops::Range<u64>) -> Vec<Row> {
     range.map(Row::new).collect()
@@ -25,7 +27,7 @@ fn hasty(server: &Server) -> StreamBuilder<Row> {
     server.client().stream::<Row>().backoff(Duration::from_millis(1), Duration::from_millis(20))
 }
 
-fn returned(error: Error) -> Vec<(u64, Persisted)> {
+fn returned(error: CloseError) -> Vec<(u64, Persisted)> {
     let undelivered = error.into_undelivered().expect("an error of close holds the rows");
     undelivered.rows().map(|row| (number(&row.bytes), row.persisted)).collect()
 }
@@ -59,8 +61,8 @@ async fn rows_lost_without_a_word_at_close() {
 
 #[tokio::test]
 async fn rows_lost_without_a_word_at_drop() {
-    let told = Arc::new((Mutex::new(Vec::new()), Notify::new()));
-    let hook = Arc::clone(&told);
+    let timeouts = Arc::new((Mutex::new(Vec::new()), Notify::new()));
+    let hook = Arc::clone(&timeouts);
     let server = Scripted::new(swallow).start().await;
     let stream = hasty(&server)
         .delivery_timeout(Duration::from_millis(200))
@@ -75,8 +77,8 @@ async fn rows_lost_without_a_word_at_drop() {
         .unwrap();
     stream.send_all(rows(0..10)).await.unwrap();
     drop(stream);
-    told.1.notified().await;
-    assert_eq!(*told.0.lock().unwrap(), [ErrorKind::Timeout]);
+    timeouts.1.notified().await;
+    assert_eq!(*timeouts.0.lock().unwrap(), [ErrorKind::Timeout]);
 }
 
 #[tokio::test]
@@ -228,7 +230,7 @@ async fn one_bad_row_takes_the_batch_and_the_stream() {
     stream.send_all(rows(0..200)).await.unwrap();
     let refused = stream.flush().await.unwrap_err();
     assert_eq!(refused.code().map(zerobus_runtime::ServerCode::code), Some(4044));
-    stream.flush().await.expect("a rejection is told once");
+    stream.flush().await.expect("a rejection is reported once");
     let rejected = stream.take_rejected().unwrap();
     assert_eq!(rejected.rows().map(|row| number(&row.bytes)).collect::<Vec<_>>(), [77]);
     stream.send(&Row::new(200)).await.unwrap();

@@ -48,8 +48,8 @@ async fn one_bad_row_of_20000_costs_at_most_three_connections_more() {
         let server = refusing(move |n| n == bad).await;
         let stream = hasty(&server).open().await.unwrap();
         stream.send_all((0..20_000).map(Row::new)).await.unwrap();
-        let told = stream.flush().await.unwrap_err();
-        assert_eq!(told.kind(), ErrorKind::Rejected);
+        let error = stream.flush().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected);
         let rejected = stream.take_rejected().unwrap();
         assert_eq!(rejected.rows().map(|row| number(&row.bytes)).collect::<Vec<_>>(), [bad]);
         assert_eq!(stream.close().await.unwrap().rows, 19_999);
@@ -74,7 +74,7 @@ async fn a_server_that_refuses_all_rows_is_not_hammered() {
     let stream = stream.open().await.unwrap();
     stream.send_all((0..1_000).map(Row::new)).await.unwrap();
     let error = stream.close().await.unwrap_err();
-    assert_eq!(error.code().map(zerobus_runtime::ServerCode::code), Some(4044), "{error}");
+    assert_eq!(error.reason().code().map(zerobus_runtime::ServerCode::code), Some(4044), "{error}");
     assert_eq!(error.into_undelivered().unwrap().len(), 1_000);
     assert!(server.records.calls() <= 20, "{} connections", server.records.calls());
     let pauses = pauses.lock().unwrap();
@@ -85,7 +85,7 @@ async fn a_server_that_refuses_all_rows_is_not_hammered() {
 async fn refused_rows_that_nobody_takes_do_not_hold_up_send() {
     let server = refusing(|n| n % 2 == 1).await;
     let stream = hasty(&server).max_unacked_bytes(400).max_rejected_rows(1_000).open().await.unwrap();
-    // Ten times as many bytes of refused rows as there is room for rows under way.
+    // Ten times as many bytes of refused rows as the budget has for rows in flight.
     for n in 0..80 {
         let sent = tokio::time::timeout(Duration::from_secs(10), stream.send(&Row::padded(n, 100))).await;
         sent.unwrap_or_else(|_| panic!("row {n} waits on a healthy stream")).unwrap();

@@ -1,7 +1,7 @@
 //! Tokens and grants, and what only they let one see.
 
 use zerobus_codegen::{Catalog, CatalogError, RetryPolicy, TableInfo, TableName, ddl};
-use zerobus_runtime::{Error, ErrorKind, ServerCode};
+use zerobus_runtime::{CloseError, Error, ErrorKind, ServerCode};
 
 use super::finding::{Findings, Layer};
 use super::setup::Setup;
@@ -115,6 +115,6 @@ async fn stream(setup: &Setup, name: &TableName, statements: &str, findings: &mu
 
 async fn opened(setup: &Setup, name: &TableName) -> Result<String, Error> {
     let stream = setup.client.json_stream(name.to_string()).max_first_attempts(2).open().await?;
-    let report = stream.close().await?;
+    let report = stream.close().await.map_err(CloseError::into_reason)?;
     Ok(report.stats.stream_id.as_deref().unwrap_or("without an id").to_owned())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use zerobus_runtime::dynamic::{Dynamic, DynamicRow, RowPlan};
-use zerobus_runtime::{Error, ErrorKind, IngestStream, Offset, StreamBuilder, Undelivered};
+use zerobus_runtime::{CloseError, Error, ErrorKind, IngestStream, Offset, StreamBuilder, Undelivered};
 
 use super::StreamIds;
 use crate::arguments::Send;
@@ -116,7 +116,7 @@ impl Lanes {
     }
 
     /// Lets every row become durable, within a time if one is given; the errors of the lanes that failed.
-    pub(super) async fn close(&self, within: Option<Duration>) -> Vec<Error> {
+    pub(super) async fn close(&self, within: Option<Duration>) -> Vec<CloseError> {
         // Each stream delivers by itself, so waiting for one after the other takes as long as the slowest.
         let until = within.map(|within| tokio::time::Instant::now() + within);
         let mut errors = Vec::new();

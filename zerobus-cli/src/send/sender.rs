@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use zerobus_runtime::dynamic::{CellColumns, RowPlan};
-use zerobus_runtime::{Error, ErrorKind, Undelivered};
+use zerobus_runtime::{CloseError, Error, ErrorKind, Undelivered};
 
 use super::cells::Record;
 use super::checkpoint::Checkpoint;
@@ -347,7 +347,7 @@ impl<'a> Sender<'a> {
 
     /// Closes the lanes, and notes meanwhile what becomes durable. A signal bounds the time of what was read whole, and a
     /// second one ends the wait.
-    async fn drain(&mut self, ending: &Ending, grace: Duration) -> (Vec<Error>, Option<Failure>) {
+    async fn drain(&mut self, ending: &Ending, grace: Duration) -> (Vec<CloseError>, Option<Failure>) {
         let lanes = self.lanes.clone();
         let closing = async {
             if ending.is_whole() {

@@ -17,7 +17,9 @@ use tokio::runtime::Runtime;
 use super::builder::{FirstOpen, Prepared, opened};
 use super::lanes::PreparedLanes;
 use super::opening::Opening;
-use super::{Accepts, IngestStream, LaneOffset, LaneReceipt, Lanes, LanesBuilder, Receipt, StreamBuilder, Unsent};
+use super::{
+    Accepts, CloseError, IngestStream, LaneOffset, LaneReceipt, Lanes, LanesBuilder, Receipt, StreamBuilder, Unsent,
+};
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
 use crate::offset::Offset;
@@ -31,7 +33,7 @@ use crate::undelivered::Undelivered;
 /// ERROR.
 ///
 /// ```no_run
-/// # fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
+/// # fn f(client: zerobus_runtime::Client) -> Result<(), Box<dyn std::error::Error>> {
 /// let stream = client.json_stream("main.geo.earthquakes").open_blocking()?;
 /// stream.send(&serde_json::json!({"id": "us7000n0bq", "mag": 4.2}))?;
 /// stream.close()?;
@@ -47,7 +49,7 @@ pub struct BlockingStream<T> {
 /// Cloning and dropping work as for a [`BlockingStream`].
 ///
 /// ```no_run
-/// # fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
+/// # fn f(client: zerobus_runtime::Client) -> Result<(), Box<dyn std::error::Error>> {
 /// let lanes = client.json_stream("main.geo.earthquakes").lanes(4.try_into().unwrap()).open_blocking()?;
 /// lanes.send("us", &serde_json::json!({"id": "us7000n0bq", "mag": 4.2}))?;
 /// lanes.close()?;
@@ -97,8 +99,8 @@ impl<H> Driven<H> {
     }
 
     /// Calls `ask` with the handle.
-    fn with<R>(&self, ask: impl FnOnce(&H) -> Result<R, Error>) -> Result<R, Error> {
-        self.handle.as_ref().map_or_else(|| Err(Fault::ShutDown.into()), ask)
+    fn with<R, E: From<Error>>(&self, ask: impl FnOnce(&H) -> Result<R, E>) -> Result<R, E> {
+        self.handle.as_ref().map_or_else(|| Err(Error::from(Fault::ShutDown).into()), ask)
     }
 
     fn peek<R: Default>(&self, ask: impl FnOnce(&H) -> R) -> R {
@@ -121,7 +123,7 @@ impl<H> Drop for Driven<H> {
 
 impl<T> BlockingStream<T> {
     #[cfg(feature = "spool")]
-    pub(super) fn with<R>(&self, ask: impl FnOnce(&IngestStream<T>) -> Result<R, Error>) -> Result<R, Error> {
+    pub(super) fn with<R, E: From<Error>>(&self, ask: impl FnOnce(&IngestStream<T>) -> Result<R, E>) -> Result<R, E> {
         self.driven.with(ask)
     }
 
@@ -263,8 +265,8 @@ impl<T> BlockingStream<T> {
     /// Delivers every accepted row, ends the stream, and returns a report: see [`IngestStream::close`].
     ///
     /// # Errors
-    /// If rows could not be delivered; [`Error::undelivered`] holds them.
-    pub fn close(&self) -> Result<Report, Error> {
+    /// If rows could not be delivered; [`CloseError::undelivered`] holds them.
+    pub fn close(&self) -> Result<Report, CloseError> {
         self.driven.with(|stream| block_on(stream.close()))
     }
 
@@ -272,11 +274,13 @@ impl<T> BlockingStream<T> {
     ///
     /// # Errors
     /// As `close`, and [`Timeout`](crate::ErrorKind::Timeout) if the rows were not durable in time.
-    pub fn close_within(&self, timeout: Duration) -> Result<Report, Error> {
+    pub fn close_within(&self, timeout: Duration) -> Result<Report, CloseError> {
         self.driven.with(|stream| {
             stream.handle.shared().close();
             if block_on_for(stream.handle.over(), timeout).is_none() {
                 stream.handle.shared().end(Fault::CloseTimeout { after: timeout }.into());
+                // With a spool, the rows in memory are written to disk.
+                block_on(stream.handle.over());
             }
             stream.handle.report()
         })
@@ -296,7 +300,7 @@ impl<T> BlockingStream<T> {
             let next = Self::open(&stream.options)?;
             next.driven.with(|next| {
                 next.handle.inherit(&stream.handle);
-                Ok(())
+                Ok::<_, Error>(())
             })?;
             Ok(next)
         })
@@ -453,7 +457,7 @@ impl<T> BlockingLanes<T> {
     ///
     /// # Errors
     /// As [`Lanes::close`].
-    pub fn close(&self) -> Result<Vec<Report>, Error> {
+    pub fn close(&self) -> Result<Vec<Report>, CloseError> {
         self.driven.with(|lanes| block_on(lanes.close()))
     }
 
@@ -461,7 +465,7 @@ impl<T> BlockingLanes<T> {
     ///
     /// # Errors
     /// As [`Lanes::close_within`].
-    pub fn close_within(&self, timeout: Duration) -> Result<Vec<Report>, Error> {
+    pub fn close_within(&self, timeout: Duration) -> Result<Vec<Report>, CloseError> {
         self.driven.with(|lanes| {
             let closed = block_on_for(lanes.close_all(), timeout);
             block_on(lanes.closed(closed.is_some().then_some(()).ok_or(timeout)))
@@ -481,7 +485,7 @@ impl<T> BlockingLanes<T> {
             let next = Self::open(lanes.options())?;
             next.driven.with(|next| {
                 next.inherit(lanes);
-                Ok(())
+                Ok::<_, Error>(())
             })?;
             Ok(next)
         })

@@ -298,6 +298,7 @@ impl<T> StreamBuilder<T> {
             lane,
             delay: Duration::ZERO,
             first_open: Some(sender),
+            open_error: None,
             heir: None,
         };
         // If the caller is dropped, so is the handle, and the driver ends.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
+use super::close_error::CloseError;
 use super::receipt::Receipt;
 use super::sending::Sending;
 use crate::core::{Batch, Refused, Settings};
@@ -238,13 +239,13 @@ impl Handle {
         self.shared().undelivered(self.shared().take_rejected())
     }
 
-    pub(super) async fn close(&self) -> Result<Report, Error> {
+    pub(super) async fn close(&self) -> Result<Report, CloseError> {
         self.shared().close();
         self.over().await;
         self.report()
     }
 
-    pub(super) async fn close_within(&self, after: Duration) -> Result<Report, Error> {
+    pub(super) async fn close_within(&self, after: Duration) -> Result<Report, CloseError> {
         self.shared().close();
         if tokio::time::timeout(after, self.over()).await.is_err() {
             self.shared().end(Fault::CloseTimeout { after }.into());
@@ -256,11 +257,11 @@ impl Handle {
 
     /// Waits for the end of the stream.
     pub(super) async fn over(&self) {
-        Settled::new(&**self.shared(), u64::MAX, |inner: &mut Inner| inner.session.is_finished().then_some(())).await;
+        self.shared().over().await;
     }
 
     /// The report of a finished stream, or an error with the rows that it returns.
-    pub(super) fn report(&self) -> Result<Report, Error> {
+    pub(super) fn report(&self) -> Result<Report, CloseError> {
         let returned = self.shared().undelivered(self.shared().take_returned());
         let kept = self.shared().lock().session.kept();
         let error = match self.error() {
@@ -272,10 +273,10 @@ impl Handle {
                 let stats = self.stats();
                 Ok(Report { rows: stats.rows_durable, stats })
             }
-            (None, Some(error)) => Err(error),
+            (None, Some(error)) => Err(error.into()),
             (Some(returned), error) => {
                 let error = error.or_else(|| returned.last_reason().cloned());
-                Err(error.unwrap_or_else(|| Fault::Ended.into()).with_undelivered(returned))
+                Err(CloseError::new(error.unwrap_or_else(|| Fault::Ended.into()), returned))
             }
         }
     }

@@ -24,6 +24,7 @@ pub(super) use builder::PreparedLanes;
 pub use receipt::LaneReceipt;
 use set::LaneSet;
 
+use super::close_error::CloseError;
 use super::handle::Handle;
 use super::{Accepts, Unsent};
 use crate::core::{Batch, Refused};
@@ -50,7 +51,7 @@ use crate::undelivered::Undelivered;
 /// returned, and dropping a handle or cancelling a future loses nothing.
 ///
 /// ```no_run
-/// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client, row: T) -> Result<(), zerobus_runtime::Error> {
+/// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client, row: T) -> Result<(), Box<dyn std::error::Error>> {
 /// let lanes = client.stream::<T>().lanes(4.try_into().unwrap()).open().await?;
 /// let offset = lanes.send("sensor-17", &row).await?;
 /// lanes.wait(offset).await?;
@@ -262,9 +263,9 @@ impl<T> Lanes<T> {
     /// No clone accepts rows from then on. `close` can be called again, also after it was cancelled.
     ///
     /// # Errors
-    /// If rows could not be delivered; [`Error::undelivered`] holds them, each with its offset on the lane that last
+    /// If rows could not be delivered; [`CloseError::undelivered`] holds them, each with its offset on the lane that last
     /// accepted it.
-    pub async fn close(&self) -> Result<Vec<Report>, Error> {
+    pub async fn close(&self) -> Result<Vec<Report>, CloseError> {
         self.close_all().await;
         self.closed(Ok(())).await
     }
@@ -273,7 +274,7 @@ impl<T> Lanes<T> {
     ///
     /// # Errors
     /// As `close`, and [`Timeout`](crate::ErrorKind::Timeout) if the rows were not durable in time.
-    pub async fn close_within(&self, timeout: Duration) -> Result<Vec<Report>, Error> {
+    pub async fn close_within(&self, timeout: Duration) -> Result<Vec<Report>, CloseError> {
         let closed = tokio::time::timeout(timeout, self.close_all()).await;
         self.closed(closed.map_err(|_| timeout)).await
     }
@@ -321,7 +322,7 @@ impl<T> Lanes<T> {
     }
 
     /// The reports of closed lanes; ends the lanes that were not closed in time.
-    pub(super) async fn closed(&self, closed: Result<(), Duration>) -> Result<Vec<Report>, Error> {
+    pub(super) async fn closed(&self, closed: Result<(), Duration>) -> Result<Vec<Report>, CloseError> {
         if let Err(after) = closed {
             self.inner.set.fail_all(&Fault::CloseTimeout { after }.into());
             for handle in &self.inner.handles {
@@ -466,7 +467,7 @@ impl Inner {
     }
 
     /// The reports of finished lanes, or an error with the rows that they return.
-    fn report(&self) -> Result<Vec<Report>, Error> {
+    fn report(&self) -> Result<Vec<Report>, CloseError> {
         let mut parts = self.set.take_stranded();
         let mut reports = Vec::new();
         for handle in &self.handles {
@@ -476,10 +477,10 @@ impl Inner {
         }
         let error = self.kept().or_else(|| self.set.last_error());
         let Some(returned) = self.set.shared(0).undelivered(parts) else {
-            return error.map_or(Ok(reports), Err);
+            return error.map_or(Ok(reports), |error| Err(error.into()));
         };
         let error = error.or_else(|| returned.last_reason().cloned());
-        Err(error.unwrap_or_else(|| Fault::Ended.into()).with_undelivered(returned))
+        Err(CloseError::new(error.unwrap_or_else(|| Fault::Ended.into()), returned))
     }
 }
 

@@ -65,7 +65,7 @@ impl Opening {
         })
     }
 
-    /// The same stream as one of many lanes, each with a folder of its own.
+    /// The same stream as one of many lanes, each with its own folder.
     #[cfg_attr(not(feature = "spool"), expect(unused_variables, unused_mut, reason = "the spool is a feature"))]
     pub(super) fn of_lane(mut self, lane: usize) -> Self {
         #[cfg(feature = "spool")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::blocking::{block_on, current_thread};
-use super::{Accepts, BlockingStream, Handle, IngestStream, LaneOffset, Lanes, StreamBuilder};
+use super::{Accepts, BlockingStream, CloseError, Handle, IngestStream, LaneOffset, Lanes, StreamBuilder};
 use crate::auth::Numbered;
 use crate::core::Otherwise;
 use crate::error::{Error, Fault};
@@ -153,7 +153,7 @@ impl<T> IngestStream<T> {
     ///
     /// # Errors
     /// As [`close`](Self::close); nothing is ended then. If the service cannot be asked, this may be called again.
-    pub async fn retire(&self) -> Result<Report, Error> {
+    pub async fn retire(&self) -> Result<Report, CloseError> {
         let report = self.close().await?;
         let stream_id = self.handle.shared().lock().session.persistent_stream();
         let Some(stream_id) = stream_id else { return Ok(report) };
@@ -215,7 +215,7 @@ impl<T> BlockingStream<T> {
     ///
     /// # Errors
     /// As there, and if no runtime can be started for the question to the service.
-    pub fn retire(&self) -> Result<Report, Error> {
+    pub fn retire(&self) -> Result<Report, CloseError> {
         let runtime = current_thread()?;
         self.with(|stream| runtime.block_on(stream.retire()))
     }
