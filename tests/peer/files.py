@@ -3,7 +3,7 @@
 Usage: files.py [--rows N] [--runs N]
 
 The rows are 10 columns, 260 bytes as JSON. Each process sends to the neutral server, which acknowledges at once and checks
-nothing. `zerobus send` checks and types every row; the official client sends each line as it stands. Runs alternate, and
+nothing. `zerobus send` checks and types every row; the official client sends each line unchanged. Runs alternate, and
 medians are printed. Needs pyarrow for the Parquet file; compiles both programs in release.
 """
 

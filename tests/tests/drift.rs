@@ -105,7 +105,7 @@ fn converted(meaning: &Meaning, column: &str) -> Option<Meaning> {
     }
 }
 
-/// Where the type stands in its column.
+/// Where in its column the type is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrapping {
     Array,

@@ -112,7 +112,7 @@ pub enum UnknownColumns {
     Refuse,
 }
 
-/// What stands before the fraction of a number in a cell.
+/// The mark between the digits and the fraction of a number in a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum DecimalMark {
     /// `1,5`.
@@ -151,7 +151,7 @@ impl RowPlan {
         self
     }
 
-    /// What stands before the fraction of a number in a cell; a point by default.
+    /// The mark between the digits and the fraction of a number in a cell; a point by default.
     #[must_use]
     pub const fn decimal_mark(mut self, mark: DecimalMark) -> Self {
         self.options.mark = mark;
@@ -184,7 +184,7 @@ impl RowPlan {
     /// The columns that cells of text stand for, by their names in a header.
     ///
     /// # Errors
-    /// If a name is no column's, stands twice, or a NOT NULL column is missing.
+    /// If a name is not a column's or occurs twice, or if a NOT NULL column is missing.
     pub fn cells<S: AsRef<str>>(&self, header: impl IntoIterator<Item = S>) -> Result<CellColumns<'_>, Error> {
         CellColumns::new(self, header).map_err(refused)
     }

@@ -6,8 +6,8 @@
 //! | `encoder` | the buffer that rows are written into, and protobuf's wire format |
 //! | `held` | a derived struct held against its table by the compiler |
 //! | `limits` | what a column asks of a value beyond its protobuf type |
-//! | `refusal` | a value that its column cannot hold, and where in the row it stands |
-//! | `schema` | the schema of a row as constants, and the descriptor that it gives |
+//! | `refusal` | a value that its column cannot hold, with its column path |
+//! | `schema` | the schema of a row as constants, and its descriptor |
 //! | `value` | what may stand in a column, and which column type it is |
 //! | `standard` | the values of the standard library that travel as another one |
 //! | `field` | what may be a field of a row: a value, an optional one, a collection |
@@ -44,7 +44,7 @@ pub trait ZerobusMessage {
     /// Whether [`encode_to`](Self::encode_to) runs no code but this crate's and the derive's: see [`Value::IS_PLAIN`].
     const IS_PLAIN: bool = false;
 
-    /// Appends the row as protobuf to what the encoder holds, in one pass and without an allocation of its own.
+    /// Appends the row as protobuf to the encoder's buffer, in one pass and without allocating.
     fn encode_to(&self, out: &mut Encoder);
 
     /// The descriptor that a stream of these rows is opened with.

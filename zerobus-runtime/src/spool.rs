@@ -144,7 +144,7 @@ impl Spool {
         Ok(Self { writer: Writer::new(log, options.level, schemas, Some(claim)), found, note, recovery })
     }
 
-    /// Who sends the rows of this folder, in a run of its own.
+    /// Identifies this run of the producer that sends the folder's rows.
     #[expect(clippy::unused_self, reason = "the folder is ours as long as the spool is open")]
     pub(crate) fn producer(&self, folder: &Path, name: Option<&str>) -> Result<Producer, Error> {
         let folder_name = || folder.display().to_string();
@@ -180,7 +180,7 @@ impl Spool {
     }
 }
 
-/// What is to be told of what was found.
+/// What `open` reports about the log that it found.
 fn events_of(recovery: &Recovery) -> Vec<StreamEvent> {
     let mut events = Vec::new();
     for aside in &recovery.set_aside {

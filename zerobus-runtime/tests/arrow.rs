@@ -1,4 +1,4 @@
-//! Rows of Arrow's record batches: each is the row that JSON of the same values gives, and what does not fit is named.
+//! Rows of Arrow's record batches: each equals the row of the same values in JSON, and what does not fit is named.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::sync::Arc;
@@ -41,7 +41,7 @@ fn encoded(plan: &RowPlan, batch: &RecordBatch, row: usize) -> Result<Vec<u8>, E
     Ok(out.as_slice().to_vec())
 }
 
-/// Asserts that each row of one column is what JSON of these values gives, and that its own JSON gives the same.
+/// Asserts that each row of one column equals the row of these values in JSON, as does its own JSON.
 #[track_caller]
 fn check(column: &str, array: impl arrow_array::Array + 'static, expected: &[Value]) {
     let plan = plan(&[("c", column)]);

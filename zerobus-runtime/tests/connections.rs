@@ -154,7 +154,7 @@ async fn a_row_after_a_close_signal_does_not_wait_for_the_servers_end() {
     assert_eq!(server.records.durable(), [0, 1]);
 }
 
-/// A runtime of its own for a server, which goes on while the test's own thread stands still.
+/// A separate runtime for a server, which keeps running while the test's thread is blocked.
 fn elsewhere() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
@@ -188,7 +188,7 @@ fn acknowledgements_that_came_while_the_process_stood_still_count() {
         while has_received.try_recv().is_err() {
             tokio::task::yield_now().await;
         }
-        // Now the thread of stream and transport stands still, and the acknowledgement comes meanwhile.
+        // Now the thread of stream and transport is blocked, and the acknowledgement arrives meanwhile.
         go.send(()).await.unwrap();
         has_said.recv().unwrap();
         std::thread::sleep(Duration::from_millis(1500));

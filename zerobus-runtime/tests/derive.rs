@@ -514,7 +514,7 @@ fn parse(text: &str) -> Result<i32, std::num::ParseIntError> {
     text.parse()
 }
 
-/// Takes bytes in whatever holds them, as functions of other crates do.
+/// Takes bytes in any container, as functions of other crates do.
 fn hex(bytes: impl AsRef<[u8]>) -> String {
     use std::fmt::Write as _;
     bytes.as_ref().iter().fold(String::new(), |mut text, byte| {

@@ -103,7 +103,7 @@ async fn a_call_with_no_time_at_all_ends_at_once() {
     assert_eq!((error.kind(), error.into_undelivered().unwrap().len()), (ErrorKind::Timeout, 2));
 }
 
-/// Gives tokens of one lifetime.
+/// Returns tokens of one lifetime.
 #[derive(Debug)]
 struct Lasting(Duration);
 

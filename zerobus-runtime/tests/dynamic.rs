@@ -167,7 +167,7 @@ fn a_refused_row_names_the_column_and_what_was_found_and_expected() {
             r#"{"id":1,"names":"x"}"#,
             "column names: found a value for it, expected a column of the table; `name` is one",
         ),
-        (r#"{"id":1,"ID":2}"#, "column id: found it twice, expected each column once, whatever the case of its name"),
+        (r#"{"id":1,"ID":2}"#, "column id: found it twice, expected each column once, ignoring case"),
         ("[1]", "found an array, expected an object of the table's columns"),
         ("null", "found null, expected an object of the table's columns"),
         (
@@ -271,7 +271,7 @@ fn a_struct_of_many_fields_keeps_track_of_each() {
     let lacking = format!("{{{}}}", all[..999].join(","));
     refuse(&plan, &lacking, "column c0: found no value, expected INT NOT NULL");
     let twice = format!("{{{},\"C700\":1}}", all.join(","));
-    refuse(&plan, &twice, "column c700: found it twice, expected each column once, whatever the case of its name");
+    refuse(&plan, &twice, "column c700: found it twice, expected each column once, ignoring case");
 }
 
 proptest! {

@@ -78,7 +78,7 @@ async fn serve(mut socket: TcpStream, answer: Option<String>, noted: &Mutex<Vec<
     }
 }
 
-/// Gives the tokens t0, t1, ...
+/// Returns the tokens t0, t1, ...
 #[derive(Debug, Default)]
 struct Counting(std::sync::atomic::AtomicU64);
 

@@ -10,7 +10,7 @@ use zerobus_runtime::json::{Binary, Each, Format, Map, Maybe, Plain};
 use zerobus_runtime::{Date, Decimal, Timestamp, TimestampNtz, Variant};
 
 fn read<F: Format<T>, T>(json: &Value) -> Result<T, String> {
-    // Of text and of a tree: serde_json gives them in different ways.
+    // From text and from a tree: serde_json visits them in different ways.
     let text = json.to_string();
     let of_text = F::read(&mut serde_json::Deserializer::from_str(&text)).map_err(|error| error.to_string());
     let of_tree = F::read(json.clone()).map_err(|error| error.to_string());

@@ -213,7 +213,7 @@ async fn events_of(status: Option<Status>) -> Vec<StreamEvent> {
     let stream = stream.backoff(Duration::from_millis(1), Duration::from_millis(2)).max_attempts(3);
     let stream = stream.open().await.unwrap();
     stream.send_all([Row::new(0), Row::new(1)]).await.unwrap();
-    // What becomes of the rows is told by the events.
+    // The events report what becomes of the rows.
     let _ = stream.close().await;
     std::mem::take(&mut *events.lock().unwrap())
 }

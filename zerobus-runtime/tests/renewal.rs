@@ -18,7 +18,7 @@ use zerobus_runtime::{
     Client, ClientBuilder, ErrorKind, StreamBuilder, StreamEvent, TableName, Token, TokenFuture, TokenProvider,
 };
 
-/// Gives what a test has laid ready, and errors after that.
+/// Returns the tokens that a test has prepared, and errors after that.
 #[derive(Debug, Clone, Default)]
 struct Laid(Arc<Mutex<VecDeque<Option<Token>>>>);
 
@@ -94,7 +94,7 @@ async fn a_token_without_the_grant_is_forgotten_so_that_the_next_open_has_one_wi
 
 #[tokio::test]
 async fn a_rejection_of_an_old_token_leaves_the_new_one() {
-    // Two streams begin with one token; the second is told after the first has a new one.
+    // Two streams begin with one token; the second is rejected after the first has a new one.
     let server = rejecting(Status::unauthenticated("expired"), &["one"]).await;
     let tokens = Laid::tokens([Some("one"), Some("two")]);
     let client = client(&server, &tokens);

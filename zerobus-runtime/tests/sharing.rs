@@ -383,7 +383,7 @@ async fn a_row_above_the_limit_is_refused_at_once_and_stops_nobody() {
         tokio::task::yield_now().await;
     }
     gate.open();
-    tokio::time::timeout(LONG, stream.send(&Row::new(2))).await.expect("nobody stands in the way").unwrap();
+    tokio::time::timeout(LONG, stream.send(&Row::new(2))).await.expect("nothing blocks the row").unwrap();
     stream.close().await.unwrap();
     assert_settled(&stream);
 }

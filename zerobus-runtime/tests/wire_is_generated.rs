@@ -1,4 +1,4 @@
-//! `src/wire/generated.rs` is what `proto/zerobus.proto` gives.
+//! `src/wire/generated.rs` is generated from `proto/zerobus.proto`.
 //!
 //! `UPDATE_GOLDENS=1 cargo test -p zerobus-runtime --test wire_is_generated` writes it anew.
 #![allow(clippy::expect_used, reason = "a test's panic is its verdict")]

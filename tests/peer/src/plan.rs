@@ -36,7 +36,7 @@ pub enum Calls {
 /// The tokio runtime that a client runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Threads {
-    /// What `#[tokio::main]` gives: a worker for each core.
+    /// As `#[tokio::main]` has it: a worker for each core.
     Many,
     /// One thread for all.
     One,
@@ -54,7 +54,7 @@ pub struct Plan {
     /// How many rows are sent.
     #[arg(long, default_value_t = 1_000_000)]
     pub rows: u64,
-    /// Opens so many streams instead, which send a row each and then wait.
+    /// Opens this many streams instead, which send a row each and then wait.
     #[arg(long)]
     pub idle: Option<u64>,
     /// How many rows a call takes.
@@ -76,7 +76,7 @@ pub struct Plan {
 
 /// A client with an open stream.
 pub trait Sender {
-    /// What the client gives for a row that it has taken.
+    /// What the client returns for a row that it has accepted.
     type Offset: Send + 'static;
 
     /// Sends the rows of these numbers, of which there is at least one; the offset of the last.

@@ -110,7 +110,7 @@ struct Shared {
     script: Script,
     recording: Mutex<Recording>,
     frames: Frames,
-    /// Told of every call that begins.
+    /// Notified of every call that begins.
     called: tokio::sync::watch::Sender<usize>,
 }
 
@@ -148,7 +148,7 @@ impl Recorder {
         self.shared.frames.pings()
     }
 
-    /// Ends, and gives what was recorded.
+    /// Stops, and returns what was recorded.
     #[must_use]
     pub fn finish(self) -> Recording {
         self.serving.abort();

@@ -5,7 +5,7 @@ use zerobus_runtime::Timestamp;
 
 pub use crate::tables::main::peer::{Flat, Nested, Wide, nested};
 
-/// So many rows are made before a run and sent again and again, each time with the number of the row as its id.
+/// The number of rows made before a run; they are sent again and again, each time with the row's number as its id.
 const POOL: u64 = 1000;
 
 /// A row that a run makes and numbers.

@@ -61,7 +61,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Takes more bytes and gives each message that is whole now.
+    /// Takes more bytes and yields each message that is now complete.
     ///
     /// # Errors
     /// If a message is compressed, or `each` fails.

@@ -28,7 +28,7 @@ pub struct Options {
     /// How long after its arrival a request is acknowledged.
     #[arg(long, default_value_t = 0)]
     pub ack_delay_ms: u64,
-    /// Acknowledge nothing before so many rows have come.
+    /// Acknowledge nothing before this many rows have arrived.
     #[arg(long, default_value_t = 0)]
     pub hold_rows: u64,
     /// The flow-control window of a stream and of a connection, in bytes; the default is that of hyper's server.

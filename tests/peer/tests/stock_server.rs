@@ -91,7 +91,7 @@ async fn open(server: &Server) -> JsonStream {
     client.build().unwrap().json_stream("main.peer.flat").backoff(soon, soon).max_batch_rows(7).open().await.unwrap()
 }
 
-/// Sends every row, and gives the server's account of them.
+/// Sends every row, and returns what the server recorded.
 async fn report(script: &str, options: &[&str]) -> Option<Report> {
     let server = Server::start(script, options).await?;
     let stream = open(&server).await;

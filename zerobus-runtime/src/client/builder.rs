@@ -305,7 +305,7 @@ fn warn_of_blanks(variable: &'static str) {
 }
 
 impl ProxyChoice {
-    /// The proxy for an address. Addresses of this machine need none, whatever the environment says.
+    /// The proxy for an address. Addresses of this machine never use one, even if the environment names one.
     ///
     /// Only `http://` proxies are supported. Any other is an error: rows must not bypass a configured proxy.
     fn resolve(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Error> {

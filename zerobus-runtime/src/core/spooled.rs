@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!          settled            disk.start         disk.end                        accepted
-//!   durable   | window: under way, next |  on disk alone  | unwritten: in memory | open batch
+//!   durable   | window: in flight, next |  on disk alone  | unwritten: in memory | open batch
 //! ```
 //!
 //! A batch is written before it goes. It then joins the window if that has room and nothing older waits on disk;
@@ -53,7 +53,7 @@ pub(crate) struct Spooled {
     /// All of those, for whoever asks for one.
     all_lost: Vec<Range<u64>>,
     is_reading: bool,
-    /// When a session gives up whose handles are all gone: what is left stays on disk.
+    /// Gives up a session whose handles are all gone: the remaining rows stay on disk.
     pub(super) ends_at: Option<Duration>,
     /// Why the disk takes nothing now.
     failure: Option<Error>,

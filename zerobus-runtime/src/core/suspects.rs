@@ -29,7 +29,7 @@ const MOST_ONE_BY_ONE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Search {
-    /// Every row is a request of its own: one by one, or all at once.
+    /// Every row is its own request: one by one, or all at once.
     #[default]
     Singles,
     /// Only the first row is sent, until it is settled.

@@ -432,14 +432,14 @@ impl World {
         for ReturnedBatch { batch, .. } in &returned {
             let rows: Vec<u64> = batch.records().map(|record| number(&record)).collect();
             assert_eq!(rows, (batch.first..batch.first + u64::from(batch.rows)).collect::<Vec<_>>());
-            assert!(last < Some(batch.first), "what is handed back is in order");
+            assert!(last < Some(batch.first), "returned rows are in order");
             last = rows.last().copied();
             if batch.attempts == 0 {
                 assert!(rows.iter().all(|row| !self.durable.contains(row)), "said never to have left, and is there");
             }
             settled += u64::from(batch.rows);
         }
-        assert_eq!(settled, self.accepted, "durable and handed back is all that was accepted");
+        assert_eq!(settled, self.accepted, "every accepted row is durable or returned");
         if self.session.error().is_none() {
             assert!((0..self.accepted).all(|row| self.is_poison(row) != self.durable.contains(&row)));
         }
@@ -692,7 +692,7 @@ fn code_6006_waits_a_minute_and_6002_does_not_wait() {
     assert!(world.newest().is_some(), "a new call is being opened");
 }
 
-/// A session with a call on which a hundred rows are under way, of which every fiftieth is refused.
+/// A session with a call on which a hundred rows are in flight, of which every fiftieth is refused.
 fn poisoned() -> World {
     let mut settings = settings(Duration::ZERO);
     settings.max_unacked_bytes = 1_000_000;
@@ -727,7 +727,7 @@ fn serve(world: &mut World) -> u32 {
 
 #[test]
 fn a_row_that_is_refused_is_found_by_one_call_where_the_server_answers_fast_and_by_two_else() {
-    // Row 49, and row 99, behind which nothing is under way: so it is certain at once.
+    // Row 49, and row 99, with nothing in flight behind it: so it is certain at once.
     for (latency, expected) in [(1, 2), (150, 3)] {
         let mut world = poisoned();
         world.latency = Duration::from_millis(latency);
@@ -1004,7 +1004,7 @@ fn dies_after(bytes: usize) -> (usize, u64) {
                 break;
             }
             left -= request * 95;
-            // What is under way beside it arrives, too, or does not; only what is whole is acknowledged.
+            // The other requests in flight arrive or do not; only complete ones are acknowledged.
             world.keep(world.newest(), 1.0, true);
         }
     }

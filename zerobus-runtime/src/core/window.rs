@@ -173,7 +173,7 @@ impl Window {
         u64::try_from(self.front).ok().map(|front| front + self.sent as u64)
     }
 
-    /// The sequence behind the last batch that is under way.
+    /// The sequence after the last batch in flight.
     pub(crate) fn end_of_sent_requests(&self) -> u64 {
         let last = self.sent.checked_sub(1).and_then(|last| self.batches.get(last));
         last.map_or(0, |batch| batch.sequence + 1)

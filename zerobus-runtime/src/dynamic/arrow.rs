@@ -62,7 +62,7 @@ impl RowPlan {
     /// ```
     ///
     /// # Errors
-    /// If a column is none of the table's, stands twice, has another type, or a NOT NULL column is missing. A single row that
+    /// If a column is not in the table, occurs twice, or has another type, or if a NOT NULL column is missing. A single row that
     /// does not fit is an error of its `send`; [`Unsent::accepted`](crate::Unsent::accepted) of `send_all` is its number.
     pub fn arrow<'a>(&'a self, batch: &'a RecordBatch) -> Result<ArrowRows<'a>, Error> {
         ArrowRows::new(self, batch).map_err(refused)

@@ -1,4 +1,4 @@
-//! Cells of text into a row, as a CSV file has them: a header says once which column each stands for.
+//! Text cells into a row, as a CSV file has them: a header says once which column each cell belongs to.
 
 use serde_json::{Map, Value};
 use zerobus_codegen::Scalar;

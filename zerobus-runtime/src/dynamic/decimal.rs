@@ -19,7 +19,7 @@ struct Parts<'a> {
 pub(super) fn write((precision, scale): (u8, u8), field: u32, text: &str, out: &mut Encoder) -> Result<(), RowProblem> {
     let expected = || format!("DECIMAL({precision},{scale})");
     let parts = parse(text).ok_or_else(|| RowProblem::new(quoted(text), expected()))?;
-    // A plain number that fits goes as it stands, which is the usual case.
+    // A plain number that fits is copied unchanged, which is the usual case.
     let is_plain = parts.exponent == 0 && !text.starts_with('+') && !parts.whole.is_empty();
     let significant = parts.whole.trim_start_matches('0').len();
     let (whole_digits, scale) = (usize::from(precision - scale), usize::from(scale));

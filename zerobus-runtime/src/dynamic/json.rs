@@ -151,7 +151,7 @@ impl Row<'_, '_, '_> {
             guess = place + 1;
             let column = &plan.columns[place];
             if !seen.mark(place) {
-                let mut problem = RowProblem::new("it twice", "each column once, whatever the case of its name");
+                let mut problem = RowProblem::new("it twice", "each column once, ignoring case");
                 problem.leave(&column.name);
                 return Err(context.refuse(problem));
             }
@@ -231,7 +231,7 @@ impl<'de> DeserializeSeed<'de> for Cell<'_, '_, '_> {
 }
 
 impl Cell<'_, '_, '_> {
-    /// Writes a value that is taken as it stands.
+    /// Writes a value unchanged.
     fn raw<E: serde::de::Error>(self, scalar: Scalar, json: &str) -> Result<(), E> {
         if json == "null" {
             return self.null();

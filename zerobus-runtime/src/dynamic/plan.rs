@@ -1,4 +1,4 @@
-//! A table as rows are written by it: what each name stands for, without a look at the schema again.
+//! A table compiled for writing rows: each name's column and type, so that no row looks at the schema again.
 
 use std::collections::HashMap;
 
@@ -52,7 +52,7 @@ impl StructPlan {
         Self { columns, by_name, required }
     }
 
-    /// The place of the column of this name, whatever its case; rows often have the names in the table's order, so `guess`
+    /// The index of the column of this name, ignoring case; rows often have the names in the table's order, so `guess`
     /// is tried first.
     pub(super) fn find(&self, name: &str, guess: usize) -> Option<usize> {
         if self.columns.get(guess).is_some_and(|column| column.name == name) {

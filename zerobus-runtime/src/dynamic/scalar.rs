@@ -106,7 +106,7 @@ pub(super) fn cell(scalar: Scalar, field: u32, cell: &str, options: Options, out
     text(scalar, field, &plain(scalar, cell, options), out)
 }
 
-/// Writes a DECIMAL, a DOUBLE or a FLOAT from the JSON that stands for it: a number, or a text.
+/// Writes a DECIMAL, a DOUBLE or a FLOAT from its JSON: a number or a string.
 pub(super) fn digits(scalar: Scalar, field: u32, json: &str, out: &mut Encoder) -> Written {
     let expected = || scalar.to_string();
     match json.as_bytes() {
@@ -132,7 +132,7 @@ pub(super) fn digits(scalar: Scalar, field: u32, json: &str, out: &mut Encoder) 
 
 /// A number that is whole, however it was written.
 fn whole(number: Number) -> Option<i128> {
-    /// Up to here every whole number is a DOUBLE of its own.
+    /// Up to here every whole number is a distinct DOUBLE.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match number {
         Number::Whole(whole) => Some(whole),

@@ -158,7 +158,7 @@ impl<const P: u8, const S: u8> Decimal<P, S> {
     }
 }
 
-/// The plain text of a number, if it is the text that was read: up to 15 digits every decimal has a `f64` of its own.
+/// The plain text of a number, if it is the text that was read: up to 15 digits no two decimals share an `f64`.
 fn exact_text<E: de::Error>(number: f64) -> Result<String, E> {
     let text = number.to_string();
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();

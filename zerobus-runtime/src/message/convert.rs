@@ -7,7 +7,7 @@
 //! | `duration(unit)` | a duration of the standard library, chrono, jiff or time | BIGINT of that unit, floored |
 //! | `decimal(p, s)` | an integer, plain text, a decimal of `rust_decimal` | DECIMAL(p, s) |
 //! | `json` | any `Serialize` | VARIANT |
-//! | `default` | an `Option` | what is inside, or what stands in for it |
+//! | `default` | an `Option` | what is inside, or its substitute |
 //!
 //! The conversions of a single value reach through `Option`, through arrays, and through an `Option` of an array.
 
@@ -304,7 +304,7 @@ pub trait Optional {
     /// The column type.
     const TYPE: ColumnType;
 
-    /// The value, or what stands in for it.
+    /// The value, or its substitute.
     fn or(&self, default: impl FnOnce() -> Self::Inner) -> Or<'_, Self::Inner>;
 }
 
@@ -319,10 +319,10 @@ impl<T: Value> Optional for Option<T> {
     }
 }
 
-/// A value, or what stands in for it.
+/// A value, or its substitute.
 #[derive(Debug)]
 pub enum Or<'a, T> {
-    /// What stands in.
+    /// The substitute.
     Default(T),
     /// The value.
     Given(&'a T),

@@ -12,8 +12,8 @@
 //! characters: so the length in bytes is compared first. The structs of prost have protobuf's own types, and any value of
 //! theirs may break a rule.
 //!
-//! The bytes are looked through and not the fields, so that a value counts wherever it stands, in arrays, maps and structs,
-//! and whatever its Rust type is.
+//! The bytes are searched and not the fields, so that a value counts wherever it is, in arrays, maps and structs,
+//! and for any Rust type.
 
 use zerobus_codegen::Scalar;
 

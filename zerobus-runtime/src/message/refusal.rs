@@ -1,4 +1,4 @@
-//! A value that its column cannot hold, and where in the row it stands.
+//! A value that its column cannot hold, with its column path.
 //!
 //! Whoever refuses a value knows no column. But the bytes before it do: the last key that was written is that of its
 //! field. So the path is read off the row, from the innermost message outwards, as each message ends.
@@ -33,7 +33,7 @@ impl Refusal {
         Self { error, end, path: Vec::new() }
     }
 
-    /// A message ends whose length stands at `start`; if the value is in it, so is a step of the path.
+    /// Ends the message whose length is at `start`. If the value is inside, the message is a step of its path.
     #[cold]
     pub(super) fn leave(&mut self, bytes: &[u8], start: usize) {
         if start < self.end {
@@ -141,7 +141,7 @@ fn inside<'a>(
 ) -> Option<&'static MessageSchema> {
     match field.column_type {
         ColumnType::Array(element) => {
-            // A `String` takes whatever is written.
+            // Writing to a `String` cannot fail.
             let _ = write!(path, "[{}]", step.element);
             message(element)
         }

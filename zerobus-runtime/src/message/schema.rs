@@ -1,4 +1,4 @@
-//! The schema of a row as constants of the compiler, and the descriptor that it gives.
+//! The schema of a row as compile-time constants, and its descriptor.
 
 use prost_types::DescriptorProto;
 use zerobus_codegen::{DataType, Element, Field, MapKey, Scalar, Struct, TableName};

@@ -5,7 +5,7 @@
 //!
 //! Which of these a closure takes is read off the field's type by the derive, so that the closure's argument needs no type.
 //! A path names a function whose type the compiler alone knows. For it there is a trait for each possibility, implemented
-//! for a receiver of its own: method lookup takes references off the receiver one by one, and so tries the traits in the
+//! for a different receiver: method lookup takes references off the receiver one by one, and so tries the traits in the
 //! order in which they stand here, until one's bounds hold.
 
 use std::fmt::Display;

@@ -49,7 +49,7 @@ fn explore(program: impl Fn() + Send + Sync + 'static) {
     IS_EXPLORED.set(false);
 }
 
-/// A stream with its driver; its calls end after so many requests.
+/// A stream with its driver; each of its calls ends after this many requests.
 fn stream(budget: Option<Arc<Budget>>, requests: usize) -> (Arc<Shared>, thread::JoinHandle<()>) {
     let mut settings = Settings::new("main.test.rows", RecordKind::Proto);
     settings.max_unacked_bytes = ROOM;

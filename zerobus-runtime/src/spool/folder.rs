@@ -82,7 +82,7 @@ impl Claim {
         Ok(claim)
     }
 
-    /// Takes a folder that is a spool, of whatever table; the table and the encoding of its rows.
+    /// Locks a folder that is a spool, of any table; returns the table and the encoding of its rows.
     pub(super) fn look(path: &Path) -> Result<(Self, String, String), Refusal> {
         if !path.join(LABEL).is_file() {
             return Err(Refusal::NoSpool);

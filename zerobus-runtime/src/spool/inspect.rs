@@ -97,7 +97,7 @@ impl SpoolFolder {
     /// # Errors
     /// If the folder cannot be read.
     pub fn files(&self) -> Result<Vec<SpoolFile>, Error> {
-        self.told(self.list())
+        self.with_folder(self.list())
     }
 
     /// Reads every row and compares the checksums.
@@ -105,7 +105,7 @@ impl SpoolFolder {
     /// # Errors
     /// If the folder cannot be read. What is damaged is no error.
     pub fn verify(&self) -> Result<Vec<SpoolFileCheck>, Error> {
-        self.told(self.check())
+        self.with_folder(self.check())
     }
 
     /// Writes every row that is not known to be in the table, as a line of JSON each, in their order; how many.
@@ -119,7 +119,7 @@ impl SpoolFolder {
     /// If the folder cannot be read, or the output fails.
     pub fn export(&self, mut out: impl io::Write) -> Result<u64, Error> {
         let exported = self.write_rows(&mut out);
-        self.told(exported)
+        self.with_folder(exported)
     }
 
     fn list(&self) -> io::Result<Vec<SpoolFile>> {
@@ -222,7 +222,8 @@ impl SpoolFolder {
         Ok(files)
     }
 
-    fn told<T>(&self, answer: io::Result<T>) -> Result<T, Error> {
+    /// Names the folder in an error.
+    fn with_folder<T>(&self, answer: io::Result<T>) -> Result<T, Error> {
         let folder = || self.claim.path().display().to_string();
         answer.map_err(|error| Fault::Spool { folder: folder(), refusal: error.into() }.into())
     }

@@ -72,7 +72,7 @@ pub(super) struct Active<F> {
     file: F,
     /// The name is not durable.
     is_new: bool,
-    /// Something stands behind its records that could not be cut off: nothing is written to it any more.
+    /// Bytes behind its records could not be cut off, so nothing more is written to it.
     is_spoiled: bool,
     /// What is durable of it: its length, and the ends of its rows and requests.
     synced: (u64, u64, u64),

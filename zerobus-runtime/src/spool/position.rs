@@ -1,6 +1,6 @@
 //! How far the log is acknowledged, in a file that survives torn writes.
 //!
-//! The file has two slots, each in a page of its own. A slot that is durable is not touched until the other one is durable
+//! The file has two slots, each in its own page. A slot that is durable is not touched until the other one is durable
 //! too, so one of them is whole whenever the power goes.
 //!
 //! ```text

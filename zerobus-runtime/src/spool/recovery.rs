@@ -1,4 +1,4 @@
-//! Opens a log that another process left, in whatever state: it always comes to a log that goes on.
+//! Opens a log that another process left behind, whatever its state. It always ends with a log that can go on.
 
 use std::io;
 use std::ops::Range;

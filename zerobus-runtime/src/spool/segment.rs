@@ -176,7 +176,7 @@ impl Segment {
     }
 }
 
-/// Gives a damaged segment another name, which says which rows it held.
+/// Renames a damaged segment; the new name says which rows it held.
 pub(super) fn set_aside<S: Storage>(storage: &S, sequence: u64, rows: std::ops::Range<u64>) -> io::Result<String> {
     let name = name_of(sequence);
     let last = match rows.end {

@@ -13,7 +13,7 @@ const CHUNK: usize = 256 * 1024;
 /// How many bytes are passed over where the file cannot be read.
 const BLOCK: u64 = 4096;
 
-/// What stands at a place of a segment.
+/// What a segment holds at one position.
 #[derive(Debug)]
 pub(super) enum Item {
     /// Bytes that are no record.

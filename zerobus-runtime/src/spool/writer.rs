@@ -1,6 +1,6 @@
 //! What goes between a session and its log: asks what is to be done on disk, does it, and says what came of it.
 //!
-//! It runs on a thread of its own, named `zerobus-spool`, and not as a blocking task of tokio: a sync takes as long as the
+//! It has its own thread, named `zerobus-spool`, and is not a blocking task of tokio: a sync takes as long as the
 //! disk likes, the order of writes is that of one thread, and rows that were accepted are still written when the runtime
 //! shuts down.
 

@@ -48,7 +48,7 @@ impl Endpoint {
     }
 
     /// Reads a workspace's address, which may come from a browser: what follows the host is cut off; the id of the workspace
-    /// that stands there as `o`, if it does.
+    /// that its query carries as `o`, if any.
     pub(crate) fn parse_workspace(text: &str, plain_http: PlainHttp) -> Result<(Self, Option<String>), Error> {
         let trimmed = text.trim();
         let host_at = trimmed.find("://").map_or(0, |scheme| scheme + 3);

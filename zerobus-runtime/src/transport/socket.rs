@@ -32,7 +32,7 @@ pub(super) enum Sockets {
 }
 
 impl Sockets {
-    /// What connects to this address, by way of the proxy if one stands before it.
+    /// Connects to this address, through the proxy if there is one.
     pub(super) fn to(
         uri: &Uri,
         proxy: Option<&Proxy>,

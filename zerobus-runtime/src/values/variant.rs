@@ -23,7 +23,7 @@ impl Variant {
     /// Any value that serde can write as JSON.
     ///
     /// # Errors
-    /// If the value has no JSON: a map whose keys are not strings, or a failure of its own `Serialize`.
+    /// If the value has no JSON form (a map whose keys are not strings), or if its `Serialize` fails.
     pub fn of<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, ValueError> {
         serde_json::to_string(value)
             .map(|text| Self(text.into()))

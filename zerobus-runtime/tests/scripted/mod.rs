@@ -202,7 +202,7 @@ impl Call {
 
 type Script = dyn Fn(Call) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
-/// The service over HTTP/2, whatever carries it.
+/// The service over HTTP/2, on any transport.
 #[derive(Clone)]
 pub struct Scripted {
     script: Arc<Script>,
@@ -276,7 +276,7 @@ pub fn client(url: &str) -> ClientBuilder {
     Client::builder().endpoint(url).token_provider(Tokens::default())
 }
 
-/// Gives `token-1`, `token-2`, and so on.
+/// Returns `token-1`, `token-2`, and so on.
 #[derive(Debug, Default, Clone)]
 pub struct Tokens {
     given: Arc<AtomicUsize>,

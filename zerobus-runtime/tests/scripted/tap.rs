@@ -1,4 +1,4 @@
-//! A relay between client and server that counts connections, and ends each after so many bytes.
+//! A relay between client and server that counts connections and ends each after a number of bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ impl Connections {
     }
 }
 
-/// Relays to the server of this URL, and ends a connection when so many bytes of the client went through it.
+/// Relays to the server of this URL, and ends a connection after this many bytes of the client.
 pub async fn tap(server: &str, most: usize) -> (String, Arc<Connections>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -31,7 +31,7 @@ impl Answer {
     };
 }
 
-/// A token endpoint that gives its answers one after the other, and the last to everyone from then on.
+/// A token endpoint that serves its answers one after the other, then repeats the last.
 pub struct TokenEndpoint {
     pub url: String,
     pub asked: Arc<Mutex<Vec<TokenAsked>>>,

@@ -82,7 +82,7 @@ impl Faults {
             1 => fail(call, Status::internal("oh"), random).await,
             2 => fail(call, Status::resource_exhausted("slow down"), random).await,
             3 => fail(call, Status::unauthenticated("expired"), random).await,
-            // Far above what can be under way: nobody can tell a lie about what is from the truth.
+            // Far above what can be in flight: below it, a false offset could be a true one.
             4 => call.ack(received.offset + 10_000 + i64::from(random.u8(..))).await,
             5 => call.ack(last_ack - 1 - i64::from(random.u8(0..3))).await,
             // It goes without a word, with OK.

@@ -8,10 +8,10 @@ use fastrand::Rng;
 use zerobus_runtime::{Error, ErrorKind, LaneOffset, Lanes, Persisted, Undelivered};
 
 use crate::faults::Poison;
-use crate::program::{Told, stand_still};
+use crate::program::{Reports, stand_still};
 use crate::scripted::{Records, Row, number};
 
-/// Rows of a key keep their order; so many keys there are.
+/// The number of keys; rows of one key keep their order.
 const KEYS: u64 = 5;
 
 /// The lanes of a program, and the rows that they accepted.
@@ -135,10 +135,10 @@ impl LanesProducer {
     }
 
     /// Closes the lanes: every row is durable or returned.
-    pub async fn close(self, told: &Told) {
+    pub async fn close(self, reports: &Reports) {
         let closed = self.lanes.close().await;
         let durable = self.records.durable();
-        told.note(&format!("closed lanes: {:?}", closed.as_ref().map(Vec::len)));
+        reports.note(&format!("closed lanes: {:?}", closed.as_ref().map(Vec::len)));
         let undelivered = closed.err().map(|error| error.into_undelivered().expect("an error of close holds the rows"));
         let mut returned = BTreeSet::new();
         for row in undelivered.iter().flat_map(Undelivered::rows) {
@@ -158,11 +158,11 @@ impl LanesProducer {
     }
 
     /// Drops the lanes; they go on in the background, and come to an end.
-    pub async fn drop_and_wait(self, told: &Told, lanes: usize) {
+    pub async fn drop_and_wait(self, reports: &Reports, lanes: usize) {
         let Self { lanes: handle, accepted, records, poison, .. } = self;
         drop(handle);
-        let ended = told.wait_for_ends(lanes).await;
-        told.note(&format!("dropped lanes: {ended:?}"));
+        let ended = reports.wait_for_ends(lanes).await;
+        reports.note(&format!("dropped lanes: {ended:?}"));
         if ended.iter().all(Result::is_ok) {
             let durable = records.durable();
             let is_kept = |n: &u64| durable.contains(n) || poison.is(*n);

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `network` | TCP of the simulation under client and server |
 //! | `faults` | how the server misbehaves |
-//! | `program` | what the program does with its stream, and what it was told |
+//! | `program` | what the program does with its stream, and what the stream reported |
 //! | `lanes` | the same for many lanes |
 //! | `rates` | the rate limits of a stream |
 //! | `tokens` | a token endpoint that is slow and fails |

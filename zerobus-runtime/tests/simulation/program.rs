@@ -1,4 +1,4 @@
-//! What the program does with its stream, and what it was told.
+//! What the program does with its stream, and what the stream reported.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -18,9 +18,9 @@ use crate::tokens::FlakyTokens;
 
 const BUDGET: usize = 4000;
 
-/// What the program was told.
+/// What the stream reported to the program.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Reports {
     pub trace: Mutex<Vec<(Duration, String)>>,
     /// How the stream ended that was opened last, or each of its lanes; one that failed to open may still be ending.
     ends: Mutex<Ends>,
@@ -52,7 +52,7 @@ struct Producer {
     poison: Poison,
 }
 
-impl Told {
+impl Reports {
     pub fn note(&self, what: &str) {
         let at = turmoil::sim_elapsed().unwrap_or_default();
         self.trace.lock().unwrap().push((at, what.to_owned()));
@@ -60,7 +60,7 @@ impl Told {
 }
 
 impl Program {
-    pub async fn run(self, told: Arc<Told>, records: Arc<Records>) -> turmoil::Result {
+    pub async fn run(self, reports: Arc<Reports>, records: Arc<Records>) -> turmoil::Result {
         let client = Client::builder()
             .endpoint("http://server")
             .allow_plain_http()
@@ -68,16 +68,16 @@ impl Program {
             .dial(SimulatedDial)
             .build()?;
         match NonZeroUsize::new(self.lanes) {
-            None => self.run_stream(&client, &told, &records).await,
-            Some(lanes) => self.run_lanes(&client, &told, &records, lanes).await,
+            None => self.run_stream(&client, &reports, &records).await,
+            Some(lanes) => self.run_lanes(&client, &reports, &records, lanes).await,
         }
         // What the server reads to its end has come to it by then.
         tokio::time::sleep(Duration::from_secs(5)).await;
         Ok(())
     }
 
-    async fn run_stream(&self, client: &Client, told: &Arc<Told>, records: &Arc<Records>) {
-        let Some(stream) = self.open(client, told).await else { return };
+    async fn run_stream(&self, client: &Client, reports: &Arc<Reports>, records: &Arc<Records>) {
+        let Some(stream) = self.open(client, reports).await else { return };
         let (random, poison) = (Rng::with_seed(self.seed), self.poison);
         let records = Arc::clone(records);
         let mut producer = Producer { stream, random, next: 0, accepted: BTreeMap::new(), records, poison };
@@ -88,18 +88,18 @@ impl Program {
         }
         let records = Arc::clone(&producer.records);
         if !self.closes {
-            producer.drop_and_wait(told).await;
-        } else if let Some(undelivered) = producer.close(told).await {
-            self.send_again(client, told, undelivered, &records).await;
+            producer.drop_and_wait(reports).await;
+        } else if let Some(undelivered) = producer.close(reports).await {
+            self.send_again(client, reports, undelivered, &records).await;
         }
     }
 
-    async fn run_lanes(&self, client: &Client, told: &Arc<Told>, records: &Arc<Records>, lanes: NonZeroUsize) {
+    async fn run_lanes(&self, client: &Client, reports: &Arc<Reports>, records: &Arc<Records>, lanes: NonZeroUsize) {
         let mut opened = None;
         for _ in 0..5 {
-            match self.builder(client, told).lanes(lanes).open().await {
+            match self.builder(client, reports).lanes(lanes).open().await {
                 Ok(lanes) => opened = Some(lanes),
-                Err(error) => told.note(&format!("open failed: {error}")),
+                Err(error) => reports.note(&format!("open failed: {error}")),
             }
             if opened.is_some() {
                 break;
@@ -112,12 +112,12 @@ impl Program {
                 break;
             }
         }
-        if self.closes { producer.close(told).await } else { producer.drop_and_wait(told, lanes.get()).await }
+        if self.closes { producer.close(reports).await } else { producer.drop_and_wait(reports, lanes.get()).await }
     }
 
-    fn builder(&self, client: &Client, told: &Arc<Told>) -> StreamBuilder<Row> {
-        let (hook, ends) = (Arc::clone(told), Ends::default());
-        *told.ends.lock().unwrap() = Arc::clone(&ends);
+    fn builder(&self, client: &Client, reports: &Arc<Reports>) -> StreamBuilder<Row> {
+        let (hook, ends) = (Arc::clone(reports), Ends::default());
+        *reports.ends.lock().unwrap() = Arc::clone(&ends);
         client
             .stream::<Row>()
             .max_unacked_bytes(BUDGET)
@@ -131,19 +131,19 @@ impl Program {
     }
 
     /// A stream, or nothing if the server refuses for good.
-    async fn open(&self, client: &Client, told: &Arc<Told>) -> Option<IngestStream<Row>> {
+    async fn open(&self, client: &Client, reports: &Arc<Reports>) -> Option<IngestStream<Row>> {
         for _ in 0..5 {
-            match self.builder(client, told).open().await {
+            match self.builder(client, reports).open().await {
                 Ok(stream) => return Some(stream),
-                Err(error) => told.note(&format!("open failed: {error}")),
+                Err(error) => reports.note(&format!("open failed: {error}")),
             }
         }
         None
     }
 
-    /// Sends what was handed back on a new stream, once.
-    async fn send_again(&self, client: &Client, told: &Arc<Told>, undelivered: Undelivered, records: &Records) {
-        let Some(stream) = self.open(client, told).await else { return };
+    /// Sends the returned rows on a new stream, once.
+    async fn send_again(&self, client: &Client, reports: &Arc<Reports>, undelivered: Undelivered, records: &Records) {
+        let Some(stream) = self.open(client, reports).await else { return };
         let mut left = undelivered.clone();
         if stream.send_undelivered(&mut left).await.is_err() {
             return;
@@ -157,7 +157,7 @@ impl Program {
     }
 }
 
-impl Told {
+impl Reports {
     /// Waits until this many streams have ended; how each did.
     pub async fn wait_for_ends(&self, streams: usize) -> Vec<Result<(), Error>> {
         let ends = Arc::clone(&self.ends.lock().unwrap());
@@ -292,12 +292,12 @@ impl Producer {
         }
     }
 
-    /// Closes the stream; the rows that are handed back.
-    async fn close(self, told: &Told) -> Option<Undelivered> {
+    /// Closes the stream; the rows that it returns.
+    async fn close(self, reports: &Reports) -> Option<Undelivered> {
         let Self { stream, accepted, records, .. } = self;
         let closed = stream.close().await;
         let durable = records.durable();
-        told.note(&format!("closed: {:?}", closed.as_ref().map(|report| report.rows)));
+        reports.note(&format!("closed: {:?}", closed.as_ref().map(|report| report.rows)));
         let undelivered = match closed {
             Ok(report) => {
                 assert_eq!(report.rows, accepted.len() as u64);
@@ -309,7 +309,7 @@ impl Producer {
         let mut returned = BTreeMap::new();
         for row in undelivered.iter().flat_map(Undelivered::rows) {
             let n = number(&row.bytes);
-            assert_eq!(accepted.get(&row.offset), Some(&n), "what is handed back was accepted");
+            assert_eq!(accepted.get(&row.offset), Some(&n), "a returned row was accepted");
             assert!(
                 row.persisted == Persisted::Possibly || !durable.contains(&n),
                 "said not to have left, and is there"
@@ -317,20 +317,17 @@ impl Producer {
             returned.insert(row.offset, n);
         }
         for (offset, n) in &accepted {
-            assert!(
-                returned.contains_key(offset) || durable.contains(n),
-                "{offset} is neither durable nor handed back"
-            );
+            assert!(returned.contains_key(offset) || durable.contains(n), "{offset} is neither durable nor returned");
         }
         undelivered
     }
 
     /// Drops the stream; it goes on in the background, and comes to an end.
-    async fn drop_and_wait(self, told: &Told) {
+    async fn drop_and_wait(self, reports: &Reports) {
         let Self { stream, accepted, records, poison, .. } = self;
         drop(stream);
-        let ended = told.wait_for_ends(1).await;
-        told.note(&format!("dropped: {:?}", ended[0]));
+        let ended = reports.wait_for_ends(1).await;
+        reports.note(&format!("dropped: {:?}", ended[0]));
         if ended[0].is_ok() {
             let durable = records.durable();
             let kept = |n: &u64| durable.contains(n) || poison.is(*n);
@@ -339,7 +336,7 @@ impl Producer {
     }
 }
 
-/// The process stands still for a while: its clock jumps.
+/// Pauses the process: its clock jumps.
 pub async fn stand_still(random: &mut Rng) {
     tokio::time::advance(Duration::from_millis(random.u64(500..30_000))).await;
 }

@@ -9,7 +9,7 @@ use turmoil::{Builder, Sim};
 
 use crate::faults::{Faults, Poison};
 use crate::network::serve;
-use crate::program::{Program, Told};
+use crate::program::{Program, Reports};
 use crate::scripted::{Records, Scripted};
 
 /// How far the network's time goes in one step.
@@ -22,7 +22,7 @@ pub struct Run {
 }
 
 /// Prints the trace of a run that fails, which is all that there is to find the fault with.
-struct PrintWhenPanicking(Arc<Told>);
+struct PrintWhenPanicking(Arc<Reports>);
 
 impl Drop for PrintWhenPanicking {
     fn drop(&mut self) {
@@ -52,8 +52,8 @@ pub fn run(seed: u64) -> Run {
         poison,
         token_faults: if random.u8(..) < 60 { random.f64() * 0.6 } else { 0.0 },
     };
-    let told = Arc::new(Told::default());
-    let _printer = PrintWhenPanicking(Arc::clone(&told));
+    let reports = Arc::new(Reports::default());
+    let _printer = PrintWhenPanicking(Arc::clone(&reports));
     let mut sim = Builder::new()
         .rng_seed(seed)
         .tick_duration(TICK)
@@ -63,7 +63,7 @@ pub fn run(seed: u64) -> Run {
         .tcp_capacity(4096)
         .build();
     let records = host_server(&mut sim, faults);
-    sim.client("client", program.run(Arc::clone(&told), Arc::clone(&records)));
+    sim.client("client", program.run(Arc::clone(&reports), Arc::clone(&records)));
     disturb(&mut sim, &mut random, is_rough);
     if !is_rough {
         assert_eq!(records.reading.load(Ordering::SeqCst), 0, "a call that is over has no request body left");
@@ -72,7 +72,7 @@ pub fn run(seed: u64) -> Run {
         check_first_deliveries(&records);
     }
     assert_eq!(*records.violations.lock().unwrap(), [""; 0]);
-    let trace = std::mem::take(&mut *told.trace.lock().unwrap());
+    let trace = std::mem::take(&mut *reports.trace.lock().unwrap());
     Run { trace }
 }
 

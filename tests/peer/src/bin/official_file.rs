@@ -1,6 +1,6 @@
 //! The official client with a file of JSON lines: what a producer of a few lines does with it, a thousand rows a call.
 //!
-//! It checks nothing: each line goes as it stands.
+//! It checks nothing: each line is sent unchanged.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};

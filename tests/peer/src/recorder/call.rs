@@ -121,7 +121,7 @@ impl Served {
         trailers(responses, "0", "")
     }
 
-    /// Asks for an end with the first acknowledgement, and gives one when the client has opened the next call.
+    /// Announces the end with the first acknowledgement, and ends the call when the client has opened the next.
     async fn close(&mut self, responses: &mut SendStream<Bytes>) -> Result<(), Failure> {
         let first = self.message().await?;
         // Well before the acknowledgement, so that every task of the client knows of it when it sends the next row.
@@ -143,7 +143,7 @@ impl Served {
                 },
                 is_called = &mut next_call => {
                     self.record(|call| call.next_call_first = is_called);
-                    // Whatever the client still has to say here, it says within this time.
+                    // Anything that the client still sends here arrives within this time.
                     while let Ok(Ok(Some(_))) = timeout(PATIENCE, self.message()).await {
                         self.ack(responses)?;
                     }

@@ -1,4 +1,4 @@
-//! The token endpoint: takes down the request, and gives `token-1`, `token-2`, and so on.
+//! The token endpoint: records the request, and answers `token-1`, `token-2`, and so on.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -181,7 +181,7 @@ enum Request {
     Ingest(Ingest),
 }
 
-/// Rows, in whatever way they were sent.
+/// Rows, however they were sent.
 #[derive(Debug)]
 struct Ingest {
     offset: Option<i64>,

@@ -65,7 +65,7 @@ pub(super) enum Decimals<'a> {
 
 #[derive(Debug)]
 pub(super) enum Floats<'a> {
-    /// Half a float has no type of its own in Rust; there are few of them.
+    /// Rust has no stable half-precision float; such columns are rare.
     F16(Vec<f32>),
     F32(&'a [f32]),
     F64(&'a [f64]),
@@ -117,7 +117,7 @@ pub(super) fn fields<'a>(
         let values = if seen.mark(place) {
             Values::of(&column.slot, array, options)
         } else {
-            Err(RowProblem::new("it twice", "each column once, whatever the case of its name"))
+            Err(RowProblem::new("it twice", "each column once, ignoring case"))
         };
         let values = values.map_err(|mut problem| {
             problem.leave(&column.name);
