@@ -3,7 +3,8 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `endpoint` | the service's address: its parts, and which are allowed |
-//! | `dial` | making a connection: TCP and TLS, or a test's replacement |
+//! | `connection` | the byte stream below TLS, and what a program may replace it by |
+//! | `dial` | connecting to an endpoint, with TLS for https |
 //! | `socket` | the TCP connection: direct or through a proxy |
 //! | `tunnel` | a connection through a proxy |
 //! | `coalescing` | frames that share a system call |
@@ -15,6 +16,7 @@
 
 mod call;
 mod coalescing;
+mod connection;
 mod dial;
 mod endpoint;
 mod envelope;
@@ -26,7 +28,7 @@ mod socket;
 mod tunnel;
 
 pub(crate) use call::{Call, CallParts, begin, connect};
-pub use dial::{Connection, Dial, DialFuture};
+pub use connection::{Connection, Dial, DialFuture};
 pub(crate) use dial::{DialOptions, Dialer, Transport};
 pub(crate) use endpoint::{Endpoint, PlainHttp};
 pub(crate) use envelope::{create_request, first_message};

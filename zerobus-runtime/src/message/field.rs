@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::encoder::{Encoder, WireType};
-use super::schema::{ColumnType, Presence};
+use super::schema::{ColumnType, FieldType, Presence};
 use super::value::{Element, Key, Value};
 
 /// A field of a row.
@@ -30,6 +30,14 @@ pub trait Field {
 
     /// Appends the field with its key, or nothing where there is no value.
     fn encode_field(&self, number: u32, out: &mut Encoder);
+}
+
+impl FieldType {
+    /// What the Rust type `F` says.
+    #[must_use]
+    pub const fn of<F: Field + ?Sized>() -> Self {
+        Self { column_type: F::TYPE, presence: F::PRESENCE }
+    }
 }
 
 #[diagnostic::do_not_recommend]

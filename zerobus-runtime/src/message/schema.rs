@@ -3,8 +3,6 @@
 use prost_types::DescriptorProto;
 use zerobus_codegen::{DataType, Element, Field, MapKey, Scalar, Struct, TableName};
 
-use super::field::Field as FieldTrait;
-
 /// The schema of a message: its name and its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageSchema {
@@ -83,12 +81,6 @@ pub struct FieldType {
 }
 
 impl FieldType {
-    /// What the Rust type `F` says.
-    #[must_use]
-    pub const fn of<F: FieldTrait + ?Sized>() -> Self {
-        Self { column_type: F::TYPE, presence: F::PRESENCE }
-    }
-
     /// The schema of a field of this type.
     #[must_use]
     pub const fn named(self, name: &'static str, number: u32) -> FieldSchema {

@@ -1,17 +1,13 @@
-//! Making a connection: TCP and TLS, or a test's replacement.
+//! Connects to an endpoint, with TLS for https.
 
-use std::fmt::Debug;
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 use ureq::Proxy;
 
 use super::Endpoint;
+use super::connection::Dial;
 use super::socket::Sockets;
 use crate::error::{ConnectProblem, Error, Fault};
 
@@ -20,25 +16,6 @@ use crate::error::{ConnectProblem, Error, Fault};
 /// Acknowledgements are small, and a server may send one for every request. h2 ends a connection on which too many
 /// small frames wait to be read; it derives that limit from this number.
 const WINDOW: u32 = 64 * 1024 * 1024;
-
-/// Makes the connections below TLS and HTTP/2.
-///
-/// See [`ClientBuilder::dial`](crate::ClientBuilder::dial).
-pub trait Dial: Debug + Send + Sync + 'static {
-    /// Connects to a port of a host.
-    ///
-    /// # Errors
-    /// If the host cannot be reached.
-    fn dial(&self, host: &str, port: u16) -> DialFuture;
-}
-
-/// Resolves to a connection or an error.
-pub type DialFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Connection>>> + Send>>;
-
-/// The byte stream below TLS: a TCP connection or a replacement.
-pub trait Connection: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Debug + Send + Unpin> Connection for T {}
 
 /// Connects to an endpoint, with TLS for https.
 #[derive(Debug)]

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
+use socket2::TcpKeepalive;
 use tonic::codegen::Service;
 use tonic::transport::Uri;
 use ureq::Proxy;
 
 use super::coalescing::CoalescingStream;
-use super::dial::{Connection, Dial};
+use super::connection::{Connection, Dial};
 use super::tunnel::Tunnel;
 
 /// How many unanswered probes end a connection.
-pub(super) const PROBES: u32 = 3;
+const PROBES: u32 = 3;
 
 /// Connects to an address, below TLS.
 ///
@@ -39,7 +40,8 @@ impl Sockets {
         connect_timeout: Duration,
         keep_alive: Option<Duration>,
     ) -> Self {
-        if let Some(tunnel) = Tunnel::to(uri, proxy, keep_alive) {
+        let probes = |time| TcpKeepalive::new().with_time(time).with_interval(time).with_retries(PROBES);
+        if let Some(tunnel) = Tunnel::to(uri, proxy, keep_alive.map(probes)) {
             return Self::Tunnel(tunnel);
         }
         let mut direct = HttpConnector::new();

@@ -1,7 +1,6 @@
 //! A connection through an HTTP proxy: CONNECT, then TLS through the tunnel.
 
 use std::io;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -11,8 +10,6 @@ use tokio::net::TcpStream;
 use tonic::transport::Uri;
 use ureq::Proxy;
 use zeroize::Zeroizing;
-
-use super::socket::PROBES;
 
 /// The longest response to a CONNECT that is read.
 const LONGEST_ANSWER: usize = 16 * 1024;
@@ -26,10 +23,8 @@ pub(super) struct Tunnel {
 
 impl Tunnel {
     /// The tunnel to an address, if it has a proxy.
-    pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>, keep_alive: Option<Duration>) -> Option<Self> {
+    pub(super) fn to(uri: &Uri, proxy: Option<&Proxy>, keep_alive: Option<TcpKeepalive>) -> Option<Self> {
         let proxy = proxy.filter(|proxy| !proxy.is_no_proxy(uri))?;
-        let keep_alive =
-            keep_alive.map(|time| TcpKeepalive::new().with_time(time).with_interval(time).with_retries(PROBES));
         Some(Self { proxy: proxy.clone(), keep_alive })
     }
 
