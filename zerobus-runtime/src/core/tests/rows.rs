@@ -1,5 +1,6 @@
 //! Rows: which are accepted, which are not and why, and what becomes of them.
 
+use super::refusals::{poisoned, serve};
 use super::*;
 
 /// Offers a row that takes this many bytes in a batch.
