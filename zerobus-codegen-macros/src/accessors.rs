@@ -27,7 +27,7 @@ pub(crate) fn accessors(message: &Message<'_>, fields: &[Field<'_>]) -> Option<T
     let (impl_generics, type_generics, where_clause) = message.generics.split_for_impl();
     Some(quote! {
         #[automatically_derived]
-        #[allow(dead_code, missing_docs, reason = "a program need not name or set every column; the constant's value documents it")]
+        #[allow(dead_code, reason = "a program need not name or set every column")]
         impl #impl_generics #ident #type_generics #where_clause {
             #(#items)*
         }
@@ -42,7 +42,9 @@ pub(crate) fn constant(field: &Field<'_>) -> Option<String> {
 fn column_name(field: &Field<'_>) -> Option<TokenStream> {
     let Field { visibility, column, .. } = field;
     let name = format_ident!("{}", constant(field)?);
+    let docs = format!(" The name of the column `{column}`.");
     Some(quote! {
+        #[doc = #docs]
         #visibility const #name: &'static str = #column;
     })
 }

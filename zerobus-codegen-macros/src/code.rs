@@ -79,7 +79,7 @@ impl<'a> Code<'a> {
         let span = self.span();
         if let Some(Conversion::With(function)) = self.conversion {
             let function = self.function(function, "function");
-            return quote_spanned!(span=> #function.field_type());
+            return quote_spanned!(span=> #runtime::__private::with::Function::field_type(&#function));
         }
         let presence = match self.conversion {
             Some(Conversion::Default(_)) => Some(quote!(Required)),
@@ -112,17 +112,20 @@ impl<'a> Code<'a> {
                 let value = self.or(default.as_ref());
                 quote_spanned!(span=> #runtime::message::Value::encode_with_key(&#value, #number, #out);)
             }
-            Some(Conversion::Json) if inside(self.ty, "Option").is_some() => quote_spanned! {span=>
-                if let ::core::option::Option::Some(value) = #value {
-                    #path::encode_with_key(&#runtime::__private::Json(value), #number, #out);
+            Some(Conversion::Json) if inside(self.ty, "Option").is_some() => {
+                let inner = local("value");
+                quote_spanned! {span=>
+                    if let ::core::option::Option::Some(#inner) = ::core::option::Option::as_ref(#value) {
+                        #path::encode_with_key(&#runtime::__private::Json(#inner), #number, #out);
+                    }
                 }
-            },
+            }
             Some(Conversion::Json) => {
                 quote_spanned!(span=> #path::encode_with_key(&#runtime::__private::Json(#value), #number, #out);)
             }
             Some(Conversion::With(function)) => {
                 let function = self.function(function, "function");
-                quote_spanned!(span=> #function.encode(#value, #number, #out);)
+                quote_spanned!(span=> #runtime::__private::with::Function::encode(&#function, #value, #number, #out);)
             }
         }
     }
@@ -179,17 +182,19 @@ impl<'a> Code<'a> {
             ),
             Some(Conversion::With(with)) => {
                 let (value, key) = (self.function(with, "value"), self.function(with, "key"));
+                let function = quote_spanned!(span=> #runtime::__private::with::ValueFunction);
                 ValueCode {
-                    column_type: quote_spanned!(span=> #value.column_type()),
-                    wire: quote_spanned!(span=> #value.wire()),
-                    encoding: quote_spanned!(span=> #value.encode(#own, #out);),
+                    column_type: quote_spanned!(span=> #function::column_type(&#value)),
+                    wire: quote_spanned!(span=> #function::wire(&#value)),
+                    encoding: quote_spanned!(span=> #function::encode(&#value, #own, #out);),
                     key,
                 }
             }
         }
     }
 
-    /// The field of the value that is written; `self` in no other span than that of the functions around, as `out`.
+    /// The field of the value that is written. A field may come from the caller of a macro, so `self` has the span of the
+    /// functions around and not the field's.
     fn own(&self) -> TokenStream {
         let member = &self.member;
         quote!(&self.#member)
@@ -241,15 +246,15 @@ impl<'a> Code<'a> {
         let (span, ty) = (self.span(), self.ty);
         let runtime = at(self.runtime, span);
         let with = quote_spanned!(span=> #runtime::__private::with);
-        let wrapper = Ident::new(wrapper, span);
+        let (wrapper, field) = (Ident::new(wrapper, span), local("field"));
         let written = match function {
             Function::Closure(closure) => match layer(ty, closure) {
-                Some(layer) => quote_spanned!(span=> #with::#layer(field, #closure)),
-                None => named(&with, ty, closure, span),
+                Some(layer) => quote_spanned!(span=> #with::#layer(#field, #closure)),
+                None => named(self.runtime, ty, closure, span),
             },
-            Function::Path(path) => named(&with, ty, path, span),
+            Function::Path(path) => named(self.runtime, ty, path, span),
         };
-        quote_spanned!(span=> #with::#wrapper::<#ty, _>(|field| #written))
+        quote_spanned!(span=> #with::#wrapper::<#ty, _>(|#field| #written))
     }
 
     /// The runtime type that a field's value is converted to.
@@ -274,10 +279,14 @@ impl<'a> Code<'a> {
     }
 }
 
-/// The encoder's name, with the span of the call site. A field may come from the caller of a macro, where a name with the
-/// field's span would resolve to the caller's.
-fn out() -> Ident {
-    Ident::new("out", Span::call_site())
+/// The parameter that holds the encoder.
+pub(crate) fn out() -> Ident {
+    local("out")
+}
+
+/// A local variable of the generated code, which the user's functions and closures do not see: `with = out` is their function.
+pub(crate) fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
 }
 
 /// The path with another span: an error about a type that begins with this path is shown there.
@@ -290,15 +299,15 @@ fn at(path: &Path, span: Span) -> TokenStream {
 }
 
 /// Calls a function of unknown argument type. Method lookup picks the first trait that applies, most references first.
-fn named(with: &TokenStream, ty: &Type, function: &dyn ToTokens, span: Span) -> TokenStream {
-    let function = function.to_token_stream();
+fn named(runtime: &Path, ty: &Type, function: &dyn ToTokens, span: Span) -> TokenStream {
+    let (function, field) = (function.to_token_stream(), local("field"));
+    // Lints take code with the function's span for the user's.
+    let import = quote!(use #runtime::__private::with::possibilities::*;);
+    let with = at(runtime, span);
+    let with = quote_spanned!(span=> #with::__private::with);
     quote_spanned! {span=> {
-        #[allow(unused_imports, reason = "method lookup uses one of them")]
-        use #with::{
-            NamedBytes as _, NamedBytesTarget as _, NamedInside as _, NamedInsideEach as _, NamedInsideEachTarget as _,
-            NamedInsideTarget as _, NamedWhole as _, NamedWholeTarget as _,
-        };
-        (&&&&&&&&&#with::named::<#ty, _>(#function)).call(field)
+        #import
+        (&&&&&&&&&#with::named::<#ty, _>(#function)).call_named(#field)
     }}
 }
 

@@ -1,13 +1,13 @@
 //! The comparison of a field with its column, as constants that the compiler evaluates: the field's schema entry, the checks
 //! of its type, and the checks of its text lengths.
 
-use proc_macro2::{Ident, Spacing, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{GenericParam, Generics};
 use zerobus_codegen::{DataType, Element, Field as Column, Scalar, Struct};
 
-use crate::code::Code;
+use crate::code::{Code, local, out};
 use crate::model::{Field, Message};
 use crate::parse::TableAttribute;
 use crate::schema_tokens::{column_schema, data_type};
@@ -21,7 +21,7 @@ pub(crate) fn schema(field: &Field<'_>, message: &Message<'_>) -> TokenStream {
     match &field.expected {
         None => {
             let found = found();
-            quote_spanned!(span=> #found.named(#column, #number))
+            quote_spanned!(span=> #runtime::message::FieldType::named(#found, #column, #number))
         }
         Some(expected)
             if field.declared.is_none() && !holds_struct(&expected.data_type) && is_known(message.generics) =>
@@ -29,7 +29,8 @@ pub(crate) fn schema(field: &Field<'_>, message: &Message<'_>) -> TokenStream {
             column_schema(expected, runtime)
         }
         Some(expected) => {
-            let (found, check) = (found(), check(field, expected, message));
+            let found = found();
+            let check = check(field, &found, expected, message);
             let check = (!is_known(message.generics)).then_some(check);
             let expected = column_schema(expected, runtime);
             let schema = if field.declared.is_some() { quote!(declared) } else { quote!(schema_of) };
@@ -48,10 +49,11 @@ pub(crate) fn encoding(field: &Field<'_>, message: &Message<'_>) -> TokenStream 
         return encoding;
     };
     let (found, expected) = (code.field_type(), data_type(&expected.data_type, runtime));
+    let (out, start) = (out(), local("start"));
     quote_spanned! {field.ty.span()=>
-        let start = out.len();
+        let #start = #runtime::Encoder::len(#out);
         #encoding
-        #runtime::__private::hold_lengths(out, start, #shortest, const {
+        #runtime::__private::hold_lengths(#out, #start, #shortest, const {
             &#runtime::__private::Lengths { found: #found.column_type, expected: #expected }
         });
     }
@@ -78,40 +80,56 @@ fn shortest(column: &Column) -> Option<u32> {
 
 /// One constant per field that compares it with its column, so one mistake does not hide the next.
 ///
+/// A constant outside of an `impl` has neither `Self` nor lifetimes, and the field's type and functions may name both. So an
+/// `impl` of the struct has the type of each field, and the constant reads it for `'static`.
+///
 /// The types of a struct with type or const parameters are known only where it is used; its schema has the check there.
 pub(crate) fn checks(fields: &[&Field<'_>], message: &Message<'_>) -> TokenStream {
     if !is_known(message.generics) {
         return TokenStream::new();
     }
-    let checks = fields.iter().filter_map(|field| {
-        let check = check(field, field.expected.as_ref()?, message);
-        Some(quote_spanned!(field.ty.span()=> const _: () = { #check };))
+    let (runtime, ident, generics) = (&message.runtime, message.ident, message.generics);
+    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+    let lifetimes = generics.lifetimes().map(|_| quote!('static));
+    let own = if generics.params.is_empty() { quote!(#ident) } else { quote!(#ident<#(#lifetimes),*>) };
+    let checks = fields.iter().enumerate().filter_map(|(i, field)| {
+        let expected = field.expected.as_ref()?;
+        let span = field.ty.span();
+        let found = Code::of_field(field, runtime).field_type();
+        let trait_path = quote_spanned!(span=> #runtime::__private::Found<#i>);
+        let check = check(field, &quote_spanned!(span=> <#own as #trait_path>::TYPE), expected, message);
+        Some(quote_spanned! {span=>
+            #[automatically_derived]
+            impl #impl_generics #trait_path for #ident #type_generics #where_clause {
+                const TYPE: #runtime::message::FieldType = #found;
+            }
+            const _: () = { #check };
+        })
     });
-    let constant = message.table.as_ref().filter(|table| matches!(table, TableAttribute::Constant(_))).map(|table| {
-        let runtime = &message.runtime;
-        quote_spanned!(table.span()=> const _: () = #runtime::__private::check_table_name(#table);)
+    let table = message.table.as_ref().filter(|table| matches!(table, TableAttribute::Constant(_))).map(|table| {
+        quote_spanned! {table.span()=>
+            const _: () = #runtime::__private::check_table_name(<#own as #runtime::ZerobusMessage>::TABLE);
+        }
     });
-    let checks = quote!(#constant #(#checks)*);
-    let own = message.ident;
-    let arguments = static_arguments(message.generics);
-    with_static_lifetimes(checks, message.generics, &quote!(#own #arguments))
+    quote!(#table #(#checks)*)
 }
 
 /// Statements that panic during constant evaluation if the field does not fit its column.
-fn check(field: &Field<'_>, expected: &Column, message: &Message<'_>) -> TokenStream {
+fn check(field: &Field<'_>, found: &TokenStream, expected: &Column, message: &Message<'_>) -> TokenStream {
     let runtime = &message.runtime;
-    let found = Code::of_field(field, runtime).field_type();
     let (written, expected) = (written(field), column_schema(expected, runtime));
     let table = match &message.table {
         Some(TableAttribute::Literal(table)) => table.value(),
         Some(TableAttribute::Constant(_)) | None => String::new(),
     };
     // The panic is here and not in a function of the runtime, so the error points at the field.
+    let message = local("message");
     quote_spanned! {field.ty.span()=>
-        const COLUMN: #runtime::__private::Column =
-            #runtime::__private::Column { schema: #expected, table: #table, field: #written };
-        if let ::core::option::Option::Some(message) = #runtime::__private::mismatch(#found, &COLUMN) {
-            ::core::panic!("{}", message.as_str())
+        if let ::core::option::Option::Some(#message) = #runtime::__private::mismatch(
+            #found,
+            &#runtime::__private::Column { schema: #expected, table: #table, field: #written },
+        ) {
+            ::core::panic!("{}", #runtime::__private::Text::as_str(&#message))
         }
     }
 }
@@ -119,38 +137,6 @@ fn check(field: &Field<'_>, expected: &Column, message: &Message<'_>) -> TokenSt
 /// Whether the field types are known where the struct is defined.
 fn is_known(generics: &Generics) -> bool {
     generics.params.iter().all(|parameter| matches!(parameter, GenericParam::Lifetime(_)))
-}
-
-fn static_arguments(generics: &Generics) -> TokenStream {
-    let lifetimes = generics.lifetimes().map(|_| quote!('static));
-    if generics.params.is_empty() { TokenStream::new() } else { quote!(<#(#lifetimes),*>) }
-}
-
-/// The tokens for use outside the struct: lifetimes become `'static`, `Self` becomes the struct's name.
-fn with_static_lifetimes(tokens: TokenStream, generics: &Generics, own: &TokenStream) -> TokenStream {
-    let lifetimes: Vec<&Ident> = generics.lifetimes().map(|parameter| &parameter.lifetime.ident).collect();
-    let mut behind_quote = false;
-    let replaced = tokens.into_iter().map(|token| {
-        let is_lifetime = std::mem::take(&mut behind_quote);
-        match token {
-            TokenTree::Group(group) => {
-                let inside = with_static_lifetimes(group.stream(), generics, own);
-                let mut replaced = proc_macro2::Group::new(group.delimiter(), inside);
-                replaced.set_span(group.span());
-                TokenTree::from(replaced).into()
-            }
-            TokenTree::Ident(ident) if is_lifetime && lifetimes.contains(&&ident) => {
-                Ident::new("static", ident.span()).into_token_stream()
-            }
-            TokenTree::Ident(ident) if !is_lifetime && ident == "Self" => own.clone(),
-            TokenTree::Punct(punct) => {
-                behind_quote = punct.as_char() == '\'' && punct.spacing() == Spacing::Joint;
-                punct.into_token_stream()
-            }
-            other => other.into(),
-        }
-    });
-    replaced.collect()
 }
 
 /// The field approximately as written: `mag: Option<f64>`.

@@ -38,7 +38,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
     let is_plain = good.iter().map(|field| code::Code::of_field(field, runtime).is_plain());
     let encodings = good.iter().map(|field| column_check::encoding(field, message));
     let checks = column_check::checks(&good, message);
-    let accessors = accessors(message, fields);
+    let (accessors, out) = (accessors(message, fields), code::out());
     quote! {
         #[automatically_derived]
         impl #impl_generics #runtime::ZerobusMessage for #ident #type_generics #where_clause {
@@ -49,8 +49,8 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
 
             // Inlined, so code is generated only in crates that send rows of the type. The other functions are the same.
             #[inline]
-            fn encode_to(&self, out: &mut #runtime::Encoder) {
-                let _ = &out;
+            fn encode_to(&self, #out: &mut #runtime::Encoder) {
+                let _ = &#out;
                 #(#encodings)*
             }
         }
@@ -63,8 +63,8 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
             const IS_PLAIN: bool = <Self as #runtime::ZerobusMessage>::IS_PLAIN;
 
             #[inline]
-            fn encode(&self, out: &mut #runtime::Encoder) {
-                out.nested(|out| #runtime::ZerobusMessage::encode_to(self, out));
+            fn encode(&self, #out: &mut #runtime::Encoder) {
+                #runtime::Encoder::nested(#out, |#out| #runtime::ZerobusMessage::encode_to(self, #out));
             }
         }
 
@@ -83,6 +83,7 @@ fn newtype(message: &Message<'_>, field: &Newtype<'_>) -> TokenStream {
     let (impl_generics, type_generics, where_clause) = bounded.split_for_impl();
     let is_plain = code.is_plain();
     let code::ValueCode { column_type, wire, encoding, key } = code.value();
+    let out = code::out();
     let key = message.container.key.as_ref().map(|_| {
         quote! {
             #[automatically_derived]
@@ -99,7 +100,7 @@ fn newtype(message: &Message<'_>, field: &Newtype<'_>) -> TokenStream {
             const IS_PLAIN: bool = #is_plain;
 
             #[inline]
-            fn encode(&self, out: &mut #runtime::Encoder) {
+            fn encode(&self, #out: &mut #runtime::Encoder) {
                 #encoding
             }
         }

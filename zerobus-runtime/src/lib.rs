@@ -33,7 +33,7 @@ pub mod wire;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::message::convert::{Convert, ConvertField, Count, In, Json, Micros, Millis, Nanos, Optional, Secs};
-    pub use crate::message::held::{Column, check_table_name, declared, mismatch, schema_of};
+    pub use crate::message::held::{Column, Found, Text, check_table_name, declared, mismatch, schema_of};
     pub use crate::message::limits::{Lengths, hold_lengths, hold_row};
     pub use serde::Serialize;
 

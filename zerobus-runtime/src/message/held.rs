@@ -25,6 +25,12 @@ pub struct Column {
     pub field: &'static str,
 }
 
+/// The type of a struct's field, known to the compiler outside of the struct's own `impl`.
+pub trait Found<const INDEX: usize> {
+    /// What the field encodes.
+    const TYPE: FieldType;
+}
+
 /// Everything that is wrong with a field, a line each; or nothing.
 #[must_use]
 pub const fn mismatch(found: FieldType, column: &Column) -> Option<Text> {
@@ -56,7 +62,8 @@ pub const fn declared(found: FieldType, expected: FieldSchema) -> FieldSchema {
 /// # Panics
 /// If it does not have three parts: while the program is compiled, where it is evaluated.
 #[track_caller]
-pub const fn check_table_name(name: &str) {
+pub const fn check_table_name(name: Option<&str>) {
+    let Some(name) = name else { return };
     let bytes = name.as_bytes();
     let (mut parts, mut len, mut i) = (1, 0, 0);
     while i < bytes.len() {

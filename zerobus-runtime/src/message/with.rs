@@ -306,7 +306,7 @@ macro_rules! possibility {
             type Output;
 
             /// Calls the function with the field.
-            fn call(&self, field: &'a T) -> Self::Output;
+            fn call_named(&self, field: &'a T) -> Self::Output;
         }
 
         $(impl<'a, $($generics)* F: Copy> $name<'a, $whole> for $receiver<'_, Named<'a, $whole, F>>
@@ -316,7 +316,7 @@ macro_rules! possibility {
             type Output = $output;
 
             #[inline]
-            fn call(&self, $field: &'a $whole) -> $output {
+            fn call_named(&self, $field: &'a $whole) -> $output {
                 let $function = self.0;
                 $call
             }
@@ -376,10 +376,18 @@ possibility! { NamedWholeTarget Try8 Target:
 impl<'a, T: ?Sized, F> Named<'a, T, F> {
     /// Where nothing else holds: says what the function should have taken.
     #[inline]
-    pub fn call<R>(&self, field: &'a T) -> Whole<R>
+    pub fn call_named<R>(&self, field: &'a T) -> Whole<R>
     where
         F: Fn(&'a T) -> R,
     {
         Whole((self.0)(field))
     }
+}
+
+/// The traits without their names, so that a glob import brings the methods alone into the scope of the user's function.
+pub mod possibilities {
+    pub use super::{
+        NamedBytes as _, NamedBytesTarget as _, NamedInside as _, NamedInsideEach as _, NamedInsideEachTarget as _,
+        NamedInsideTarget as _, NamedWhole as _, NamedWholeTarget as _,
+    };
 }
