@@ -3,7 +3,9 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Data, DeriveInput, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, parenthesized};
+use syn::{
+    Attribute, Data, DeriveInput, Expr, ExprGroup, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, parenthesized,
+};
 use zerobus_codegen::likely;
 
 use crate::Errors;
@@ -281,7 +283,12 @@ fn unknown(item: &Item<'_>, place: &str, known: &[Known]) -> syn::Error {
 
 impl Parse for TableAttribute {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        Ok(match input.parse()? {
+        let mut expression = input.parse()?;
+        // A macro expands `$table:expr` to a group.
+        while let Expr::Group(ExprGroup { expr, .. }) = expression {
+            expression = *expr;
+        }
+        Ok(match expression {
             Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) => Self::Literal(literal),
             constant @ (Expr::Macro(_) | Expr::Path(_)) => Self::Constant(constant),
             other => {
