@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::activity::Activity;
 use crate::catalog::Catalog;
 use crate::credentials::Credentials;
+use crate::definitions::Definitions;
 use crate::faults::script::Faults;
 use crate::grants::Grants;
 use crate::limits::Limits;
@@ -33,7 +34,7 @@ pub(crate) enum Access {
 pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) activity: Arc<Activity>,
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) definitions: Arc<Definitions>,
     /// What the emulator's own paths ask for.
     pub(crate) control_token: Option<Arc<str>>,
     /// All principals; the first is the one whose secret is exported.
@@ -69,10 +70,15 @@ impl App {
     pub(crate) fn authorize(&self, header: Option<&str>, table: &str) -> Result<(), Refusal> {
         let principal = self.tokens.check_table(header, table)?;
         // What is no table is refused for that, later.
-        match self.catalog.entry(table).map(|entry| entry.table.as_ref()) {
+        match self.catalog().entry(table).map(|entry| entry.table.as_ref()) {
             Some(Ok(table)) => self.grants.check(&principal, &table.name),
             _ => Ok(()),
         }
+    }
+
+    /// The tables as they are defined now.
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        self.definitions.current()
     }
 
     /// The scheme of the URLs that clients get.

@@ -57,9 +57,9 @@ pub enum CatalogError {
 }
 
 /// All tables, by their full names in lower case: Unity Catalog compares names without regard to case.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Catalog {
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, Arc<Entry>>,
 }
 
 /// One table: as it was given, and as the model sees it.
@@ -69,6 +69,8 @@ pub(crate) struct Entry {
     /// With every key of the original, for the tables API.
     pub(crate) json: Value,
     pub(crate) table: Result<Arc<Table>, String>,
+    /// The definition in the file, if the table was altered.
+    pub(crate) given: Option<Value>,
     file: PathBuf,
 }
 
@@ -112,20 +114,27 @@ impl Catalog {
     }
 
     pub(crate) fn entry(&self, full_name: &str) -> Option<&Entry> {
-        self.entries.get(&full_name.to_ascii_lowercase())
+        self.entries.get(&full_name.to_ascii_lowercase()).map(|entry| &**entry)
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.values().map(|entry| &**entry)
+    }
+
+    /// The same catalog with another definition of one table.
+    pub(crate) fn with(&self, entry: Entry) -> Self {
+        let mut catalog = self.clone();
+        catalog.entries.insert(entry.info.full_name().to_ascii_lowercase(), Arc::new(entry));
+        catalog
     }
 
     /// All tables that a stream can write to.
-    pub(crate) fn all_writable(&self) -> impl Iterator<Item = &Arc<Table>> {
+    pub(crate) fn all_writable(&self) -> impl Iterator<Item = Arc<Table>> {
         self.entries.keys().filter_map(|name| self.writable(name).ok())
     }
 
     /// The table, if a stream can write to it.
-    pub(crate) fn writable(&self, full_name: &str) -> Result<&Arc<Table>, Refusal> {
+    pub(crate) fn writable(&self, full_name: &str) -> Result<Arc<Table>, Refusal> {
         let entry = self.entry(full_name).ok_or_else(|| Refusal::no_such_table(full_name))?;
         if let Some(found) = entry.unsupported_kind() {
             return Err(Refusal::unsupported_kind(full_name, &found));
@@ -136,7 +145,7 @@ impl Catalog {
         }
         match table.obstacles.first() {
             Some(obstacle) => Err(Refusal::obstacle(&table.name, obstacle)),
-            None => Ok(table),
+            None => Ok(Arc::clone(table)),
         }
     }
 
@@ -151,12 +160,20 @@ impl Catalog {
         Ok(())
     }
 
-    fn add(&mut self, info: TableInfo, mut json: Value, file: &Path) -> Result<(), CatalogError> {
+    fn add(&mut self, info: TableInfo, json: Value, file: &Path) -> Result<(), CatalogError> {
         let full_name = info.full_name();
         if let Some(first) = self.entry(&full_name) {
             let (first, second) = (first.file.clone(), file.to_owned());
             return Err(CatalogError::Duplicate { table: full_name, first, second });
         }
+        self.entries.insert(full_name.to_ascii_lowercase(), Arc::new(Entry::new(info, json, file.to_owned())));
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn new(info: TableInfo, mut json: Value, file: PathBuf) -> Self {
+        let full_name = info.full_name();
         if let Some(object) = json.as_object_mut() {
             object.entry("full_name").or_insert_with(|| Value::String(full_name.clone()));
         }
@@ -169,12 +186,15 @@ impl Catalog {
             }
             Err(report) => tracing::warn!(%report, "a table is known to the tables API, but takes no rows"),
         }
-        self.entries.insert(full_name.to_ascii_lowercase(), Entry { info, json, table, file: file.to_owned() });
-        Ok(())
+        Self { info, json, table, given: None, file }
     }
-}
 
-impl Entry {
+    /// The same table with another definition.
+    pub(crate) fn altered(&self, info: TableInfo, json: Value) -> Self {
+        let given = self.given.as_ref().unwrap_or(&self.json);
+        Self { given: Some(given.clone()), ..Self::new(info, json, self.file.clone()) }
+    }
+
     /// What the table is, if it is not a managed Delta table.
     fn unsupported_kind(&self) -> Option<String> {
         let kind = self.info.table_type.as_deref().unwrap_or("MANAGED");

@@ -49,6 +49,11 @@ impl Decoder {
         Ok(Self::new(table, client_descriptor::of_table(&table.descriptor())?))
     }
 
+    /// What the records are, as protobuf.
+    pub(crate) const fn descriptor(&self) -> &MessageDescriptor {
+        &self.message
+    }
+
     /// The same, with a rescue column.
     pub(crate) fn with_rescue(self, rescue: Option<Rescue>) -> Self {
         Self { rescue, ..self }

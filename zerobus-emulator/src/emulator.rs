@@ -16,6 +16,7 @@ use crate::app::Access;
 use crate::app::{self, App};
 use crate::catalog::{Catalog, CatalogError};
 use crate::credentials::Credentials;
+use crate::definitions::Definitions;
 use crate::error_chain::ErrorChain;
 use crate::faults::Fault;
 use crate::faults::script::Faults;
@@ -212,13 +213,15 @@ impl Emulator {
 
     /// The full names of all tables, those that take no rows included.
     pub fn tables(&self) -> impl Iterator<Item = String> {
-        self.app.catalog.entries().map(|entry| entry.info.full_name())
+        let names: Vec<String> = self.app.catalog().entries().map(|entry| entry.info.full_name()).collect();
+        names.into_iter()
     }
 
     /// The table that takes rows, if there is only one.
     #[cfg(feature = "cli")]
     pub(crate) fn only_table(&self) -> Option<String> {
-        let mut tables = self.app.catalog.all_writable();
+        let catalog = self.app.catalog();
+        let mut tables = catalog.all_writable();
         tables.next().filter(|_| tables.next().is_none()).map(|table| table.name.to_string())
     }
 
@@ -226,7 +229,7 @@ impl Emulator {
     /// for what is no table's full name.
     #[must_use]
     pub fn table_path(&self, table: &str) -> Option<PathBuf> {
-        if let Some(Ok(known)) = self.app.catalog.entry(table).map(|entry| entry.table.as_ref()) {
+        if let Some(Ok(known)) = self.app.catalog().entry(table).map(|entry| entry.table.as_ref()) {
             return self.app.sink.path(&known.name);
         }
         let name: TableName = table.parse().ok()?;
@@ -242,9 +245,10 @@ impl Emulator {
     /// If the table is not known, takes no rows, or cannot be read.
     pub async fn rows(&self, table: &str) -> Result<Vec<Value>, RowsError> {
         let unknown = |_| RowsError::UnknownTable { table: table.to_owned() };
-        let known = self.app.catalog.writable(table).map_err(unknown)?;
-        let rows = self.app.sink.rows(known).await?;
-        Ok(rows.iter().map(|row| rows::json(known, row)).collect())
+        let _steady = self.app.definitions.steady().await;
+        let known = self.app.catalog().writable(table).map_err(unknown)?;
+        let rows = self.app.sink.rows(&known).await?;
+        Ok(rows.iter().map(|row| rows::json(&known, row)).collect())
     }
 
     /// Arms a fault.
@@ -454,8 +458,9 @@ impl Builder {
         let mut grants = Grants::default();
         self.grants.iter().try_for_each(|path| grants.read(path))?;
         let sink = self.sink().await?;
-        for table in catalog.all_writable() {
-            sink.recover(table).await?;
+        let definitions = Definitions::open(catalog, &sink).await?;
+        for table in definitions.current().all_writable() {
+            sink.recover(&table).await?;
         }
         #[cfg(feature = "tls")]
         let tls = self.tls.as_deref().map(tls::acceptor).transpose()?;
@@ -472,7 +477,7 @@ impl Builder {
             access,
             control_token: control_token.map(Arc::from),
             activity: Arc::new(Activity::new()),
-            catalog: Arc::new(catalog),
+            definitions: Arc::new(definitions),
             principals: std::iter::once(self.credentials).chain(self.principals).collect(),
             faults: Arc::new(Faults::new(self.seed, self.faults)),
             partitions: Arc::new(PartitionQuota::new(self.limits.partitions_per_table)),
@@ -526,7 +531,7 @@ impl Builder {
 
 /// Makes the tables that are missing, and counts the rows of the others, while the emulator serves.
 async fn prepare(app: App) {
-    let tables: Vec<_> = app.catalog.all_writable().cloned().collect();
+    let tables: Vec<_> = app.catalog().all_writable().collect();
     let App { sink, activity, mut stopping, .. } = app;
     let work = async {
         for table in tables {

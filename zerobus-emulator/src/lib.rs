@@ -9,6 +9,7 @@
 //! | `app` | the state that handlers share |
 //! | `tls` | HTTPS, with an authority of the emulator's own |
 //! | `catalog` | the tables, from their JSON |
+//! | `definitions` | the catalog while the emulator runs: what alters it, and who is told |
 //! | `credentials` | the client id and secret of a principal |
 //! | `oauth`, `tokens` | the token endpoint, and the tokens it has handed out |
 //! | `tables_api` | the REST API that describes tables |
@@ -19,6 +20,7 @@
 //! | `client_descriptor`, `schema_check` | a client's descriptor, and whether it fits the table |
 //! | `control` | the emulator's own paths |
 //! | `decode`, `row` | a record on the wire to a checked row |
+//! | `refit` | rows of a table brought into another definition of it |
 //! | `tags` | tags of columns |
 //! | `sink` | where rows go: Delta tables, or memory |
 //! | `rows` | rows as JSON |
@@ -51,6 +53,7 @@ mod connection;
 mod control;
 mod credentials;
 mod decode;
+mod definitions;
 mod discovery;
 mod emulator;
 mod error_chain;
@@ -68,6 +71,7 @@ mod profile;
 #[doc(hidden)]
 pub mod program;
 mod random;
+mod refit;
 mod refusal;
 mod rest_insert;
 mod row;

@@ -191,7 +191,8 @@ fn table_scope(app: &App, principal: &str, details: &str) -> Result<String, Oaut
     {
         return Err(bad(format!("the CATALOG and SCHEMA named are not those of table {name}")));
     }
-    let entry = app.catalog.entry(name);
+    let catalog = app.catalog();
+    let entry = catalog.entry(name);
     let is_granted =
         |entry: &Entry| entry.table.as_ref().map_or(true, |table| app.grants.gets_token(principal, &table.name));
     if !entry.is_some_and(is_granted) {

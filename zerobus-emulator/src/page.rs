@@ -23,18 +23,20 @@ pub(crate) async fn page() -> impl IntoResponse {
 pub(crate) async fn status(State(app): State<App>) -> Json<Value> {
     let mut status = app.activity.snapshot();
     let received = status["tables"].take();
-    let tables: Vec<Value> = app
-        .catalog
+    let catalog = app.catalog();
+    let tables: Vec<Value> = catalog
         .entries()
         .map(|entry| {
             let name = entry.info.full_name();
-            let reason = app.catalog.writable(&name).err().map(|refusal| refusal.to_string());
+            let reason = catalog.writable(&name).err().map(|refusal| refusal.to_string());
             let folder = entry.table.as_ref().ok().and_then(|table| app.sink.path(&table.name));
+            let rejected = entry.table.as_ref().map_or(0, |table| app.sink.rejected(&table.name));
             let received = &received[&name];
             json!({
                 "name": name,
                 "refused_because": reason,
                 "folder": folder,
+                "rejected_rows": rejected,
                 "rows": received["rows"].as_u64().unwrap_or(0),
                 "bytes": received["bytes"].as_u64().unwrap_or(0),
             })

@@ -8,6 +8,9 @@ use prost::Message;
 use tonic::{Code, Status};
 use zerobus_codegen::{Obstacle, Printable, TableName};
 
+use crate::error_chain::ErrorChain;
+use crate::sink::StorageError;
+
 /// How many characters of a text are sent: it travels in an HTTP/2 header, which clients take up to 16 KiB of.
 const LONGEST_TEXT: usize = 2_000;
 
@@ -160,6 +163,14 @@ impl Refusal {
         Self::new(Code::Internal, 5001, format!("the rows could not be stored: {why}"))
     }
 
+    /// The table was altered in a way that the stream, or one of its rows, does not fit.
+    pub(crate) fn altered(table: &str, causes: Vec<Cause>, why: &str) -> Self {
+        let table = Printable(table);
+        let text =
+            format!("schema validation failed for table {table}, which was altered while the stream was open: {why}");
+        Self { causes, ..Self::new(Code::InvalidArgument, 8001, text) }
+    }
+
     /// The stream has lived its time, and the client did not heed the signal.
     pub(crate) fn stream_timeout() -> Self {
         Self::new(Code::Unavailable, 6002, "the stream has reached the end of its life; open a new one")
@@ -198,6 +209,16 @@ impl Refusal {
 impl Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} Error Code: {}, Error State: {}.", Sentence(&self.text), self.code, self.state)
+    }
+}
+
+impl From<StorageError> for Refusal {
+    fn from(error: StorageError) -> Self {
+        match &error {
+            StorageError::Stopping => Self::shutting_down(),
+            StorageError::Unfit { table, why } => Self::altered(table, vec![Cause::TypeIncompatible], why),
+            _ => Self::storage(ErrorChain(&error)),
+        }
     }
 }
 

@@ -16,7 +16,6 @@ use zerobus_codegen::{Printable, Table};
 use crate::app::App;
 use crate::connection::Connection;
 use crate::decode::Decoder;
-use crate::error_chain::ErrorChain;
 use crate::refusal::Refusal;
 use crate::row::Row;
 use crate::sink::Append;
@@ -58,14 +57,14 @@ async fn store(
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     app.authorize(header, full_name)?;
     check_content_type(headers)?;
-    let table = app.catalog.writable(full_name)?;
+    let table = app.catalog().writable(full_name)?;
     if body.len() > app.limits.record_bytes {
         let (found, limit) = (body.len(), app.limits.record_bytes);
         return Err(Refusal::too_large(format_args!("the body is {found} bytes, more than {limit}")));
     }
     let bad_body = |error: serde_json::Error| Refusal::bad_record(0, 0, &format!("the body is no JSON array: {error}"));
     let records: Vec<Value> = serde_json::from_slice(body).map_err(bad_body)?;
-    store_records(app, connection, table, records, body.len()).await
+    store_records(app, connection, &table, records, body.len()).await
 }
 
 /// Stores all records, or none.
@@ -81,15 +80,15 @@ pub(crate) async fn store_records(
     app.partitions.take(table, &rows, Instant::now())?;
     let watched = app.activity.watch(connection, table, "REST", 0);
     watched.ingested(0, rows.len(), bytes);
-    let sink = app.sink.open(table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
+    let sink = app.sink.open(table).await?;
     let (stored, mut reports) = mpsc::unbounded_channel();
-    sink.append(Append::new(rows, 0, stored)).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
+    sink.append(Append::new(table, rows, 0, stored)).await?;
     match reports.recv().await {
         Some(Ok(offset)) => {
             watched.acked(offset);
             Ok(())
         }
-        Some(Err(error)) => Err(Refusal::storage(ErrorChain(&error))),
+        Some(Err(error)) => Err(error.into()),
         None => Err(Refusal::storage("the table's writer has failed")),
     }
 }

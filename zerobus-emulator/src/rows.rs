@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-use zerobus_codegen::{DataType, Element, Field, Scalar, Table};
+use zerobus_codegen::{DataType, Element, Field, MapKey, Scalar, Table};
 
 use crate::row::{Cell, Row};
 
@@ -20,11 +20,11 @@ fn object(fields: &[Field], row: &Row) -> Value {
     Value::Object(entries.collect())
 }
 
-fn value(data_type: &DataType, cell: &Cell) -> Value {
+pub(crate) fn value(data_type: &DataType, cell: &Cell) -> Value {
     match (data_type, cell) {
         (DataType::Array(element), Cell::List(items)) => items.iter().map(|cell| item(element, cell)).collect(),
         (DataType::Map(key, element), Cell::Map(entries)) => {
-            let entries = entries.iter().map(|(k, v)| (key_text(scalar(key.scalar(), k)), item(element, v)));
+            let entries = entries.iter().map(|(k, v)| (self::key(*key, k), item(element, v)));
             Value::Object(entries.collect::<Map<_, _>>())
         }
         (DataType::Scalar(kind), cell) => scalar(*kind, cell),
@@ -77,6 +77,11 @@ fn decimal(digits: i128, scalar: Scalar) -> String {
     let text = format!("{:0>width$}", digits.unsigned_abs(), width = scale + 1);
     let (whole, fraction) = text.split_at(text.len() - scale);
     if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
+/// A key of a map, as text.
+pub(crate) fn key(kind: MapKey, cell: &Cell) -> String {
+    key_text(scalar(kind.scalar(), cell))
 }
 
 fn key_text(key: Value) -> String {

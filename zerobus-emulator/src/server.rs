@@ -19,7 +19,7 @@ use zerobus_runtime::wire::{EPHEMERAL_STREAM, PERSISTENT_STREAM, RETIRE_STREAM};
 
 use crate::app::{App, stopped};
 use crate::connection::{self, Connection};
-use crate::control::{health, tables};
+use crate::control::{alter, health, tables};
 use crate::discovery;
 use crate::faults::control;
 use crate::guard;
@@ -92,7 +92,7 @@ fn router(app: App) -> Router {
         .route("/emulator/health", get(health::health))
         .route("/metrics", get(health::metrics))
         .route("/emulator/rows", delete(tables::reset_all))
-        .route("/emulator/tables/{name}", get(tables::describe))
+        .route("/emulator/tables/{name}", get(tables::describe).put(alter::put).layer(insert_body))
         .route(
             "/emulator/tables/{name}/rows",
             get(tables::read).post(tables::seed).delete(tables::reset).layer(insert_body),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use zerobus_codegen::{Table, TableName};
+use zerobus_codegen::{Printable, Table, TableName};
 
 use crate::row::Row;
 
@@ -54,9 +54,23 @@ pub enum StorageError {
         /// The offset of the request.
         offset: i64,
     },
+    /// A row does not fit the definition that its table was altered to.
+    #[error("a row does not fit table {}, which was altered: {why}", Printable(.table))]
+    Unfit {
+        /// The table.
+        table: String,
+        /// What does not fit.
+        why: String,
+    },
     /// The emulator stops, and takes no more rows.
     #[error("the emulator is stopping")]
     Stopping,
+}
+
+impl StorageError {
+    pub(crate) fn unfit(table: &Table, why: String) -> Self {
+        Self::Unfit { table: table.name.to_string(), why }
+    }
 }
 
 /// How much a table holds.
@@ -74,11 +88,15 @@ pub(crate) struct FileHolding {
     pub(crate) version: u64,
     pub(crate) count: u64,
     pub(crate) bytes: u64,
+    /// Acknowledged rows that no longer fitted the table, in files beside it.
+    pub(crate) rejected: u64,
 }
 
 /// The rows of one request, on their way into a table.
 #[derive(Debug)]
 pub(crate) struct Append {
+    /// The definition of the table that the rows were decoded by.
+    pub(crate) table: Arc<Table>,
     pub(crate) rows: Vec<Row>,
     pub(crate) offset: i64,
     /// The memory that the rows take.
@@ -90,8 +108,9 @@ pub(crate) struct Append {
 }
 
 impl Append {
-    pub(crate) fn new(rows: Vec<Row>, offset: i64, stored: Stored) -> Self {
-        Self { weight: rows.iter().map(Row::weight).sum(), rows, offset, stored, stream: None }
+    pub(crate) fn new(table: &Arc<Table>, rows: Vec<Row>, offset: i64, stored: Stored) -> Self {
+        let weight = rows.iter().map(Row::weight).sum();
+        Self { table: Arc::clone(table), weight, rows, offset, stored, stream: None }
     }
 
     /// The same, as a request of a persistent stream.
@@ -131,7 +150,7 @@ impl Sink {
         match self {
             #[cfg(feature = "delta")]
             Self::Delta(delta) => delta.open(table).await.map(TableSink::Delta),
-            Self::Memory(memory) => Ok(TableSink::Memory(memory.open(&table.name))),
+            Self::Memory(memory) => Ok(TableSink::Memory(memory.open(table))),
         }
     }
 
@@ -150,7 +169,7 @@ impl Sink {
         match self {
             #[cfg(feature = "delta")]
             Self::Delta(delta) => delta.rows(table).await,
-            Self::Memory(memory) => Ok(memory.rows(&table.name)),
+            Self::Memory(memory) => Ok(memory.rows(table)),
         }
     }
 
@@ -159,7 +178,7 @@ impl Sink {
         match self {
             #[cfg(feature = "delta")]
             Self::Delta(delta) => delta.page(table, skip, limit).await,
-            Self::Memory(memory) => Ok(memory.page(&table.name, skip, limit)),
+            Self::Memory(memory) => Ok(memory.page(table, skip, limit)),
         }
     }
 
@@ -168,7 +187,7 @@ impl Sink {
         match self {
             #[cfg(feature = "delta")]
             Self::Delta(delta) => delta.holding(table).await,
-            Self::Memory(memory) => Ok(Holding { rows: memory.count(&table.name), files: None }),
+            Self::Memory(memory) => Ok(Holding { rows: memory.count(table), files: None }),
         }
     }
 
@@ -178,9 +197,47 @@ impl Sink {
             #[cfg(feature = "delta")]
             Self::Delta(delta) => delta.reset(table).await,
             Self::Memory(memory) => {
-                memory.reset(&table.name);
+                memory.reset(table);
                 Ok(())
             }
+        }
+    }
+
+    /// Gives a table another definition, behind all requests that were handed over before. Its rows stay, or it is an error.
+    pub(crate) async fn alter(&self, from: &Arc<Table>, to: &Arc<Table>) -> Result<(), StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.alter(to).await,
+            Self::Memory(memory) => memory.open(from).alter(to),
+        }
+    }
+
+    /// The table that is stored under this name, where that outlives the emulator.
+    #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory outlives nothing"))]
+    pub(crate) async fn stored(&self, name: &TableName) -> Result<Option<Arc<Table>>, StorageError> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.stored(name).await,
+            Self::Memory(_) => Ok(None),
+        }
+    }
+
+    /// The folder of the definitions that tables were altered to.
+    pub(crate) fn definitions(&self) -> Option<PathBuf> {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => Some(delta.definitions()),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// How many acknowledged rows no longer fitted the table, and lie in files beside it.
+    #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory rejects no row that it acknowledged"))]
+    pub(crate) fn rejected(&self, table: &TableName) -> u64 {
+        match self {
+            #[cfg(feature = "delta")]
+            Self::Delta(delta) => delta.rejected(table),
+            Self::Memory(_) => 0,
         }
     }
 

@@ -3,6 +3,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `acks` | what is stored, told to the client |
+//! | `altered` | the end of a stream whose table was altered |
 //! | `lease` | which connection may write to a persistent stream |
 //! | `persistent` | persistent streams: created, resumed, retired |
 //! | `protocol` | what may come when, without I/O |
@@ -12,6 +13,7 @@
 //! | `session` | an open stream: requests in, rows to the sink, acks out |
 
 mod acks;
+mod altered;
 pub(crate) mod lease;
 mod persistent;
 mod protocol;
@@ -33,13 +35,13 @@ use crate::app::{App, stopped};
 use crate::client_descriptor;
 use crate::connection::Connection;
 use crate::decode::Decoder;
-use crate::error_chain::ErrorChain;
 use crate::faults::AckStep;
 use crate::faults::script::StreamFaults;
 use crate::random;
 use crate::refusal::Refusal;
 use crate::schema_check;
 use crate::sink::TableSink;
+use altered::Alterations;
 use persistent::Persistent;
 use protocol::{Opening, Protocol};
 use requests::Requests;
@@ -85,6 +87,7 @@ struct Opened {
     decoder: Decoder,
     sink: TableSink,
     persistent: Option<Persistent>,
+    alterations: Alterations,
 }
 
 impl Stream {
@@ -93,12 +96,22 @@ impl Stream {
         let opened = self.open().await;
         let Self { app, table_name, mut requests, responses, connection, faults, misbehavior } = self;
         let end = match opened {
-            Ok(Opened { table, protocol, decoder, sink, persistent }) => {
+            Ok(Opened { table, protocol, decoder, sink, persistent, alterations }) => {
                 let encoding = protocol.record_type().as_str_name();
                 let watched = Arc::new(app.activity.watch(&connection, &table, encoding, protocol.next_offset()));
                 let connection = connection.clone();
                 let ack_script = misbehavior.ack_script;
-                let session = Session { protocol, decoder, sink, persistent, connection, faults, ack_script, watched };
+                let session = Session {
+                    protocol,
+                    decoder,
+                    sink,
+                    persistent,
+                    connection,
+                    faults,
+                    ack_script,
+                    watched,
+                    alterations,
+                };
                 session.serve(&app, &mut requests, &responses).await
             }
             Err(end) => end,
@@ -138,15 +151,17 @@ impl Stream {
             Err(status) => return Err(broken(&status)),
         };
         let (mut protocol, opening) = Protocol::open(first, &self.app.limits)?;
+        // Before the table is read, so that no alteration after that is missed.
+        let alterations = Alterations::of(&self.app);
         let (table, decoder) = self.decoder(&protocol, &opening)?;
-        let sink = self.app.sink.open(&table).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
+        let sink = self.app.sink.open(&table).await.map_err(Refusal::from)?;
         let (persistent, response) = self.begin(&opening, &table, &sink).await?;
         if let Some(persistent) = &persistent {
             protocol.go_on_behind(persistent.stream.committed());
         }
         tokio::time::sleep(self.misbehavior.delay).await;
         self.responses.send(response).await?;
-        Ok(Opened { table, protocol, decoder, sink, persistent })
+        Ok(Opened { table, protocol, decoder, sink, persistent, alterations })
     }
 
     /// Creates or resumes the stream; gives the answer to that.
@@ -182,14 +197,18 @@ impl Stream {
                 Printable(&self.table_name)
             )));
         }
-        let table = self.app.catalog.writable(&self.table_name)?;
+        let table = self.app.catalog().writable(&self.table_name)?;
         let message = match (protocol.record_type(), opening.descriptor()) {
             (RecordType::Proto, Some(descriptor)) => client_descriptor::read(descriptor)?,
             (RecordType::Proto, None) => return Err(Refusal::bad_descriptor("a PROTO stream needs one")),
-            _ => return Ok((Arc::clone(table), Decoder::of_table(table)?.with_rescue(self.app.tags.rescue(table)))),
+            _ => {
+                let decoder = Decoder::of_table(&table)?.with_rescue(self.app.tags.rescue(&table));
+                return Ok((table, decoder));
+            }
         };
-        schema_check::check(table, &message, self.app.limits.column_order)?;
-        Ok((Arc::clone(table), Decoder::new(table, message)))
+        schema_check::check(&table, &message, self.app.limits.column_order)?;
+        let decoder = Decoder::new(&table, message);
+        Ok((table, decoder))
     }
 }
 

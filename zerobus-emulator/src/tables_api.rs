@@ -48,7 +48,7 @@ pub(crate) async fn table(
     Path(full_name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     authorize(&app, &headers)?;
-    match app.catalog.entry(&full_name) {
+    match app.catalog().entry(&full_name) {
         Some(entry) => Ok(Json(entry.json.clone())),
         None => Err(ApiError::missing("Table", "TABLE_DOES_NOT_EXIST", &full_name)),
     }
@@ -64,7 +64,7 @@ pub(crate) async fn tables(
     let catalog = required(&parameters, "catalog_name")?;
     let schema = required(&parameters, "schema_name")?;
     let tables: Vec<Value> = app
-        .catalog
+        .catalog()
         .entries()
         .filter(|entry| {
             entry.info.catalog_name.eq_ignore_ascii_case(catalog) && entry.info.schema_name.eq_ignore_ascii_case(schema)
@@ -85,7 +85,8 @@ pub(crate) async fn schemas(
 ) -> Result<Json<Value>, ApiError> {
     authorize(&app, &headers)?;
     let catalog = required(&parameters, "catalog_name")?;
-    let infos = app.catalog.entries().map(|entry| &entry.info);
+    let known = app.catalog();
+    let infos = known.entries().map(|entry| &entry.info);
     let infos = infos.filter(|info| info.catalog_name.eq_ignore_ascii_case(catalog));
     let names: BTreeSet<&str> = infos.map(|info| info.schema_name.as_str()).collect();
     if names.is_empty() {
@@ -105,7 +106,8 @@ pub(crate) async fn catalogs(
     Query(parameters): Parameters,
 ) -> Result<Json<Value>, ApiError> {
     authorize(&app, &headers)?;
-    let names: BTreeSet<&str> = app.catalog.entries().map(|entry| entry.info.catalog_name.as_str()).collect();
+    let known = app.catalog();
+    let names: BTreeSet<&str> = known.entries().map(|entry| entry.info.catalog_name.as_str()).collect();
     let catalogs = names.into_iter().map(|name| json!({ "name": name, "full_name": name })).collect();
     page("catalogs", catalogs, &parameters).map(Json)
 }

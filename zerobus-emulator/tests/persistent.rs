@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use support::persistent::{Persistent, retire};
 use support::{tables, token};
 use tonic::Code;
-use zerobus_emulator::{Builder, Emulator, Fault};
+use zerobus_emulator::{Emulator, Fault};
 
 const ORDERS: &str = "main.sales.orders";
 const QUAKES: &str = "main.geo.earthquakes";
@@ -215,7 +215,7 @@ mod on_disk {
 
     use super::*;
 
-    fn builder(data: &Path) -> Builder {
+    fn builder(data: &Path) -> zerobus_emulator::Builder {
         Emulator::builder().schemas(tables()).data(data)
     }
 

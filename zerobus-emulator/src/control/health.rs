@@ -14,7 +14,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Answers `GET /emulator/health`: the emulator is ready as soon as it answers.
 pub(crate) async fn health(State(app): State<App>) -> Json<Value> {
-    Json(json!({ "status": "ready", "version": VERSION, "tables": app.catalog.entries().count() }))
+    Json(json!({ "status": "ready", "version": VERSION, "tables": app.catalog().entries().count() }))
 }
 
 /// Answers `GET /metrics`, in the text format of Prometheus.

@@ -5,6 +5,8 @@
 //! | `GET …?offset=0&limit=1000` | rows as NDJSON, in the order of the table |
 //! | `POST` | stores rows: a JSON array, or NDJSON; all or none |
 //! | `DELETE` | empties the table, or all tables |
+//!
+//! and of its definition, `/emulator/tables/{name}`: `GET` describes the table, `PUT` alters it (`alter`).
 
 use std::sync::Arc;
 
@@ -41,6 +43,7 @@ pub(crate) struct Page {
 
 /// Answers `GET /emulator/tables/{name}`.
 pub(crate) async fn describe(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
+    let _steady = app.definitions.steady().await;
     let table = table(&app, &name)?;
     let holding = app.sink.holding(&table).await.map_err(|error| storage(&error))?;
     let columns = table.columns().iter().map(|column| {
@@ -59,6 +62,7 @@ pub(crate) async fn describe(State(app): State<App>, Path(name): Path<String>) -
         answer["version"] = json!(files.version);
         answer["files"] = json!(files.count);
         answer["bytes"] = json!(files.bytes);
+        answer["rejected_rows"] = json!(files.rejected);
     }
     Ok(Json(answer))
 }
@@ -69,6 +73,7 @@ pub(crate) async fn read(
     Path(name): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Response, ApiError> {
+    let _steady = app.definitions.steady().await;
     let table = table(&app, &name)?;
     let limit = page.limit.unwrap_or(DEFAULT_LIMIT).min(LIMIT);
     let found = app.sink.page(&table, page.offset, limit).await.map_err(|error| storage(&error))?;
@@ -106,15 +111,15 @@ pub(crate) async fn reset(State(app): State<App>, Path(name): Path<String>) -> R
 
 /// Answers `DELETE /emulator/rows`.
 pub(crate) async fn reset_all(State(app): State<App>) -> Result<Json<Value>, ApiError> {
-    for table in app.catalog.all_writable() {
-        app.sink.reset(table).await.map_err(|error| storage(&error))?;
+    for table in app.catalog().all_writable() {
+        app.sink.reset(&table).await.map_err(|error| storage(&error))?;
         app.activity.reset(&table.name.to_string());
     }
     Ok(Json(json!({})))
 }
 
 pub(crate) fn table(app: &App, name: &str) -> Result<Arc<Table>, ApiError> {
-    app.catalog.writable(name).map(Arc::clone).map_err(|refusal| refused(&refusal))
+    app.catalog().writable(name).map_err(|refusal| refused(&refusal))
 }
 
 /// A JSON array, or a JSON object a line.
@@ -141,6 +146,6 @@ fn refused(refusal: &Refusal) -> ApiError {
     ApiError::new(http, code, status.message())
 }
 
-fn storage(error: &StorageError) -> ApiError {
+pub(super) fn storage(error: &StorageError) -> ApiError {
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", ErrorChain(error).to_string())
 }

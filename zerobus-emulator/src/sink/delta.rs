@@ -19,6 +19,9 @@
 //! | `read` | a table read back |
 //! | `budget` | the memory that rows may take before their commit |
 //! | `gather` | which requests go into one commit |
+//! | `alter` (in `table`) | a table given another definition |
+//! | `staged` | a table made aside, whose files another one takes over |
+//! | `rejects` | acked rows that no longer fit their table |
 //! | `commit` | a group of requests brought into the table |
 //! | `watermark` | persistent streams in the log of the table |
 //! | `wal` | rows that are acked before they are in their table |
@@ -43,7 +46,9 @@ mod merge;
 mod partition;
 mod queue;
 mod read;
+mod rejects;
 mod schema;
+mod staged;
 mod table;
 mod variant;
 mod wal;
@@ -140,11 +145,16 @@ impl Delta {
         if let Some(queue) = writer.as_ref().and_then(Writer::queue) {
             return Ok(queue);
         }
+        self.start(&mut writer, Arc::clone(table)).await
+    }
+
+    /// Starts the writer of a table.
+    async fn start(&self, writer: &mut Option<Writer>, table: Arc<Table>) -> Result<Queue, StorageError> {
         let opening = Opening {
             kernel: Arc::clone(&self.kernel),
             path: self.path(&table.name),
             log: self.folder.log(&table.name),
-            table: Arc::clone(table),
+            table,
             options: self.options,
         };
         let open = self.kernel.run(move || opening.open()).await??;
@@ -157,6 +167,44 @@ impl Delta {
         let queue = started.queue().ok_or(StorageError::Stopping)?;
         *writer = Some(started);
         Ok(queue)
+    }
+
+    /// Gives a table another definition, behind everything that streams have sent before.
+    pub(super) async fn alter(&self, to: &Arc<Table>) -> Result<(), StorageError> {
+        let queue = {
+            let writer = self.writer(to);
+            let mut writer = writer.lock().await;
+            if let Some(queue) = writer.as_ref().and_then(Writer::queue) {
+                queue
+            } else {
+                // From here on the table has a writer, so whoever still has the old definition does not create it by that.
+                let stored = self.stored(&to.name).await?;
+                self.start(&mut writer, stored.unwrap_or_else(|| Arc::clone(to))).await?
+            }
+        };
+        queue.alter(to).await
+    }
+
+    /// The table as it is on the disk.
+    pub(super) async fn stored(&self, name: &TableName) -> Result<Option<Arc<Table>>, StorageError> {
+        let (kernel, path, name) = (Arc::clone(&self.kernel), self.path(name), name.clone());
+        let stored = move || {
+            if read::start(&path).is_none() {
+                return Ok(None);
+            }
+            let stored =
+                read::snapshot(&kernel, &path).and_then(|snapshot| schema::of_snapshot(&kernel, &name, &snapshot));
+            stored.map(|table| Some(Arc::new(table))).map_err(|error| kernel::failed(&path, "read", error))
+        };
+        self.kernel.run(stored).await?
+    }
+
+    pub(super) fn definitions(&self) -> PathBuf {
+        self.folder.definitions()
+    }
+
+    pub(super) fn rejected(&self, table: &TableName) -> u64 {
+        rejects::count(&self.path(table))
     }
 
     /// Brings into the table what an emulator that was killed had acked and not committed.
@@ -266,7 +314,7 @@ fn holding(kernel: &Kernel, path: &Path) -> Result<Holding, StorageError> {
     let bytes = files.clone().map(|file| file.bytes).sum();
     Ok(Holding {
         rows: files.clone().map(|file| file.rows).sum(),
-        files: Some(FileHolding { version, count: files.count() as u64, bytes }),
+        files: Some(FileHolding { version, count: files.count() as u64, bytes, rejected: rejects::count(path) }),
     })
 }
 

@@ -9,7 +9,6 @@ use super::End;
 use super::responses::{Response, Responses};
 use crate::activity::Watched;
 use crate::app::App;
-use crate::error_chain::ErrorChain;
 use crate::faults::script::StreamFaults;
 use crate::faults::{AckStep, Kind, Point};
 use crate::refusal::Refusal;
@@ -103,5 +102,5 @@ impl<'a> Acks<'a> {
 }
 
 fn stored(report: Result<i64, StorageError>) -> Result<i64, Refusal> {
-    report.map_err(|error| Refusal::storage(ErrorChain(&error)))
+    report.map_err(Refusal::from)
 }

@@ -8,10 +8,9 @@ use zerobus_runtime::wire::{ResumeIngestStreamRequest, RetireStreamRequest};
 
 use super::lease::{Lease, Revocation};
 use crate::app::App;
-use crate::error_chain::ErrorChain;
 use crate::random;
 use crate::refusal::Refusal;
-use crate::sink::{PersistentStream, StorageError, StreamAction, StreamState, TableSink};
+use crate::sink::{PersistentStream, StreamAction, StreamState, TableSink};
 
 /// A persistent stream that this connection may write to.
 pub(super) struct Persistent {
@@ -25,7 +24,7 @@ impl Persistent {
     pub(super) async fn create(app: &App, table: &str, sink: &TableSink) -> Result<Self, Refusal> {
         let id = random::text(24);
         let (lease, revocation) = app.leases.take(table, &id).await;
-        match sink.stream(&id, StreamAction::Create).await.map_err(|error| storage(&error))? {
+        match sink.stream(&id, StreamAction::Create).await? {
             StreamState::Open(committed) => {
                 Ok(Self { stream: PersistentStream::new(id, committed), lease, revocation })
             }
@@ -44,7 +43,7 @@ impl Persistent {
             return Err(Refusal::protocol("resume_stream has no stream_id"));
         };
         let (lease, revocation) = app.leases.take(table, id).await;
-        match sink.stream(id, StreamAction::Find).await.map_err(|error| storage(&error))? {
+        match sink.stream(id, StreamAction::Find).await? {
             StreamState::Open(committed) => {
                 Ok(Self { stream: PersistentStream::new(id.clone(), committed), lease, revocation })
             }
@@ -59,15 +58,11 @@ pub(super) async fn retire(app: &App, table: &str, request: &RetireStreamRequest
     let Some(RetiredIdentifier::StreamId(id)) = &request.identifier else {
         return Err(Refusal::protocol("the request has no stream_id"));
     };
-    let known = app.catalog.writable(table)?;
-    let (table, sink) = (&*known.name.to_string(), app.sink.open(known).await.map_err(|error| storage(&error))?);
+    let known = app.catalog().writable(table)?;
+    let (table, sink) = (&*known.name.to_string(), app.sink.open(&known).await?);
     let _lease = app.leases.take(table, id).await;
-    match sink.stream(id, StreamAction::Retire).await.map_err(|error| storage(&error))? {
+    match sink.stream(id, StreamAction::Retire).await? {
         StreamState::Open(_) | StreamState::Retired => Ok(()),
         StreamState::Unknown => Err(Refusal::no_such_stream(table, id)),
     }
-}
-
-fn storage(error: &StorageError) -> Refusal {
-    Refusal::storage(ErrorChain(error))
 }

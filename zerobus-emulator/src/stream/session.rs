@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use zerobus_runtime::wire::CloseStreamSignal;
 
 use super::acks::Acks;
+use super::altered::Alterations;
 use super::lease::{Lease, Revocation};
 use super::persistent::Persistent;
 use super::protocol::{Protocol, Records};
@@ -19,7 +20,6 @@ use crate::activity::Watched;
 use crate::app::{App, stopped};
 use crate::connection::Connection;
 use crate::decode::{BadRecord, Decoder};
-use crate::error_chain::ErrorChain;
 use crate::faults::script::StreamFaults;
 use crate::faults::{AckStep, Kind, Point};
 use crate::refusal::Refusal;
@@ -39,6 +39,7 @@ pub(super) struct Session {
     pub(super) faults: StreamFaults,
     pub(super) ack_script: VecDeque<AckStep>,
     pub(super) watched: Arc<Watched>,
+    pub(super) alterations: Alterations,
 }
 
 /// Why the reading of a stream has stopped, if it is not an error.
@@ -74,19 +75,23 @@ impl Session {
         let (close, close_requests) = mpsc::channel(1);
         let watched = Arc::clone(&self.watched);
         let script = std::mem::take(&mut self.ack_script);
+        let order = app.limits.column_order;
+        let altered =
+            self.alterations.clone().end(Arc::clone(watched.table()), self.decoder.descriptor().clone(), order);
         let acking = Acks::new(app, responses, self.faults.fork(), script, Arc::clone(&watched)).run(reports);
         tokio::pin!(acking);
         let stop = {
             let (reader, revocation) = self.reader(app, stored, close);
             let reading = reader.run(requests);
             let closing = Closing { app, responses, watched: Arc::clone(&watched) }.run(close_requests);
-            tokio::pin!(reading, closing);
+            tokio::pin!(reading, closing, altered);
             tokio::select! {
                 biased;
                 // The reports go on as long as the reader does, so this is a client that does not listen, or a failure.
                 acked = &mut acking => return acked.err().unwrap_or(End::Gone),
                 stop = &mut reading => stop,
                 end = &mut closing => Err(end),
+                refusal = &mut altered => Err(End::Refused(refusal)),
                 () = revoked(revocation) => Err(Refusal::superseded().into()),
             }
         };
@@ -159,8 +164,9 @@ impl Reader<'_> {
         let rows = self.rows(ingest.offset, ingest.records)?;
         self.app.partitions.take(self.watched.table(), &rows, Instant::now())?;
         self.watched.ingested(ingest.offset, rows.len(), ingest.bytes);
-        let append = Append::new(rows, ingest.offset, self.stored.clone()).of(self.stream.clone());
-        self.sink.append(append).await.map_err(|error| Refusal::storage(ErrorChain(&error)))?;
+        let table = self.watched.table();
+        let append = Append::new(table, rows, ingest.offset, self.stored.clone()).of(self.stream.clone());
+        self.sink.append(append).await.map_err(Refusal::from)?;
         Ok(ingest.offset)
     }
 

@@ -24,6 +24,11 @@ impl FileColumns {
         Self { columns: file_columns(table).map(|(place, column)| (place, column.clone())).collect(), schema }
     }
 
+    /// All columns of the table, for files beside it.
+    pub(super) fn all(table: &Table, schema: ArrowSchemaRef) -> Self {
+        Self { columns: table.columns().iter().cloned().enumerate().collect(), schema }
+    }
+
     pub(super) const fn schema(&self) -> &ArrowSchemaRef {
         &self.schema
     }

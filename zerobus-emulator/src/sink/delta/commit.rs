@@ -1,6 +1,9 @@
 //! A group of requests brought into the table: as one version, or request by request if that fails.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use zerobus_codegen::Table;
 
 use super::gather::Group;
 use super::queue::{Command, Request};
@@ -8,6 +11,7 @@ use super::table::DeltaTable;
 use super::wal::Wal;
 use super::watermark::{self, Txns};
 use crate::error_chain::ErrorChain;
+use crate::refit::{Dropped, Refit};
 use crate::sink::{StorageError, Stored, StreamState};
 
 /// A table that is open for requests.
@@ -36,12 +40,15 @@ impl Group {
         let (requests, command) = self.into_parts();
         let requests = in_sequence(requests);
         match &mut open.log {
-            Some(log) if !requests.is_empty() => log.accept(open.table.table(), requests),
+            Some(log) if !requests.is_empty() => log.accept(requests),
             Some(_) => {}
-            None => match commit(&mut open.table, &requests) {
-                Ok(()) => requests.iter().for_each(Request::stored),
-                Err(error) => one_by_one(&mut open.table, requests, &error),
-            },
+            None => {
+                let requests = fitting(requests, open.table.table());
+                match commit(&mut open.table, &requests) {
+                    Ok(()) => requests.iter().for_each(Request::stored),
+                    Err(error) => one_by_one(&mut open.table, requests, &error),
+                }
+            }
         }
         if open.log.as_ref().is_some_and(Wal::is_large) {
             // A failure is logged, and tried again later.
@@ -74,10 +81,54 @@ fn in_sequence(requests: Vec<Request>) -> Vec<Request> {
     kept
 }
 
+/// The requests whose rows fit the table as it is now; a stream that has one that does not fails.
+fn fitting(requests: Vec<Request>, table: &Arc<Table>) -> Vec<Request> {
+    let mut refit: Option<Refit> = None;
+    let mut failed: Vec<(Stored, StorageError)> = Vec::new();
+    let mut kept = Vec::with_capacity(requests.len());
+    for mut request in requests {
+        let earlier = failed.iter().find(|(stored, _)| stored.same_channel(&request.append.stored));
+        let fits = match earlier {
+            Some((_, error)) => Err(error.clone()),
+            None => fit(&mut request, table, &mut refit),
+        };
+        match fits {
+            Ok(()) => kept.push(request),
+            Err(error) => {
+                failed.push((request.append.stored.clone(), error.clone()));
+                request.report(Err(error));
+            }
+        }
+    }
+    kept
+}
+
+/// Brings the rows of a request into the table as it is now.
+fn fit(request: &mut Request, table: &Arc<Table>, refit: &mut Option<Refit>) -> Result<(), StorageError> {
+    let append = &mut request.append;
+    if Arc::ptr_eq(&append.table, table) {
+        return Ok(());
+    }
+    let refit = match refit {
+        Some(refit) if refit.is_between(&append.table, table) => refit,
+        other => other.insert(Refit::new(&append.table, table, Dropped::Unfit)?),
+    };
+    if !refit.is_trivial() {
+        let offset = append.offset;
+        let bad =
+            |(place, bad)| StorageError::unfit(table, format!("row {place} of the request at offset {offset}: {bad}"));
+        append.rows = refit.rows(&append.rows).map_err(bad)?;
+    }
+    append.table = Arc::clone(table);
+    Ok(())
+}
+
 impl Command {
     fn run(self, open: &mut Open) {
         // A client that has gone does not wait for the answer.
         match self {
+            // What is acked and not in the table meets the altered table, as at the service.
+            Self::Alter(to, reply) => drop(reply.send(open.table.alter(&to))),
             Self::Reset(reply) => drop(reply.send(open.reset())),
             Self::Stream(id, action, reply) => {
                 drop(reply.send(open.flush().and_then(|()| open.table.stream(&id, action))));

@@ -59,7 +59,7 @@ pub(super) struct Written {
 
 impl Place {
     /// The name of a file with its rows at this place.
-    fn file_name(self) -> String {
+    pub(super) fn file_name(self) -> String {
         format!("part-{:020}-{:05}-{}.parquet", self.version, self.number, random::text(8))
     }
 

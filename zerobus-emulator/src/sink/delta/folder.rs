@@ -12,6 +12,8 @@ use zerobus_codegen::TableName;
 const LOCK: &str = ".zerobus-emulator.lock";
 /// The folder of the logs; no catalog has such a name.
 const LOGS: &str = ".zerobus-emulator.acked";
+/// The folder of the definitions that tables were altered to.
+const DEFINITIONS: &str = ".zerobus-emulator.altered";
 /// How long the lock is waited for: an emulator that has just been stopped lets go of it a moment later.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -51,6 +53,10 @@ impl Folder {
     pub(super) fn log(&self, table: &TableName) -> PathBuf {
         let folder = self.root.join(LOGS).join(table.catalog()).join(table.schema());
         folder.join(format!("{}.ndjson", table.table()))
+    }
+
+    pub(super) fn definitions(&self) -> PathBuf {
+        self.root.join(DEFINITIONS)
     }
 
     /// Lets another emulator have the folder.

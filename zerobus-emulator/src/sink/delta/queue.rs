@@ -1,6 +1,9 @@
 //! The queue before a table: the requests and commands of all its streams, in their order.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
+use zerobus_codegen::Table;
 
 use super::budget::{Budget, Share};
 use crate::sink::{Append, StorageError, StreamAction, StreamState};
@@ -31,6 +34,8 @@ pub(super) struct Request {
 pub(super) enum Command {
     /// Remove every row.
     Reset(Reply<()>),
+    /// Give the table another definition.
+    Alter(Arc<Table>, Reply<()>),
     /// Do something with the persistent stream of this id.
     Stream(String, StreamAction, Reply<StreamState>),
 }
@@ -65,6 +70,12 @@ impl Queue {
     pub(crate) async fn stream(&self, id: &str, action: StreamAction) -> Result<StreamState, StorageError> {
         let (reply, answer) = oneshot::channel();
         self.send(Queued::Command(Command::Stream(id.to_owned(), action, reply)))?;
+        answer.await.map_err(|_| StorageError::Stopping)?
+    }
+
+    pub(super) async fn alter(&self, to: &Arc<Table>) -> Result<(), StorageError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Queued::Command(Command::Alter(Arc::clone(to), reply)))?;
         answer.await.map_err(|_| StorageError::Stopping)?
     }
 

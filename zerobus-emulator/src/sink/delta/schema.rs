@@ -1,10 +1,49 @@
 //! A table as a Delta schema.
 //!
+//! The service's own description of a column (`type_json`) is the field of a Delta schema, so a Delta schema is a description of
+//! the table, too.
+//!
 //! CHAR and VARCHAR are strings whose metadata names the type, as Spark writes them.
 
-use delta_kernel::KernelResult;
+use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::schema::{ArrayType, DataType as DeltaType, MapType, StructField, StructType};
-use zerobus_codegen::{DataType, Element, Field, Scalar, Struct};
+use delta_kernel::transaction::UpdateTableOperation;
+use delta_kernel::{KernelError, KernelResult, SnapshotRef};
+use zerobus_codegen::{ColumnInfo, DataType, Element, Field, Scalar, Struct, Table, TableInfo, TableName};
+
+use super::create::ENGINE_INFO;
+use super::kernel::Kernel;
+
+/// The table that a version on the disk is of.
+pub(super) fn of_snapshot(kernel: &Kernel, name: &TableName, snapshot: &SnapshotRef) -> KernelResult<Table> {
+    let transaction = SnapshotRef::clone(snapshot).update_table(UpdateTableOperation::Write, ENGINE_INFO, true);
+    let transaction = transaction.build(kernel.engine().as_ref(), Box::new(FileSystemCommitter::new()))?;
+    let info = describe(name, &snapshot.schema(), transaction.logical_partition_columns())?;
+    Table::try_from(&info).map_err(KernelError::generic_err)
+}
+
+/// A table as the tables API describes it.
+pub(super) fn info(table: &Table) -> KernelResult<TableInfo> {
+    describe(&table.name, &schema(&table.row)?, &table.partition_columns)
+}
+
+fn describe(name: &TableName, schema: &StructType, partition_columns: &[String]) -> KernelResult<TableInfo> {
+    let mut info = TableInfo::default();
+    name.catalog().clone_into(&mut info.catalog_name);
+    name.schema().clone_into(&mut info.schema_name);
+    name.table().clone_into(&mut info.name);
+    for (position, field) in schema.fields().enumerate() {
+        let mut column = ColumnInfo::default();
+        column.name.clone_from(field.name());
+        column.type_json = Some(serde_json::to_string(field).map_err(KernelError::generic_err)?);
+        column.nullable = Some(field.is_nullable());
+        column.position = Some(i64::try_from(position).map_err(KernelError::generic_err)?);
+        let index = partition_columns.iter().position(|partition| partition == field.name());
+        column.partition_index = index.map(i64::try_from).transpose().map_err(KernelError::generic_err)?;
+        info.columns.push(column);
+    }
+    Ok(info)
+}
 
 pub(super) fn schema(row: &Struct) -> KernelResult<StructType> {
     let fields = row.fields.iter().map(field).collect::<KernelResult<Vec<_>>>()?;

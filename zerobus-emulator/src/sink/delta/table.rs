@@ -1,5 +1,7 @@
 //! One Delta table: created or opened, appended to in commits, kept small.
 
+mod alter;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,6 +107,7 @@ impl DeltaTable {
         if !create::same_columns(&snapshot.schema(), &expected)? {
             return Err(OpenError::Drift);
         }
+        super::staged::clean_up(&path).map_err(KernelError::from)?;
         let found = read::data_files(&kernel, &snapshot)?;
         let live: Vec<DataFile> = found.iter().map(|found| found.file().clone()).collect();
         let cleanup = Cleanup::open(&path, history, &live).map_err(KernelError::from)?;
@@ -171,6 +174,18 @@ impl DeltaTable {
         let found = read::snapshot(&self.kernel, &self.path)
             .and_then(|snapshot| snapshot.get_app_id_version(application, self.kernel.engine().as_ref()));
         found.map_err(|error| failed(&self.path, "read", error))
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.snapshot.version()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn kernel(&self) -> &Kernel {
+        &self.kernel
     }
 
     pub(super) const fn table(&self) -> &Arc<Table> {

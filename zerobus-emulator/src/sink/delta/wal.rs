@@ -1,25 +1,31 @@
 //! Rows that are acked before they are in their table, as the service acks them: one file of lines for each table, synced before
 //! the ack, and emptied by the commit.
 //!
-//! Each request is a line, `{"number", "rows", "stream", "offset"}`. The number of the last line that a commit has brought into
+//! Each request is a line, `{"number", "rows", "stream", "offset"}`; before the first, and where it changes, stands the definition
+//! of the table that the rows are of, `{"definition"}`. Rows meet the table as it is when they are committed: those that do not
+//! fit it, since it was altered in between, go to files beside it (`rejects`). The number of the last line that a commit has brought into
 //! the table is in that commit (`txn`), so a line is stored exactly once, whenever the emulator is killed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zerobus_codegen::Table;
+use zerobus_codegen::{Table, TableInfo};
 
 use super::budget::Share;
 use super::disk;
 use super::queue::Request;
+use super::rejects::{self, Rejects};
+use super::schema;
 use super::table::DeltaTable;
 use super::watermark::{self, Txns};
 use crate::decode::Decoder;
 use crate::error_chain::ErrorChain;
+use crate::refit::{Dropped, Refit};
 use crate::row::Row;
 use crate::rows;
 use crate::sink::{StorageError, StreamState};
@@ -36,6 +42,8 @@ pub(super) struct Wal {
     next: i64,
     interval: Duration,
     pending: Vec<Pending>,
+    /// The definition that the next line in the file is of.
+    written: Option<Arc<Table>>,
     weight: usize,
     due: Option<Instant>,
 }
@@ -43,8 +51,17 @@ pub(super) struct Wal {
 /// A request that is acked and not yet in the table.
 struct Pending {
     line: Line,
+    table: Arc<Table>,
     rows: Vec<Row>,
     _share: Option<Share>,
+}
+
+/// A line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Definition { definition: TableInfo },
+    Request(Line),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,22 +78,15 @@ impl Wal {
     pub(super) fn open(path: &Path, interval: Duration, table: &mut DeltaTable) -> Result<Self, StorageError> {
         let failed = |error: io::Error| failed(path, error);
         let committed = table.txn(APPLICATION)?.unwrap_or(-1);
-        let mut pending = Vec::new();
-        if path.is_file() {
+        let pending = if path.is_file() {
             let text = std::fs::read(path).map_err(failed)?;
-            let decoder =
-                Decoder::of_table(table.table()).map_err(|refusal| failed(io::Error::other(refusal.to_string())))?;
-            for line in lines(&text).map_err(failed)? {
-                if line.number > committed {
-                    let rows = line.rows.iter().map(|row| decoder.json_value(row.clone()));
-                    let rows =
-                        rows.collect::<Result<_, _>>().map_err(|bad| failed(io::Error::other(bad.to_string())))?;
-                    pending.push(Pending { line, rows, _share: None });
-                }
-            }
-        }
+            pending(entries(&text).map_err(failed)?, committed, table.table()).map_err(failed)?
+        } else {
+            Vec::new()
+        };
         let next = pending.last().map_or(committed, |pending| pending.line.number) + 1;
-        let mut log = Self { path: path.to_owned(), file: None, next, interval, pending, weight: 0, due: None };
+        let mut log =
+            Self { path: path.to_owned(), file: None, next, interval, pending, written: None, weight: 0, due: None };
         if !log.pending.is_empty() {
             tracing::info!(log = %path.display(), requests = log.pending.len(), "acked rows are brought into their table");
         }
@@ -85,15 +95,15 @@ impl Wal {
     }
 
     /// Makes requests durable, and acks them.
-    pub(super) fn accept(&mut self, table: &Table, requests: Vec<Request>) {
-        let lines: Vec<Line> = requests.iter().map(|request| self.line(table, request)).collect();
+    pub(super) fn accept(&mut self, requests: Vec<Request>) {
+        let lines: Vec<(Line, Arc<Table>)> = requests.iter().map(|request| self.line(request)).collect();
         match self.write(&lines) {
             Ok(()) => {
-                for (line, request) in lines.into_iter().zip(requests) {
+                for ((line, table), request) in lines.into_iter().zip(requests) {
                     request.stored();
                     let Request { append, share } = request;
                     self.weight += append.weight;
-                    self.pending.push(Pending { line, rows: append.rows, _share: Some(share) });
+                    self.pending.push(Pending { line, table, rows: append.rows, _share: Some(share) });
                 }
                 self.due = self.due.or_else(|| Some(Instant::now() + self.interval));
             }
@@ -121,8 +131,11 @@ impl Wal {
         let Some(last) = self.pending.last() else { return Ok(()) };
         let mut txns: Txns = self.pending.iter().filter_map(|pending| pending.line.txn()).collect();
         txns.insert(APPLICATION.to_owned(), last.line.number);
-        let rows = self.pending.iter().flat_map(|pending| &pending.rows);
-        if let Err(error) = table.append(&rows, &txns) {
+        let stored = self.reject(table).and_then(|()| {
+            let rows = self.pending.iter().flat_map(|pending| &pending.rows);
+            table.append(&rows, &txns)
+        });
+        if let Err(error) = stored {
             self.due = Some(Instant::now() + self.interval);
             tracing::error!(error = %ErrorChain(&error), "acked rows could not be committed; they stay in the log");
             return Err(error);
@@ -135,31 +148,62 @@ impl Wal {
         Ok(())
     }
 
+    /// Brings the rows into the table as it is now; those that do not fit go to files beside it.
+    fn reject(&mut self, table: &DeltaTable) -> Result<(), StorageError> {
+        let to = table.table();
+        let mut refits: Vec<(Refit, Rejects)> = Vec::new();
+        let mut fitted = Vec::with_capacity(self.pending.len());
+        for pending in &self.pending {
+            // Definitions come one after the other, so it is the last one, or another.
+            if !refits.last().is_some_and(|(refit, _)| refit.is_between(&pending.table, to)) {
+                let rejects = Rejects { table: Arc::clone(&pending.table), rows: Vec::new(), number: 0 };
+                refits.push((Refit::new(&pending.table, to, Dropped::Unfit)?, rejects));
+            }
+            let last = refits.last_mut().filter(|(refit, _)| !refit.is_trivial());
+            fitted.push(last.map(|(refit, rejects)| fit(refit, rejects, pending)));
+        }
+        let rejected: Vec<Rejects> =
+            refits.into_iter().map(|(_, rejects)| rejects).filter(|rejects| !rejects.rows.is_empty()).collect();
+        if !rejected.is_empty() {
+            rejects::store(table.kernel(), table.path(), &rejected)?;
+            let rows: usize = rejected.iter().map(|rejects| rejects.rows.len()).sum();
+            tracing::warn!(table = %to.name, rows, "acked rows do not fit the table, which was altered; they are kept beside it");
+        }
+        // Only now, since a failure before leaves them to the next try.
+        for (pending, rows) in self.pending.iter_mut().zip(fitted) {
+            pending.rows = rows.unwrap_or_else(|| std::mem::take(&mut pending.rows));
+            pending.table = Arc::clone(to);
+        }
+        Ok(())
+    }
+
     /// Forgets what is not in the table.
     pub(super) fn clear(&mut self) -> Result<(), StorageError> {
         (self.pending, self.weight, self.due) = (Vec::new(), 0, None);
         self.empty().map_err(|error| failed(&self.path, error))
     }
 
-    fn empty(&self) -> io::Result<()> {
+    fn empty(&mut self) -> io::Result<()> {
+        self.written = None;
         self.file.as_ref().map_or_else(|| disk::remove_file(&self.path), |file| file.set_len(0))
     }
 
-    fn line(&mut self, table: &Table, request: &Request) -> Line {
+    fn line(&mut self, request: &Request) -> (Line, Arc<Table>) {
         let number = self.next;
         self.next += 1;
         let append = &request.append;
-        Line {
+        let line = Line {
             number,
-            rows: append.rows.iter().map(|row| rows::json(table, row)).collect(),
+            rows: append.rows.iter().map(|row| rows::json(&append.table, row)).collect(),
             stream: append.stream.as_ref().map(|stream| stream.id().to_owned()),
             offset: append.offset,
-        }
+        };
+        (line, Arc::clone(&append.table))
     }
 
     /// The lines are on the disk when this returns.
-    fn write(&mut self, lines: &[Line]) -> io::Result<()> {
-        let mut text = Vec::new();
+    fn write(&mut self, lines: &[(Line, Arc<Table>)]) -> io::Result<()> {
+        let mut text = Text { bytes: Vec::new(), definition: self.written.clone() };
         if !self.path.is_file() {
             self.file = None;
         }
@@ -167,20 +211,23 @@ impl Wal {
             Some(file) => file,
             missing => {
                 // Somebody may have removed the file with what is acked and not yet committed.
+                text.definition = None;
                 for pending in &self.pending {
-                    write_line(&mut text, &pending.line)?;
+                    text.line(&pending.line, &pending.table)?;
                 }
                 missing.insert(create(&self.path)?)
             }
         };
-        for line in lines {
-            write_line(&mut text, line)?;
+        for (line, table) in lines {
+            text.line(line, table)?;
         }
         let length = file.metadata()?.len();
-        let written = file.write_all(&text).and_then(|()| file.sync_data());
+        let written = file.write_all(&text.bytes).and_then(|()| file.sync_data());
         if written.is_err() {
             // Nothing of it was acked, and what follows must not stand behind half a line.
             file.set_len(length)?;
+        } else {
+            self.written = text.definition;
         }
         written
     }
@@ -190,6 +237,61 @@ impl Line {
     fn txn(&self) -> Option<(String, i64)> {
         watermark::txn(self.stream.as_deref()?, StreamState::Open(self.offset))
     }
+}
+
+/// What is to be written, and the definition of its last line.
+struct Text {
+    bytes: Vec<u8>,
+    definition: Option<Arc<Table>>,
+}
+
+impl Text {
+    fn line(&mut self, line: &Line, table: &Arc<Table>) -> io::Result<()> {
+        if !self.definition.as_ref().is_some_and(|known| Arc::ptr_eq(known, table)) {
+            let definition = schema::info(table).map_err(io::Error::other)?;
+            write_line(&mut self.bytes, &Entry::Definition { definition })?;
+            self.definition = Some(Arc::clone(table));
+        }
+        write_line(&mut self.bytes, line)
+    }
+}
+
+/// The rows of a request that fit the table as it is now.
+fn fit(refit: &Refit, rejects: &mut Rejects, pending: &Pending) -> Vec<Row> {
+    let mut fitted = Vec::with_capacity(pending.rows.len());
+    for row in &pending.rows {
+        match refit.row(row) {
+            Ok(row) => fitted.push(row),
+            Err(bad) => {
+                tracing::debug!(%bad, "an acked row does not fit its table any more");
+                rejects.rows.push(row.clone());
+                rejects.number = pending.line.number;
+            }
+        }
+    }
+    fitted
+}
+
+/// The requests that are not in the table, decoded by the definitions that they were written for.
+fn pending(entries: Vec<Entry>, committed: i64, table: &Arc<Table>) -> io::Result<Vec<Pending>> {
+    let of_table = |table: &Table| Decoder::of_table(table).map_err(|refusal| io::Error::other(refusal.to_string()));
+    let (mut table, mut decoder) = (Arc::clone(table), of_table(table)?);
+    let mut pending = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::Definition { definition } => {
+                table = Arc::new(Table::try_from(&definition).map_err(io::Error::other)?);
+                decoder = of_table(&table)?;
+            }
+            Entry::Request(line) if line.number > committed => {
+                let rows = line.rows.iter().map(|row| decoder.json_value(row.clone()));
+                let rows = rows.collect::<Result<_, _>>().map_err(|bad| io::Error::other(bad.to_string()))?;
+                pending.push(Pending { line, table: Arc::clone(&table), rows, _share: None });
+            }
+            Entry::Request(_) => {}
+        }
+    }
+    Ok(pending)
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -203,14 +305,14 @@ fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn write_line(text: &mut Vec<u8>, line: &Line) -> io::Result<()> {
+fn write_line(text: &mut Vec<u8>, line: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *text, line)?;
     text.push(b'\n');
     Ok(())
 }
 
 /// The last line may be torn, and then it was not acked.
-fn lines(text: &[u8]) -> io::Result<Vec<Line>> {
+fn entries(text: &[u8]) -> io::Result<Vec<Entry>> {
     let mut lines = Vec::new();
     let mut rest = text;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
@@ -238,7 +340,8 @@ mod tests {
         let mut text = Vec::new();
         write_line(&mut text, &line(1)).unwrap();
         write_line(&mut text, &line(2)).unwrap();
-        let numbers = |text: &[u8]| lines(text).map(|lines| lines.iter().map(|line| line.number).collect::<Vec<_>>());
+        let number = |entry: &Entry| if let Entry::Request(line) = entry { line.number } else { -1 };
+        let numbers = |text: &[u8]| entries(text).map(|entries| entries.iter().map(number).collect::<Vec<_>>());
         assert_eq!(numbers(&text).unwrap(), [1, 2]);
         for end in text.len() / 2..text.len() {
             assert_eq!(numbers(&text[..end]).unwrap(), [1], "{end}");

@@ -1,0 +1,164 @@
+//! The catalog while the emulator runs: what alters a table, and who is told.
+
+mod store;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::{RwLock, RwLockReadGuard, watch};
+use zerobus_codegen::{Drift, Table};
+
+use crate::catalog::{Catalog, Entry};
+use crate::error_chain::ErrorChain;
+use crate::sink::{Sink, StorageError};
+use store::{Record, Store};
+
+/// The definitions of all tables, as they are now.
+#[derive(Debug)]
+pub(crate) struct Definitions {
+    current: watch::Sender<Arc<Catalog>>,
+    /// Held by those who read rows by a definition, and alone by an alteration.
+    steady: RwLock<()>,
+    /// None where rows do not outlive the emulator.
+    store: Option<Store>,
+}
+
+/// What an alteration has changed; none where one of the two definitions takes no rows.
+pub(crate) type Altered = Option<Drift>;
+
+impl Definitions {
+    /// The catalog that the emulator is given, with what its tables were altered to before.
+    pub(crate) async fn open(given: Catalog, sink: &Sink) -> Result<Self, StorageError> {
+        let store = sink.definitions().map(Store::new);
+        let catalog = match &store {
+            Some(store) if !store.is_empty() => restored(given, store, sink).await?,
+            _ => given,
+        };
+        Ok(Self { current: watch::Sender::new(Arc::new(catalog)), steady: RwLock::default(), store })
+    }
+
+    pub(crate) fn current(&self) -> Arc<Catalog> {
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// The catalog at each alteration from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<Arc<Catalog>> {
+        self.current.subscribe()
+    }
+
+    /// No table is altered while this is held.
+    pub(crate) async fn steady(&self) -> RwLockReadGuard<'_, ()> {
+        self.steady.read().await
+    }
+
+    /// Gives a table another definition: where its rows are, then in the catalog. A definition that takes no rows leaves the
+    /// rows as they are.
+    pub(crate) async fn alter<E: From<StorageError>>(
+        &self,
+        sink: &Sink,
+        new: impl FnOnce(&Catalog) -> Result<Entry, E>,
+    ) -> Result<Altered, E> {
+        let _alone = self.steady.write().await;
+        let catalog = self.current();
+        let entry = new(&catalog)?;
+        let name = entry.info.full_name();
+        let intent = Intent::new(self.store.as_ref(), &name, &entry)?;
+        let altered = catalog.with(entry);
+        let (from, to) = (catalog.writable(&name).ok(), altered.writable(&name).ok());
+        if let Some(to) = &to
+            && let Err(error) = sink.alter(from.as_ref().unwrap_or(to), to).await
+        {
+            intent.take_back();
+            return Err(error.into());
+        }
+        intent.done();
+        self.current.send_replace(Arc::new(altered));
+        Ok(from.zip(to).map(|(from, to)| Drift::between(&from, &to)))
+    }
+}
+
+/// An alteration that is written down before it is done, so that a kill in the middle of it leaves no doubt.
+struct Intent<'a> {
+    store: Option<&'a Store>,
+    name: &'a str,
+    before: Option<Record>,
+    after: Option<Record>,
+}
+
+impl<'a> Intent<'a> {
+    fn new(store: Option<&'a Store>, name: &'a str, entry: &Entry) -> Result<Self, StorageError> {
+        let given = entry.given.as_ref().unwrap_or(&entry.json);
+        let record = |altered: &Value, next: Option<&Value>| Record {
+            given: given.clone(),
+            altered: altered.clone(),
+            next: next.cloned(),
+        };
+        let after = (*given != entry.json).then(|| record(&entry.json, None));
+        let mut before = None;
+        if let Some(store) = store {
+            let known = store.find(name).map_err(|error| failed(store, error))?;
+            before = known.filter(|record| record.given == *given);
+            let from = before.as_ref().map_or(given, |before| &before.altered);
+            store.put(name, Some(&record(from, Some(&entry.json)))).map_err(|error| failed(store, error))?;
+        }
+        Ok(Self { store, name, before, after })
+    }
+
+    fn done(self) {
+        self.put(self.after.as_ref());
+    }
+
+    fn take_back(self) {
+        self.put(self.before.as_ref());
+    }
+
+    /// The intent says both definitions, and the rows which of them holds; so nothing is lost if this fails.
+    fn put(&self, record: Option<&Record>) {
+        if let Some(Err(error)) = self.store.map(|store| store.put(self.name, record)) {
+            tracing::warn!(table = self.name, error = %ErrorChain(&error), "an alteration stays written down as under way");
+        }
+    }
+}
+
+/// The catalog with what its tables were altered to.
+async fn restored(given: Catalog, store: &Store, sink: &Sink) -> Result<Catalog, StorageError> {
+    let mut catalog = given.clone();
+    for entry in given.entries() {
+        let record = store.find(&entry.info.full_name()).map_err(|error| failed(store, error))?;
+        // Another definition is given than the one that was altered: it is the newer one.
+        let Some(record) = record.filter(|record| record.given == entry.json) else { continue };
+        if let Some(altered) = holding(entry, record, sink).await? {
+            tracing::info!(table = %altered.info.full_name(), "the table has the definition that it was altered to");
+            catalog = catalog.with(altered);
+        }
+    }
+    Ok(catalog)
+}
+
+/// The definition that the rows on the disk are of; none if it is the given one.
+async fn holding(entry: &Entry, record: Record, sink: &Sink) -> Result<Option<Entry>, StorageError> {
+    let redefined = |json: Value| Some(entry.altered(serde_json::from_value(json.clone()).ok()?, json));
+    let (altered, next) = (redefined(record.altered), record.next.and_then(redefined));
+    let Some(Ok(table)) = [&altered, &next].into_iter().flatten().map(|entry| entry.table.as_ref()).next() else {
+        return Ok(altered);
+    };
+    let Some(stored) = sink.stored(&table.name).await? else { return Ok(altered) };
+    let is_stored = |entry: &Entry| entry.table.as_ref().is_ok_and(|table| is_same(table, &stored));
+    if is_stored(entry) && !altered.as_ref().is_some_and(is_stored) && !next.as_ref().is_some_and(is_stored) {
+        return Ok(None);
+    }
+    Ok(next.filter(is_stored).or(altered))
+}
+
+fn is_same(one: &Table, other: &Table) -> bool {
+    let columns = |table: &Table| -> Vec<_> {
+        table.columns().iter().map(|column| (column.name.clone(), column.data_type.clone(), column.nullable)).collect()
+    };
+    one.partition_columns == other.partition_columns && columns(one) == columns(other)
+}
+
+fn failed(store: &Store, error: io::Error) -> StorageError {
+    StorageError::Failed { path: PathBuf::from(store.folder()), doing: "altered", source: Arc::new(error) }
+}
