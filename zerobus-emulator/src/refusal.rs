@@ -171,6 +171,11 @@ impl Refusal {
         Self { causes, ..Self::new(Code::InvalidArgument, 8001, text) }
     }
 
+    /// The table's folder is being removed.
+    pub(crate) fn removed(why: impl Display) -> Self {
+        Self::new(Code::Unavailable, 5001, why.to_string())
+    }
+
     /// The stream has lived its time, and the client did not heed the signal.
     pub(crate) fn stream_timeout() -> Self {
         Self::new(Code::Unavailable, 6002, "the stream has reached the end of its life; open a new one")
@@ -215,6 +220,7 @@ impl Display for Refusal {
 impl From<StorageError> for Refusal {
     fn from(error: StorageError) -> Self {
         match &error {
+            StorageError::Removed { .. } => Self::removed(ErrorChain(&error)),
             StorageError::Stopping => Self::shutting_down(),
             StorageError::Unfit { table, why } => Self::altered(table, vec![Cause::TypeIncompatible], why),
             _ => Self::storage(ErrorChain(&error)),

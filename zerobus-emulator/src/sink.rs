@@ -54,6 +54,14 @@ pub enum StorageError {
         /// The offset of the request.
         offset: i64,
     },
+    /// Somebody removes the table, and goes on doing so.
+    #[error("the table at {} is being removed; send the rows again when that is over", .path.display())]
+    Removed {
+        /// The table's folder.
+        path: PathBuf,
+        /// What was missing at last.
+        source: Arc<StorageError>,
+    },
     /// A row does not fit the definition that its table was altered to.
     #[error("a row does not fit table {}, which was altered: {why}", Printable(.table))]
     Unfit {

@@ -47,7 +47,12 @@ fn data_files(table: &Path) -> usize {
 }
 
 mod removed {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
+    use zerobus_emulator::Profile;
+    use zerobus_runtime::wire::RecordType;
 
     #[tokio::test]
     async fn a_table_removed_under_a_stream_is_made_anew() {
@@ -93,6 +98,55 @@ mod removed {
         assert_eq!(ids(&emulator).await, [150, 151]);
         call.finish().await.unwrap();
         emulator.shutdown().await;
+    }
+
+    /// A table that a thread removes again and again, at moments that the seed decides, while streams open, write and end.
+    async fn under_removals(profile: Profile, seed: u64) -> Vec<String> {
+        let data = tempfile::tempdir().unwrap();
+        let interval = Duration::from_millis(20);
+        let emulator = builder(data.path()).profile(profile).commit_interval(interval).start().await.unwrap();
+        let table = emulator.table_path(ORDERS).unwrap();
+        let done = Arc::new(AtomicBool::new(false));
+        let remover = {
+            let (done, mut random) = (Arc::clone(&done), fastrand::Rng::with_seed(seed));
+            std::thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_micros(random.u64(0..30_000)));
+                    // What the emulator writes at the same moment may stay, as with `rm -rf`.
+                    let _ = std::fs::remove_dir_all(&table);
+                }
+            })
+        };
+        let stream = async || {
+            let mut call = Call::open(&emulator, ORDERS, RecordType::Json, None).await?;
+            for offset in 0..6 {
+                call.send_json(offset, &order(offset)).await;
+            }
+            call.finish().await
+        };
+        let mut failed = Vec::new();
+        for _ in 0..40 {
+            let ends = tokio::join!(stream(), stream(), stream(), stream());
+            let ends = [ends.0, ends.1, ends.2, ends.3];
+            failed.extend(ends.into_iter().filter_map(|end| match end {
+                Ok(acked) => (acked != Some(5)).then(|| format!("{acked:?} is acked")),
+                Err(status) => Some(status.message().to_owned()),
+            }));
+        }
+        done.store(true, Ordering::Relaxed);
+        remover.join().unwrap();
+        emulator.shutdown().await;
+        failed
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_table_removed_during_commits_ends_no_stream() {
+        assert_eq!(under_removals(Profile::Fast, 7).await, [""; 0]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_table_removed_while_rows_are_in_the_log_ends_no_stream() {
+        assert_eq!(under_removals(Profile::Service, 7).await, [""; 0]);
     }
 
     #[tokio::test]

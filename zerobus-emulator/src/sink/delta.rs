@@ -14,6 +14,7 @@
 //! | `create` | a table made where there is none |
 //! | `table` | one Delta table: opened, appended to, kept small |
 //! | `identity` | whether a table's folder is still the one that was opened |
+//! | `removal` | work on a table that somebody removes |
 //! | `files`, `merge` | which files to merge, and how |
 //! | `cleanup` | old versions, removed after a while |
 //! | `read` | a table read back |
@@ -47,6 +48,7 @@ mod partition;
 mod queue;
 mod read;
 mod rejects;
+mod removal;
 mod schema;
 mod staged;
 mod table;
@@ -71,6 +73,7 @@ use commit::Open;
 use folder::Folder;
 use gather::Gather;
 use kernel::Kernel;
+use removal::outlast;
 use table::DeltaTable;
 use wal::Wal;
 use writer::Writer;
@@ -189,12 +192,14 @@ impl Delta {
     pub(super) async fn stored(&self, name: &TableName) -> Result<Option<Arc<Table>>, StorageError> {
         let (kernel, path, name) = (Arc::clone(&self.kernel), self.path(name), name.clone());
         let stored = move || {
-            if read::start(&path).is_none() {
-                return Ok(None);
-            }
-            let stored =
-                read::snapshot(&kernel, &path).and_then(|snapshot| schema::of_snapshot(&kernel, &name, &snapshot));
-            stored.map(|table| Some(Arc::new(table))).map_err(|error| kernel::failed(&path, "read", error))
+            outlast(&path, || {
+                if read::start(&path).is_none() {
+                    return Ok(None);
+                }
+                let stored =
+                    read::snapshot(&kernel, &path).and_then(|snapshot| schema::of_snapshot(&kernel, &name, &snapshot));
+                stored.map(|table| Some(Arc::new(table))).map_err(|error| kernel::failed(&path, "read", error))
+            })
         };
         self.kernel.run(stored).await?
     }
@@ -219,12 +224,12 @@ impl Delta {
 
     pub(super) async fn page(&self, table: &Arc<Table>, skip: u64, limit: usize) -> Result<Vec<Row>, StorageError> {
         let (kernel, path, table) = (Arc::clone(&self.kernel), self.path(&table.name), Arc::clone(table));
-        self.kernel.run(move || rows(&kernel, &path, &table, skip, limit)).await?
+        self.kernel.run(move || outlast(&path, || rows(&kernel, &path, &table, skip, limit))).await?
     }
 
     pub(super) async fn holding(&self, table: &Arc<Table>) -> Result<Holding, StorageError> {
         let (kernel, path) = (Arc::clone(&self.kernel), self.path(&table.name));
-        self.kernel.run(move || holding(&kernel, &path)).await?
+        self.kernel.run(move || outlast(&path, || holding(&kernel, &path))).await?
     }
 
     pub(super) async fn reset(&self, table: &Arc<Table>) -> Result<(), StorageError> {
@@ -237,9 +242,11 @@ impl Delta {
         let (kernel, path, log) = (Arc::clone(&self.kernel), self.path(&table.name), self.folder.log(&table.name));
         let (table, history) = (Arc::clone(table), self.options.history);
         let removed = move || {
-            let removed = disk::remove_folder(&path).and_then(|()| disk::remove_file(&log));
-            removed.map_err(|error| kernel::failed(&path, "removed", error.into()))?;
-            create::or_find(&kernel, &path, &table, history).map(drop)
+            outlast(&path, || {
+                let removed = disk::remove_folder(&path).and_then(|()| disk::remove_file(&log));
+                removed.map_err(|error| kernel::failed(&path, "removed", error.into()))?;
+                create::or_find(&kernel, &path, &table, history).map(drop)
+            })
         };
         self.kernel.run(removed).await?
     }
@@ -253,7 +260,8 @@ impl Delta {
         let (kernel, path) = (Arc::clone(&self.kernel), self.path(&table.name));
         let (table, history) = (Arc::clone(table), self.options.history);
         // What is not synced here is synced with the first row.
-        self.kernel.run(move || create::or_find(&kernel, &path, &table, history).map(drop)).await?
+        let made = move || outlast(&path, || create::or_find(&kernel, &path, &table, history).map(drop));
+        self.kernel.run(made).await?
     }
 
     fn writer(&self, table: &Table) -> Arc<Mutex<Option<Writer>>> {
@@ -286,7 +294,7 @@ struct Opening {
 
 impl Opening {
     fn open(self) -> Result<Open, StorageError> {
-        let mut table = DeltaTable::open(self.kernel, &self.path, self.table, self.options.history)?;
+        let mut table = DeltaTable::open(&self.kernel, &self.path, &self.table, self.options.history)?;
         // Whatever is in the log was acked, and comes first.
         let log = match self.options.acks {
             Acks::BeforeCommit { interval, .. } => Some(Wal::open(&self.log, interval, &mut table)?),

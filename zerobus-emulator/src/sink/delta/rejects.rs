@@ -18,6 +18,7 @@ use zerobus_codegen::Table;
 use super::batch::FileColumns;
 use super::disk::Unsynced;
 use super::kernel::{Kernel, failed};
+use super::removal::outlast;
 use super::schema;
 use crate::row::Row;
 use crate::sink::StorageError;
@@ -46,7 +47,7 @@ pub(super) fn store(kernel: &Kernel, table: &Path, rejects: &[Rejects]) -> Resul
         unsynced.add(folder);
         KernelResult::Ok(kernel.sync(unsynced)?)
     };
-    stored().map_err(|error| failed(table, "written", error))
+    outlast(table, || stored().map_err(|error| failed(table, "written", error)))
 }
 
 /// How many rows are in the folder of a table.

@@ -41,9 +41,9 @@ pub(super) struct Moved {
 
 impl Staged {
     pub(super) fn new(
-        kernel: Arc<Kernel>,
+        kernel: &Arc<Kernel>,
         beside: &Path,
-        table: Arc<Table>,
+        table: &Arc<Table>,
         history: History,
     ) -> Result<Self, StorageError> {
         let path = beside.join(FOLDER).join(format!("{PREFIX}{}", random::text(8)));

@@ -23,6 +23,7 @@ use super::identity::{Identity, Start};
 use super::kernel::{Kernel, failed};
 use super::merge::{self, Merge, Merged};
 use super::partition::split;
+use super::removal::{self, Patience, is_missing, outlast};
 use super::watermark::Txns;
 use super::{History, read, watermark};
 use crate::error_chain::ErrorChain;
@@ -77,13 +78,22 @@ enum Blind {
 impl DeltaTable {
     /// Opens the table at the path, or creates it there.
     pub(super) fn open(
-        kernel: Arc<Kernel>,
+        kernel: &Arc<Kernel>,
         path: &Path,
-        table: Arc<Table>,
+        table: &Arc<Table>,
         history: History,
     ) -> Result<Self, StorageError> {
-        let (start, unsynced) = create::or_find(&kernel, path, &table, history)?;
-        let opened = Self::open_existing(kernel, path.to_owned(), table, history, start);
+        outlast(path, || Self::open_once(kernel, path, table, history))
+    }
+
+    fn open_once(
+        kernel: &Arc<Kernel>,
+        path: &Path,
+        table: &Arc<Table>,
+        history: History,
+    ) -> Result<Self, StorageError> {
+        let (start, unsynced) = create::or_find(kernel, path, table, history)?;
+        let opened = Self::open_existing(Arc::clone(kernel), path.to_owned(), Arc::clone(table), history, start);
         let mut opened = opened.map_err(|error| error.into_storage(path, "opened"))?;
         opened.unsynced = unsynced;
         if opened.snapshot.version() == 0 {
@@ -139,23 +149,69 @@ impl DeltaTable {
         rows: &(impl Iterator<Item = &'a Row> + Clone),
         txns: &Txns,
     ) -> Result<(), StorageError> {
-        let mut removed = None;
+        let mut patience = Patience::new();
+        // A commit that is in the log, and whose files were removed before they were on the disk. It is not made a second time.
+        let mut in_log = None;
+        loop {
+            let tried = match in_log.take() {
+                Some(error) if self.is_present() => Err((error, true)),
+                _ => self.append_once(rows, txns),
+            };
+            let (error, is_in_log) = match tried {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            if !is_missing(&error) && self.is_present() {
+                return Err(error);
+            }
+            if !patience.wait() {
+                return Err(removal::removed(&self.path, error));
+            }
+            in_log = is_in_log.then_some(error);
+        }
+    }
+
+    /// The same while nobody removes the table. A failure says whether the log has the version all the same.
+    fn append_once<'a>(
+        &mut self,
+        rows: &(impl Iterator<Item = &'a Row> + Clone),
+        txns: &Txns,
+    ) -> Result<(), (StorageError, bool)> {
+        self.find_or_recreate().map_err(|error| (error, false))?;
         for _ in 0..TRIES {
-            let tried = self.find_or_recreate().and_then(|()| {
-                self.try_append(rows.clone(), txns).map_err(|error| failed(&self.path, "written", error))
-            });
-            match tried {
+            let before = self.snapshot.version();
+            match self.try_append(rows.clone(), txns) {
                 Ok(true) => return Ok(()),
-                Ok(false) => {}
-                // Somebody removes the table at this moment.
-                Err(error) if !self.identity.holds(self.start, self.snapshot.version()) => removed = Some(error),
-                Err(error) => return Err(error),
+                Ok(false) if self.is_present() => {}
+                Ok(false) => {
+                    let error = KernelError::FileNotFound(self.path.display().to_string());
+                    return Err((failed(&self.path, "written", error), false));
+                }
+                Err(error) => return Err((failed(&self.path, "written", error), self.snapshot.version() > before)),
             }
         }
-        Err(removed.unwrap_or_else(|| {
-            let error = KernelError::generic(format!("{TRIES} commits were overtaken by another writer of the table"));
-            failed(&self.path, "written", error)
-        }))
+        let error = KernelError::generic(format!("{TRIES} commits were overtaken by another writer of the table"));
+        Err((failed(&self.path, "written", error), false))
+    }
+
+    /// Does something with the table again if somebody removes it meanwhile.
+    fn steadily<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T, StorageError>) -> Result<T, StorageError> {
+        let mut patience = Patience::new();
+        loop {
+            match self.find_or_recreate().and_then(|()| work(self)) {
+                Err(error) if is_missing(&error) || !self.is_present() => {
+                    if !patience.wait() {
+                        return Err(removal::removed(&self.path, error));
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Whether the table is the one that was opened.
+    fn is_present(&self) -> bool {
+        self.identity.holds(self.start, self.snapshot.version())
     }
 
     /// Does something with a persistent stream; gives its state then.
@@ -170,10 +226,11 @@ impl DeltaTable {
 
     /// How far an application is, by the log on the disk.
     pub(super) fn txn(&mut self, application: &str) -> Result<Option<i64>, StorageError> {
-        self.find_or_recreate()?;
-        let found = read::snapshot(&self.kernel, &self.path)
-            .and_then(|snapshot| snapshot.get_app_id_version(application, self.kernel.engine().as_ref()));
-        found.map_err(|error| failed(&self.path, "read", error))
+        self.steadily(|table| {
+            let found = read::snapshot(&table.kernel, &table.path)
+                .and_then(|snapshot| snapshot.get_app_id_version(application, table.kernel.engine().as_ref()));
+            found.map_err(|error| failed(&table.path, "read", error))
+        })
     }
 
     pub(super) fn version(&self) -> u64 {
@@ -194,15 +251,16 @@ impl DeltaTable {
 
     /// What the log on the disk says of a persistent stream.
     pub(super) fn find_stream(&mut self, id: &str) -> Result<StreamState, StorageError> {
-        self.find_or_recreate()?;
-        let found =
-            read::snapshot(&self.kernel, &self.path).and_then(|snapshot| watermark::find(&self.kernel, &snapshot, id));
-        found.map_err(|error| failed(&self.path, "read", error))
+        self.steadily(|table| {
+            let found = read::snapshot(&table.kernel, &table.path)
+                .and_then(|snapshot| watermark::find(&table.kernel, &snapshot, id));
+            found.map_err(|error| failed(&table.path, "read", error))
+        })
     }
 
     /// The folder of the table, made anew if somebody has removed it: the usual way to reset a table between tests.
     fn find_or_recreate(&mut self) -> Result<(), StorageError> {
-        if self.identity.holds(self.start, self.snapshot.version()) {
+        if self.is_present() {
             return Ok(());
         }
         tracing::warn!(path = %self.path.display(), "the table's folder was removed; the table is made anew");
@@ -211,13 +269,14 @@ impl DeltaTable {
 
     /// Removes every row, and the log of what there was.
     pub(super) fn reset(&mut self) -> Result<(), StorageError> {
-        disk::remove_folder(&self.path).map_err(|error| failed(&self.path, "removed", error.into()))?;
+        outlast(&self.path, || {
+            disk::remove_folder(&self.path).map_err(|error| failed(&self.path, "removed", error.into()))
+        })?;
         self.reopen()
     }
 
     fn reopen(&mut self) -> Result<(), StorageError> {
-        let (kernel, table) = (Arc::clone(&self.kernel), Arc::clone(&self.table));
-        *self = Self::open(kernel, &self.path, table, self.history)?;
+        *self = Self::open(&self.kernel, &self.path, &self.table, self.history)?;
         Ok(())
     }
 
@@ -227,7 +286,7 @@ impl DeltaTable {
         let written = self.write(rows, &mut unsynced)?;
         let change = Change { written, txns: txns.clone(), unsynced, ..Change::default() };
         let committed = self.commit(UpdateTableOperation::StreamingUpdate, change)?;
-        Ok(committed && self.identity.holds(self.start, self.snapshot.version()))
+        Ok(committed && self.is_present())
     }
 
     fn write<'a>(&self, rows: impl Iterator<Item = &'a Row>, unsynced: &mut Unsynced) -> KernelResult<Vec<Written>> {
@@ -331,7 +390,7 @@ impl DeltaTable {
 
     /// Another program has written to the table, or removed it.
     fn overtaken(&mut self) -> KernelResult<()> {
-        if !self.identity.holds(self.start, self.snapshot.version()) {
+        if !self.is_present() {
             return Ok(());
         }
         self.snapshot = read::snapshot(&self.kernel, &self.path)?;
@@ -406,7 +465,7 @@ impl DeltaTable {
 
     fn commit_merge(&mut self, merged: Merged) -> KernelResult<()> {
         let Merged { files, written, unsynced } = merged;
-        let present = self.identity.holds(self.start, self.snapshot.version());
+        let present = self.is_present();
         let file = written.file.clone();
         if !present || !self.files.has(&files, &file.partition) {
             data_file::discard(&[written.local]);

@@ -20,6 +20,7 @@ use super::budget::Share;
 use super::disk;
 use super::queue::Request;
 use super::rejects::{self, Rejects};
+use super::removal::Patience;
 use super::schema;
 use super::table::DeltaTable;
 use super::watermark::{self, Txns};
@@ -97,7 +98,7 @@ impl Wal {
     /// Makes requests durable, and acks them.
     pub(super) fn accept(&mut self, requests: Vec<Request>) {
         let lines: Vec<(Line, Arc<Table>)> = requests.iter().map(|request| self.line(request)).collect();
-        match self.write(&lines) {
+        match self.write_steadily(&lines) {
             Ok(()) => {
                 for ((line, table), request) in lines.into_iter().zip(requests) {
                     request.stored();
@@ -199,6 +200,17 @@ impl Wal {
             offset: append.offset,
         };
         (line, Arc::clone(&append.table))
+    }
+
+    /// The same, whoever removes the folder meanwhile.
+    fn write_steadily(&mut self, lines: &[(Line, Arc<Table>)]) -> io::Result<()> {
+        let mut patience = Patience::new();
+        loop {
+            match self.write(lines) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && patience.wait() => self.file = None,
+                done => return done,
+            }
+        }
     }
 
     /// The lines are on the disk when this returns.

@@ -38,8 +38,7 @@ impl DeltaTable {
     /// Gives the table another definition.
     pub(in super::super) fn alter(&mut self, to: &Arc<Table>) -> Result<(), StorageError> {
         for _ in 0..TRIES {
-            self.find_or_recreate()?;
-            if self.try_alter(to)? {
+            if self.steadily(|table| table.try_alter(to))? {
                 self.table = Arc::clone(to);
                 return self.reopen();
             }
@@ -58,7 +57,7 @@ impl DeltaTable {
         {
             return Ok(true);
         }
-        let mut staged = Staged::new(Arc::clone(&self.kernel), &self.path, Arc::clone(to), self.history)?;
+        let mut staged = Staged::new(&self.kernel, &self.path, to, self.history)?;
         let mut actions = definition(&self.kernel, &self.snapshot, &staged).map_err(failed)?;
         let mut moved = Moved::default();
         if !keeps_files(&self.table, to).map_err(failed)? {

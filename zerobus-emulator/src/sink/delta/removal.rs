@@ -1,0 +1,113 @@
+//! Work on a table that somebody may remove at any moment: users reset a table by `rm -rf`, which takes a while itself.
+//!
+//! Between a check and its use a file, a folder or the whole table may vanish. Such work is done again, until the removal is over.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use delta_kernel::KernelError;
+
+use super::identity;
+use crate::sink::StorageError;
+
+/// How long a removal may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The time that is left for a removal to come to its end.
+#[derive(Debug)]
+pub(super) struct Patience {
+    since: Instant,
+    pause: Duration,
+}
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Self { since: Instant::now(), pause: FIRST_PAUSE }
+    }
+
+    /// Waits a little; false if the time is over. Must be called where blocking is allowed.
+    pub(super) fn wait(&mut self) -> bool {
+        if self.since.elapsed() >= PATIENCE {
+            return false;
+        }
+        std::thread::sleep(self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        true
+    }
+}
+
+/// Does the work again if it fails because files of the table vanish.
+pub(super) fn outlast<T>(table: &Path, mut work: impl FnMut() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    let mut patience = Patience::new();
+    loop {
+        let before = log_names(table);
+        match work() {
+            Err(error) if is_missing(&error) || log_names(table) != before => {
+                if !patience.wait() {
+                    return Err(removed(table, error));
+                }
+                tracing::debug!(table = %table.display(), "files of the table vanish; once more");
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether the work has failed because something was not there.
+pub(super) fn is_missing(error: &StorageError) -> bool {
+    match error {
+        StorageError::Failed { source, .. } | StorageError::Log { source, .. } => chain_has_missing(&**source),
+        StorageError::Removed { .. } => true,
+        _ => false,
+    }
+}
+
+/// The error of a table that was being removed for longer than the patience lasts.
+pub(super) fn removed(table: &Path, error: StorageError) -> StorageError {
+    match error {
+        removed @ StorageError::Removed { .. } => removed,
+        other => StorageError::Removed { path: table.to_owned(), source: Arc::new(other) },
+    }
+}
+
+fn chain_has_missing(error: &(dyn Error + 'static)) -> bool {
+    let own = if let Some(kernel) = error.downcast_ref::<KernelError>() {
+        kernel_missing(kernel.without_backtrace())
+    } else {
+        error.downcast_ref::<io::Error>().is_some_and(io_missing)
+    };
+    own || error.source().is_some_and(chain_has_missing)
+}
+
+fn kernel_missing(error: &KernelError) -> bool {
+    match error {
+        KernelError::IOError(error) => io_missing(error),
+        KernelError::EmptyLog
+        | KernelError::FileNotFound(_)
+        | KernelError::InvalidTableLocation(_)
+        | KernelError::LogTailVersionsNotContiguous { .. }
+        | KernelError::MissingMetadata
+        | KernelError::MissingMetadataAndProtocol
+        | KernelError::MissingProtocol
+        | KernelError::MissingVersion(_)
+        | KernelError::StartVersionNotFound { .. } => true,
+        _ => false,
+    }
+}
+
+/// A folder that somebody fills while it is removed is not empty.
+fn io_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty)
+}
+
+fn log_names(table: &Path) -> BTreeSet<OsString> {
+    let entries = std::fs::read_dir(identity::log_folder(table));
+    entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.file_name())).collect()
+}
