@@ -93,7 +93,10 @@ impl Driver {
                 }
                 Ok(Action::Reset { generation }) => calls.reset(generation),
                 Ok(Action::Stop) => return self.stop().await,
-                Ok(Action::Tell(event)) => self.tell(&event),
+                Ok(Action::Tell(event)) => {
+                    self.tell(&event);
+                    self.shared.pass_on_letters();
+                }
                 Err(deadline) => self.rest(&mut calls, deadline).await,
             }
         }
@@ -114,7 +117,7 @@ impl Driver {
             biased;
             (generation, heard) = calls.next() => self.hear(generation, heard),
             () = elapsed => self.shared.tick(),
-            () = self.shared.changed() => return,
+            () = self.shared.changed() => return self.report_letters(),
         }
         self.meter.record(&self.shared);
     }
@@ -128,8 +131,36 @@ impl Driver {
             self.tokens.reject(&self.table, self.token.load(Ordering::Relaxed));
         }
         self.shared.hear(generation, heard);
-        if is_ack && self.hooks.wants_acks() {
-            let delivered = self.shared.lock().session.delivered();
+        if is_ack {
+            self.report_acks();
+        }
+    }
+
+    /// Waits until the sink has the last refused rows.
+    async fn stop(mut self) {
+        self.meter.record(&self.shared);
+        if let Some(heir) = self.heir.as_ref().filter(|_| self.shared.has_sink()) {
+            // The rows of other lanes do not wait for the sink.
+            heir.inherit();
+        }
+        self.shared.letters_passed_on().await;
+        self.report_letters();
+        if let Some(error) = self.open_error.take() {
+            self.shared.over().await;
+            self.answer(Err(error));
+        }
+    }
+
+    /// Reports rows that are settled since the sink has those before them.
+    fn report_letters(&mut self) {
+        if self.shared.take_letter_news() {
+            self.report_acks();
+        }
+    }
+
+    fn report_acks(&mut self) {
+        if self.hooks.wants_acks() {
+            let delivered = self.shared.lock().delivered();
             if let Some(last) = delivered.checked_sub(1) {
                 self.hooks.acked(Offset(last));
             }
@@ -185,14 +216,6 @@ impl Driver {
         if let Some(first_open) = self.first_open.take() {
             // The caller may have been dropped meanwhile; the stream then closes on its own.
             let _ = first_open.send(answer);
-        }
-    }
-
-    async fn stop(mut self) {
-        self.meter.record(&self.shared);
-        if let Some(error) = self.open_error.take() {
-            self.shared.over().await;
-            self.answer(Err(error));
         }
     }
 
@@ -270,7 +293,8 @@ async fn next_of(call: Option<&mut Call>) -> (u64, Heard) {
     }
 }
 
-fn log(event: &StreamEvent) {
+/// Writes an event to the log.
+pub(crate) fn log(event: &StreamEvent) {
     match event {
         StreamEvent::AtLeastOnce { reason } => {
             tracing::warn!(name: "zerobus.stream.at_least_once", %reason, "rows are not delivered exactly once");
@@ -280,6 +304,10 @@ fn log(event: &StreamEvent) {
         }
         StreamEvent::Closing { grace } => {
             tracing::info!(name: "zerobus.stream.closing", ?grace, "the server asks for another stream");
+        }
+        StreamEvent::DeadLetterFailed { offset, reason } => {
+            let offset = offset.map(tracing::field::display);
+            tracing::error!(name: "zerobus.dead_letters.failed", offset, %reason, "the sink did not take a refused row");
         }
         StreamEvent::Failed { error } => tracing::error!(name: "zerobus.stream.failed", %error, "stream failed"),
         StreamEvent::Opened { stream_id, replays } => {

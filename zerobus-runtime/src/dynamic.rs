@@ -66,8 +66,10 @@ pub use cells::CellColumns;
 use plan::StructPlan;
 pub(crate) use problem::RowProblem;
 
+use crate::dead_letters::Original;
 use crate::error::{Error, Fault};
 use crate::message::Encoder;
+use crate::record_kind::RecordKind;
 use crate::stream::Accepts;
 
 /// How rows of one table are written; compiled once, and used for every row.
@@ -229,6 +231,23 @@ impl Accepts<DynamicRow<'_>> for Dynamic {
             Source::Value(value) => json::write_row(row.plan, value.to_string().as_bytes(), out),
         };
         written.map_err(refused)
+    }
+
+    fn original(row: &DynamicRow<'_>) -> Original {
+        Original { kind: RecordKind::Json, row: row.into_json().into(), is_whole: true }
+    }
+}
+
+impl DynamicRow<'_> {
+    /// The row as JSON text, as its plan takes it.
+    fn into_json(self) -> Vec<u8> {
+        match self.source {
+            #[cfg(feature = "arrow")]
+            Source::Arrow(rows, number) => rows.json(number).to_string().into_bytes(),
+            Source::Cells(columns, cells) => columns.json(cells).to_string().into_bytes(),
+            Source::Json(text) => text.to_vec(),
+            Source::Value(value) => value.to_string().into_bytes(),
+        }
     }
 }
 

@@ -63,7 +63,7 @@ pub enum ErrorKind {
     Rejected,
     /// The rows do not match the table's schema, or the table cannot be written through Zerobus.
     Schema,
-    /// The disk of the spool failed or is full.
+    /// The disk of the spool or of the dead letters failed or is full, or their sink refused one.
     Storage,
     /// A time limit expired.
     Timeout,
@@ -162,6 +162,11 @@ impl Error {
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         self.fault.remedy()
+    }
+
+    /// Whether this is a clone of that error.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.fault, &other.fault)
     }
 
     pub(crate) fn fault(&self) -> &Fault {

@@ -25,6 +25,15 @@ pub enum StreamEvent {
         /// How long the server keeps the connection open.
         grace: Duration,
     },
+    /// The sink for [dead letters](crate::DeadLetters) did not take a refused row, which stays with
+    /// [`take_rejected`](crate::IngestStream::take_rejected), or with the caller of `send` that refused it.
+    #[non_exhaustive]
+    DeadLetterFailed {
+        /// The row's offset; `None` if `send` refused it.
+        offset: Option<Offset>,
+        /// Why the sink did not take it.
+        reason: Error,
+    },
     /// The stream gave up; the rows that are not durable are returned.
     #[non_exhaustive]
     Failed {
@@ -106,6 +115,12 @@ pub(crate) struct Hooks {
 
 pub(crate) type OnEvent = dyn Fn(&StreamEvent) + Send + Sync;
 pub(crate) type OnAck = dyn Fn(Offset) + Send + Sync;
+
+impl std::fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hooks").finish_non_exhaustive()
+    }
+}
 
 impl Hooks {
     pub(crate) const fn wants_acks(&self) -> bool {

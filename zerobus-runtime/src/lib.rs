@@ -3,6 +3,7 @@
 mod auth;
 mod client;
 mod core;
+mod dead_letters;
 mod descriptor;
 mod driver;
 #[cfg(feature = "dynamic")]
@@ -59,6 +60,7 @@ pub mod production {}
 
 pub use auth::{Secret, Token, TokenFuture, TokenProvider};
 pub use client::{Client, ClientBuilder};
+pub use dead_letters::{DeadLetter, DeadLetterFile, DeadLetters};
 pub use descriptor::{DescriptorFiles, descriptor_of};
 pub use error::{Error, ErrorKind, ServerCode};
 pub use event::StreamEvent;

@@ -9,6 +9,7 @@
 //! | `permits` | a fair queue for room in a byte budget |
 //! | `budget` | a budget shared by several streams |
 //! | `place` | a row's place in the queue for room |
+//! | `letters` | refused rows on their way to a sink |
 //! | `disk` | the interface of the spool's writer |
 //! | `waiters` | tasks that wait for rows to be settled |
 //! | `lock` | the mutex |
@@ -16,6 +17,7 @@
 mod budget;
 #[cfg(feature = "spool")]
 mod disk;
+mod letters;
 mod lock;
 mod permits;
 mod place;
@@ -27,10 +29,12 @@ use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use prost_types::DescriptorProto;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub(crate) use budget::Budget;
+use letters::Letters;
 use lock::Lock;
 use permits::Permits;
 pub(crate) use place::Place;
@@ -39,6 +43,7 @@ pub(crate) use waiters::Settled;
 use waiters::Waiters;
 
 use crate::core::{Action, Batch, Heard, Pull, Refused, ReturnedBatch, Session, Settings};
+use crate::dead_letters::Desk;
 use crate::error::Error;
 use crate::message::Encoder;
 use crate::offset::Offset;
@@ -53,6 +58,10 @@ pub(crate) struct Shared {
     driver: Notify,
     start: Instant,
     budget: Option<Arc<Budget>>,
+    /// What the rows follow, if they are messages.
+    descriptor: Option<Arc<DescriptorProto>>,
+    /// Passes refused rows to a sink.
+    desk: Option<Arc<Desk>>,
     /// Wakes the spool's writer.
     #[cfg(feature = "spool")]
     bell: Option<Arc<crate::spool::Bell>>,
@@ -72,10 +81,22 @@ pub(crate) struct Inner {
     held: usize,
     /// No handle is left to take returned rows.
     is_abandoned: bool,
+    letters: Letters,
 }
 
 impl Shared {
-    pub(crate) fn new(mut settings: Settings, budget: Option<Arc<Budget>>) -> Arc<Self> {
+    #[cfg(test)]
+    pub(crate) fn new(settings: Settings, budget: Option<Arc<Budget>>) -> Arc<Self> {
+        Self::with_desk(settings, budget, None, None)
+    }
+
+    /// As `new`, of a stream whose refused rows go to a sink, if there is a desk.
+    pub(crate) fn with_desk(
+        mut settings: Settings,
+        budget: Option<Arc<Budget>>,
+        descriptor: Option<Arc<DescriptorProto>>,
+        desk: Option<Arc<Desk>>,
+    ) -> Arc<Self> {
         if let Some(budget) = &budget {
             // A row larger than the shared budget is rejected as too large.
             settings.max_unacked_bytes = settings.max_unacked_bytes.min(budget.limit());
@@ -92,12 +113,15 @@ impl Shared {
             armed: None,
             held: 0,
             is_abandoned: false,
+            letters: desk.as_ref().map_or_else(Letters::default, |_| Letters::numbered()),
         };
         let shared = Arc::new(Self {
             inner: Lock::new(inner),
             driver: Notify::new(),
             start: Instant::now(),
             budget,
+            descriptor,
+            desk,
             #[cfg(feature = "spool")]
             bell,
         });
@@ -281,12 +305,12 @@ impl Shared {
         self.change(|inner| inner.session.tick(now));
     }
 
-    /// Stops accepting rows and ends once the accepted rows are delivered.
     /// Waits until the stream is over and its spool, if it has one, has left the folder.
     pub(crate) async fn over(&self) {
-        Settled::new(self, u64::MAX, |inner: &mut Inner| inner.session.is_finished().then_some(())).await;
+        Settled::new(self, u64::MAX, |inner: &mut Inner| inner.is_finished().then_some(())).await;
     }
 
+    /// Stops accepting rows and ends once the accepted rows are delivered.
     pub(crate) fn close(&self) {
         let now = self.now();
         self.change(|inner| inner.session.close(now));
@@ -308,6 +332,8 @@ impl Shared {
     /// Ends a closing stream at once; unsettled rows are returned with this reason.
     pub(crate) fn end(&self, reason: Error) {
         self.change(|inner| inner.session.end(reason));
+        self.end_letters();
+        self.letters_changed();
     }
 
     /// Sends all rows. Returns the offset after the last row.
@@ -322,12 +348,12 @@ impl Shared {
 
     /// Returned rows that were not taken yet.
     pub(crate) fn take_returned(&self) -> Vec<ReturnedBatch> {
-        self.lock().session.take_returned()
+        self.lock().take_returned()
     }
 
     /// Refused rows that were not taken yet.
     pub(crate) fn take_rejected(&self) -> Vec<ReturnedBatch> {
-        self.lock().session.take_rejected()
+        self.lock().take_refused()
     }
 
     /// The rows that were left when the stream gave up.
@@ -337,7 +363,8 @@ impl Shared {
 
     /// The stream's figures so far.
     pub(crate) fn stats(&self) -> Stats {
-        Stats::of(&self.lock().session, self.now())
+        let inner = self.lock();
+        Stats { dead_letters: inner.letters_taken(), ..Stats::of(&inner.session, self.now()) }
     }
 
     /// The full name of the table.
@@ -349,7 +376,8 @@ impl Shared {
     pub(crate) fn undelivered(&self, parts: Vec<ReturnedBatch>) -> Option<Undelivered> {
         let inner = self.lock();
         let Settings { table, kind, .. } = inner.session.settings();
-        Undelivered::new(table.clone(), *kind, parts)
+        let rows = Undelivered::new(table.clone(), *kind, parts)?;
+        Some(rows.described_by(self.descriptor.clone()))
     }
 
     /// Logs lost rows at ERROR, if the stream ended and no handle is left to take them.
@@ -357,7 +385,7 @@ impl Shared {
         let lost = {
             let mut inner = self.lock();
             let is_lost = inner.is_abandoned && inner.session.is_over();
-            if is_lost { inner.session.take_returned() } else { Vec::new() }
+            if is_lost { inner.take_returned() } else { Vec::new() }
         };
         if !lost.is_empty() {
             report_loss(&self.table(), &lost);
@@ -390,6 +418,7 @@ impl Shared {
     fn change_and_wake<T>(&self, woken: &mut Vec<Waker>, change: impl FnOnce(&mut Inner) -> T) -> T {
         let mut inner = self.lock();
         let answer = change(&mut inner);
+        inner.collect_letters();
         self.rouse_driver(&mut inner);
         self.settle_shared(&mut inner, woken);
         inner.ready(woken);

@@ -15,6 +15,8 @@ pub struct Stats {
     pub rows_durable: u64,
     /// Rows that were returned, or are waiting to be taken.
     pub rows_returned: u64,
+    /// Refused rows that the sink for [dead letters](crate::DeadLetters) took, also those that `send` refused.
+    pub dead_letters: u64,
     /// Rows that are neither durable nor returned.
     pub rows_in_flight: u64,
     /// Rows that were sent again on a new connection.
@@ -62,6 +64,7 @@ impl Stats {
             rows_accepted: ledger.accepted - ledger.before,
             rows_durable: ledger.durable - ledger.before,
             rows_returned: ledger.returned,
+            dead_letters: 0,
             rows_in_flight: ledger.in_flight(),
             rows_replayed: ledger.rows_replayed,
             bytes_accepted: ledger.accepted_bytes,

@@ -9,6 +9,7 @@
 //! | `accepts` | which rows a stream accepts, and how they are encoded |
 //! | `strict` | JSON that rejects NaN and infinities |
 //! | `handle` | a stream without its row type: capacity, cooperative yielding, waiting for acknowledgements |
+//! | `row` | a row as a stream takes it |
 //! | `sending` | the future that `send` returns |
 //! | `unsent` | the rows that `send_all` did not send |
 //! | `receipt` | the outcome of one row |
@@ -24,6 +25,7 @@ mod handle;
 mod lanes;
 mod opening;
 mod receipt;
+mod row;
 mod sending;
 #[cfg(feature = "spool")]
 mod spooled;
@@ -38,13 +40,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accepts::{Accepts, Encoded, Json, Prost, RawJson};
-pub(crate) use blocking::current_thread;
 pub use blocking::{BlockingLanes, BlockingStream};
+pub(crate) use blocking::{block_on, current_thread};
 pub use builder::StreamBuilder;
 pub use close_error::CloseError;
 use handle::Handle;
 pub use lanes::{LaneOffset, LaneReceipt, Lanes, LanesBuilder};
 pub use receipt::Receipt;
+use row::Of;
 #[cfg(feature = "spool")]
 pub use stamps::StampColumns;
 pub use unsent::Unsent;
@@ -117,7 +120,7 @@ impl<T> IngestStream<T> {
     where
         T: Accepts<R>,
     {
-        self.handle.send(|out| T::write(row, out), T::IS_PLAIN)
+        self.handle.send(Of::<T, R>::new(row))
     }
 
     /// Accepts a row if there is room for it now.
@@ -129,7 +132,7 @@ impl<T> IngestStream<T> {
     where
         T: Accepts<R>,
     {
-        self.handle.try_send(|out| T::write(row, out), T::IS_PLAIN)
+        self.handle.try_send(Of::<T, R>::new(row))
     }
 
     /// Accepts a row, waiting up to `timeout` if the byte budget is exhausted.
@@ -140,10 +143,12 @@ impl<T> IngestStream<T> {
     where
         T: Accepts<R>,
     {
-        self.handle.send_timeout(timeout, |out| T::write(row, out), T::IS_PLAIN).await
+        self.handle.send_timeout(timeout, Of::<T, R>::new(row)).await
     }
 
     /// Accepts every row of an iterator, in order, and returns the offset of the last.
+    ///
+    /// A row that is refused and that the sink for [dead letters](StreamBuilder::dead_letters) takes does not end it.
     ///
     /// Dropping the future drops the iterator, including the rows that were not accepted.
     ///
@@ -173,6 +178,7 @@ impl<T> IngestStream<T> {
         while let Some(row) = rows.next() {
             match self.send(&row).await {
                 Ok(offset) => (accepted, last) = (accepted + 1, Some(offset)),
+                Err(error) if self.handle.has_letter(&error).await => {}
                 Err(error) => return Err(Unsent::new(error, accepted, row, rows)),
             }
         }

@@ -1,18 +1,15 @@
 //! Rows that a stream accepted and could not deliver: to inspect, keep, and send again.
-//!
-//! | file | what it owns |
-//! |---|---|
-//! | `envelope` | an undelivered row as a line of JSON |
-
-mod envelope;
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use prost_types::DescriptorProto;
 
-use crate::core::{Batch, ReturnedBatch};
-use crate::error::Error;
+use crate::core::ReturnedBatch;
+use crate::dead_letters::{DeadLetter, json_of, json_on_one_line, read_lines};
+use crate::error::{Error, Fault};
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
@@ -43,7 +40,18 @@ use crate::record_kind::RecordKind;
 pub struct Undelivered {
     table: String,
     kind: RecordKind,
-    parts: VecDeque<ReturnedBatch>,
+    /// For the JSON of protobuf rows.
+    descriptor: Option<Arc<DescriptorProto>>,
+    parts: VecDeque<Part>,
+}
+
+/// Rows as they came back.
+#[derive(Debug, Clone)]
+enum Part {
+    /// From a stream of this process.
+    Batch(ReturnedBatch),
+    /// From a line: a row and the offset that it had.
+    Letter(Offset, Box<DeadLetter>),
 }
 
 /// One returned row.
@@ -63,8 +71,14 @@ pub struct UndeliveredRow {
 impl Undelivered {
     /// The returned rows, if there are any.
     pub(crate) fn new(table: String, kind: RecordKind, parts: Vec<ReturnedBatch>) -> Option<Self> {
-        let parts: VecDeque<_> = parts.into();
-        (!parts.is_empty()).then_some(Self { table, kind, parts })
+        let parts: VecDeque<_> = parts.into_iter().map(Part::Batch).collect();
+        (!parts.is_empty()).then_some(Self { table, kind, descriptor: None, parts })
+    }
+
+    /// As `new`, of rows that follow this descriptor.
+    pub(crate) fn described_by(mut self, descriptor: Option<Arc<DescriptorProto>>) -> Self {
+        self.descriptor = descriptor;
+        self
     }
 
     /// The table of these rows, as `catalog.schema.table`.
@@ -76,7 +90,7 @@ impl Undelivered {
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.parts.iter().map(|part| u64::from(part.batch.rows)).sum()
+        self.parts.iter().map(Part::len).sum()
     }
 
     /// Whether no rows are left because all were sent.
@@ -87,28 +101,69 @@ impl Undelivered {
 
     /// The rows, in the order of their offsets.
     pub fn rows(&self) -> impl Iterator<Item = UndeliveredRow> + '_ {
-        self.parts.iter().flat_map(rows_of)
+        self.parts.iter().flat_map(Part::rows)
     }
 
-    /// Writes every row as a line of JSON, with its reason.
+    /// Writes every row as a line of JSON, with its reason: the format of [dead letters](crate::DeadLetter).
     ///
-    /// A line holds `table`, `encoding` (`proto` or `json`), `offset`, `persisted` (`no` or `possibly`), `reason`,
-    /// `kind`, `code` and `state` if the service sent them, and the row itself: `row` in base64 and, for a JSON row,
-    /// `json` on one line.
+    /// A line holds `table`, `encoding` (`proto` or `json`), `offset`, `persisted` (`no` or `possibly`), `reason`, `kind`,
+    /// `column` if it is known, `code` and `state` if the service sent them, and the row itself: `row` in base64 and,
+    /// where it decodes, `json` for readers.
     ///
     /// # Errors
     /// If `out` fails.
-    pub fn write_to(&self, out: impl io::Write) -> io::Result<()> {
-        envelope::write(self, out)
+    pub fn write_to(&self, mut out: impl io::Write) -> io::Result<()> {
+        self.letters().try_for_each(|letter| letter.write_to(&mut out))?;
+        out.flush()
     }
 
-    /// Reads what [`write_to`](Self::write_to) wrote: all rows, or an error.
+    /// The rows as [dead letters](crate::DeadLetter), in the order of their offsets.
+    pub fn letters(&self) -> impl Iterator<Item = DeadLetter> + '_ {
+        self.parts.iter().flat_map(|part| -> Box<dyn Iterator<Item = DeadLetter>> {
+            match part {
+                Part::Batch(batch) => Box::new(rows_of(batch).map(|row| self.letter(row, batch))),
+                Part::Letter(_, letter) => Box::new(std::iter::once(DeadLetter::clone(letter))),
+            }
+        })
+    }
+
+    /// Reads what [`write_to`](Self::write_to) or a sink for [dead letters](crate::DeadLetters) wrote: all rows, or an
+    /// error.
     ///
     /// # Errors
-    /// If the input fails, a line does not have this format, or the rows are for several tables or encodings; the error
-    /// names the line. Also if there is no row.
+    /// If the input fails, a line does not have this format or is a row that `send` refused, or the rows are for several
+    /// tables or encodings; the error names the line. Also if there is no row.
+    /// [`DeadLetter::read_from`](crate::DeadLetter::read_from) reads any of them.
     pub fn read_from(input: impl io::BufRead) -> Result<Self, Error> {
-        envelope::read(input)
+        let mut found: Option<Self> = None;
+        for (line, letter) in read_lines(input) {
+            take_letter(&mut found, letter?).map_err(|problem| Fault::Undelivered { line, problem })?;
+        }
+        found.ok_or_else(|| Fault::Undelivered { line: 1, problem: "there is no row".to_owned() }.into())
+    }
+
+    fn letter(&self, row: UndeliveredRow, part: &ReturnedBatch) -> DeadLetter {
+        let json = match (self.kind, &self.descriptor) {
+            (RecordKind::Json, _) => json_on_one_line(&row.bytes),
+            // Rows of a spool may follow another schema, which has another number.
+            (RecordKind::Proto, Some(descriptor)) if part.batch.schema == 0 => json_of(descriptor, &row.bytes),
+            (RecordKind::Proto, _) => None,
+        };
+        DeadLetter {
+            table: self.table.clone(),
+            kind: self.kind,
+            offset: Some(row.offset),
+            lane: None,
+            persisted: row.persisted,
+            column: row.reason.column(),
+            reason: row.reason,
+            attempts: part.batch.attempts,
+            time: None,
+            source: None,
+            is_partial: false,
+            row: row.bytes,
+            json,
+        }
     }
 
     pub(crate) const fn kind(&self) -> RecordKind {
@@ -117,21 +172,47 @@ impl Undelivered {
 
     /// The first row. [`drop_first`](Self::drop_first) removes it.
     pub(crate) fn first(&self) -> Option<UndeliveredRow> {
-        self.parts.front().and_then(|part| rows_of(part).next())
+        self.parts.front().and_then(|part| part.rows().next())
     }
 
     /// Removes the first row after another stream accepted it.
     pub(crate) fn drop_first(&mut self) {
-        if let Some(part) = self.parts.front_mut()
-            && !part.batch.drop_first()
-        {
+        let has_more = match self.parts.front_mut() {
+            Some(Part::Batch(part)) => part.batch.drop_first(),
+            Some(Part::Letter(..)) | None => false,
+        };
+        if !has_more {
             self.parts.pop_front();
         }
     }
 
     /// Why the last row was not delivered; if the stream gave up, the reason for that.
     pub(crate) fn last_reason(&self) -> Option<&Error> {
-        self.parts.back().map(|part| &part.reason)
+        self.parts.back().map(|part| match part {
+            Part::Batch(part) => &part.reason,
+            Part::Letter(_, letter) => letter.reason(),
+        })
+    }
+}
+
+impl Part {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Batch(part) => part.batch.rows.into(),
+            Self::Letter(..) => 1,
+        }
+    }
+
+    fn rows(&self) -> Box<dyn Iterator<Item = UndeliveredRow> + '_> {
+        match self {
+            Self::Batch(part) => Box::new(rows_of(part)),
+            Self::Letter(offset, letter) => Box::new(std::iter::once(UndeliveredRow {
+                offset: *offset,
+                bytes: letter.bytes().clone(),
+                persisted: letter.persisted(),
+                reason: letter.reason().clone(),
+            })),
+        }
     }
 }
 
@@ -146,8 +227,21 @@ fn rows_of(part: &ReturnedBatch) -> impl Iterator<Item = UndeliveredRow> + '_ {
     })
 }
 
-/// A row as a separate part.
-fn part_of(row: UndeliveredRow) -> ReturnedBatch {
-    let UndeliveredRow { offset, bytes, persisted, reason } = row;
-    ReturnedBatch { batch: Batch::of_row(offset.0, &bytes, persisted), reason }
+/// Adds the row of one line.
+fn take_letter(found: &mut Option<Undelivered>, letter: DeadLetter) -> Result<(), String> {
+    let Some(offset) = letter.offset() else {
+        return Err("`send` refused the row, so no stream has accepted it; `zerobus replay` sends it".to_owned());
+    };
+    let rows = found.get_or_insert_with(|| Undelivered {
+        table: letter.table.clone(),
+        kind: letter.kind,
+        descriptor: None,
+        parts: VecDeque::new(),
+    });
+    if rows.table != letter.table || rows.kind != letter.kind {
+        let (encoding, table) = (rows.kind.name(), &rows.table);
+        return Err(format!("a {} row for {}, after rows in {encoding} for {table}", letter.kind.name(), letter.table));
+    }
+    rows.parts.push_back(Part::Letter(offset, Box::new(letter)));
+    Ok(())
 }

@@ -1,12 +1,16 @@
 //! Rows that are known at run time, judged by prost-reflect: it decodes them by the table's descriptor.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
+mod scripted;
+
+use std::sync::{Arc, Mutex};
+
 use proptest::prelude::*;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use prost_types::FileDescriptorProto;
 use serde_json::{Value, json};
 use zerobus_runtime::dynamic::{DecimalMark, DynamicRow, RowPlan, Table, TableInfo, TimeUnit, UnknownColumns};
-use zerobus_runtime::{Encoder, Error, ErrorKind};
+use zerobus_runtime::{DeadLetter, DeadLetters, Encoder, Error, ErrorKind};
 
 /// A table of these columns: name, type in SQL, and NOT NULL where the type ends with `!`.
 fn plan(columns: &[(&str, &str)]) -> RowPlan {
@@ -293,4 +297,65 @@ proptest! {
         }
         prop_assert_eq!(decoded(&plan, &plan.json(&row.to_string())), Ok(expected));
     }
+}
+
+#[tokio::test]
+async fn a_dead_letter_has_its_row_as_json_and_a_row_that_does_not_fit_with_its_column() {
+    let plan = plan(&[
+        ("b", "boolean"),
+        ("i", "int"),
+        ("l", "bigint!"),
+        ("f", "float"),
+        ("d", "double"),
+        ("p", "decimal(10,2)"),
+        ("s", "string"),
+        ("y", "binary"),
+        ("t", "timestamp"),
+        ("v", "variant"),
+        ("a", "array<int>"),
+        ("m", "map<bigint, struct<x: double, y: array<string>>>"),
+        ("r", "struct<deep: struct<n: map<string, boolean>>, e: array<struct<k: int>>>"),
+    ]);
+    let rows = [
+        json!({"l": i64::MIN}),
+        json!({"b": false, "i": -1, "l": 9_007_199_254_740_993_i64, "f": 0.5, "d": -0.0, "p": "1.50", "s": "a\"\n\u{1}ü", "y": "AP8="}),
+        json!({"l": 0, "f": "NaN", "d": "-Infinity", "t": "2026-01-31T12:00:00Z", "v": {"k": [1]}, "a": [0, -5, 2_147_483_647]}),
+        json!({"l": 1, "m": {"-7": {"x": 1e300, "y": ["", "z"]}, "8": {}}, "r": {"deep": {"n": {"": true}}, "e": [{}, {"k": 1}]}}),
+    ];
+    let letters = Arc::<Mutex<Vec<DeadLetter>>>::default();
+    let kept = Arc::clone(&letters);
+    let sink = DeadLetters::callback(move |letter| {
+        kept.lock().unwrap().push(letter.clone());
+        Ok(())
+    });
+    let (server, _) = scripted::recording().await;
+    // Every row is too large, so that the sink gets it as it would be sent.
+    let stream = server.client().encoded_stream(plan.table(), plan.descriptor()).dead_letters(sink.clone());
+    let stream = stream.max_row_bytes(1).open().await.unwrap();
+    for row in &rows {
+        assert_eq!(
+            stream.send(&encoded(&plan, &plan.value(row)).unwrap()).await.unwrap_err().kind(),
+            ErrorKind::Rejected
+        );
+    }
+    assert_eq!(stream.close().await.unwrap().stats.dead_letters, 4);
+    for (row, letter) in rows.iter().zip(letters.lock().unwrap().drain(..)) {
+        let found: Value = serde_json::from_str(letter.json().unwrap()).unwrap();
+        assert_eq!(Ok(found), decoded(&plan, &plan.value(row)));
+    }
+
+    let stream = server.client().dynamic_stream(&plan).dead_letters(sink).open().await.unwrap();
+    let header = plan.cells(["l", "s"]).unwrap();
+    let bad = json!({"l": 2, "r": {"e": [{"k": 1}, {"k": "one"}]}});
+    let texts = ["{\"l\": 1}", "{\"l\": true}"];
+    let cells = [Some("x"), Some("y")];
+    let sent =
+        [plan.json(texts[0]), plan.json(texts[1]), plan.value(&bad), header.row(&cells), plan.json("{\"l\": 3}")];
+    assert_eq!(stream.send_all(sent).await.unwrap().unwrap().value(), 1);
+    assert_eq!(stream.close().await.unwrap().rows, 2);
+    let letters = letters.lock().unwrap();
+    let found: Vec<_> = letters.iter().map(|letter| (letter.column().unwrap(), letter.json().unwrap())).collect();
+    let bad = bad.to_string();
+    assert_eq!(found, [("l", texts[1]), ("r.e.element.k", &bad), ("l", "{\"l\":\"x\",\"s\":\"y\"}")]);
+    assert!(letters.iter().all(DeadLetter::is_json));
 }

@@ -218,6 +218,7 @@ impl Drop for Unfinished<'_> {
 
 impl Batch {
     /// A batch of one row that was accepted earlier.
+    #[cfg(test)]
     pub(crate) fn of_row(first: u64, row: &[u8], persisted: Persisted) -> Self {
         let mut open = OpenBatch::new(Self::record_len(row.len()));
         open.begin(first, Duration::ZERO);
@@ -251,7 +252,7 @@ impl Batch {
     }
 
     /// Keeps the first rows and returns the rest as a separate batch; `None` if there is no rest.
-    pub(super) fn split_off(&mut self, rows: u32) -> Option<Self> {
+    pub(crate) fn split_off(&mut self, rows: u32) -> Option<Self> {
         if rows == 0 || rows >= self.rows {
             return None;
         }

@@ -25,6 +25,10 @@ pub(crate) enum Fault {
     CloseTimeout { after: Duration },
     #[error("cannot connect to {}: {problem}", Printable(.endpoint))]
     Connect { endpoint: String, problem: ConnectProblem, source: BoxError },
+    #[error("the sink for dead letters did not take a refused row of {}", Printable(.table))]
+    DeadLetter { table: String, source: BoxError },
+    #[error("the dead letters cannot be written to {}", Printable(.path))]
+    DeadLetterFile { path: String, source: std::io::Error },
     #[error("{offset} was not durable within {}{}", Seconds(*.after), Because(.cause.as_ref()))]
     DeliveryTimeout { after: Duration, offset: Offset, cause: Option<Error> },
     #[error(transparent)]
@@ -255,7 +259,7 @@ impl Fault {
             Self::Spool { .. } => ErrorKind::Configuration,
             #[cfg(feature = "spool")]
             Self::SpoolFails { .. } | Self::SpoolFull { .. } => ErrorKind::Storage,
-            Self::SpooledRowLost { .. } => ErrorKind::Storage,
+            Self::DeadLetter { .. } | Self::DeadLetterFile { .. } | Self::SpooledRowLost { .. } => ErrorKind::Storage,
             Self::GaveUp { cause, .. }
             | Self::InsertStopped { cause, .. }
             | Self::OpenFailed { cause, .. }

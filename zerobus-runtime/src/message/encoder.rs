@@ -116,6 +116,11 @@ impl Encoder {
         self.refusal.get_or_insert_with(|| Box::new(Refusal::within(error, end, path)));
     }
 
+    /// Whether every value was written, also one that is refused for its length.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.refusal.as_ref().is_none_or(|refusal| refusal.is_written())
+    }
+
     /// Takes the first refusal since the last call; the bytes written since then are not a complete row.
     #[must_use]
     pub fn take_refusal(&mut self) -> Option<ValueError> {

@@ -19,6 +19,8 @@ pub(super) struct Refusal {
     end: usize,
     /// The fields around the value, innermost first.
     path: Vec<Step>,
+    /// Whether the value itself was written.
+    is_written: bool,
 }
 
 /// A field by its number, and which of its elements, from 0 on.
@@ -30,7 +32,7 @@ pub(super) struct Step {
 
 impl Refusal {
     pub(super) const fn new(error: ValueError, end: usize) -> Self {
-        Self { error, end, path: Vec::new() }
+        Self { error, end, path: Vec::new(), is_written: false }
     }
 
     /// Ends the message whose length is at `start`. If the value is inside, the message is a step of its path.
@@ -70,7 +72,11 @@ impl Refusal {
 
     /// A value that was written and then refused: `end` is behind the key of its field, `path` leads on from there.
     pub(super) const fn within(error: ValueError, end: usize, path: Vec<Step>) -> Self {
-        Self { error, end, path }
+        Self { error, end, path, is_written: true }
+    }
+
+    pub(super) const fn is_written(&self) -> bool {
+        self.is_written
     }
 
     /// The last field of a message that is written so far.

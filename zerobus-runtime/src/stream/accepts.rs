@@ -1,5 +1,6 @@
 //! The rows that a stream accepts: of a Rust type, serializable as JSON, or already encoded.
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
 
 use prost::Message;
@@ -8,8 +9,10 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::strict::Strict;
+use crate::dead_letters::Original;
 use crate::error::{Error, Fault};
 use crate::message::{Encoder, ZerobusMessage};
+use crate::record_kind::RecordKind;
 
 /// Streams of this type accept rows of type `R`.
 ///
@@ -29,6 +32,14 @@ pub trait Accepts<R: ?Sized>: sealed::Sealed {
     /// Writes a row in its wire encoding.
     #[doc(hidden)]
     fn write(row: &R, out: &mut Encoder) -> Result<(), Error>;
+
+    /// The row as far as it can be kept, if it was refused.
+    #[doc(hidden)]
+    fn original(row: &R) -> Original {
+        let mut out = Encoder::new();
+        let is_whole = Self::write(row, &mut out).is_ok();
+        Original { kind: RecordKind::Proto, row: out.into_bytes().into(), is_whole }
+    }
 }
 
 /// Marker of JSON streams: see [`Client::json_stream`](crate::Client::json_stream).
@@ -42,6 +53,11 @@ pub enum Encoded {}
 /// The mark of a stream of messages that prost generated: see [`Client::prost_stream`](crate::Client::prost_stream).
 #[derive(Debug)]
 pub struct Prost<T>(PhantomData<fn() -> T>);
+
+thread_local! {
+    /// Where a text that is no JSON is kept while a refused row is; serde has no place for it.
+    static SALVAGED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
 
 /// A row that is already JSON text; a JSON stream sends it unchanged.
 ///
@@ -60,7 +76,14 @@ pub struct RawJson<T>(pub T);
 
 impl<T: AsRef<str>> Serialize for RawJson<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let json: &RawValue = serde_json::from_str(self.0.as_ref()).map_err(S::Error::custom)?;
+        let json: &RawValue = serde_json::from_str(self.0.as_ref()).map_err(|error| {
+            SALVAGED.with_borrow_mut(|salvaged| {
+                if let Some(text) = salvaged {
+                    self.0.as_ref().as_bytes().clone_into(text);
+                }
+            });
+            S::Error::custom(error)
+        })?;
         json.serialize(serializer)
     }
 }
@@ -77,6 +100,14 @@ impl<T: ZerobusMessage> Accepts<T> for T {
             Some((path, reason)) => Err(Fault::Value { path, reason: Box::new(reason) }.into()),
         }
     }
+
+    fn original(row: &T) -> Original {
+        let mut out = Encoder::new();
+        row.encode_to(&mut out);
+        // A value that is too long was written; one that has no encoding is missing.
+        let is_whole = out.is_whole();
+        Original { kind: RecordKind::Proto, row: out.into_bytes().into(), is_whole }
+    }
 }
 
 impl<T: ZerobusMessage> Accepts<&T> for T {
@@ -85,6 +116,10 @@ impl<T: ZerobusMessage> Accepts<&T> for T {
     #[inline]
     fn write(row: &&T, out: &mut Encoder) -> Result<(), Error> {
         <T as Accepts<T>>::write(row, out)
+    }
+
+    fn original(row: &&T) -> Original {
+        <T as Accepts<T>>::original(row)
     }
 }
 
@@ -96,6 +131,18 @@ impl<R: Serialize + ?Sized> Accepts<R> for Json {
         match first_of(out.as_slice()) {
             None => Ok(()),
             Some(found) => Err(Fault::NoObject { found }.into()),
+        }
+    }
+
+    fn original(row: &R) -> Original {
+        let (mut text, not_json) = (Vec::new(), Vec::new());
+        SALVAGED.set(Some(not_json));
+        // NaN becomes null here, which is not what the program meant.
+        let is_strict = row.serialize(Strict(&mut serde_json::Serializer::new(std::io::sink()))).is_ok();
+        let is_written = row.serialize(&mut serde_json::Serializer::new(&mut text)).is_ok();
+        match SALVAGED.take().filter(|text| !text.is_empty()) {
+            Some(text) => Original { kind: RecordKind::Json, row: text.into(), is_whole: true },
+            None => Original { kind: RecordKind::Json, row: text.into(), is_whole: is_strict && is_written },
         }
     }
 }

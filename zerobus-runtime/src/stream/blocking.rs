@@ -17,9 +17,11 @@ use tokio::runtime::Runtime;
 use super::builder::{FirstOpen, Prepared, opened};
 use super::lanes::PreparedLanes;
 use super::opening::Opening;
+use super::row::Of;
 use super::{
     Accepts, CloseError, IngestStream, LaneOffset, LaneReceipt, Lanes, LanesBuilder, Receipt, StreamBuilder, Unsent,
 };
+use crate::dead_letters::is_in_a_sink;
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
 use crate::offset::Offset;
@@ -114,6 +116,7 @@ impl<H> Drop for Driven<H> {
         self.handle.take();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
+            && !is_in_a_sink()
         {
             // A thread that panicked has logged the lost rows.
             let _ = thread.join();
@@ -141,7 +144,7 @@ impl<T> BlockingStream<T> {
     where
         T: Accepts<R>,
     {
-        self.driven.with(|stream| block_on(stream.handle.send_at_once(|out| T::write(row, out), T::IS_PLAIN)))
+        self.driven.with(|stream| block_on(stream.handle.send_at_once(Of::<T, R>::new(row))))
     }
 
     /// Accepts a row if there is room for it now.
@@ -164,7 +167,7 @@ impl<T> BlockingStream<T> {
         T: Accepts<R>,
     {
         self.driven.with(|stream| {
-            let send = stream.handle.send_at_once(|out| T::write(row, out), T::IS_PLAIN);
+            let send = stream.handle.send_at_once(Of::<T, R>::new(row));
             block_on_for(send, timeout).unwrap_or_else(|| Err(Fault::SendTimeout { after: timeout }.into()))
         })
     }
@@ -182,6 +185,7 @@ impl<T> BlockingStream<T> {
         while let Some(row) = rows.next() {
             match self.send(&row) {
                 Ok(offset) => (accepted, last) = (accepted + 1, Some(offset)),
+                Err(error) if self.driven.peek(|stream| block_on(stream.handle.has_letter(&error))) => {}
                 Err(error) => return Err(Unsent::new(error, accepted, row, rows)),
             }
         }
@@ -379,6 +383,7 @@ impl<T> BlockingLanes<T> {
         while let Some((key, row)) = rows.next() {
             match self.send(&key, &row) {
                 Ok(_) => accepted += 1,
+                Err(error) if self.driven.peek(|lanes| block_on(lanes.has_letter(&error))) => {}
                 Err(error) => return Err(Unsent::new(error, accepted, (key, row), rows)),
             }
         }
@@ -526,7 +531,7 @@ impl Wake for Unpark {
 }
 
 /// Runs a future that needs no runtime.
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
         // Without a deadline this always returns `Some`.

@@ -15,6 +15,7 @@ use super::opening::{Opened, Opening};
 use super::{BlockingStream, Handle, IngestStream, LanesBuilder};
 use crate::client::Client;
 use crate::core::Settings;
+use crate::dead_letters::{DeadLetters, Desk};
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
 use crate::event::{Hooks, StreamEvent};
@@ -48,6 +49,7 @@ pub struct StreamBuilder<T> {
     pub(super) settings: Settings,
     pub(super) descriptor: Option<Arc<DescriptorProto>>,
     hooks: Hooks,
+    dead_letters: Option<DeadLetters>,
     #[cfg(feature = "spool")]
     pub(super) spool: Option<crate::spool::SpoolOptions>,
     #[cfg(feature = "spool")]
@@ -72,6 +74,7 @@ impl<T> Clone for StreamBuilder<T> {
             settings: self.settings.clone(),
             descriptor: self.descriptor.clone(),
             hooks: self.hooks.clone(),
+            dead_letters: self.dead_letters.clone(),
             #[cfg(feature = "spool")]
             spool: self.spool.clone(),
             #[cfg(feature = "spool")]
@@ -89,6 +92,7 @@ impl<T> StreamBuilder<T> {
             settings,
             descriptor,
             hooks: Hooks::default(),
+            dead_letters: None,
             #[cfg(feature = "spool")]
             spool: None,
             #[cfg(feature = "spool")]
@@ -224,6 +228,14 @@ impl<T> StreamBuilder<T> {
         self
     }
 
+    /// Where each refused row goes, by the server's or by `send`'s refusal; by default it is returned.
+    ///
+    /// See [`DeadLetters`] for what the stream promises of them.
+    pub fn dead_letters(mut self, sink: DeadLetters) -> Self {
+        self.dead_letters = Some(sink);
+        self
+    }
+
     /// Calls `hook` for every event of the stream, on the stream's task; it must not block.
     pub fn on_event(mut self, hook: impl Fn(&StreamEvent) + Send + Sync + 'static) -> Self {
         self.hooks.on_event = Some(Arc::new(hook));
@@ -278,7 +290,11 @@ impl<T> StreamBuilder<T> {
         let (kind, is_spooled) = (settings.kind, settings.spool.is_some());
         // A spooled stream buffers on disk, so it does not share the client's budget.
         let budget = self.client.budget().filter(|_| !is_spooled).cloned();
-        let shared = Shared::new(settings, budget);
+        let desk = self.dead_letters.clone().map(|sink| {
+            let (table, descriptor) = (settings.table.clone(), self.descriptor.clone());
+            Arc::new(Desk { sink, hooks: self.hooks.clone(), table, kind, descriptor, lane })
+        });
+        let shared = Shared::with_desk(settings, budget, self.descriptor.clone(), desk);
         #[cfg(feature = "spool")]
         if let Some(spool) = opened.spool {
             spool.start(&shared)?;

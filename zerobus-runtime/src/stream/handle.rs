@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::close_error::CloseError;
 use super::receipt::Receipt;
+use super::row::Row;
 use super::sending::Sending;
 use crate::core::{Batch, Refused, Settings};
-use crate::error::{Error, Fault};
-use crate::message::Encoder;
+use crate::error::{Error, ErrorKind, Fault};
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::scratch;
@@ -62,11 +62,8 @@ impl Handle {
 
     /// Accepts a row, waiting for room if there is none.
     #[inline]
-    pub(super) fn send<W>(&self, write: W, is_plain: bool) -> impl Future<Output = Result<Offset, Error>>
-    where
-        W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
-    {
-        Sending::new(self, write, is_plain, Self::wait_and_push)
+    pub(super) fn send(&self, row: impl Row) -> impl Future<Output = Result<Offset, Error>> {
+        Sending::new(self, row, Self::wait_and_push)
     }
 
     /// Whether a task that sends many rows has to check whether to yield.
@@ -81,45 +78,39 @@ impl Handle {
     ///
     /// A plain row is written under the stream's lock, straight into the batch.
     #[inline]
-    pub(super) fn place<W>(&self, write: W, is_plain: bool) -> Result<Offset, Unplaced>
-    where
-        W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
-    {
-        if is_plain {
-            match self.shared().push(Persisted::No, write) {
+    pub(super) fn place<R: Row>(&self, row: R) -> Result<Offset, Unplaced> {
+        if R::IS_PLAIN {
+            match self.shared().push(Persisted::No, |out| row.write(out)) {
                 Ok(offset) => return Ok(offset),
                 // It waits for room once it is encoded.
                 Err(Refused::Full) => {}
                 Err(refused) => return Err(Unplaced::Refused(refused)),
             }
         }
-        self.place_encoded(write)
+        self.place_encoded(row)
     }
 
     /// As `place`, but encodes the row before checking for room.
     #[inline(never)]
-    fn place_encoded<W>(&self, write: W) -> Result<Offset, Unplaced>
-    where
-        W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
-    {
-        let placed = scratch::encode(write, |row| {
-            self.shared().push_row(row, Persisted::No).map_err(|refused| match refused {
-                Refused::Full => Unplaced::Full(row.into()),
-                refused => Unplaced::Refused(refused),
-            })
-        });
+    fn place_encoded(&self, row: impl Row) -> Result<Offset, Unplaced> {
+        let placed = scratch::encode(
+            |out| row.write(out),
+            |bytes| {
+                self.shared().push_row(bytes, Persisted::No).map_err(|refused| match refused {
+                    Refused::Full => Unplaced::Full(bytes.into()),
+                    refused => Unplaced::Refused(refused),
+                })
+            },
+        );
         placed.unwrap_or_else(|error| Err(Unplaced::Refused(Refused::Row(error))))
     }
 
     /// As `send`, without yielding.
-    pub(super) async fn send_at_once<W>(&self, write: W, is_plain: bool) -> Result<Offset, Error>
-    where
-        W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
-    {
-        match self.place(write, is_plain) {
+    pub(super) async fn send_at_once(&self, row: impl Row) -> Result<Offset, Error> {
+        match self.place(row) {
             Ok(offset) => Ok(offset),
-            Err(Unplaced::Full(row)) => self.wait_and_push(row, Persisted::No).await,
-            Err(Unplaced::Refused(refused)) => Err(self.refusal(refused)),
+            Err(Unplaced::Full(bytes)) => self.wait_and_push(bytes, Persisted::No).await,
+            Err(Unplaced::Refused(refused)) => Err(self.refuse(refused, row)),
         }
     }
 
@@ -174,24 +165,16 @@ impl Handle {
 
     /// Accepts a row if there is room.
     #[inline]
-    pub(super) fn try_send<W>(&self, write: W, is_plain: bool) -> Result<Offset, Error>
-    where
-        W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
-    {
-        self.place(write, is_plain).map_err(|unplaced| match unplaced {
+    pub(super) fn try_send(&self, row: impl Row) -> Result<Offset, Error> {
+        self.place(row).map_err(|unplaced| match unplaced {
             Unplaced::Full(_) => self.refusal(Refused::Full),
-            Unplaced::Refused(refused) => self.refusal(refused),
+            Unplaced::Refused(refused) => self.refuse(refused, row),
         })
     }
 
     /// As `send`, for at most this long.
-    pub(super) async fn send_timeout(
-        &self,
-        after: Duration,
-        write: impl Fn(&mut Encoder) -> Result<(), Error> + Copy,
-        is_plain: bool,
-    ) -> Result<Offset, Error> {
-        match tokio::time::timeout(after, self.send(write, is_plain)).await {
+    pub(super) async fn send_timeout(&self, after: Duration, row: impl Row) -> Result<Offset, Error> {
+        match tokio::time::timeout(after, self.send(row)).await {
             Ok(sent) => sent,
             Err(_) => Err(Fault::SendTimeout { after }.into()),
         }
@@ -199,9 +182,10 @@ impl Handle {
 
     pub(super) async fn flush(&self) -> Result<(), Error> {
         let end = self.shared().flush();
+        let letters = self.shared().lock().letters_queued();
         let flushed = move |inner: &mut Inner| {
-            if inner.session.delivered() >= end {
-                return Some(inner.session.unreported_rejection().map_or(Ok(()), Err));
+            if inner.delivered() >= end && inner.has_passed_on(letters) {
+                return Some(inner.unreported_rejection().map_or(Ok(()), Err));
             }
             inner.session.error().map(|error| Err(error.clone()))
         };
@@ -215,7 +199,7 @@ impl Handle {
     }
 
     pub(super) fn acked(&self) -> Option<Offset> {
-        self.shared().lock().session.delivered().checked_sub(1).map(Offset)
+        self.shared().lock().delivered().checked_sub(1).map(Offset)
     }
 
     pub(super) fn table(&self) -> String {
@@ -279,6 +263,23 @@ impl Handle {
                 Err(CloseError::new(error.unwrap_or_else(|| Fault::Ended.into()), returned))
             }
         }
+    }
+
+    /// The error of a row that was not accepted. If the row is to blame, the stream's sink gets it.
+    #[cold]
+    pub(super) fn refuse(&self, refused: Refused, row: impl Row) -> Error {
+        let is_to_blame = matches!(refused, Refused::Row(_) | Refused::TooLarge { .. });
+        let error = self.refusal(refused);
+        if is_to_blame && self.shared().has_sink() {
+            self.shared().post(row.original(), &error);
+        }
+        error
+    }
+
+    /// Whether the row of this refusal is with the stream's sink, so that the next one can be sent.
+    #[cold]
+    pub(super) async fn has_letter(&self, error: &Error) -> bool {
+        error.kind() == ErrorKind::Rejected && self.shared().has_sink() && self.shared().has_letter(error).await
     }
 
     #[cold]

@@ -26,10 +26,10 @@ use set::LaneSet;
 
 use super::close_error::CloseError;
 use super::handle::Handle;
+use super::row::{Of, Row};
 use super::{Accepts, Unsent};
 use crate::core::{Batch, Refused};
 use crate::error::{Error, Fault};
-use crate::message::Encoder;
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::scratch;
@@ -122,7 +122,7 @@ impl<T> Lanes<T> {
         T: Accepts<R>,
     {
         let home = self.inner.home(key);
-        self.inner.send_home(home, |out| T::write(row, out), T::IS_PLAIN).await
+        self.inner.send_home(home, Of::<T, R>::new(row)).await
     }
 
     /// Accepts a row without a key on any lane that has room, waiting if none has.
@@ -133,7 +133,7 @@ impl<T> Lanes<T> {
     where
         T: Accepts<R>,
     {
-        self.inner.send_unkeyed(|out| T::write(row, out)).await
+        self.inner.send_unkeyed(Of::<T, R>::new(row)).await
     }
 
     /// Accepts a row if there is room for it now.
@@ -144,7 +144,7 @@ impl<T> Lanes<T> {
     where
         T: Accepts<R>,
     {
-        self.inner.try_send(self.inner.home(key), |out| T::write(row, out), T::IS_PLAIN)
+        self.inner.try_send(self.inner.home(key), Of::<T, R>::new(row))
     }
 
     /// Accepts a row, waiting up to `timeout` if the byte budget of its key's lane is exhausted.
@@ -178,10 +178,16 @@ impl<T> Lanes<T> {
         while let Some((key, row)) = rows.next() {
             match self.send(&key, &row).await {
                 Ok(_) => accepted += 1,
+                Err(error) if self.inner.has_letter(&error).await => {}
                 Err(error) => return Err(Unsent::new(error, accepted, (key, row), rows)),
             }
         }
         Ok(())
+    }
+
+    /// Whether the row of this refusal is with the sink, so that the next one can be sent.
+    pub(super) async fn has_letter(&self, error: &Error) -> bool {
+        self.inner.has_letter(error).await
     }
 
     /// Accepts rows that another stream of the table returned: see
@@ -355,56 +361,48 @@ impl Inner {
     }
 
     /// Accepts a row on the lane that its home routes to.
-    async fn send_home(
-        &self,
-        home: usize,
-        write: impl Fn(&mut Encoder) -> Result<(), Error> + Copy,
-        is_plain: bool,
-    ) -> Result<LaneOffset, Error> {
+    async fn send_home(&self, home: usize, row: impl Row) -> Result<LaneOffset, Error> {
         self.check_open()?;
         loop {
             let lane = self.set.route(home);
-            match self.handles[lane].send(write, is_plain).await {
+            match self.handles[lane].send(row).await {
                 Ok(offset) => return Ok(LaneOffset { lane, offset }),
                 Err(error) => self.after(lane, error)?,
             }
         }
     }
 
-    fn try_send(
-        &self,
-        home: usize,
-        write: impl Fn(&mut Encoder) -> Result<(), Error> + Copy,
-        is_plain: bool,
-    ) -> Result<LaneOffset, Error> {
+    fn try_send(&self, home: usize, row: impl Row) -> Result<LaneOffset, Error> {
         self.check_open()?;
         loop {
             let lane = self.set.route(home);
-            match self.handles[lane].try_send(write, is_plain) {
+            match self.handles[lane].try_send(row) {
                 Ok(offset) => return Ok(LaneOffset { lane, offset }),
                 Err(error) => self.after(lane, error)?,
             }
         }
     }
 
-    async fn send_unkeyed(&self, write: impl FnOnce(&mut Encoder) -> Result<(), Error>) -> Result<LaneOffset, Error> {
+    async fn send_unkeyed(&self, row: impl Row) -> Result<LaneOffset, Error> {
         self.check_open()?;
         let first = self.next_home();
-        let placed = scratch::encode(write, |row| self.push_anywhere(first, row))?;
-        match placed? {
-            Ok(row) => Ok(row),
-            Err(row) => self.wait_anywhere(&row).await,
+        let placed = scratch::encode(|out| row.write(out), |bytes| self.push_anywhere(first, bytes));
+        match placed.unwrap_or_else(|error| Err(Refused::Row(error))) {
+            Ok(Ok(offset)) => Ok(offset),
+            Ok(Err(bytes)) => self.wait_anywhere(&bytes).await,
+            // Any lane has the sink.
+            Err(refused) => Err(self.handles[self.set.route(first)].refuse(refused, row)),
         }
     }
 
     /// Accepts a row on the first lane that has room; returns the row if none has.
-    fn push_anywhere(&self, first: usize, row: &[u8]) -> Result<Result<LaneOffset, Box<[u8]>>, Error> {
+    fn push_anywhere(&self, first: usize, row: &[u8]) -> Result<Result<LaneOffset, Box<[u8]>>, Refused> {
         for home in (first..self.handles.len()).chain(0..first) {
             let lane = self.set.route(home);
             match self.handles[lane].shared().push_row(row, Persisted::No) {
                 Ok(offset) => return Ok(Ok(LaneOffset { lane, offset })),
                 Err(Refused::Full | Refused::Failed(_)) => {}
-                Err(refused) => return Err(self.handles[lane].refusal(refused)),
+                Err(refused) => return Err(refused),
             }
         }
         Ok(Err(row.into()))
@@ -428,6 +426,17 @@ impl Inner {
                 Err(refused) => self.after(lane, self.handles[lane].refusal(refused))?,
             }
         }
+    }
+
+    /// Whether the row of this refusal is with the sink of the lanes, so that the next one can be sent.
+    async fn has_letter(&self, error: &Error) -> bool {
+        // A lane that has not seen the refusal has no reason to deny it.
+        for handle in &self.handles {
+            if !handle.has_letter(error).await {
+                return false;
+            }
+        }
+        true
     }
 
     /// Continues on another lane if this lane gave up; otherwise returns the error.

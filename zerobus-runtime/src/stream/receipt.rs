@@ -41,7 +41,7 @@ impl Receipt {
             if offset.0 >= inner.session.ledger().accepted {
                 return Some(Err(Fault::UnknownOffset { offset }.into()));
             }
-            inner.session.outcome(offset.0)
+            inner.outcome(offset.0)
         });
         Self { offset, settled: Settled::new(shared, offset.0, answer) }
     }

@@ -8,8 +8,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use super::handle::{Handle, Unplaced};
+use super::row::Row;
 use crate::error::Error;
-use crate::message::Encoder;
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 
@@ -18,10 +18,9 @@ use crate::persisted::Persisted;
 /// The poll that returns `Ready` accepts the row, so a future dropped earlier has not accepted it. Polled again, it is
 /// pending forever: a row is accepted once.
 #[must_use = "a row is not sent until this is awaited"]
-pub(super) struct Sending<'a, W, S, F> {
+pub(super) struct Sending<'a, R, S, F> {
     handle: &'a Handle,
-    write: W,
-    is_plain: bool,
+    row: R,
     wait: S,
     is_done: bool,
     /// Waits for room with the encoded row. Boxed, so that a row that finds room does not pay for its size.
@@ -29,24 +28,24 @@ pub(super) struct Sending<'a, W, S, F> {
 }
 
 /// Only boxed contents are pinned.
-impl<W, S, F> Unpin for Sending<'_, W, S, F> {}
+impl<R, S, F> Unpin for Sending<'_, R, S, F> {}
 
-impl<'a, W, S, F> Sending<'a, W, S, F>
+impl<'a, R, S, F> Sending<'a, R, S, F>
 where
-    W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
+    R: Row,
     S: Fn(&'a Handle, Box<[u8]>, Persisted) -> F,
     F: Future<Output = Result<Offset, Error>>,
 {
-    /// Sends what `write` writes; `wait` continues if there is no room for it.
+    /// Sends a row; `wait` continues if there is no room for it.
     #[inline]
-    pub(super) const fn new(handle: &'a Handle, write: W, is_plain: bool, wait: S) -> Self {
-        Self { handle, write, is_plain, wait, is_done: false, waiting: None }
+    pub(super) const fn new(handle: &'a Handle, row: R, wait: S) -> Self {
+        Self { handle, row, wait, is_done: false, waiting: None }
     }
 }
 
-impl<'a, W, S, F> Future for Sending<'a, W, S, F>
+impl<'a, R, S, F> Future for Sending<'a, R, S, F>
 where
-    W: Fn(&mut Encoder) -> Result<(), Error> + Copy,
+    R: Row,
     S: Fn(&'a Handle, Box<[u8]>, Persisted) -> F,
     F: Future<Output = Result<Offset, Error>>,
 {
@@ -63,7 +62,7 @@ where
             if this.handle.has_had_its_turn() {
                 ready!(pin!(tokio::task::coop::consume_budget()).poll(cx));
             }
-            match this.handle.place(this.write, this.is_plain) {
+            match this.handle.place(this.row) {
                 Ok(offset) => {
                     this.is_done = true;
                     return Poll::Ready(Ok(offset));
@@ -71,7 +70,7 @@ where
                 Err(Unplaced::Full(row)) => this.waiting = Some(Box::pin((this.wait)(this.handle, row, Persisted::No))),
                 Err(Unplaced::Refused(refused)) => {
                     this.is_done = true;
-                    return Poll::Ready(Err(this.handle.refusal(refused)));
+                    return Poll::Ready(Err(this.handle.refuse(refused, this.row)));
                 }
             }
         }

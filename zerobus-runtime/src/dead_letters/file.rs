@@ -1,0 +1,165 @@
+//! A file of dead letters: appended to, locked, and whole after a disk that ran full.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use fs4::{FileExt, TryLockError};
+
+use super::DeadLetter;
+use crate::error::{Error, Fault};
+
+/// How much of a line's end is read at a time.
+const STEP: u64 = 4096;
+
+/// What every line begins with.
+const BEGIN: &[u8] = b"{\"table\":";
+
+/// A file that dead letters are appended to. It is locked while it is open, so that nobody replaces it meanwhile.
+///
+/// A stream uses one by [`DeadLetters::file`](crate::DeadLetters::file). This is for programs that collect dead letters
+/// themselves.
+#[derive(Debug)]
+pub struct DeadLetterFile {
+    path: PathBuf,
+    file: File,
+    /// How many bytes are whole lines.
+    len: u64,
+    is_synced: bool,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It is no file.
+    Device,
+    /// More than `len` bytes may have been written.
+    Torn,
+    Whole,
+}
+
+impl DeadLetterFile {
+    /// Opens a file to append to, and creates it if there is none.
+    ///
+    /// What a killed process wrote of its last line is cut off: the row of that line was never settled.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, another process has locked it, or it ends in something that is no dead letter.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref().to_owned();
+        let opened = Self::open_locked(&path);
+        opened.map_err(|source| Fault::DeadLetterFile { path: path.display().to_string(), source }.into())
+    }
+
+    fn open_locked(path: &Path) -> io::Result<Self> {
+        loop {
+            let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+            if !file.metadata()?.is_file() {
+                // A device or a pipe has no lines to look at, no lock, and nothing to sync.
+                return Ok(Self { path: path.to_owned(), file, len: 0, is_synced: true, state: State::Device });
+            }
+            match FileExt::try_lock(&file) {
+                Ok(()) if !is_at(&file, path)? => continue,
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(io::Error::other("another process has it open; stop that, or name another file"));
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            let (len, end) = (end_of_lines(&mut file)?, file.metadata()?.len());
+            let state = if len < end { State::Torn } else { State::Whole };
+            let mut opened = Self { path: path.to_owned(), file, len, is_synced: true, state };
+            opened.mend()?;
+            return Ok(opened);
+        }
+    }
+
+    /// The path that it was opened with.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends a line. It is on disk after [`sync`](Self::sync).
+    ///
+    /// # Errors
+    /// If the file cannot be written, as on a full disk. It then has the lines before this one, and can be appended to.
+    pub fn append(&mut self, letter: &DeadLetter) -> io::Result<()> {
+        let line = letter.line()?;
+        self.mend()?;
+        if self.state == State::Device {
+            return self.file.write_all(&line);
+        }
+        (self.is_synced, self.state) = (false, State::Torn);
+        self.file.write_all(&line).inspect_err(|_| {
+            // If this fails as well, the next call tries again.
+            let _ = self.mend();
+        })?;
+        self.state = State::Whole;
+        self.len += line.len() as u64;
+        Ok(())
+    }
+
+    /// Waits until every line is on disk.
+    ///
+    /// # Errors
+    /// If the disk fails: lines appended since the last call may then be lost with the machine's power.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if !self.is_synced {
+            self.file.sync_data()?;
+            self.is_synced = true;
+        }
+        Ok(())
+    }
+
+    /// Cuts off what was written of a line that did not become whole.
+    fn mend(&mut self) -> io::Result<()> {
+        if self.state == State::Torn {
+            self.file.set_len(self.len)?;
+            self.state = State::Whole;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the path still leads to this file: another process may have replaced it before the lock was taken.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let (locked, found) = (file.metadata()?, std::fs::metadata(path)?);
+    Ok((locked.dev(), locked.ino()) == (found.dev(), found.ino()))
+}
+
+/// A locked file cannot be replaced.
+#[cfg(not(unix))]
+const fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// How many bytes the whole lines of a file take. What follows them must be the beginning of a dead letter.
+fn end_of_lines(file: &mut File) -> io::Result<u64> {
+    let end = file.seek(SeekFrom::End(0))?;
+    let mut from = end;
+    while from > 0 {
+        let to = from;
+        from = from.saturating_sub(STEP);
+        let mut part = Vec::new();
+        file.seek(SeekFrom::Start(from))?;
+        Read::by_ref(file).take(to - from).read_to_end(&mut part)?;
+        if let Some(place) = part.iter().rposition(|byte| *byte == b'\n') {
+            from += place as u64 + 1;
+            break;
+        }
+    }
+    if from == end {
+        return Ok(end);
+    }
+    let mut begin = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    Read::by_ref(file).take(BEGIN.len() as u64).read_to_end(&mut begin)?;
+    if BEGIN.starts_with(&begin) {
+        return Ok(from);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "it ends in a line that is no dead letter; name another file"))
+}

@@ -1,0 +1,347 @@
+//! A refused or undelivered row, and its line of JSON: the format of dead letters, undelivered rows and `zerobus replay`.
+//!
+//! | key | value |
+//! |---|---|
+//! | `table` | its table |
+//! | `encoding` | `proto` or `json`: what `row` is |
+//! | `offset`, `lane` | where it was accepted; absent if it was refused before, or there is one lane |
+//! | `persisted` | `no` or `possibly`: whether the table may contain it |
+//! | `kind`, `reason`, `code`, `state` | why: the error's kind and text, and the service's numbers if it sent any |
+//! | `column` | the path of the column it was refused for, if known |
+//! | `attempts` | how often it was sent; absent if never |
+//! | `time` | when it was refused |
+//! | `source` | where it was read: a file and a line |
+//! | `partial` | `true` if `row` is only what could be written of it |
+//! | `row` | the row in base64 |
+//! | `json` | for readers: the row as JSON, where it decodes |
+//!
+//! Keys that are absent have no value; unknown keys are ignored.
+
+use std::borrow::Cow;
+use std::io;
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::core::ReturnedBatch;
+use crate::error::{Error, ErrorKind, Fault, ServerCode};
+use crate::offset::Offset;
+use crate::persisted::Persisted;
+use crate::record_kind::RecordKind;
+use crate::values::Timestamp;
+
+/// A row that was refused or not delivered, with the reason: what a [sink](crate::DeadLetters) gets.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    pub(crate) table: String,
+    pub(crate) kind: RecordKind,
+    pub(crate) offset: Option<Offset>,
+    pub(crate) lane: Option<usize>,
+    pub(crate) persisted: Persisted,
+    pub(crate) reason: Error,
+    pub(crate) column: Option<String>,
+    pub(crate) attempts: u32,
+    pub(crate) time: Option<Timestamp>,
+    pub(crate) source: Option<String>,
+    pub(crate) is_partial: bool,
+    pub(crate) row: Bytes,
+    /// One line of JSON.
+    pub(crate) json: Option<Box<RawValue>>,
+}
+
+/// A row as its program has it, if it could not be sent.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Original {
+    pub(crate) kind: RecordKind,
+    pub(crate) row: Bytes,
+    /// Whether nothing of the row is missing.
+    pub(crate) is_whole: bool,
+}
+
+/// A refused row on its way to the sink.
+#[derive(Debug, Clone)]
+pub(crate) enum Letter {
+    /// The server refused it: a batch of one row.
+    Returned(ReturnedBatch),
+    /// `send` refused it.
+    Unaccepted { original: Original, reason: Error },
+}
+
+/// One line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    table: Cow<'a, str>,
+    encoding: RecordKind,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    lane: Option<usize>,
+    persisted: Persisted,
+    kind: ErrorKind,
+    #[serde(borrow)]
+    reason: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    code: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    state: Option<u32>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    column: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "is_default", default)]
+    attempts: u32,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    time: Option<Cow<'a, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    source: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "is_default", default)]
+    partial: bool,
+    #[serde(borrow)]
+    row: Cow<'a, str>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    json: Option<&'a RawValue>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl DeadLetter {
+    /// A row, as JSON text, that was refused before it was sent.
+    ///
+    /// For programs that read rows from somewhere; a stream makes the dead letters of its own rows.
+    #[must_use]
+    pub fn refused(table: impl Into<String>, json: &[u8], reason: &Error) -> Self {
+        let original = Original { kind: RecordKind::Json, row: Bytes::copy_from_slice(json), is_whole: true };
+        Self::unaccepted(table.into(), original, reason)
+    }
+
+    /// What could be read of a row that is not one: `zerobus replay` keeps it and never sends it.
+    #[must_use]
+    pub fn unreadable(table: impl Into<String>, bytes: &[u8], reason: impl Into<String>) -> Self {
+        let original = Original { kind: RecordKind::Json, row: Bytes::copy_from_slice(bytes), is_whole: false };
+        let reason = Fault::Recorded { kind: ErrorKind::Rejected, text: reason.into(), code: None };
+        Self::unaccepted(table.into(), original, &reason.into())
+    }
+
+    pub(crate) fn unaccepted(table: String, original: Original, reason: &Error) -> Self {
+        let json = match original.kind {
+            RecordKind::Json => json_on_one_line(&original.row),
+            RecordKind::Proto => None,
+        };
+        Self {
+            table,
+            kind: original.kind,
+            offset: None,
+            lane: None,
+            persisted: Persisted::No,
+            reason: reason.clone(),
+            column: reason.column(),
+            attempts: 0,
+            time: Timestamp::try_from(SystemTime::now()).ok(),
+            source: None,
+            is_partial: !original.is_whole,
+            row: original.row,
+            json,
+        }
+    }
+
+    /// Says where the row was read, such as a file and a line.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<String>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The same row, refused for another reason.
+    #[must_use]
+    pub fn with_reason(mut self, reason: &Error) -> Self {
+        self.reason = reason.clone();
+        self.column = reason.column();
+        self.time = Timestamp::try_from(SystemTime::now()).ok();
+        self
+    }
+
+    /// The row's table, as `catalog.schema.table`.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// Its offset on the stream that accepted it; `None` if `send` refused it.
+    #[must_use]
+    pub const fn offset(&self) -> Option<Offset> {
+        self.offset
+    }
+
+    /// The lane that accepted it, if there are several.
+    #[must_use]
+    pub const fn lane(&self) -> Option<usize> {
+        self.lane
+    }
+
+    /// Whether the table may contain it anyway.
+    #[must_use]
+    pub const fn persisted(&self) -> Persisted {
+        self.persisted
+    }
+
+    /// Why it was refused; the service's code is [`Error::code`].
+    #[must_use]
+    pub const fn reason(&self) -> &Error {
+        &self.reason
+    }
+
+    /// The path of the column that it was refused for, if known: `lines.element.price`.
+    #[must_use]
+    pub fn column(&self) -> Option<&str> {
+        self.column.as_deref()
+    }
+
+    /// How often it was sent; 0 if `send` refused it.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// When it was refused.
+    #[must_use]
+    pub const fn time(&self) -> Option<Timestamp> {
+        self.time
+    }
+
+    /// Where it was read, if its program has said so.
+    #[must_use]
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// Whether [`bytes`](Self::bytes) are JSON text; otherwise they are a protobuf message.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.kind == RecordKind::Json
+    }
+
+    /// Whether a part of the row is missing because it could not be written: such a row must not be sent again.
+    #[must_use]
+    pub const fn is_partial(&self) -> bool {
+        self.is_partial
+    }
+
+    /// The row: what travels on the wire, or JSON text where a row that is known at run time was refused by `send`.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.row
+    }
+
+    /// The row as one line of JSON, as a JSON stream takes it: times are integers, decimals text, BINARY is base64.
+    ///
+    /// `None` if the row does not decode.
+    #[must_use]
+    pub fn json(&self) -> Option<&str> {
+        self.json.as_deref().map(RawValue::get)
+    }
+
+    /// Writes the row as a line of JSON, in one call.
+    ///
+    /// # Errors
+    /// If `out` fails.
+    pub fn write_to(&self, mut out: impl io::Write) -> io::Result<()> {
+        out.write_all(&self.line()?)
+    }
+
+    /// Reads what [`write_to`](Self::write_to), a sink, or [`Undelivered::write_to`](crate::Undelivered::write_to) wrote.
+    ///
+    /// An error names the line, and the next lines can still be read; it is of the kind
+    /// [`Configuration`](ErrorKind::Configuration).
+    ///
+    /// ```no_run
+    /// # fn f() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::fs::File;
+    /// use std::io::BufReader;
+    ///
+    /// use zerobus_runtime::DeadLetter;
+    ///
+    /// for letter in DeadLetter::read_from(BufReader::new(File::open("refused.ndjson")?)) {
+    ///     let letter = letter?;
+    ///     println!("{}: {}", letter.reason(), letter.json().unwrap_or("?"));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn read_from(input: impl io::BufRead) -> impl Iterator<Item = Result<Self, Error>> {
+        read_lines(input).map(|(_, letter)| letter)
+    }
+
+    /// The line, with its line break.
+    pub(crate) fn line(&self) -> io::Result<Vec<u8>> {
+        let line = Line {
+            table: self.table.as_str().into(),
+            encoding: self.kind,
+            offset: self.offset.map(|offset| offset.0),
+            lane: self.lane,
+            persisted: self.persisted,
+            kind: self.reason.kind(),
+            reason: self.reason.to_string().into(),
+            code: self.reason.code().map(ServerCode::code),
+            state: self.reason.code().and_then(ServerCode::state),
+            column: self.column.as_deref().map(Into::into),
+            attempts: self.attempts,
+            time: self.time.map(|time| time.to_string().into()),
+            source: self.source.as_deref().map(Into::into),
+            partial: self.is_partial,
+            row: BASE64_STANDARD.encode(&self.row).into(),
+            json: self.json.as_deref(),
+        };
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    fn parse(line: &str) -> Result<Self, String> {
+        let line: Line<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let row =
+            BASE64_STANDARD.decode(line.row.as_bytes()).map_err(|error| format!("`row` is no base64: {error}"))?;
+        let time = line.time.map(|time| time.parse().map_err(|error| format!("`time` is no time: {error}")));
+        let code = line.code.map(|code| ServerCode::recorded(code, line.state));
+        let reason = Fault::Recorded { kind: line.kind, text: line.reason.into_owned(), code };
+        Ok(Self {
+            table: line.table.into_owned(),
+            kind: line.encoding,
+            offset: line.offset.map(Offset),
+            lane: line.lane,
+            persisted: line.persisted,
+            reason: reason.into(),
+            column: line.column.map(Cow::into_owned),
+            attempts: line.attempts,
+            time: time.transpose()?,
+            source: line.source.map(Cow::into_owned),
+            is_partial: line.partial,
+            row: row.into(),
+            json: line.json.map(ToOwned::to_owned),
+        })
+    }
+}
+
+/// The letters of each line that is not blank, with its number.
+pub(crate) fn read_lines(input: impl io::BufRead) -> impl Iterator<Item = (u64, Result<DeadLetter, Error>)> {
+    (1..).zip(input.lines()).filter_map(|(number, line)| {
+        let letter = match line {
+            Ok(line) if line.trim().is_empty() => return None,
+            Ok(line) => DeadLetter::parse(&line),
+            Err(error) => Err(error.to_string()),
+        };
+        Some((number, letter.map_err(|problem| Fault::Undelivered { line: number, problem }.into())))
+    })
+}
+
+/// JSON text on one line; line breaks can only occur between its tokens. `None` if it is no JSON.
+pub(crate) fn json_on_one_line(text: &[u8]) -> Option<Box<RawValue>> {
+    let text = std::str::from_utf8(text).ok()?;
+    let line = if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ").into() } else { Cow::Borrowed(text) };
+    serde_json::from_str(&line).ok()
+}

@@ -1,0 +1,104 @@
+//! Dead letters as rows of a table.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
+use zerobus_codegen::{DataType, Field, Scalar, Struct};
+
+use super::{BoxError, DeadLetter};
+use crate::error::ServerCode;
+use crate::message::Presence;
+use crate::persisted::Persisted;
+use crate::stream::{JsonStream, block_on};
+use crate::values::Timestamp;
+
+/// The columns of the table: the keys of a line.
+const COLUMNS: [(&str, Scalar, Presence); 16] = [
+    ("table", Scalar::String, Presence::Required),
+    ("encoding", Scalar::String, Presence::Required),
+    ("offset", Scalar::Long, Presence::Optional),
+    ("lane", Scalar::Int, Presence::Optional),
+    ("persisted", Scalar::String, Presence::Required),
+    ("kind", Scalar::String, Presence::Required),
+    ("reason", Scalar::String, Presence::Required),
+    ("code", Scalar::Int, Presence::Optional),
+    ("state", Scalar::Int, Presence::Optional),
+    ("column", Scalar::String, Presence::Optional),
+    ("attempts", Scalar::Int, Presence::Required),
+    ("time", Scalar::Timestamp, Presence::Optional),
+    ("source", Scalar::String, Presence::Optional),
+    ("partial", Scalar::Boolean, Presence::Required),
+    ("row", Scalar::Binary, Presence::Required),
+    ("json", Scalar::String, Presence::Optional),
+];
+
+/// A dead letter as a JSON record of that table.
+#[derive(Serialize)]
+struct Record<'a> {
+    table: &'a str,
+    encoding: &'static str,
+    offset: Option<u64>,
+    lane: Option<usize>,
+    persisted: Persisted,
+    kind: &'static str,
+    reason: String,
+    code: Option<u32>,
+    state: Option<u32>,
+    column: Option<&'a str>,
+    attempts: u32,
+    time: Option<i64>,
+    source: Option<&'a str>,
+    partial: bool,
+    row: String,
+    json: Option<&'a str>,
+}
+
+impl DeadLetter {
+    /// The statement that creates a table of dead letters, for [`DeadLetters::table`](crate::DeadLetters::table).
+    ///
+    /// ```
+    /// use zerobus_runtime::DeadLetter;
+    ///
+    /// let name = "main.ops.dead_letters".parse()?;
+    /// assert!(DeadLetter::create_table(&name).starts_with("CREATE TABLE `main`.`ops`.`dead_letters` ("));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn create_table(name: &crate::TableName) -> String {
+        let fields = (1..).zip(COLUMNS).map(|(number, (name, scalar, presence))| {
+            let data_type = DataType::Scalar(scalar);
+            match presence {
+                Presence::Required => Field::required(name, number, data_type),
+                Presence::Optional | Presence::Repeated => Field::nullable(name, number, data_type),
+            }
+        });
+        Struct { fields: fields.collect() }.create_table(name)
+    }
+}
+
+/// Sends a dead letter and waits until it is durable.
+pub(super) fn deliver(stream: &JsonStream, letter: &DeadLetter) -> Result<(), BoxError> {
+    let record = Record {
+        table: &letter.table,
+        encoding: if letter.is_json() { "json" } else { "proto" },
+        offset: letter.offset.map(|offset| offset.0),
+        lane: letter.lane,
+        persisted: letter.persisted,
+        kind: letter.reason.kind().as_str(),
+        reason: letter.reason.to_string(),
+        code: letter.reason.code().map(ServerCode::code),
+        state: letter.reason.code().and_then(ServerCode::state),
+        column: letter.column(),
+        attempts: letter.attempts,
+        time: letter.time.map(Timestamp::as_micros),
+        source: letter.source(),
+        partial: letter.is_partial,
+        row: BASE64_STANDARD.encode(&letter.row),
+        json: letter.json(),
+    };
+    block_on(async {
+        let offset = stream.send(&record).await?;
+        stream.wait(offset).await
+    })?;
+    Ok(())
+}

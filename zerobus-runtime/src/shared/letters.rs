@@ -1,0 +1,313 @@
+//! Refused rows on their way to the stream's sink, if it has one.
+//!
+//! A row that the server refused counts as settled, for whoever waits, when the sink has taken or refused it. The sink's
+//! own thread does not wait for it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+
+use super::{Inner, Settled, Shared};
+use crate::core::ReturnedBatch;
+use crate::dead_letters::{Desk, Letter, Original, is_inside};
+use crate::error::Error;
+
+/// How many reasons of rows that the sink did not take are kept for `send_all`.
+const MOST_UNTAKEN: usize = 1000;
+
+/// The refused rows of a stream with a sink.
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    /// The number of the stream in this process, if it has a sink.
+    number: Option<u64>,
+    queue: VecDeque<Letter>,
+    in_hand: Option<Letter>,
+    /// Rows that the server refused and the sink did not take.
+    kept: Vec<ReturnedBatch>,
+    /// The reason of the last of them that `flush` has not reported.
+    unreported: Option<Error>,
+    /// The reasons of rows that `send` refused, and that the sink did not take or not as a whole.
+    untaken: VecDeque<Error>,
+    /// How many rows were queued, and how many of them the sink took or refused.
+    queued: u64,
+    done: u64,
+    taken: u64,
+    /// Whether a thread passes them on.
+    is_running: bool,
+    /// Whether rows became settled since the driver looked.
+    has_news: bool,
+}
+
+impl Letters {
+    /// The letters of a stream with a sink.
+    pub(super) fn numbered() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { number: Some(NEXT.fetch_add(1, Ordering::Relaxed)), ..Self::default() }
+    }
+
+    /// Whether this thread has one of the rows in the sink: a wait for the sink would be one for itself.
+    fn is_inside(&self) -> bool {
+        self.number.is_some_and(is_inside)
+    }
+
+    fn bytes(&self) -> usize {
+        self.queue.iter().map(Letter::len).sum()
+    }
+
+    /// The first row that the server refused and the sink has not seen.
+    fn first(&self) -> Option<u64> {
+        self.in_hand.iter().chain(&self.queue).find_map(|letter| match letter {
+            Letter::Returned(part) => Some(part.batch.first),
+            Letter::Unaccepted { .. } => None,
+        })
+    }
+
+    fn holds(&self, reason: &Error) -> bool {
+        self.in_hand
+            .iter()
+            .chain(&self.queue)
+            .any(|letter| matches!(letter, Letter::Unaccepted { reason: other, .. } if other.is_same(reason)))
+    }
+
+    fn push(&mut self, letter: Letter) {
+        self.queue.push_back(letter);
+        self.queued += 1;
+    }
+
+    /// The sink did not take this row.
+    fn keep(&mut self, letter: Letter) {
+        match letter {
+            Letter::Returned(part) => {
+                self.unreported = Some(part.reason.clone());
+                self.kept.push(part);
+            }
+            Letter::Unaccepted { reason, .. } => self.forget(reason),
+        }
+    }
+
+    /// Notes that the row of this refusal is not, or not as a whole, with the sink.
+    fn forget(&mut self, reason: Error) {
+        if self.untaken.len() == MOST_UNTAKEN {
+            self.untaken.pop_front();
+        }
+        self.untaken.push_back(reason);
+    }
+
+    /// Takes the row in hand as done, unless the stream has ended without waiting for it.
+    fn put_down(&mut self) -> Option<Letter> {
+        let letter = self.in_hand.take()?;
+        self.done += 1;
+        self.has_news = true;
+        Some(letter)
+    }
+}
+
+impl Shared {
+    /// Whether refused rows go to a sink.
+    pub(crate) const fn has_sink(&self) -> bool {
+        self.desk.is_some()
+    }
+
+    /// Starts to pass on refused rows, if there are some and nobody does.
+    pub(crate) fn pass_on_letters(self: &Arc<Self>) {
+        let Some(desk) = &self.desk else { return };
+        {
+            let mut inner = self.lock();
+            if inner.letters.is_running || inner.letters.queue.is_empty() {
+                return;
+            }
+            inner.letters.is_running = true;
+        }
+        Desk::start(desk, self);
+    }
+
+    /// Queues a row that `send` refused. If too many are queued, the sink does not get it.
+    pub(crate) fn post(self: &Arc<Self>, original: Original, reason: &Error) {
+        {
+            let mut inner = self.lock();
+            let most = inner.session.settings().max_rejected_bytes;
+            let letters = &mut inner.letters;
+            if !letters.queue.is_empty() && letters.bytes() + original.row.len() > most {
+                letters.forget(reason.clone());
+                drop(inner);
+                tracing::error!(name: "zerobus.dead_letters.full", %reason, "the sink of refused rows is too slow for a row");
+                return;
+            }
+            if !original.is_whole {
+                letters.forget(reason.clone());
+            }
+            letters.push(Letter::Unaccepted { original, reason: reason.clone() });
+        }
+        self.pass_on_letters();
+    }
+
+    /// The next row for the sink; `None` ends the thread that asks.
+    pub(crate) fn next_letter(&self) -> Option<Letter> {
+        let mut inner = self.lock();
+        let next = inner.letters.queue.pop_front();
+        inner.letters.is_running = next.is_some();
+        inner.letters.in_hand.clone_from(&next);
+        next
+    }
+
+    /// The sink took this row.
+    pub(crate) fn letter_taken(&self) {
+        self.change(|inner| {
+            let is_done = inner.letters.put_down().is_some();
+            inner.letters.taken += u64::from(is_done);
+        });
+        self.letters_changed();
+    }
+
+    /// The sink did not take the row in hand.
+    pub(crate) fn letter_failed(&self) {
+        self.change(|inner| {
+            if let Some(letter) = inner.letters.put_down() {
+                inner.letters.keep(letter);
+            }
+        });
+        self.letters_changed();
+        self.report_loss();
+    }
+
+    /// Waits until the sink took or refused every row that it is to get.
+    pub(crate) async fn letters_passed_on(&self) {
+        if self.has_sink() {
+            let passed_on = |inner: &mut Inner| inner.has_passed_on(inner.letters.queued).then_some(());
+            Settled::new(self, u64::MAX, passed_on).await;
+        }
+    }
+
+    /// Waits until the sink took or refused the row of this refusal; whether it took it, and as a whole.
+    pub(crate) async fn has_letter(&self, reason: &Error) -> bool {
+        Settled::new(self, u64::MAX, |inner: &mut Inner| inner.has_letter(reason)).await
+    }
+
+    /// Wakes whoever waits for the sink.
+    pub(super) fn letters_changed(&self) {
+        let mut woken = Vec::new();
+        self.lock().settled.wake_all(&mut woken);
+        woken.into_iter().for_each(Waker::wake);
+        self.driver.notify_one();
+    }
+
+    /// Whether rows became settled by the sink since the last call.
+    pub(crate) fn take_letter_news(&self) -> bool {
+        std::mem::take(&mut self.lock().letters.has_news)
+    }
+
+    /// Stops waiting for the sink: rows that it has not taken are returned.
+    pub(super) fn end_letters(&self) {
+        let mut inner = self.lock();
+        let letters = &mut inner.letters;
+        let left: Vec<_> = letters.put_down().into_iter().chain(letters.queue.drain(..)).collect();
+        letters.done = letters.queued;
+        for letter in left {
+            letters.keep(letter);
+        }
+    }
+}
+
+impl Inner {
+    /// Moves the rows that the server refused into the queue for the sink.
+    pub(super) fn collect_letters(&mut self) {
+        if self.letters.number.is_none() {
+            return;
+        }
+        let most = self.session.settings().max_rejected_bytes;
+        if self.letters.bytes() > most {
+            return;
+        }
+        for ReturnedBatch { mut batch, reason } in self.session.take_rejected() {
+            loop {
+                let rest = batch.split_off(1);
+                self.letters.push(Letter::Returned(ReturnedBatch { batch, reason: reason.clone() }));
+                let Some(rest) = rest else { break };
+                batch = rest;
+            }
+        }
+    }
+
+    /// Whether the sink has the row of this refusal, as a whole; `None` while that is open.
+    fn has_letter(&mut self, reason: &Error) -> Option<bool> {
+        let letters = &mut self.letters;
+        if letters.holds(reason) && !letters.is_inside() {
+            return None;
+        }
+        let place = letters.untaken.iter().position(|other| other.is_same(reason));
+        Some(place.is_none_or(|place| letters.untaken.remove(place).is_none()))
+    }
+
+    /// The offset below which every row is settled, for this thread.
+    pub(crate) fn delivered(&self) -> u64 {
+        let delivered = self.session.delivered();
+        match self.letters.first() {
+            Some(first) if !self.letters.is_inside() => delivered.min(first),
+            _ => delivered,
+        }
+    }
+
+    /// The outcome of a row, if it is settled.
+    pub(crate) fn outcome(&self, row: u64) -> Option<Result<(), Error>> {
+        let is_held = self.letters.first().is_some_and(|first| first <= row) && !self.letters.is_inside();
+        if is_held { None } else { self.session.outcome(row) }
+    }
+
+    /// The number of the stream, if it has a sink.
+    pub(crate) const fn letters_number(&self) -> Option<u64> {
+        self.letters.number
+    }
+
+    /// How many refused rows were queued for the sink so far.
+    pub(crate) const fn letters_queued(&self) -> u64 {
+        self.letters.queued
+    }
+
+    /// Whether the sink took or refused this many rows.
+    pub(crate) fn has_passed_on(&self, letters: u64) -> bool {
+        self.letters.done >= letters || self.letters.is_inside()
+    }
+
+    /// Whether the stream has ended and nothing is left to do for it.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.session.is_finished() && self.has_passed_on(self.letters.queued)
+    }
+
+    /// How many refused rows the sink took.
+    pub(super) const fn letters_taken(&self) -> u64 {
+        self.letters.taken
+    }
+
+    /// A refusal that `flush` has not reported.
+    pub(crate) fn unreported_rejection(&mut self) -> Option<Error> {
+        if self.letters.number.is_some() { self.letters.unreported.take() } else { self.session.unreported_rejection() }
+    }
+
+    /// Every row that is returned, oldest first, without those on their way to the sink.
+    pub(super) fn take_returned(&mut self) -> Vec<ReturnedBatch> {
+        // With a sink, the session's refused rows are the sink's.
+        let Some(_) = self.letters.number else { return self.session.take_returned() };
+        let mut all = std::mem::take(&mut self.letters.kept);
+        all.append(&mut self.session.take_given_up());
+        all
+    }
+
+    /// Refused rows that nobody took.
+    pub(super) fn take_refused(&mut self) -> Vec<ReturnedBatch> {
+        if self.letters.number.is_some() {
+            std::mem::take(&mut self.letters.kept)
+        } else {
+            self.session.take_rejected()
+        }
+    }
+}
+
+impl Letter {
+    fn len(&self) -> usize {
+        match self {
+            Self::Returned(part) => part.batch.body.len(),
+            Self::Unaccepted { original, .. } => original.row.len(),
+        }
+    }
+}
