@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use zerobus_runtime::dynamic::{CellColumns, RowPlan};
-use zerobus_runtime::{CloseError, Error, ErrorKind, Undelivered};
+use zerobus_runtime::{CloseError, DeadLetter, Error, ErrorKind, Undelivered};
 
 use super::cells::Record;
 use super::checkpoint::Checkpoint;
@@ -243,7 +243,7 @@ impl<'a> Sender<'a> {
         let source = place.source(&self.names);
         self.count_refused(&source, &error.to_string(), 1)?;
         if let Some(letters) = &mut self.dead_letters {
-            letters.refused(self.plan.table(), source, row, error)?;
+            letters.add(&DeadLetter::refused(self.plan.table(), row, error).with_source(source))?;
         }
         Ok(Sent::Not)
     }
@@ -254,7 +254,7 @@ impl<'a> Sender<'a> {
         let source = place.source(&self.names);
         self.count_refused(&source, reason, 1)?;
         if let Some(letters) = &mut self.dead_letters {
-            letters.unreadable(self.plan.table(), source, reason.to_owned())?;
+            letters.add(&DeadLetter::unreadable(self.plan.table(), &[], reason).with_source(source))?;
         }
         self.done(Sent::Not)
     }
