@@ -9,11 +9,13 @@
 //! | `network` | name, connection, TLS, clock |
 //! | `certificate` | whose certificate a server shows |
 //! | `access` | tokens, and what only they let one see |
+//! | `entitlement` | whether the principal may use the workspace |
 //! | `grants` | the grants that the workspace reports |
 //! | `table` | kind, properties, columns, drift |
 
 mod access;
 mod certificate;
+mod entitlement;
 mod finding;
 mod grants;
 mod network;

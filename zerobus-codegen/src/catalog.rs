@@ -8,6 +8,7 @@
 //! | `profile` | the INI of `~/.databrickscfg` |
 //! | `pattern` | which tables to fetch |
 //! | `roots` | the trusted root certificates |
+//! | `principal` | who asks |
 //! | `privileges` | what a principal may do |
 //! | `transport` | requests with retries: deadline, backoff, `Retry-After` |
 //! | `refusal` | the message of an error response, in any of its formats |
@@ -19,6 +20,7 @@ mod host;
 mod listing;
 mod login;
 mod pattern;
+mod principal;
 mod privileges;
 mod profile;
 mod refusal;
@@ -30,6 +32,7 @@ pub use error::CatalogError;
 pub use listing::ListedTable;
 pub use login::{Credentials, Login, LoginOptions, Secret};
 pub use pattern::{TablePattern, TablePatternError};
+pub use principal::Principal;
 pub use privileges::Privilege;
 pub use transport::RetryPolicy;
 

@@ -5,11 +5,12 @@ use zerobus_runtime::{CloseError, Error, ErrorKind, ServerCode};
 
 use super::finding::{Findings, Layer};
 use super::setup::Setup;
-use super::{grants, table};
+use super::{entitlement, grants, table};
 use crate::arguments::Doctor;
 
 pub(super) async fn examine(setup: &Setup, arguments: &Doctor, findings: &mut Findings) {
     let Some(catalog) = workspace_token(setup, findings).await else { return };
+    let Some(catalog) = entitlement::examine(catalog, setup, findings).await else { return };
     let Some(name) = &arguments.table else { return };
     let Some((catalog, info)) = described(catalog, name.clone(), setup, findings).await else { return };
     table::examine(&info, &arguments.schemas, findings);

@@ -17,6 +17,7 @@ pub(super) enum Layer {
     Tls,
     Clock,
     WorkspaceToken,
+    Entitlement,
     Table,
     Grants,
     TableToken,
@@ -26,7 +27,7 @@ pub(super) enum Layer {
 }
 
 impl Layer {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Environment,
         Self::Endpoint,
         Self::Name,
@@ -34,6 +35,7 @@ impl Layer {
         Self::Tls,
         Self::Clock,
         Self::WorkspaceToken,
+        Self::Entitlement,
         Self::Table,
         Self::Grants,
         Self::TableToken,
@@ -48,6 +50,7 @@ impl Layer {
             Self::Connection => "connection",
             Self::Drift => "drift",
             Self::Endpoint => "endpoint",
+            Self::Entitlement => "entitlement",
             Self::Environment => "environment",
             Self::Grants => "grants",
             Self::Kind => "table-kind",

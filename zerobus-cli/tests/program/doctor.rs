@@ -1,7 +1,7 @@
 //! `zerobus doctor`: each layer is broken in turn, and is the one that fails, with one sentence and a command.
 
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
 use crate::support::{Bench, DDL, Run, TABLE, bare, finish};
@@ -279,4 +279,72 @@ async fn each_missing_grant_is_the_statement_to_run() {
             assert_eq!(refused["command"], missing, "{document:#}");
         }
     }
+}
+
+/// A workspace that says this of its caller, and is the emulator in all else. It lives as long as the test's process.
+fn workspace(emulator: &str, status: &'static str, me: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let emulator = emulator.trim_start_matches("http://").to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, emulator) = (client.unwrap(), emulator.clone());
+            std::thread::spawn(move || {
+                let mut start = [0; 4096];
+                let read = client.read(&mut start).unwrap_or_default();
+                if start.starts_with(b"GET /api/2.0/preview/scim/v2/Me ") {
+                    let length = me.len();
+                    let head = "content-type: application/json\r\nconnection: close";
+                    let _ = write!(client, "HTTP/1.1 {status}\r\n{head}\r\ncontent-length: {length}\r\n\r\n{me}");
+                    return;
+                }
+                let mut server = TcpStream::connect(emulator).unwrap();
+                // One request a connection, so that each is seen.
+                let line = start.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+                for part in [&start[..line], b"connection: close\r\n", &start[line..read]] {
+                    server.write_all(part).unwrap();
+                }
+                let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                let _ = std::io::copy(&mut server, &mut client);
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_entitlement_is_judged_by_what_the_workspace_says_of_its_caller() {
+    let bench = Bench::new().await;
+    let secret = bench.emulator.client_secret().to_owned();
+    let program = |status, me| {
+        let mut command = bench.program(&["doctor", TABLE, "--json"]);
+        command.env("DATABRICKS_HOST", workspace(bench.emulator.url(), status, me));
+        command
+    };
+    for (me, state, found, mends) in [
+        (r#"{"id":"7","entitlements":[{"value":"workspace-access"}]}"#, "ok", "has Workspace access", ""),
+        (
+            r#"{"id":"7","entitlements":[{"value":"databricks-sql-access"}],"groups":[{"display":"writers"}]}"#,
+            "warning",
+            "unless one of its groups has it: writers",
+            "databricks service-principals patch 7 --json '{",
+        ),
+        (r#"{"id":"7; rm -rf /"}"#, "warning", "was not given Workspace access", "patch <id> --json"),
+    ] {
+        let run = finish(program("200 OK", me)).await;
+        assert_eq!(run.code, 0, "{run:?}");
+        let document = run.json();
+        let checks = document["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["layer"] == "entitlement").unwrap();
+        assert_eq!(check["state"], state, "{check}");
+        assert!(check["found"].as_str().unwrap().contains(found), "{check}");
+        assert!(check["command"].as_str().unwrap_or_default().contains(mends), "{check}");
+    }
+    let refusal = r#"{"error_code":"PERMISSION_DENIED","message":"This API needs the workspace-access entitlement"}"#;
+    let refused = program("403 Forbidden", refusal);
+    fails_at(refused, &secret, "entitlement", "lacks Workspace access", "databricks service-principals list").await;
+    // A workspace that does not answer this one question is not to blame.
+    let run = finish(program("403 Forbidden", r#"{"error_code":"PERMISSION_DENIED","message":"no"}"#)).await;
+    assert_eq!(run.code, 0, "{run:?}");
 }
