@@ -39,7 +39,7 @@ use crate::stream::JsonStream;
 ///   [`wait`](crate::IngestStream::wait) still fails for that row, and `send` returns its refusal.
 /// - **A row that the server refused is settled only when the sink has it**: until then `wait`, `flush`, `close`,
 ///   [`acked`](crate::IngestStream::acked) and the ack hook do not pass it. So a program that commits its source's
-///   position by them loses no dead letter when it is killed.
+///   position by them loses no dead letter when it is killed; a spool keeps the row as long, except exactly once.
 /// - **A sink that fails or panics** loses nothing: the row stays with `take_rejected` and `close`, the stream goes on, and
 ///   [`DeadLetterFailed`](crate::StreamEvent::DeadLetterFailed) says so. The sink is asked again for the next row.
 /// - [`max_rejected_rows`](crate::StreamBuilder::max_rejected_rows) still applies to rows that the server refuses.

@@ -391,3 +391,31 @@ async fn a_full_disk_loses_no_row() {
     let left = stream.close().await.unwrap_err().into_undelivered().unwrap();
     assert_eq!(left.rows().map(|row| number(&row.bytes)).collect::<Vec<_>>(), [7, 17]);
 }
+
+#[cfg(feature = "spool")]
+#[tokio::test]
+async fn a_spool_keeps_a_refused_row_until_the_sink_has_it() {
+    let server = refusing(b"bad").await;
+    let (spool, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let sink = DeadLetters::callback(move |_| Ok(gone.lock().unwrap().recv()?));
+    let stream = rows(&server, sink).spool(spool.path()).open().await.unwrap();
+    stream.send_all((0..10).map(row)).await.unwrap();
+    while stream.stats().rows_durable < 9 {
+        tokio::task::yield_now().await;
+    }
+    // What a process leaves that is killed now.
+    let files = || fs::read_dir(spool.path()).unwrap().map(|file| file.unwrap().path()).filter(|file| file.is_file());
+    for file in files().filter(|file| !file.ends_with("lock")) {
+        fs::copy(&file, copy.path().join(file.file_name().unwrap())).unwrap();
+    }
+    let (sink, letters) = keeping();
+    let next = rows(&server, sink).spool(copy.path()).open().await.unwrap();
+    next.close().await.unwrap();
+    assert_eq!(letters.lock().unwrap().iter().map(|letter| number(letter.bytes())).collect::<Vec<_>>(), [7]);
+    go.send(()).unwrap();
+    stream.close().await.unwrap();
+    let settled = zerobus_runtime::SpoolFolder::open(spool.path()).unwrap();
+    assert_eq!(settled.export(std::io::sink()).unwrap(), 0, "the sink has the row, so the spool has none");
+}

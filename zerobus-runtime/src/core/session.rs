@@ -62,6 +62,8 @@ pub(crate) struct Session {
     pub(super) has_rotated: bool,
     pub(super) last_error: Option<Error>,
     pub(super) returned: Returned,
+    /// The first refused row that is still to be passed on; the spool keeps it.
+    pub(super) held: Option<u64>,
     /// The first row that was in flight when the session gave up.
     pub(super) lost_from: Option<u64>,
     /// The bytes promised to rows that have not arrived yet.
@@ -151,6 +153,7 @@ impl Session {
             has_rotated: false,
             last_error: None,
             returned: Returned::default(),
+            held: None,
             lost_from: None,
             reserved: 0,
             stream_id: None,
@@ -415,6 +418,11 @@ impl Session {
     /// The offset of the first row that was left when the session gave up.
     pub(crate) const fn lost_from(&self) -> Option<u64> {
         self.lost_from
+    }
+
+    /// Keeps refused rows in the spool, from this one on, until they are passed on.
+    pub(crate) const fn hold_from(&mut self, row: Option<u64>) {
+        self.held = row;
     }
 
     /// The reason of a row's rejection that was not reported yet.

@@ -147,14 +147,16 @@ impl Session {
             self.cut();
         }
         let linger_end = if self.open.is_empty() { None } else { self.open.since().checked_add(self.linger()) };
-        let settled = self.settled;
+        // Exactly once, a request that was refused is behind the server's watermark, and cannot be sent again.
+        let held = self.held.filter(|_| self.persistent.is_none());
+        let settled = held.map_or(self.settled, |row| row.min(self.settled));
         let read = self.wanted_from_disk();
         let Some(spool) = &mut self.spool else {
             return Job { note: None, write: Vec::new(), settled, read: None, until: None, is_last: is_over };
         };
         let write: Vec<_> = spool.unwritten.iter().cloned().collect();
         spool.is_reading = read.is_some();
-        let is_last = is_over && write.is_empty();
+        let is_last = is_over && write.is_empty() && held.is_none();
         let note = self.persistent.as_ref().and_then(|persistent| persistent.unnoted());
         Job { note, write, settled, read, until: linger_end, is_last }
     }

@@ -206,6 +206,9 @@ impl Shared {
         for letter in left {
             letters.keep(letter);
         }
+        inner.session.hold_from(None);
+        drop(inner);
+        self.ring();
     }
 }
 
@@ -216,10 +219,8 @@ impl Inner {
             return;
         }
         let most = self.session.settings().max_rejected_bytes;
-        if self.letters.bytes() > most {
-            return;
-        }
-        for ReturnedBatch { mut batch, reason } in self.session.take_rejected() {
+        let rejected = if self.letters.bytes() > most { Vec::new() } else { self.session.take_rejected() };
+        for ReturnedBatch { mut batch, reason } in rejected {
             loop {
                 let rest = batch.split_off(1);
                 self.letters.push(Letter::Returned(ReturnedBatch { batch, reason: reason.clone() }));
@@ -227,6 +228,7 @@ impl Inner {
                 batch = rest;
             }
         }
+        self.session.hold_from(self.letters.first());
     }
 
     /// Whether the sink has the row of this refusal, as a whole; `None` while that is open.
@@ -271,7 +273,17 @@ impl Inner {
 
     /// Whether the stream has ended and nothing is left to do for it.
     pub(crate) fn is_finished(&self) -> bool {
-        self.session.is_finished() && self.has_passed_on(self.letters.queued)
+        // The spool, too, waits for the row that this thread may have.
+        if self.letters.is_inside() {
+            self.session.is_over()
+        } else {
+            self.is_passed_on() && self.session.is_finished()
+        }
+    }
+
+    /// Whether the sink took or refused every row that was queued so far.
+    const fn is_passed_on(&self) -> bool {
+        self.letters.done == self.letters.queued
     }
 
     /// How many refused rows the sink took.
