@@ -13,6 +13,7 @@
 //! | `signal` | Ctrl-C and SIGTERM |
 //! | `marks` | which row has which offset |
 //! | `checkpoint` | how far the rows are durable, on disk |
+//! | `start` | how a file begins |
 //! | `progress` | a bar on a terminal, a line now and then elsewhere |
 //! | `receipt` | what was done, in figures |
 
@@ -29,6 +30,7 @@ mod reader;
 mod receipt;
 mod sender;
 mod signal;
+mod start;
 
 use tokio::sync::mpsc;
 use zerobus_runtime::dynamic::DecimalMark;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use zerobus_codegen::TableName;
 
 use super::inputs::Inputs;
+use super::start::Start;
 use crate::failure::Failure;
 use crate::replace;
 
@@ -23,6 +24,9 @@ struct Kept {
 struct KeptFile {
     file: String,
     rows: u64,
+    /// How it begins, so that another file of its name is not taken for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    start: Option<Start>,
 }
 
 /// The checkpoint of a run; one without a file forgets everything.
@@ -54,14 +58,19 @@ impl Checkpoint {
                 kept.table
             )));
         }
-        let places = inputs.0.iter().map(|input| {
+        let mut places = Vec::new();
+        for input in &inputs.0 {
             let name = input.name();
-            kept.files.iter().position(|kept| kept.file == name).unwrap_or_else(|| {
-                kept.files.push(KeptFile { file: name, rows: 0 });
-                kept.files.len() - 1
-            })
-        });
-        let places = places.collect();
+            let place = kept.files.iter().position(|kept| kept.file == name).unwrap_or(kept.files.len());
+            let known = kept.files.get(place).and_then(|kept| kept.start.clone());
+            let start = input.path.as_deref().filter(|_| path.is_some()).map(|path| Start::of(path, known.as_ref()));
+            let start = start.transpose()?;
+            match kept.files.get_mut(place) {
+                Some(kept) => kept.start = start,
+                None => kept.files.push(KeptFile { file: name, rows: 0, start }),
+            }
+            places.push(place);
+        }
         let mut checkpoint = Self { path: path.map(Path::to_owned), kept, places, is_saved: false };
         // A disk that cannot take it is known before the first row.
         checkpoint.save()?;

@@ -15,6 +15,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// Whether it is a file on disk, which the next run finds again.
+    fn is_file(&self) -> bool {
+        self.path.as_ref().is_some_and(|path| path.is_file())
+    }
+
     /// What it is called in messages and in a checkpoint.
     pub(crate) fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string())
@@ -40,8 +45,11 @@ impl Inputs {
                 inputs.push(Input { format: format(arguments, path.as_deref())?, path });
             }
         }
-        if arguments.checkpoint.is_some() && inputs.iter().any(|input| input.path.is_none()) {
-            return Err(Failure::text("standard input cannot be read twice, so it takes no --checkpoint; name a file"));
+        if let Some(input) = inputs.iter().find(|input| arguments.checkpoint.is_some() && !input.is_file()) {
+            let name = input.name();
+            return Err(Failure::text(format!(
+                "{name} cannot be read twice, so it takes no --checkpoint; name a file"
+            )));
         }
         Ok(Self(inputs))
     }

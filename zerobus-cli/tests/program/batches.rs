@@ -53,7 +53,7 @@ async fn rows_of_parquet_and_of_both_forms_of_arrow_arrive() {
     // The same command has nothing left to do; with less noted, it sends what is behind that.
     let state = bench.read("state.json");
     assert_eq!(bench.run(&arguments).await.json()["rows_read"], 0);
-    bench.write("state.json", state.replace(":5000}", ":4990}").replace(":1000}", ":995}"));
+    bench.write("state.json", state.replace(":5000,", ":4990,").replace(":1000,", ":995,"));
     let run = bench.run(&arguments).await;
     assert_eq!(run.json()["rows_read"], 20, "{run:?}");
 }

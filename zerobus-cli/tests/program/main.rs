@@ -3,6 +3,7 @@
 
 mod batches;
 mod doctor;
+mod input;
 mod manual;
 mod send;
 mod support;
