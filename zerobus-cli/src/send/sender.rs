@@ -265,10 +265,10 @@ impl<'a> Sender<'a> {
             terminal::remark(format_args!("refused: {place}: {reason}"));
         }
         if self.refused > self.max_rejected {
-            let most = self.max_rejected;
+            let (most, refused) = (self.max_rejected, self.refused);
+            let rows = if refused == 1 { "row was" } else { "rows were" };
             return Err(Failure::text(format!(
-                "{} rows were refused, and --max-rejected allows {most}; mend the rows, or allow more and keep them with --dead-letters",
-                self.refused
+                "{refused} {rows} refused, and --max-rejected allows {most}; mend the rows, or allow more and keep them with --dead-letters"
             )));
         }
         Ok(())

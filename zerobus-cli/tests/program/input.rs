@@ -171,7 +171,7 @@ async fn a_file_that_grows_while_it_is_read_is_sent_as_far_as_it_is_whole() {
     let arguments = ["send", TABLE, "app.ndjson", "--json", "--checkpoint", "c"];
     let run = bench.run(&arguments).await;
     assert_eq!((run.code, figures(&run)), (1, (101, 100, 1)), "{run:?}");
-    assert!(error(&run).contains("1 rows were refused"), "{run:?}");
+    assert!(error(&run).contains("1 row was refused"), "{run:?}");
     let mut file = OpenOptions::new().append(true).open(bench.path("app.ndjson")).unwrap();
     file.write_all(format!("me\": \"n100\"}}\n{}", lines(101..200)).as_bytes()).unwrap();
     let run = bench.run(&arguments).await;
