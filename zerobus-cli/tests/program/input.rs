@@ -15,18 +15,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use serde_json::json;
 
-use crate::support::{Bench, Run, TABLE, finish};
-
-fn lines(ids: std::ops::Range<i64>) -> String {
-    ids.map(|id| format!("{{\"id\": {id}, \"name\": \"n{id}\"}}\n")).collect()
-}
-
-/// Rows read, durable and refused.
-fn figures(run: &Run) -> (u64, u64, u64) {
-    let receipt = run.json();
-    let figure = |name: &str| receipt[name].as_u64().unwrap();
-    (figure("rows_read"), figure("rows_durable"), figure("rows_refused"))
-}
+use crate::support::{Bench, Run, TABLE, figures, finish, lines};
 
 fn error(run: &Run) -> String {
     run.json()["error"].as_str().unwrap_or_default().to_owned()

@@ -1,25 +1,10 @@
 //! `zerobus send` and `zerobus replay`: what lies in files is what the emulator holds, and every row is accounted for.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::support::{Bench, Run, TABLE, finish};
+use crate::support::{Bench, Run, TABLE, figures, finish, lines};
 use serde_json::{Value, json};
-
-fn lines(ids: std::ops::Range<i64>) -> String {
-    let mut lines = String::new();
-    for id in ids {
-        writeln!(lines, "{{\"id\": {id}, \"name\": \"n{id}\"}}").unwrap();
-    }
-    lines
-}
-
-fn figures(run: &Run) -> (u64, u64, u64) {
-    let receipt = run.json();
-    let figure = |name: &str| receipt[name].as_u64().unwrap();
-    (figure("rows_read"), figure("rows_durable"), figure("rows_refused"))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ndjson_arrives_as_it_is_and_the_receipt_says_so() {

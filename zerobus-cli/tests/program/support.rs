@@ -1,5 +1,6 @@
 //! The program against an emulator that keeps its rows in memory.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -79,6 +80,22 @@ pub(crate) fn bare(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zerobus"));
     command.args(arguments).current_dir(folder).env_clear().env("HOME", folder).stdin(Stdio::null());
     command
+}
+
+/// Rows as NDJSON.
+pub(crate) fn lines(ids: std::ops::Range<i64>) -> String {
+    let mut lines = String::new();
+    for id in ids {
+        writeln!(lines, "{{\"id\": {id}, \"name\": \"n{id}\"}}").unwrap();
+    }
+    lines
+}
+
+/// Rows read, durable and refused.
+pub(crate) fn figures(run: &Run) -> (u64, u64, u64) {
+    let receipt = run.json();
+    let figure = |name: &str| receipt[name].as_u64().unwrap();
+    (figure("rows_read"), figure("rows_durable"), figure("rows_refused"))
 }
 
 /// What a run left behind.
