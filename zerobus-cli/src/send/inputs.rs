@@ -35,13 +35,16 @@ impl Inputs {
     pub(crate) fn find(arguments: &Send) -> Result<Self, Failure> {
         let standard = vec!["-".to_owned()];
         let names = if arguments.files.is_empty() { &standard } else { &arguments.files };
-        let mut inputs: Vec<Input> = Vec::new();
+        let (mut inputs, mut places): (Vec<Input>, Vec<Option<PathBuf>>) = Default::default();
         for name in names {
             for path in expand(name)? {
-                if inputs.iter().any(|input| input.path == path) {
+                // The same file may have two names.
+                let place = path.as_deref().map(fs::canonicalize).and_then(Result::ok);
+                if places.contains(&place) {
                     let name = path.as_deref().unwrap_or(Path::new("-")).display().to_string();
                     return Err(Failure::text(format!("{name} is named twice; its rows would be sent twice")));
                 }
+                places.push(place);
                 inputs.push(Input { format: format(arguments, path.as_deref())?, path });
             }
         }
