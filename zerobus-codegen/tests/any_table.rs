@@ -238,7 +238,13 @@ fn a_type_by_itself_is_checked_as_that_of_a_column() {
         assert_eq!(Field::of_type("a", 3, required), Ok(Field::required("a", 3, text.clone())));
     }
     assert_eq!(Field::of_type("a", 3, "VARCHAR(20)"), Ok(Field::nullable("a", 3, text)));
-    for (wrong, path) in [("array<array<int>>", "a.element"), ("struct<b:int,c:void>", "a.c")] {
+    for (wrong, path) in [
+        ("array<array<int>>", "a.element"),
+        ("struct<b:int,c:void>", "a.c"),
+        ("struct<b:int,B:int>", "a.B"),
+        ("string collate", "a"),
+        ("string collate a-b", ""),
+    ] {
         let problems = Field::of_type("a", 3, wrong).unwrap_err();
         assert_eq!(problems.iter().map(|problem| problem.path.to_string()).collect::<Vec<_>>(), [path], "{wrong}");
     }

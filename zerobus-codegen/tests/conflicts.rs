@@ -190,3 +190,68 @@ fn a_key_that_appears_twice_in_type_json_is_reported_and_type_text_is_used() {
     let deep = r#"{"name": "c", "type": "long", "metadata": {"x": [1, -1, 1.5, null, true, {"x": {"x": ""}}]}}"#;
     assert_eq!(column(json!({"type_json": deep})), ("BIGINT".to_owned(), vec![]));
 }
+
+#[test]
+fn a_text_without_a_length_is_no_integer_and_a_decimal_has_any_digits_by_its_name() {
+    let (_, warnings) = column(json!({"type_json": "\"integer\"", "type_name": "STRING"}));
+    assert_eq!(warnings, ["c: type_json says INTEGER, and type_name STRING; type_json is used; fetch the table again"]);
+    assert_eq!(column(json!({"type_json": "\"decimal(12,2)\"", "type_name": "DECIMAL"})).1, Vec::<String>::new());
+    let zero = json!({"type_name": "DECIMAL", "type_precision": 0, "type_scale": 0});
+    assert_eq!(column(zero), ("DECIMAL(10,0)".to_owned(), vec![]));
+}
+
+#[test]
+fn null_as_the_text_of_type_json_is_no_contradiction() {
+    assert_eq!(column(json!({"type_json": "null", "type_text": "date"})), ("DATE".to_owned(), vec![]));
+}
+
+#[test]
+fn metadata_of_another_shape_loses_no_field() {
+    let fields = json!([{"name": "a", "type": "string"}, {"name": "b", "type": "long"}]);
+    let whole = json!({
+        "name": "c", "type": {"type": "struct", "fields": fields},
+        "metadata": {"__CHAR_VARCHAR_TYPE_STRING": "struct<a:varchar(3)>"},
+    });
+    assert_eq!(column(json!({"type_json": whole.to_string()})).0, "STRUCT<a: STRING, b: BIGINT>");
+}
+
+#[test]
+fn a_wide_struct_is_not_a_deep_one() {
+    let fields: Vec<Value> = (0..500).map(|i| json!({"name": format!("f{i}"), "type": "long"})).collect();
+    let (used, warnings) = column(json!({"type_json": field(&json!({"type": "struct", "fields": fields}))}));
+    assert!(used.ends_with("f499: BIGINT>") && warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
+fn a_deep_type_is_refused_in_every_notation() {
+    let refused = |description: Value| {
+        let json = json!({"name": "t", "catalog_name": "main", "schema_name": "s", "columns": [description]});
+        let info: TableInfo = serde_json::from_value(json).unwrap();
+        let report = Table::try_from(&info).unwrap_err().to_string();
+        assert!(report.contains("nests deeper than 100 levels"), "{report}");
+    };
+    for (open, close) in [("array<", ">"), ("map<string,", ">"), ("struct<a:", ">")] {
+        let text = format!("{}int{}", open.repeat(30_000), close.repeat(30_000));
+        refused(json!({"name": "c", "type_text": text}));
+    }
+    for (open, close) in [
+        (r#"{"type":"array","elementType":"#, "}"),
+        (r#"{"type":"map","keyType":"string","valueType":"#, "}"),
+        (r#"{"type":"struct","fields":[{"name":"a","type":"#, "}]}"),
+    ] {
+        let text = format!("{}\"long\"{}", open.repeat(30_000), close.repeat(30_000));
+        refused(json!({"name": "c", "type_json": text}));
+    }
+}
+
+#[test]
+fn a_hundred_levels_are_carried_and_one_more_is_not() {
+    // Each pair is two levels: an ARRAY, and the STRUCT in it.
+    let nested = |pairs: usize, inner: &str| json!({"name": "c", "type_text": format!("{}{inner}{}", "array<struct<a:".repeat(pairs), ">>".repeat(pairs))});
+    let read = |description: Value| {
+        let json = json!({"name": "t", "catalog_name": "main", "schema_name": "s", "columns": [description]});
+        Table::try_from(&serde_json::from_value::<TableInfo>(json).unwrap())
+    };
+    assert!(read(nested(50, "int")).is_ok());
+    assert!(read(nested(50, "struct<a:int>")).is_err());
+}

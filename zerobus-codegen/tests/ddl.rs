@@ -409,3 +409,32 @@ fn statements_that_keep_each_row_once_name_the_stamped_columns() {
     let text = ddl::dedup(&table, &columns("epoch")).unwrap_err().to_string();
     assert!(text.contains("the table has no such column"), "{text}");
 }
+
+#[test]
+fn the_comment_of_a_column_is_written_wherever_the_catalog_has_it() {
+    for (comment, metadata, expected) in [("own", "", "own"), ("", "hidden", "hidden"), ("own", "hidden", "own")] {
+        let json = serde_json::json!({
+            "name": "t", "catalog_name": "a", "schema_name": "b",
+            "columns": [{"name": "x", "comment": comment, "type_json": serde_json::json!({
+                "name": "x", "type": "long", "nullable": true, "metadata": {"comment": metadata},
+            }).to_string()}],
+        });
+        let info: TableInfo = serde_json::from_value(json).unwrap();
+        let sql = ddl::create_table(&info).unwrap();
+        assert!(sql.contains(&format!("COMMENT '{expected}'")), "{sql}");
+    }
+}
+
+#[test]
+fn a_deep_type_is_an_error_with_its_line() {
+    for (open, close) in [("ARRAY<", ">"), ("MAP<STRING, ", ">"), ("STRUCT<a: ", ">")] {
+        let of = |levels: usize| format!("CREATE TABLE a.b.c (x\n{}INT{})", open.repeat(levels), close.repeat(levels));
+        let problem = ddl::tables(&of(10_000)).unwrap_err().to_string();
+        assert!(
+            problem.starts_with("line 2, ") && problem.ends_with("the type nests deeper than 100 levels"),
+            "{problem}"
+        );
+        assert!(ddl::tables(&of(101)).is_err());
+        assert!(ddl::tables(&of(100)).is_ok());
+    }
+}

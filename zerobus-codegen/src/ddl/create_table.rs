@@ -123,13 +123,14 @@ fn items(mut inside: Cursor<'_, '_>, draft: &mut Draft) -> Vec<DdlProblem> {
         problems.push(inside.problem("the list of columns is empty"));
     }
     while !inside.is_at_end() {
+        let start = inside.clone();
         let read = item(&mut inside, draft).and_then(|constraint| {
             constraints.extend(constraint);
             separator(&mut inside)
         });
         if let Err(problem) = read {
             problems.push(problem);
-            skip_item(&mut inside);
+            skip_item(&mut inside, start);
         }
     }
     if problems.is_empty() {
@@ -200,19 +201,34 @@ fn behind_column(inside: &Cursor<'_, '_>, name: &str) -> DdlProblem {
     }
 }
 
-/// Skips past the next comma outside of brackets.
-fn skip_item(inside: &mut Cursor<'_, '_>) {
-    let mut depth = 0_i32;
+/// Skips the item with an error, which begins at `start`, and the comma after it.
+///
+/// A comma inside parentheses, or inside the angle brackets of a type, is the item's own. Of a type that is not closed, the
+/// next comma ends the item.
+fn skip_item<'s, 'a>(inside: &mut Cursor<'s, 'a>, start: Cursor<'s, 'a>) {
+    let mut whole = start;
+    if skip_to_comma(&mut whole) {
+        *inside = whole;
+    } else {
+        skip_to_comma(inside);
+    }
+}
+
+/// Skips the next comma outside of brackets, or everything; returns whether each type was closed.
+fn skip_to_comma(inside: &mut Cursor<'_, '_>) -> bool {
+    let (mut parentheses, mut angles) = (0_i32, 0_i32);
     while let Some(token) = inside.token() {
+        let opens_type = ["ARRAY", "MAP", "STRUCT"].iter().any(|word| inside.looks_at(&[word]));
+        inside.step();
         match token {
-            Token::LParen | Token::Lt => depth += 1,
-            Token::RParen | Token::Gt => depth -= 1,
+            Token::LParen => parentheses += 1,
+            Token::RParen => parentheses -= 1,
+            Token::Gt if angles > 0 => angles -= 1,
+            // Elsewhere it compares two values.
+            _ if opens_type && inside.token() == Some(&Token::Lt) => angles += 1,
+            Token::Comma if parentheses <= 0 && angles == 0 => return true,
             _ => {}
         }
-        let comma = *token == Token::Comma;
-        inside.step();
-        if comma && depth <= 0 {
-            return;
-        }
     }
+    angles == 0
 }

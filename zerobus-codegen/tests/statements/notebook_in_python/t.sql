@@ -34,3 +34,7 @@ df.write.mode("append").saveAsTable("main.t.e")
 # COMMAND ----------
 
 # MAGIC %run ./other
+
+# COMMAND ----------
+
+df.createOrReplaceTempView("no statement about one")

@@ -1,0 +1,11 @@
+CREATE TABLE main.t.a (old INT);
+CREATE OR REPLACE TABLE main.t.a (new INT);
+REPLACE TABLE main.t.a (newest INT, PRIMARY KEY (newest));
+CREATE STREAMING TABLE main.t.b (old INT);
+CREATE OR REFRESH STREAMING TABLE main.t.b (new INT);
+CREATE TABLE main.t.c (old INT);
+CREATE OR REPLACE TABLE main.t.c (new BIGNIT);
+CREATE TABLE main.t.d (old INT);
+CREATE TABLE main.t.d (new INT);
+CREATE TABLE IF NOT EXISTS main.t.d (new INT);
+CREATE OR REPLACE TABLE IF NOT EXISTS main.t.d (new INT);
