@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use sqlparser::tokenizer::Token;
 
 use super::alter::Done;
+use super::clauses::has_name;
+use super::column::Once;
 use super::cursor::Cursor;
 use super::draft::{Draft, Position};
 use super::problem::DdlProblem;
@@ -70,10 +72,15 @@ impl Cursor<'_, '_> {
             }
         }
         self.take(&["COLUMN"]);
+        let mut seen = Vec::new();
         loop {
             let at = self.clone();
             let path = self.dotted_name("a column's name")?;
             draft.type_mut(&path).map_err(|reason| at.problem(reason))?;
+            if has_name(&seen, &path) {
+                return Err(at.problem(format!("`{}` is altered twice; write two statements", path.join("."))));
+            }
+            seen.push(path.clone());
             if changes && !self.looks_at_alteration() {
                 self.change(draft, &path)?;
             } else {
@@ -117,12 +124,15 @@ impl Cursor<'_, '_> {
 
     fn comment_and_position(&mut self, draft: &mut Draft, path: &[String]) -> Done {
         let start = self.rest.len();
+        let mut once = Once::default();
         loop {
             let at = self.clone();
             if self.take(&["COMMENT"]) {
+                once.check(&at, "COMMENT", "COMMENT")?;
                 let comment = self.strings()?;
                 draft.field_mut(path).map_err(|reason| at.problem(reason))?.comment = Some(comment);
             } else if let Some(position) = self.position()? {
+                once.check(&at, "FIRST or AFTER", "position")?;
                 draft.reorder(path, &position).map_err(|reason| at.problem(reason))?;
             } else if self.rest.len() == start {
                 return Err(self.expected("what to alter of the column: TYPE, SET NOT NULL, COMMENT, FIRST, AFTER"));
