@@ -295,3 +295,38 @@ async fn a_disk_that_runs_full_under_the_checkpoint_stops_it_and_no_row_counts_t
     ids.dedup();
     assert_eq!(ids, (0..20_000).collect::<Vec<_>>());
 }
+
+/// Alters the table while it is written to.
+fn alter(bench: &Bench, ddl: &'static str) {
+    let url = format!("{}/emulator/tables/{TABLE}", bench.emulator.url());
+    let answer = ureq::put(url).header("x-zerobus-emulator", "1").send(ddl);
+    assert_eq!(answer.unwrap().status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_changes_while_it_is_written_to_costs_no_row() {
+    let bench =
+        Bench::with("CREATE TABLE main.shop.orders (id BIGINT NOT NULL, name STRING) USING DELTA;", |it| it).await;
+    let arguments = ["send", TABLE, "-", "--json", "--dead-letters", "dead", "--max-rejected", "100"];
+    let mut command = bench.program(&arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(lines(0..10).as_bytes()).unwrap();
+    while bench.ids().await.len() < 10 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let run = tokio::task::spawn_blocking(move || {
+        alter(&bench, "CREATE TABLE main.shop.orders (id BIGINT NOT NULL) USING DELTA;");
+        input.write_all(lines(10..20).as_bytes()).unwrap();
+        drop(input);
+        (Run::from(child.wait_with_output().unwrap()), bench)
+    });
+    let (run, bench) = run.await.unwrap();
+    assert_eq!(run.code, 1, "{run:?}");
+    let (read, durable, refused) = figures(&run);
+    let kept = bench.read("dead").lines().count() as u64;
+    assert_eq!((read, durable, refused + run.json()["rows_undelivered"].as_u64().unwrap()), (20, 10, kept), "{run:?}");
+    assert_eq!(kept, 10, "{run:?}");
+    assert!(error(&run).contains("name"), "the column is named: {run:?}");
+}
