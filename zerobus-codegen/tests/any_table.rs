@@ -243,6 +243,7 @@ fn a_type_by_itself_is_checked_as_that_of_a_column() {
         ("struct<b:int,c:void>", "a.c"),
         ("struct<b:int,B:int>", "a.B"),
         ("string collate", "a"),
+        ("string collate a b", "a"),
         ("string collate a-b", ""),
     ] {
         let problems = Field::of_type("a", 3, wrong).unwrap_err();

@@ -206,13 +206,19 @@ fn null_as_the_text_of_type_json_is_no_contradiction() {
 }
 
 #[test]
-fn metadata_of_another_shape_loses_no_field() {
+fn metadata_that_contradicts_the_type_changes_no_field() {
     let fields = json!([{"name": "a", "type": "string"}, {"name": "b", "type": "long"}]);
-    let whole = json!({
-        "name": "c", "type": {"type": "struct", "fields": fields},
-        "metadata": {"__CHAR_VARCHAR_TYPE_STRING": "struct<a:varchar(3)>"},
-    });
-    assert_eq!(column(json!({"type_json": whole.to_string()})).0, "STRUCT<a: STRING, b: BIGINT>");
+    for (hidden, expected) in [
+        ("struct<a:varchar(3)>", "STRUCT<a: STRING, b: BIGINT>"),
+        ("struct<a:varchar(3),b:int>", "STRUCT<a: VARCHAR(3), b: BIGINT>"),
+        ("array<varchar(3)>", "STRUCT<a: STRING, b: BIGINT>"),
+    ] {
+        let whole = json!({
+            "name": "c", "type": {"type": "struct", "fields": fields},
+            "metadata": {"__CHAR_VARCHAR_TYPE_STRING": hidden},
+        });
+        assert_eq!(column(json!({"type_json": whole.to_string()})).0, expected, "{hidden}");
+    }
 }
 
 #[test]

@@ -427,7 +427,7 @@ fn the_comment_of_a_column_is_written_wherever_the_catalog_has_it() {
 
 #[test]
 fn a_deep_type_is_an_error_with_its_line() {
-    for (open, close) in [("ARRAY<", ">"), ("MAP<STRING, ", ">"), ("STRUCT<a: ", ">")] {
+    for (open, close) in [("ARRAY<", ">"), ("MAP<", ", INT>"), ("MAP<STRING, ", ">"), ("STRUCT<a: ", ">")] {
         let of = |levels: usize| format!("CREATE TABLE a.b.c (x\n{}INT{})", open.repeat(levels), close.repeat(levels));
         let problem = ddl::tables(&of(10_000)).unwrap_err().to_string();
         assert!(
