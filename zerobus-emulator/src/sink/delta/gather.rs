@@ -49,7 +49,9 @@ impl Gather {
     pub(super) async fn group(&mut self, first: Queued, queue: &mut mpsc::UnboundedReceiver<Queued>) -> Group {
         let mut group = Group::default();
         group.add(first);
-        while let (false, Ok(queued)) = (group.is_full(), queue.try_recv()) {
+        // What is taken from the queue is in the group: a full one takes nothing.
+        while !group.is_full() {
+            let Ok(queued) = queue.try_recv() else { break };
             group.add(queued);
         }
         let present = group.requests.len();
@@ -103,6 +105,20 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_stands_behind_a_full_group_stays_in_the_queue() {
+        let (sender, mut queue) = mpsc::unbounded_channel();
+        for _ in 0..3 {
+            sender.send(Queued::Command(Command::Reset(tokio::sync::oneshot::channel().0))).unwrap();
+        }
+        let mut gather = Gather::new(Duration::ZERO);
+        for left in [2, 1, 0] {
+            let first = queue.recv().await.unwrap();
+            assert!(gather.group(first, &mut queue).await.into_parts().1.is_some());
+            assert_eq!(queue.len(), left);
+        }
+    }
 
     #[test]
     fn a_wait_grows_while_it_pays_and_goes_away_when_it_does_not() {
