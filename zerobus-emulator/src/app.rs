@@ -69,6 +69,7 @@ impl App {
     /// Whether an `authorization` header lets its principal write to the table.
     pub(crate) fn authorize(&self, header: Option<&str>, table: &str) -> Result<(), Refusal> {
         let principal = self.tokens.check_table(header, table)?;
+        self.grants.check_access(&principal)?;
         // What is no table is refused for that, later.
         match self.catalog().entry(table).map(|entry| entry.table.as_ref()) {
             Some(Ok(table)) => self.grants.check(&principal, &table.name),

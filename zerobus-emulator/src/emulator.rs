@@ -138,6 +138,7 @@ pub struct Builder {
     ddl: Vec<PathBuf>,
     faults: Vec<Fault>,
     grants: Vec<PathBuf>,
+    without_access: Vec<String>,
     principals: Vec<Credentials>,
     limits: Limits,
     #[cfg(feature = "delta")]
@@ -166,6 +167,7 @@ impl Emulator {
             ddl: Vec::new(),
             faults: Vec::new(),
             grants: Vec::new(),
+            without_access: Vec::new(),
             principals: Vec::new(),
             limits: Limits::default(),
             #[cfg(feature = "delta")]
@@ -427,6 +429,12 @@ impl Builder {
         self
     }
 
+    /// Takes the entitlement Workspace access from a principal: it gets tokens, and its streams and rows are refused.
+    pub fn without_workspace_access(mut self, client_id: impl Into<String>) -> Self {
+        self.without_access.push(client_id.into());
+        self
+    }
+
     /// The limits of streams and tokens.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -439,7 +447,7 @@ impl Builder {
         self
     }
 
-    /// The seed of faults that strike by chance; by chance itself if it is not given.
+    /// The seed of faults that strike at random; random if omitted.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -457,6 +465,9 @@ impl Builder {
         self.ddl.iter().try_for_each(|path| catalog.read_ddl(path))?;
         let mut grants = Grants::default();
         self.grants.iter().try_for_each(|path| grants.read(path))?;
+        for principal in std::mem::take(&mut self.without_access) {
+            grants.take_access(principal);
+        }
         let sink = self.sink().await?;
         let definitions = Definitions::open(catalog, &sink).await?;
         for table in definitions.current().all_writable() {

@@ -3,6 +3,8 @@
 //! A stream needs SELECT and MODIFY on its table by name: ALL PRIVILEGES, and what a schema or a catalog hands down, are enough
 //! for a token and not for a stream. Without any statement every principal may write to every table.
 //!
+//! The entitlement Workspace access is not granted by a statement: every principal has it, except those that are named.
+//!
 //! ```text
 //! statement  = GRANT privilege {, privilege} ON kind name TO principal ;
 //! privilege  = SELECT | MODIFY | USE CATALOG | USE SCHEMA | ALL PRIVILEGES | …
@@ -11,7 +13,7 @@
 //! ```
 //! Parts and principals may be quoted; `--` and `/* */` are comments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use zerobus_codegen::{Printable, TableName};
@@ -47,6 +49,8 @@ pub enum GrantsError {
 pub(crate) struct Grants {
     /// Objects and privileges in upper case; none if no file was read.
     by_principal: Option<BTreeMap<String, Vec<Grant>>>,
+    /// The principals without the entitlement Workspace access.
+    without_access: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -65,6 +69,19 @@ struct Word {
 }
 
 impl Grants {
+    /// Takes the entitlement Workspace access from a principal.
+    pub(crate) fn take_access(&mut self, principal: String) {
+        self.without_access.insert(principal);
+    }
+
+    /// Whether a principal may use the workspace at all.
+    pub(crate) fn check_access(&self, principal: &str) -> Result<(), Refusal> {
+        if self.without_access.contains(principal) {
+            return Err(Refusal::missing_entitlement(principal));
+        }
+        Ok(())
+    }
+
     /// Adds the statements of a file.
     pub(crate) fn read(&mut self, path: &Path) -> Result<(), GrantsError> {
         let text = std::fs::read_to_string(path).map_err(|source| GrantsError::Io { path: path.to_owned(), source })?;

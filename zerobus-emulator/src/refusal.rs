@@ -55,6 +55,14 @@ impl Refusal {
         Self::new(Code::PermissionDenied, 3, text)
     }
 
+    pub(crate) fn missing_entitlement(principal: &str) -> Self {
+        let text = format!(
+            "principal {} does not have the entitlement Workspace access; an administrator of the workspace grants it",
+            Printable(principal)
+        );
+        Self::new(Code::PermissionDenied, 3, text)
+    }
+
     pub(crate) fn missing_privilege(table: &TableName, privilege: &str) -> Self {
         Self::new(Code::PermissionDenied, 3, format!("{privilege} on table {table} is not granted"))
     }

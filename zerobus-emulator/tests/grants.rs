@@ -87,3 +87,19 @@ async fn a_file_that_is_not_of_grants_is_told_with_its_line() {
     let missing = Emulator::builder().grants("/no/such/file").start().await.unwrap_err();
     assert!(missing.to_string().contains("/no/such/file cannot be read"), "{missing}");
 }
+
+#[tokio::test]
+async fn a_principal_without_workspace_access_opens_no_stream_and_inserts_nothing() {
+    let builder = Emulator::builder().schemas(tables()).principal("app", "app-secret");
+    let emulator = builder.without_workspace_access("app").start().await.unwrap();
+    let app = app(&emulator);
+    let refused = open(&app).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert!(refused.message().contains("app does not have the entitlement Workspace access"), "{}", refused.message());
+    assert!(refused.message().ends_with("Error Code: 3, Error State: 0."), "{}", refused.message());
+    let bearer = format!("Bearer {}", support::token(&app, Some(ORDERS)).await);
+    let url = format!("{}/zerobus/v1/tables/{ORDERS}/insert", emulator.url());
+    let insert = support::http(move |agent| agent.post(&url).header("authorization", &bearer).send("[]"));
+    assert_eq!(insert.await.0, 403);
+    open(&Credentials::from(&emulator)).await.unwrap();
+}

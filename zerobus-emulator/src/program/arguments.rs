@@ -81,11 +81,14 @@ pub(super) struct Serve {
     /// every principal may write to every table.
     #[arg(long, value_name = "FILE")]
     grants: Vec<PathBuf>,
+    /// A client without the entitlement Workspace access: its streams and rows are refused; may be given more than once.
+    #[arg(long, value_name = "ID")]
+    without_workspace_access: Vec<String>,
     /// Misbehaviour, such as `reset after=3 times=2`, `ack-delay=50ms`, `status=UNAVAILABLE/6006 chance=0.1`; may be
     /// given more than once, and more can be posted to /emulator/faults while the emulator runs.
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Fault>,
-    /// The seed of faults that strike by chance; by chance itself if it is not given.
+    /// The seed of faults that strike at random; random if omitted.
     #[arg(long)]
     seed: Option<u64>,
     /// After how many seconds a stream is asked to close.
@@ -201,6 +204,7 @@ impl Serve {
         builder = self.schemas.into_iter().fold(builder, Builder::schemas);
         builder = self.ddl.into_iter().fold(builder, Builder::ddl);
         builder = self.grants.into_iter().fold(builder, Builder::grants);
+        builder = self.without_workspace_access.into_iter().fold(builder, Builder::without_workspace_access);
         builder = self.principals.into_iter().fold(builder, |builder, (id, secret)| builder.principal(id, secret));
         builder = self.faults.into_iter().fold(builder, Builder::fault);
         if let Some(path) = self.data {
