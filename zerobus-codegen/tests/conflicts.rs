@@ -236,7 +236,7 @@ fn a_deep_type_is_refused_in_every_notation() {
         let report = Table::try_from(&info).unwrap_err().to_string();
         assert!(report.contains("nests deeper than 100 levels"), "{report}");
     };
-    for (open, close) in [("array<", ">"), ("map<string,", ">"), ("struct<a:", ">")] {
+    for (open, close) in [("array<", ">"), ("map<", ",int>"), ("map<string,", ">"), ("struct<a:", ">")] {
         let text = format!("{}int{}", open.repeat(30_000), close.repeat(30_000));
         refused(json!({"name": "c", "type_text": text}));
     }
