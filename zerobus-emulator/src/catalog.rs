@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 pub enum CatalogError {
     /// A file that is not of CREATE TABLE statements.
     #[cfg(feature = "ddl")]
-    #[error("{} is not of CREATE TABLE statements", .path.display())]
+    #[error("{} does not hold CREATE TABLE statements", .path.display())]
     Ddl {
         /// The file.
         path: PathBuf,
@@ -23,7 +23,7 @@ pub enum CatalogError {
         source: zerobus_codegen::ddl::DdlError,
     },
     /// Two files describe one table.
-    #[error("table {} stands in both {} and {}; remove one of the two", Printable(.table), .first.display(), .second.display())]
+    #[error("table {} is described in both {} and {}; remove one of them", Printable(.table), .first.display(), .second.display())]
     Duplicate {
         /// The table's full name.
         table: String,
@@ -33,7 +33,7 @@ pub enum CatalogError {
         second: PathBuf,
     },
     /// A folder or a file without a table.
-    #[error("{} holds no table; put the JSON of a table there (`zerobus-codegen fetch catalog.schema.table`), or name a file of CREATE TABLE statements", .path.display())]
+    #[error("{} describes no table; put the JSON of a table there (`zerobus-codegen fetch catalog.schema.table`), or name a file of CREATE TABLE statements", .path.display())]
     Empty {
         /// The folder or the file.
         path: PathBuf,

@@ -205,7 +205,7 @@ impl Fault {
         self
     }
 
-    /// Strikes by chance, with this probability each time it could, from the seed of the emulator.
+    /// Strikes at random, with this probability each time it could, from the seed of the emulator.
     #[must_use]
     pub const fn chance(mut self, probability: f64) -> Self {
         self.chance = Some(probability);
@@ -219,7 +219,7 @@ impl Fault {
         self
     }
 
-    /// Strikes so many times in all, then never again.
+    /// Strikes this many times, then never again.
     #[must_use]
     pub const fn times(mut self, times: u64) -> Self {
         self.times = Some(times);

@@ -11,7 +11,7 @@
 //! | `catalog` | the tables, from their JSON |
 //! | `definitions` | the catalog while the emulator runs: what alters it, and who is told |
 //! | `credentials` | the client id and secret of a principal |
-//! | `oauth`, `tokens` | the token endpoint, and the tokens it has handed out |
+//! | `oauth`, `tokens` | the token endpoint, and the tokens that it has issued |
 //! | `tables_api` | the REST API that describes tables |
 //! | `permissions_api` | the REST API that reports grants |
 //! | `discovery` | where a client finds the endpoints |
@@ -28,12 +28,12 @@
 //! | `connection` | one TCP connection: cut by a fault, closed when idle |
 //! | `grants` | what principals may do |
 //! | `guard` | who may call |
-//! | `activity`, `page` | what goes on, and the page that shows it |
+//! | `activity`, `page` | counters of streams and tables, and the page that shows them |
 //! | `profile` | how close to the service an emulator is |
 //! | `partition_quota` | how many partitions of a table may be written within five seconds |
 //! | `limits` | what a stream may do, and for how long |
 //! | `random` | random text for tokens, secrets and names |
-//! | `refusal` | every answer of no |
+//! | `refusal` | every refusal: status, code, text |
 //! | `error_chain` | an error with all its causes |
 //! | `conformance` | the rules that a client can observe, as probes against any endpoint |
 //! | `program` | the program |

@@ -20,7 +20,7 @@ use crate::faults::{Kind, Point};
 use crate::limits::TokenOperations;
 use crate::tokens::Scope;
 
-/// An answer of no, in the shape of RFC 6749.
+/// A refused request, in the shape of RFC 6749.
 struct OauthError {
     status: StatusCode,
     error: &'static str,

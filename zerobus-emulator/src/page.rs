@@ -1,6 +1,6 @@
 //! The page at `/`, and the state that it shows: `/emulator/status`.
 //!
-//! Everything that strangers named reaches the page as text of a node, never as markup.
+//! Untrusted text reaches the page as the text of a node, never as markup.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! The quota of partitions: so many of one table may be written within five seconds, whichever streams write them.
+//! The quota of partitions of one table that all its streams together may write within five seconds.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

@@ -27,7 +27,7 @@ pub(crate) enum Cause {
     TypeIncompatible,
 }
 
-/// One answer of no.
+/// A refused request: status, code, message and causes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Refusal {
     status: Code,

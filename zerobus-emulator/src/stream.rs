@@ -7,7 +7,7 @@
 //! | `lease` | which connection may write to a persistent stream |
 //! | `persistent` | persistent streams: created, resumed, retired |
 //! | `protocol` | what may come when, without I/O |
-//! | `quota` | so many records and bytes within a second |
+//! | `quota` | records and bytes of a stream within a second |
 //! | `requests`, `responses` | what travels, whichever call carries it |
 //! | `service` | the gRPC service that starts streams |
 //! | `session` | an open stream: requests in, rows to the sink, acks out |

@@ -14,7 +14,7 @@ use crate::app::App;
 /// Tables on a page where the caller leaves the number to the server.
 const DEFAULT_PAGE: usize = 50;
 
-/// An answer of no, in the shape of the REST API.
+/// A refused request, in the shape of the REST API.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,

@@ -1,4 +1,4 @@
-//! The tokens that were handed out: what each is good for, and until when.
+//! The tokens that were issued: what each allows, and until when.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -90,7 +90,7 @@ impl Tokens {
         match issued.get(token) {
             Some(grant) if grant.expires > Instant::now() => Ok(grant.scope.clone()),
             Some(_) => Err(Refusal::unauthenticated("it has expired")),
-            None => Err(Refusal::unauthenticated("it is not one that this server handed out, or it has expired")),
+            None => Err(Refusal::unauthenticated("this server did not issue it, or it has expired")),
         }
     }
 }

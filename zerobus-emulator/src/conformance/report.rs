@@ -18,7 +18,7 @@ pub(crate) struct Finding {
 #[derive(Debug)]
 pub(crate) struct Report {
     findings: Vec<Finding>,
-    /// What is not to be shown, and what stands in its place.
+    /// Secrets, and what replaces them.
     hidden: Vec<(String, &'static str)>,
 }
 

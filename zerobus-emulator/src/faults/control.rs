@@ -1,6 +1,6 @@
 //! The control path: `/emulator/faults`, to arm faults while the emulator runs.
 //!
-//! `GET` tells the seed, what is armed and what has struck; `POST` arms faults in their text form, one a line; `DELETE`
+//! `GET` reports the seed, the armed faults and those that have struck; `POST` arms faults in their text form, one a line; `DELETE`
 //! disarms all.
 
 use axum::Json;

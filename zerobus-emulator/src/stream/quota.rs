@@ -1,4 +1,4 @@
-//! The quota of one stream: so many records and bytes within a second.
+//! The quota of one stream: records and bytes within a second.
 
 use std::time::{Duration, Instant};
 

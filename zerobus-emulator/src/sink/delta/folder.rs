@@ -1,4 +1,4 @@
-//! The data folder: one emulator at a time, and told at the start if it cannot hold rows.
+//! The data folder: used by one emulator at a time, and checked at the start.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};

@@ -258,12 +258,12 @@ impl DeltaTable {
         })
     }
 
-    /// The folder of the table, made anew if somebody has removed it: the usual way to reset a table between tests.
+    /// Creates the table again if somebody has removed its folder: the usual way to reset a table between tests.
     fn find_or_recreate(&mut self) -> Result<(), StorageError> {
         if self.is_present() {
             return Ok(());
         }
-        tracing::warn!(path = %self.path.display(), "the table's folder was removed; the table is made anew");
+        tracing::warn!(path = %self.path.display(), "the table's folder was removed; the table is created again");
         self.reopen()
     }
 
