@@ -348,6 +348,31 @@ async fn a_stream_that_ended_has_left_its_folder() {
     }
 }
 
+#[tokio::test]
+async fn lanes_without_async_wait_for_their_spools() {
+    let folder = tempfile::tempdir().unwrap();
+    let quiet = silent().await;
+    let (url, path) = (quiet.url.clone(), folder.path().to_owned());
+    let sent = tokio::task::spawn_blocking(move || {
+        let lanes =
+            client(&url).build().unwrap().json_stream("main.test.rows").spool(path).lanes(2.try_into().unwrap());
+        let lanes = lanes.open_blocking().unwrap();
+        for n in 0..10 {
+            lanes.send_spooled(&n, &serde_json::json!({ "n": n })).unwrap();
+        }
+        let last = lanes.send("key", &serde_json::json!({ "n": 10 })).unwrap();
+        lanes.spooled(last).unwrap();
+        lanes.close_within(Duration::ZERO).unwrap_err().to_string()
+    });
+    let error = sent.await.unwrap();
+    assert!(error.contains("11 rows stay in the spool"), "{error}");
+    drop(quiet);
+    let (server, records) = recording().await;
+    let lanes = server.client().json_stream("main.test.rows").spool(folder.path()).lanes(2.try_into().unwrap());
+    lanes.open().await.unwrap().close().await.unwrap();
+    assert_eq!(records.lock().unwrap().len(), 11);
+}
+
 fn refused<T>(stream: Result<IngestStream<T>, zerobus_runtime::Error>) -> String {
     let error = stream.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");

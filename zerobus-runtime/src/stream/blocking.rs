@@ -312,6 +312,11 @@ impl<T> BlockingStream<T> {
 }
 
 impl<T> BlockingLanes<T> {
+    #[cfg(feature = "spool")]
+    pub(super) fn with<R>(&self, ask: impl FnOnce(&Lanes<T>) -> Result<R, Error>) -> Result<R, Error> {
+        self.driven.with(ask)
+    }
+
     pub(super) fn open(options: &Arc<LanesBuilder<T>>) -> Result<Self, Error> {
         let PreparedLanes { lanes, drivers, first_opens } = options.prepare(options.openings()?.finish()?)?;
         Ok(Self { driven: Driven::start(lanes, drivers, first_opens)? })

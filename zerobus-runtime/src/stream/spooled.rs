@@ -1,10 +1,13 @@
 //! Streams that keep their rows on disk until they are durable in the table: options, and waiting for the disk.
 
+use std::hash::Hash;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::blocking::{block_on, current_thread};
-use super::{Accepts, BlockingStream, CloseError, Handle, IngestStream, LaneOffset, Lanes, StreamBuilder};
+use super::{
+    Accepts, BlockingLanes, BlockingStream, CloseError, Handle, IngestStream, LaneOffset, Lanes, StreamBuilder,
+};
 use crate::auth::Numbered;
 use crate::core::Otherwise;
 use crate::error::{Error, Fault};
@@ -196,6 +199,41 @@ impl<T> Lanes<T> {
             Some(handle) => handle.spooled(row.offset()).await,
             None => Err(Fault::UnknownOffset { offset: row.offset() }.into()),
         }
+    }
+
+    /// Accepts a row, and waits until it has the promise of the spool's level: [`send`](Self::send) and
+    /// [`spooled`](Self::spooled) in one.
+    ///
+    /// # Errors
+    /// As these two.
+    pub async fn send_spooled<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<LaneOffset, Error>
+    where
+        T: Accepts<R>,
+    {
+        let row = self.send(key, row).await?;
+        self.spooled(row).await?;
+        Ok(row)
+    }
+}
+
+impl<T> BlockingLanes<T> {
+    /// Accepts a row, and waits until it has the promise of the spool's level: see [`Lanes::send_spooled`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_spooled<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<LaneOffset, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.with(|lanes| block_on(lanes.send_spooled(key, row)))
+    }
+
+    /// Waits until this row is as durable as the spool's level promises: see [`Lanes::spooled`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn spooled(&self, row: LaneOffset) -> Result<(), Error> {
+        self.with(|lanes| block_on(lanes.spooled(row)))
     }
 }
 
