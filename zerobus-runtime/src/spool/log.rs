@@ -481,10 +481,15 @@ impl<S: Storage> Log<S> {
                 self.position.sync(&self.storage)?;
             }
             let Some(front) = self.segments.front() else { break };
-            if front.is_damaged {
-                front.set_aside(&self.storage)?;
+            let gone = if front.is_damaged {
+                front.set_aside(&self.storage).map(drop)
             } else {
-                self.storage.remove(&name_of(sequence))?;
+                self.storage.remove(&name_of(sequence))
+            };
+            match gone {
+                // Somebody else has removed it, and it takes no room any more.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                gone => gone?,
             }
             self.bytes -= front.len;
             if self.reader.as_ref().is_some_and(|reader| reader.sequence == sequence) {

@@ -1,0 +1,171 @@
+//! Folders of a spool that something is wrong with: files that are missing or no files, other processes, places that cannot be
+//! written.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
+
+mod scripted;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use scripted::{Call, Row, Scripted, client};
+use tokio::sync::watch;
+use zerobus_runtime::{ErrorKind, SpoolLevel, StreamBuilder, StreamEvent};
+
+/// Names of the segments, the oldest first.
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut segments: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "seg")).collect();
+    segments.sort();
+    segments
+}
+
+/// A stream that is not reached by any service, with small segments.
+fn away(folder: &Path) -> StreamBuilder<Row> {
+    let client = client("http://127.0.0.1:9").build().unwrap();
+    let stream = client.stream::<Row>().spool(folder).spool_level(SpoolLevel::Power);
+    stream.max_spool_bytes(16 * 1024 * 1024).spool_segment_bytes(4096).max_batch_rows(1)
+}
+
+/// Leaves rows in a folder, several segments of them.
+async fn leave(folder: &Path, rows: u64) {
+    let stream = away(folder).open().await.unwrap();
+    for n in 0..rows {
+        stream.send_spooled(&Row::padded(n, 500)).await.unwrap();
+    }
+    stream.close_within(Duration::ZERO).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_segment_that_was_deleted_costs_its_rows_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    leave(folder.path(), 40).await;
+    let before = segments(folder.path());
+    assert!(before.len() > 4, "{before:?}");
+    fs::remove_file(&before[2]).unwrap();
+    let server = Scripted::new(Call::serve).start().await;
+    let damaged = Arc::new(Mutex::new(0));
+    let events = Arc::clone(&damaged);
+    let stream = server.client().stream::<Row>().spool(folder.path()).on_event(move |event| {
+        if let StreamEvent::SpoolDamaged { rows, .. } = event {
+            *events.lock().unwrap() += *rows;
+        }
+    });
+    let stream = stream.open().await.unwrap();
+    stream.send(&Row::new(40)).await.unwrap();
+    stream.flush().await.unwrap();
+    let stats = stream.stats();
+    let _ = stream.close().await;
+    let (durable, lost) = (server.records.durable(), *damaged.lock().unwrap());
+    assert_eq!(durable.len() as u64 + lost, 41, "each row is delivered or told: {durable:?}");
+    assert!(lost > 0 && lost < 12 && durable.last() == Some(&40), "{lost}: {durable:?}");
+    assert_eq!((stats.rows_in_flight, stats.rows_returned), (0, lost));
+    assert_eq!(segments(folder.path()), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn segments_that_are_deleted_under_a_stream_free_their_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let (open, gate) = watch::channel(false);
+    let server = Scripted::new(move |mut call: Call| {
+        let mut gate = gate.clone();
+        async move {
+            call.create().await;
+            gate.wait_for(|open| *open).await.unwrap();
+            call.serve_created().await;
+        }
+    });
+    let server = server.start().await;
+    let stream = server.client().stream::<Row>().spool(folder.path()).max_spool_bytes(1024 * 1024);
+    let stream = stream.spool_segment_bytes(4096).max_batch_rows(1).open().await.unwrap();
+    for n in 0..40 {
+        stream.send_spooled(&Row::padded(n, 500)).await.unwrap();
+    }
+    for segment in &segments(folder.path())[..4] {
+        fs::remove_file(segment).unwrap();
+    }
+    open.send(true).unwrap();
+    // More than the spool holds at a time: it goes on only if what is settled goes.
+    for n in 40..4000 {
+        stream.send(&Row::padded(n, 500)).await.unwrap();
+    }
+    let _ = stream.close().await;
+    assert_eq!(server.records.durable().last(), Some(&3999));
+    assert_eq!(segments(folder.path()), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn a_folder_in_place_of_a_file_is_told_and_keeps_no_row_back() {
+    for name in ["lock", "spool.json"] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(name)).unwrap();
+        let error = away(folder.path()).open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{name}: {error}");
+        assert!(error.to_string().contains("cannot be used"), "{name}: {error}");
+    }
+    for name in ["position", "00000000000000000003.seg", "00000000000000000900.seg", "stream.json"] {
+        let folder = tempfile::tempdir().unwrap();
+        leave(folder.path(), 20).await;
+        let path = folder.path().join(name);
+        let _ = fs::remove_file(&path);
+        fs::create_dir_all(&path).unwrap();
+        let server = Scripted::new(Call::serve).start().await;
+        let stream = server.client().stream::<Row>().spool(folder.path()).open().await.unwrap();
+        stream.send(&Row::new(20)).await.unwrap();
+        let _ = stream.close().await;
+        let durable = server.records.durable();
+        assert!(durable.len() >= 12 && durable.last() == Some(&20), "{name}: {durable:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_place_that_cannot_be_written_is_refused_with_a_sentence() {
+    for place in ["/proc/zerobus-spool", "/sys/kernel/zerobus-spool/deep", "/dev/null/spool"] {
+        let error = away(Path::new(place)).open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+        let text = error.to_string();
+        assert!(text.contains(&format!("the spool `{place}` cannot be used: ")), "{text}");
+        assert!(text.ends_with("check the folder's permissions and the space on its disk"), "{text}");
+    }
+}
+
+const HELD: &str = "ZEROBUS_SPOOL_HELD";
+
+/// Runs in a process of its own, which the test below starts: holds a folder until it is killed.
+#[test]
+fn a_process_that_holds_a_folder() {
+    let Some(folder) = std::env::var_os(HELD) else { return };
+    let stream = away(Path::new(&folder)).open_blocking().unwrap();
+    stream.send_spooled(&Row::new(7)).unwrap();
+    println!("\nheld");
+    loop {
+        std::thread::park();
+    }
+}
+
+#[tokio::test]
+async fn another_process_is_kept_out_until_the_first_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", "a_process_that_holds_a_folder"])
+        .env(HELD, folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let held = lines.map_while(Result::ok).any(|line| line == "held");
+    assert!(held, "the other process did not open the folder");
+    let text = away(folder.path()).open().await.unwrap_err().to_string();
+    assert!(text.contains("is in use by another stream or process; give each stream a folder of its own"), "{text}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let server = Scripted::new(Call::serve).start().await;
+    let stream = server.client().stream::<Row>().spool(folder.path()).open().await.unwrap();
+    assert_eq!(stream.close().await.unwrap().rows, 1);
+    assert_eq!(server.records.durable(), [7]);
+}
