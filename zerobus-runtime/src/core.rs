@@ -13,6 +13,7 @@
 //! | `allowance` | how much may be in flight after lost connections |
 //! | `suspects` | the search for a row that the server refuses |
 //! | `spooled` | which rows are on disk, for a session with a spool |
+//! | `dropping` | rows that a full spool drops |
 //! | `ledger` | where every accepted row is, and the sum that must hold |
 //! | `retry` | backoff with jitter, and the budget of attempts between two acknowledgements |
 //! | `returned` | rows that are returned to the caller |
@@ -45,6 +46,8 @@
 mod allowance;
 mod batch;
 mod deadlines;
+#[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
+mod dropping;
 mod event;
 mod ledger;
 mod pace;
@@ -68,6 +71,10 @@ mod window;
 mod tests;
 
 pub(crate) use batch::Batch;
+#[cfg(not(feature = "spool"))]
+pub(crate) use dropping::SpoolOverflow;
+#[cfg(feature = "spool")]
+pub use dropping::SpoolOverflow;
 pub(crate) use event::{Action, Heard, Over, Pull, Refused};
 
 pub(crate) use ledger::Ledger;

@@ -323,6 +323,9 @@ pub(crate) fn log(event: &StreamEvent) {
         StreamEvent::SpoolDamaged { rows } => {
             tracing::error!(name: "zerobus.spool.damaged", rows, "rows of the spool cannot be read");
         }
+        StreamEvent::SpoolDropped { rows } => {
+            tracing::error!(name: "zerobus.spool.dropped", rows, "the spool is full, and rows were dropped");
+        }
         StreamEvent::SpoolFailing { reason } => {
             tracing::warn!(name: "zerobus.spool.failing", %reason, "the spool takes no rows");
         }

@@ -88,6 +88,12 @@ pub enum StreamEvent {
         /// How many rows.
         rows: u64,
     },
+    /// The spool is full, and rows were dropped, as [`SpoolOverflow`](crate::SpoolOverflow) asks for.
+    #[non_exhaustive]
+    SpoolDropped {
+        /// How many rows since the last of these events.
+        rows: u64,
+    },
     /// The disk of the spool fails or is full. Writes are retried, and `send` waits when the memory is exhausted.
     #[non_exhaustive]
     SpoolFailing {

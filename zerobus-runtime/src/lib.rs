@@ -60,6 +60,8 @@ pub mod production {}
 
 pub use auth::{Secret, Token, TokenFuture, TokenProvider};
 pub use client::{Client, ClientBuilder};
+#[cfg(feature = "spool")]
+pub use core::SpoolOverflow;
 pub use dead_letters::{DeadLetter, DeadLetterFile, DeadLetters};
 pub use descriptor::{DescriptorFiles, descriptor_of};
 pub use error::{Error, ErrorKind, ServerCode};

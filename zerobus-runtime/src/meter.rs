@@ -56,7 +56,7 @@ mod recording {
     pub(crate) struct Meter {
         before: Ledger,
         name: Name,
-        counters: [(Counter, Figure); 6],
+        counters: [(Counter, Figure); 7],
         bytes_in_flight: Gauge,
         rows_in_flight: Gauge,
         oldest: Gauge,
@@ -68,10 +68,11 @@ mod recording {
         pub(crate) fn new(table: &str, lane: Option<usize>) -> Self {
             let name = Name::take(table, lane);
             let count = |metric: &'static str| counter!(metric, name.labels());
-            let counters: [(Counter, Figure); 6] = [
+            let counters: [(Counter, Figure); 7] = [
                 (count("messaging.client.sent.messages"), |ledger| ledger.durable - ledger.before),
                 (count("zerobus.rows.accepted"), |ledger| ledger.accepted - ledger.before),
                 (count("zerobus.rows.replayed"), |ledger| ledger.rows_replayed),
+                (count("zerobus.rows.dropped"), |ledger| ledger.dropped),
                 (count("zerobus.bytes.durable"), |ledger| ledger.durable_bytes),
                 (count("zerobus.requests.sent"), |ledger| ledger.batches_sent),
                 (count("zerobus.streams.opened"), |ledger| ledger.opened),

@@ -240,6 +240,7 @@ impl Shared {
         match inner.room.poll(ticket, waker) {
             _ if inner.session.is_closing() => Ticket::Over,
             true => Ticket::Granted,
+            false if inner.session.drops_newest().is_some() => Ticket::Over,
             false => Ticket::Waiting,
         }
     }
@@ -484,6 +485,9 @@ impl Inner {
             self.room.wake_all(woken);
         } else {
             self.grant(woken);
+            if self.room.has_queue() && self.session.drops_newest().is_some() {
+                self.room.wake_all(woken);
+            }
         }
     }
 

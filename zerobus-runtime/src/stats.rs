@@ -43,6 +43,8 @@ pub struct Stats {
     pub stream_id: Option<Arc<str>>,
     /// Rows that are only on disk, not in memory; 0 without a spool.
     pub rows_on_disk: u64,
+    /// Rows that a full spool dropped, as `spool_overflow` asks for; those of `DropOldest` are among the returned ones.
+    pub rows_dropped: u64,
     /// Rows that the spool held when the stream was opened.
     pub rows_recovered: u64,
 }
@@ -78,6 +80,7 @@ impl Stats {
             oldest_in_flight: session.oldest().map(|since| now.saturating_sub(since)),
             stream_id: session.stream_id().cloned(),
             rows_on_disk: session.rows_on_disk(),
+            rows_dropped: ledger.dropped,
             rows_recovered: session.rows_recovered(),
         }
     }

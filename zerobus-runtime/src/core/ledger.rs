@@ -14,6 +14,8 @@ pub(crate) struct Ledger {
     pub(crate) durable: u64,
     pub(crate) durable_bytes: u64,
     pub(crate) returned: u64,
+    /// Rows that a full spool dropped, whether they were accepted before or not.
+    pub(crate) dropped: u64,
     pub(crate) batches_sent: u64,
     pub(crate) rows_replayed: u64,
     pub(crate) acks: u64,

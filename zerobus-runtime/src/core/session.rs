@@ -401,6 +401,9 @@ impl Session {
         if let Some(error) = self.returned.rejection(row) {
             return Some(Err(error.clone()));
         }
+        if let Some(error) = self.drop_of(row) {
+            return Some(Err(error));
+        }
         if self.spool.as_ref().is_some_and(|spool| spool.lost(row)) {
             return Some(Err(Fault::SpooledRowLost { offset: Offset(row) }.into()));
         }

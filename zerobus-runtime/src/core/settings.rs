@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) max_bytes_per_second: Option<u64>,
     /// The rows found on disk, if rows are spooled before they are sent.
     pub(crate) spool: Option<Found>,
+    /// What happens when the spool is full.
+    pub(crate) overflow: super::SpoolOverflow,
     /// Each request is in the table once.
     pub(crate) exactly_once: Option<ExactlyOnce>,
     /// What is written into each row.
@@ -83,6 +85,7 @@ impl Settings {
             max_rows_per_second: None,
             max_bytes_per_second: None,
             spool: None,
+            overflow: super::SpoolOverflow::Wait,
             exactly_once: None,
             #[cfg(feature = "spool")]
             stamper: None,

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::dropping::Dropped;
 use super::persistent::StreamNote;
 use super::session::State;
 use super::{Action, Batch, Over, Session};
@@ -52,11 +53,12 @@ pub(crate) struct Spooled {
     lost: VecDeque<Range<u64>>,
     /// All of those, for whoever asks for one.
     all_lost: Vec<Range<u64>>,
+    pub(super) dropped: Dropped,
     is_reading: bool,
     /// Gives up a session whose handles are all gone: the remaining rows stay on disk.
     pub(super) ends_at: Option<Duration>,
     /// Why the disk takes nothing now.
-    failure: Option<Error>,
+    pub(super) failure: Option<Error>,
     /// Everything is written, and nobody has the folder any more.
     is_closed: bool,
     pub(super) found: Found,
@@ -98,6 +100,7 @@ impl Spooled {
             possibly: found.end,
             lost: VecDeque::new(),
             all_lost: Vec::new(),
+            dropped: Dropped::default(),
             is_reading: false,
             ends_at: None,
             failure: None,
@@ -129,6 +132,21 @@ impl Spooled {
 
     pub(super) fn oldest(&self) -> Option<Duration> {
         self.unwritten.front().map(|batch| batch.since)
+    }
+
+    /// Whether every row below is written.
+    pub(super) fn is_written_below(&self, end: u64) -> bool {
+        end <= self.disk.end && self.unwritten.front().is_none_or(|batch| batch.first >= end)
+    }
+
+    /// These rows, the oldest of all, are dropped; what of them could not be read is among them.
+    pub(super) fn let_go(&mut self, rows: Range<u64>) {
+        self.disk.start = self.disk.start.max(rows.end);
+        self.lost.retain_mut(|lost| {
+            lost.start = lost.start.max(rows.end);
+            lost.start < lost.end
+        });
+        self.dropped.push(rows);
     }
 
     pub(super) fn lost(&self, row: u64) -> bool {
@@ -287,6 +305,7 @@ impl Session {
             self.actions.push_back(Action::Tell(StreamEvent::SpoolFailing { reason: error.clone() }));
         }
         spool.failure = Some(error);
+        self.tell_dropped();
         if self.is_over() {
             self.give_up_unwritten();
         }
@@ -295,6 +314,7 @@ impl Session {
     fn works(&mut self, now: Duration) {
         let Some(spool) = &mut self.spool else { return };
         if spool.failure.take().is_some() {
+            self.tell_dropped();
             self.actions.push_back(Action::Tell(StreamEvent::SpoolRecovered));
         }
         if self.is_over() {

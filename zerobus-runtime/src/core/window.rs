@@ -144,6 +144,14 @@ impl Window {
         Some(batch)
     }
 
+    /// Removes the first rows of the front batch.
+    pub(crate) fn cut_front(&mut self, rows: u32) {
+        let Some(rest) = self.pop_front().and_then(|mut front| front.split_off(rows)) else { return };
+        self.rows += u64::from(rest.rows);
+        self.bytes += rest.body.len();
+        self.batches.push_front(rest);
+    }
+
     /// Passes the next batch to the transport.
     pub(crate) fn send(&mut self, now: Duration) -> Option<Outgoing> {
         let batch = self.batches.get_mut(self.sent)?;

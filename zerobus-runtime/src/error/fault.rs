@@ -102,6 +102,10 @@ pub(crate) enum Fault {
     SpoolKeeps { rows: u64, cause: Error },
     #[error("{offset} cannot be read back from the spool")]
     SpooledRowLost { offset: Offset },
+    #[error("{offset} was dropped, since the spool was full")]
+    SpooledRowDropped { offset: Offset },
+    #[error("the row was dropped{}", Because(Some(.cause)))]
+    RowDropped { cause: Error },
     #[error(transparent)]
     Status(Status),
     #[error("the stream to {} gave up and takes no more rows{}", Printable(.table), Because(Some(.cause)))]
@@ -259,10 +263,14 @@ impl Fault {
             Self::Spool { .. } => ErrorKind::Configuration,
             #[cfg(feature = "spool")]
             Self::SpoolFails { .. } | Self::SpoolFull { .. } => ErrorKind::Storage,
-            Self::DeadLetter { .. } | Self::DeadLetterFile { .. } | Self::SpooledRowLost { .. } => ErrorKind::Storage,
+            Self::DeadLetter { .. }
+            | Self::DeadLetterFile { .. }
+            | Self::SpooledRowDropped { .. }
+            | Self::SpooledRowLost { .. } => ErrorKind::Storage,
             Self::GaveUp { cause, .. }
             | Self::InsertStopped { cause, .. }
             | Self::OpenFailed { cause, .. }
+            | Self::RowDropped { cause }
             | Self::SpoolKeeps { cause, .. } => cause.kind(),
             Self::InsertRefused { refusal, .. } => refusal.insert_kind(),
             Self::NoObject { .. }
@@ -297,6 +305,7 @@ impl Fault {
             Self::GaveUp { cause, .. }
             | Self::InsertStopped { cause, .. }
             | Self::OpenFailed { cause, .. }
+            | Self::RowDropped { cause }
             | Self::SpoolKeeps { cause, .. }
             | Self::StreamFailed { cause, .. }
             | Self::TooManyRejected { cause, .. } => Some(cause),
@@ -327,6 +336,16 @@ impl Fault {
         matches!(self, Self::Status(Status { code: UNIMPLEMENTED, .. }))
     }
 
+    /// Whether a spool has no room for another row.
+    #[cfg_attr(not(feature = "spool"), expect(clippy::unused_self, reason = "the spool is a feature"))]
+    pub(crate) const fn is_full_spool(&self) -> bool {
+        #[cfg(feature = "spool")]
+        if let Self::SpoolFull { .. } = self {
+            return true;
+        }
+        false
+    }
+
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
             Self::AckTimeout { .. }
@@ -345,6 +364,7 @@ impl Fault {
             Self::GaveUp { cause, .. }
             | Self::InsertStopped { cause, .. }
             | Self::OpenFailed { cause, .. }
+            | Self::RowDropped { cause }
             | Self::SpoolKeeps { cause, .. }
             | Self::StreamFailed { cause, .. } => cause.is_retryable(),
             #[cfg(feature = "spool")]

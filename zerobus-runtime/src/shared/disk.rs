@@ -37,6 +37,16 @@ impl Shared {
         self.change(|inner| inner.session.loaded(now, batches, lost));
     }
 
+    /// Drops the oldest rows on disk, up to this one; the row below which all are settled.
+    pub(crate) fn drop_oldest(&self, end: u64) -> u64 {
+        let now = self.now();
+        self.change(|inner| inner.session.drop_oldest(now, end))
+    }
+
+    pub(crate) fn drops_oldest(&self) -> bool {
+        self.lock().session.drops_oldest()
+    }
+
     /// The disk currently fails.
     pub(crate) fn disk_fails(&self, error: Error) {
         self.change(|inner| inner.session.disk_fails(error));

@@ -214,6 +214,11 @@ impl<S: Storage> Log<S> {
         self.release()
     }
 
+    /// Behind the rows of the oldest file, if it is not the one that is written to.
+    pub(crate) fn end_of_oldest(&self) -> Option<u64> {
+        self.segments.front().filter(|_| self.segments.len() > 1).map(|front| front.end_row)
+    }
+
     /// Ends the log: where every row is settled, nothing of it is left.
     pub(crate) fn close(&mut self) -> Result<(), Refusal> {
         if self.options.durability == Durability::Power {

@@ -13,6 +13,7 @@ use whole::{Delivery, Scene, Whole};
 use super::SpoolLevel;
 use super::log::Durability;
 use super::simulated::{Crash, Faults};
+use crate::core::SpoolOverflow;
 
 /// How many seeds a plain test run tries; `ZEROBUS_SPOOL_SEEDS` sets another number.
 fn seeds() -> u64 {
@@ -83,13 +84,15 @@ fn a_crash_at_every_single_operation_loses_no_synced_row() {
     }
 }
 
-/// Runs a scene with every seed.
-fn play(scene: Scene) {
+/// Runs a scene with every seed; how many rows were dropped.
+fn play(scene: Scene) -> usize {
     let only = std::env::var("ZEROBUS_SPOOL_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
+    let mut dropped = 0;
     for seed in only.map_or(0..seeds() / 2, |seed| seed..seed + 1) {
         let run = std::panic::catch_unwind(|| Whole::new(seed, scene).run());
-        assert!(run.is_ok(), "seed {seed} of {scene:?} fails");
+        dropped += run.unwrap_or_else(|_| panic!("seed {seed} of {scene:?} fails"));
     }
+    dropped
 }
 
 const FAILING: Faults = Faults { failures: 20, read_failures: 0, capacity: Some(20 * 1024) };
@@ -101,6 +104,7 @@ fn a_stream_whose_process_is_killed_delivers_every_spooled_row() {
         crash: Crash::Process,
         faults: Faults::default(),
         delivery: Delivery::AtLeastOnce,
+        overflow: SpoolOverflow::Wait,
     };
     play(scene);
     play(Scene { faults: FAILING, ..scene });
@@ -113,6 +117,7 @@ fn a_stream_whose_machine_loses_its_power_delivers_every_spooled_row() {
         crash: Crash::Power,
         faults: Faults::default(),
         delivery: Delivery::AtLeastOnce,
+        overflow: SpoolOverflow::Wait,
     };
     play(scene);
     play(Scene { faults: FAILING, ..scene });
@@ -121,10 +126,26 @@ fn a_stream_whose_machine_loses_its_power_delivers_every_spooled_row() {
 #[test]
 fn a_stream_that_syncs_now_and_then_keeps_what_it_promised() {
     let level = SpoolLevel::Interval(Duration::from_millis(500));
-    let scene = Scene { level, crash: Crash::Power, faults: Faults::default(), delivery: Delivery::AtLeastOnce };
+    let scene = Scene {
+        level,
+        crash: Crash::Power,
+        faults: Faults::default(),
+        delivery: Delivery::AtLeastOnce,
+        overflow: SpoolOverflow::Wait,
+    };
     play(scene);
     play(Scene { faults: FAILING, ..scene });
     play(Scene { crash: Crash::Process, ..scene });
+}
+
+#[test]
+fn a_full_spool_that_drops_the_oldest_rows_names_each_that_is_missing() {
+    let overflow = SpoolOverflow::DropOldest;
+    for (level, crash) in [(SpoolLevel::Process, Crash::Process), (SpoolLevel::Power, Crash::Power)] {
+        let scene = Scene { level, crash, faults: Faults::default(), delivery: Delivery::AtLeastOnce, overflow };
+        assert!(play(scene) > 0, "the spool was never full");
+        play(Scene { faults: FAILING, ..scene });
+    }
 }
 
 #[test]
@@ -137,6 +158,6 @@ fn every_row_is_in_the_table_exactly_once_over_persistent_streams() {
         (interval, Crash::Power),
         (SpoolLevel::Process, Crash::Power),
     ] {
-        play(Scene { level, crash, faults: FAILING, delivery });
+        play(Scene { level, crash, faults: FAILING, delivery, overflow: SpoolOverflow::DropNewest });
     }
 }

@@ -87,6 +87,7 @@ impl<S: Storage> Writer<S> {
                 Next::After(rest)
             }
             Ok(Work::Waits) => Next::After(Some(rest.unwrap_or(PAUSE).min(PAUSE))),
+            Err(Refusal::Full) if self.drop_oldest(shared) => Next::After(Some(Duration::ZERO)),
             Err(refusal) => {
                 shared.disk_fails(self.failure(refusal));
                 let pause = self.pause;
@@ -94,6 +95,15 @@ impl<S: Storage> Writer<S> {
                 Next::After(Some(pause))
             }
         }
+    }
+
+    /// Makes room on a full disk, if the policy is to drop the oldest rows for it.
+    fn drop_oldest(&mut self, shared: &Shared) -> bool {
+        let Some(end) = self.log.end_of_oldest().filter(|_| shared.drops_oldest()) else { return false };
+        let before = self.log.bytes();
+        let settled = shared.drop_oldest(end);
+        self.acknowledge(settled);
+        self.log.bytes() < before
     }
 
     fn work(&mut self, shared: &Shared, job: &Job) -> Result<Work, Refusal> {

@@ -118,7 +118,7 @@ impl Handle {
     pub(super) async fn wait_and_push(&self, row: Box<[u8]>, persisted: Persisted) -> Result<Offset, Error> {
         let mut place = Place::new(self.shared(), Batch::record_len(row.len()));
         place.granted().await;
-        self.shared().push_placed(&mut place, &row, persisted).map_err(|refused| self.refusal(refused))
+        self.shared().push_placed(&mut place, &row, persisted).map_err(|refused| self.dropped_or(refused))
     }
 
     /// Accepts rows that another stream returned, and removes them from `rows`.
@@ -280,6 +280,12 @@ impl Handle {
     #[cold]
     pub(super) async fn has_letter(&self, error: &Error) -> bool {
         error.kind() == ErrorKind::Rejected && self.shared().has_sink() && self.shared().has_letter(error).await
+    }
+
+    /// The error of a row that found no room: with a full spool it may be dropped.
+    pub(super) fn dropped_or(&self, refused: Refused) -> Error {
+        let dropped = matches!(refused, Refused::Full).then(|| self.shared().lock().session.drop_newest());
+        dropped.flatten().unwrap_or_else(|| self.refusal(refused))
     }
 
     #[cold]

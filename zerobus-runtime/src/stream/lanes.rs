@@ -423,7 +423,7 @@ impl Inner {
             .await;
             match self.handles[lane].shared().push_placed(&mut place, row, Persisted::No) {
                 Ok(offset) => return Ok(LaneOffset { lane, offset }),
-                Err(refused) => self.after(lane, self.handles[lane].refusal(refused))?,
+                Err(refused) => self.after(lane, self.handles[lane].dropped_or(refused))?,
             }
         }
     }

@@ -9,7 +9,7 @@ use super::{
     Accepts, BlockingLanes, BlockingStream, CloseError, Handle, IngestStream, LaneOffset, Lanes, StreamBuilder,
 };
 use crate::auth::Numbered;
-use crate::core::Otherwise;
+use crate::core::{Otherwise, SpoolOverflow};
 use crate::error::{Error, Fault};
 use crate::offset::Offset;
 use crate::shared::{Inner, Settled};
@@ -61,9 +61,23 @@ impl<T> StreamBuilder<T> {
 
     /// The most bytes that the spool may take on disk; 10 GiB by default, at least 1 MiB.
     ///
-    /// When the spool is full, rows wait in memory and then in `send`. No row is dropped.
+    /// When the spool is full, rows wait in memory and then in `send`, unless [`spool_overflow`](Self::spool_overflow) asks
+    /// for something else.
     pub fn max_spool_bytes(self, bytes: u64) -> Self {
         self.with_spool(|spool| spool.max_bytes = bytes)
+    }
+
+    /// What happens when the spool is full; by default `send` waits, and no row is dropped.
+    ///
+    /// Dropped rows are counted ([`Stats::rows_dropped`](crate::Stats::rows_dropped)) and told by the event
+    /// [`SpoolDropped`](crate::StreamEvent::SpoolDropped).
+    ///
+    /// # Errors
+    /// [`open`](Self::open) fails where the oldest rows are to be dropped and [`exactly_once`](Self::exactly_once) is asked
+    /// for: the offsets of a persistent stream have no gaps.
+    pub fn spool_overflow(mut self, overflow: SpoolOverflow) -> Self {
+        self.settings.overflow = overflow;
+        self.with_spool(|_| {})
     }
 
     /// The size of each spool file; 64 MiB by default, at most a quarter of `max_spool_bytes`.
@@ -102,7 +116,8 @@ impl<T> StreamBuilder<T> {
 
     /// Validates the spool options.
     pub(super) fn check_spool(&self) -> Result<(), Error> {
-        let Some(SpoolOptions { folder, level, segment_bytes, max_bytes, .. }) = &self.spool else { return Ok(()) };
+        let Some(spool) = &self.spool else { return Ok(()) };
+        let SpoolOptions { folder, level, segment_bytes, max_bytes, exactly_once } = spool;
         if folder.as_os_str().is_empty() {
             return Err(Fault::Missing { what: "the folder of the spool" }.into());
         }
@@ -112,6 +127,10 @@ impl<T> StreamBuilder<T> {
         }
         if *segment_bytes == 0 {
             return option("spool_segment_bytes", segment_bytes.to_string(), "it takes at least 1");
+        }
+        if self.settings.overflow == SpoolOverflow::DropOldest && exactly_once.is_some() {
+            let expected = "it takes `Wait` or `DropNewest` with `exactly_once`, whose streams have no gaps";
+            return option("spool_overflow", "DropOldest".to_owned(), expected);
         }
         match level {
             SpoolLevel::Interval(Duration::ZERO) => {

@@ -1,0 +1,134 @@
+//! Rows that a full spool drops, where a policy asks for it: counted, told, and an error to whoever asks for one of them.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::session::State;
+use super::suspects::Suspects;
+use super::{Over, Session};
+use crate::error::{Error, Fault};
+use crate::event::StreamEvent;
+use crate::offset::Offset;
+
+/// What a stream does when its spool is full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg_attr(not(feature = "spool"), expect(unreachable_pub, reason = "the spool is a feature"))]
+pub enum SpoolOverflow {
+    /// Drops the row that is being sent: `send` fails at once, and the row has no offset.
+    DropNewest,
+    /// Drops the rows that have waited longest, one file of the spool at a time.
+    ///
+    /// Rows that are on their way are among them, so a dropped row may be in the table.
+    DropOldest,
+    /// Drops nothing: `send` waits until there is room.
+    #[default]
+    Wait,
+}
+
+/// What was dropped so far.
+#[derive(Debug, Default)]
+pub(super) struct Dropped {
+    /// Rows that had an offset, as ranges that do not touch.
+    rows: Vec<Range<u64>>,
+    /// Rows of which no event has told.
+    untold: u64,
+}
+
+impl Session {
+    /// Counts a row that is dropped instead of accepted: why, if the spool is full and the policy says so.
+    pub(crate) fn drop_newest(&mut self) -> Option<Error> {
+        let cause = self.drops_newest()?.clone();
+        self.count_dropped(1);
+        Some(Fault::RowDropped { cause }.into())
+    }
+
+    /// Why rows are dropped instead of waiting for room.
+    pub(crate) fn drops_newest(&self) -> Option<&Error> {
+        let failure = self.spool.as_ref()?.failure.as_ref()?;
+        (failure.fault().is_full_spool() && self.settings.overflow == SpoolOverflow::DropNewest).then_some(failure)
+    }
+
+    pub(crate) fn drops_oldest(&self) -> bool {
+        self.settings.overflow == SpoolOverflow::DropOldest
+    }
+
+    /// Drops the rows below, which are the oldest on disk. Rows that are on their way are given up as
+    /// well. Returns the row below which all are settled.
+    pub(crate) fn drop_oldest(&mut self, now: Duration, end: u64) -> u64 {
+        self.seen = self.seen.max(now);
+        let is_written = self.spool.as_ref().is_some_and(|spool| spool.is_written_below(end));
+        if !is_written || self.persistent.is_some() || self.is_over() || end <= self.settled {
+            return self.settled;
+        }
+        let was_calling = self.end_calls_with_rows_below(end);
+        while let Some(front) = self.window.front().filter(|front| front.first < end) {
+            let done = u32::try_from(end - front.first).ok().filter(|done| *done < front.rows);
+            match done {
+                Some(done) => self.window.cut_front(done),
+                None => drop(self.window.pop_front()),
+            }
+        }
+        let dropped = self.settled..end;
+        let rows = dropped.end - dropped.start;
+        self.settled = end;
+        self.ledger.returned += rows;
+        if let Some(spool) = &mut self.spool {
+            spool.let_go(dropped);
+        }
+        self.count_dropped(rows);
+        self.tell_dropped();
+        self.pass_over_lost();
+        self.suspects = Suspects::default();
+        if was_calling {
+            self.begin_opening(now, Over::NewConnection);
+        }
+        self.settle(now);
+        self.settled
+    }
+
+    /// Ends the calls if one of these rows is on its way; whether another call is to follow.
+    fn end_calls_with_rows_below(&mut self, end: u64) -> bool {
+        if !self.window.has_sent() || self.window.front().is_none_or(|front| front.first >= end) {
+            return false;
+        }
+        self.reset_all();
+        self.window.restart();
+        matches!(self.state, State::Ending | State::HalfClosed { .. } | State::Opening { .. } | State::Streaming)
+    }
+
+    /// Why the row with this offset is not in the table.
+    pub(super) fn drop_of(&self, row: u64) -> Option<Error> {
+        let is_dropped = self.spool.as_ref()?.dropped.rows.iter().any(|rows| rows.contains(&row));
+        is_dropped.then(|| Fault::SpooledRowDropped { offset: Offset(row) }.into())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn dropped_rows(&self) -> &[Range<u64>] {
+        self.spool.as_ref().map_or(&[], |spool| &spool.dropped.rows)
+    }
+
+    fn count_dropped(&mut self, rows: u64) {
+        self.ledger.dropped += rows;
+        if let Some(spool) = &mut self.spool {
+            spool.dropped.untold += rows;
+        }
+    }
+
+    /// Tells what was dropped since the last time, so that a flood of rows is no flood of events.
+    pub(super) fn tell_dropped(&mut self) {
+        let rows = self.spool.as_mut().map_or(0, |spool| std::mem::take(&mut spool.dropped.untold));
+        if rows > 0 {
+            self.tell(StreamEvent::SpoolDropped { rows });
+        }
+    }
+}
+
+impl Dropped {
+    pub(super) fn push(&mut self, rows: Range<u64>) {
+        match self.rows.last_mut() {
+            Some(last) if last.end == rows.start => last.end = rows.end,
+            _ => self.rows.push(rows),
+        }
+    }
+}
