@@ -330,13 +330,17 @@ impl<T> Lanes<T> {
     /// The reports of closed lanes; ends the lanes that were not closed in time.
     pub(super) async fn closed(&self, closed: Result<(), Duration>) -> Result<Vec<Report>, CloseError> {
         if let Err(after) = closed {
-            self.inner.set.fail_all(&Fault::CloseTimeout { after }.into());
-            for handle in &self.inner.handles {
-                // With a spool: what is in memory is written.
-                handle.over().await;
-            }
+            self.give_up(&Fault::CloseTimeout { after }.into()).await;
         }
         self.inner.report()
+    }
+
+    /// Ends every lane. With a spool, the rows in memory are written to disk, and its folders are free for others.
+    pub(super) async fn give_up(&self, error: &Error) {
+        self.inner.set.fail_all(error);
+        for handle in &self.inner.handles {
+            handle.over().await;
+        }
     }
 }
 

@@ -106,7 +106,11 @@ impl<T> LanesBuilder<T> {
             driver.spawn();
         }
         for first_open in first_opens {
-            opened(first_open.await)?;
+            if let Err(error) = opened(first_open.await) {
+                // The other lanes are ended as well, so that all folders are free.
+                lanes.give_up(&error).await;
+                return Err(error);
+            }
         }
         Ok(lanes)
     }
