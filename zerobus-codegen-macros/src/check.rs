@@ -1,7 +1,6 @@
 //! The checks that need no other type: names, numbers, conversions and recursion.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -12,7 +11,7 @@ use zerobus_codegen::{Field as Column, TableName, is_column_name};
 
 use crate::Errors;
 use crate::accessors::constant;
-use crate::model::{Field, Message, Shape, Variant};
+use crate::model::{Field, Message, Shape, Variant, no_number};
 use crate::parse::{Conversion, TableAttribute, Target};
 
 /// The valid field numbers of protobuf, including the reserved range.
@@ -144,11 +143,6 @@ fn numbers(fields: &[Field<'_>], errors: &mut Errors) {
             errors.push(&field.member, format!("field number {number} is used twice"));
         }
     }
-}
-
-/// The message for a number outside of [`NUMBERS`] or reserved.
-pub(crate) fn no_number(found: impl Display) -> String {
-    format!("{found} is not a valid protobuf field number; expected 1 to 18999 or 20000 to 536870911")
 }
 
 /// Parses the column type that `type` declares, if it does. Returns whether it is valid.

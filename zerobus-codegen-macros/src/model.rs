@@ -1,5 +1,7 @@
 //! The type that the derive implements its traits for: a row with its columns, a newtype, or an enum with its texts.
 
+use std::fmt::Display;
+
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -9,7 +11,6 @@ use syn::{
 };
 
 use crate::Errors;
-use crate::check::no_number;
 use crate::names::RenameRule;
 use crate::parse::{self, Container, Conversion, FieldAttributes, TableAttribute};
 
@@ -197,4 +198,9 @@ fn parse_number(number: &LitInt, next: u32, errors: &mut Errors) -> u32 {
         errors.push(number, no_number(number));
         next
     })
+}
+
+/// The message for a number outside of the valid range or reserved.
+pub(crate) fn no_number(found: impl Display) -> String {
+    format!("{found} is not a valid protobuf field number; expected 1 to 18999 or 20000 to 536870911")
 }

@@ -2,6 +2,7 @@
 //!
 //! | file | what it owns |
 //! |---|---|
+//! | `credentials` | what proves the caller's identity |
 //! | `host` | a workspace's address, as typed or copied from a browser |
 //! | `listing` | the tables of a catalog, page by page |
 //! | `login` | host and credentials: arguments, then environment, then a profile |
@@ -15,6 +16,7 @@
 //! | `error` | errors with a remedy |
 //! | `snapshot_text` | the snapshot file of a table |
 
+mod credentials;
 mod error;
 mod host;
 mod listing;
@@ -28,9 +30,10 @@ mod roots;
 mod snapshot_text;
 mod transport;
 
+pub use credentials::{Credentials, Secret};
 pub use error::CatalogError;
 pub use listing::ListedTable;
-pub use login::{Credentials, Login, LoginOptions, Secret};
+pub use login::{Login, LoginOptions};
 pub use pattern::{TablePattern, TablePatternError};
 pub use principal::Principal;
 pub use privileges::Privilege;

@@ -6,7 +6,8 @@
 //!
 //! Scheme and authority are kept; of the query `o=<id>`, which names the workspace where one host serves many.
 
-use super::{CatalogError, Credentials};
+use super::CatalogError;
+use super::credentials::Credentials;
 
 /// Where to ask, and which workspace.
 #[derive(Debug, PartialEq, Eq)]

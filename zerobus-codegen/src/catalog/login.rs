@@ -2,38 +2,14 @@
 //! profile of `~/.databrickscfg`.
 
 use std::env;
-use std::fmt::{self, Debug};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
 use super::CatalogError;
+use super::credentials::{Credentials, Secret};
 use super::host::{Host, is_same, is_workspace_id};
 use super::profile::{self, Profile};
-
-/// Text that is never printed by a log, an error or `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself; the caller keeps it out of logs and errors.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// A catalog's address and credentials.
 #[derive(Debug, Clone)]
@@ -47,23 +23,6 @@ pub struct Login {
     pub host: String,
     /// The workspace, if the host serves several.
     pub workspace_id: Option<String>,
-}
-
-/// The credentials for a catalog.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Credentials {
-    /// No credentials: by default the open-source server requires none.
-    None,
-    /// A service principal, by OAuth.
-    OAuth {
-        /// The client's id.
-        client_id: String,
-        /// The client's secret.
-        client_secret: Secret,
-    },
-    /// A token.
-    Token(Secret),
 }
 
 /// The caller's settings; the rest comes from the environment and from a profile.
@@ -253,7 +212,7 @@ mod tests {
 
     fn token(login: Result<Login, String>) -> (String, String) {
         match login.unwrap() {
-            Login { host, credentials: Credentials::Token(token), .. } => (host, token.0),
+            Login { host, credentials: Credentials::Token(token), .. } => (host, token.reveal().to_owned()),
             other => panic!("{other:?} has no token"),
         }
     }
