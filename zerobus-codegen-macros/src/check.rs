@@ -36,6 +36,7 @@ pub(crate) fn check(message: &mut Message<'_>, errors: &mut Errors) {
                 constants(fields, errors);
             }
             numbers(fields, errors);
+            crate::stamps::check(fields, errors);
             for field in fields {
                 let fits = converted(field.conversion.as_ref(), errors);
                 let ends = recursion(ident, field.ty, field.conversion.as_ref(), errors);

@@ -84,14 +84,13 @@ fn shortest(column: &Column) -> Option<u32> {
 /// `impl` of the struct has the type of each field, and the constant reads it for `'static`.
 ///
 /// The types of a struct with type or const parameters are known only where it is used; its schema has the check there.
-pub(crate) fn checks(fields: &[&Field<'_>], message: &Message<'_>) -> TokenStream {
+pub(crate) fn checks(fields: &[&Field<'_>], message: &Message<'_>, stamps: &TokenStream) -> TokenStream {
     if !is_known(message.generics) {
         return TokenStream::new();
     }
     let (runtime, ident, generics) = (&message.runtime, message.ident, message.generics);
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
-    let lifetimes = generics.lifetimes().map(|_| quote!('static));
-    let own = if generics.params.is_empty() { quote!(#ident) } else { quote!(#ident<#(#lifetimes),*>) };
+    let own = for_static(message);
     let checks = fields.iter().enumerate().filter_map(|(i, field)| {
         let expected = field.expected.as_ref()?;
         let span = field.ty.span();
@@ -111,7 +110,7 @@ pub(crate) fn checks(fields: &[&Field<'_>], message: &Message<'_>) -> TokenStrea
             const _: () = #runtime::__private::check_table_name(<#own as #runtime::ZerobusMessage>::TABLE);
         }
     });
-    quote!(#table #(#checks)*)
+    quote!(#table #(#checks)* #stamps)
 }
 
 /// Statements that panic during constant evaluation if the field does not fit its column.
@@ -134,13 +133,20 @@ fn check(field: &Field<'_>, found: &TokenStream, expected: &Column, message: &Me
     }
 }
 
+/// The struct for `'static`, as a constant outside of it names it.
+pub(crate) fn for_static(message: &Message<'_>) -> TokenStream {
+    let (ident, generics) = (message.ident, message.generics);
+    let lifetimes = generics.lifetimes().map(|_| quote!('static));
+    if generics.params.is_empty() { quote!(#ident) } else { quote!(#ident<#(#lifetimes),*>) }
+}
+
 /// Whether the field types are known where the struct is defined.
-fn is_known(generics: &Generics) -> bool {
+pub(crate) fn is_known(generics: &Generics) -> bool {
     generics.params.iter().all(|parameter| matches!(parameter, GenericParam::Lifetime(_)))
 }
 
 /// The field approximately as written: `mag: Option<f64>`.
-fn written(field: &Field<'_>) -> String {
+pub(crate) fn written(field: &Field<'_>) -> String {
     let (member, ty) = (&field.member, field.ty);
     let tokens = quote!(#ty).to_string();
     let tight = ["<", ">", "::", ",", "&", "[", "]", ";"].iter().fold(tokens, |text, mark| {

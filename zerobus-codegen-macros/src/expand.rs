@@ -12,6 +12,7 @@ use crate::code;
 use crate::column_check;
 use crate::model::{Field, Message, Newtype, Shape, Variant};
 use crate::parse::TableAttribute;
+use crate::stamps;
 
 /// The trait implementations of a row, a newtype or an enum.
 ///
@@ -37,12 +38,16 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
     let schemas = good.iter().map(|field| column_check::schema(field, message));
     let is_plain = good.iter().map(|field| code::Code::of_field(field, runtime).is_plain());
     let encodings = good.iter().map(|field| column_check::encoding(field, message));
-    let checks = column_check::checks(&good, message);
+    let stamps::Stamps { constant: stamps, checks: stamp_checks, nested } = stamps::stamps(&good, message);
+    let checks = column_check::checks(&good, message, &stamp_checks);
+    let nested = nested
+        .unwrap_or_else(|| quote!(#runtime::message::ColumnType::Struct(<Self as #runtime::ZerobusMessage>::SCHEMA)));
     let (accessors, out) = (accessors(message, fields), code::out());
     quote! {
         #[automatically_derived]
         impl #impl_generics #runtime::ZerobusMessage for #ident #type_generics #where_clause {
             #table
+            #stamps
             const SCHEMA: &'static #runtime::message::MessageSchema =
                 &#runtime::message::MessageSchema { name: #name, fields: &[#(#schemas),*] };
             const IS_PLAIN: bool = true #(&& #is_plain)*;
@@ -57,8 +62,7 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
 
         #[automatically_derived]
         impl #impl_generics #runtime::message::Value for #ident #type_generics #where_clause {
-            const TYPE: #runtime::message::ColumnType =
-                #runtime::message::ColumnType::Struct(<Self as #runtime::ZerobusMessage>::SCHEMA);
+            const TYPE: #runtime::message::ColumnType = #nested;
             const WIRE: #runtime::message::WireType = #runtime::message::WireType::Delimited;
             const IS_PLAIN: bool = <Self as #runtime::ZerobusMessage>::IS_PLAIN;
 

@@ -9,6 +9,7 @@
 //! | `check` | the checks that need no other type |
 //! | `resolve` | each field's column in the table's `snapshot` |
 //! | `accessors` | the constants and methods of `column_names` and `setters` |
+//! | `stamps` | the columns that the stream fills in |
 //! | `expand` | the implementation; `code` is the code of one field, `column_check` compares it with its column, `schema_tokens` writes columns as constants |
 //!
 //! Checks that need the types are generated as constants, which the compiler evaluates.
@@ -26,6 +27,7 @@ mod parse;
 mod resolve;
 mod schema_tokens;
 mod snapshot;
+mod stamps;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -182,6 +184,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `json` | any `Serialize` fills a VARIANT as its JSON; an `Option` that is `None` is NULL |
 /// | `with = path`, `with = \|value\| …` | the column is the result of the function or closure, called with a reference to the value |
 /// | `type = "VARCHAR(20)"` | the column's type, for a struct without a snapshot: the compiler checks the field against it, and a row with a text longer than its CHAR or VARCHAR, in characters, is rejected |
+/// | `stamp = "producer"`, `"epoch"`, `"sequence"` | the stream fills in the column: who sent the row (a STRING), in which run, and as which row (BIGINTs), whatever the field holds |
 /// | `number = n` | the protobuf field number; by default the previous field's number plus 1, starting at 1 |
 ///
 /// ```
@@ -225,6 +228,24 @@ use syn::{DeriveInput, parse_macro_input};
 ///     retries: i16,
 ///     #[zerobus(skip)]
 ///     attempts: u64,
+/// }
+/// ```
+///
+/// Rows are stamped so that duplicates and gaps show in the table: a row keeps its stamps however often it is delivered. A row
+/// has all three stamps or none, and the runtime needs its feature `spool` to open a stream of it.
+///
+/// ```
+/// use zerobus_runtime::ZerobusMessage;
+///
+/// #[derive(ZerobusMessage)]
+/// struct Reading {
+///     celsius: f64,
+///     #[zerobus(stamp = "producer")]
+///     producer: Option<String>,
+///     #[zerobus(stamp = "epoch")]
+///     epoch: Option<i64>,
+///     #[zerobus(stamp = "sequence")]
+///     sequence: Option<i64>,
 /// }
 /// ```
 ///

@@ -12,7 +12,7 @@ use syn::{
 
 use crate::Errors;
 use crate::names::RenameRule;
-use crate::parse::{self, Container, Conversion, FieldAttributes, TableAttribute};
+use crate::parse::{self, Container, Conversion, FieldAttributes, StampAttribute, TableAttribute};
 
 /// A type with `#[derive(ZerobusMessage)]`.
 pub(crate) struct Message<'a> {
@@ -66,6 +66,8 @@ pub(crate) struct Field<'a> {
     /// `type = "…"`.
     pub(crate) declared: Option<LitStr>,
     pub(crate) conversion: Option<Conversion>,
+    /// `stamp = "…"`.
+    pub(crate) stamp: Option<StampAttribute>,
     /// Whether no error has been reported for it. A field with an error keeps its column, and no code is generated for it.
     pub(crate) good: bool,
 }
@@ -105,7 +107,7 @@ fn newtype<'a>(input: &'a DeriveInput, fields: &'a FieldsUnnamed, errors: &mut E
         errors.push(&input.ident, message);
         return Shape::Row(Vec::new());
     };
-    let FieldAttributes { conversion, name, number, sql_type, good, .. } = attributes;
+    let FieldAttributes { conversion, name, number, sql_type, stamp, good, .. } = attributes;
     if let Some(name) = name {
         errors.push(name, "a newtype has no column name; set `name` at the field that holds this struct");
     }
@@ -114,6 +116,10 @@ fn newtype<'a>(input: &'a DeriveInput, fields: &'a FieldsUnnamed, errors: &mut E
     }
     if let Some(sql_type) = sql_type {
         errors.push(sql_type, "a newtype has no column type; set `type` at the field that holds this struct");
+    }
+    if let Some(StampAttribute { span, .. }) = stamp {
+        let message = "a newtype has no column to stamp; set `stamp` at the field that holds this struct";
+        errors.extend(syn::Error::new(span, message));
     }
     Shape::Newtype(Box::new(Newtype { member: Index::from(index).into(), ty: &field.ty, conversion, good }))
 }
@@ -170,6 +176,9 @@ fn fields<'a>(input: &DeriveInput, all: &'a Fields, rule: Option<RenameRule>, er
     let mut fields = Vec::new();
     for field in all {
         let attributes = parse::field(&field.attrs, errors);
+        if let (true, Some(StampAttribute { span, .. })) = (attributes.skip, attributes.stamp) {
+            errors.extend(syn::Error::new(span, "a skipped field has no column to stamp; remove `skip` or `stamp`"));
+        }
         let Some(ident) = field.ident.as_ref().filter(|_| !attributes.skip) else { continue };
         let next = fields.last().map_or(1, |last: &Field<'_>| last.number + 1);
         let name = ident.unraw().to_string();
@@ -183,6 +192,7 @@ fn fields<'a>(input: &DeriveInput, all: &'a Fields, rule: Option<RenameRule>, er
             expected: None,
             declared: attributes.sql_type,
             conversion: attributes.conversion,
+            stamp: attributes.stamp,
             good: attributes.good,
         });
     }

@@ -6,7 +6,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{
     Attribute, Data, DeriveInput, Expr, ExprGroup, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, parenthesized,
 };
-use zerobus_codegen::likely;
+use zerobus_codegen::{Stamp, likely};
 
 use crate::Errors;
 use crate::attribute::{Item, each_item};
@@ -49,6 +49,7 @@ pub(crate) const FIELD: &[Known] = known! {
     "with": "with = path",
     "number": "number = n",
     "type": "type = \"VARCHAR(20)\"",
+    "stamp": "stamp = \"producer\"",
     "rename": "",
 };
 
@@ -102,10 +103,19 @@ pub(crate) struct FieldAttributes {
     pub(crate) number: Option<LitInt>,
     /// `skip`.
     pub(crate) skip: bool,
+    /// `stamp = "producer"`: what the stream fills the column with.
+    pub(crate) stamp: Option<StampAttribute>,
     /// `type = "VARCHAR(20)"`: the type of the column.
     pub(crate) sql_type: Option<LitStr>,
     /// Whether all of them are valid.
     pub(crate) good: bool,
+}
+
+/// `stamp = "…"` and its span.
+#[derive(Clone, Copy)]
+pub(crate) struct StampAttribute {
+    pub(crate) stamp: Stamp,
+    pub(crate) span: Span,
 }
 
 /// An explicit conversion from a field's value to its column.
@@ -181,6 +191,7 @@ pub(crate) fn field(attributes: &[Attribute], errors: &mut Errors) -> FieldAttri
             "name" | "rename" => item.set(&mut read.name)?,
             "number" => item.set(&mut read.number)?,
             "skip" => item.flag(&mut read.skip)?,
+            "stamp" => item.set(&mut read.stamp)?,
             "type" => item.set(&mut read.sql_type)?,
             name => {
                 let conversion = conversion(&item, name)?;
@@ -279,6 +290,21 @@ fn unknown(item: &Item<'_>, place: &str, known: &[Known]) -> syn::Error {
     let remedy = likely(&found, known.iter().map(|known| known.name))
         .map_or_else(|| format!("expected one of: {}", forms.join(", ")), |likely| format!("did you mean `{likely}`?"));
     item.error(format!("unknown attribute `{found}` of a {place}; {remedy}"))
+}
+
+impl Parse for StampAttribute {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let text: LitStr = input.parse()?;
+        let (found, span) = (text.value(), text.span());
+        if let Some(stamp) = Stamp::ALL.into_iter().find(|stamp| stamp.name() == found) {
+            return Ok(Self { stamp, span });
+        }
+        let remedy = match likely(&found, Stamp::ALL.map(Stamp::name)) {
+            Some(likely) => format!("did you mean `{likely}`?"),
+            None => "expected \"producer\", \"epoch\" or \"sequence\"".to_owned(),
+        };
+        Err(syn::Error::new(span, format!("unknown stamp `{found}`; {remedy}")))
+    }
 }
 
 impl Parse for TableAttribute {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::generate::rust;
 use crate::options::files as options_files;
 use crate::output::{Output as _, Replacing};
-use crate::{Error, Files, Flavor, Options, Snapshots, Table, Visibility};
+use crate::{Error, Files, Flavor, Options, Snapshots, StampedColumns, Table, Visibility};
 
 /// Build options at their defaults.
 ///
@@ -128,6 +128,21 @@ impl Configuration {
     #[must_use]
     pub fn setters(mut self) -> Self {
         self.options.setters = Some(true);
+        self
+    }
+
+    /// Has the stream fill in these columns of the tables at a path; see [`Options::stamps`].
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), zerobus_codegen::Error> {
+    /// use zerobus_codegen::StampedColumns;
+    ///
+    /// zerobus_codegen::configure().stamp("main.iot.readings", StampedColumns::default()).compile(["schemas"])
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn stamp(mut self, path: impl Into<String>, columns: StampedColumns) -> Self {
+        self.options.stamps.insert(path.into(), columns);
         self
     }
 

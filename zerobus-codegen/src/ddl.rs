@@ -44,7 +44,7 @@ mod types;
 mod untouched;
 mod write;
 
-pub use dedup::{StampedColumns, dedup};
+pub use dedup::dedup;
 pub use problem::{DdlError, DdlProblem, Place};
 pub use script::{Findings, Script};
 #[cfg(feature = "cli")]

@@ -19,6 +19,7 @@
 //! | `identifiers` | names of catalogs, schemas and tables in Rust and protobuf |
 //! | `likely` | suggestions for misspelled names |
 //! | `skip` | tables and columns to omit |
+//! | `stamped` | the columns that a stream fills in |
 //! | `obstacle` | the table features that the service rejects |
 //! | `properties` | the properties of a table that matter to a writer |
 //! | `printable` | untrusted text, escaped for printing |
@@ -42,6 +43,7 @@ mod self_contained;
 mod skip;
 pub(crate) mod sql_text;
 mod sql_type;
+mod stamped;
 mod table;
 mod table_info;
 mod table_name;
@@ -61,6 +63,7 @@ pub use problem::{ColumnPath, Problem, Report};
 pub use securable::Securable;
 pub use self_contained::{DescriptorError, descriptor_of, self_contained_package};
 pub use skip::Skip;
+pub use stamped::{Stamp, StampProblems, StampedColumns};
 pub use table::{Note, Table};
 pub use table_info::{ColumnInfo, TableInfo, tables_in_json};
 pub use table_name::{TableName, TableNameError};

@@ -23,6 +23,9 @@
 //! "main.geo.earthquakes.mag" = ["#[serde(rename = \"magnitude\")]"]
 //! [extern_types]
 //! "main.geo.earthquakes.time" = "::std::time::SystemTime"
+//! [stamps]                                        # tables with columns that the stream fills in
+//! "main.iot" = {}                                 # the columns producer, epoch and sequence
+//! "main.iot.events" = { epoch = "run" }           # another one for the epoch
 //!
 //! [drift]                                         # which drift fails `check` and `diff`, see `Policy`
 //! fail-on = "some-rows-refused"
@@ -37,7 +40,9 @@ use serde::{Deserialize, Deserializer};
 
 #[cfg(feature = "generate")]
 use crate::Error;
-use crate::{Policy, Skip};
+#[cfg(feature = "generate")]
+use crate::TableName;
+use crate::{Policy, Skip, StampedColumns};
 
 /// The name of the options file.
 const FILE: &str = "zerobus.toml";
@@ -150,6 +155,12 @@ pub struct Options {
     pub setters: Option<bool>,
     /// Tables and nullable columns to omit.
     pub skip: Skip,
+    /// The tables whose rows the stream stamps, by path, and the columns that it fills in. The longest path that covers a table
+    /// counts.
+    ///
+    /// The runtime needs its feature `spool` for these rows. `zerobus-codegen ddl --dedup` prints the view that has each
+    /// row once.
+    pub stamps: BTreeMap<String, StampedColumns>,
     /// Attributes of structs, by path.
     pub type_attributes: BTreeMap<String, Vec<String>>,
     /// The visibility of the generated items.
@@ -217,6 +228,13 @@ impl Options {
         self.schemas.as_deref().unwrap_or("schemas")
     }
 
+    /// The columns that the stream fills in of this table, if it does.
+    #[cfg(feature = "generate")]
+    #[must_use]
+    pub fn stamps_of(&self, table: &TableName) -> Option<&StampedColumns> {
+        innermost(&self.stamps, &table.to_string())
+    }
+
     /// Merges these options with others; the others win where both are set.
     #[must_use]
     pub fn merged(mut self, other: Self) -> Self {
@@ -239,6 +257,7 @@ impl Options {
         self.serde = other.serde.or(self.serde);
         self.setters = other.setters.or(self.setters);
         self.skip.extend(other.skip);
+        self.stamps.extend(other.stamps);
         for (path, attributes) in other.type_attributes {
             self.type_attributes.entry(path).or_default().extend(attributes);
         }
@@ -257,6 +276,14 @@ pub(crate) fn files(package: &Path) -> [PathBuf; 2] {
 pub(crate) fn covers(path: &str, place: &str) -> bool {
     let is_inside = || matches!(place.as_bytes().get(path.len()), None | Some(b'.'));
     path == "." || place.get(..path.len()).is_some_and(|start| is_same(path, start)) && is_inside()
+}
+
+/// What an option says of a place: the entry with the longest path that covers it.
+#[cfg(feature = "generate")]
+pub(crate) fn innermost<'a, T>(entries: &'a BTreeMap<String, T>, place: &str) -> Option<&'a T> {
+    let length = |path: &str| if path == "." { 0 } else { path.len() };
+    let covering = entries.iter().filter(|(path, _)| covers(path, place));
+    covering.max_by_key(|(path, _)| length(path)).map(|(_, entry)| entry)
 }
 
 /// Whether an option's path equals a place. Unity Catalog compares names without regard to case.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::json;
-use zerobus_codegen::{Table, TableInfo, ddl};
+use zerobus_codegen::{StampedColumns, Table, TableInfo, ddl};
 
 fn one(sql: &str) -> Table {
     let tables = ddl::tables(sql).unwrap();
@@ -394,18 +394,18 @@ fn the_type_of_a_generated_column_stays_a_type() {
 fn statements_that_keep_each_row_once_name_the_stamped_columns() {
     let sql = "CREATE TABLE main.geo.quakes (id STRING NOT NULL, producer STRING, run BIGINT, n BIGINT);";
     let table = Table::try_from(&ddl::tables(sql).unwrap()[0]).unwrap();
-    let columns = |epoch: &str| ddl::StampedColumns {
+    let columns = |epoch: &str| StampedColumns {
         producer: "Producer".to_owned(),
         epoch: epoch.to_owned(),
         sequence: "n".to_owned(),
     };
     let text = ddl::dedup(&table, &columns("run")).unwrap();
     assert!(text.contains("CREATE OR REPLACE VIEW `main`.`geo`.`quakes_once`"), "{text}");
-    assert!(text.contains("OVER (PARTITION BY `Producer`, `run`, `n` ORDER BY `n`) = 1;"), "{text}");
+    assert!(text.contains("OVER (PARTITION BY Producer, run, n ORDER BY n) = 1;"), "{text}");
     assert!(text.contains("AS AUTO CDC INTO `main`.`geo`.`quakes_kept_once`"), "{text}");
-    assert!(text.contains("KEYS (`Producer`, `run`, `n`)"), "{text}");
+    assert!(text.contains("KEYS (Producer, run, n)"), "{text}");
     let text = ddl::dedup(&table, &columns("id")).unwrap_err().to_string();
-    assert!(text.contains("the column is no BIGINT"), "{text}");
+    assert!(text.contains("id: the column is STRING, and its stamp a BIGINT"), "{text}");
     let text = ddl::dedup(&table, &columns("epoch")).unwrap_err().to_string();
     assert!(text.contains("the table has no such column"), "{text}");
 }

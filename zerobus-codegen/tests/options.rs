@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zerobus_codegen::{Configuration, Error, Options, Visibility, cli, configure};
+use zerobus_codegen::{Configuration, Error, Flavor, Options, StampedColumns, Visibility, cli, configure};
 
 fn golden(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(case).join("input.json")
@@ -227,4 +227,86 @@ fn a_path_matches_without_regard_to_case_and_by_whole_names() {
     let own = configure().extern_type("main.geo.earthquakes.location", "crate::Place");
     assert!(matches(own.clone()));
     assert!(!matches(own.type_attribute("main.geo.earthquakes.location", "#[non_exhaustive]")));
+}
+
+const STAMPED: &str = "CREATE TABLE main.iot.readings (n INT, producer STRING, Run BIGINT, sequence BIGINT NOT NULL);
+CREATE TABLE main.iot.others (producer STRING, epoch BIGINT, sequence BIGINT);
+CREATE TABLE main.shop.orders (id BIGINT);";
+
+/// What a build makes of the tables above.
+fn stamped(configuration: Configuration) -> Result<String, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("tables.sql"), STAMPED).unwrap();
+    configuration.out_dir(folder.path()).compile([folder.path().join("tables.sql")])?;
+    Ok(fs::read_to_string(folder.path().join("zerobus_tables.rs")).unwrap())
+}
+
+#[test]
+fn stamps_are_named_by_table_and_the_longest_path_counts() {
+    let of_run = StampedColumns { epoch: "run".to_owned(), ..StampedColumns::default() };
+    let both = || configure().stamp("main.iot", StampedColumns::default()).stamp("MAIN.iot.readings", of_run.clone());
+    let text = stamped(both()).unwrap();
+    for attribute in ["stamp = \"producer\"", "stamp = \"epoch\"", "stamp = \"sequence\""] {
+        assert_eq!(text.matches(attribute).count(), 2, "{attribute}: {text}");
+    }
+    let text = stamped(both().flavor(Flavor::Prost)).unwrap();
+    assert_eq!(text.matches("const STAMPS: ").count(), 2, "{text}");
+    // As the table spells it.
+    assert!(text.contains("epoch: \"Run\""), "{text}");
+    assert!(!stamped(configure()).unwrap().contains("stamp"));
+}
+
+#[test]
+fn a_stamp_without_its_column_says_what_is_wrong_with_each_table() {
+    let text = stamped(configure().stamp("main", StampedColumns::default())).unwrap_err().to_string();
+    assert!(text.contains("option stamps: the rows of table main.iot.readings cannot be stamped\n  epoch: the table has no such column"), "{text}");
+    assert!(
+        text.contains("table main.shop.orders cannot be stamped\n  producer: the table has no such column\n    help: add a column of the type STRING"),
+        "{text}"
+    );
+    assert!(!text.contains("main.iot.others"), "{text}");
+    let of = |epoch: &str| StampedColumns { epoch: epoch.to_owned(), ..StampedColumns::default() };
+    let text = stamped(configure().stamp("main.iot.readings", of("n"))).unwrap_err().to_string();
+    assert!(
+        text.contains("main.iot.readings cannot be stamped\n  n: the column is INT, and its stamp a BIGINT"),
+        "{text}"
+    );
+    let text = stamped(configure().stamp("main.iot.readings", of("SEQUENCE"))).unwrap_err().to_string();
+    assert!(text.contains("the column has another stamp as well"), "{text}");
+    let text = stamped(configure().stamp("main.iot.reading", of("run"))).unwrap_err().to_string();
+    assert!(
+        text.contains("option stamps: `main.iot.reading` matches no table; did you mean `main.iot.readings`?"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_file_the_arguments_and_build_rs_name_the_same_stamps() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tables, config) = (folder.path().join("tables.sql"), folder.path().join("zerobus.toml"));
+    fs::write(&tables, STAMPED).unwrap();
+    fs::write(&config, "[stamps]\n\"main.iot.readings\" = { epoch = \"Run\" }\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let fixed = ["zerobus-codegen", arguments[0], "--schemas", tables.to_str().unwrap()];
+        let outcome = cli::run([&fixed, &arguments[1..]].concat());
+        (outcome.code, outcome.out, outcome.err)
+    };
+    let out = folder.path().join("out");
+    let generated = |arguments: &[&str]| {
+        let (code, _, err) = run(&[&["generate", "--rust-out", out.to_str().unwrap()], arguments].concat());
+        assert_eq!(code, 0, "{err}");
+        fs::read_to_string(out.join("zerobus_tables.rs")).unwrap()
+    };
+    let by_file = generated(&["--config", config.to_str().unwrap()]);
+    assert_eq!(generated(&["--stamp", "main.iot.readings=producer,Run,sequence"]), by_file);
+    let of_run = StampedColumns { epoch: "Run".to_owned(), ..StampedColumns::default() };
+    assert_eq!(stamped(configure().stamp("main.iot.readings", of_run)).unwrap(), by_file);
+    // The statements are for the columns that the types stamp.
+    let (code, out, _) = run(&["ddl", "--dedup", "--config", config.to_str().unwrap()]);
+    assert!(code == 0 && out.contains("PARTITION BY producer, Run, sequence"), "{out}");
+    assert_eq!(out.matches("CREATE OR REPLACE VIEW").count(), 1, "the tables that are stamped alone");
+    let (code, _, err) = run(&["ddl", "--dedup", "--stamped", "producer", "epoch", "sequence"]);
+    assert!(code == 1 && err.contains("the rows of table main.shop.orders cannot be stamped"), "{err}");
+    let (code, _, err) = run(&["generate", "--rust-out", "x", "--stamp", "main.iot=producer"]);
+    assert!(code == 2 && err.contains("expected PATH=PRODUCER,EPOCH,SEQUENCE"), "{err}");
 }

@@ -70,7 +70,17 @@ impl Client {
 
     /// A stream of rows of a Rust type, into that type's table.
     pub fn stream<T: ZerobusMessage>(&self) -> StreamBuilder<T> {
-        StreamBuilder::new(self.clone(), T::TABLE.unwrap_or_default(), RecordKind::Proto, Some(T::descriptor()))
+        #[cfg(not(feature = "spool"))]
+        const {
+            assert!(T::STAMPS.is_none(), "rows with stamps need the feature `spool` of zerobus-runtime");
+        }
+        let table = T::TABLE.unwrap_or_default();
+        let builder = StreamBuilder::new(self.clone(), table, RecordKind::Proto, Some(T::descriptor()));
+        #[cfg(feature = "spool")]
+        if let Some(stamps) = T::STAMPS {
+            return builder.stamp(stamps.into());
+        }
+        builder
     }
 
     /// A stream of rows that serialize as JSON.

@@ -9,6 +9,7 @@
 //! | `refusal` | a value that its column cannot hold, with its column path |
 //! | `schema` | the schema of a row as constants, and its descriptor |
 //! | `value` | what may stand in a column, and which column type it is |
+//! | `stamps` | the columns that a stream fills in |
 //! | `standard` | the values of the standard library that travel as another one |
 //! | `field` | what may be a field of a row: a value, an optional one, a collection |
 //! | `with` | a function between a field and its column |
@@ -20,6 +21,7 @@ pub(crate) mod held;
 pub(crate) mod limits;
 mod refusal;
 mod schema;
+mod stamps;
 mod standard;
 pub(crate) mod value;
 pub(crate) mod with;
@@ -28,6 +30,7 @@ pub(crate) use encoder::Reserved;
 pub use encoder::{Encoder, WireType};
 pub use field::Field;
 pub use schema::{ColumnType, FieldSchema, FieldType, MessageSchema, Presence};
+pub use stamps::Stamps;
 pub use value::{Checked, Element, Key, Value};
 pub use zerobus_codegen::Scalar;
 
@@ -37,6 +40,9 @@ use prost_types::DescriptorProto;
 pub trait ZerobusMessage {
     /// The full name of the table that the struct was made for: `catalog.schema.table`.
     const TABLE: Option<&'static str> = None;
+
+    /// The columns that the stream fills in, if it does: see [`Stamps`].
+    const STAMPS: Option<Stamps> = None;
 
     /// The fields, in the order of their numbers.
     const SCHEMA: &'static MessageSchema;

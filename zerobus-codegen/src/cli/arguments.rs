@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{Error, Files, Flavor, Options, Policy, Skip, TablePattern, Visibility};
+use crate::{Error, Files, Flavor, Options, Policy, Skip, StampedColumns, TablePattern, Visibility};
 pub use judging::Verbosity;
 pub(super) use judging::{Format, Judging, ReportFormat};
 
@@ -232,6 +232,9 @@ pub(super) struct Rust {
     /// Omit a table or a nullable column, as in `main.geo.earthquakes.shape`.
     #[arg(long, value_name = "PATH")]
     skip: Vec<String>,
+    /// Have the stream fill in columns of the tables at a path, as in `main.iot=producer,epoch,sequence`.
+    #[arg(long, value_name = "PATH=PRODUCER,EPOCH,SEQUENCE", value_parser = stamps)]
+    stamp: Vec<(String, StampedColumns)>,
     /// Add an attribute to structs.
     #[arg(long, value_name = "PATH=ATTRIBUTE", value_parser = pair)]
     type_attribute: Vec<(String, String)>,
@@ -240,6 +243,15 @@ pub(super) struct Rust {
 fn pair(text: &str) -> Result<(String, String), String> {
     let (path, value) = text.split_once('=').ok_or("expected PATH=VALUE")?;
     Ok((path.to_owned(), value.to_owned()))
+}
+
+fn stamps(text: &str) -> Result<(String, StampedColumns), String> {
+    let (path, columns) = pair(text)?;
+    let [producer, epoch, sequence] = columns.split(',').collect::<Vec<_>>()[..] else {
+        return Err("expected PATH=PRODUCER,EPOCH,SEQUENCE".to_owned());
+    };
+    let [producer, epoch, sequence] = [producer, epoch, sequence].map(str::to_owned);
+    Ok((path, StampedColumns { producer, epoch, sequence }))
 }
 
 fn lists(pairs: &[(String, String)]) -> BTreeMap<String, Vec<String>> {
@@ -268,6 +280,7 @@ impl Rust {
             serde: self.serde.then_some(true),
             setters: self.setters.then_some(true),
             skip: Skip::new(self.skip.iter().cloned()),
+            stamps: self.stamp.iter().cloned().collect(),
             type_attributes: lists(&self.type_attribute),
             visibility: self.visibility,
         }))
@@ -385,8 +398,9 @@ pub struct Ddl {
     /// of the rows that are missing.
     #[arg(long)]
     pub(super) dedup: bool,
-    /// The stamped columns: who sent a row, in which run, and as which row.
-    #[arg(long, num_args = 3, value_names = ["PRODUCER", "EPOCH", "SEQUENCE"], default_values = ["producer", "epoch", "sequence"], requires = "dedup")]
+    /// The stamped columns: who sent a row, in which run, and as which row; by default those of `stamps` in the options
+    /// file, or `producer`, `epoch` and `sequence`.
+    #[arg(long, num_args = 3, value_names = ["PRODUCER", "EPOCH", "SEQUENCE"], requires = "dedup")]
     pub(super) stamped: Vec<String>,
     #[command(flatten)]
     pub(super) config: Config,

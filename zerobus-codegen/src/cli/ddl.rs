@@ -2,13 +2,16 @@
 
 use super::Outcome;
 use super::arguments::Ddl;
-use crate::Snapshots;
-use crate::ddl::{StampedColumns, dedup, grants, statements};
+use crate::ddl::{dedup, grants, statements};
+use crate::{Options, Snapshots, StampedColumns, Table};
 
 pub(super) fn run(arguments: &Ddl) -> Outcome {
-    let options = arguments.config.options();
+    let options = match arguments.config.options() {
+        Ok(options) => options,
+        Err(error) => return Outcome::failed(&error),
+    };
     // One file of a folder may be asked for, and the options name other tables as well.
-    let read = match options.and_then(|options| Snapshots::read_whole(&arguments.schemas, &options.skip.lenient())) {
+    let read = match Snapshots::read_whole(&arguments.schemas, &options.skip.lenient()) {
         Ok(read) => read,
         Err(error) => return Outcome::failed(&error),
     };
@@ -17,9 +20,9 @@ pub(super) fn run(arguments: &Ddl) -> Outcome {
     let tables = read.tables.iter().filter_map(|snapshot| Some((snapshot.info.as_ref()?, &snapshot.table)));
     for (i, (info, table)) in tables.enumerate() {
         let apart = if i > 0 { "\n" } else { "" };
-        if let (true, [producer, epoch, sequence]) = (arguments.dedup, &arguments.stamped[..]) {
-            let [producer, epoch, sequence] = [producer, epoch, sequence].map(Clone::clone);
-            match dedup(table, &StampedColumns { producer, epoch, sequence }) {
+        if arguments.dedup {
+            let Some(columns) = stamped(arguments, &options, table) else { continue };
+            match dedup(table, &columns) {
                 Ok(text) => outcome.line(format!("{apart}{text}").trim_end()),
                 Err(report) => outcome.fail(&report),
             }
@@ -39,4 +42,16 @@ pub(super) fn run(arguments: &Ddl) -> Outcome {
         outcome.fail(failure);
     }
     outcome
+}
+
+/// The columns that are stamped: those of the arguments, or of the options file, which may name other tables alone.
+fn stamped(arguments: &Ddl, options: &Options, table: &Table) -> Option<StampedColumns> {
+    match &arguments.stamped[..] {
+        [producer, epoch, sequence] => {
+            let [producer, epoch, sequence] = [producer, epoch, sequence].map(Clone::clone);
+            Some(StampedColumns { producer, epoch, sequence })
+        }
+        _ if options.stamps.is_empty() => Some(StampedColumns::default()),
+        _ => options.stamps_of(&table.name).cloned(),
+    }
 }

@@ -2,49 +2,32 @@
 
 use super::write::quoted_table;
 use crate::model::sql_text::{quoted, quoted_name};
-use crate::{ColumnPath, DataType, Problem, Report, Scalar, Table};
+use crate::{StampProblems, StampedColumns, Table, is_column_name};
 
-/// The columns that a stream of zerobus-runtime stamps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StampedColumns {
-    /// Who sent the row: STRING.
-    pub producer: String,
-    /// Which run of the producer sent it: BIGINT.
-    pub epoch: String,
-    /// Which row of the producer it is: BIGINT.
-    pub sequence: String,
-}
+/// Words that are no name without quotes, in Databricks SQL or in DuckDB.
+const RESERVED: &str = "all analyse analyze and anti any array as asc asymmetric authorization between both case cast check collate \
+    column constraint create cross current_date current_time current_timestamp current_user default deferrable \
+    desc describe distinct do else end escape except execute exists false fetch filter for foreign from full \
+    grant group having in initially inner intersect interval into is join lambda lateral leading left limit \
+    minus natural not null offset on only or order outer overlaps percentile_cont percentile_disc pivot \
+    pivot_longer pivot_wider placing primary qualify recursive references returning right select semi \
+    session_user show some sql struct summarize symmetric table then to trailing true union unique unknown \
+    unpivot user using values variadic when where window with within";
 
 /// The statements of a table whose rows may be there more than once: a view that has each once, a flow that keeps each
 /// once, and a query of those that are missing.
 ///
 /// # Errors
 /// If the table does not have these columns, or has them with other types.
-pub fn dedup(table: &Table, columns: &StampedColumns) -> Result<String, Report> {
-    let problems = problems(table, columns);
-    if problems.is_empty() {
-        return Ok(statements(table, columns));
-    }
-    Err(Report { table: table.name.to_string(), problems })
+pub fn dedup(table: &Table, columns: &StampedColumns) -> Result<String, StampProblems> {
+    columns.check(table)?;
+    Ok(statements(table, columns))
 }
 
-fn problems(table: &Table, columns: &StampedColumns) -> Vec<Problem> {
-    let StampedColumns { producer, epoch, sequence } = columns;
-    let mut problems = Vec::new();
-    for (name, scalar, sql) in
-        [(producer, Scalar::String, "STRING"), (epoch, Scalar::Long, "BIGINT"), (sequence, Scalar::Long, "BIGINT")]
-    {
-        // Names of columns are the same in upper and lower case.
-        let field = table.row.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name));
-        let found = match field {
-            Some(field) if field.data_type == DataType::Scalar(scalar) => continue,
-            Some(_) => format!("the column is no {sql}"),
-            None => "the table has no such column".to_owned(),
-        };
-        let help = format!("add a column of the type {sql}, or name another one by `--stamped`");
-        problems.push(Problem::new(&ColumnPath::root().join(name), found, help));
-    }
-    problems
+/// A name as every engine takes it: without quotes where it can be, since engines quote by different marks.
+fn name_of(column: &str) -> String {
+    let is_reserved = RESERVED.split(' ').any(|word| column.eq_ignore_ascii_case(word));
+    if !is_reserved && is_column_name(column) { column.to_owned() } else { quoted_name(column) }
 }
 
 fn statements(table: &Table, columns: &StampedColumns) -> String {
@@ -53,16 +36,17 @@ fn statements(table: &Table, columns: &StampedColumns) -> String {
         [table.name.catalog(), table.name.schema(), &name].map(quoted_name).join(".")
     };
     let StampedColumns { producer, epoch, sequence } = columns;
-    let [producer, epoch, sequence] = [producer, epoch, sequence].map(String::as_str).map(quoted_name);
+    let [producer, epoch, sequence] = [producer, epoch, sequence].map(|column| name_of(column));
     let (name, view, target) = (quoted_table(&table.name), sibling("_once"), sibling("_kept_once"));
     let comment = quoted(&format!("Each row of {} once, however often it was delivered.", table.name));
     format!(
-        "-- Each row once, computed when it is read.\n\
+        "-- Each row once, computed when it is read; rows without stamps as they are.\n\
          CREATE OR REPLACE VIEW {view} COMMENT {comment} AS\n\
          SELECT * FROM {name}\n\
-         QUALIFY ROW_NUMBER() OVER (PARTITION BY {producer}, {epoch}, {sequence} ORDER BY {sequence}) = 1;\n\
+         QUALIFY {sequence} IS NULL\n  \
+         OR ROW_NUMBER() OVER (PARTITION BY {producer}, {epoch}, {sequence} ORDER BY {sequence}) = 1;\n\
          \n\
-         -- Each row once, kept by a pipeline.\n\
+         -- Each row once, kept by a pipeline; it needs stamps in every row.\n\
          CREATE OR REFRESH STREAMING TABLE {target};\n\
          CREATE FLOW {flow} AS AUTO CDC INTO {target}\n\
          FROM STREAM({name})\n\

@@ -14,7 +14,7 @@ use super::text::Module;
 use super::writer::Writer;
 #[cfg(feature = "prost")]
 use crate::Flavor;
-use crate::{DataType, Error, Field, Struct, Table};
+use crate::{DataType, Error, Field, Stamp, StampedColumns, Struct, Table};
 
 /// A struct to write: what it is called, what documents it, what it holds.
 struct Item<'a> {
@@ -25,6 +25,8 @@ struct Item<'a> {
     /// The table's full name, if it is a row.
     table: Option<String>,
     row: &'a Struct,
+    /// The columns that the stream fills in, if it does.
+    stamps: Option<&'a StampedColumns>,
     /// The module of the structs inside it.
     module: &'a Ident,
 }
@@ -72,8 +74,8 @@ impl Writer {
         let (ident, module) = (names::table_type(table.name.table()), names::module(table.name.table()));
         let path = table.name.to_string();
         let table_name = Some(path.clone());
-        let docs = table_docs(table);
-        self.item(&Item { ident: &ident, path, docs, table: table_name, row: &table.row, module: &module })
+        let (docs, stamps) = (table_docs(table), self.stamps_of(&table.name));
+        self.item(&Item { ident: &ident, path, docs, table: table_name, row: &table.row, stamps, module: &module })
     }
 
     fn item(&self, item: &Item<'_>) -> Result<TokenStream, Error> {
@@ -90,7 +92,7 @@ impl Writer {
         };
         let nested = structs.iter().zip(idents.iter().zip(&modules)).map(|(part, (ident, module))| {
             let docs = vec![format!("The struct of the column `{}`.", part.column)];
-            self.item(&Item { ident, path: part.path.clone(), docs, table: None, row: part.row, module })
+            self.item(&Item { ident, path: part.path.clone(), docs, table: None, row: part.row, stamps: None, module })
         });
         let nested: Vec<TokenStream> = nested.collect::<Result<_, _>>()?;
         let visibility = &self.visibility;
@@ -102,7 +104,7 @@ impl Writer {
     }
 
     fn typed_definition(&self, item: &Item<'_>, structs: &[Ident]) -> TokenStream {
-        let Item { ident, path, table, row, .. } = item;
+        let Item { ident, path, table, row, stamps, .. } = item;
         let (docs, renamed, visibility) = (docs(&item.docs), &self.renamed, &self.visibility);
         let (derives, attributes) = (self.typed_derives(path, row), self.type_attributes(path));
         let table = table.as_ref().map(|table| quote! { table = #table, });
@@ -114,8 +116,9 @@ impl Writer {
             let (docs, field_type) =
                 (self::docs(&field_docs(field, "")), self.field_type(&path, field, inside.as_ref()));
             let sql_type = self.declares(&path, field).then(|| declaration(field));
-            let (options, attributes) =
-                (field_options(field, &ident, place, sql_type.as_deref()), self.field_attributes(&path));
+            let stamp = stamps.and_then(|stamps| stamps.stamp_of(&field.name));
+            let told = Told { place, sql_type: sql_type.as_deref(), stamp };
+            let (options, attributes) = (field_options(field, &ident, &told), self.field_attributes(&path));
             let serde = self.serde_attribute(&path, field, &ident);
             quote! { #docs #options #serde #(#attributes)* #visibility #ident: #field_type, }
         });
@@ -130,10 +133,17 @@ impl Writer {
 
     #[cfg(feature = "prost")]
     fn prost_definition(&self, item: &Item<'_>, structs: &[Ident]) -> Result<TokenStream, Error> {
-        let Item { ident, path, table, row, .. } = item;
+        let Item { ident, path, table, row, stamps, .. } = item;
         let (fields, inside) = (field_idents(row), self.inside(item, structs));
-        let message =
-            super::prost::Message { ident, path, table: table.clone(), row, fields: &fields, inside: &inside };
+        let message = super::prost::Message {
+            ident,
+            path,
+            table: table.clone(),
+            row,
+            stamps: *stamps,
+            fields: &fields,
+            inside: &inside,
+        };
         let (mut definition, implementation) = self.prost_message(&message)?;
         let visibility = &self.visibility;
         let visibility: syn::Visibility = syn::parse_quote!(#visibility);
@@ -200,14 +210,26 @@ fn field_idents(row: &Struct) -> Vec<Ident> {
     Scope::default().claim_all(Case::Snake, &names)
 }
 
-fn field_options(field: &Field, ident: &Ident, place: i32, sql_type: Option<&str>) -> Option<TokenStream> {
+/// What the derive is told of a field.
+struct Told<'a> {
+    /// The number that the field has by its place.
+    place: i32,
+    sql_type: Option<&'a str>,
+    stamp: Option<Stamp>,
+}
+
+fn field_options(field: &Field, ident: &Ident, told: &Told<'_>) -> Option<TokenStream> {
     let written = ident.to_string();
     let (column, number) = (&field.name, Literal::i32_unsuffixed(field.number));
     let is_named = written.strip_prefix("r#").unwrap_or(&written) == column;
     let name = (!is_named).then(|| quote! { name = #column });
-    let number = (field.number != place).then(|| quote! { number = #number });
-    let sql_type = sql_type.map(|sql_type| quote! { type = #sql_type });
-    let options: Vec<TokenStream> = [name, number, sql_type].into_iter().flatten().collect();
+    let number = (field.number != told.place).then(|| quote! { number = #number });
+    let sql_type = told.sql_type.map(|sql_type| quote! { type = #sql_type });
+    let stamp = told.stamp.map(|stamp| {
+        let stamp = stamp.name();
+        quote! { stamp = #stamp }
+    });
+    let options: Vec<TokenStream> = [name, number, sql_type, stamp].into_iter().flatten().collect();
     (!options.is_empty()).then(|| quote! { #[zerobus(#(#options),*)] })
 }
 

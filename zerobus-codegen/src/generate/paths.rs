@@ -7,6 +7,7 @@
 //! | `derives`, `type_attributes` | generated structs |
 //! | `extern_types` | exactly one column, element, key or value |
 //! | `field_attributes` | fields of generated structs |
+//! | `stamps` | tables |
 
 use super::writer::Writer;
 use crate::options::{covers, is_same};
@@ -19,6 +20,7 @@ enum Kind {
     Field,
     Map,
     Struct,
+    Table,
     Value,
 }
 
@@ -54,13 +56,14 @@ pub(super) fn check(writer: &Writer, tables: &[&Table], options: &Options) -> Re
 
 /// Every path of the options but `.`, which is everything there is.
 fn entries(options: &Options) -> Vec<Entry<'_>> {
-    let Options { btree_maps, bytes, derives, extern_types, field_attributes, type_attributes, .. } = options;
+    let Options { btree_maps, bytes, derives, extern_types, field_attributes, stamps, type_attributes, .. } = options;
     let of = |option, kind| move |path| Entry { option, path, kind, is_matched: false };
     let all = btree_maps.iter().map(of("btree_maps", Kind::Map));
     let all = all.chain(bytes.iter().map(of("bytes", Kind::Binary)));
     let all = all.chain(derives.keys().map(of("derives", Kind::Struct)));
     let all = all.chain(extern_types.keys().map(of("extern_types", Kind::Value)));
     let all = all.chain(field_attributes.keys().map(of("field_attributes", Kind::Field)));
+    let all = all.chain(stamps.keys().map(of("stamps", Kind::Table)));
     let all = all.chain(type_attributes.keys().map(of("type_attributes", Kind::Struct)));
     all.filter(|entry| entry.path != ".").collect()
 }
@@ -78,6 +81,7 @@ fn unmatched(entry: &Entry<'_>, writer: &Writer, tables: &[&Table]) -> Unmatched
         Kind::Field => "field",
         Kind::Map => "MAP column",
         Kind::Struct => "struct",
+        Kind::Table => "table",
         Kind::Value => "column, element, key or value",
     };
     UnmatchedPath { option: entry.option, path: entry.path.clone(), wanted, likely }
@@ -101,7 +105,9 @@ type Visit<'a> = dyn FnMut(Kind, &str) + 'a;
 
 fn walk(writer: &Writer, tables: &[&Table], visit: &mut Visit<'_>) {
     for table in tables {
-        row(writer, &table.name.to_string(), &table.row, visit);
+        let path = table.name.to_string();
+        visit(Kind::Table, &path);
+        row(writer, &path, &table.row, visit);
     }
 }
 

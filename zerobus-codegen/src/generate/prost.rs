@@ -12,7 +12,7 @@ use syn::ext::IdentExt as _;
 
 use super::writer::{Writer, holds_struct};
 use crate::options::is_same;
-use crate::{DataType, Element, Error, Field, Options, Scalar, Struct, Table};
+use crate::{DataType, Element, Error, Field, Options, Scalar, StampedColumns, Struct, Table};
 
 /// The package and the message that prost-build sees, and the package of the structs inside.
 const PACKAGE: &str = "p";
@@ -26,6 +26,8 @@ pub(super) struct Message<'a> {
     /// The full name of the table, if it is a row.
     pub(super) table: Option<String>,
     pub(super) row: &'a Struct,
+    /// The columns that the stream fills in, if it does.
+    pub(super) stamps: Option<&'a StampedColumns>,
     /// The fields' names.
     pub(super) fields: &'a [Ident],
     /// The path of each field's struct, if it holds one.
@@ -143,6 +145,16 @@ impl Writer {
                 FieldSchema { name: #name, number: #number, column_type: #column_type, presence: Presence::#presence }
             }
         });
+        let stamps = message.stamps.map(|stamps| {
+            let columns = message.row.fields.iter().filter_map(|Field { name, .. }| {
+                let stamp = format_ident!("{}", stamps.stamp_of(name)?.name());
+                Some(quote! { #stamp: #name })
+            });
+            quote! {
+                const STAMPS: ::core::option::Option<#runtime::message::Stamps> =
+                    ::core::option::Option::Some(#runtime::message::Stamps { #(#columns),* });
+            }
+        });
         let visibility = &self.visibility;
         let names = message.row.fields.iter().zip(message.fields).map(|(field, ident)| {
             let (constant, column) =
@@ -165,6 +177,7 @@ impl Writer {
 
             impl #runtime::ZerobusMessage for #ident {
                 #table
+                #stamps
                 const SCHEMA: &'static #runtime::message::MessageSchema = {
                     #[allow(unused_imports, reason = "not every struct has fields of every kind")]
                     use #runtime::message::{ColumnType, FieldSchema, MessageSchema, Presence, Scalar};

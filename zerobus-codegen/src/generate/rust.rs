@@ -152,7 +152,18 @@ fn writer(tables: &[&Table], options: &Options) -> Result<Writer, Error> {
     }
     let writer = Writer::new(options)?;
     paths::check(&writer, tables, options)?;
+    check_stamps(tables, options)?;
     Ok(writer)
+}
+
+/// Refuses stamps in columns that a table does not have, or has with other types.
+fn check_stamps(tables: &[&Table], options: &Options) -> Result<(), Error> {
+    let of_table = |table: &&Table| options.stamps_of(&table.name).and_then(|columns| columns.check(table).err());
+    let problems: Vec<String> = tables.iter().filter_map(of_table).map(|problems| problems.to_string()).collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Option { name: "stamps", reason: problems.join("\n") })
 }
 
 /// Opens and closes the modules of catalogs and schemas around each table's items.

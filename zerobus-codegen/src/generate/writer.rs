@@ -1,12 +1,14 @@
 //! The options made ready to write with, and what they make of a column's type.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 
-use crate::options::{covers, is_same};
-use crate::{DataType, Element, Error, Field, Flavor, Options, Scalar, Struct, Visibility};
+use crate::options::{covers, innermost, is_same};
+use crate::{DataType, Element, Error, Field, Flavor, Options, Scalar, StampedColumns, Struct, TableName, Visibility};
 
 /// The options as tokens.
 pub(super) struct Writer {
@@ -25,6 +27,7 @@ pub(super) struct Writer {
     bytes: Vec<String>,
     derives: Vec<(String, TokenStream)>,
     extern_types: Vec<(String, TokenStream)>,
+    stamps: BTreeMap<String, StampedColumns>,
     field_attributes: Vec<(String, TokenStream)>,
     type_attributes: Vec<(String, TokenStream)>,
 }
@@ -61,6 +64,7 @@ impl Writer {
             derives: by_path("derives", lists(&options.derives), tokens::<syn::Path>)?,
             extern_types: by_path("extern_types", options.extern_types.iter(), tokens::<syn::Type>)?,
             field_attributes: by_path("field_attributes", lists(&options.field_attributes), attributes)?,
+            stamps: options.stamps.clone(),
             type_attributes: by_path("type_attributes", lists(&options.type_attributes), attributes)?,
         })
     }
@@ -75,6 +79,11 @@ impl Writer {
 
     pub(super) fn type_attributes(&self, path: &str) -> Vec<&TokenStream> {
         covering(&self.type_attributes, path)
+    }
+
+    /// The columns that the stream fills in of this table, if it does.
+    pub(super) fn stamps_of(&self, table: &TableName) -> Option<&StampedColumns> {
+        innermost(&self.stamps, &table.to_string())
     }
 
     /// The struct to generate for the type of the column at this path: none if it holds none, or one of the user's.

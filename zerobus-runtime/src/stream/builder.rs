@@ -53,7 +53,7 @@ pub struct StreamBuilder<T> {
     #[cfg(feature = "spool")]
     pub(super) spool: Option<crate::spool::SpoolOptions>,
     #[cfg(feature = "spool")]
-    pub(super) stamps: super::stamps::Stamps,
+    pub(super) stamps: super::stamps::Stamping,
     rows: PhantomData<fn() -> T>,
 }
 
@@ -96,7 +96,7 @@ impl<T> StreamBuilder<T> {
             #[cfg(feature = "spool")]
             spool: None,
             #[cfg(feature = "spool")]
-            stamps: super::stamps::Stamps::default(),
+            stamps: super::stamps::Stamping::default(),
             rows: PhantomData,
         }
     }

@@ -11,7 +11,7 @@ use zerobus_codegen::TableName;
 use super::StreamBuilder;
 use super::builder::encoded;
 #[cfg(feature = "spool")]
-use super::stamps::Stamps;
+use super::stamps::Stamping;
 #[cfg(feature = "spool")]
 use crate::core::ExactlyOnce;
 use crate::core::Settings;
@@ -31,7 +31,7 @@ pub(super) struct Opening {
     #[cfg(feature = "spool")]
     spool: Option<SpoolOptions>,
     #[cfg(feature = "spool")]
-    stamps: Stamps,
+    stamps: Stamping,
     #[cfg(feature = "spool")]
     descriptor: Option<Arc<DescriptorProto>>,
 }

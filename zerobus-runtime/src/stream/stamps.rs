@@ -6,6 +6,7 @@ use prost_types::field_descriptor_proto::Type;
 use super::StreamBuilder;
 use crate::core::{Columns, Stamper};
 use crate::error::{Error, Fault};
+use crate::message::Stamps;
 use crate::spool::Producer;
 
 /// The names of the columns that a stream fills in, for [`StreamBuilder::stamp`].
@@ -33,9 +34,16 @@ impl Default for StampColumns {
     }
 }
 
+impl From<Stamps> for StampColumns {
+    fn from(stamps: Stamps) -> Self {
+        let [producer, epoch, sequence] = [stamps.producer, stamps.epoch, stamps.sequence].map(str::to_owned);
+        Self { producer, epoch, sequence }
+    }
+}
+
 /// What the rows of a stream are stamped with.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stamps {
+pub(super) struct Stamping {
     columns: Option<StampColumns>,
     producer: Option<String>,
 }
@@ -47,7 +55,8 @@ impl<T> StreamBuilder<T> {
     /// same one. `zerobus-codegen ddl --dedup` prints the view that has each row once, and the query that finds gaps.
     ///
     /// The row's type has the columns, and what it says of them is overwritten: in a struct they are `Option`s that stay
-    /// `None`. A JSON row leaves them out. Rows of [`send_undelivered`](crate::IngestStream::send_undelivered) that may be
+    /// `None`. A JSON row leaves them out. A generated or derived type can name its [`Stamps`] itself; its streams need no
+    /// call of this. Rows of [`send_undelivered`](crate::IngestStream::send_undelivered) that may be
     /// in the table keep the stamp that they have.
     ///
     /// ```no_run
@@ -75,7 +84,7 @@ impl<T> StreamBuilder<T> {
     }
 }
 
-impl Stamps {
+impl Stamping {
     /// The same for one of many lanes.
     pub(super) fn of_lane(mut self, lane: usize) -> Self {
         self.producer = self.producer.map(|name| format!("{name}/{lane}"));

@@ -1,0 +1,10 @@
+use zerobus_runtime::ZerobusMessage;
+
+#[derive(ZerobusMessage)]
+struct Row {
+    id: i64,
+    #[zerobus(stamp = "sequence")]
+    sequence: Option<i64>,
+}
+
+fn main() {}
