@@ -215,7 +215,7 @@ pub(crate) struct Rows {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of CSV")]
 pub(crate) struct Cells {
-    /// What stands between two cells; by default what the header has most of: `,`, `;`, a tab or `|`.
+    /// The separator between two cells; by default what the header has most of: `,`, `;`, a tab or `|`.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
     /// Numbers have a comma before their fraction: 1,5.

@@ -193,7 +193,7 @@ impl Options {
         Self::read_with::<crate::toml::Parser>(folder).map_err(Error::Config)
     }
 
-    /// Reads the options of one file in the format of `zerobus.toml`, whatever its name.
+    /// Reads the options of one file in the format of `zerobus.toml`, under any name.
     ///
     /// # Errors
     /// If the file cannot be read or has an invalid option.

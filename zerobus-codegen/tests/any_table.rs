@@ -92,7 +92,7 @@ proptest! {
         }
     }
 
-    /// Whatever a server answers: a table or a report, and no character of it that moves a terminal's cursor.
+    /// Any answer of a server: a table or a report, and no character of it that moves a terminal's cursor.
     #[test]
     fn garbage_is_reported(
         name in any::<String>(),

@@ -215,7 +215,7 @@ fn a_build_script_writes_the_same_files() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the file holds: after a run its content is right, and a check agrees before and after.
+    /// For any content of the file: after a run it is right, and a check agrees before and after.
     #[test]
     fn any_file_becomes_what_it_should_be(kept in 0.0..1.0_f64, rest in "[\r\n a/]{0,20}") {
         let generated = Generated::new(&[]);

@@ -47,7 +47,7 @@ pub enum CatalogError {
         source: std::io::Error,
     },
     /// A file that is not JSON of a table.
-    #[error("{} is not the JSON of a table as the tables API gives it", .path.display())]
+    #[error("{} is not the JSON of a table as the tables API returns it", .path.display())]
     Json {
         /// The file.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! The catalog while the emulator runs: what alters a table, and who is told.
+//! The catalog while the emulator runs: how a table is altered, and who is notified.
 
 mod store;
 
@@ -53,7 +53,7 @@ impl Definitions {
         self.steady.read().await
     }
 
-    /// Gives a table another definition: where its rows are, then in the catalog. A definition that takes no rows leaves the
+    /// Replaces a table's definition: where its rows are, then in the catalog. A definition that takes no rows leaves the
     /// rows as they are.
     pub(crate) async fn alter<E: From<StorageError>>(
         &self,
@@ -117,7 +117,7 @@ impl<'a> Intent<'a> {
     /// The intent says both definitions, and the rows which of them holds; so nothing is lost if this fails.
     fn put(&self, record: Option<&Record>) {
         if let Some(Err(error)) = self.store.map(|store| store.put(self.name, record)) {
-            tracing::warn!(table = self.name, error = %ErrorChain(&error), "an alteration stays written down as under way");
+            tracing::warn!(table = self.name, error = %ErrorChain(&error), "an alteration stays recorded as unfinished");
         }
     }
 }

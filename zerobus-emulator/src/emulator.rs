@@ -301,7 +301,7 @@ impl Emulator {
 impl Builder {
     /// Adds the tables of a JSON file, or of every `.json` file in a folder.
     ///
-    /// A file holds a table as the tables API gives it (what `zerobus-codegen fetch` writes), an array of tables, or a
+    /// A file holds a table as the tables API returns it (what `zerobus-codegen fetch` writes), an array of tables, or a
     /// whole answer of the list call.
     pub fn schemas(mut self, path: impl Into<PathBuf>) -> Self {
         self.schemas.push(path.into());
@@ -315,7 +315,7 @@ impl Builder {
         self
     }
 
-    /// Writes rows to Delta tables below this folder, `<data>/<catalog>/<schema>/<table>`; what already stands there
+    /// Writes rows to Delta tables below this folder, `<data>/<catalog>/<schema>/<table>`; what is already there
     /// goes on.
     #[cfg(feature = "delta")]
     pub fn data(mut self, path: impl Into<PathBuf>) -> Self {

@@ -94,7 +94,7 @@ impl Fault {
         Self::new(Kind::AckBack)
     }
 
-    /// An ack names an offset that is so many above the right one: a breach of the protocol once it is beyond what was
+    /// An ack names an offset that is this far above the right one: a breach of the protocol once it is beyond what was
     /// sent.
     #[must_use]
     pub const fn ack_beyond(offsets: i64) -> Self {

@@ -174,10 +174,10 @@ fn statement_of(words: &[Word]) -> Result<(String, Vec<Grant>), (usize, String)>
     }
     let (on, to) = (find("ON")?, find("TO")?);
     if to < on {
-        return Err((line, "TO stands before ON".to_owned()));
+        return Err((line, "TO is before ON".to_owned()));
     }
     let [principal] = &words[to + 1..] else {
-        return Err((line, "after TO stands one principal; quote a name of several words".to_owned()));
+        return Err((line, "expected one principal after TO; quote a name of several words".to_owned()));
     };
     let object = object_of(&words[on + 1..to]).ok_or_else(|| (line, "the object has no name like a.b.c".to_owned()))?;
     let privileges = words[1..on].split(|word| word.text == ",").map(|words| {

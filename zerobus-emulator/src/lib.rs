@@ -9,7 +9,7 @@
 //! | `app` | the state that handlers share |
 //! | `tls` | HTTPS, with an authority of the emulator's own |
 //! | `catalog` | the tables, from their JSON |
-//! | `definitions` | the catalog while the emulator runs: what alters it, and who is told |
+//! | `definitions` | the catalog while the emulator runs: how it is altered, and who is notified |
 //! | `credentials` | the client id and secret of a principal |
 //! | `oauth`, `tokens` | the token endpoint, and the tokens that it has issued |
 //! | `tables_api` | the REST API that describes tables |

@@ -140,7 +140,7 @@ fn credentials(headers: &HeaderMap, form: &HashMap<String, String>) -> Option<Cr
     Some(Credentials { client_id: client_id.to_owned(), client_secret: client_secret.to_owned() })
 }
 
-/// `api://databricks/workspaces/<workspace-id>/zerobusDirectWriteApi`; the id is whatever the endpoint's first label is.
+/// `api://databricks/workspaces/<workspace-id>/zerobusDirectWriteApi`; the id is the endpoint's first label.
 fn check_resource(resource: Option<&str>) -> Result<(), OauthError> {
     let workspace = resource
         .and_then(|resource| resource.strip_prefix("api://databricks/workspaces/"))

@@ -119,7 +119,7 @@ impl Findings {
         }
         let misplaced = proto.field.iter().zip(&row.fields).find(|(field, column)| field.name() != column.name);
         if let Some((field, column)) = misplaced {
-            let text = format!("field {} stands where the table has column {}", field.name(), column.name);
+            let text = format!("field {} is where the table has column {}", field.name(), column.name);
             self.add(Cause::FieldOutOfOrder, text);
         }
     }

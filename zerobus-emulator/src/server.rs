@@ -34,7 +34,7 @@ use crate::unknown;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The receive window of an HTTP/2 stream: a message of the largest size fits in, so that a client never stands still.
+/// The receive window of an HTTP/2 stream: a message of the largest size fits in, so that a client never stalls.
 const WINDOW_BYTES: u32 = 16 << 20;
 
 /// The most of a refusal's text that is read.

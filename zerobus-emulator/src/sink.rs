@@ -211,7 +211,7 @@ impl Sink {
         }
     }
 
-    /// Gives a table another definition, behind all requests that were handed over before. Its rows stay, or it is an error.
+    /// Replaces a table's definition, after all requests that were queued before. Its rows stay, or it is an error.
     pub(crate) async fn alter(&self, from: &Arc<Table>, to: &Arc<Table>) -> Result<(), StorageError> {
         match self {
             #[cfg(feature = "delta")]
@@ -280,7 +280,7 @@ impl Sink {
 }
 
 impl TableSink {
-    /// Does something with a persistent stream, after all requests that were handed over before; gives its state then.
+    /// Acts on a persistent stream, after all requests that were queued before; returns its state afterwards.
     pub(crate) async fn stream(&self, id: &str, action: StreamAction) -> Result<StreamState, StorageError> {
         match self {
             #[cfg(feature = "delta")]

@@ -2,7 +2,7 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `acks` | what is stored, told to the client |
+//! | `acks` | acknowledgements of what is stored |
 //! | `altered` | the end of a stream whose table was altered |
 //! | `lease` | which connection may write to a persistent stream |
 //! | `persistent` | persistent streams: created, resumed, retired |
@@ -164,7 +164,7 @@ impl Stream {
         Ok(Opened { table, protocol, decoder, sink, persistent, alterations })
     }
 
-    /// Creates or resumes the stream; gives the answer to that.
+    /// Creates or resumes the stream; returns the answer.
     async fn begin(
         &self,
         opening: &Opening,

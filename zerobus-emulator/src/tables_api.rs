@@ -125,7 +125,7 @@ fn required<'a>(parameters: &'a HashMap<String, String>, name: &str) -> Result<&
     })
 }
 
-/// One page. Between two full pages stands an empty one that carries a token, as the service may answer: a client that
+/// One page. Between two full pages comes an empty one that carries a token, as the service may answer: a client that
 /// stops at an empty page loses tables here too.
 fn page(key: &str, items: Vec<Value>, parameters: &HashMap<String, String>) -> Result<Value, ApiError> {
     let bad = |name: &str| {

@@ -32,7 +32,7 @@ impl Tags {
         rescue(&self.0.read().unwrap_or_else(PoisonError::into_inner), table)
     }
 
-    /// Gives a column these tags, and no others.
+    /// Sets a column's tags to these.
     fn set(&self, table: &Table, column: &str, assignments: Assignments) -> Result<(), String> {
         let found = table.columns().iter().find(|own| own.name.eq_ignore_ascii_case(column));
         let (name, shown) = (&table.name, Printable(column));

@@ -1,4 +1,4 @@
-//! Whatever is asked for that the emulator does not serve: a gRPC status for a gRPC call, the REST API's error for the rest.
+//! Requests for anything that the emulator does not serve: a gRPC status for a gRPC call, the REST API's error for the rest.
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};

@@ -15,7 +15,7 @@ fn order(id: i64) -> Value {
     json!({ "order_id": id, "placed_at": 1, "lines": [], "currency": "EUR" })
 }
 
-/// The table's definition, as the tables API gives it.
+/// The table's definition, as the tables API returns it.
 fn definition() -> Value {
     let text = std::fs::read(tables().join(format!("{ORDERS}.json"))).unwrap();
     serde_json::from_slice(&text).unwrap()
@@ -461,7 +461,7 @@ mod acknowledged {
     }
 }
 
-/// Alterations as a stranger would try them.
+/// Alterations with hostile or unusual input.
 #[cfg(all(feature = "cli", feature = "delta"))]
 mod attacked {
     use std::sync::Arc;
@@ -589,7 +589,7 @@ mod attacked {
         emulator.shutdown().await;
     }
 
-    /// Sends requests one after the other until the emulator is gone; gives the numbers of those that it has taken.
+    /// Sends requests one after the other until the emulator is gone; returns the numbers of those that it accepted.
     fn until_killed(
         numbers: impl Iterator<Item = i64>,
         send: impl Fn(&ureq::Agent, i64) -> Result<ureq::http::Response<ureq::Body>, ureq::Error>,

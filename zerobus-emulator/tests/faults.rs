@@ -1,4 +1,4 @@
-//! Every fault strikes where it is told to, and what it does to rows is what the service's failures do.
+//! Every fault strikes where it is configured to, and affects rows as the service's failures do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 mod support;

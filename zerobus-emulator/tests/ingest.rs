@@ -131,7 +131,7 @@ async fn many_streams_and_commits_lose_nothing_and_keep_the_order_of_each_stream
         for offset in 0..40 {
             call.send_json(offset, &order(stream * 1000 + offset)).await;
             if stream == 0 {
-                // Waiting for each ack makes at least so many commits: enough for a checkpoint in all.
+                // Waiting for each ack makes at least this many commits: enough for a checkpoint.
                 call.acked(offset).await;
             }
         }

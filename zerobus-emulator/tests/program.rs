@@ -295,10 +295,10 @@ mod signals {
 #[test]
 fn bad_arguments_are_told() {
     let output = |arguments: &[&str]| program().args(arguments).stderr(Stdio::piped()).output().unwrap();
-    let told = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
+    let stderr = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
     let fault = output(&["--fault", "explode"]);
-    assert!(told(&fault).contains("`explode` is not a fault"), "{}", told(&fault));
+    assert!(stderr(&fault).contains("`explode` is not a fault"), "{}", stderr(&fault));
     let missing = output(&["--schemas", "/no/such/folder"]);
-    assert!(told(&missing).contains("/no/such/folder cannot be read"), "{}", told(&missing));
+    assert!(stderr(&missing).contains("/no/such/folder cannot be read"), "{}", stderr(&missing));
     assert_eq!(missing.status.code(), Some(1));
 }

@@ -300,7 +300,7 @@ mod schema {
     async fn order_and_number_of_columns_where_they_count() {
         let emulator = limited(|limits| limits.column_order = ColumnOrder::Strict).await;
         let status = refused(&emulator, |row| row.field.swap(0, 1)).await;
-        expect_causes(&status, "FIELD_OUT_OF_ORDER", "field placed_at stands where the table has column order_id");
+        expect_causes(&status, "FIELD_OUT_OF_ORDER", "field placed_at is where the table has column order_id");
         let status = refused(&emulator, |row| row.field.retain(|field| field.name() != "note")).await;
         expect_causes(&status, "FIELD_COUNT_MISMATCH", "the table has 7 columns and the descriptor 6 fields");
     }

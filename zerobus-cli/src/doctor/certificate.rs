@@ -1,4 +1,4 @@
-//! Whose certificate a server shows, trusted or not: what stands between may show one of its own.
+//! Whose certificate a server shows, trusted or not: a proxy in between may present its own.
 
 use std::io::Write as _;
 use std::net::TcpStream;

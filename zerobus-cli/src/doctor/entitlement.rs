@@ -25,7 +25,7 @@ pub(super) async fn examine(catalog: Catalog, setup: &Setup, findings: &mut Find
         Err(CatalogError::Denied { message, .. }) if message.to_ascii_lowercase().contains("entitlement") => {
             let command = format!("databricks service-principals list --filter 'applicationId eq \"{principal}\"'");
             let found = format!(
-                "{principal} lacks Workspace access, which an administrator of the workspace gives it: {message}"
+                "{principal} lacks Workspace access, which an administrator of the workspace grants: {message}"
             );
             findings.failed(Layer::Entitlement, found, command);
             return None;

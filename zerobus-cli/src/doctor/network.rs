@@ -146,7 +146,7 @@ fn clock(setup: &Setup, findings: &mut Findings) {
     let asked = agent.get(format!("{}/oidc/.well-known/oauth-authorization-server", setup.login.host)).call();
     let date = asked.ok().and_then(|answer| answer.headers().get("date")?.to_str().ok().map(str::to_owned));
     let Some(skew) = date.and_then(|date| skew(&date, SystemTime::now())) else {
-        findings.skipped(Layer::Clock, "the workspace told no time");
+        findings.skipped(Layer::Clock, "the workspace's answers have no time");
         return;
     };
     match skew {

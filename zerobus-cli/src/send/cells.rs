@@ -31,7 +31,7 @@ impl Record {
 /// What may stand between two cells where nothing else is named.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
-/// Reads a file to its end, with what stands between cells.
+/// Reads a file to its end, with the separator of its cells.
 pub(super) fn read(file: Source, delimiter: Option<u8>, target: &Target<'_>) -> Result<Flow, Failure> {
     let (first, file) = first_line(file).map_err(|error| Failure::new("it cannot be read", error))?;
     let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(&first));
@@ -97,7 +97,7 @@ impl io::Read for Fenced {
     }
 }
 
-/// The first line, however little of it a pipe gives at once, and what follows it.
+/// The first line, even if a pipe delivers it in pieces, and what follows it.
 fn first_line(mut file: Source) -> io::Result<(Vec<u8>, Source)> {
     let mut first = Vec::new();
     file.by_ref().take(LONGEST as u64).read_until(b'\n', &mut first)?;

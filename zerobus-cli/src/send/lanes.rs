@@ -51,7 +51,7 @@ pub(super) struct Accepted {
     pub(super) offset: u64,
 }
 
-/// Gives a lane a folder of its own, if there is a spool.
+/// Gives each lane its own folder, if there is a spool.
 fn spooled(stream: StreamBuilder<Dynamic>, spool: Option<&Path>, lane: usize) -> StreamBuilder<Dynamic> {
     match spool {
         Some(folder) => stream.spool(folder.join(format!("lane-{lane}"))),

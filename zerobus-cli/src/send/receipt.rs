@@ -14,7 +14,7 @@ use crate::{Outcome, terminal};
 pub(crate) struct StreamIds(Arc<Mutex<Vec<String>>>);
 
 impl StreamIds {
-    /// A hook for the events of a stream, which adds each id that the server gives it.
+    /// A hook for the events of a stream, which adds each id that the server assigns.
     pub(crate) fn hook(&self) -> impl Fn(&StreamEvent) + Send + Sync + 'static {
         let ids = Arc::clone(&self.0);
         move |event| {

@@ -387,7 +387,7 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// Where a row stands.
+/// Where a row is in its file.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     input: usize,

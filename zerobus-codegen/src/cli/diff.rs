@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Diff, verbosity: Verbosity) -> Outcome {
 struct Sides {
     old: Snapshots,
     new: Snapshots,
-    /// Whether each side is one file, whose table is compared whatever its name.
+    /// Whether each side is one file, whose table is compared under any name.
     are_files: bool,
 }
 

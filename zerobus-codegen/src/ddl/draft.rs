@@ -30,7 +30,7 @@ pub(super) struct Draft {
     pub(super) primary_key: Option<PrimaryKey>,
 }
 
-/// A primary key by its name, if the statement gives one.
+/// A primary key by its name, if the statement has one.
 #[derive(Debug, Clone)]
 pub(super) struct PrimaryKey(pub(super) Option<String>);
 
@@ -154,7 +154,7 @@ impl Draft {
         Ok(&mut fields[at])
     }
 
-    /// Gives a column a default, or takes it away; what the table computes stays as it is.
+    /// Sets or removes a column's default; computed columns stay unchanged.
     pub(super) fn set_source(&mut self, path: &[String], source: Option<ColumnSource>) -> Result<(), String> {
         let name = self.field_mut(path)?.name.to_lowercase();
         let [_] = path else { return Err(format!("`{}` is no column, and has no default", path.join("."))) };

@@ -80,7 +80,7 @@ impl TableSet {
         self.entries().any(|entry| entry.name.iter().rev().zip(parts.iter().rev()).all(same))
     }
 
-    /// Gives a table another name.
+    /// Renames a table.
     pub(super) fn rename(&mut self, name: &[String; 3], to: [String; 3]) {
         let Some(place) = self.places.remove(&key(name)) else { return };
         self.places.insert(key(&to), place);

@@ -57,7 +57,7 @@ pub(super) fn scalars(old: Scalar, new: Scalar) -> Option<Effect> {
         (_, Meaning::Days) => wrong("an integer is stored as days since 1970-01-01"),
         (Meaning::Days, _) => wrong("a date is stored as an integer, its days since 1970-01-01"),
         (_, Meaning::Instant) => wrong("the integer is stored as microseconds since 1970-01-01T00:00:00Z"),
-        (_, Meaning::WallClock) => wrong("the integer is stored as microseconds of a wall clock, whatever its zone"),
+        (_, Meaning::WallClock) => wrong("the integer is stored as microseconds of a wall clock, in any zone"),
         _ => wrong("a time is stored as an integer, its microseconds since 1970-01-01"),
     })
 }

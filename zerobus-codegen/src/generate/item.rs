@@ -117,8 +117,8 @@ impl Writer {
                 (self::docs(&field_docs(field, "")), self.field_type(&path, field, inside.as_ref()));
             let sql_type = self.declares(&path, field).then(|| declaration(field));
             let stamp = stamps.and_then(|stamps| stamps.stamp_of(&field.name));
-            let told = Told { place, sql_type: sql_type.as_deref(), stamp };
-            let (options, attributes) = (field_options(field, &ident, &told), self.field_attributes(&path));
+            let known = Known { place, sql_type: sql_type.as_deref(), stamp };
+            let (options, attributes) = (field_options(field, &ident, &known), self.field_attributes(&path));
             let serde = self.serde_attribute(&path, field, &ident);
             quote! { #docs #options #serde #(#attributes)* #visibility #ident: #field_type, }
         });
@@ -210,22 +210,22 @@ fn field_idents(row: &Struct) -> Vec<Ident> {
     Scope::default().claim_all(Case::Snake, &names)
 }
 
-/// What the derive is told of a field.
-struct Told<'a> {
+/// What the derive's attributes say of a field.
+struct Known<'a> {
     /// The number that the field has by its place.
     place: i32,
     sql_type: Option<&'a str>,
     stamp: Option<Stamp>,
 }
 
-fn field_options(field: &Field, ident: &Ident, told: &Told<'_>) -> Option<TokenStream> {
+fn field_options(field: &Field, ident: &Ident, known: &Known<'_>) -> Option<TokenStream> {
     let written = ident.to_string();
     let (column, number) = (&field.name, Literal::i32_unsuffixed(field.number));
     let is_named = written.strip_prefix("r#").unwrap_or(&written) == column;
     let name = (!is_named).then(|| quote! { name = #column });
-    let number = (field.number != told.place).then(|| quote! { number = #number });
-    let sql_type = told.sql_type.map(|sql_type| quote! { type = #sql_type });
-    let stamp = told.stamp.map(|stamp| {
+    let number = (field.number != known.place).then(|| quote! { number = #number });
+    let sql_type = known.sql_type.map(|sql_type| quote! { type = #sql_type });
+    let stamp = known.stamp.map(|stamp| {
         let stamp = stamp.name();
         quote! { stamp = #stamp }
     });

@@ -19,7 +19,7 @@ const PACKAGE: &str = "p";
 const MESSAGE: &str = "M";
 const ELSEWHERE: &str = "e";
 
-/// What there is to know of a struct to write.
+/// What is known of a struct to write.
 pub(super) struct Message<'a> {
     pub(super) ident: &'a Ident,
     pub(super) path: &'a str,

@@ -37,7 +37,7 @@ impl<'a> Judged<'a> {
     fn message(&mut self, ours_at: &str, theirs_at: &str, ours: &DescriptorProto, theirs: &DescriptorProto) {
         self.equal(ours_at, "number of fields", &ours.field.len(), &theirs.field.len());
         self.equal(ours_at, "number of messages", &ours.nested_type.len(), &theirs.nested_type.len());
-        // Nested messages come in the same order, whatever they are called.
+        // Nested messages come in the same order, under any name.
         for (ours, theirs) in ours.nested_type.iter().zip(&theirs.nested_type) {
             let ours_at = format!("{ours_at}.{}", ours.name());
             if is_entry(ours) && (ours.name() != theirs.name() || !is_entry(theirs)) {

@@ -55,7 +55,7 @@ pub(super) struct Serve {
     /// The token of the page and the control paths; random with `--host`, none without.
     #[arg(long, env = "ZEROBUS_EMULATOR_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// The port; 0 is a free one, which is what `exec` takes unless told otherwise.
+    /// The port; 0 picks a free one, which is the default of `exec`.
     #[arg(long)]
     port: Option<u16>,
     /// Serves HTTPS beside HTTP, with certificates that are kept in this folder and made there at first.
@@ -177,7 +177,7 @@ fn principal(text: &str) -> Result<(String, String), String> {
 }
 
 impl Serve {
-    /// An emulator of these options; `port` is the one that it takes unless told otherwise.
+    /// An emulator of these options; `port` is the default.
     pub(super) fn builder(self, port: u16) -> Builder {
         let limits = Limits {
             partitions_per_table: self.partitions_per_table,

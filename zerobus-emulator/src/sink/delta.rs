@@ -172,7 +172,7 @@ impl Delta {
         Ok(queue)
     }
 
-    /// Gives a table another definition, behind everything that streams have sent before.
+    /// Replaces a table's definition, after everything that streams have sent before.
     pub(super) async fn alter(&self, to: &Arc<Table>) -> Result<(), StorageError> {
         let queue = {
             let writer = self.writer(to);
@@ -295,7 +295,7 @@ struct Opening {
 impl Opening {
     fn open(self) -> Result<Open, StorageError> {
         let mut table = DeltaTable::open(&self.kernel, &self.path, &self.table, self.options.history)?;
-        // Whatever is in the log was acked, and comes first.
+        // Everything in the log was acked, and comes first.
         let log = match self.options.acks {
             Acks::BeforeCommit { interval, .. } => Some(Wal::open(&self.log, interval, &mut table)?),
             Acks::AfterCommit => {

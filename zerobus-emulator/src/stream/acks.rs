@@ -38,7 +38,7 @@ impl<'a> Acks<'a> {
         Self { app, responses, faults, script, watched, sent: 0 }
     }
 
-    /// Acks until the reports end; gives the last offset that was stored, -1 without any.
+    /// Acks until the reports end; returns the last offset that was stored, -1 without any.
     pub(super) async fn run(mut self, mut reports: Reports) -> Result<i64, End> {
         let mut last = -1;
         while let Some(report) = reports.recv().await {
@@ -51,7 +51,7 @@ impl<'a> Acks<'a> {
         Ok(last)
     }
 
-    /// Sends the acks of the script up to what is stored; gives the last of them.
+    /// Sends the acks of the script up to what is stored; returns the last of them.
     async fn follow_script(&mut self, stored: i64) -> Result<Option<i64>, End> {
         let mut sent = None;
         while let Some(step) = self.script.front().copied().filter(|step| step.offset <= stored) {

@@ -48,7 +48,7 @@ impl Service {
         Ok(table.to_owned())
     }
 
-    /// Starts a stream, which runs until it ends; gives its responses.
+    /// Starts a stream, which runs until it ends; returns its responses.
     fn start<T>(
         &self,
         request: Request<Streaming<T>>,

@@ -91,7 +91,7 @@ def main():
     rows_and_refusals(program, schemas, chromium)
     many_tables(program, schemas, chromium)
     token_of_the_page(program, schemas, chromium)
-    print("the page shows tables, rows and refusals, in narrow and wide windows; strangers' text stays text")
+    print("the page shows tables, rows and refusals, in narrow and wide windows; hostile text stays text")
 
 
 main()

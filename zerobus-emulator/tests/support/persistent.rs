@@ -25,7 +25,7 @@ pub(crate) struct Persistent {
 }
 
 impl Persistent {
-    /// Creates a stream; gives its id.
+    /// Creates a stream; returns its id.
     pub(crate) async fn create(emulator: impl Into<Credentials>, table: &str) -> Result<(Self, String), Status> {
         let mut call = Self::start(&emulator.into(), table).await?;
         let create = CreateIngestStreamRequest {
@@ -40,7 +40,7 @@ impl Persistent {
         }
     }
 
-    /// Resumes a stream; gives the last offset that is committed.
+    /// Resumes a stream; returns the last committed offset.
     pub(crate) async fn resume(
         emulator: impl Into<Credentials>,
         table: &str,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What a permit stands for.
+/// The bytes of one permit.
 const UNIT: usize = 1 << 10;
 
 /// The memory of one table, which is a part of the memory of all.

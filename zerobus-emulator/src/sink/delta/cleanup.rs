@@ -101,7 +101,7 @@ impl Cleanup {
         self.log_bytes = files.iter().map(|(.., metadata)| metadata.len()).sum();
     }
 
-    /// Removes what nobody can still need; gives when there is more to remove.
+    /// Removes what nobody can still need; returns when there is more to remove.
     pub(super) fn run(&mut self, live_bytes: u64) -> Option<Instant> {
         let keep = self.history.keep(self.file_bytes + self.log_bytes, live_bytes);
         self.remove(keep);

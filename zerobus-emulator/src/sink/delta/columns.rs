@@ -1,4 +1,4 @@
-//! Rows to Arrow columns of the types that the kernel gives the table's schema.
+//! Rows to Arrow columns of the types that the kernel has for the table's schema.
 
 use std::sync::Arc;
 

@@ -63,7 +63,7 @@ fn set_remains_aside(path: &Path) -> KernelResult<()> {
     Ok(std::fs::rename(log, aside)?)
 }
 
-/// The last version is torn if the machine failed before it was on the disk; nobody was told of its rows.
+/// The last version is torn if the machine failed before it was on the disk; its rows were not acknowledged.
 fn remove_torn_end(path: &Path) -> io::Result<()> {
     let log = identity::log_folder(path);
     let Ok(entries) = std::fs::read_dir(&log) else { return Ok(()) };

@@ -143,7 +143,7 @@ where
     Ok(Written { file: DataFile { path, place, bytes, rows, modified, partition }, add, local })
 }
 
-/// Gives the numbers of bytes and rows.
+/// Returns the numbers of bytes and rows.
 fn store<B>(
     path: &Path,
     schema: ArrowSchemaRef,

@@ -12,7 +12,7 @@ use super::data_file::DataFile;
 const FAN_IN: usize = 32;
 /// The same in a table with partitions, each of which has files of its own.
 const PARTITION_FAN_IN: usize = 8;
-/// This many times the fan-in of neighbours are merged whatever their levels are.
+/// This many times the fan-in of neighbours are merged at any level.
 const MANY: usize = 8;
 /// A file of this size is not merged again.
 const SEALED_BYTES: u64 = 32 << 20;
@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    /// Commits files of these rows, merging whatever is worth it; gives the files left and how many rows were rewritten.
+    /// Commits files of these rows, merging what is worth it; returns the files left and how many rows were rewritten.
     fn commit(rows: impl Iterator<Item = u64>) -> (Files, u64) {
         let mut files = Files::default();
         let mut rewritten = 0;

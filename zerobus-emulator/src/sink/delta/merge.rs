@@ -105,7 +105,7 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> KernelResult<RecordBatch>
     Ok(RecordBatch::try_new(Arc::clone(schema), schema.fields().iter().map(column).collect())?)
 }
 
-/// Files as a scan gives them, for the transaction that removes them.
+/// Files as a scan returns them, for the transaction that removes them.
 pub(super) fn scan_rows(engine: &dyn Engine, table: &Table, files: &[DataFile]) -> KernelResult<FilteredEngineData> {
     let rows = files.iter().map(|file| {
         let value = |name: &String| file.partition.get(name).map_or(Value::Null, |value| json!(value));

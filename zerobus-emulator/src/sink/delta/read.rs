@@ -85,7 +85,7 @@ fn found(file: ScanFile) -> KernelResult<Found> {
     Ok(if place.is_some() && whole { Found::Own(file) } else { Found::Foreign(file) })
 }
 
-/// Gives the rows of the table one by one, in the order of the commits and from this number on, until it is told to stop.
+/// Passes on the rows of the table one by one, in the order of the commits and from this number on, until stopped.
 ///
 /// Within a partition that order is kept by merges; between partitions it is not.
 pub(super) fn rows(

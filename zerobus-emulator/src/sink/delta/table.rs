@@ -214,7 +214,7 @@ impl DeltaTable {
         self.identity.holds(self.start, self.snapshot.version())
     }
 
-    /// Does something with a persistent stream; gives its state then.
+    /// Acts on a persistent stream; returns its state afterwards.
     pub(super) fn stream(&mut self, id: &str, action: StreamAction) -> Result<StreamState, StorageError> {
         let found = self.find_stream(id)?;
         let state = found.after(action);
@@ -486,7 +486,7 @@ impl DeltaTable {
         tracing::warn!(path = %self.path.display(), error = %ErrorChain(error), "small files were not merged");
     }
 
-    /// Removes what no reader can still need; gives when there is more to remove.
+    /// Removes what no reader can still need; returns when there is more to remove.
     pub(super) fn clean_up(&mut self) -> Option<std::time::Instant> {
         self.cleanup.run(self.files.bytes())
     }

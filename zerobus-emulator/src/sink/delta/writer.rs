@@ -150,7 +150,7 @@ impl Run {
     }
 }
 
-/// Merges small files at once; gives a large merge back if it has a turn.
+/// Merges small files at once; returns a large merge if it has a turn.
 fn maintain(
     table: &mut DeltaTable,
     mut turn: Option<OwnedSemaphorePermit>,

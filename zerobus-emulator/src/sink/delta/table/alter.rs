@@ -35,7 +35,7 @@ const ROWS: usize = 50_000;
 const WEIGHT: usize = 32 << 20;
 
 impl DeltaTable {
-    /// Gives the table another definition.
+    /// Replaces the table's definition.
     pub(in super::super) fn alter(&mut self, to: &Arc<Table>) -> Result<(), StorageError> {
         for _ in 0..TRIES {
             if self.steadily(|table| table.try_alter(to))? {
