@@ -12,7 +12,11 @@
 //! | `window` | the batches that are not yet durable: which are sent, which offset each has on the wire |
 //! | `allowance` | how much may be in flight after lost connections |
 //! | `suspects` | the search for a row that the server refuses |
-//! | `spooled` | which rows are on disk, for a session with a spool |
+//! | `found` | what a session finds when it begins: rows on disk, and the persistent stream |
+//! | `spooled`, `disk` | which rows are on disk, and what is done there, for a session with a spool |
+//! | `job` | what a session wants done on disk |
+//! | `persistent`, `exactly_once` | a persistent stream, and what a session does with it |
+//! | `stamper` | the columns that tell rows apart |
 //! | `dropping` | rows that a full spool drops |
 //! | `ledger` | where every accepted row is, and the sum that must hold |
 //! | `retry` | backoff with jitter, and the budget of attempts between two acknowledgements |
@@ -47,11 +51,18 @@ mod allowance;
 mod batch;
 mod deadlines;
 #[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
+mod disk;
+#[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
 mod dropping;
 mod event;
+#[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
+mod exactly_once;
+#[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
+mod found;
+#[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
+mod job;
 mod ledger;
 mod pace;
-#[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
 mod persistent;
 mod rate;
 mod requests;
@@ -59,7 +70,6 @@ mod retry;
 mod returned;
 mod session;
 mod settings;
-#[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "the spool is a feature"))]
 mod spooled;
 #[cfg(feature = "spool")]
 mod stamper;
@@ -71,23 +81,20 @@ mod window;
 mod tests;
 
 pub(crate) use batch::Batch;
-#[cfg(not(feature = "spool"))]
-pub(crate) use dropping::SpoolOverflow;
-#[cfg(feature = "spool")]
-pub use dropping::SpoolOverflow;
 pub(crate) use event::{Action, Heard, Over, Pull, Refused};
-
+pub(crate) use found::{Begin, ExactlyOnce};
+pub(crate) use found::{Found, Otherwise, Schema, StreamNote};
+pub(crate) use job::{Job, Wanted};
 pub(crate) use ledger::Ledger;
 use pace::Pace;
-pub(crate) use persistent::{Begin, ExactlyOnce};
-#[cfg_attr(not(feature = "spool"), expect(unused_imports, reason = "the spool is a feature"))]
-pub(crate) use persistent::{Otherwise, StreamNote};
 pub(crate) use returned::ReturnedBatch;
 pub(crate) use session::Session;
 pub(crate) use settings::Settings;
+#[cfg(not(feature = "spool"))]
+pub(crate) use settings::SpoolOverflow;
+#[cfg(feature = "spool")]
+pub use settings::SpoolOverflow;
 use spooled::Spooled;
-#[cfg_attr(not(feature = "spool"), expect(unused_imports, reason = "the spool is a feature"))]
-pub(crate) use spooled::{Found, Job, Schema, Wanted};
 #[cfg(feature = "spool")]
 pub(crate) use stamper::{Columns, Stamper};
 pub(crate) use window::Outgoing;

@@ -1,39 +1,13 @@
 //! Rows that a full spool drops, where a policy asks for it: counted, told, and an error to whoever asks for one of them.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use super::session::State;
 use super::suspects::Suspects;
-use super::{Over, Session};
+use super::{Over, Session, SpoolOverflow};
 use crate::error::{Error, Fault};
 use crate::event::StreamEvent;
 use crate::offset::Offset;
-
-/// What a stream does when its spool is full.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-#[cfg_attr(not(feature = "spool"), expect(unreachable_pub, reason = "the spool is a feature"))]
-pub enum SpoolOverflow {
-    /// Drops the row that is being sent: `send` fails at once, and the row has no offset.
-    DropNewest,
-    /// Drops the rows that have waited longest, one file of the spool at a time.
-    ///
-    /// Rows that are on their way are among them, so a dropped row may be in the table.
-    DropOldest,
-    /// Drops nothing: `send` waits until there is room.
-    #[default]
-    Wait,
-}
-
-/// What was dropped so far.
-#[derive(Debug, Default)]
-pub(super) struct Dropped {
-    /// Rows that had an offset, as ranges that do not touch.
-    rows: Vec<Range<u64>>,
-    /// Rows of which no event has told.
-    untold: u64,
-}
 
 impl Session {
     /// Counts a row that is dropped instead of accepted: why, if the spool is full and the policy says so.
@@ -104,7 +78,7 @@ impl Session {
     }
 
     #[cfg(test)]
-    pub(crate) fn dropped_rows(&self) -> &[Range<u64>] {
+    pub(crate) fn dropped_rows(&self) -> &[std::ops::Range<u64>] {
         self.spool.as_ref().map_or(&[], |spool| &spool.dropped.rows)
     }
 
@@ -120,15 +94,6 @@ impl Session {
         let rows = self.spool.as_mut().map_or(0, |spool| std::mem::take(&mut spool.dropped.untold));
         if rows > 0 {
             self.tell(StreamEvent::SpoolDropped { rows });
-        }
-    }
-}
-
-impl Dropped {
-    pub(super) fn push(&mut self, rows: Range<u64>) {
-        match self.rows.last_mut() {
-            Some(last) if last.end == rows.start => last.end = rows.end,
-            _ => self.rows.push(rows),
         }
     }
 }

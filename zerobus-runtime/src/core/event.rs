@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Begin;
 use super::Schema;
-use super::persistent::Begin;
 use super::window::Outgoing;
 use crate::error::{Error, Violation};
 use crate::event::StreamEvent;

@@ -7,6 +7,22 @@ use super::Stamper;
 use super::{ExactlyOnce, Found};
 use crate::record_kind::RecordKind;
 
+/// What a stream does when its spool is full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg_attr(not(feature = "spool"), expect(unreachable_pub, reason = "the spool is a feature"))]
+pub enum SpoolOverflow {
+    /// Drops the row that is being sent: `send` fails at once, and the row has no offset.
+    DropNewest,
+    /// Drops the rows that have waited longest, one file of the spool at a time.
+    ///
+    /// Rows that are on their way are among them, so a dropped row may be in the table.
+    DropOldest,
+    /// Drops nothing: `send` waits until there is room.
+    #[default]
+    Wait,
+}
+
 /// The settings of a stream; the documentation of `StreamBuilder` lists the defaults.
 ///
 /// `None` means no limit.

@@ -1,93 +1,46 @@
-//! Where a session keeps its rows on disk before they go, and what it knows of the disk.
-//!
-//! ```text
-//!          settled            disk.start         disk.end                        accepted
-//!   durable   | window: in flight, next |  on disk alone  | unwritten: in memory | open batch
-//! ```
-//!
-//! A batch is written before it goes. It then joins the window if that has room and nothing older waits on disk;
-//! otherwise its memory is let go, and it is read back when its turn comes. The window has half of the byte budget at most,
-//! so that rows are taken and written however long an outage lasts. Who writes and reads asks for a [`Job`], does it, and
-//! says what came of it.
+//! What a session knows of its disk: which rows are on it, which are lost, which were dropped.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::dropping::Dropped;
-use super::persistent::StreamNote;
-use super::session::State;
-use super::{Action, Batch, Over, Session};
-use crate::error::{Error, Fault};
-use crate::event::StreamEvent;
-
-/// What a session begins with that finds rows on disk.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Found {
-    /// The rows on disk.
-    pub(crate) first: u64,
-    pub(crate) end: u64,
-    /// What the first of them was written for.
-    pub(crate) schema: Schema,
-}
-
-/// How long a session goes on whose handles are all gone; the rest is for another one.
-const ABANDONED: Duration = Duration::from_secs(10);
-
-/// The number of a schema: what rows were written for; 0 is the program's own.
-pub(crate) type Schema = usize;
+use super::{Batch, Found};
+use crate::error::Error;
 
 /// What a session knows of its disk.
 #[derive(Debug)]
 pub(crate) struct Spooled {
     /// Cut and not yet written, oldest first.
-    unwritten: VecDeque<Batch>,
-    unwritten_bytes: usize,
+    pub(super) unwritten: VecDeque<Batch>,
+    pub(super) unwritten_bytes: usize,
     /// The rows that are on disk and not in memory.
-    disk: Range<u64>,
+    pub(super) disk: Range<u64>,
     /// Rows below have the promise of the level.
-    promised: u64,
+    pub(super) promised: u64,
     /// Rows below may have been sent before, by another process or on another stream.
-    possibly: u64,
+    pub(super) possibly: u64,
     /// Rows that cannot be read, not yet counted as returned.
-    lost: VecDeque<Range<u64>>,
+    pub(super) lost: VecDeque<Range<u64>>,
     /// All of those, for whoever asks for one.
-    all_lost: Vec<Range<u64>>,
+    pub(super) all_lost: Vec<Range<u64>>,
     pub(super) dropped: Dropped,
-    is_reading: bool,
+    pub(super) is_reading: bool,
     /// Gives up a session whose handles are all gone: the remaining rows stay on disk.
     pub(super) ends_at: Option<Duration>,
     /// Why the disk takes nothing now.
     pub(super) failure: Option<Error>,
     /// Everything is written, and nobody has the folder any more.
-    is_closed: bool,
+    pub(super) is_closed: bool,
     pub(super) found: Found,
 }
 
-/// What is to be done on disk.
-#[derive(Debug)]
-pub(crate) struct Job {
-    /// What is to be noted of the persistent stream before anything is written.
-    pub(crate) note: Option<StreamNote>,
-    pub(crate) write: Vec<Batch>,
-    /// Every row below is settled.
-    pub(crate) settled: u64,
-    /// What is wanted back.
-    pub(crate) read: Option<Wanted>,
-    /// When to ask again, if nobody says so before.
-    pub(crate) until: Option<Duration>,
-    /// The session is over, and nothing comes after this.
-    pub(crate) is_last: bool,
-}
-
-/// What is to be read from disk.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted {
-    pub(crate) most_bytes: usize,
-    /// One batch is wanted even if it is larger: nothing else is in memory.
-    pub(crate) at_least_one: bool,
-    /// Rows below: what comes behind them is in memory.
-    pub(crate) end: u64,
+/// What was dropped so far.
+#[derive(Debug, Default)]
+pub(super) struct Dropped {
+    /// Rows that had an offset, as ranges that do not touch.
+    pub(super) rows: Vec<Range<u64>>,
+    /// Rows of which no event has told.
+    pub(super) untold: u64,
 }
 
 impl Spooled {
@@ -154,253 +107,11 @@ impl Spooled {
     }
 }
 
-impl Session {
-    /// What is to be done on disk now.
-    pub(crate) fn disk_job(&mut self, now: Duration) -> Job {
-        self.seen = self.seen.max(now);
-        let is_over = self.is_over();
-        let is_idle = self.spool.as_ref().is_some_and(|spool| spool.unwritten.is_empty());
-        let lingers = !self.is_closing && !self.is_due(now);
-        if is_idle && (!lingers || is_over) {
-            self.cut();
-        }
-        let linger_end = if self.open.is_empty() { None } else { self.open.since().checked_add(self.linger()) };
-        // Exactly once, a request that was refused is behind the server's watermark, and cannot be sent again.
-        let held = self.held.filter(|_| self.persistent.is_none());
-        let settled = held.map_or(self.settled, |row| row.min(self.settled));
-        let read = self.wanted_from_disk();
-        let Some(spool) = &mut self.spool else {
-            return Job { note: None, write: Vec::new(), settled, read: None, until: None, is_last: is_over };
-        };
-        let write: Vec<_> = spool.unwritten.iter().cloned().collect();
-        spool.is_reading = read.is_some();
-        let is_last = is_over && write.is_empty() && held.is_none();
-        let note = self.persistent.as_ref().and_then(|persistent| persistent.unnoted());
-        Job { note, write, settled, read, until: linger_end, is_last }
-    }
-
-    /// What the window takes from disk now.
-    fn wanted_from_disk(&self) -> Option<Wanted> {
-        let spool = self.spool.as_ref()?;
-        let most = self.window_limit();
-        let has_little = self.window.bytes() <= most / 2;
-        let wants = !spool.disk.is_empty() && has_little && !self.is_over();
-        let most_bytes = most - self.window.bytes().min(most);
-        wants.then_some(Wanted { most_bytes, at_least_one: self.window.is_empty(), end: spool.disk.end })
-    }
-
-    /// Whether rows are to be read back now.
-    pub(crate) fn wants_disk(&self) -> bool {
-        self.wanted_from_disk().is_some()
-    }
-
-    /// How many bytes the batches that go next may have in memory.
-    pub(super) const fn window_limit(&self) -> usize {
-        self.settings.max_unacked_bytes / 2
-    }
-
-    /// The first batches were written, from this sequence on: those that go to the window need not be read back. How many
-    /// these are, and the end of their rows.
-    pub(crate) fn wrote(&mut self, now: Duration, batches: usize, mut sequence: u64) -> (u64, u64) {
-        let limit = self.window_limit();
-        let (mut kept, mut end) = (0, 0);
-        let Some(spool) = &mut self.spool else { return (0, 0) };
-        // A session that is over may have returned some of them.
-        for mut batch in spool.unwritten.drain(..batches.min(spool.unwritten.len())) {
-            (batch.sequence, sequence) = (sequence, sequence + 1);
-            spool.unwritten_bytes -= batch.body.len();
-            let batch_end = batch.first + u64::from(batch.rows);
-            let fits = self.window.is_empty() || self.window.bytes() + batch.body.len() <= limit;
-            // What is behind the disk's rows waits behind them.
-            if spool.disk.is_empty() && !spool.is_reading && fits && !matches!(self.state, State::Failed(_)) {
-                (kept, end) = (kept + 1, batch_end);
-                spool.disk = batch_end..batch_end;
-                self.window.push(batch);
-            } else {
-                if spool.disk.is_empty() {
-                    spool.disk.start = batch.first;
-                }
-                spool.disk.end = batch_end;
-            }
-        }
-        self.works(now);
-        (kept, end)
-    }
-
-    /// Rows below have the promise of the level.
-    pub(crate) fn promised(&mut self, row: u64) {
-        if let Some(spool) = &mut self.spool {
-            spool.promised = spool.promised.max(row);
-        }
-    }
-
-    /// The row below which all have the promise of the level.
-    pub(crate) fn promised_to(&self) -> u64 {
-        self.spool.as_ref().map_or(0, |spool| spool.promised)
-    }
-
-    /// Batches came back from disk, and these rows will not.
-    pub(crate) fn loaded(&mut self, now: Duration, batches: Vec<Batch>, lost: Vec<Range<u64>>) {
-        let settled = self.settled;
-        let Some(spool) = &mut self.spool else { return };
-        spool.is_reading = false;
-        if matches!(self.state, State::Failed(_)) {
-            return;
-        }
-        for mut batch in batches {
-            let end = batch.first + u64::from(batch.rows);
-            spool.disk.start = spool.disk.start.max(end);
-            batch.attempts = u32::from(batch.first < spool.possibly);
-            let done = settled.saturating_sub(batch.first);
-            let rest = match u32::try_from(done) {
-                Ok(0) => Some(batch),
-                Ok(done) => batch.split_off(done),
-                Err(_) => None,
-            };
-            if let Some(batch) = rest {
-                if batch.first < spool.found.end {
-                    self.ledger.accepted_bytes += batch.body.len() as u64;
-                }
-                self.window.push(batch);
-            }
-        }
-        for rows in lost {
-            spool.disk.start = spool.disk.start.max(rows.end);
-            self.actions.push_back(Action::Tell(StreamEvent::SpoolDamaged { rows: rows.end - rows.start }));
-            spool.all_lost.push(rows.clone());
-            // What is settled is not lost.
-            let start = rows.start.max(settled);
-            if start < rows.end {
-                spool.lost.push_back(start..rows.end);
-            }
-        }
-        spool.disk.end = spool.disk.end.max(spool.disk.start);
-        self.pass_over_lost();
-        self.settle_committed(now);
-        self.turn_schema(now);
-        self.settle(now);
-    }
-
-    /// Counts rows that cannot be read as returned, when it is their turn.
-    ///
-    /// An acknowledgement of what lies behind them has counted them as if they were not there.
-    pub(super) fn pass_over_lost(&mut self) {
-        let Some(spool) = &mut self.spool else { return };
-        while let Some(rows) = spool.lost.pop_front() {
-            if rows.start > self.settled {
-                spool.lost.push_front(rows);
-                return;
-            }
-            let count = rows.end - rows.start;
-            self.settled += count;
-            self.ledger.returned += count;
-        }
-    }
-
-    /// The disk takes nothing now, and is tried again.
-    pub(crate) fn disk_fails(&mut self, error: Error) {
-        let Some(spool) = &mut self.spool else { return };
-        spool.is_reading = false;
-        if spool.failure.is_none() {
-            self.actions.push_back(Action::Tell(StreamEvent::SpoolFailing { reason: error.clone() }));
-        }
-        spool.failure = Some(error);
-        self.tell_dropped();
-        if self.is_over() {
-            self.give_up_unwritten();
-        }
-    }
-
-    fn works(&mut self, now: Duration) {
-        let Some(spool) = &mut self.spool else { return };
-        if spool.failure.take().is_some() {
-            self.tell_dropped();
-            self.actions.push_back(Action::Tell(StreamEvent::SpoolRecovered));
-        }
-        if self.is_over() {
-            return;
-        }
-        self.turn_schema(now);
-    }
-
-    /// A session that is over returns what the disk does not take.
-    pub(super) fn give_up_unwritten(&mut self) {
-        let error = self.error().cloned().unwrap_or_else(|| Fault::ShutDown.into());
-        let Some(spool) = &mut self.spool else { return };
-        let batches = std::mem::take(&mut spool.unwritten);
-        spool.unwritten_bytes = 0;
-        self.ledger.returned += batches.iter().map(|batch| u64::from(batch.rows)).sum::<u64>();
-        self.returned.give_up(batches, &error);
-    }
-
-    /// Nobody has the folder any more.
-    pub(crate) fn disk_closed(&mut self) {
-        if !self.is_over() {
-            self.fail(Fault::Panicked.into());
-        }
-        self.give_up_unwritten();
-        if let Some(spool) = &mut self.spool {
-            spool.is_closed = true;
-        }
-    }
-
-    /// Whether a row is on disk, or was.
-    pub(crate) fn is_promised(&self, row: u64) -> Option<Result<(), Error>> {
-        if row < self.promised_to() || row < self.settled {
-            return Some(Ok(()));
-        }
-        let is_closed = self.spool.as_ref().is_none_or(|spool| spool.is_closed);
-        if is_closed { self.error().map(|error| Err(error.clone())) } else { None }
-    }
-
-    /// Opens another call where the next rows were written for another schema than the last ones.
-    pub(super) fn turn_schema(&mut self, now: Duration) {
-        let Some(next) = self.window.next().map(|batch| batch.schema) else { return };
-        if self.window.has_sent() {
-            return;
-        }
-        if next == self.schema {
-            return self.turn_stream(now);
-        }
-        self.schema = next;
-        if matches!(self.state, State::Opening { .. } | State::Streaming) {
-            self.actions.push_back(Action::Reset { generation: self.generation });
-            self.begin_opening(now, Over::NewConnection);
-        }
-    }
-
-    /// Nobody holds the stream any more.
-    pub(crate) fn abandon(&mut self, now: Duration) {
-        if let Some(spool) = &mut self.spool {
-            spool.ends_at = now.checked_add(ABANDONED);
-        }
-    }
-
-    /// The rows that are on disk and not in memory.
-    pub(crate) fn rows_on_disk(&self) -> u64 {
-        self.spool.as_ref().map_or(0, |spool| spool.disk.end - spool.disk.start)
-    }
-
-    /// The rows that were there at the start.
-    pub(crate) fn rows_recovered(&self) -> u64 {
-        self.spool.as_ref().map_or(0, |spool| spool.found.end - spool.found.first)
-    }
-
-    /// Tells those who watch.
-    pub(crate) fn tell(&mut self, event: StreamEvent) {
-        self.actions.push_back(Action::Tell(event));
-    }
-
-    /// Whether the session is over, and its rows are on disk or returned.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.is_over() && self.spool.as_ref().is_none_or(|spool| spool.is_closed)
-    }
-
-    /// The rows that stay on disk when a session has failed.
-    pub(crate) fn kept(&self) -> u64 {
-        match (&self.state, &self.spool) {
-            (State::Failed(_), Some(_)) => self.ledger.in_flight(),
-            _ => 0,
+impl Dropped {
+    pub(super) fn push(&mut self, rows: Range<u64>) {
+        match self.rows.last_mut() {
+            Some(last) if last.end == rows.start => last.end = rows.end,
+            _ => self.rows.push(rows),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::persistent::Whole;
+use super::exactly_once::Whole;
 use super::session::{Draining, Phase, State};
 use super::settings::end_of;
 use super::suspects::Verdict;

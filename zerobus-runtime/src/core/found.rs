@@ -1,0 +1,60 @@
+//! What a session finds when it begins: rows on disk, and the persistent stream that they go on.
+
+use std::sync::Arc;
+
+/// The number of a schema: what rows were written for; 0 is the program's own.
+pub(crate) type Schema = usize;
+
+/// What a session begins with that finds rows on disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Found {
+    /// The rows on disk.
+    pub(crate) first: u64,
+    pub(crate) end: u64,
+    /// What the first of them was written for.
+    pub(crate) schema: Schema,
+}
+
+/// What a session is made with that delivers exactly once.
+#[derive(Debug, Clone)]
+pub(crate) struct ExactlyOnce {
+    pub(crate) found: Option<StreamNote>,
+    pub(crate) otherwise: Otherwise,
+}
+
+/// What becomes of a session where the service has no persistent streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Otherwise {
+    AtLeastOnce,
+    Fail,
+}
+
+/// What the spool keeps of a persistent stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StreamNote {
+    /// The server's name of the stream.
+    pub(crate) stream_id: Arc<str>,
+    /// The sequence of the request whose offset is 0; all before it is settled.
+    pub(crate) base: u64,
+    /// Where the log ended when a process opened it, until the server says what it has.
+    pub(crate) end: Option<u64>,
+}
+
+impl StreamNote {
+    /// The note for a process that finds a log which ends here: it may end before it did for a process that was killed
+    /// before the server was asked.
+    pub(crate) fn at_start(self, end: u64) -> Self {
+        Self { end: Some(self.end.map_or(end, |before| before.min(end))), ..self }
+    }
+}
+
+/// How a call begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// A stream that ends with the call.
+    Ephemeral,
+    /// A new persistent stream.
+    Create,
+    /// The persistent stream of this name.
+    Resume(Arc<str>),
+}

@@ -1,0 +1,31 @@
+//! What a session wants done on disk.
+
+use std::time::Duration;
+
+use super::{Batch, StreamNote};
+
+/// What is to be done on disk.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// What is to be noted of the persistent stream before anything is written.
+    pub(crate) note: Option<StreamNote>,
+    pub(crate) write: Vec<Batch>,
+    /// Every row below is settled.
+    pub(crate) settled: u64,
+    /// What is wanted back.
+    pub(crate) read: Option<Wanted>,
+    /// When to ask again, if nobody says so before.
+    pub(crate) until: Option<Duration>,
+    /// The session is over, and nothing comes after this.
+    pub(crate) is_last: bool,
+}
+
+/// What is to be read from disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) most_bytes: usize,
+    /// One batch is wanted even if it is larger: nothing else is in memory.
+    pub(crate) at_least_one: bool,
+    /// Rows below: what comes behind them is in memory.
+    pub(crate) end: u64,
+}
