@@ -2,31 +2,22 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `letter` | a refused or undelivered row, and its line of JSON |
-//! | `decoded` | a protobuf message as JSON, by its descriptor |
-//! | `file` | a file of such lines |
-//! | `table` | a table of such rows |
-//! | `desk` | the thread that passes refused rows to the sink |
+//! | `file` | a file of dead letters |
+//! | `sink_thread` | the thread that passes refused rows to the sink |
 
-mod decoded;
-mod desk;
 mod file;
-mod letter;
-mod table;
+mod sink_thread;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(crate) use decoded::json_of;
-pub(crate) use desk::{Desk, is_in_a_sink, is_inside};
 pub use file::DeadLetterFile;
-pub use letter::DeadLetter;
-pub(crate) use letter::{Letter, Original, json_on_one_line, read_lines};
+pub(crate) use sink_thread::SinkThread;
 
 use crate::error::Error;
-use crate::stream::JsonStream;
+use crate::letter::DeadLetter;
 
 /// Where a stream puts each row that is refused, by the server or by `send`: see
 /// [`StreamBuilder::dead_letters`](crate::StreamBuilder::dead_letters).
@@ -57,16 +48,18 @@ use crate::stream::JsonStream;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct DeadLetters(Arc<Sink>);
+pub struct DeadLetters(Arc<dyn Sink>);
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Callback = dyn Fn(&DeadLetter) -> Result<(), BoxError> + Send + Sync;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-enum Sink {
-    Callback(Box<Callback>),
-    File(Mutex<DeadLetterFile>),
-    Table(JsonStream),
+/// What takes refused rows.
+pub(crate) trait Sink: fmt::Debug + Send + Sync {
+    /// Takes one row, or fails and leaves it with the stream.
+    fn deliver(&self, letter: &DeadLetter) -> Result<(), BoxError>;
 }
+
+/// A function as a sink.
+struct Callback<F>(F);
 
 impl DeadLetters {
     /// Calls a function with each refused row. If it returns an error or panics, the row stays with the stream.
@@ -80,7 +73,7 @@ impl DeadLetters {
     /// });
     /// ```
     pub fn callback(callback: impl Fn(&DeadLetter) -> Result<(), BoxError> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Sink::Callback(Box::new(callback))))
+        Self(Arc::new(Callback(callback)))
     }
 
     /// Appends each refused row to a file as a line of JSON, on disk before the row counts as settled.
@@ -91,53 +84,40 @@ impl DeadLetters {
     /// # Errors
     /// If the file cannot be opened, another process has locked it, or it ends in something that is no dead letter.
     pub fn file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Ok(Self(Arc::new(Sink::File(Mutex::new(DeadLetterFile::open(path)?)))))
+        Ok(Self(Arc::new(Mutex::new(DeadLetterFile::open(path)?))))
     }
 
-    /// Sends each refused row to another table, one row a dead letter, and waits until it is durable there.
-    ///
-    /// The table has the columns of [`DeadLetter::create_table`]. A dead letter that its table refuses goes no further: the
-    /// refused row stays with the stream it came from. Close the stream of the dead letters last.
-    ///
-    /// ```no_run
-    /// # async fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
-    /// use zerobus_runtime::DeadLetters;
-    ///
-    /// let refused = client.json_stream("main.ops.dead_letters").open().await?;
-    /// let orders = client.json_stream("main.shop.orders");
-    /// let orders = orders.dead_letters(DeadLetters::table(refused.clone())).open().await?;
-    /// // ... rows ...
-    /// orders.close().await?;
-    /// refused.close().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn table(stream: JsonStream) -> Self {
-        Self(Arc::new(Sink::Table(stream)))
+    pub(crate) fn of(sink: impl Sink + 'static) -> Self {
+        Self(Arc::new(sink))
     }
 
-    /// Passes one row to the sink.
     fn deliver(&self, letter: &DeadLetter) -> Result<(), BoxError> {
-        match &*self.0 {
-            Sink::Callback(callback) => catch_unwind(AssertUnwindSafe(|| callback(letter)))
-                .unwrap_or_else(|_| Err("the callback panicked".into())),
-            Sink::File(file) => {
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.append(letter)?;
-                Ok(file.sync()?)
-            }
-            Sink::Table(stream) => table::deliver(stream, letter),
-        }
+        self.0.deliver(letter)
+    }
+}
+
+impl<F: Fn(&DeadLetter) -> Result<(), BoxError> + Send + Sync> Sink for Callback<F> {
+    fn deliver(&self, letter: &DeadLetter) -> Result<(), BoxError> {
+        catch_unwind(AssertUnwindSafe(|| (self.0)(letter))).unwrap_or_else(|_| Err("the callback panicked".into()))
+    }
+}
+
+impl<F> fmt::Debug for Callback<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeadLetters::callback")
+    }
+}
+
+impl Sink for Mutex<DeadLetterFile> {
+    fn deliver(&self, letter: &DeadLetter) -> Result<(), BoxError> {
+        let mut file = self.lock().unwrap_or_else(PoisonError::into_inner);
+        file.append(letter)?;
+        Ok(file.sync()?)
     }
 }
 
 impl fmt::Debug for DeadLetters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            Sink::Callback(_) => f.write_str("DeadLetters::callback"),
-            Sink::File(file) => file.lock().unwrap_or_else(PoisonError::into_inner).fmt(f),
-            Sink::Table(stream) => stream.fmt(f),
-        }
+        self.0.fmt(f)
     }
 }

@@ -66,8 +66,8 @@ pub use cells::CellColumns;
 use plan::StructPlan;
 pub(crate) use problem::RowProblem;
 
-use crate::dead_letters::Original;
 use crate::error::{Error, Fault};
+use crate::letter::Original;
 use crate::message::Encoder;
 use crate::record_kind::RecordKind;
 use crate::stream::Accepts;

@@ -1,8 +1,12 @@
 //! Events and hooks of a stream.
 
+mod log;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(crate) use log::log;
 
 use crate::error::Error;
 use crate::offset::Offset;

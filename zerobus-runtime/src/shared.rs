@@ -35,6 +35,7 @@ use tokio::time::Instant;
 
 pub(crate) use budget::Budget;
 use letters::Letters;
+pub(crate) use letters::{LetterThread, inside_sink, is_in_a_sink};
 use lock::Lock;
 use permits::Permits;
 pub(crate) use place::Place;
@@ -43,7 +44,6 @@ pub(crate) use waiters::Settled;
 use waiters::Waiters;
 
 use crate::core::{Action, Batch, Heard, Pull, Refused, ReturnedBatch, Session, Settings};
-use crate::dead_letters::Desk;
 use crate::error::Error;
 use crate::message::Encoder;
 use crate::offset::Offset;
@@ -61,7 +61,7 @@ pub(crate) struct Shared {
     /// What the rows follow, if they are messages.
     descriptor: Option<Arc<DescriptorProto>>,
     /// Passes refused rows to a sink.
-    desk: Option<Arc<Desk>>,
+    desk: Option<Arc<dyn LetterThread>>,
     /// Wakes the spool's writer.
     #[cfg(feature = "spool")]
     bell: Option<Arc<crate::spool::Bell>>,
@@ -95,7 +95,7 @@ impl Shared {
         mut settings: Settings,
         budget: Option<Arc<Budget>>,
         descriptor: Option<Arc<DescriptorProto>>,
-        desk: Option<Arc<Desk>>,
+        desk: Option<Arc<dyn LetterThread>>,
     ) -> Arc<Self> {
         if let Some(budget) = &budget {
             // A row larger than the shared budget is rejected as too large.

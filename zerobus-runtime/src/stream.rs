@@ -8,6 +8,7 @@
 //! | `stamps` | columns that a stream fills in |
 //! | `accepts` | which rows a stream accepts, and how they are encoded |
 //! | `strict` | JSON that rejects NaN and infinities |
+//! | `dead_letter_table` | dead letters as rows of another table |
 //! | `handle` | a stream without its row type: capacity, cooperative yielding, waiting for acknowledgements |
 //! | `row` | a row as a stream takes it |
 //! | `sending` | the future that `send` returns |
@@ -21,6 +22,7 @@ mod accepts;
 mod blocking;
 mod builder;
 mod close_error;
+mod dead_letter_table;
 mod handle;
 mod lanes;
 mod opening;

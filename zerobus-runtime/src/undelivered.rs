@@ -8,8 +8,8 @@ use bytes::Bytes;
 use prost_types::DescriptorProto;
 
 use crate::core::ReturnedBatch;
-use crate::dead_letters::{DeadLetter, json_of, json_on_one_line, read_lines};
 use crate::error::{Error, Fault};
+use crate::letter::{DeadLetter, json_of, json_on_one_line, read_lines};
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;

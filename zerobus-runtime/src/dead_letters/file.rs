@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use fs4::{FileExt, TryLockError};
 
-use super::DeadLetter;
 use crate::error::{Error, Fault};
+use crate::letter::DeadLetter;
 
 /// How much of a line's end is read at a time.
 const STEP: u64 = 4096;

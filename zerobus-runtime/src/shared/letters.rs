@@ -3,18 +3,44 @@
 //! A row that the server refused counts as settled, for whoever waits, when the sink has taken or refused it. The sink's
 //! own thread does not wait for it.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use super::{Inner, Settled, Shared};
 use crate::core::ReturnedBatch;
-use crate::dead_letters::{Desk, Letter, Original, is_inside};
 use crate::error::Error;
+use crate::letter::{Letter, Original};
 
 /// How many reasons of rows that the sink did not take are kept for `send_all`.
 const MOST_UNTAKEN: usize = 1000;
+
+thread_local! {
+    /// The number of the stream whose row is with the sink on this thread.
+    static INSIDE: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Passes on the refused rows of a stream.
+pub(crate) trait LetterThread: Debug + Send + Sync {
+    /// Starts the thread. It ends when no row is left.
+    fn start(self: Arc<Self>, shared: &Arc<Shared>);
+}
+
+/// Calls the sink of this stream: a wait for the sink on this thread would be one for itself.
+pub(crate) fn inside_sink<R>(shared: &Shared, call: impl FnOnce() -> R) -> R {
+    INSIDE.set(shared.lock().letters.number);
+    let result = call();
+    INSIDE.set(None);
+    result
+}
+
+/// Whether this thread is in the sink of any stream.
+pub(crate) fn is_in_a_sink() -> bool {
+    INSIDE.get().is_some()
+}
 
 /// The refused rows of a stream with a sink.
 #[derive(Debug, Default)]
@@ -48,7 +74,7 @@ impl Letters {
 
     /// Whether this thread has one of the rows in the sink: a wait for the sink would be one for itself.
     fn is_inside(&self) -> bool {
-        self.number.is_some_and(is_inside)
+        self.number.is_some() && INSIDE.get() == self.number
     }
 
     fn bytes(&self) -> usize {
@@ -119,7 +145,7 @@ impl Shared {
             }
             inner.letters.is_running = true;
         }
-        Desk::start(desk, self);
+        Arc::clone(desk).start(self);
     }
 
     /// Queues a row that `send` refused. If too many are queued, the sink does not get it.
@@ -254,11 +280,6 @@ impl Inner {
     pub(crate) fn outcome(&self, row: u64) -> Option<Result<(), Error>> {
         let is_held = self.letters.first().is_some_and(|first| first <= row) && !self.letters.is_inside();
         if is_held { None } else { self.session.outcome(row) }
-    }
-
-    /// The number of the stream, if it has a sink.
-    pub(crate) const fn letters_number(&self) -> Option<u64> {
-        self.letters.number
     }
 
     /// How many refused rows were queued for the sink so far.

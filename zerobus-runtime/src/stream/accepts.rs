@@ -9,8 +9,8 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::strict::Strict;
-use crate::dead_letters::Original;
 use crate::error::{Error, Fault};
+use crate::letter::Original;
 use crate::message::{Encoder, ZerobusMessage};
 use crate::record_kind::RecordKind;
 

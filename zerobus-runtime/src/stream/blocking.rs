@@ -21,10 +21,10 @@ use super::row::Of;
 use super::{
     Accepts, CloseError, IngestStream, LaneOffset, LaneReceipt, Lanes, LanesBuilder, Receipt, StreamBuilder, Unsent,
 };
-use crate::dead_letters::is_in_a_sink;
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
 use crate::offset::Offset;
+use crate::shared::is_in_a_sink;
 use crate::stats::{Report, Stats};
 use crate::undelivered::Undelivered;
 

@@ -15,14 +15,14 @@ use super::opening::{Opened, Opening};
 use super::{BlockingStream, Handle, IngestStream, LanesBuilder};
 use crate::client::Client;
 use crate::core::Settings;
-use crate::dead_letters::{DeadLetters, Desk};
+use crate::dead_letters::{DeadLetters, SinkThread};
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
 use crate::event::{Hooks, StreamEvent};
 use crate::meter::Meter;
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
-use crate::shared::Shared;
+use crate::shared::{LetterThread, Shared};
 
 /// The options of a stream. [`open`](Self::open) opens it.
 ///
@@ -292,7 +292,8 @@ impl<T> StreamBuilder<T> {
         let budget = self.client.budget().filter(|_| !is_spooled).cloned();
         let desk = self.dead_letters.clone().map(|sink| {
             let (table, descriptor) = (settings.table.clone(), self.descriptor.clone());
-            Arc::new(Desk { sink, hooks: self.hooks.clone(), table, kind, descriptor, lane })
+            Arc::new(SinkThread { sink, hooks: self.hooks.clone(), table, kind, descriptor, lane })
+                as Arc<dyn LetterThread>
         });
         let shared = Shared::with_desk(settings, budget, self.descriptor.clone(), desk);
         #[cfg(feature = "spool")]

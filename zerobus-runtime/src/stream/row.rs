@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use super::Accepts;
-use crate::dead_letters::Original;
 use crate::error::Error;
+use crate::letter::Original;
 use crate::message::Encoder;
 
 /// A row of the caller.

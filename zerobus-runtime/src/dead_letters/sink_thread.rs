@@ -1,6 +1,5 @@
 //! Passes refused rows to the sink, on a thread that lives while there are some.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::thread;
 use std::time::SystemTime;
@@ -8,34 +7,19 @@ use std::time::SystemTime;
 use prost_types::DescriptorProto;
 use serde_json::value::RawValue;
 
-use super::{BoxError, DeadLetter, DeadLetters, Letter, json_of, json_on_one_line};
+use super::{BoxError, DeadLetters};
 use crate::core::ReturnedBatch;
-use crate::driver::log;
 use crate::error::{Error, Fault};
-use crate::event::{Hooks, StreamEvent};
+use crate::event::{Hooks, StreamEvent, log};
+use crate::letter::{DeadLetter, Letter, json_of, json_on_one_line};
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
-use crate::shared::Shared;
+use crate::shared::{LetterThread, Shared, inside_sink};
 use crate::values::Timestamp;
-
-thread_local! {
-    /// The number of the stream whose row is with the sink on this thread.
-    static INSIDE: Cell<Option<u64>> = const { Cell::new(None) };
-}
-
-/// Whether this thread is in the sink of this stream: a wait for the sink would be one for itself.
-pub(crate) fn is_inside(stream: u64) -> bool {
-    INSIDE.get() == Some(stream)
-}
-
-/// Whether this thread is in the sink of any stream.
-pub(crate) fn is_in_a_sink() -> bool {
-    INSIDE.get().is_some()
-}
 
 /// What passes on the refused rows of one stream.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct SinkThread {
     pub(crate) sink: DeadLetters,
     pub(crate) hooks: Hooks,
     pub(crate) table: String,
@@ -44,12 +28,11 @@ pub(crate) struct Desk {
     pub(crate) lane: Option<usize>,
 }
 
-impl Desk {
-    /// Starts the thread. It ends when no row is left.
-    pub(crate) fn start(self: &Arc<Self>, shared: &Arc<Shared>) {
-        let (desk, stream) = (Arc::clone(self), Arc::clone(shared));
+impl LetterThread for SinkThread {
+    fn start(self: Arc<Self>, shared: &Arc<Shared>) {
+        let (passing, stream) = (Arc::clone(&self), Arc::clone(shared));
         let thread = thread::Builder::new().name("zerobus-refused".to_owned());
-        if let Err(source) = thread.spawn(move || desk.run(&stream)) {
+        if let Err(source) = thread.spawn(move || passing.run(&stream)) {
             let error = Error::from(Fault::Thread { source });
             let mut hooks = self.hooks.clone();
             while let Some(letter) = shared.next_letter() {
@@ -58,13 +41,13 @@ impl Desk {
             }
         }
     }
+}
 
+impl SinkThread {
     fn run(&self, shared: &Arc<Shared>) {
         let mut hooks = self.hooks.clone();
         while let Some(letter) = shared.next_letter() {
-            INSIDE.set(shared.lock().letters_number());
-            let delivered = self.sink.deliver(&self.letter(&letter));
-            INSIDE.set(None);
+            let delivered = inside_sink(shared, || self.sink.deliver(&self.letter(&letter)));
             match delivered {
                 Ok(()) => shared.letter_taken(),
                 Err(source) => {

@@ -1,15 +1,16 @@
-//! Dead letters as rows of a table.
+//! Dead letters as rows of another table.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use zerobus_codegen::{DataType, Field, Scalar, Struct};
 
-use super::{BoxError, DeadLetter};
+use super::{JsonStream, block_on};
+use crate::dead_letters::{BoxError, DeadLetters, Sink};
 use crate::error::ServerCode;
+use crate::letter::DeadLetter;
 use crate::message::Presence;
 use crate::persisted::Persisted;
-use crate::stream::{JsonStream, block_on};
 use crate::values::Timestamp;
 
 /// The columns of the table: the keys of a line.
@@ -76,29 +77,55 @@ impl DeadLetter {
     }
 }
 
-/// Sends a dead letter and waits until it is durable.
-pub(super) fn deliver(stream: &JsonStream, letter: &DeadLetter) -> Result<(), BoxError> {
-    let record = Record {
-        table: &letter.table,
-        encoding: if letter.is_json() { "json" } else { "proto" },
-        offset: letter.offset.map(|offset| offset.0),
-        lane: letter.lane,
-        persisted: letter.persisted,
-        kind: letter.reason.kind().as_str(),
-        reason: letter.reason.to_string(),
-        code: letter.reason.code().map(ServerCode::code),
-        state: letter.reason.code().and_then(ServerCode::state),
-        column: letter.column(),
-        attempts: letter.attempts,
-        time: letter.time.map(Timestamp::as_micros),
-        source: letter.source(),
-        partial: letter.is_partial,
-        row: BASE64_STANDARD.encode(&letter.row),
-        json: letter.json(),
-    };
-    block_on(async {
-        let offset = stream.send(&record).await?;
-        stream.wait(offset).await
-    })?;
-    Ok(())
+impl DeadLetters {
+    /// Sends each refused row to another table, one row a dead letter, and waits until it is durable there.
+    ///
+    /// The table has the columns of [`DeadLetter::create_table`]. A dead letter that its table refuses goes no further: the
+    /// refused row stays with the stream it came from. Close the stream of the dead letters last.
+    ///
+    /// ```no_run
+    /// # async fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
+    /// use zerobus_runtime::DeadLetters;
+    ///
+    /// let refused = client.json_stream("main.ops.dead_letters").open().await?;
+    /// let orders = client.json_stream("main.shop.orders");
+    /// let orders = orders.dead_letters(DeadLetters::table(refused.clone())).open().await?;
+    /// // ... rows ...
+    /// orders.close().await?;
+    /// refused.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn table(stream: JsonStream) -> Self {
+        Self::of(stream)
+    }
+}
+
+impl Sink for JsonStream {
+    fn deliver(&self, letter: &DeadLetter) -> Result<(), BoxError> {
+        let record = Record {
+            table: &letter.table,
+            encoding: if letter.is_json() { "json" } else { "proto" },
+            offset: letter.offset.map(|offset| offset.0),
+            lane: letter.lane,
+            persisted: letter.persisted,
+            kind: letter.reason.kind().as_str(),
+            reason: letter.reason.to_string(),
+            code: letter.reason.code().map(ServerCode::code),
+            state: letter.reason.code().and_then(ServerCode::state),
+            column: letter.column(),
+            attempts: letter.attempts,
+            time: letter.time.map(Timestamp::as_micros),
+            source: letter.source(),
+            partial: letter.is_partial,
+            row: BASE64_STANDARD.encode(&letter.row),
+            json: letter.json(),
+        };
+        block_on(async {
+            let offset = self.send(&record).await?;
+            self.wait(offset).await
+        })?;
+        Ok(())
+    }
 }

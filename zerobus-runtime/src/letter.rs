@@ -15,7 +15,9 @@
 //! | `row` | the row in base64 |
 //! | `json` | for readers: the row as JSON, where it decodes |
 //!
-//! Keys that are absent have no value; unknown keys are ignored.
+//! Keys that are absent have no value; unknown keys are ignored. The file `decoded` writes a protobuf message as JSON.
+
+mod decoded;
 
 use std::borrow::Cow;
 use std::io;
@@ -26,6 +28,8 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+pub(crate) use decoded::json_of;
 
 use crate::core::ReturnedBatch;
 use crate::error::{Error, ErrorKind, Fault, ServerCode};
