@@ -2,6 +2,7 @@
 //!
 //! | file | what it owns |
 //! |---|---|
+//! | `openers` | the kinds of streams that a client opens |
 //! | `builder` | the options of a stream, and its opening |
 //! | `opening` | the checks and the spool, before a stream starts |
 //! | `spooled` | streams that keep their rows on disk |
@@ -25,6 +26,7 @@ mod close_error;
 mod dead_letter_table;
 mod handle;
 mod lanes;
+mod openers;
 mod opening;
 mod receipt;
 mod row;
