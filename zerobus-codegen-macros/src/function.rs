@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{ExprPath, Ident, Token, Type};
 
-use crate::parse::FIELD;
+use crate::known::FIELD;
 
 /// The function of an attribute: a path or a closure.
 #[derive(Clone)]

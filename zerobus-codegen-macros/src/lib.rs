@@ -4,7 +4,7 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `parse` | the attributes; `attribute` reads their lists, `function` a path or a closure |
+//! | `parse` | the attributes; `known` lists them, `attribute` reads their lists, `function` a path or a closure |
 //! | `model` | the column of every field, the text of every variant; `names` spells them |
 //! | `check` | the checks that need no other type |
 //! | `resolve` | each field's column in the table's `snapshot` |
@@ -21,6 +21,7 @@ mod code;
 mod column_check;
 mod expand;
 mod function;
+mod known;
 mod model;
 mod names;
 mod parse;

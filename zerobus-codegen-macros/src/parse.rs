@@ -11,53 +11,8 @@ use zerobus_codegen::{Stamp, likely};
 use crate::Errors;
 use crate::attribute::{Item, each_item};
 use crate::function::Function;
+use crate::known::{CONTAINER, FIELD, Known, VARIANT};
 use crate::names::RenameRule;
-
-/// A known attribute.
-pub(crate) struct Known {
-    pub(crate) name: &'static str,
-    /// Its syntax; empty for an alias.
-    form: &'static str,
-}
-
-macro_rules! known {
-    ($($name:literal: $form:literal,)*) => {&[$(Known { name: $name, form: $form }),*]};
-}
-
-/// The attributes of a struct or an enum.
-const CONTAINER: &[Known] = known! {
-    "table": "table = \"catalog.schema.table\"",
-    "rename_all": "rename_all = \"…\"",
-    "crate": "crate = path",
-    "key": "key",
-    "unchecked": "unchecked",
-    "column_names": "column_names",
-    "setters": "setters",
-};
-
-/// The attributes of a field.
-pub(crate) const FIELD: &[Known] = known! {
-    "name": "name = \"column\"",
-    "skip": "skip",
-    "default": "default",
-    "timestamp": "timestamp(unit)",
-    "timestamp_ntz": "timestamp_ntz(unit)",
-    "date": "date",
-    "duration": "duration(unit)",
-    "decimal": "decimal(p, s)",
-    "json": "json",
-    "with": "with = path",
-    "number": "number = n",
-    "type": "type = \"VARCHAR(20)\"",
-    "stamp": "stamp = \"producer\"",
-    "rename": "",
-};
-
-/// The attributes of a variant.
-const VARIANT: &[Known] = known! {
-    "rename": "rename = \"text\"",
-    "name": "",
-};
 
 const FLATTEN: &str = "`flatten` is not supported: the field numbers of a struct are fixed where it is defined; \
                        nest it as a STRUCT, or write its fields here";
