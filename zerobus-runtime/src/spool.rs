@@ -2,18 +2,18 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `folder` | whose the folder is: lock, table, version |
-//! | `writer` | what goes between session and log |
+//! | `folder` | the folder's owner: lock, table, version |
+//! | `writer` | the thread between session and log |
 //! | `bell` | wakes the writer |
 //! | `storage` | the file layer: one folder, with every operation that a promise rests on |
 //! | `format` | the bytes of a segment |
-//! | `segment` | one file of the log: its making, its header, its end |
+//! | `segment` | one file of the log: its creation, its header, its end |
 //! | `walk` | reading records one after the other, past damage |
 //! | `position` | how far the log is acknowledged |
 //! | `stream_note` | what is kept of a persistent stream |
-//! | `producer` | whose rows they are, in the rows' stamps |
-//! | `log` | appending, syncing, reading back, letting go |
-//! | `recovery` | opening what another process left |
+//! | `producer` | the producer in the rows' stamps |
+//! | `log` | appending, syncing, reading back, removing |
+//! | `recovery` | opening the log that another process left |
 //! | `lanes` | the folder of many lanes |
 //! | `inspect` | a folder that no stream has open |
 
@@ -78,18 +78,18 @@ pub enum SpoolLevel {
     Power,
 }
 
-/// What a spool is made with.
+/// The options of a spool.
 #[derive(Debug, Clone)]
 pub(crate) struct SpoolOptions {
     pub(crate) folder: PathBuf,
     pub(crate) level: SpoolLevel,
     pub(crate) segment_bytes: u64,
     pub(crate) max_bytes: u64,
-    /// Each row is in the table once; and what is done where the service cannot do that.
+    /// Delivers each row once; and the fallback where the service cannot do that.
     pub(crate) exactly_once: Option<Otherwise>,
 }
 
-/// A spool whose rows were found, and whose thread does not run yet.
+/// A spool that was opened, before its thread starts.
 pub(crate) struct Spool {
     writer: Writer<Folder>,
     pub(crate) found: Found,
@@ -111,7 +111,7 @@ impl SpoolOptions {
 }
 
 impl Spool {
-    /// Opens a folder, and finds the rows that another process left there.
+    /// Opens a folder and finds the rows that another process left.
     pub(crate) fn open(options: &SpoolOptions, table: &str, encoding: &str, schema: Bytes) -> Result<Self, Error> {
         let refused = |refusal| {
             let folder = options.folder.display().to_string();
@@ -152,7 +152,7 @@ impl Spool {
         producer.map_err(|error| Fault::Spool { folder: folder_name(), refusal: error.into() }.into())
     }
 
-    /// Removes what the spool keeps of a persistent stream that is no more.
+    /// Removes the note of a persistent stream that was retired.
     pub(crate) fn forget_stream(folder: &Path, table: &str, encoding: &str) -> Result<(), Error> {
         let refused = |refusal| Error::from(Fault::Spool { folder: folder.display().to_string(), refusal });
         let _claim = Claim::take(folder, table, encoding).map_err(refused)?;

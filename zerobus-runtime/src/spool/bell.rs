@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-/// A bell at the bed of one thread.
+/// Wakes one sleeping thread.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     has_rung: AtomicBool,
@@ -21,7 +21,7 @@ impl Bell {
         }
     }
 
-    /// Says that this thread waits for the bell from now on.
+    /// Registers this thread as the one to wake.
     pub(super) fn listen(&self) {
         self.sleeper.get_or_init(thread::current);
     }

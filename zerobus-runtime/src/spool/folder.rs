@@ -1,4 +1,4 @@
-//! A spool's folder: one process has it, for one table, in a format that this version reads.
+//! A spool's folder: owned by one process, for one table, in a format that this version reads.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ use super::storage::{Folder, Storage};
 const LOCK: &str = "lock";
 const LABEL: &str = "spool.json";
 
-/// A folder that is ours until this is dropped.
+/// A folder that this process owns until the value is dropped.
 #[derive(Debug)]
 pub(crate) struct Claim {
     path: PathBuf,
@@ -23,7 +23,7 @@ pub(crate) struct Claim {
     _lock: File,
 }
 
-/// What the folder says of itself.
+/// The folder's label.
 #[derive(Debug, Serialize, Deserialize)]
 struct Label {
     format: u32,
@@ -31,7 +31,7 @@ struct Label {
     encoding: String,
 }
 
-/// The part of it that every version has.
+/// The part of the label that every version has.
 #[derive(Debug, Deserialize)]
 struct Version {
     format: u32,
@@ -74,7 +74,7 @@ impl Refusal {
 }
 
 impl Claim {
-    /// Takes the folder, and makes it if it is not there.
+    /// Locks the folder, and creates it if it is missing.
     pub(crate) fn take(path: &Path, table: &str, encoding: &str) -> Result<Self, Refusal> {
         Folder::create_all(path)?;
         let claim = Self::lock(path)?;
@@ -111,7 +111,7 @@ impl Claim {
         &self.path
     }
 
-    /// Whether the folder is for these rows; one that has no label gets this.
+    /// Checks that the folder is for these rows; a folder without a label gets this one.
     fn check_label(&self, label: Label) -> Result<(), Refusal> {
         let text = match fs::read_to_string(self.path.join(LABEL)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(self.write_label(&label)?),
@@ -131,7 +131,7 @@ impl Claim {
                 Err(Refusal::OtherEncoding { found: found.encoding, expected: label.encoding })
             }
             Ok(_) => Ok(()),
-            // A damaged label keeps no row back: each segment has the schema of its rows.
+            // A damaged label blocks no row: each segment has the schema of its rows.
             Err(_) => Ok(self.write_label(&label)?),
         }
     }

@@ -25,7 +25,7 @@ pub(super) const RECORD_HEADER: usize = 44;
 const SEGMENT_HEADER: usize = 52;
 const SEGMENT_MAGIC: [u8; 8] = *b"ZBSPOOL\n";
 const RECORD_MAGIC: [u8; 4] = *b"ZREQ";
-/// A descriptor of the longest table is far below this; a length above it is damage.
+/// The descriptor of the largest table is far below this; a greater length is damage.
 const LONGEST_SCHEMA: usize = 64 * 1024 * 1024;
 
 /// One request, as the log keeps it.
@@ -90,7 +90,7 @@ impl SegmentHeader {
         out
     }
 
-    /// How long the whole header is, by its first bytes; nothing if they are not those of a header.
+    /// The length of the whole header, from its first bytes; none if they are not those of a header.
     pub(super) fn full_len(start: &[u8]) -> Option<usize> {
         if start.len() < SEGMENT_HEADER || start[..8] != SEGMENT_MAGIC || u32_at(start, 8) != VERSION {
             return None;
@@ -113,7 +113,7 @@ impl SegmentHeader {
         })
     }
 
-    /// How many bytes of a file are enough for [`full_len`](Self::full_len).
+    /// The number of bytes that suffices for [`full_len`](Self::full_len).
     pub(super) const START: usize = SEGMENT_HEADER;
 }
 
@@ -138,7 +138,7 @@ impl RecordHeader {
         out
     }
 
-    /// The header at the start of these bytes, if one is whole there.
+    /// The header at the start of these bytes, if it is complete.
     pub(super) fn decode(bytes: &[u8], nonce: u32) -> Option<Self> {
         let bytes = bytes.get(..RECORD_HEADER)?;
         let is_whole = bytes[..4] == RECORD_MAGIC
@@ -158,12 +158,12 @@ impl RecordHeader {
     }
 }
 
-/// The number at this place; the caller has looked at the length.
+/// The number at this position; the caller has checked the length.
 pub(super) fn u32_at(bytes: &[u8], place: usize) -> u32 {
     bytes[place..].iter().take(4).rev().fold(0, |number, byte| (number << 8) | u32::from(*byte))
 }
 
-/// The number at this place; the caller has looked at the length.
+/// The number at this position; the caller has checked the length.
 pub(super) fn u64_at(bytes: &[u8], place: usize) -> u64 {
     bytes[place..].iter().take(8).rev().fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }

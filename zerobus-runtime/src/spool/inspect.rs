@@ -1,4 +1,4 @@
-//! A spool's folder that no stream has open: what it holds, whether that is whole, and its rows as text.
+//! A spool's folder that no stream has open: its contents, whether they are whole, and its rows as text.
 //!
 //! Nothing in the folder is changed.
 
@@ -20,7 +20,7 @@ use crate::undelivered::Undelivered;
 
 /// The folder of a spool that no stream has open.
 ///
-/// As long as this is there, no stream can open the folder.
+/// While this value lives, no stream can open the folder.
 ///
 /// ```no_run
 /// # fn f() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,7 +52,7 @@ pub struct SpoolFile {
     pub first: Option<Offset>,
 }
 
-/// A file of a spool that was read from its start to its end.
+/// A file of a spool after it was read from start to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpoolFileCheck {
@@ -62,7 +62,7 @@ pub struct SpoolFileCheck {
     pub requests: u64,
     /// How many rows they hold.
     pub rows: u64,
-    /// How many of these are not known to be in the table.
+    /// How many of them are not known to be in the table.
     pub waiting: u64,
     /// Some of it cannot be read. At the end of the last file that is what a killed process did not write to its end, and
     /// was promised to nobody.
@@ -70,7 +70,7 @@ pub struct SpoolFileCheck {
 }
 
 impl SpoolFolder {
-    /// Takes a folder that no stream has open.
+    /// Opens a folder that no stream has open.
     ///
     /// # Errors
     /// If the folder is not a spool, cannot be read, is in use, or has a newer format.
@@ -103,12 +103,12 @@ impl SpoolFolder {
     /// Reads every row and compares the checksums.
     ///
     /// # Errors
-    /// If the folder cannot be read. What is damaged is no error.
+    /// If the folder cannot be read. Damage is not an error.
     pub fn verify(&self) -> Result<Vec<SpoolFileCheck>, Error> {
         self.with_folder(self.check())
     }
 
-    /// Writes every row that is not known to be in the table, as a line of JSON each, in their order; how many.
+    /// Writes every row that is not known to be in the table as a line of JSON, in order, and returns their number.
     ///
     /// [`Undelivered::read_from`] reads the lines, and [`IngestStream::send_undelivered`] sends them. The rows stay in the
     /// spool.
@@ -186,7 +186,7 @@ impl SpoolFolder {
         (!rows.is_empty()).then_some(rows)
     }
 
-    /// Reads every request of a segment that is whole; whether something else is there.
+    /// Reads every whole request of a segment; returns whether it holds anything else.
     fn read(&self, segment: &Segment, mut each: impl FnMut(Request) -> io::Result<()>) -> io::Result<bool> {
         let mut walk = segment.walk(&self.storage)?;
         let (mut is_damaged, mut failures) = (false, 0);

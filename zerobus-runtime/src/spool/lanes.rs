@@ -1,4 +1,4 @@
-//! The folder of many lanes: how many there are, and which key belongs to which, the same in every process.
+//! The folder of many lanes: their number, and which key belongs to which lane, the same in every process.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ const NAME: &str = "lanes.json";
 #[derive(Debug, Serialize, Deserialize)]
 struct Label {
     lanes: NonZeroUsize,
-    /// What the hash of a key begins with.
+    /// The prefix of every key's hash.
     salt: u64,
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn folder_of(folder: &Path, lane: usize) -> PathBuf {
     folder.join(format!("lane-{lane}"))
 }
 
-/// The salt of the folder's keys, which is made where there is none.
+/// The salt of the folder's keys, created if there is none.
 ///
 /// # Errors
 /// If the folder cannot be used, or has another number of lanes: a key would move to another lane, and its rows overtake

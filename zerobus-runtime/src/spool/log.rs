@@ -20,15 +20,15 @@ use crate::core::{StreamNote, Wanted};
 /// How many records go in one write; a system takes up to 1024 parts.
 const MOST_PARTS: usize = 256;
 
-/// What a log is made with.
+/// The options of a log.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// The size at which a segment is closed and another one begun.
+    /// The size at which a segment is closed and the next one begins.
     pub(crate) segment_bytes: u64,
-    /// How many bytes the segments may have together.
+    /// The largest total size of the segments, in bytes.
     pub(crate) max_bytes: u64,
     pub(crate) durability: Durability,
-    /// What the rows are written for: the encoded message that creates a stream.
+    /// The schema of the rows: the encoded message that creates a stream.
     pub(crate) schema: Bytes,
 }
 
@@ -48,21 +48,21 @@ pub(crate) struct Log<S: Storage> {
     pub(super) options: Options,
     pub(super) segments: VecDeque<Segment>,
     pub(super) position: Position<S::File>,
-    /// The file of the last segment, if it is written to.
+    /// The file of the last segment, if it is open for writing.
     pub(super) active: Option<Active<S::File>>,
-    /// The bytes of all the segments' files.
+    /// The size of all segments, in bytes.
     pub(super) bytes: u64,
     pub(super) acked: u64,
     pub(super) next_row: u64,
     pub(super) next_sequence: u64,
-    /// The requests that were written and not synced, to be written again should the sync fail.
+    /// The requests that were written and not synced; they are written again if the sync fails.
     unsynced: Vec<Request>,
     /// The requests whose sync failed.
     unwritten: VecDeque<Request>,
     reader: Option<Reader<S::File>>,
     pub(super) read_row: u64,
     pub(super) read_sequence: u64,
-    /// The first row of this process; what is missing before it was lost with a machine.
+    /// The first row of this process; rows missing before it were lost with a machine.
     pub(super) begin_row: u64,
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Active<F> {
 struct Reader<F> {
     sequence: u64,
     walk: Walk<F>,
-    /// Where the record begins that was found last.
+    /// The start of the record that was found last.
     last: u64,
     failures: u32,
 }
@@ -95,7 +95,7 @@ pub(crate) struct Batch {
     pub(crate) requests: Vec<Request>,
     /// The sequence of each.
     pub(crate) sequences: Vec<u64>,
-    /// Rows that cannot be read, or never reached the disk.
+    /// Rows that cannot be read or never reached the disk.
     pub(crate) lost: Vec<Range<u64>>,
     /// The next request has more bytes than were wanted.
     pub(crate) waits_for_room: bool,
@@ -104,7 +104,7 @@ pub(crate) struct Batch {
 /// Why requests were not appended.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// The log has all the bytes that it may have.
+    /// The log has reached its size limit.
     Full,
     Io(io::Error),
 }
@@ -136,22 +136,22 @@ impl<S: Storage> Log<S> {
         }
     }
 
-    /// The offset that the next row gets.
+    /// The offset of the next row.
     pub(crate) const fn next_row(&self) -> u64 {
         self.next_row
     }
 
-    /// What the first row was written for that is to be read.
+    /// The schema of the next row to be read.
     pub(crate) fn first_schema(&self) -> Option<&Bytes> {
         self.segments.iter().find(|segment| segment.end_row > self.read_row).map(|segment| &segment.schema)
     }
 
-    /// The sequence that the next request gets.
+    /// The sequence of the next request.
     pub(crate) const fn next_sequence(&self) -> u64 {
         self.next_sequence
     }
 
-    /// Keeps this of the persistent stream, durably.
+    /// Stores this note of the persistent stream durably.
     pub(crate) fn note(&self, note: &StreamNote) -> io::Result<()> {
         stream_note::write(&self.storage, note)
     }
@@ -161,14 +161,14 @@ impl<S: Storage> Log<S> {
         self.bytes
     }
 
-    /// The row up to which requests were read.
+    /// The row after the last one that was read.
     pub(crate) const fn read_row(&self) -> u64 {
         self.read_row
     }
 
-    /// Writes some of the requests, at least the first; how many.
+    /// Writes some of the requests, at least the first; returns how many.
     ///
-    /// They survive the end of the process from then on, and the loss of power after the next [`sync`](Self::sync). The
+    /// They survive the end of the process from now on, and the loss of power after the next [`sync`](Self::sync). The
     /// first row of each follows the last one before it.
     pub(crate) fn append(&mut self, requests: &[Request]) -> Result<usize, Refusal> {
         self.write_again()?;
@@ -179,7 +179,7 @@ impl<S: Storage> Log<S> {
         Ok(written)
     }
 
-    /// Makes everything durable that was appended.
+    /// Makes every appended request durable.
     pub(crate) fn sync(&mut self) -> Result<(), Refusal> {
         self.write_again()?;
         Ok(self.sync_active()?)
@@ -214,12 +214,12 @@ impl<S: Storage> Log<S> {
         self.release()
     }
 
-    /// Behind the rows of the oldest file, if it is not the one that is written to.
+    /// The row after those of the oldest file, if it is not the one being written.
     pub(crate) fn end_of_oldest(&self) -> Option<u64> {
         self.segments.front().filter(|_| self.segments.len() > 1).map(|front| front.end_row)
     }
 
-    /// Ends the log: where every row is settled, nothing of it is left.
+    /// Ends the log; if every row is settled, its files are removed.
     pub(crate) fn close(&mut self) -> Result<(), Refusal> {
         if self.options.durability == Durability::Power {
             self.sync()?;
@@ -232,7 +232,7 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    /// Reads on where it last ended.
+    /// Continues to read where it last stopped.
     ///
     /// Each request is read once; where none is returned, nothing is left to be read, or the next one waits for room. The
     /// first may hold rows that are settled.
@@ -252,7 +252,7 @@ impl<S: Storage> Log<S> {
             }
             match self.read_next(index) {
                 Ok(Some(request)) if request.row >= end => {
-                    // What is missing before it never comes.
+                    // Rows missing before it never arrive.
                     note_lost(&mut batch.lost, self.read_row..end);
                     self.read_row = end;
                     self.unread();
@@ -284,13 +284,13 @@ impl<S: Storage> Log<S> {
         Ok(batch)
     }
 
-    /// Says that this many requests which follow need not be read: the caller has them.
+    /// Skips this many requests, which the caller already has.
     pub(crate) const fn skip(&mut self, requests: u64, end_row: u64) {
         self.read_sequence += requests;
         self.read_row = end_row;
     }
 
-    /// Leaves the request that was found last for the next time.
+    /// Leaves the request that was found last for the next read.
     const fn unread(&mut self) {
         if let Some(reader) = &mut self.reader {
             reader.walk.back_to(reader.last);
@@ -371,7 +371,7 @@ impl<S: Storage> Log<S> {
         let mut parts: Vec<_> =
             headers.iter().zip(bodies).flat_map(|(header, body)| [IoSlice::new(header), body]).collect();
         if let Err(error) = active.file.write_at(segment.len, &mut parts) {
-            // What was written is not counted, and must not stand behind what is written next.
+            // The bytes written are not counted, and must not stay in front of the next ones.
             active.is_spoiled = active.file.set_len(segment.len).is_err();
             return Err(error.into());
         }
@@ -384,7 +384,7 @@ impl<S: Storage> Log<S> {
         Ok(written)
     }
 
-    /// Closes a segment that is full, and refuses a request that is too much for the log.
+    /// Closes a full segment, and refuses a request that does not fit into the log.
     fn make_room(&mut self, request: &Request) -> Result<(), Refusal> {
         let needed = request.record_len();
         let is_full = |log: &Self| log.bytes + needed > log.options.max_bytes && log.acked < log.next_row;
@@ -428,7 +428,7 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    /// Closes the segment that is written to: what comes next goes into another one.
+    /// Closes the segment being written; the next request goes into another one.
     fn seal(&mut self) -> io::Result<()> {
         if self.options.durability == Durability::Power {
             self.sync_active()?;
@@ -437,9 +437,9 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    /// Takes back what a failed sync may have lost, to write it into another segment.
+    /// Takes back the requests that a failed sync may have lost, to write them into another segment.
     ///
-    /// A sync that is asked for again says that all is well, and what the first one could not write is gone.
+    /// A second sync reports success although the data that the first one could not write is gone.
     fn take_back_unsynced(&mut self) {
         let (Some(mut active), Some(segment)) = (self.active.take(), self.segments.back_mut()) else { return };
         let (len, end_row, end_sequence) = active.synced;
@@ -459,7 +459,7 @@ impl<S: Storage> Log<S> {
         }
     }
 
-    /// Writes what a failed sync may have lost.
+    /// Writes the requests that a failed sync may have lost.
     fn write_again(&mut self) -> Result<(), Refusal> {
         while !self.unwritten.is_empty() {
             let requests: Vec<_> = self.unwritten.iter().take(MOST_PARTS).cloned().collect();
@@ -492,7 +492,7 @@ impl<S: Storage> Log<S> {
                 self.storage.remove(&name_of(sequence))
             };
             match gone {
-                // Somebody else has removed it, and it takes no room any more.
+                // Another program has removed it, and it takes no space any more.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 gone => gone?,
             }
@@ -508,7 +508,7 @@ impl<S: Storage> Log<S> {
     }
 }
 
-/// Notes rows that cannot be read; next to each other they are one range.
+/// Notes rows that cannot be read; adjacent ones are one range.
 fn note_lost(lost: &mut Vec<Range<u64>>, rows: Range<u64>) {
     match lost.last_mut() {
         _ if rows.is_empty() => {}

@@ -23,7 +23,7 @@ const SLOT: usize = 36;
 const PLACES: [u64; 2] = [0, 4096];
 const FILE_LEN: usize = 8192;
 
-/// What the file says.
+/// The contents of the file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Marks {
     pub(super) acked: u64,
@@ -31,7 +31,7 @@ pub(super) struct Marks {
     pub(super) next_sequence: u64,
 }
 
-/// The file, made when it is first needed.
+/// The file, created when it is first needed.
 #[derive(Debug)]
 pub(super) struct Position<F> {
     file: Option<F>,
@@ -39,9 +39,9 @@ pub(super) struct Position<F> {
     counter: u64,
     /// The slot that is written next.
     slot: usize,
-    /// Something may have been written that is not durable.
+    /// The last write may not be durable.
     is_dirty: bool,
-    /// The slot was written since it became its turn.
+    /// The current slot was written.
     is_written: bool,
     /// The name of the file is not durable.
     is_new: bool,

@@ -1,4 +1,4 @@
-//! Who sends the rows of a folder, and in which run: what makes the stamps of two processes different.
+//! The producer of a folder's rows and its run, which make the stamps of two processes differ.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -18,17 +18,17 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    /// A producer that no folder knows.
+    /// A new producer, not from a folder.
     pub(crate) fn new(name: Option<&str>) -> Self {
         let random = || format!("{:032x}", fastrand::u128(..));
         Self { producer: name.map_or_else(random, str::to_owned), epoch: super::now_ms() }
     }
 
-    /// The producer of a folder that is ours, in another run than before; durable when this returns.
+    /// The producer of a folder that this process owns, in a new run; durable when this returns.
     pub(crate) fn of_folder(folder: &Path, name: Option<&str>) -> io::Result<Self> {
         let before = match fs::read(folder.join(NAME)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            // A damaged one is as good as none: the new run has a number that none had before.
+            // A damaged file counts as missing: the new run gets a number that none had before.
             text => serde_json::from_slice::<Self>(&text?).ok(),
         };
         let next = match before {

@@ -18,18 +18,18 @@ pub(crate) struct Recovery {
     pub(crate) bytes: u64,
     /// When the oldest of the rows was accepted, in milliseconds since 1970.
     pub(crate) oldest: Option<u64>,
-    /// The bytes of a record that was not written to its end.
+    /// The bytes of an incomplete record at the end.
     pub(crate) cut: u64,
-    /// What could not be read.
+    /// The parts that could not be read.
     pub(crate) set_aside: Vec<SetAside>,
 }
 
 /// A segment that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SetAside {
-    /// The name that it has now.
+    /// Its new name.
     pub(crate) file: String,
-    /// The rows that it held; to the end of all numbers where the last one is not known.
+    /// The rows that it held, up to `u64::MAX` if the last one is unknown.
     pub(crate) rows: Range<u64>,
 }
 
@@ -41,7 +41,7 @@ impl<S: Storage> Log<S> {
     pub(crate) fn open(storage: S, options: Options) -> io::Result<(Self, Recovery)> {
         let names = storage.names()?;
         for name in names.iter().filter(|name| segment::is_unfinished(name)) {
-            // It is made anew under this name when it is needed.
+            // It is created again under this name when it is needed.
             let _ = storage.remove(name);
         }
         let position = Position::read(&storage, &names);
@@ -116,11 +116,11 @@ impl<S: Storage> Log<S> {
         }
     }
 
-    /// Reads the last segment to its last whole record, and cuts what follows.
+    /// Reads the last segment to its last whole record, and cuts off the rest.
     fn find_end(&mut self, last: &mut Segment, recovery: &mut Recovery) {
         let scan = (0..MOST_READS).find_map(|_| last.scan(&self.storage).ok());
         let scan = scan.unwrap_or_else(|| last.unreadable());
-        // What cannot be read is not cut: it may be readable elsewhere.
+        // An unreadable part is not cut off: it may be readable elsewhere.
         let torn = if scan.is_unreadable { 0 } else { last.len - scan.end };
         (last.end_sequence, last.end_row) = (scan.end_sequence, scan.end_row);
         last.is_damaged = scan.is_damaged;
@@ -135,7 +135,7 @@ impl<S: Storage> Log<S> {
         self.cut(last, torn);
     }
 
-    /// Cuts what was not written to its end, and makes durable what was.
+    /// Cuts off an incomplete record, and makes the rest durable.
     fn cut(&self, last: &Segment, torn: u64) {
         let Ok(mut file) = self.storage.open(&name_of(last.sequence)) else { return };
         if torn > 0 {
@@ -143,7 +143,7 @@ impl<S: Storage> Log<S> {
             let _ = file.set_len(last.len);
         }
         if self.options.durability == Durability::Power {
-            // What is not durable was promised to nobody.
+            // Nothing was promised of bytes that are not durable.
             let _ = file.sync();
         }
     }

@@ -17,12 +17,12 @@ const SET_ASIDE: &str = ".damaged";
 pub(super) struct Segment {
     pub(super) sequence: u64,
     pub(super) row: u64,
-    /// Behind the last request.
+    /// The sequence after the last request.
     pub(super) end_sequence: u64,
-    /// Behind the last row.
+    /// The row after the last one.
     pub(super) end_row: u64,
     pub(super) header_len: u64,
-    /// How much of the file is records.
+    /// The length of the file's records.
     pub(super) len: u64,
     pub(super) nonce: u32,
     pub(super) schema: Bytes,
@@ -35,21 +35,21 @@ pub(super) struct Segment {
 pub(super) struct Scan {
     pub(super) end_sequence: u64,
     pub(super) end_row: u64,
-    /// Behind the last whole record.
+    /// The position after the last whole record.
     pub(super) end: u64,
     pub(super) is_damaged: bool,
     /// Some of it could not be read at all, so what follows it is not known.
     pub(super) is_unreadable: bool,
 }
 
-/// How often a place that cannot be read is tried before it is passed over.
+/// How often an unreadable position is tried before it is skipped.
 pub(super) const MOST_READS: u32 = 3;
 
 pub(super) fn name_of(sequence: u64) -> String {
     format!("{sequence:020}{SUFFIX}")
 }
 
-/// The sequence that a segment's name says.
+/// The sequence in a segment's name.
 pub(super) fn sequence_of(name: &str) -> Option<u64> {
     name.strip_suffix(SUFFIX).filter(|digits| digits.len() == 20)?.parse().ok()
 }
@@ -60,7 +60,7 @@ pub(super) fn is_unfinished(name: &str) -> bool {
 }
 
 impl Segment {
-    /// Makes the file, with its header; its name appears when the header is whole.
+    /// Creates the file with its header; its name appears when the header is complete.
     pub(super) fn create<S: Storage>(
         storage: &S,
         header: &SegmentHeader,
@@ -80,7 +80,7 @@ impl Segment {
         };
         let made = write();
         if made.is_err() {
-            // On a full disk its bytes are wanted; what is left is removed at the next start.
+            // A full disk needs its space; a leftover is removed at the next start.
             let _ = storage.remove(&unfinished);
         }
         Ok((Self::of(header, bytes.len() as u64), made?))
@@ -123,7 +123,7 @@ impl Segment {
         Ok(Walk::new(storage.open(&name_of(self.sequence))?, self.nonce, self.header_len))
     }
 
-    /// Reads all records; what cannot be read is passed over.
+    /// Reads all records and skips unreadable ones.
     pub(super) fn scan<S: Storage>(&self, storage: &S) -> io::Result<Scan> {
         let mut walk = self.walk(storage)?;
         let mut scan = self.empty();

@@ -1,4 +1,4 @@
-//! What goes between a session and its log: asks what is to be done on disk, does it, and says what came of it.
+//! The thread between a session and its log: it asks the session for a job, does it on disk, and reports the result.
 //!
 //! It has its own thread, named `zerobus-spool`, and is not a blocking task of tokio: a sync takes as long as the
 //! disk likes, the order of writes is that of one thread, and rows that were accepted are still written when the runtime
@@ -18,7 +18,7 @@ use crate::error::{Error, Fault};
 use crate::schemas::Schemas;
 use crate::shared::Shared;
 
-/// How long a disk that fails or is full is left alone; the pause doubles up to the second one.
+/// The pause after a failure or a full disk; it doubles up to the second one.
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -41,7 +41,7 @@ pub(crate) struct Writer<S: Storage> {
     claim: Option<Claim>,
 }
 
-/// What follows a step.
+/// When the next step is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Another step, at the latest after this long.
@@ -70,7 +70,7 @@ impl<S: Storage> Writer<S> {
         }
     }
 
-    /// Does what the session wants done now.
+    /// Does the session's current job.
     pub(crate) fn step(&mut self, shared: &Shared) -> Next {
         let job = shared.disk_job();
         if job.is_last {
@@ -107,7 +107,7 @@ impl<S: Storage> Writer<S> {
     }
 
     fn work(&mut self, shared: &Shared, job: &Job) -> Result<Work, Refusal> {
-        // Room first: it may be what the rest waits for.
+        // Free space first: the rest may wait for it.
         if job.settled > self.acked {
             self.acknowledge(job.settled);
         }
@@ -118,7 +118,7 @@ impl<S: Storage> Writer<S> {
         written.and(read)
     }
 
-    /// Keeps what the session wants kept of its persistent stream, before a row is written or sent that depends on it.
+    /// Stores the session's note of its persistent stream, before a row that depends on it is written or sent.
     fn note(&self, shared: &Shared, note: &StreamNote) -> Result<(), Refusal> {
         self.log.note(note)?;
         shared.noted(note);
@@ -129,7 +129,7 @@ impl<S: Storage> Writer<S> {
         if self.sync_due().is_some_and(|due| due <= shared.now()) { self.sync(shared) } else { Ok(()) }
     }
 
-    /// Notes what is settled; where that fails it is done with the next acknowledgement, and no row is lost meanwhile.
+    /// Notes which rows are settled. A failure is repeated with the next acknowledgement, and no row is lost meanwhile.
     fn acknowledge(&mut self, row: u64) {
         match self.log.acked(row) {
             Ok(()) => self.acked = row,
@@ -225,7 +225,7 @@ impl<S: Storage> Writer<S> {
         .into()
     }
 
-    /// The stream is over: what is settled goes, and the rest is as safe as the level says.
+    /// Ends the stream: settled rows are removed, and the rest is as safe as the level promises.
     fn end(&mut self, job: &Job) {
         let noted = self.log.acked(job.settled);
         if let Err(error) = noted.map_err(Refusal::Io).and_then(|()| self.log.close()) {
@@ -236,11 +236,11 @@ impl<S: Storage> Writer<S> {
     }
 }
 
-/// How a step's work went.
+/// The result of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     Done,
-    /// Something is to be read that is not there yet.
+    /// The rows to be read are not on disk yet.
     Waits,
 }
 
@@ -250,7 +250,7 @@ fn batch(sequence: u64, request: Request, schema: usize, now: Duration) -> Batch
     Batch { body, first, rows, since: now, sent_at: Duration::ZERO, attempts: 0, schema, sequence }
 }
 
-/// Tells the session that nobody writes any more, however that came.
+/// Reports to the session that the thread has ended, for any reason.
 struct Closing<'a>(&'a Shared);
 
 impl Drop for Closing<'_> {
