@@ -1,5 +1,5 @@
-//! Rows that are known at run time: JSON text, JSON values, cells of text and, with the feature `arrow`, record batches, for a table whose schema is a snapshot, a
-//! fetched one or DDL.
+//! Rows whose schema is known at run time: JSON text, JSON values, text cells and, with the feature `arrow`, record batches. The schema is a snapshot, a
+//! fetched table or DDL.
 //!
 //! A [`RowPlan`] is compiled once from the checked table. A row is then written in one pass as the message that the
 //! table's descriptor says, with everything checked that the schema knows: types, ranges, lengths, NOT NULL.
@@ -18,9 +18,9 @@
 //! | VARIANT | any JSON | a JSON string as such; a cell as JSON text |
 //! | ARRAY, MAP, STRUCT | an array, an object, an object | a cell as JSON text |
 //!
-//! Names of columns are compared without regard to case, as Unity Catalog has them. `null` is NULL, and refused where the
-//! column is NOT NULL, in an array and as a map's value. A column that is named twice, or is none of the table's, is
-//! refused, unless [unknown ones are to be left out](RowPlan::unknown_columns).
+//! Column names are compared without regard to case, as in Unity Catalog. `null` is NULL, and refused where the
+//! column is NOT NULL, in an array and as a map's value. A column that is named twice, or is not in the table, is
+//! refused; [`RowPlan::unknown_columns`] can leave unknown ones out.
 //!
 //! ```no_run
 //! # async fn f(client: zerobus_runtime::Client, snapshot: &str) -> Result<(), Box<dyn std::error::Error>> {
@@ -72,7 +72,7 @@ use crate::message::Encoder;
 use crate::record_kind::RecordKind;
 use crate::stream::Accepts;
 
-/// How rows of one table are written; compiled once, and used for every row.
+/// How rows of one table are written: compiled once, used for every row.
 #[derive(Debug, Clone)]
 pub struct RowPlan {
     table: String,
@@ -83,7 +83,7 @@ pub struct RowPlan {
     options: Options,
 }
 
-/// What a plan takes besides what the table says.
+/// The options of a plan.
 #[derive(Debug, Clone, Copy, Default)]
 struct Options {
     integer_times: Option<TimeUnit>,
@@ -104,7 +104,7 @@ pub enum TimeUnit {
     Secs,
 }
 
-/// What becomes of a value whose name is no column's.
+/// What happens to a value whose name is not a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum UnknownColumns {
     /// It is left out.
@@ -146,7 +146,7 @@ impl RowPlan {
         self
     }
 
-    /// What becomes of values whose names are no columns'; refused by default.
+    /// What happens to values whose names are not columns; they are refused by default.
     #[must_use]
     pub const fn unknown_columns(mut self, unknown: UnknownColumns) -> Self {
         self.options.unknown = unknown;
@@ -183,7 +183,7 @@ impl RowPlan {
         DynamicRow { plan: self, source: Source::Value(value) }
     }
 
-    /// The columns that cells of text stand for, by their names in a header.
+    /// The columns of text cells, by their names in a header.
     ///
     /// # Errors
     /// If a name is not a column's or occurs twice, or if a NOT NULL column is missing.
@@ -194,7 +194,7 @@ impl RowPlan {
     /// Writes a row behind what the encoder holds: for an [`EncodedStream`](crate::EncodedStream), and for tests.
     ///
     /// # Errors
-    /// If the row is no JSON, or does not fit the table; of the kind [`Rejected`](crate::ErrorKind::Rejected).
+    /// If the row is not JSON or does not fit the table; of the kind [`Rejected`](crate::ErrorKind::Rejected).
     pub fn encode(&self, row: &DynamicRow<'_>, out: &mut Encoder) -> Result<(), Error> {
         <Dynamic as Accepts<DynamicRow<'_>>>::write(row, out)
     }

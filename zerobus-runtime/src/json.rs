@@ -59,7 +59,7 @@ pub trait Format<T> {
     /// Reads a value.
     ///
     /// # Errors
-    /// If what is there is none.
+    /// If the input is not such a value.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error>;
 }
 
@@ -74,7 +74,7 @@ pub fn write<F: Format<T>, T, S: Serializer>(value: &T, serializer: S) -> Result
 /// Reads a value in the format `F`: what `deserialize_with` names.
 ///
 /// # Errors
-/// If what is there is no such value.
+/// If the input is not such a value.
 pub fn read<'de, F: Format<T>, T, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     F::read(deserializer)
 }

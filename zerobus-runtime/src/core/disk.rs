@@ -6,9 +6,9 @@
 //! ```
 //!
 //! A batch is written before it goes. It then joins the window if that has room and nothing older waits on disk;
-//! otherwise its memory is let go, and it is read back when its turn comes. The window has half of the byte budget at most,
-//! so that rows are taken and written however long an outage lasts. Who writes and reads asks for a [`Job`], does it, and
-//! says what came of it.
+//! otherwise its memory is freed, and it is read back when its turn comes. The window has half of the byte budget at most,
+//! so that rows are accepted and written however long an outage lasts. The spool's thread asks for a [`Job`], does it, and
+//! reports the result.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -18,11 +18,11 @@ use super::{Action, Batch, Job, Over, Session, Wanted};
 use crate::error::{Error, Fault};
 use crate::event::StreamEvent;
 
-/// How long a session goes on whose handles are all gone; the rest is for another one.
+/// How long a session continues after its last handle is dropped; the remaining rows are for the next one.
 const ABANDONED: Duration = Duration::from_secs(10);
 
 impl Session {
-    /// What is to be done on disk now.
+    /// The work to do on disk now.
     pub(crate) fn disk_job(&mut self, now: Duration) -> Job {
         self.seen = self.seen.max(now);
         let is_over = self.is_over();
@@ -46,7 +46,7 @@ impl Session {
         Job { note, write, settled, read, until: linger_end, is_last }
     }
 
-    /// What the window takes from disk now.
+    /// What the window wants from disk now.
     fn wanted_from_disk(&self) -> Option<Wanted> {
         let spool = self.spool.as_ref()?;
         let most = self.window_limit();
@@ -94,19 +94,19 @@ impl Session {
         (kept, end)
     }
 
-    /// Rows below have the promise of the level.
+    /// Rows below are as durable as the level promises.
     pub(crate) fn promised(&mut self, row: u64) {
         if let Some(spool) = &mut self.spool {
             spool.promised = spool.promised.max(row);
         }
     }
 
-    /// The row below which all have the promise of the level.
+    /// The row below which all are as durable as the level promises.
     pub(crate) fn promised_to(&self) -> u64 {
         self.spool.as_ref().map_or(0, |spool| spool.promised)
     }
 
-    /// Batches came back from disk, and these rows will not.
+    /// Takes batches that were read from disk, and rows that cannot be read.
     pub(crate) fn loaded(&mut self, now: Duration, batches: Vec<Batch>, lost: Vec<Range<u64>>) {
         let settled = self.settled;
         let Some(spool) = &mut self.spool else { return };
@@ -135,7 +135,7 @@ impl Session {
             spool.disk.start = spool.disk.start.max(rows.end);
             self.actions.push_back(Action::Tell(StreamEvent::SpoolDamaged { rows: rows.end - rows.start }));
             spool.all_lost.push(rows.clone());
-            // What is settled is not lost.
+            // Settled rows are not lost.
             let start = rows.start.max(settled);
             if start < rows.end {
                 spool.lost.push_back(start..rows.end);
@@ -148,9 +148,9 @@ impl Session {
         self.settle(now);
     }
 
-    /// Counts rows that cannot be read as returned, when it is their turn.
+    /// Counts unreadable rows as returned, when it is their turn.
     ///
-    /// An acknowledgement of what lies behind them has counted them as if they were not there.
+    /// An acknowledgement of the rows after them has counted them as absent.
     pub(super) fn pass_over_lost(&mut self) {
         let Some(spool) = &mut self.spool else { return };
         while let Some(rows) = spool.lost.pop_front() {
@@ -164,7 +164,7 @@ impl Session {
         }
     }
 
-    /// The disk takes nothing now, and is tried again.
+    /// The disk failed; it is tried again.
     pub(crate) fn disk_fails(&mut self, error: Error) {
         let Some(spool) = &mut self.spool else { return };
         spool.is_reading = false;
@@ -190,7 +190,7 @@ impl Session {
         self.turn_schema(now);
     }
 
-    /// A session that is over returns what the disk does not take.
+    /// Returns the rows that the disk did not take, when the session is over.
     pub(super) fn give_up_unwritten(&mut self) {
         let error = self.error().cloned().unwrap_or_else(|| Fault::ShutDown.into());
         let Some(spool) = &mut self.spool else { return };
@@ -200,7 +200,7 @@ impl Session {
         self.returned.give_up(batches, &error);
     }
 
-    /// Nobody has the folder any more.
+    /// The spool has left the folder.
     pub(crate) fn disk_closed(&mut self) {
         if !self.is_over() {
             self.fail(Fault::Panicked.into());
@@ -236,7 +236,7 @@ impl Session {
         }
     }
 
-    /// Nobody holds the stream any more.
+    /// The last handle was dropped.
     pub(crate) fn abandon(&mut self, now: Duration) {
         if let Some(spool) = &mut self.spool {
             spool.ends_at = now.checked_add(ABANDONED);
@@ -253,7 +253,7 @@ impl Session {
         self.spool.as_ref().map_or(0, |spool| spool.found.end - spool.found.first)
     }
 
-    /// Tells those who watch.
+    /// Emits an event.
     pub(crate) fn tell(&mut self, event: StreamEvent) {
         self.actions.push_back(Action::Tell(event));
     }

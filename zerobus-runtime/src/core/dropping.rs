@@ -1,4 +1,4 @@
-//! Rows that a full spool drops, where a policy asks for it: counted, told, and an error to whoever asks for one of them.
+//! Rows that a full spool drops, where a policy asks for it: they are counted, reported, and an error for anyone who waits for one of them.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Session {
         self.settings.overflow == SpoolOverflow::DropOldest
     }
 
-    /// Drops the rows below, which are the oldest on disk. Rows that are on their way are given up as
+    /// Drops the rows below, which are the oldest on disk. Rows in flight are given up as
     /// well. Returns the row below which all are settled.
     pub(crate) fn drop_oldest(&mut self, now: Duration, end: u64) -> u64 {
         self.seen = self.seen.max(now);
@@ -61,7 +61,7 @@ impl Session {
         self.settled
     }
 
-    /// Ends the calls if one of these rows is on its way; whether another call is to follow.
+    /// Ends the calls if one of these rows is in flight; returns whether another call must follow.
     fn end_calls_with_rows_below(&mut self, end: u64) -> bool {
         if !self.window.has_sent() || self.window.front().is_none_or(|front| front.first >= end) {
             return false;
@@ -89,7 +89,7 @@ impl Session {
         }
     }
 
-    /// Tells what was dropped since the last time, so that a flood of rows is no flood of events.
+    /// Reports the rows dropped since the last report: one event for many rows.
     pub(super) fn tell_dropped(&mut self) {
         let rows = self.spool.as_mut().map_or(0, |spool| std::mem::take(&mut spool.dropped.untold));
         if rows > 0 {

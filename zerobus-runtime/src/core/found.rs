@@ -5,7 +5,7 @@ use std::sync::Arc;
 /// The number of a schema: what rows were written for; 0 is the program's own.
 pub(crate) type Schema = usize;
 
-/// What a session begins with that finds rows on disk.
+/// The rows that a session finds on disk.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Found {
     /// The rows on disk.
@@ -15,14 +15,14 @@ pub(crate) struct Found {
     pub(crate) schema: Schema,
 }
 
-/// What a session is made with that delivers exactly once.
+/// The settings of a session that delivers exactly once.
 #[derive(Debug, Clone)]
 pub(crate) struct ExactlyOnce {
     pub(crate) found: Option<StreamNote>,
     pub(crate) otherwise: Otherwise,
 }
 
-/// What becomes of a session where the service has no persistent streams.
+/// What a session does where the service has no persistent streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Otherwise {
     AtLeastOnce,

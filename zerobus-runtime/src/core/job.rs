@@ -12,11 +12,11 @@ pub(crate) struct Job {
     pub(crate) write: Vec<Batch>,
     /// Every row below is settled.
     pub(crate) settled: u64,
-    /// What is wanted back.
+    /// What to read back.
     pub(crate) read: Option<Wanted>,
-    /// When to ask again, if nobody says so before.
+    /// When to ask again, unless woken before.
     pub(crate) until: Option<Duration>,
-    /// The session is over, and nothing comes after this.
+    /// The session is over; this is its last job.
     pub(crate) is_last: bool,
 }
 

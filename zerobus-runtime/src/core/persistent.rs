@@ -12,7 +12,7 @@ pub(super) struct Persistent {
     pub(super) stream: Option<Arc<str>>,
     pub(super) base: Option<u64>,
     pub(super) end: Option<u64>,
-    /// What the spool keeps is what is here.
+    /// The spool's note agrees with this state.
     pub(super) is_noted: bool,
     /// What the spool has to keep of a stream that was left, until it keeps another: where the log ended.
     pub(super) left: Option<StreamNote>,

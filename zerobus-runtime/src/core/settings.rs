@@ -16,7 +16,7 @@ pub enum SpoolOverflow {
     DropNewest,
     /// Drops the rows that have waited longest, one file of the spool at a time.
     ///
-    /// Rows that are on their way are among them, so a dropped row may be in the table.
+    /// Rows in flight are among them, so a dropped row may be in the table.
     DropOldest,
     /// Drops nothing: `send` waits until there is room.
     #[default]

@@ -15,13 +15,13 @@ pub(crate) struct Spooled {
     pub(super) unwritten_bytes: usize,
     /// The rows that are on disk and not in memory.
     pub(super) disk: Range<u64>,
-    /// Rows below have the promise of the level.
+    /// Rows below are as durable as the level promises.
     pub(super) promised: u64,
     /// Rows below may have been sent before, by another process or on another stream.
     pub(super) possibly: u64,
     /// Rows that cannot be read, not yet counted as returned.
     pub(super) lost: VecDeque<Range<u64>>,
-    /// All of those, for whoever asks for one.
+    /// All unreadable rows, so that each can be asked for.
     pub(super) all_lost: Vec<Range<u64>>,
     pub(super) dropped: Dropped,
     pub(super) is_reading: bool,
@@ -29,7 +29,7 @@ pub(crate) struct Spooled {
     pub(super) ends_at: Option<Duration>,
     /// Why the disk takes nothing now.
     pub(super) failure: Option<Error>,
-    /// Everything is written, and nobody has the folder any more.
+    /// Everything is written, and the spool has left the folder.
     pub(super) is_closed: bool,
     pub(super) found: Found,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Spooled {
 pub(super) struct Dropped {
     /// Rows that had an offset, as ranges that do not touch.
     pub(super) rows: Vec<Range<u64>>,
-    /// Rows of which no event has told.
+    /// Rows that no event has reported yet.
     pub(super) untold: u64,
 }
 
@@ -92,7 +92,7 @@ impl Spooled {
         end <= self.disk.end && self.unwritten.front().is_none_or(|batch| batch.first >= end)
     }
 
-    /// These rows, the oldest of all, are dropped; what of them could not be read is among them.
+    /// Drops these rows, the oldest of all, with those of them that could not be read.
     pub(super) fn let_go(&mut self, rows: Range<u64>) {
         self.disk.start = self.disk.start.max(rows.end);
         self.lost.retain_mut(|lost| {

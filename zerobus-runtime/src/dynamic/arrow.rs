@@ -1,5 +1,5 @@
 //! Rows of Arrow's record batches: the columns are held against the table once a batch, and each row is then written from
-//! the arrays as they are.
+//! the arrays directly.
 //!
 //! | column | takes |
 //! |---|---|
@@ -77,19 +77,19 @@ impl<'a> ArrowRows<'a> {
         Ok(Self { plan, columns, rows: batch.num_rows() })
     }
 
-    /// How many there are.
+    /// The number of rows.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.rows
     }
 
-    /// Whether there is none.
+    /// Whether there are no rows.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// The row of this number, from 0 on; none behind the last.
+    /// The row of this number, counted from 0; `None` past the last row.
     #[must_use]
     pub fn row(&self, number: usize) -> Option<DynamicRow<'_>> {
         (number < self.rows).then_some(DynamicRow { plan: self.plan, source: Source::Arrow(self, number) })

@@ -62,7 +62,7 @@ fn shifted(parts: &Parts<'_>, whole_digits: usize, scale: usize) -> Option<Strin
     if parts.exponent.abs() > MOST_EXPONENT {
         return None;
     }
-    // How many of the digits stand before the point; below zero, how many zeros stand behind it first.
+    // The number of digits before the point; if negative, the number of zeros after it.
     let before = i64::try_from(parts.whole.len()).ok()? - i64::try_from(leading).ok()? + parts.exponent;
     let fraction_digits = i64::try_from(digits.len()).ok()? - before;
     if before > i64::try_from(whole_digits).ok()? || fraction_digits > i64::try_from(scale).ok()? {

@@ -23,7 +23,7 @@ pub(super) struct ColumnPlan {
     pub(super) slot: Slot,
 }
 
-/// A place for a value: its number on the wire and what may stand there.
+/// A place for a value: its number on the wire and its type.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
     pub(super) number: u32,

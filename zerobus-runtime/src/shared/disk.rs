@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::event::StreamEvent;
 
 impl Shared {
-    /// What is to be done on disk now.
+    /// The work to do on disk now.
     pub(crate) fn disk_job(&self) -> Job {
         let now = self.now();
         self.lock().session.disk_job(now)
