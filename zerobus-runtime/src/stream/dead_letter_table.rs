@@ -84,7 +84,7 @@ impl DeadLetters {
     /// refused row stays with the stream it came from. Close the stream of the dead letters last.
     ///
     /// ```no_run
-    /// # async fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
+    /// # async fn f(client: zerobus_runtime::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// use zerobus_runtime::DeadLetters;
     ///
     /// let refused = client.json_stream("main.ops.dead_letters").open().await?;
