@@ -282,9 +282,7 @@ impl<T> BlockingStream<T> {
         self.driven.with(|stream| {
             stream.handle.shared().close();
             if block_on_for(stream.handle.over(), timeout).is_none() {
-                stream.handle.shared().end(Fault::CloseTimeout { after: timeout }.into());
-                // With a spool, the rows in memory are written to disk.
-                block_on(stream.handle.over());
+                block_on(stream.handle.expire(timeout));
             }
             stream.handle.report()
         })

@@ -232,11 +232,15 @@ impl Handle {
     pub(super) async fn close_within(&self, after: Duration) -> Result<Report, CloseError> {
         self.shared().close();
         if tokio::time::timeout(after, self.over()).await.is_err() {
-            self.shared().end(Fault::CloseTimeout { after }.into());
-            // With a spool, the rows in memory are written to disk.
-            self.over().await;
+            self.expire(after).await;
         }
         self.report()
+    }
+
+    /// Ends a stream that was not over in time. With a spool, the rows in memory are written to disk.
+    pub(super) async fn expire(&self, after: Duration) {
+        self.shared().end(Fault::CloseTimeout { after }.into());
+        self.over().await;
     }
 
     /// Waits for the end of the stream.
