@@ -138,16 +138,22 @@ fn a_receipt_is_a_future_of_any_runtime() {
 
 #[test]
 fn a_blocking_stream_that_gave_up_is_reopened_with_its_rows() {
-    let (_runtime, server) = served(Scripted::new(|mut call: Call| async move {
-        call.create().await;
-        if call.n > 0 {
-            return call.serve_created().await;
+    let all_sent = Gate::closed();
+    let failing = all_sent.clone();
+    let (_runtime, server) = served(Scripted::new(move |mut call: Call| {
+        let all_sent = failing.clone();
+        async move {
+            call.create().await;
+            if call.n > 0 {
+                return call.serve_created().await;
+            }
+            all_sent.passed().await;
+            call.fail(Status::unavailable("going down")).await;
         }
-        call.batch().await;
-        call.fail(Status::unavailable("going down")).await;
     }));
     let stream = server.client().stream::<Row>().max_attempts(1).open_blocking().unwrap();
     let last = stream.send_all((0..3).map(Row::new)).unwrap().unwrap();
+    all_sent.open();
     stream.wait(last).unwrap_err();
     assert_eq!(stream.send(&Row::new(3)).unwrap_err().kind(), ErrorKind::GaveUp);
     assert!(stream.error().is_some(), "why it gave up");
