@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use scripted::gate::Gate;
 use scripted::{Call, Row, Scripted, Server, client, number, recording};
 use tokio::sync::{Semaphore, watch};
 use tonic::Status;
@@ -192,37 +193,25 @@ async fn a_full_spool_holds_rows_back_and_goes_on_by_itself() {
     assert!(events.0.lock().unwrap().iter().any(|event| matches!(event, StreamEvent::SpoolRecovered)));
 }
 
-/// The rows that a stream was told of as dropped.
-fn told_as_dropped(events: &Events) -> u64 {
+/// The dropped rows that events reported.
+fn reported_as_dropped(events: &Events) -> u64 {
     let events = events.0.lock().unwrap();
     events.iter().map(|event| if let StreamEvent::SpoolDropped { rows, .. } = event { *rows } else { 0 }).sum()
 }
 
 /// A stream with a spool of a megabyte, and a server that takes nothing before it is let.
-async fn overflowing(
-    overflow: SpoolOverflow,
-    folder: &Path,
-    events: &Events,
-) -> (IngestStream<Row>, Server, watch::Sender<bool>) {
-    let (open, gate) = watch::channel(false);
-    let server = Scripted::new(move |mut call: Call| {
-        let mut gate = gate.clone();
-        async move {
-            call.create().await;
-            gate.wait_for(|open| *open).await.unwrap();
-            call.serve_created().await;
-        }
-    });
-    let server = server.start().await;
+async fn overflowing(overflow: SpoolOverflow, folder: &Path, events: &Events) -> (IngestStream<Row>, Server, Gate) {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
     let stream = server.client().stream::<Row>().spool(folder).max_spool_bytes(1024 * 1024).spool_overflow(overflow);
     let stream = stream.max_unacked_bytes(256 * 1024).max_batch_bytes(4096);
-    (events.watch(stream).open().await.unwrap(), server, open)
+    (events.watch(stream).open().await.unwrap(), server, gate)
 }
 
 #[tokio::test]
 async fn a_full_spool_drops_the_newest_rows_where_that_is_asked_for() {
     let (folder, events) = (tempfile::tempdir().unwrap(), Events::default());
-    let (stream, server, open) = overflowing(SpoolOverflow::DropNewest, folder.path(), &events).await;
+    let (stream, server, gate) = overflowing(SpoolOverflow::DropNewest, folder.path(), &events).await;
     let (mut accepted, mut dropped) = (Vec::new(), 0);
     for n in 0..4000 {
         match stream.send(&Row::padded(n, 1000)).await {
@@ -236,17 +225,17 @@ async fn a_full_spool_drops_the_newest_rows_where_that_is_asked_for() {
         }
     }
     assert!(dropped > 1000 && accepted.len() > 500, "{dropped} rows are dropped");
-    open.send(true).unwrap();
+    gate.open();
     let report = stream.close().await.unwrap();
     assert_eq!(report.stats.rows_dropped, dropped);
-    assert_eq!(told_as_dropped(&events), dropped);
+    assert_eq!(reported_as_dropped(&events), dropped);
     assert_eq!(server.records.durable(), accepted, "every row that was accepted is delivered, in order");
 }
 
 #[tokio::test]
 async fn a_full_spool_drops_the_oldest_rows_where_that_is_asked_for() {
     let (folder, events) = (tempfile::tempdir().unwrap(), Events::default());
-    let (stream, server, open) = overflowing(SpoolOverflow::DropOldest, folder.path(), &events).await;
+    let (stream, server, gate) = overflowing(SpoolOverflow::DropOldest, folder.path(), &events).await;
     let first = stream.send(&Row::padded(0, 1000)).await.unwrap();
     for n in 1..4000 {
         // It never waits for the service.
@@ -254,13 +243,13 @@ async fn a_full_spool_drops_the_oldest_rows_where_that_is_asked_for() {
     }
     let error = stream.wait(first).await.unwrap_err();
     assert_eq!(error.to_string(), "row 0 was dropped, since the spool was full");
-    open.send(true).unwrap();
+    gate.open();
     let error = stream.close().await.err();
     let stats = stream.stats();
     let durable: std::collections::BTreeSet<u64> = server.records.durable().into_iter().collect();
     assert!(stats.rows_dropped > 2000 && durable.len() > 500, "{stats:?}");
     assert_eq!(stats.rows_durable + stats.rows_returned, 4000, "{error:?}");
-    assert_eq!((stats.rows_returned, told_as_dropped(&events)), (stats.rows_dropped, stats.rows_dropped));
+    assert_eq!((stats.rows_returned, reported_as_dropped(&events)), (stats.rows_dropped, stats.rows_dropped));
     assert!((stats.rows_dropped..4000).all(|row| durable.contains(&row)), "the newest rows are all there");
 }
 

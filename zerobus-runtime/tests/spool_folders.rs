@@ -12,8 +12,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use scripted::gate::Gate;
 use scripted::{Call, Row, Scripted, client};
-use tokio::sync::watch;
+
 use zerobus_runtime::{ErrorKind, SpoolLevel, StreamBuilder, StreamEvent};
 
 /// Names of the segments, the oldest first.
@@ -70,16 +71,8 @@ async fn a_segment_that_was_deleted_costs_its_rows_and_no_other() {
 #[tokio::test]
 async fn segments_that_are_deleted_under_a_stream_free_their_room() {
     let folder = tempfile::tempdir().unwrap();
-    let (open, gate) = watch::channel(false);
-    let server = Scripted::new(move |mut call: Call| {
-        let mut gate = gate.clone();
-        async move {
-            call.create().await;
-            gate.wait_for(|open| *open).await.unwrap();
-            call.serve_created().await;
-        }
-    });
-    let server = server.start().await;
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
     let stream = server.client().stream::<Row>().spool(folder.path()).max_spool_bytes(1024 * 1024);
     let stream = stream.spool_segment_bytes(4096).max_batch_rows(1).open().await.unwrap();
     for n in 0..40 {
@@ -88,7 +81,7 @@ async fn segments_that_are_deleted_under_a_stream_free_their_room() {
     for segment in &segments(folder.path())[..4] {
         fs::remove_file(segment).unwrap();
     }
-    open.send(true).unwrap();
+    gate.open();
     // More than the spool holds at a time: it goes on only if what is settled goes.
     for n in 40..4000 {
         stream.send(&Row::padded(n, 500)).await.unwrap();
