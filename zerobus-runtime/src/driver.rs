@@ -136,17 +136,17 @@ impl Driver {
         }
     }
 
-    /// Waits until the sink has the last refused rows.
+    /// Waits until the sink has the last refused rows, and until the spool has left its folder.
     async fn stop(mut self) {
         self.meter.record(&self.shared);
-        if let Some(heir) = self.heir.as_ref().filter(|_| self.shared.has_sink()) {
-            // The rows of other lanes do not wait for the sink.
+        if let Some(heir) = &self.heir {
+            // The rows of other lanes wait for neither.
             heir.inherit();
         }
         self.shared.letters_passed_on().await;
         self.report_letters();
+        self.shared.over().await;
         if let Some(error) = self.open_error.take() {
-            self.shared.over().await;
             self.answer(Err(error));
         }
     }

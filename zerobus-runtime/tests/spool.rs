@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scripted::gate::Gate;
-use scripted::{Call, Row, Scripted, Server, client, number, recording};
+use scripted::{Call, Row, Scripted, Server, client, number, recording, silent};
 use tokio::sync::{Semaphore, watch};
 use tonic::Status;
 use zerobus_runtime::{
@@ -23,15 +23,6 @@ const LEVELS: [SpoolLevel; 3] =
 
 fn rows(range: std::ops::Range<u64>) -> Vec<Row> {
     range.map(Row::new).collect()
-}
-
-/// A server that takes every row and acknowledges nothing.
-async fn silent() -> Server {
-    let server = Scripted::new(|mut call: Call| async move {
-        call.create().await;
-        while call.batch().await.is_some() {}
-    });
-    server.start().await
 }
 
 /// Events of a stream.
@@ -373,51 +364,6 @@ async fn rows_of_json_and_of_a_blocking_stream_are_spooled_as_well() {
     let stream = server.client().json_stream("main.test.rows").spool(folder.path()).open().await.unwrap();
     assert_eq!(stream.close().await.unwrap().rows, 1);
     assert_eq!(*records.lock().unwrap(), [b"{\"n\":1}"]);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_that_ended_has_left_its_folder() {
-    let refusing = Scripted::new(|call: Call| async move { call.fail(Status::permission_denied("no")).await });
-    let (refusing, silent) = (refusing.start().await, silent().await);
-    let two = std::num::NonZeroUsize::new(2).unwrap();
-    for _ in 0..5 {
-        let folder = tempfile::tempdir().unwrap();
-        let spooled = |server: &Server| {
-            let stream = server.client().stream::<Row>();
-            stream.spool(folder.path()).spool_level(SpoolLevel::Power)
-        };
-        spooled(&refusing).open().await.unwrap_err();
-        let stream = spooled(&refusing);
-        tokio::task::spawn_blocking(|| stream.open_blocking().unwrap_err()).await.unwrap();
-        let stream = spooled(&silent).open().await.unwrap();
-        stream.send(&Row::new(0)).await.unwrap();
-        stream.close_within(Duration::ZERO).await.unwrap_err();
-        let stream = spooled(&silent);
-        let blocking = tokio::task::spawn_blocking(|| {
-            let stream = stream.open_blocking().unwrap();
-            stream.send(&Row::new(1)).unwrap();
-            stream.close_within(Duration::ZERO).unwrap_err()
-        });
-        blocking.await.unwrap();
-        SpoolFolder::open(folder.path()).unwrap();
-
-        let folder = tempfile::tempdir().unwrap();
-        let lanes = |server: &Server| server.client().stream::<Row>().spool(folder.path()).lanes(two);
-        lanes(&refusing).open().await.unwrap_err();
-        let set = lanes(&refusing);
-        tokio::task::spawn_blocking(|| set.open_blocking().unwrap_err()).await.unwrap();
-        let set = lanes(&silent).open().await.unwrap();
-        set.send(&0, &Row::new(0)).await.unwrap();
-        set.close_within(Duration::ZERO).await.unwrap_err();
-        let set = lanes(&silent);
-        let blocking = tokio::task::spawn_blocking(|| {
-            let lanes = set.open_blocking().unwrap();
-            lanes.send(&1, &Row::new(1)).unwrap();
-            lanes.close_within(Duration::ZERO).unwrap_err()
-        });
-        blocking.await.unwrap();
-        lanes(&silent).open().await.unwrap();
-    }
 }
 
 #[tokio::test]

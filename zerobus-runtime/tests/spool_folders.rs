@@ -1,5 +1,4 @@
-//! Folders of a spool that something is wrong with: files that are missing or no files, other processes, places that cannot be
-//! written.
+//! Folders of a spool: files that are missing or no files, other processes, streams that have ended, places that cannot be written.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -13,9 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scripted::gate::Gate;
-use scripted::{Call, Row, Scripted, client};
-
-use zerobus_runtime::{ErrorKind, SpoolLevel, StreamBuilder, StreamEvent};
+use scripted::{Call, Row, Scripted, Server, client, silent};
+use tonic::Status;
+use zerobus_runtime::{ErrorKind, SpoolFolder, SpoolLevel, StreamBuilder, StreamEvent};
 
 /// Names of the segments, the oldest first.
 fn segments(folder: &Path) -> Vec<PathBuf> {
@@ -161,4 +160,88 @@ async fn another_process_is_kept_out_until_the_first_is_gone() {
     let stream = server.client().stream::<Row>().spool(folder.path()).open().await.unwrap();
     assert_eq!(stream.close().await.unwrap().rows, 1);
     assert_eq!(server.records.durable(), [7]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_ended_has_left_its_folder() {
+    let refusing = Scripted::new(|call: Call| async move { call.fail(Status::permission_denied("no")).await });
+    let (refusing, silent) = (refusing.start().await, silent().await);
+    let two = std::num::NonZeroUsize::new(2).unwrap();
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let spooled = |server: &Server| {
+            let stream = server.client().stream::<Row>();
+            stream.spool(folder.path()).spool_level(SpoolLevel::Power)
+        };
+        spooled(&refusing).open().await.unwrap_err();
+        let stream = spooled(&refusing);
+        tokio::task::spawn_blocking(|| stream.open_blocking().unwrap_err()).await.unwrap();
+        let stream = spooled(&silent).open().await.unwrap();
+        stream.send(&Row::new(0)).await.unwrap();
+        stream.close_within(Duration::ZERO).await.unwrap_err();
+        let stream = spooled(&silent);
+        let blocking = tokio::task::spawn_blocking(|| {
+            let stream = stream.open_blocking().unwrap();
+            stream.send(&Row::new(1)).unwrap();
+            stream.close_within(Duration::ZERO).unwrap_err()
+        });
+        blocking.await.unwrap();
+        SpoolFolder::open(folder.path()).unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        let lanes = |server: &Server| server.client().stream::<Row>().spool(folder.path()).lanes(two);
+        lanes(&refusing).open().await.unwrap_err();
+        let set = lanes(&refusing);
+        tokio::task::spawn_blocking(|| set.open_blocking().unwrap_err()).await.unwrap();
+        let set = lanes(&silent).open().await.unwrap();
+        set.send(&0, &Row::new(0)).await.unwrap();
+        set.close_within(Duration::ZERO).await.unwrap_err();
+        let set = lanes(&silent);
+        let blocking = tokio::task::spawn_blocking(|| {
+            let lanes = set.open_blocking().unwrap();
+            lanes.send(&1, &Row::new(1)).unwrap();
+            lanes.close_within(Duration::ZERO).unwrap_err()
+        });
+        blocking.await.unwrap();
+        lanes(&silent).open().await.unwrap();
+    }
+}
+
+/// A lane that opens, and another that the server refuses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lanes_that_fail_to_open_leave_every_folder_and_keep_its_rows() {
+    let three = std::num::NonZeroUsize::new(3).unwrap();
+    for refused in 0..3 {
+        let folder = tempfile::tempdir().unwrap();
+        let lanes = |server: &Server| {
+            // Without a limit, lanes that waited for their rows would never end.
+            let stream = server.client().stream::<Row>().spool(folder.path()).delivery_timeout(None);
+            stream.spool_level(SpoolLevel::Power).lanes(three)
+        };
+        let quiet = silent().await;
+        let set = lanes(&quiet).open().await.unwrap();
+        for n in 0..30 {
+            set.send_spooled(&n, &Row::new(n)).await.unwrap();
+        }
+        set.close_within(Duration::ZERO).await.unwrap_err();
+        for _ in 0..3 {
+            let partly = Scripted::new(move |mut call: Call| async move {
+                if call.n == refused {
+                    return call.fail(Status::not_found("no such table")).await;
+                }
+                call.create().await;
+                call.read_to_end().await;
+            });
+            let partly = partly.start().await;
+            let set = lanes(&partly);
+            let error = tokio::task::spawn_blocking(|| set.open_blocking().unwrap_err()).await.unwrap();
+            assert!(error.to_string().contains("no such table"), "{error}");
+        }
+        let server = Scripted::new(Call::serve).start().await;
+        lanes(&server).open().await.unwrap().close().await.unwrap();
+        let mut rows = server.records.durable();
+        rows.sort_unstable();
+        rows.dedup();
+        assert_eq!(rows, (0..30).collect::<Vec<_>>());
+    }
 }

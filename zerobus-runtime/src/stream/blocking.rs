@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-use super::builder::{FirstOpen, Prepared, opened};
+use super::builder::{Prepared, opened};
 use super::lanes::PreparedLanes;
 use super::opening::Opening;
 use super::row::Of;
@@ -76,8 +76,8 @@ struct Driven<H> {
 }
 
 impl<H> Driven<H> {
-    /// Starts the thread and waits until the streams are open.
-    fn start(handle: H, drivers: Vec<Driver>, first_opens: Vec<FirstOpen>) -> Result<Arc<Self>, Error> {
+    /// Starts the thread.
+    fn start(handle: H, drivers: Vec<Driver>) -> Result<Arc<Self>, Error> {
         let runtime = current_thread()?;
         let drive = async move {
             let tasks: Vec<_> = drivers.into_iter().map(|driver| tokio::spawn(driver.run())).collect();
@@ -93,11 +93,7 @@ impl<H> Driven<H> {
         };
         let thread = thread::Builder::new().name("zerobus".to_owned()).spawn(run);
         let thread = thread.map_err(|source| Fault::Thread { source })?;
-        let driven = Self { handle: Some(handle), thread: Some(thread) };
-        for first_open in first_opens {
-            opened(block_on(first_open))?;
-        }
-        Ok(Arc::new(driven))
+        Ok(Arc::new(Self { handle: Some(handle), thread: Some(thread) }))
     }
 
     /// Calls `ask` with the handle.
@@ -131,9 +127,11 @@ impl<T> BlockingStream<T> {
     }
 
     pub(super) fn open(options: &Arc<StreamBuilder<T>>) -> Result<Self, Error> {
-        let opened = Opening::new(&**options)?.finish_blocking()?;
-        let Prepared { stream, driver, first_open } = Arc::clone(options).prepare(opened, None)?;
-        Ok(Self { driven: Driven::start(stream, vec![driver], vec![first_open])? })
+        let disk = Opening::new(&**options)?.finish_blocking()?;
+        let Prepared { stream, driver, first_open } = Arc::clone(options).prepare(disk, None)?;
+        let driven = Driven::start(stream, vec![driver])?;
+        opened(block_on(first_open))?;
+        Ok(Self { driven })
     }
 
     /// Accepts a row, waiting first if the byte budget is exhausted: see [`IngestStream::send`].
@@ -317,7 +315,9 @@ impl<T> BlockingLanes<T> {
 
     pub(super) fn open(options: &Arc<LanesBuilder<T>>) -> Result<Self, Error> {
         let PreparedLanes { lanes, drivers, first_opens } = options.prepare(options.openings()?.finish()?)?;
-        Ok(Self { driven: Driven::start(lanes, drivers, first_opens)? })
+        let driven = Driven::start(lanes, drivers)?;
+        driven.with(|lanes| block_on(lanes.opened(first_opens)))?;
+        Ok(Self { driven })
     }
 
     /// Accepts a row, waiting first if the byte budget of its key's lane is exhausted: see [`Lanes::send`].

@@ -24,6 +24,7 @@ pub(super) use builder::PreparedLanes;
 pub use receipt::LaneReceipt;
 use set::LaneSet;
 
+use super::builder::{FirstOpen, opened};
 use super::close_error::CloseError;
 use super::handle::Handle;
 use super::row::{Of, Row};
@@ -333,6 +334,17 @@ impl<T> Lanes<T> {
             self.give_up(&Fault::CloseTimeout { after }.into()).await;
         }
         self.inner.report()
+    }
+
+    /// Waits until every lane is open. If one fails, the others end as well, so that all folders are free.
+    pub(super) async fn opened(&self, first_opens: Vec<FirstOpen>) -> Result<(), Error> {
+        for first_open in first_opens {
+            if let Err(error) = opened(first_open.await) {
+                self.give_up(&error).await;
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Ends every lane. With a spool, the rows in memory are written to disk, and its folders are free for others.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::builder::{FirstOpen, Prepared, opened};
+use super::super::builder::{FirstOpen, Prepared};
 use super::super::opening::{Opened, Opening};
 use super::super::{BlockingLanes, Handle, StreamBuilder};
 use super::set::LaneSet;
@@ -105,13 +105,7 @@ impl<T> LanesBuilder<T> {
         for driver in drivers {
             driver.spawn();
         }
-        for first_open in first_opens {
-            if let Err(error) = opened(first_open.await) {
-                // The other lanes are ended as well, so that all folders are free.
-                lanes.give_up(&error).await;
-                return Err(error);
-            }
-        }
+        lanes.opened(first_opens).await?;
         Ok(lanes)
     }
 
