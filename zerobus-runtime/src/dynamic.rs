@@ -70,7 +70,7 @@ use crate::error::{Error, Fault};
 use crate::letter::Original;
 use crate::message::Encoder;
 use crate::record_kind::RecordKind;
-use crate::stream::Accepts;
+use crate::stream::{Accepts, sealed};
 
 /// How rows of one table are written: compiled once, used for every row.
 #[derive(Debug, Clone)]
@@ -219,6 +219,8 @@ enum Source<'a> {
 /// The mark of a stream of rows that are known at run time: see [`Client::dynamic_stream`](crate::Client::dynamic_stream).
 #[derive(Debug)]
 pub enum Dynamic {}
+
+impl sealed::Sealed for Dynamic {}
 
 impl Accepts<DynamicRow<'_>> for Dynamic {
     fn write(row: &DynamicRow<'_>, out: &mut Encoder) -> Result<(), Error> {

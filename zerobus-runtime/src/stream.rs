@@ -3,8 +3,9 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `openers` | the kinds of streams that a client opens |
-//! | `builder` | the options of a stream, and its opening |
+//! | `builder` | the options of a stream |
 //! | `opening` | the checks and the spool, before a stream starts |
+//! | `prepared` | opening a stream: its state and its driver |
 //! | `spooled` | streams that keep their rows on disk |
 //! | `stamps` | columns that a stream fills in |
 //! | `accepts` | which rows a stream accepts, and how they are encoded |
@@ -28,6 +29,7 @@ mod handle;
 mod lanes;
 mod openers;
 mod opening;
+mod prepared;
 mod receipt;
 mod row;
 mod sending;
@@ -43,6 +45,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "dynamic")]
+pub(crate) use accepts::sealed;
 pub use accepts::{Accepts, Encoded, Json, Prost, RawJson};
 pub use blocking::{BlockingLanes, BlockingStream};
 pub(crate) use blocking::{block_on, current_thread};

@@ -3,16 +3,16 @@
 //!
 //! Tasks switch at locks and waits. If all tasks wait, shuttle fails and prints the schedule.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use shuttle::future::block_on;
 use shuttle::thread;
 
+use super::lock::explored;
 use super::{Budget, Inner, Place, Settled, Shared};
 use crate::core::{Action, Batch, Heard, Pull, Refused, Settings};
 use crate::offset::Offset;
@@ -24,29 +24,10 @@ const ROOM: usize = 25;
 const ROW: [u8; 8] = [0; 8];
 const SCHEDULES: usize = 300;
 
-thread_local! {
-    static IS_EXPLORED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Takes a lock as one task of an explored schedule; nothing outside of one.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    IS_EXPLORED.get().then(|| {
-        loop {
-            // A switch and nothing else; `yield_now` would wake this task as well, and hide that nobody else does.
-            thread::sleep(Duration::ZERO);
-            match mutex.try_lock() {
-                Ok(guard) => return guard,
-                Err(TryLockError::Poisoned(poisoned)) => return PoisonError::into_inner(poisoned),
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-    })
-}
-
 fn explore(program: impl Fn() + Send + Sync + 'static) {
-    IS_EXPLORED.set(true);
+    explored::set(true);
     shuttle::check_random(program, SCHEDULES);
-    IS_EXPLORED.set(false);
+    explored::set(false);
 }
 
 /// A stream with its driver; each of its calls ends after this many requests.

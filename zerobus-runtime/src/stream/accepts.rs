@@ -192,12 +192,10 @@ impl<T: Message> Accepts<&T> for Prost<T> {
     }
 }
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 
     impl<T: crate::ZerobusMessage> Sealed for T {}
-    #[cfg(feature = "dynamic")]
-    impl Sealed for crate::dynamic::Dynamic {}
     impl<T> Sealed for super::Prost<T> {}
     impl Sealed for super::Encoded {}
     impl Sealed for super::Json {}

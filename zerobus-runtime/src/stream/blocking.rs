@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-use super::builder::{Prepared, opened};
 use super::lanes::PreparedLanes;
 use super::opening::Opening;
+use super::prepared::{Prepared, opened};
 use super::row::Of;
 use super::{
     Accepts, CloseError, IngestStream, LaneOffset, LaneReceipt, Lanes, LanesBuilder, Receipt, StreamBuilder, Unsent,
@@ -117,6 +117,16 @@ impl<H> Drop for Driven<H> {
             // A thread that panicked has logged the lost rows.
             let _ = thread.join();
         }
+    }
+}
+
+impl<T> StreamBuilder<T> {
+    /// Opens the stream for a program without async; a dedicated thread drives it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if the thread cannot be started.
+    pub fn open_blocking(self) -> Result<BlockingStream<T>, Error> {
+        BlockingStream::open(&Arc::new(self))
     }
 }
 
@@ -304,6 +314,16 @@ impl<T> BlockingStream<T> {
             })?;
             Ok(next)
         })
+    }
+}
+
+impl<T> LanesBuilder<T> {
+    /// Opens every lane for a program without async; one thread drives them all.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if the thread cannot be started.
+    pub fn open_blocking(self) -> Result<BlockingLanes<T>, Error> {
+        BlockingLanes::open(&Arc::new(self))
     }
 }
 

@@ -1,28 +1,21 @@
-//! Stream options, and opening a stream.
+//! The options of a stream.
 
 use std::marker::PhantomData;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use prost::Message;
 use prost_types::DescriptorProto;
-use tokio::sync::oneshot;
 use zerobus_codegen::TableName;
 
-use super::opening::{Opened, Opening};
-use super::{BlockingStream, Handle, IngestStream, LanesBuilder};
+#[cfg(feature = "spool")]
+use super::stamps::{StampColumns, Stamping};
 use crate::client::Client;
 use crate::core::Settings;
-use crate::dead_letters::{DeadLetters, SinkThread};
-use crate::driver::Driver;
+use crate::dead_letters::DeadLetters;
 use crate::error::{Error, Fault};
 use crate::event::{Hooks, StreamEvent};
-use crate::meter::Meter;
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
-use crate::shared::{LetterThread, Shared};
 
 /// The options of a stream. [`open`](Self::open) opens it.
 ///
@@ -48,24 +41,14 @@ pub struct StreamBuilder<T> {
     pub(super) client: Client,
     pub(super) settings: Settings,
     pub(super) descriptor: Option<Arc<DescriptorProto>>,
-    hooks: Hooks,
-    dead_letters: Option<DeadLetters>,
+    pub(super) hooks: Hooks,
+    pub(super) dead_letters: Option<DeadLetters>,
     #[cfg(feature = "spool")]
     pub(super) spool: Option<crate::spool::SpoolOptions>,
     #[cfg(feature = "spool")]
-    pub(super) stamps: super::stamps::Stamping,
+    pub(super) stamps: Stamping,
     rows: PhantomData<fn() -> T>,
 }
-
-/// A stream whose driver is not running yet.
-pub(super) struct Prepared<T> {
-    pub(super) stream: IngestStream<T>,
-    pub(super) driver: Driver,
-    pub(super) first_open: FirstOpen,
-}
-
-/// The result of the first attempt to open the stream.
-pub(super) type FirstOpen = oneshot::Receiver<Result<(), Error>>;
 
 impl<T> Clone for StreamBuilder<T> {
     fn clone(&self) -> Self {
@@ -96,7 +79,7 @@ impl<T> StreamBuilder<T> {
             #[cfg(feature = "spool")]
             spool: None,
             #[cfg(feature = "spool")]
-            stamps: super::stamps::Stamping::default(),
+            stamps: Stamping::default(),
             rows: PhantomData,
         }
     }
@@ -219,12 +202,48 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// The most bytes of refused rows kept for [`take_rejected`](IngestStream::take_rejected); 16 MiB by default.
+    /// The most bytes of refused rows kept for [`take_rejected`](crate::IngestStream::take_rejected); 16 MiB by default.
     ///
     /// They do not count toward [`max_unacked_bytes`](Self::max_unacked_bytes). A refused row that exceeds this limit
     /// ends the stream.
     pub const fn max_rejected_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_rejected_bytes = bytes;
+        self
+    }
+
+    /// Fills in three columns of every row, so that rows which were delivered more than once are known by them.
+    ///
+    /// A row keeps its stamp over lost connections and, with a [spool](Self::spool), over restarts; no two rows have the
+    /// same one. `zerobus-codegen ddl --dedup` prints the view that has each row once, and the query that finds gaps.
+    ///
+    /// The row's type has the columns, and what it says of them is overwritten: in a struct they are `Option`s that stay
+    /// `None`. A JSON row leaves them out. A generated or derived type can name its [`Stamps`](crate::message::Stamps) itself; its streams need no
+    /// call of this. Rows of [`send_undelivered`](crate::IngestStream::send_undelivered) that may be
+    /// in the table keep the stamp that they have.
+    ///
+    /// ```no_run
+    /// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
+    /// use zerobus_runtime::StampColumns;
+    ///
+    /// let stream = client.stream::<T>().stamp(StampColumns::default()).producer("gateway-7").open().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`open`](Self::open) fails if the row's type has no such columns, or of other types.
+    #[cfg(feature = "spool")]
+    pub fn stamp(mut self, columns: StampColumns) -> Self {
+        self.stamps.columns = Some(columns);
+        self
+    }
+
+    /// The name of this producer in the rows' stamps; random by default, and the same for every run with one spool.
+    ///
+    /// No two streams that are open at a time may have one name; lanes add their number to it.
+    #[cfg(feature = "spool")]
+    pub fn producer(mut self, name: impl Into<String>) -> Self {
+        self.stamps.producer = Some(name.into());
         self
     }
 
@@ -246,80 +265,10 @@ impl<T> StreamBuilder<T> {
     /// must not block.
     ///
     /// Each of these rows is durable, except those that an earlier [`Rejected`](StreamEvent::Rejected) event named. For
-    /// lanes, use [`LanesBuilder::on_ack`], which also receives the lane.
+    /// lanes, use [`LanesBuilder::on_ack`](crate::LanesBuilder::on_ack), which also receives the lane.
     pub fn on_ack(mut self, hook: impl Fn(Offset) + Send + Sync + 'static) -> Self {
         self.hooks.on_ack = Some(Arc::new(hook));
         self
-    }
-
-    /// Opens the stream. On success the server has accepted the table, the token and the schema.
-    ///
-    /// # Errors
-    /// If the table's name or an option is not valid, the descriptor is not self-contained, or the server is
-    /// unreachable or refuses the stream. Transient failures are retried a few times first.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub async fn open(self) -> Result<IngestStream<T>, Error> {
-        let disk = Opening::new(&self)?.finish().await?;
-        let Prepared { stream, driver, first_open } = Arc::new(self).prepare(disk, None)?;
-        driver.spawn();
-        opened(first_open.await)?;
-        Ok(stream)
-    }
-
-    /// Opens the stream for a program without async; a dedicated thread drives it.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), and if the thread cannot be started.
-    pub fn open_blocking(self) -> Result<BlockingStream<T>, Error> {
-        BlockingStream::open(&Arc::new(self))
-    }
-
-    /// Opens this many streams into the table, with the order kept by key.
-    ///
-    /// The service accepts about 100 MB/s for a stream, and a hundred times that for a table.
-    pub fn lanes(self, lanes: NonZeroUsize) -> LanesBuilder<T> {
-        LanesBuilder::new(self, lanes)
-    }
-
-    /// A stream, or one lane of several, and its driver.
-    #[cfg_attr(not(feature = "spool"), expect(clippy::unnecessary_wraps, reason = "the spool is a feature"))]
-    pub(super) fn prepare(self: Arc<Self>, opened: Opened, lane: Option<usize>) -> Result<Prepared<T>, Error> {
-        let Opened { table, settings, schemas, .. } = opened;
-        let (kind, is_spooled) = (settings.kind, settings.spool.is_some());
-        // A spooled stream buffers on disk, so it does not share the client's budget.
-        let budget = self.client.budget().filter(|_| !is_spooled).cloned();
-        let desk = self.dead_letters.clone().map(|sink| {
-            let (table, descriptor) = (settings.table.clone(), self.descriptor.clone());
-            Arc::new(SinkThread { sink, hooks: self.hooks.clone(), table, kind, descriptor, lane })
-                as Arc<dyn LetterThread>
-        });
-        let shared = Shared::with_desk(settings, budget, self.descriptor.clone(), desk);
-        #[cfg(feature = "spool")]
-        if let Some(spool) = opened.spool {
-            spool.start(&shared)?;
-        }
-        let (sender, first_open) = oneshot::channel();
-        let driver = Driver {
-            shared: Arc::clone(&shared),
-            transport: self.client.transport().clone(),
-            tokens: Arc::clone(self.client.tokens()),
-            token: Arc::default(),
-            schemas,
-            is_spooled,
-            kind,
-            hooks: self.hooks.clone(),
-            meter: Meter::new(&self.settings.table, lane),
-            table,
-            lane,
-            delay: Duration::ZERO,
-            first_open: Some(sender),
-            open_error: None,
-            heir: None,
-        };
-        // If the caller is dropped, so is the handle, and the driver ends.
-        Ok(Prepared { stream: IngestStream::new(Handle::new(shared), self), driver, first_open })
     }
 
     pub(super) fn table_name(&self) -> Result<TableName, Error> {
@@ -366,17 +315,6 @@ impl<T> StreamBuilder<T> {
         }
         Ok(())
     }
-}
-
-/// The result of the first attempt to open the stream.
-pub(super) fn opened(first: Result<Result<(), Error>, oneshot::error::RecvError>) -> Result<(), Error> {
-    first.unwrap_or_else(|_| Err(Fault::ShutDown.into()))
-}
-
-/// The bytes of a self-contained descriptor. The service refuses others, but only after token and connection.
-pub(super) fn encoded(descriptor: &DescriptorProto) -> Result<Bytes, Error> {
-    zerobus_codegen::self_contained_package(descriptor).map_err(Fault::Descriptor)?;
-    Ok(descriptor.encode_to_vec().into())
 }
 
 fn number(option: &'static str, value: u64, most: u64, expected: &'static str) -> Result<(), Error> {

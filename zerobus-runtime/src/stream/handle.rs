@@ -1,6 +1,5 @@
 //! Behavior that all streams share: capacity, cooperative yielding, waiting for acknowledgements.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
@@ -9,7 +8,6 @@ use std::time::Duration;
 use super::close_error::CloseError;
 use super::receipt::Receipt;
 use super::row::Row;
-use super::sending::Sending;
 use crate::core::{Batch, Refused, Settings};
 use crate::error::{Error, ErrorKind, Fault};
 use crate::offset::Offset;
@@ -58,12 +56,6 @@ impl Handle {
     #[inline]
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.stream.shared
-    }
-
-    /// Accepts a row, waiting for room if there is none.
-    #[inline]
-    pub(super) fn send(&self, row: impl Row) -> impl Future<Output = Result<Offset, Error>> {
-        Sending::new(self, row, Self::wait_and_push)
     }
 
     /// Whether a task that sends many rows has to check whether to yield.

@@ -2,11 +2,15 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `builder` | options and opening |
+//! | `builder` | options |
+//! | `prepared` | opening |
+//! | `offset` | the position of a row |
 //! | `set` | the lanes of a table, and where the rows of each have moved |
 //! | `receipt` | the outcome of one row, across lanes |
 
 mod builder;
+mod offset;
+mod prepared;
 mod receipt;
 mod set;
 
@@ -20,11 +24,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 pub use builder::LanesBuilder;
-pub(super) use builder::PreparedLanes;
+pub use offset::LaneOffset;
+pub(super) use prepared::PreparedLanes;
 pub use receipt::LaneReceipt;
 use set::LaneSet;
 
-use super::builder::{FirstOpen, opened};
 use super::close_error::CloseError;
 use super::handle::Handle;
 use super::row::{Of, Row};
@@ -64,27 +68,6 @@ pub struct Lanes<T> {
     inner: Arc<Inner>,
     /// The options they were opened with, for `reopen`.
     options: Arc<LanesBuilder<T>>,
-}
-
-/// The position of a row on the lane that accepted it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LaneOffset {
-    pub(super) lane: usize,
-    pub(super) offset: Offset,
-}
-
-impl LaneOffset {
-    /// The lane, counted from 0.
-    #[must_use]
-    pub const fn lane(self) -> usize {
-        self.lane
-    }
-
-    /// The row's offset on the lane.
-    #[must_use]
-    pub const fn offset(self) -> Offset {
-        self.offset
-    }
 }
 
 /// State shared by the clones, dropped with the last of them.
@@ -334,17 +317,6 @@ impl<T> Lanes<T> {
             self.give_up(&Fault::CloseTimeout { after }.into()).await;
         }
         self.inner.report()
-    }
-
-    /// Waits until every lane is open. If one fails, the others end as well, so that all folders are free.
-    pub(super) async fn opened(&self, first_opens: Vec<FirstOpen>) -> Result<(), Error> {
-        for first_open in first_opens {
-            if let Err(error) = opened(first_open.await) {
-                self.give_up(&error).await;
-                return Err(error);
-            }
-        }
-        Ok(())
     }
 
     /// Ends every lane. With a spool, the rows in memory are written to disk, and its folders are free for others.

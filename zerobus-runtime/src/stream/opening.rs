@@ -4,20 +4,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-#[cfg(feature = "spool")]
+use prost::Message;
 use prost_types::DescriptorProto;
 use zerobus_codegen::TableName;
 
 use super::StreamBuilder;
-use super::builder::encoded;
 #[cfg(feature = "spool")]
 use super::stamps::Stamping;
 #[cfg(feature = "spool")]
 use crate::core::ExactlyOnce;
 use crate::core::Settings;
-use crate::error::Error;
-#[cfg(feature = "spool")]
-use crate::error::Fault;
+use crate::error::{Error, Fault};
 use crate::schemas::Schemas;
 #[cfg(feature = "spool")]
 use crate::spool::{Producer, Spool, SpoolOptions};
@@ -130,4 +127,10 @@ impl Opening {
         settings.max_batch_bytes = settings.max_batch_bytes.min(settings.max_unacked_bytes / 2);
         Ok(Opened { table, settings, schemas: spool.schemas(), spool: Some(spool) })
     }
+}
+
+/// The bytes of a self-contained descriptor. The service refuses others, but only after token and connection.
+fn encoded(descriptor: &DescriptorProto) -> Result<Bytes, Error> {
+    zerobus_codegen::self_contained_package(descriptor).map_err(Fault::Descriptor)?;
+    Ok(descriptor.encode_to_vec().into())
 }

@@ -27,6 +27,14 @@ pub(super) struct Sending<'a, R, S, F> {
     waiting: Option<Pin<Box<F>>>,
 }
 
+impl Handle {
+    /// Accepts a row, waiting for room if there is none.
+    #[inline]
+    pub(super) fn send(&self, row: impl Row) -> impl Future<Output = Result<Offset, Error>> {
+        Sending::new(self, row, Self::wait_and_push)
+    }
+}
+
 /// Only boxed contents are pinned.
 impl<R, S, F> Unpin for Sending<'_, R, S, F> {}
 

@@ -69,7 +69,7 @@ impl<T> StreamBuilder<T> {
 
     /// What happens when the spool is full; by default `send` waits, and no row is dropped.
     ///
-    /// Dropped rows are counted ([`Stats::rows_dropped`](crate::Stats::rows_dropped)) and told by the event
+    /// Dropped rows are counted ([`Stats::rows_dropped`](crate::Stats::rows_dropped)) and reported by the event
     /// [`SpoolDropped`](crate::StreamEvent::SpoolDropped).
     ///
     /// # Errors

@@ -3,13 +3,12 @@
 use prost_types::DescriptorProto;
 use prost_types::field_descriptor_proto::Type;
 
-use super::StreamBuilder;
 use crate::core::{Columns, Stamper};
 use crate::error::{Error, Fault};
 use crate::message::Stamps;
 use crate::spool::Producer;
 
-/// The names of the columns that a stream fills in, for [`StreamBuilder::stamp`].
+/// The names of the columns that a stream fills in, for [`StreamBuilder::stamp`](crate::StreamBuilder::stamp).
 ///
 /// ```
 /// use zerobus_runtime::StampColumns;
@@ -44,44 +43,8 @@ impl From<Stamps> for StampColumns {
 /// What the rows of a stream are stamped with.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stamping {
-    columns: Option<StampColumns>,
-    producer: Option<String>,
-}
-
-impl<T> StreamBuilder<T> {
-    /// Fills in three columns of every row, so that rows which were delivered more than once are known by them.
-    ///
-    /// A row keeps its stamp over lost connections and, with a [spool](Self::spool), over restarts; no two rows have the
-    /// same one. `zerobus-codegen ddl --dedup` prints the view that has each row once, and the query that finds gaps.
-    ///
-    /// The row's type has the columns, and what it says of them is overwritten: in a struct they are `Option`s that stay
-    /// `None`. A JSON row leaves them out. A generated or derived type can name its [`Stamps`] itself; its streams need no
-    /// call of this. Rows of [`send_undelivered`](crate::IngestStream::send_undelivered) that may be
-    /// in the table keep the stamp that they have.
-    ///
-    /// ```no_run
-    /// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
-    /// use zerobus_runtime::StampColumns;
-    ///
-    /// let stream = client.stream::<T>().stamp(StampColumns::default()).producer("gateway-7").open().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`open`](Self::open) fails if the row's type has no such columns, or of other types.
-    pub fn stamp(mut self, columns: StampColumns) -> Self {
-        self.stamps.columns = Some(columns);
-        self
-    }
-
-    /// The name of this producer in the rows' stamps; random by default, and the same for every run with one spool.
-    ///
-    /// No two streams that are open at a time may have one name; lanes add their number to it.
-    pub fn producer(mut self, name: impl Into<String>) -> Self {
-        self.stamps.producer = Some(name.into());
-        self
-    }
+    pub(super) columns: Option<StampColumns>,
+    pub(super) producer: Option<String>,
 }
 
 impl Stamping {

@@ -1,70 +1,30 @@
-//! Opening several streams into one table.
+//! The options of lanes.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::super::builder::{FirstOpen, Prepared};
-use super::super::opening::{Opened, Opening};
-use super::super::{BlockingLanes, Handle, StreamBuilder};
-use super::set::LaneSet;
-use super::{LaneOffset, Lanes};
-use crate::driver::{Driver, Heir};
-use crate::error::Error;
-#[cfg(feature = "spool")]
-use crate::error::Fault;
-use crate::event::OnAck;
-
-/// The longest random pause between opening two lanes: opening many at once looks like an attack.
-const STAGGER: Duration = Duration::from_millis(50);
+use super::super::StreamBuilder;
+use super::LaneOffset;
 
 /// The options of several streams into one table. [`open`](Self::open) opens them.
 #[must_use = "call `open` to open the lanes"]
 pub struct LanesBuilder<T> {
-    stream: Arc<StreamBuilder<T>>,
-    lanes: NonZeroUsize,
-    on_ack: Option<Arc<dyn Fn(LaneOffset) + Send + Sync>>,
+    pub(super) stream: Arc<StreamBuilder<T>>,
+    pub(super) lanes: NonZeroUsize,
+    pub(super) on_ack: Option<Arc<dyn Fn(LaneOffset) + Send + Sync>>,
 }
 
-/// Lanes whose spools are not opened yet.
-pub(in super::super) struct Openings {
-    lanes: Vec<Opening>,
-    /// The folder that has a folder of each lane.
-    #[cfg(feature = "spool")]
-    folder: Option<(std::path::PathBuf, NonZeroUsize)>,
-}
-
-/// Lanes that can begin.
-pub(in super::super) struct OpenedLanes {
-    lanes: Vec<Opened>,
-    /// Which lane a key belongs to.
-    salt: u64,
-}
-
-impl Openings {
-    /// Opens the spools, which may take a while.
-    pub(in super::super) fn finish(self) -> Result<OpenedLanes, Error> {
-        #[cfg(feature = "spool")]
-        let salt = match &self.folder {
-            Some((folder, lanes)) => crate::spool::lanes::salt(folder, *lanes)?,
-            None => fastrand::u64(..),
-        };
-        #[cfg(not(feature = "spool"))]
-        let salt = fastrand::u64(..);
-        let lanes = self.lanes.into_iter().map(Opening::finish_blocking).collect::<Result<_, _>>()?;
-        Ok(OpenedLanes { lanes, salt })
+impl<T> StreamBuilder<T> {
+    /// Opens this many streams into the table, with the order kept by key.
+    ///
+    /// The service accepts about 100 MB/s for a stream, and a hundred times that for a table.
+    pub fn lanes(self, lanes: NonZeroUsize) -> LanesBuilder<T> {
+        LanesBuilder::new(self, lanes)
     }
 }
 
-/// Lanes whose drivers are not running yet.
-pub(in super::super) struct PreparedLanes<T> {
-    pub(in super::super) lanes: Lanes<T>,
-    pub(in super::super) drivers: Vec<Driver>,
-    pub(in super::super) first_opens: Vec<FirstOpen>,
-}
-
 impl<T> LanesBuilder<T> {
-    pub(in super::super) fn new(stream: StreamBuilder<T>, lanes: NonZeroUsize) -> Self {
+    fn new(stream: StreamBuilder<T>, lanes: NonZeroUsize) -> Self {
         Self { stream: Arc::new(stream), lanes, on_ack: None }
     }
 
@@ -76,77 +36,5 @@ impl<T> LanesBuilder<T> {
     pub fn on_ack(mut self, hook: impl Fn(LaneOffset) + Send + Sync + 'static) -> Self {
         self.on_ack = Some(Arc::new(hook));
         self
-    }
-
-    /// Opens every lane, with a short pause between them.
-    ///
-    /// # Errors
-    /// As [`StreamBuilder::open`], if any lane cannot be opened; the others are then closed.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub async fn open(self) -> Result<Lanes<T>, Error> {
-        Arc::new(self).open_again().await
-    }
-
-    pub(super) async fn open_again(self: &Arc<Self>) -> Result<Lanes<T>, Error> {
-        let openings = self.openings()?;
-        #[cfg(feature = "spool")]
-        let opened_lanes = match &self.stream.spool {
-            Some(_) => {
-                let opened = tokio::task::spawn_blocking(move || openings.finish()).await;
-                opened.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?
-            }
-            None => openings.finish()?,
-        };
-        #[cfg(not(feature = "spool"))]
-        let opened_lanes = openings.finish()?;
-        let PreparedLanes { lanes, drivers, first_opens } = self.prepare(opened_lanes)?;
-        for driver in drivers {
-            driver.spawn();
-        }
-        lanes.opened(first_opens).await?;
-        Ok(lanes)
-    }
-
-    /// Opens every lane for a program without async; one thread drives them all.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), and if the thread cannot be started.
-    pub fn open_blocking(self) -> Result<BlockingLanes<T>, Error> {
-        BlockingLanes::open(&Arc::new(self))
-    }
-
-    /// The lanes with sound options, whose spools are not opened yet.
-    pub(in super::super) fn openings(&self) -> Result<Openings, Error> {
-        let opening = |lane| Opening::new(&self.stream).map(|opening| opening.of_lane(lane));
-        let lanes = (0..self.lanes.get()).map(opening).collect::<Result<_, _>>()?;
-        Ok(Openings {
-            lanes,
-            #[cfg(feature = "spool")]
-            folder: self.stream.spool.as_ref().map(|spool| (spool.folder.clone(), self.lanes)),
-        })
-    }
-
-    pub(in super::super) fn prepare(self: &Arc<Self>, opened: OpenedLanes) -> Result<PreparedLanes<T>, Error> {
-        let OpenedLanes { lanes, salt } = opened;
-        let (mut handles, mut drivers, mut first_opens) = (Vec::<Handle>::new(), Vec::new(), Vec::new());
-        for (lane, opened) in lanes.into_iter().enumerate() {
-            let Prepared { stream, mut driver, first_open } = Arc::clone(&self.stream).prepare(opened, Some(lane))?;
-            if let Some(hook) = self.on_ack.clone() {
-                driver.hooks.on_ack = Some(Arc::new(move |offset| hook(LaneOffset { lane, offset })) as Arc<OnAck>);
-            }
-            handles.push(stream.handle);
-            drivers.push(driver);
-            first_opens.push(first_open);
-        }
-        let set = Arc::new(LaneSet::new(handles.iter().map(|handle| Arc::clone(handle.shared())).collect()));
-        let mut delay = Duration::ZERO;
-        for driver in &mut drivers {
-            driver.heir = Some(Arc::clone(&set) as Arc<dyn Heir>);
-            driver.delay = delay;
-            delay += STAGGER.mul_f64(fastrand::f64());
-        }
-        Ok(PreparedLanes { lanes: Lanes::new(handles, set, salt, Arc::clone(self)), drivers, first_opens })
     }
 }

@@ -1,0 +1,86 @@
+//! Opening a stream: its state, its driver, and the answer of the first attempt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::opening::{Opened, Opening};
+use super::{Handle, IngestStream, StreamBuilder};
+use crate::dead_letters::SinkThread;
+use crate::driver::Driver;
+use crate::error::{Error, Fault};
+use crate::meter::Meter;
+use crate::shared::{LetterThread, Shared};
+
+/// A stream whose driver is not running yet.
+pub(super) struct Prepared<T> {
+    pub(super) stream: IngestStream<T>,
+    pub(super) driver: Driver,
+    pub(super) first_open: FirstOpen,
+}
+
+/// The result of the first attempt to open the stream.
+pub(super) type FirstOpen = oneshot::Receiver<Result<(), Error>>;
+
+/// The result of the first attempt to open the stream.
+pub(super) fn opened(first: Result<Result<(), Error>, oneshot::error::RecvError>) -> Result<(), Error> {
+    first.unwrap_or_else(|_| Err(Fault::ShutDown.into()))
+}
+
+impl<T> StreamBuilder<T> {
+    /// Opens the stream. On success the server has accepted the table, the token and the schema.
+    ///
+    /// # Errors
+    /// If the table's name or an option is not valid, the descriptor is not self-contained, or the server is
+    /// unreachable or refuses the stream. Transient failures are retried a few times first.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn open(self) -> Result<IngestStream<T>, Error> {
+        let disk = Opening::new(&self)?.finish().await?;
+        let Prepared { stream, driver, first_open } = Arc::new(self).prepare(disk, None)?;
+        driver.spawn();
+        opened(first_open.await)?;
+        Ok(stream)
+    }
+
+    /// A stream, or one lane of several, and its driver.
+    #[cfg_attr(not(feature = "spool"), expect(clippy::unnecessary_wraps, reason = "the spool is a feature"))]
+    pub(super) fn prepare(self: Arc<Self>, opened: Opened, lane: Option<usize>) -> Result<Prepared<T>, Error> {
+        let Opened { table, settings, schemas, .. } = opened;
+        let (kind, is_spooled) = (settings.kind, settings.spool.is_some());
+        // A spooled stream buffers on disk, so it does not share the client's budget.
+        let budget = self.client.budget().filter(|_| !is_spooled).cloned();
+        let desk = self.dead_letters.clone().map(|sink| {
+            let (table, descriptor) = (settings.table.clone(), self.descriptor.clone());
+            Arc::new(SinkThread { sink, hooks: self.hooks.clone(), table, kind, descriptor, lane })
+                as Arc<dyn LetterThread>
+        });
+        let shared = Shared::with_desk(settings, budget, self.descriptor.clone(), desk);
+        #[cfg(feature = "spool")]
+        if let Some(spool) = opened.spool {
+            spool.start(&shared)?;
+        }
+        let (sender, first_open) = oneshot::channel();
+        let driver = Driver {
+            shared: Arc::clone(&shared),
+            transport: self.client.transport().clone(),
+            tokens: Arc::clone(self.client.tokens()),
+            token: Arc::default(),
+            schemas,
+            is_spooled,
+            kind,
+            hooks: self.hooks.clone(),
+            meter: Meter::new(&self.settings.table, lane),
+            table,
+            lane,
+            delay: Duration::ZERO,
+            first_open: Some(sender),
+            open_error: None,
+            heir: None,
+        };
+        // If the caller is dropped, so is the handle, and the driver ends.
+        Ok(Prepared { stream: IngestStream::new(Handle::new(shared), self), driver, first_open })
+    }
+}
