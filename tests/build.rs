@@ -1,5 +1,5 @@
-//! Writes the modules that `tests/goldens_compile.rs` and `tests/flavors.rs` compile: every golden of zerobus-codegen, found
-//! by walking; and the snapshots and types that `tests/end_to_end.rs` runs with.
+//! Writes the modules that `tests/goldens_compile.rs` and `tests/flavors.rs` compile: every golden of zerobus-codegen,
+//! found by walking; and the snapshots and types that `tests/end_to_end.rs` runs with.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a build script's panic is its message")]
 
 use std::fmt::Write as _;

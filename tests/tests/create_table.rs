@@ -1,4 +1,5 @@
-//! A struct to CREATE TABLE and back: the table that would hold the rows has the descriptor that the rows are sent with.
+//! A struct to CREATE TABLE and back: the table that would hold the rows has the descriptor that the rows are sent
+//! with.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ struct Order<'a> {
     float: f32,
     double: f64,
     yes: bool,
-    // A word of SQL.
+    // A keyword of SQL.
     select: &'a str,
     bytes: Option<&'a [u8]>,
     day: Date,

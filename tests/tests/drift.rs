@@ -1,5 +1,5 @@
-//! Drift against the emulator: a program that was built from the table before sends its rows to the table after, for every
-//! type to every type.
+//! Drift against the emulator: a program that was built from the table before sends its rows to the table after, for
+//! every type to every type.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::fmt::Write as _;
@@ -79,8 +79,8 @@ fn meaning(column: &str, value: &Value) -> Meaning {
     }
 }
 
-/// What SQL makes of a value where a column's type is changed: CAST, and `PARSE_JSON` from text to VARIANT. `None` where
-/// there is no such conversion, or it depends on a session's time zone.
+/// What SQL makes of a value where a column's type is changed: CAST, and `PARSE_JSON` from text to VARIANT. `None`
+/// where there is no such conversion, or it depends on a session's time zone.
 fn converted(meaning: &Meaning, column: &str) -> Option<Meaning> {
     match (meaning, column.split('(').next().unwrap()) {
         (Meaning::Number(n), "TINYINT" | "SMALLINT" | "INT" | "BIGINT" | "DECIMAL") => Some(Meaning::Number(n.clone())),

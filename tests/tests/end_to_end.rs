@@ -216,7 +216,7 @@ async fn a_struct_of_ones_own_fills_the_same_table() {
 async fn an_endpoint_that_is_not_there_is_told_and_nothing_hangs() {
     let data = tempfile::tempdir().unwrap();
     let emulator = emulator(data.path()).await;
-    // Bound and dropped: nobody listens there.
+    // Bound and dropped: nothing listens there.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let client = client(&emulator).endpoint(format!("http://{gone}")).build().unwrap();
     let opening = client.stream::<Earthquakes>().open();

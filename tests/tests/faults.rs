@@ -1,4 +1,5 @@
-//! The client against the emulator's faults, over real sockets: every accepted row reaches the table despite each of them.
+//! The client against the emulator's faults, over real sockets: every accepted row reaches the table despite each of
+//! them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::collections::BTreeSet;

@@ -1,5 +1,5 @@
-//! The two flavors of a table: both compile for every golden, have the table's descriptor, and encode to the same bytes,
-//! which prost-reflect decodes by the descriptor that is sent.
+//! The two flavors of a table: both compile for every golden, have the table's descriptor, and encode to the same
+//! bytes, which prost-reflect decodes by the descriptor that is sent.
 #![deny(warnings, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

@@ -1,4 +1,5 @@
-//! The program `zerobus-codegen` against the emulator's catalog: snapshots, code and tables over the life of a repository.
+//! The program `zerobus-codegen` against the emulator's catalog: snapshots, code and tables over the life of a
+//! repository.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::fs;

@@ -1,5 +1,5 @@
-//! Generated types as one uses them: literals, setters, column names, equality, and serde, whose JSON prost-reflect reads by
-//! the descriptor that is sent, as the service does on its JSON path.
+//! Generated types as one uses them: literals, setters, column names, equality, and serde, whose JSON prost-reflect
+//! reads by the descriptor that is sent, as the service does on its JSON path.
 #![deny(warnings, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

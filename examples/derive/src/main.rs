@@ -1,4 +1,4 @@
-//! A struct of one's own, held against its table while it compiles, on its way to a Delta table.
+//! Sends rows of your own struct, which the compiler checks against the table, into a Delta table.
 //!
 //! Change the type of a field, or its name, and see what the compiler says.
 

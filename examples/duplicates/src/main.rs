@@ -1,8 +1,8 @@
-//! Delivery at least once over a bad network, and the duplicates that it leaves, told apart by their stamps.
+//! Delivery at least once over a bad network, and the duplicates that it leaves, recognized by their stamps.
 //!
-//! The emulator, in this process, drops connections and acknowledgements, and the program is stopped and started again while
-//! rows are on the way. Every row is in the table, some more than once. A row keeps its stamps however often it is delivered,
-//! so the view that `zerobus-codegen ddl --dedup` prints has each row once:
+//! The emulator, in this process, drops connections and acknowledgements, and the program is stopped and started again
+//! while rows are on the way. Every row is in the table, some more than once. A row keeps its stamps however often it
+//! is delivered, so the view that `zerobus-codegen ddl --dedup` prints has each row once:
 //!
 //! ```console
 //! cargo run -p duplicates-example

@@ -16,7 +16,7 @@ use zerobus_peer::rows::{Flat, JsonFlat, Nested, Numbered, Pool, ProstFlat, Pros
 
 const BATCH: usize = 1000;
 
-/// Does what the plan says.
+/// Runs the plan.
 ///
 /// # Errors
 /// If the client fails.

@@ -14,7 +14,7 @@ use zerobus_peer::measure::{Report, Usage};
 use zerobus_peer::plan::{Plan, Sender, Shape};
 use zerobus_peer::rows::{Flat, JsonFlat, Nested, Numbered, Pool, Wide};
 
-/// Does what the plan says.
+/// Runs the plan.
 ///
 /// # Errors
 /// If the client fails.

@@ -1,7 +1,7 @@
 //! Alternating runs of the programs, the medians of their figures, and the tables that show them.
 //!
-//! Every run has a server and a client of its own. What stands in one table runs in turns, A B C A B C, so that whatever
-//! else the machine does falls on all alike, and a bad while of it on a run of each.
+//! Every run has its own server and client. The runs of one table alternate, A B C A B C, so that other load on the
+//! machine slows all of them alike.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -31,7 +31,7 @@ pub struct Options {
 /// A comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Section {
-    /// Do the same rows arrive?
+    /// Whether the same rows arrive.
     Content,
     /// CPU and rows a second, for each shape of rows.
     Throughput,
@@ -47,7 +47,7 @@ pub enum Section {
     Tls,
 }
 
-/// One of the programs, as it is called.
+/// One of the programs and its arguments.
 #[derive(Debug, Clone, Copy)]
 struct Client {
     name: &'static str,
@@ -75,7 +75,7 @@ const SHAPES: [(&str, &str, u64); 4] = [
     ("json", "JSON", 3),
 ];
 
-/// Runs what is asked for, and prints it.
+/// Runs the comparisons and prints their tables.
 ///
 /// # Errors
 /// If a program fails, or rows did not arrive.
@@ -110,11 +110,11 @@ fn programs() -> Result<PathBuf, Failure> {
     Ok(own.parent().ok_or("a program lies in a folder")?.to_owned())
 }
 
-/// What all clients are given in the same way.
+/// The arguments that all clients get.
 #[derive(Debug, Clone, Copy)]
 struct Case<'a> {
     name: &'a str,
-    /// By how much a row is heavier than a flat one, or a run shorter than usual.
+    /// How much heavier a row is than a flat one, or how much shorter a run is than usual.
     weight: u64,
     client: &'a [&'a str],
     server: &'a [&'a str],

@@ -1,8 +1,8 @@
 //! This workspace held against the official client.
 //!
-//! `tests/descriptors.rs` compares what both make of a table, `tests/wire` what both put on the wire. The programs compare
-//! what a row costs: a neutral server, and for each client a program of its own, so that what is measured is one client
-//! and nothing else.
+//! `tests/descriptors.rs` compares what both make of a table, `tests/wire` what both put on the wire. The programs
+//! compare what a row costs: a neutral server, and for each client a program of its own, so that what is measured is
+//! one client and nothing else.
 //!
 //! | file | what it owns |
 //! |---|---|
@@ -30,5 +30,5 @@ pub mod tables {
     zerobus_runtime::include_tables!();
 }
 
-/// Why a program ends before its time.
+/// Why a program failed.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,4 +1,4 @@
-//! What this process has used: CPU, memory, allocations; and how long rows took.
+//! What this process uses: CPU, memory and allocations; and the latency of rows.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use stats_alloc::INSTRUMENTED_SYSTEM;
 
 use crate::Failure;
 
-/// What a client prints when it has done its plan.
+/// What a client prints when it has run its plan.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Rows sent and acknowledged.
@@ -46,7 +46,7 @@ impl Usage {
     /// The state now.
     ///
     /// # Errors
-    /// If the system does not tell.
+    /// If the system does not report it.
     pub fn now() -> Result<Self, Failure> {
         let usage = getrusage(UsageWho::RUSAGE_SELF)?;
         let allocated = INSTRUMENTED_SYSTEM.stats();
@@ -62,7 +62,7 @@ impl Usage {
     /// What was used since then.
     ///
     /// # Errors
-    /// If the system does not tell.
+    /// If the system does not report it.
     pub fn report(self, rows: u64, latencies: &mut [Duration]) -> Result<Report, Failure> {
         let now = Self::now()?;
         let micros = |then: i64, now: i64| u64::try_from(now - then).map(|micros| micros * 1000);

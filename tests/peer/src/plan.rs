@@ -60,7 +60,7 @@ pub struct Plan {
     /// How many rows a call takes.
     #[arg(long, default_value = "single")]
     pub calls: Calls,
-    /// Rows a second; as many as go, if none is given.
+    /// Rows per second; as many as possible if none is given.
     #[arg(long)]
     pub rate: Option<u32>,
     /// The bytes that our client may hold; its default if none is given. The official client counts requests instead.

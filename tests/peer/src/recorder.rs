@@ -27,8 +27,8 @@ use tap::{Frames, Tap};
 /// What the server does to the calls of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Script {
-    /// The first call is asked to close after its first acknowledgement; it ends when the client has opened the next, or
-    /// has waited for that in vain.
+    /// The first call is asked to close after its first acknowledgement; it ends when the client has opened the next,
+    /// or has waited for that in vain.
     CloseSignal,
     /// The first call ends with PERMISSION_DENIED.
     PermissionDenied,

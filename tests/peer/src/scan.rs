@@ -148,7 +148,7 @@ fn count(record: &[u8], content: Content, arrived: &mut Arrived) {
     }
 }
 
-/// FNV-1a: short, and good enough to tell rows apart that nobody chose in order to deceive it.
+/// FNV-1a: short, and good enough for rows that nobody chose to collide.
 fn hash(record: &[u8]) -> u64 {
     record.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

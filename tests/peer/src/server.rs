@@ -176,7 +176,7 @@ impl Call {
         Ok(())
     }
 
-    /// Says that every offset is durable whose time has come, in one response.
+    /// Acknowledges every offset that is due, in one response.
     fn acknowledge(&mut self, now: Instant, responses: &mut SendStream<Bytes>) -> Result<(), Failure> {
         let mut last = None;
         while let Some((_, offset)) = self.due.front().filter(|(at, _)| *at <= now) {

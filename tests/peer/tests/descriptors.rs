@@ -1,7 +1,8 @@
-//! The descriptor that opens our streams is the one that the official client sends: its converter's, resolved in its pool.
+//! The descriptor that opens our streams is the one that the official client sends: its converter's, resolved in its
+//! pool.
 //!
-//! Where the official pool takes no descriptor, since a message has the name of a field beside it, ours still resolves in
-//! prost-reflect, in protox and in a real protoc.
+//! Where the official pool takes no descriptor, since a message has the name of a field beside it, ours still resolves
+//! in prost-reflect, in protox and in a real protoc.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 #[path = "../../../zerobus-codegen/tests/arbitrary/mod.rs"]
@@ -150,8 +151,8 @@ fn compiled(tables: &[Table]) -> Vec<DescriptorProto> {
     set.file.into_iter().map(|mut file| file.message_type.remove(0)).collect()
 }
 
-/// The JSON of as many tables as are asked for, the same ones every time. `ZEROBUS_TABLES` asks for more than a usual run,
-/// and `ZEROBUS_TABLES_OUT` keeps them as snapshots, for `.ci/many-tables`.
+/// The JSON of as many tables as are asked for, the same ones every time. `ZEROBUS_TABLES` asks for more than a usual
+/// run, and `ZEROBUS_TABLES_OUT` keeps them as snapshots, for `.ci/many-tables`.
 fn generated_tables() -> Vec<Value> {
     let wanted = std::env::var("ZEROBUS_TABLES").map_or(1_000, |wanted| wanted.parse().unwrap());
     let mut runner = TestRunner::deterministic();

@@ -1,5 +1,5 @@
-//! A table's descriptor in each of its forms opens a stream of the emulator, and the same row arrives through each: ours,
-//! protoc's of our `.proto`, and what `descriptor_of` makes of protoc's.
+//! A table's descriptor in each of its forms opens a stream of the emulator, and the same row arrives through each:
+//! ours, protoc's of our `.proto`, and what `descriptor_of` makes of protoc's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 #[path = "../../../zerobus-codegen/tests/arbitrary/mod.rs"]

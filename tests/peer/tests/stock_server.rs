@@ -1,8 +1,8 @@
-//! Our client against a stock gRPC server, grpcio's: our emulator and our client share an HTTP/2 stack, so that what both
-//! get wrong about it would show in neither.
+//! Our client against a stock gRPC server, grpcio's: our emulator and our client share an HTTP/2 stack, so that what
+//! both get wrong about it would show in neither.
 //!
-//! `ZEROBUS_WHEEL_NEWEST` names a Python interpreter whose environment has `grpcio` and `grpcio-tools`; without it these
-//! tests do nothing.
+//! `ZEROBUS_WHEEL_NEWEST` names a Python interpreter whose environment has `grpcio` and `grpcio-tools`; without it
+//! these tests do nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use zerobus_runtime::{Client, JsonStream, TableName, Token, TokenFuture, TokenPr
 
 const ROWS: u64 = 500;
 
-/// What the server has to say at its end.
+/// What the server reports when it ends.
 #[derive(Debug, Deserialize)]
 struct Report {
     calls: Vec<Call>,

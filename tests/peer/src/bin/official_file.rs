@@ -14,7 +14,7 @@ use zerobus_peer::headers::Headers;
 
 const BATCH: usize = 1000;
 
-/// What is sent where.
+/// The file, the table and the server.
 #[derive(Parser)]
 struct Arguments {
     url: String,

@@ -20,8 +20,8 @@ use super::tap::Tap;
 use super::{Call, End, Script, Shared};
 use crate::Failure;
 
-/// How long a client is given to do what not all clients do: to send before the headers of the response, to reset a call
-/// after its END_STREAM.
+/// How long a client is given to do what not all clients do: to send before the headers of the response, to reset a
+/// call after its END_STREAM.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Serves one connection.

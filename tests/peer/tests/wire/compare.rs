@@ -1,8 +1,8 @@
 //! Two recordings held against each other, after a small normalisation; each difference has a name.
 //!
-//! Normalised: the port in `host`, the length of a body, the order of JSON's keys and of headers. What a descriptor says
-//! beyond names and types of fields (the package in front of type names, `proto3_optional`, `json_name`) are differences of
-//! their own.
+//! Normalised: the port in `host`, the length of a body, the order of JSON's keys and of headers. What a descriptor
+//! says beyond names and types of fields (the package in front of type names, `proto3_optional`, `json_name`) are
+//! differences of their own.
 
 #[path = "../../../../zerobus-codegen/tests/judged/mod.rs"]
 mod judged;
@@ -107,8 +107,8 @@ impl Compare {
         }
     }
 
-    /// What protoc made of our `.proto` has a package in front of its type names, and no `proto3_optional`; Python leaves
-    /// `json_name` away.
+    /// What protoc made of our `.proto` has a package in front of its type names, and no `proto3_optional`; Python
+    /// leaves `json_name` away.
     fn descriptor(&mut self, ours: &DescriptorProto, theirs: &DescriptorProto) {
         let name = theirs.field.iter().find_map(|field| field.type_name.clone()).unwrap_or_default();
         let package = name.split(&format!(".{}.", theirs.name())).next().unwrap_or_default();

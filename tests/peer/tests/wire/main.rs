@@ -1,10 +1,11 @@
 //! What our client puts on the wire, held against what the official clients put there.
 //!
-//! Every difference stands in the section "On the wire" of the emulator's CONFORMANCE.md, with its reason. A difference
+//! Every difference is listed in the section "On the wire" of the emulator's CONFORMANCE.md, with its reason. A difference
 //! that is not listed fails, and so does one that is listed and not found.
 //!
-//! The wheels need Python: `ZEROBUS_WHEEL_NEWEST` and `ZEROBUS_WHEEL_1_0` name the interpreters of two environments that
-//! have `databricks-zerobus-ingest-sdk` (the newest, and 1.0.0) and `grpcio-tools`. Without them the wheels are left out.
+//! The wheels need Python: `ZEROBUS_WHEEL_NEWEST` and `ZEROBUS_WHEEL_1_0` name the interpreters of two environments
+//! that have `databricks-zerobus-ingest-sdk` (the newest, and 1.0.0) and `grpcio-tools`. Without them the wheels are
+//! left out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 mod compare;
@@ -69,7 +70,7 @@ async fn every_difference_on_the_wire_is_listed_with_its_reason() {
     assert!(stale.is_empty(), "listed in CONFORMANCE.md and not found: {stale:#?}");
 }
 
-/// As a client that dies does: nothing waits for it, and what it sent is recorded.
+/// Ends as a client that dies: nothing waits for it, and what it sent is recorded.
 #[tokio::test]
 async fn a_recorder_outlives_its_client() {
     let recorder = Recorder::start(Script::Serve).await.unwrap();

@@ -1,4 +1,5 @@
-//! The official crate, as its documentation has it used: the schema from the columns of Unity Catalog, resolved in its pool.
+//! The official crate, as its documentation has it used: the schema from the columns of Unity Catalog, resolved in its
+//! pool.
 
 use std::fs;
 use std::path::Path;
