@@ -32,7 +32,7 @@ mod transport;
 
 pub use credentials::{Credentials, Secret};
 pub use error::CatalogError;
-pub use listing::ListedTable;
+pub use listing::{ListedTable, Listing};
 pub use login::{Login, LoginOptions};
 pub use pattern::{TablePattern, TablePatternError};
 pub use principal::Principal;

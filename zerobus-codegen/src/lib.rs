@@ -27,8 +27,8 @@ mod toml;
 pub use build::{Configuration, configure};
 #[cfg(feature = "fetch")]
 pub use catalog::{
-    Catalog, CatalogError, Credentials, ListedTable, Login, LoginOptions, Principal, Privilege, RetryPolicy, Secret,
-    TablePattern, TablePatternError,
+    Catalog, CatalogError, Credentials, ListedTable, Listing, Login, LoginOptions, Principal, Privilege, RetryPolicy,
+    Secret, TablePattern, TablePatternError,
 };
 pub use drift::{Allowance, Change, ChangeKind, ChangeNames, Day, Drift, Policy, Severity, Threshold, Verdict};
 #[cfg(feature = "generate")]

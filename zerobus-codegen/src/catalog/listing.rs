@@ -4,10 +4,20 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Catalog, CatalogError, TablePattern, segment};
-use crate::TableName;
+use crate::{TableName, TableNameError};
 
 /// The schema of metadata in every catalog.
 const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// The tables of a pattern.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listing {
+    /// Sorted by name.
+    pub tables: Vec<ListedTable>,
+    /// What the catalog lists under names that Unity Catalog forbids, so that it cannot be fetched.
+    pub invalid: Vec<TableNameError>,
+}
 
 /// A table in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,28 +53,27 @@ struct Page<T> {
 }
 
 impl Catalog {
-    /// The tables of a pattern, sorted by name. A pattern of one table needs no request.
+    /// The tables of a pattern. A pattern of one table needs no request.
     ///
     /// # Errors
     /// If the catalog or schema does not exist, the credentials do not permit listing it, or the catalog cannot be reached.
-    pub fn list(&self, pattern: &TablePattern) -> Result<Vec<ListedTable>, CatalogError> {
-        let mut tables = match pattern {
+    pub fn list(&self, pattern: &TablePattern) -> Result<Listing, CatalogError> {
+        let mut listing = Listing::default();
+        match pattern {
             TablePattern::Catalog { catalog } => {
-                let mut tables = Vec::new();
                 let query = format!("schemas?catalog_name={}", segment(catalog));
                 for schema in self.pages::<SchemaEntry>(&query, pattern)? {
                     if schema.name != INFORMATION_SCHEMA {
-                        tables.extend(self.list_schema(catalog, &schema.name, pattern)?);
+                        self.list_schema(catalog, &schema.name, pattern, &mut listing)?;
                     }
                 }
-                tables
             }
-            TablePattern::Schema { catalog, schema } => self.list_schema(catalog, schema, pattern)?,
-            TablePattern::Table(name) => vec![ListedTable { name: name.clone(), table_type: None }],
-        };
-        tables.sort_by(|a, b| a.name.cmp(&b.name));
-        tables.dedup_by(|a, b| a.name == b.name);
-        Ok(tables)
+            TablePattern::Schema { catalog, schema } => self.list_schema(catalog, schema, pattern, &mut listing)?,
+            TablePattern::Table(name) => listing.tables.push(ListedTable { name: name.clone(), table_type: None }),
+        }
+        listing.tables.sort_by(|a, b| a.name.cmp(&b.name));
+        listing.tables.dedup_by(|a, b| a.name == b.name);
+        Ok(listing)
     }
 
     fn list_schema(
@@ -72,15 +81,16 @@ impl Catalog {
         catalog: &str,
         schema: &str,
         pattern: &TablePattern,
-    ) -> Result<Vec<ListedTable>, CatalogError> {
+        listing: &mut Listing,
+    ) -> Result<(), CatalogError> {
         let query = format!("tables?catalog_name={}&schema_name={}", segment(catalog), segment(schema));
-        let entries = self.pages::<TableEntry>(&query, pattern)?;
-        // A name that is none cannot be asked for; a server that lists it is not to be believed.
-        let tables = entries.into_iter().filter_map(|entry| {
-            let name = TableName::new(&entry.catalog_name, &entry.schema_name, &entry.name).ok()?;
-            Some(ListedTable { name, table_type: entry.table_type })
-        });
-        Ok(tables.collect())
+        for entry in self.pages::<TableEntry>(&query, pattern)? {
+            match TableName::new(&entry.catalog_name, &entry.schema_name, &entry.name) {
+                Ok(name) => listing.tables.push(ListedTable { name, table_type: entry.table_type }),
+                Err(error) => listing.invalid.push(error),
+            }
+        }
+        Ok(())
     }
 
     fn pages<T: DeserializeOwned>(&self, query: &str, pattern: &TablePattern) -> Result<Vec<T>, CatalogError> {

@@ -12,8 +12,8 @@ use super::progress::Progress;
 use super::report::Report;
 use crate::output::{Written, replace, sweep};
 use crate::{
-    Catalog, CatalogError, ListedTable, Login, LoginOptions, Printable, RetryPolicy, Skip, Table, TableInfo, TableName,
-    TablePattern,
+    Catalog, CatalogError, ListedTable, Listing, Login, LoginOptions, Printable, RetryPolicy, Skip, Table, TableInfo,
+    TableName, TablePattern,
 };
 
 pub(super) fn run(arguments: &Fetch, verbosity: Verbosity) -> Outcome {
@@ -80,7 +80,7 @@ impl<'a> Wanted<'a> {
     fn list(catalog: &Catalog, patterns: &'a [TablePattern], skip: &Skip, report: &mut Report) -> Self {
         let mut wanted = Self::default();
         for pattern in patterns {
-            match catalog.list(pattern) {
+            match catalog.list(pattern).map(|listing| Self::named(listing, report)) {
                 Ok(listed) if listed.is_empty() => report.fault(format!(
                     "{}: no table is there, or visible with these credentials; check the name, and that its reader has \
                      USE CATALOG, USE SCHEMA and SELECT",
@@ -91,6 +91,14 @@ impl<'a> Wanted<'a> {
             }
         }
         wanted
+    }
+
+    /// The tables of a listing that can be fetched; warns of the others.
+    fn named(listing: Listing, report: &mut Report) -> Vec<ListedTable> {
+        for error in &listing.invalid {
+            report.warn(&format!("left out, since the catalog lists a table that cannot be asked for: {error}"));
+        }
+        listing.tables
     }
 
     fn add(&mut self, pattern: &'a TablePattern, listed: Vec<ListedTable>, skip: &Skip) {
