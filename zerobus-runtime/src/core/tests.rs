@@ -7,10 +7,14 @@
 //! | `batching` | when a batch goes, and with which rows |
 //! | `calls` | what counts that is said on a call, and what is void |
 //! | `deadlines` | what ends a session, a call or a wait |
+//! | `disk` | a session, its calls and its disk |
+//! | `dropping` | rows that a full disk drops |
+//! | `exactly_once` | persistent streams |
 //! | `progress` | connections that end early, and rates |
 //! | `refusals` | refused rows |
 //! | `rotation` | the end of a call that the server announces |
 //! | `rows` | which rows are accepted |
+//! | `spooled` | rows on disk: when they are written, which are read back, what becomes of them |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +23,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::{Details, Error, Fault, Status};
+use crate::event::StreamEvent;
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
@@ -26,10 +31,18 @@ use crate::record_kind::RecordKind;
 mod batching;
 mod calls;
 mod deadlines;
+#[cfg(feature = "spool")]
+mod disk;
+#[cfg(feature = "spool")]
+mod dropping;
+#[cfg(feature = "spool")]
+mod exactly_once;
 mod progress;
 mod refusals;
 mod rotation;
 mod rows;
+#[cfg(feature = "spool")]
+mod spooled;
 mod steps;
 mod world;
 

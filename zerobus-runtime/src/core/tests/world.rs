@@ -18,6 +18,8 @@ pub(super) struct World {
     pub(super) lags: bool,
     /// How long the server takes to answer.
     pub(super) latency: Duration,
+    /// The events that the session reported.
+    pub(super) told: Vec<StreamEvent>,
 }
 
 /// The server's side of a call.
@@ -30,6 +32,8 @@ pub(super) struct Call {
     pub(super) kept: usize,
     pub(super) last_ack: i64,
     pub(super) half_closed: bool,
+    /// How it was asked for.
+    pub(super) begin: Option<Begin>,
 }
 
 /// A time that ends beyond all time.
@@ -63,6 +67,7 @@ impl World {
             poison,
             lags: false,
             latency: Duration::ZERO,
+            told: Vec::new(),
         };
         world.act();
         world
@@ -275,17 +280,17 @@ impl World {
     pub(super) fn act(&mut self) {
         while let Some(action) = self.session.next_action() {
             match action {
-                Action::Open { generation, over, .. } => {
+                Action::Open { generation, over, begin, .. } => {
                     assert!(self.calls.len() <= 1, "at most two calls at a time");
                     let has_connection = self.calls.values().any(|call| call.is_open);
                     assert!(over == Over::NewConnection || has_connection, "there is a connection to go on with");
-                    self.calls.insert(generation, Call::default());
+                    self.calls.insert(generation, Call { begin: Some(begin), ..Call::default() });
                 }
                 Action::Reset { generation } => {
                     self.calls.remove(&generation);
                 }
                 Action::Stop => assert!(self.session.is_over() && self.calls.is_empty()),
-                Action::Tell(_) => {}
+                Action::Tell(event) => self.told.push(event),
             }
         }
     }
