@@ -286,11 +286,6 @@ impl Shared {
             return Poll::Pending;
         }
         self.rouse_driver(&mut inner);
-        let wants_disk = inner.session.wants_disk();
-        drop(inner);
-        if wants_disk {
-            self.ring();
-        }
         Poll::Ready(pull)
     }
 

@@ -25,10 +25,9 @@ impl Session {
     /// The work to do on disk now.
     pub(crate) fn disk_job(&mut self, now: Duration) -> Job {
         self.seen = self.seen.max(now);
-        let is_over = self.is_over();
         let is_idle = self.spool.as_ref().is_some_and(|spool| spool.unwritten.is_empty());
         let lingers = !self.is_closing && !self.is_due(now);
-        if is_idle && (!lingers || is_over) {
+        if is_idle && !lingers {
             self.cut();
         }
         let linger_end = if self.open.is_empty() { None } else { self.open.since().checked_add(self.linger()) };
@@ -36,11 +35,11 @@ impl Session {
         let held = self.held.filter(|_| self.persistent.is_none());
         let settled = held.map_or(self.settled, |row| row.min(self.settled));
         let read = self.wanted_from_disk();
+        let is_over = self.is_over();
         let Some(spool) = &mut self.spool else {
             return Job { note: None, write: Vec::new(), settled, read: None, until: None, is_last: is_over };
         };
         let write: Vec<_> = spool.unwritten.iter().cloned().collect();
-        spool.is_reading = read.is_some();
         let is_last = is_over && write.is_empty() && held.is_none();
         let note = self.persistent.as_ref().and_then(|persistent| persistent.unnoted());
         Job { note, write, settled, read, until: linger_end, is_last }
@@ -54,11 +53,6 @@ impl Session {
         let wants = !spool.disk.is_empty() && has_little && !self.is_over();
         let most_bytes = most - self.window.bytes().min(most);
         wants.then_some(Wanted { most_bytes, at_least_one: self.window.is_empty(), end: spool.disk.end })
-    }
-
-    /// Whether rows are to be read back now.
-    pub(crate) fn wants_disk(&self) -> bool {
-        self.wanted_from_disk().is_some()
     }
 
     /// How many bytes the batches that go next may have in memory.
@@ -79,7 +73,7 @@ impl Session {
             let batch_end = batch.first + u64::from(batch.rows);
             let fits = self.window.is_empty() || self.window.bytes() + batch.body.len() <= limit;
             // What is behind the disk's rows waits behind them.
-            if spool.disk.is_empty() && !spool.is_reading && fits && !matches!(self.state, State::Failed(_)) {
+            if spool.disk.is_empty() && fits && !matches!(self.state, State::Failed(_)) {
                 (kept, end) = (kept + 1, batch_end);
                 spool.disk = batch_end..batch_end;
                 self.window.push(batch);
@@ -110,7 +104,6 @@ impl Session {
     pub(crate) fn loaded(&mut self, now: Duration, batches: Vec<Batch>, lost: Vec<Range<u64>>) {
         let settled = self.settled;
         let Some(spool) = &mut self.spool else { return };
-        spool.is_reading = false;
         if matches!(self.state, State::Failed(_)) {
             return;
         }
@@ -167,7 +160,6 @@ impl Session {
     /// The disk failed; it is tried again.
     pub(crate) fn disk_fails(&mut self, error: Error) {
         let Some(spool) = &mut self.spool else { return };
-        spool.is_reading = false;
         if spool.failure.is_none() {
             self.actions.push_back(Action::Tell(StreamEvent::SpoolFailing { reason: error.clone() }));
         }

@@ -24,7 +24,6 @@ pub(crate) struct Spooled {
     /// All unreadable rows, so that each can be asked for.
     pub(super) all_lost: Vec<Range<u64>>,
     pub(super) dropped: Dropped,
-    pub(super) is_reading: bool,
     /// Gives up a session whose handles are all gone: the remaining rows stay on disk.
     pub(super) ends_at: Option<Duration>,
     /// Why the disk takes nothing now.
@@ -54,7 +53,6 @@ impl Spooled {
             lost: VecDeque::new(),
             all_lost: Vec::new(),
             dropped: Dropped::default(),
-            is_reading: false,
             ends_at: None,
             failure: None,
             is_closed: false,
