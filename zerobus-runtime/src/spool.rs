@@ -125,7 +125,7 @@ impl Spool {
         };
         let segment_bytes = options.segment_bytes.min(options.max_bytes / 4);
         let log_options = Options { segment_bytes, max_bytes: options.max_bytes, durability, schema };
-        let storage = Folder::new(options.folder.clone());
+        let storage = claim.storage();
         let stream = match options.exactly_once {
             Some(_) => stream_note::read(&storage).map_err(|error| refused(error.into()))?,
             None => stream_note::Found::Nothing,

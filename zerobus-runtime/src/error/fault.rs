@@ -89,7 +89,7 @@ pub(crate) enum Fault {
     #[error("the spool `{}` {refusal}", Printable(.folder))]
     #[cfg(feature = "spool")]
     Spool { folder: String, refusal: crate::spool::Refusal },
-    #[error("the disk of the spool `{}` takes no rows", Printable(.folder))]
+    #[error("the disk of the spool `{}` takes no rows: {source}", Printable(.folder))]
     #[cfg(feature = "spool")]
     SpoolFails { folder: String, source: std::io::Error },
     #[error("the spool `{}` is full: it has {bytes} bytes", Printable(.folder))]

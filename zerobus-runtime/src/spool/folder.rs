@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use zerobus_codegen::Printable;
 
 use super::format::VERSION;
-use super::storage::{Folder, Storage};
+use super::storage::{Folder, Marker, Storage};
 
 const LOCK: &str = "lock";
 const LABEL: &str = "spool.json";
@@ -19,6 +19,7 @@ const LABEL: &str = "spool.json";
 #[derive(Debug)]
 pub(crate) struct Claim {
     path: PathBuf,
+    marker: Marker,
     /// The lock goes with the file.
     _lock: File,
 }
@@ -42,8 +43,12 @@ struct Version {
 pub(crate) enum Refusal {
     #[error("cannot be used: {0}")]
     Io(#[from] io::Error),
+    #[error("has the rows of lane {found} in the folder of lane {expected}")]
+    OtherLane { found: usize, expected: usize },
     #[error("has the rows of {found} lanes, and {expected} are opened")]
     OtherLanes { found: NonZeroUsize, expected: NonZeroUsize },
+    #[error("has a folder of lane {lane} that belongs to other lanes")]
+    StrangeLane { lane: usize },
     #[error("is no spool: it has no file {LABEL}")]
     NoSpool,
     #[error("holds rows of an encoding that this version does not know: {}", Printable(.found))]
@@ -64,6 +69,9 @@ impl Refusal {
             Self::Io(_) => "check the folder's permissions and the space on its disk",
             Self::Locked => "give each stream a folder of its own",
             Self::NoSpool => "name the folder that the stream was opened with; of lanes, that of one lane",
+            Self::OtherLane { .. } | Self::StrangeLane { .. } => {
+                "put each lane's folder back, or send its rows with a stream that is no lane"
+            }
             Self::OtherLanes { .. } => "open as many lanes until their rows are delivered, or use another folder",
             Self::Newer { .. } | Self::UnknownEncoding { .. } => {
                 "deliver its rows with the version that wrote them, or use another folder"
@@ -99,16 +107,22 @@ impl Claim {
     }
 
     fn lock(path: &Path) -> Result<Self, Refusal> {
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK))?;
+        let place = path.join(LOCK);
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&place)?;
         FileExt::try_lock(&lock).map_err(|error| match error {
             TryLockError::WouldBlock => Refusal::Locked,
             TryLockError::Error(error) => error.into(),
         })?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), marker: Marker::new(place, &lock)?, _lock: lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folder's files, as long as this is the folder.
+    pub(crate) fn storage(&self) -> Folder {
+        Folder::marked(self.path.clone(), self.marker.clone())
     }
 
     /// Checks that the folder is for these rows; a folder without a label gets this one.

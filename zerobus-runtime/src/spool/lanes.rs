@@ -1,4 +1,4 @@
-//! The folder of many lanes: their number, and which key belongs to which lane, the same in every process.
+//! The folder of many lanes: their number, their folders, and which key belongs to which lane, the same in every process.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,11 +12,19 @@ use super::storage::{Folder, Storage};
 use crate::error::{Error, Fault};
 
 const NAME: &str = "lanes.json";
+const LANE_NAME: &str = "lane.json";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Label {
     lanes: NonZeroUsize,
     /// The prefix of every key's hash.
+    salt: u64,
+}
+
+/// What the folder of a lane says of itself, so that two of them cannot be mixed up.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct LaneLabel {
+    lane: usize,
     salt: u64,
 }
 
@@ -28,33 +36,56 @@ pub(crate) fn folder_of(folder: &Path, lane: usize) -> PathBuf {
 /// The salt of the folder's keys, created if there is none.
 ///
 /// # Errors
-/// If the folder cannot be used, or has another number of lanes: a key would move to another lane, and its rows overtake
-/// those that wait.
+/// If the folder cannot be used, has another number of lanes, or a folder of a lane is not at its place: a key would move
+/// to another lane, and its rows overtake those that wait.
 pub(crate) fn salt(folder: &Path, lanes: NonZeroUsize) -> Result<u64, Error> {
-    let refused = |refusal| Error::from(Fault::Spool { folder: folder.display().to_string(), refusal });
+    let salt = read_salt(folder, lanes).and_then(|salt| {
+        (0..lanes.get()).try_for_each(|lane| check_lane(&folder_of(folder, lane), &LaneLabel { lane, salt }))?;
+        Ok(salt)
+    });
+    salt.map_err(|refusal| Fault::Spool { folder: folder.display().to_string(), refusal }.into())
+}
+
+fn read_salt(folder: &Path, lanes: NonZeroUsize) -> Result<u64, Refusal> {
     match fs::read_to_string(folder.join(NAME)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let label = Label { lanes, salt: fastrand::u64(..) };
-            write(folder, &label).map_err(|error| refused(error.into()))?;
+            write(folder, NAME, &label)?;
             Ok(label.salt)
         }
         text => {
-            let text = text.map_err(|error| refused(error.into()))?;
-            let label: Label = serde_json::from_str(&text).map_err(|error| refused(io::Error::from(error).into()))?;
+            let label: Label = serde_json::from_str(&text?).map_err(io::Error::from)?;
             if label.lanes == lanes {
                 return Ok(label.salt);
             }
-            Err(refused(Refusal::OtherLanes { found: label.lanes, expected: lanes }))
+            Err(Refusal::OtherLanes { found: label.lanes, expected: lanes })
         }
     }
 }
 
-fn write(folder: &Path, label: &Label) -> io::Result<()> {
+/// Checks that a folder is that of this lane; a folder without a label gets this one.
+fn check_lane(folder: &Path, label: &LaneLabel) -> Result<(), Refusal> {
+    let text = match fs::read(folder.join(LANE_NAME)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        text => text?,
+    };
+    match serde_json::from_slice::<LaneLabel>(&text) {
+        Ok(found) if found.salt != label.salt => Err(Refusal::StrangeLane { lane: label.lane }),
+        Ok(LaneLabel { lane: found, .. }) if found != label.lane => {
+            Err(Refusal::OtherLane { found, expected: label.lane })
+        }
+        Ok(_) => Ok(()),
+        // A damaged label blocks no row.
+        Err(_) => Ok(write(folder, LANE_NAME, label)?),
+    }
+}
+
+fn write(folder: &Path, name: &str, label: &impl Serialize) -> io::Result<()> {
     Folder::create_all(folder)?;
-    let unfinished = folder.join(format!("{NAME}.new"));
+    let unfinished = folder.join(format!("{name}.new"));
     let mut file = File::create(&unfinished)?;
     file.write_all(serde_json::to_string(label)?.as_bytes())?;
     file.sync_all()?;
-    fs::rename(unfinished, folder.join(NAME))?;
+    fs::rename(unfinished, folder.join(name))?;
     Folder::new(folder.to_owned()).sync_folder()
 }

@@ -371,8 +371,9 @@ impl<S: Storage> Log<S> {
         let mut parts: Vec<_> =
             headers.iter().zip(bodies).flat_map(|(header, body)| [IoSlice::new(header), body]).collect();
         if let Err(error) = active.file.write_at(segment.len, &mut parts) {
-            // The bytes written are not counted, and must not stay in front of the next ones.
-            active.is_spoiled = active.file.set_len(segment.len).is_err();
+            // The bytes written are not counted, and must not stay in front of the next ones; a file without a name is left.
+            let has_name = error.kind() != io::ErrorKind::NotFound;
+            active.is_spoiled = !has_name || active.file.set_len(segment.len).is_err();
             return Err(error.into());
         }
         let written = headers.len();

@@ -94,7 +94,9 @@ impl<F: File> Position<F> {
             self.is_new = true;
         }
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.write_at(PLACES[self.slot], &mut [IoSlice::new(&encode(self.counter + 1, marks))])?;
+        let written = file.write_at(PLACES[self.slot], &mut [IoSlice::new(&encode(self.counter + 1, marks))]);
+        self.forget_nameless(&written);
+        written?;
         self.counter += 1;
         self.marks = marks;
         (self.is_dirty, self.is_written) = (true, true);
@@ -108,14 +110,23 @@ impl<F: File> Position<F> {
         Ok(file)
     }
 
+    /// Leaves a file that another program deleted: the next write creates another one.
+    fn forget_nameless(&mut self, result: &io::Result<()>) {
+        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            self.file = None;
+        }
+    }
+
     /// Makes what was written durable.
     pub(super) fn sync<S: Storage<File = F>>(&mut self, storage: &S) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
         if self.is_dirty {
-            if let Err(error) = file.sync() {
+            let synced = file.sync();
+            if synced.is_err() {
                 // What a failed sync leaves in the cache may never reach the disk: it is written again.
                 self.marks = Marks::default();
-                return Err(error);
+                self.forget_nameless(&synced);
+                return synced;
             }
             self.is_dirty = false;
             if std::mem::take(&mut self.is_written) {

@@ -196,6 +196,12 @@ impl State {
         }
     }
 
+    /// Fails if a file has no name.
+    fn check_name(&self, inode: usize) -> io::Result<()> {
+        let has_name = self.names.values().any(|named| *named == inode);
+        if has_name { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
     fn has_room(&self, inode: usize, end: usize) -> bool {
         let used: usize = self.names.values().map(|inode| self.inodes[*inode].cached.len()).sum();
         let grown = end.saturating_sub(self.inodes[inode].cached.len());
@@ -365,6 +371,7 @@ impl File for SimulatedFile {
         let mut state = self.disk.lock();
         let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
         let place = usize::try_from(place).unwrap();
+        state.check_name(self.inode)?;
         let failures = state.faults.failures;
         let (len, result) = match state.fate(failures) {
             Fate::Happens if !state.has_room(self.inode, place + bytes.len()) => {
@@ -393,6 +400,7 @@ impl File for SimulatedFile {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.disk.lock();
+        state.check_name(self.inode)?;
         let failures = state.faults.failures;
         match state.fate(failures) {
             Fate::Happens => {

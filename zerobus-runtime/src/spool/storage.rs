@@ -5,6 +5,8 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A folder of files without subfolders.
@@ -30,6 +32,9 @@ pub(crate) trait Storage: Send {
 }
 
 /// A file of that folder.
+///
+/// A file that lost its name, which another program did, can be neither written nor synced: the error is
+/// [`NotFound`](io::ErrorKind::NotFound).
 pub(crate) trait File: Send {
     fn len(&self) -> io::Result<u64>;
 
@@ -46,8 +51,22 @@ pub(crate) trait File: Send {
 }
 
 /// A folder of the file system.
+///
+/// Where it has a marker, the marker is looked for before a name is used: it is missing when the folder was deleted or
+/// moved, or its disk unmounted, and another file when another process made the folder anew.
 #[derive(Debug)]
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder {
+    path: PathBuf,
+    marker: Option<Marker>,
+}
+
+/// A file by which a folder is known.
+#[derive(Debug, Clone)]
+pub(crate) struct Marker {
+    path: PathBuf,
+    #[cfg(unix)]
+    inode: (u64, u64),
+}
 
 /// A file of the file system.
 #[derive(Debug)]
@@ -57,9 +76,49 @@ pub(crate) struct DiskFile {
     cursor: Option<u64>,
 }
 
+impl Marker {
+    /// The file at a path, which is open.
+    pub(crate) fn new(path: PathBuf, file: &fs::File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            path,
+            #[cfg(unix)]
+            inode: inode(&metadata),
+        })
+    }
+
+    fn is_there(&self) -> bool {
+        // Windows does not delete or move what is open.
+        #[cfg(unix)]
+        return fs::metadata(&self.path).is_ok_and(|metadata| inode(&metadata) == self.inode);
+        #[cfg(not(unix))]
+        self.path.exists()
+    }
+}
+
+#[cfg(unix)]
+fn inode(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
 impl Folder {
     pub(crate) const fn new(path: PathBuf) -> Self {
-        Self(path)
+        Self { path, marker: None }
+    }
+
+    /// A folder that is this one only while its marker is there.
+    pub(crate) const fn marked(path: PathBuf, marker: Marker) -> Self {
+        Self { path, marker: Some(marker) }
+    }
+
+    /// The path of a file in the folder.
+    fn place(&self, name: &str) -> io::Result<PathBuf> {
+        if self.marker.as_ref().is_none_or(Marker::is_there) {
+            return Ok(self.path.join(name));
+        }
+        let text =
+            "the folder was deleted, moved or made anew under the open stream; put it back, or restart the program";
+        Err(io::Error::other(text))
     }
 
     /// Creates a folder and those above it, each with a durable name.
@@ -84,7 +143,7 @@ impl Storage for Folder {
 
     fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.0)? {
+        for entry in fs::read_dir(&self.path)? {
             // Ours are ASCII; another name is not our file.
             names.extend(entry?.file_name().into_string().ok());
         }
@@ -92,29 +151,39 @@ impl Storage for Folder {
     }
 
     fn create(&self, name: &str) -> io::Result<DiskFile> {
-        DiskFile::of(OpenOptions::new().read(true).write(true).create(true).truncate(true).open(self.0.join(name)))
+        DiskFile::of(OpenOptions::new().read(true).write(true).create(true).truncate(true).open(self.place(name)?))
     }
 
     fn open(&self, name: &str) -> io::Result<DiskFile> {
-        DiskFile::of(OpenOptions::new().read(true).write(true).open(self.0.join(name)))
+        DiskFile::of(OpenOptions::new().read(true).write(true).open(self.place(name)?))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.0.join(from), self.0.join(to))
+        fs::rename(self.place(from)?, self.path.join(to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.0.join(name))
+        fs::remove_file(self.place(name)?)
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        sync_folder(&self.0)
+        self.place("")?;
+        sync_folder(&self.path)
     }
 }
 
 impl DiskFile {
     fn of(file: io::Result<fs::File>) -> io::Result<Self> {
         file.map(|file| Self { file, cursor: Some(0) })
+    }
+
+    /// Fails if the file has no name: what is in it is gone when it is closed.
+    fn check_name(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        if self.file.metadata()?.nlink() == 0 {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the file was deleted while it was written"));
+        }
+        Ok(())
     }
 
     fn seek(&mut self, place: u64) -> io::Result<()> {
@@ -146,6 +215,7 @@ impl File for DiskFile {
     }
 
     fn write_at(&mut self, place: u64, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        self.check_name()?;
         self.seek(place)?;
         let mut written = 0;
         // Nothing is left when only empty parts are.
@@ -170,7 +240,8 @@ impl File for DiskFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync_data()?;
+        self.check_name()
     }
 }
 
