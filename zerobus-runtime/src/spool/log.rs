@@ -472,7 +472,11 @@ impl<S: Storage> Log<S> {
 
     fn note_position(&mut self) -> io::Result<()> {
         let marks = Marks { acked: self.acked, next_row: self.next_row, next_sequence: self.next_sequence };
-        self.position.write(&self.storage, marks)
+        self.position.write(&self.storage, marks)?;
+        if self.options.durability == Durability::Process {
+            self.position.turn();
+        }
+        Ok(())
     }
 
     /// Removes the segments all of whose rows are settled.

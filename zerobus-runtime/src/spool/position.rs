@@ -1,7 +1,8 @@
 //! How far the log is acknowledged, in a file that survives torn writes.
 //!
 //! The file has two slots, each in its own page. A slot that is durable is not touched until the other one is durable
-//! too, so one of them is whole whenever the power goes.
+//! too, so one of them is whole whenever the power goes. Where nothing is synced they take turns, so that one of them is
+//! whole whenever the process is killed.
 //!
 //! ```text
 //! slot  8  counter: the higher one counts
@@ -110,6 +111,13 @@ impl<F: File> Position<F> {
         Ok(file)
     }
 
+    /// What was written counts from now on: the next write goes to the other slot.
+    pub(super) const fn turn(&mut self) {
+        if self.is_written {
+            (self.slot, self.is_written) = (1 - self.slot, false);
+        }
+    }
+
     /// Leaves a file that another program deleted: the next write creates another one.
     fn forget_nameless(&mut self, result: &io::Result<()>) {
         if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
@@ -129,9 +137,7 @@ impl<F: File> Position<F> {
                 return synced;
             }
             self.is_dirty = false;
-            if std::mem::take(&mut self.is_written) {
-                self.slot = 1 - self.slot;
-            }
+            self.turn();
         }
         if self.is_new {
             storage.sync_folder()?;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::storage::{File, Storage};
 
-/// A sector is written whole or not at all.
-const SECTOR: usize = 512;
+/// What is written whole or not at all: a sector of a disk, or less where a disk does not keep to that.
+const PIECES: [usize; 2] = [512, 8];
 
 /// One folder of a simulated disk.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub(crate) struct SimulatedFile {
 /// What happens at the next crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Crash {
+    /// One of the two, at random.
+    Either,
     /// The process is killed: what the system took stays.
     Process,
     /// The power goes: what was synced stays, and any part of the rest.
@@ -117,7 +119,7 @@ impl Disk {
     pub(crate) fn restart(&self, crash: Crash) {
         let mut state = self.lock();
         let state = &mut *state;
-        if crash == Crash::Power {
+        if crash == Crash::Power || (crash == Crash::Either && state.random.bool()) {
             for inode in &mut state.inodes {
                 inode.lose_power(&mut state.random);
             }
@@ -228,8 +230,9 @@ impl Inode {
         self.pending.clear();
     }
 
-    /// Of what was not synced any sectors may be there, in any order.
+    /// Of what was not synced any pieces may be there, in any order.
     fn lose_power(&mut self, random: &mut fastrand::Rng) {
+        let piece = PIECES[random.usize(..PIECES.len())];
         for change in std::mem::take(&mut self.pending) {
             match change {
                 Change::Len(_) if random.bool() => change.apply(&mut self.durable),
@@ -238,7 +241,7 @@ impl Inode {
                     let mut at = 0;
                     let all = random.u8(..4);
                     while at < bytes.len() {
-                        let end = bytes.len().min(((place + at) / SECTOR + 1) * SECTOR - place);
+                        let end = bytes.len().min(((place + at) / piece + 1) * piece - place);
                         if all == 0 || (all != 1 && random.bool()) {
                             Change::Write(place + at, bytes[at..end].to_vec()).apply(&mut self.durable);
                         }

@@ -52,6 +52,12 @@ fn a_synced_row_survives_a_full_disk_and_the_loss_of_power() {
 }
 
 #[test]
+fn a_synced_row_survives_the_end_of_processes_and_the_loss_of_power_in_any_order() {
+    check(Plan { crash: Crash::Either, ..PLAN });
+    check(Plan { crash: Crash::Either, faults: Faults { failures: 30, ..Faults::default() }, ..PLAN });
+}
+
+#[test]
 fn a_written_row_survives_the_end_of_the_process() {
     check(Plan { durability: Durability::Process, crash: Crash::Process, ..PLAN });
 }

@@ -1,18 +1,23 @@
 //! One test for each fault that other programs' disk buffers are known for.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::core::{Found, Settings, Wanted};
 use crate::error::Fault;
+use crate::event::StreamEvent;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
 use crate::schemas::Schemas;
 use crate::shared::Shared;
-use crate::spool::SpoolLevel;
-use crate::spool::format::Request;
+use crate::spool::format::{RecordHeader, Request, u32_at};
 use crate::spool::log::{Durability, Log, Options, Refusal};
+use crate::spool::segment::name_of;
 use crate::spool::simulated::{Crash, Disk, Faults};
+use crate::spool::storage::Storage;
 use crate::spool::writer::{Next, Writer};
+use crate::spool::{SpoolLevel, events_of, now_ms};
 
 const OPTIONS: Options = Options {
     segment_bytes: 2048,
@@ -149,6 +154,50 @@ fn goes_on(disk: &Disk, rows: u64) {
     log.acked(row + 1).unwrap();
     log.close().unwrap();
     assert_eq!(log.bytes(), 0);
+}
+
+#[test]
+fn a_row_that_holds_the_image_of_a_record_is_not_taken_for_one() {
+    let disk = Disk::new(7);
+    let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+    // Who sees one segment knows its nonce, and forges a record with it for the next one.
+    log.append(&[request(0, 1950)]).unwrap();
+    let mut nonce = 0;
+    disk.edit(&name_of(0), |bytes| nonce = u32_at(bytes, 16));
+    let forged = Request { body: Bytes::from_static(b"forged"), row: 1, rows: 1, accepted_at: 7 };
+    let header = RecordHeader::of(&forged, 1, nonce).encode(nonce);
+    let image = Bytes::from([&header[..], &forged.body].concat());
+    log.append(&[Request { body: image, ..forged }]).unwrap();
+    log.append(&[request(2, 1000)]).unwrap();
+    let start = 52 + OPTIONS.schema.len();
+    disk.edit(&name_of(1), |bytes| bytes[start] ^= 1);
+    assert_eq!(read_all(&mut log), [0, 2]);
+}
+
+#[test]
+fn a_segment_under_the_name_of_another_is_set_aside() {
+    let disk = Disk::new(9);
+    let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+    fill(&mut log, 500);
+    let rows = log.next_row();
+    log.sync().unwrap();
+    disk.rename(&name_of(0), &name_of(4)).unwrap();
+    let (mut log, recovery) = Log::open(disk, OPTIONS).unwrap();
+    assert_eq!(recovery.set_aside.len(), 1, "{recovery:?}");
+    let read = read_all(&mut log);
+    assert!(read.is_sorted() && read.last() == Some(&(rows - 1)), "{read:?}");
+}
+
+#[test]
+fn a_clock_that_went_back_makes_no_row_older_than_it_is() {
+    let disk = Disk::new(8);
+    let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+    let tomorrow = now_ms() + 86_400_000;
+    log.append(&[Request { accepted_at: tomorrow, ..request(0, 10) }]).unwrap();
+    let (_, recovery) = Log::open(disk, OPTIONS).unwrap();
+    assert_eq!(recovery.oldest, Some(tomorrow));
+    let events = events_of(&recovery);
+    assert!(matches!(events[..], [StreamEvent::Recovered { rows: 1, age: Some(Duration::ZERO), .. }]), "{events:?}");
 }
 
 #[test]

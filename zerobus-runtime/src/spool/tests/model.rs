@@ -38,6 +38,12 @@ pub(super) struct Model {
     /// Rows that a log has reported as lost.
     lost: Vec<Range<u64>>,
     may_lose: bool,
+    /// The offset and the sequence behind what was promised.
+    ends: (u64, u64),
+    /// Rows below are not read again by the next process, unless the power is lost.
+    acked: u64,
+    /// Rows below are never read again.
+    durably_acked: u64,
 }
 
 /// One process.
@@ -50,6 +56,8 @@ struct Process {
     /// Read and not acknowledged.
     in_flight: VecDeque<Request>,
     read_to: u64,
+    /// Rows below were found by this process.
+    found_to: u64,
 }
 
 impl Model {
@@ -64,6 +72,9 @@ impl Model {
             table: BTreeSet::new(),
             lost: Vec::new(),
             may_lose: plan.flips || (plan.durability == Durability::Process && plan.crash == Crash::Power),
+            ends: (0, 0),
+            acked: 0,
+            durably_acked: 0,
         }
     }
 
@@ -127,8 +138,29 @@ impl Model {
             self.lost.push(end..u64::MAX);
         }
         self.check_counters(&log);
-        let read_to = log.read_row();
-        Some(Process { log, appended: Vec::new(), waiting: VecDeque::new(), in_flight: VecDeque::new(), read_to })
+        self.check_position(&log);
+        if !self.disk.is_dead() {
+            self.acked = log.read_row();
+        }
+        let (read_to, found_to) = (log.read_row(), log.next_row());
+        let (appended, waiting, in_flight) = (Vec::new(), VecDeque::new(), VecDeque::new());
+        Some(Process { log, appended, waiting, in_flight, read_to, found_to })
+    }
+
+    /// No offset and no sequence is given twice, and what was noted as settled is not read again.
+    fn check_position(&self, log: &Log<Disk>) {
+        // What cannot be read counts as never written.
+        if self.may_lose || self.plan.faults.read_failures > 0 || self.disk.is_dead() {
+            return;
+        }
+        let ends = (log.next_row(), log.next_sequence());
+        assert!(ends.0 >= self.ends.0 && ends.1 >= self.ends.1, "{ends:?} are given again after {:?}", self.ends);
+        let noted = if self.plan.crash == Crash::Process { self.acked } else { self.durably_acked };
+        assert!(
+            log.read_row() >= noted,
+            "rows from {} on are read again, and those below {noted} are settled",
+            log.read_row()
+        );
     }
 
     /// The counters of a log equal the disk.
@@ -148,11 +180,13 @@ impl Model {
             if self.disk.is_dead() {
                 return;
             }
-            match self.random.u8(..5) {
-                0 | 1 => self.append(&mut process),
-                2 => self.sync(&mut process),
-                3 => self.read(&mut process),
-                _ => self.acknowledge(&mut process),
+            match self.random.u8(..51) {
+                0..20 => self.append(&mut process),
+                20..30 => self.sync(&mut process),
+                30..40 => self.read(&mut process),
+                40..50 => self.acknowledge(&mut process),
+                _ if self.close(&mut process) => return,
+                _ => {}
             }
             if !self.disk.is_dead() {
                 self.check_counters(&process.log);
@@ -200,7 +234,18 @@ impl Model {
         }
     }
 
+    /// Ends the process in order; whether that worked.
+    fn close(&mut self, process: &mut Process) -> bool {
+        let is_closed = process.log.close().is_ok();
+        if is_closed {
+            self.promise(process);
+            self.durably_acked = self.acked;
+        }
+        is_closed
+    }
+
     fn promise(&mut self, process: &mut Process) {
+        self.ends = (process.log.next_row(), process.log.next_sequence());
         for request in process.appended.drain(..) {
             self.promised.insert(request.row, request.body);
         }
@@ -230,6 +275,11 @@ impl Model {
             assert!(self.known.contains(&request.body), "a row was read that nobody sent");
             assert!(request.end() > process.read_to, "the rows are out of order");
             process.read_to = request.end();
+            let is_found = request.end() <= process.found_to && self.plan.faults.failures == 0;
+            if is_found && self.plan.durability == Durability::Power {
+                // A process that finds rows reports them, and makes them durable first.
+                self.promised.insert(request.row, request.body.clone());
+            }
             process.in_flight.push_back(request);
         }
     }
@@ -242,8 +292,13 @@ impl Model {
             self.table.insert(request.body);
         }
         if let Some(row) = row {
-            // What fails is done again with the next acknowledgement.
-            let _ = process.log.acked(row);
+            // What fails is done again with the next acknowledgement, or the same.
+            while process.log.acked(row).is_err() {
+                if self.random.bool() || self.disk.is_dead() {
+                    return;
+                }
+            }
+            self.acked = row;
         }
     }
 

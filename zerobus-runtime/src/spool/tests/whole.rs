@@ -103,6 +103,8 @@ pub(super) struct Whole {
     offsets: BTreeMap<u64, u64>,
     /// Rows that a full spool dropped.
     dropped: BTreeSet<u64>,
+    /// The offset behind the last promised row.
+    promised_to: u64,
     /// The schema of the program that sent each row.
     sent: BTreeSet<(Bytes, u64)>,
 }
@@ -118,6 +120,7 @@ impl Whole {
             promised: BTreeSet::new(),
             offsets: BTreeMap::new(),
             dropped: BTreeSet::new(),
+            promised_to: 0,
             sent: BTreeSet::new(),
         }
     }
@@ -131,7 +134,7 @@ impl Whole {
                 self.disk.crash_after(self.random.u64(..150));
                 self.live(n).await;
                 self.disk.restart(self.scene.crash);
-                if self.scene.level == SpoolLevel::Process && self.scene.crash == Crash::Power {
+                if self.scene.level == SpoolLevel::Process && self.scene.crash != Crash::Process {
                     // What was never synced goes with the power.
                     self.promised.clear();
                 }
@@ -157,6 +160,8 @@ impl Whole {
             Err(error) => panic!("the log does not open: {error}"),
         };
         assert_eq!(recovery.rows, log.next_row() - log.read_row());
+        let keeps_all = self.scene.level == SpoolLevel::Power || self.scene.crash == Crash::Process;
+        assert!(self.disk.is_dead() || !keeps_all || log.next_row() >= self.promised_to, "an offset is given again");
         let schemas = Schemas::new(own.clone());
         let schema = log.first_schema().map_or(0, |schema| schemas.number(schema));
         let mut settings = Settings::new("main.test.rows", RecordKind::Proto);
@@ -196,14 +201,27 @@ impl Whole {
                 6 => self.answer(&mut process),
                 7 => tokio::time::advance(Duration::from_millis(self.random.u64(..400))).await,
                 8 => self.pull(&mut process),
-                _ if self.random.u8(..6) == 0 => {
-                    self.disturb(&mut process);
-                }
-                _ => {}
+                _ => match self.random.u8(..60) {
+                    0..10 => self.disturb(&mut process),
+                    10 => return self.give_up(&mut process),
+                    _ => {}
+                },
             }
             self.act(&mut process);
             self.note_promises(&mut process);
         }
+    }
+
+    /// The stream ends before its rows are delivered: some stay on disk, and some are returned.
+    fn give_up(&mut self, process: &mut Process) {
+        process.shared.fail(lost());
+        let mut turns = 0;
+        while process.writer.step(&process.shared) != Next::End && !self.disk.is_dead() {
+            turns += 1;
+            assert!(turns < 1000, "the writer does not end");
+        }
+        self.note_promises(process);
+        self.lose_call(process);
     }
 
     fn send(&mut self, process: &mut Process) {
@@ -223,10 +241,11 @@ impl Whole {
         for rows in inner.session.dropped_rows() {
             self.dropped.extend(self.offsets.range(rows.clone()).map(|(_, row)| *row));
         }
-        let promised = &mut self.promised;
+        let (promised, promised_to) = (&mut self.promised, &mut self.promised_to);
         process.given.retain(|(offset, row)| match inner.session.is_promised(offset.value()) {
             Some(Ok(())) => {
                 promised.insert(*row);
+                *promised_to = offset.value() + 1;
                 false
             }
             _ => true,
@@ -290,7 +309,7 @@ impl Whole {
                         schema: 0,
                         sequence: 0,
                     };
-                    let rows = batch.records().map(|record| u64::from_le_bytes(record[..8].try_into().unwrap()));
+                    let rows = batch.records().map(|record| number(&record));
                     if let Some((_, next)) = &mut call.stream {
                         assert_eq!(request.wire_offset, *next, "offsets of a persistent stream follow each other");
                         *next += 1;
@@ -384,6 +403,11 @@ impl Whole {
         let of_others = self.server.schemas.len();
         assert_eq!(of_others, table.len(), "a row was sent for two schemas");
     }
+}
+
+/// The number in a row.
+fn number(record: &[u8]) -> u64 {
+    u64::from_le_bytes(record[..8].try_into().unwrap())
 }
 
 fn lost() -> Error {
