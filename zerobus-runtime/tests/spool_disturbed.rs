@@ -121,7 +121,7 @@ async fn rows_wait_while_the_folder_has_no_permission_to_write() {
     set(0o700);
     if is_ignored && std::env::var_os(CONFINED).is_none() {
         // A superuser is asked for no permission unless it gives that right up.
-        let tool = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"];
+        let tool = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
         let name = "rows_wait_while_the_folder_has_no_permission_to_write";
         assert_ne!(confined(&tool, name), Some(false));
         return;
