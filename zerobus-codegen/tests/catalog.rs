@@ -104,7 +104,7 @@ fn each_shape_of_an_error_is_reported() {
     let not_found = error_of(404, r#"{"error_code": "TABLE_DOES_NOT_EXIST", "message": "Table does not exist."}"#);
     assert!(matches!(not_found, CatalogError::NotFound { .. }));
     for (error, expected) in [
-        (not_found, "main.geo.earthquakes is not there, or not to be seen with these credentials: Table does not"),
+        (not_found, "main.geo.earthquakes was not found, or is not visible with these credentials: Table does not"),
         (
             error_of(403, r#"{"error_code":"PERMISSION_DENIED","message":"no USE SCHEMA","details":[]}"#),
             "no USE SCHEMA",

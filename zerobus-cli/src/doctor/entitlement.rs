@@ -30,7 +30,10 @@ pub(super) async fn examine(catalog: Catalog, setup: &Setup, findings: &mut Find
             findings.failed(Layer::Entitlement, found, command);
             return None;
         }
-        Err(error) => findings.skipped(Layer::Entitlement, format!("the workspace does not tell: {error}")),
+        Err(CatalogError::NotFound { .. }) => {
+            findings.skipped(Layer::Entitlement, "the workspace has no list of entitlements".to_owned());
+        }
+        Err(error) => findings.skipped(Layer::Entitlement, format!("the entitlements could not be read: {error}")),
     }
     Some(catalog)
 }

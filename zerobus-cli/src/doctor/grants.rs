@@ -12,7 +12,7 @@ const NEEDED: [(Securable, &[&str]); 3] = [
     (Securable::Table, &["SELECT", "MODIFY"]),
 ];
 
-/// Examines the grants; the statements for those that are missing, or for all where the workspace does not tell.
+/// Examines the grants; the statements for those that are missing, or for all where they cannot be read.
 ///
 /// A missing one is a warning: a grant to a group of the principal's is not reported, and the token is the proof.
 pub(super) async fn examine(catalog: Catalog, name: &TableName, setup: &Setup, findings: &mut Findings) -> String {
@@ -33,7 +33,7 @@ pub(super) async fn examine(catalog: Catalog, name: &TableName, setup: &Setup, f
             statements.join("\n")
         }
         Ok(Err(error)) => {
-            findings.skipped(Layer::Grants, format!("the workspace does not tell: {error}"));
+            findings.skipped(Layer::Grants, format!("the grants could not be read: {error}"));
             all
         }
         Err(_) => all,

@@ -56,7 +56,7 @@ pub enum CatalogError {
     },
     /// The object does not exist.
     #[error(
-        "{} is not there, or not to be seen with these credentials: {}; check the name, and that its reader has \
+        "{} was not found, or is not visible with these credentials: {}; check the name, and that its reader has \
          USE CATALOG, USE SCHEMA and SELECT",
         Printable(.what), Printable(.message)
     )]
