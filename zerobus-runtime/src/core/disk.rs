@@ -17,6 +17,7 @@ use super::session::State;
 use super::{Action, Batch, Job, Over, Session, Wanted};
 use crate::error::{Error, Fault};
 use crate::event::StreamEvent;
+use crate::persisted::Persisted;
 
 /// How long a session continues after its last handle is dropped; the remaining rows are for the next one.
 const ABANDONED: Duration = Duration::from_secs(10);
@@ -157,6 +158,13 @@ impl Session {
         }
     }
 
+    /// Whether the disk may hold some of the rows that it did not take.
+    pub(crate) fn disk_left(&mut self, persisted: Persisted) {
+        if let Some(spool) = &mut self.spool {
+            spool.leftovers = persisted;
+        }
+    }
+
     /// The disk failed; it is tried again.
     pub(crate) fn disk_fails(&mut self, error: Error) {
         let Some(spool) = &mut self.spool else { return };
@@ -186,8 +194,13 @@ impl Session {
     pub(super) fn give_up_unwritten(&mut self) {
         let error = self.error().cloned().unwrap_or_else(|| Fault::ShutDown.into());
         let Some(spool) = &mut self.spool else { return };
-        let batches = std::mem::take(&mut spool.unwritten);
+        let mut batches = std::mem::take(&mut spool.unwritten);
         spool.unwritten_bytes = 0;
+        if spool.leftovers == Persisted::Possibly {
+            for batch in &mut batches {
+                batch.attempts = batch.attempts.max(1);
+            }
+        }
         self.ledger.returned += batches.iter().map(|batch| u64::from(batch.rows)).sum::<u64>();
         self.returned.give_up(batches, &error);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Batch, Found};
 use crate::error::Error;
+use crate::persisted::Persisted;
 
 /// What a session knows of its disk.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Spooled {
     pub(super) ends_at: Option<Duration>,
     /// Why the disk takes nothing now.
     pub(super) failure: Option<Error>,
+    /// Whether the next process may find unwritten rows on disk, and send them.
+    pub(super) leftovers: Persisted,
     /// Everything is written, and the spool has left the folder.
     pub(super) is_closed: bool,
     pub(super) found: Found,
@@ -55,6 +58,7 @@ impl Spooled {
             dropped: Dropped::default(),
             ends_at: None,
             failure: None,
+            leftovers: Persisted::No,
             is_closed: false,
             found,
         }

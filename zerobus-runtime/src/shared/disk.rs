@@ -6,6 +6,7 @@ use super::Shared;
 use crate::core::{Batch, Job, StreamNote};
 use crate::error::Error;
 use crate::event::StreamEvent;
+use crate::persisted::Persisted;
 
 impl Shared {
     /// The work to do on disk now.
@@ -45,6 +46,11 @@ impl Shared {
 
     pub(crate) fn drops_oldest(&self) -> bool {
         self.lock().session.drops_oldest()
+    }
+
+    /// Whether the disk may hold some of the rows that it did not take.
+    pub(crate) fn disk_left(&self, persisted: Persisted) {
+        self.change(|inner| inner.session.disk_left(persisted));
     }
 
     /// The disk currently fails.

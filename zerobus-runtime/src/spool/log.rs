@@ -195,11 +195,25 @@ impl<S: Storage> Log<S> {
             self.storage.sync_folder()?;
             active.is_new = false;
         }
-        if let Some(segment) = self.segments.back() {
+        if let Some(segment) = self.segments.back_mut() {
             active.synced = (segment.len, segment.end_row, segment.end_sequence);
+            segment.has_leftovers &= active.is_spoiled;
         }
         self.unsynced.clear();
         Ok(())
+    }
+
+    /// Leaves what is not durable to the caller, who has all of it and appends it again, or not.
+    pub(crate) fn forget_unsynced(&mut self) {
+        if !self.unsynced.is_empty() {
+            self.take_back_unsynced();
+        }
+        self.unwritten.clear();
+    }
+
+    /// Whether the next process may find requests that this log does not count as appended.
+    pub(crate) fn has_leftovers(&self) -> bool {
+        self.segments.back().is_some_and(|segment| segment.has_leftovers)
     }
 
     /// How many bytes wait for a sync.
@@ -373,7 +387,10 @@ impl<S: Storage> Log<S> {
         if let Err(error) = active.file.write_at(segment.len, &mut parts) {
             // The bytes written are not counted, and must not stay in front of the next ones; a file without a name is left.
             let has_name = error.kind() != io::ErrorKind::NotFound;
-            active.is_spoiled = !has_name || active.file.set_len(segment.len).is_err();
+            let is_cut = has_name && active.file.set_len(segment.len).is_ok();
+            active.is_spoiled = !is_cut;
+            // Cut off, it may still come back with the loss of power.
+            segment.has_leftovers = has_name && (!is_cut || self.options.durability == Durability::Power);
             return Err(error.into());
         }
         let written = headers.len();
@@ -447,8 +464,8 @@ impl<S: Storage> Log<S> {
         self.bytes -= segment.len - len;
         (segment.len, segment.end_row, segment.end_sequence) = (len, end_row, end_sequence);
         (self.next_row, self.next_sequence) = (end_row, end_sequence);
-        // The segment that follows says where this one ends, so that nothing depends on it.
-        let _ = active.file.set_len(len);
+        // The segment that follows says where this one ends; until there is one, the cut does.
+        segment.has_leftovers = active.file.set_len(len).and_then(|()| active.file.sync()).is_err();
         let name = name_of(segment.sequence);
         if !segment.holds_records() && self.storage.remove(&name).is_ok() {
             self.bytes -= len;

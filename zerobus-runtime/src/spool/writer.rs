@@ -15,6 +15,7 @@ use super::storage::Storage;
 use super::{SpoolLevel, now_ms};
 use crate::core::{Batch, Job, StreamNote, Wanted};
 use crate::error::{Error, Fault};
+use crate::persisted::Persisted;
 use crate::schemas::Schemas;
 use crate::shared::Shared;
 
@@ -89,6 +90,8 @@ impl<S: Storage> Writer<S> {
             Ok(Work::Waits) => Next::After(Some(rest.unwrap_or(PAUSE).min(PAUSE))),
             Err(Refusal::Full) if self.drop_oldest(shared) => Next::After(Some(Duration::ZERO)),
             Err(refusal) => {
+                self.take_back();
+                shared.disk_left(if self.log.has_leftovers() { Persisted::Possibly } else { Persisted::No });
                 shared.disk_fails(self.failure(refusal));
                 let pause = self.pause;
                 self.pause = (pause * 2).min(LONGEST_PAUSE);
@@ -104,6 +107,14 @@ impl<S: Storage> Writer<S> {
         let settled = shared.drop_oldest(end);
         self.acknowledge(settled);
         self.log.bytes() < before
+    }
+
+    /// Takes back what the session does not know to be in the log: it may return those rows.
+    fn take_back(&mut self) {
+        if self.level == SpoolLevel::Power {
+            self.log.forget_unsynced();
+            self.appended = 0;
+        }
     }
 
     fn work(&mut self, shared: &Shared, job: &Job) -> Result<Work, Refusal> {

@@ -103,6 +103,8 @@ pub(super) struct Whole {
     offsets: BTreeMap<u64, u64>,
     /// Rows that a full spool dropped.
     dropped: BTreeSet<u64>,
+    /// Rows that were returned without having been sent.
+    returned: BTreeSet<u64>,
     /// The offset behind the last promised row.
     promised_to: u64,
     /// The schema of the program that sent each row.
@@ -120,6 +122,7 @@ impl Whole {
             promised: BTreeSet::new(),
             offsets: BTreeMap::new(),
             dropped: BTreeSet::new(),
+            returned: BTreeSet::new(),
             promised_to: 0,
             sent: BTreeSet::new(),
         }
@@ -222,6 +225,17 @@ impl Whole {
         }
         self.note_promises(process);
         self.lose_call(process);
+        // What is never synced and was cut off may come back with the loss of power.
+        let comes_back = self.scene.level == SpoolLevel::Process && self.scene.crash != Crash::Process;
+        if comes_back || self.disk.is_dead() {
+            return;
+        }
+        process.shared.disk_closed();
+        for batch in process.shared.take_returned().into_iter().map(|part| part.batch) {
+            if batch.attempts == 0 {
+                self.returned.extend(batch.records().map(|record| number(&record)));
+            }
+        }
     }
 
     fn send(&mut self, process: &mut Process) {
@@ -387,6 +401,8 @@ impl Whole {
         let missing: Vec<_> = self.promised.difference(&table).filter(|row| !self.dropped.contains(row)).collect();
         assert!(missing.is_empty(), "rows were promised and are not in the table: {missing:?}");
         assert!(table.iter().all(|row| *row < self.next_row), "a row came that nobody sent");
+        let both: Vec<_> = self.returned.intersection(&table).collect();
+        assert!(both.is_empty(), "rows were returned unsent and are in the table: {both:?}");
         if self.scene.delivery == Delivery::ExactlyOnce {
             assert_eq!(table.len(), self.server.rows.len(), "a row is in the table more than once");
         }
