@@ -12,11 +12,11 @@ use crate::credentials::Credentials;
 use crate::definitions::Definitions;
 use crate::faults::script::Faults;
 use crate::grants::Grants;
+use crate::lease::Leases;
 use crate::limits::Limits;
 use crate::partition_quota::PartitionQuota;
 use crate::refusal::Refusal;
 use crate::sink::Sink;
-use crate::stream::lease::Leases;
 use crate::tags::Tags;
 use crate::tokens::Tokens;
 

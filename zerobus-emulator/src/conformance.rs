@@ -6,6 +6,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `target` | where the endpoint is, who asks, and the tables that the probes write to |
+//! | `target_error` | why an endpoint cannot be probed |
 //! | `tables` | these tables: their DDL, their grants, their descriptors |
 //! | `call` | one EphemeralStream call, of which no rule is kept |
 //! | `outcome` | what came of a probe |
@@ -18,6 +19,7 @@ mod probes;
 mod report;
 mod tables;
 mod target;
+mod target_error;
 
 use std::time::Duration;
 
@@ -25,19 +27,19 @@ pub(crate) use outcome::Outcome;
 pub(crate) use probes::{Likeness, Probe};
 pub(crate) use report::{Finding, Report};
 pub(crate) use tables::{ddl, schemas};
-pub(crate) use target::{Target, TargetError};
+pub(crate) use target::Target;
 
 /// How long a probe may take; one that does not end is an outcome of its own.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs every probe against the target, one after the other.
 pub(crate) async fn run(target: &Target, mut progress: impl FnMut(&Probe)) -> Report {
     let mut findings = Vec::new();
     for probe in probes::all() {
         progress(probe);
-        let observed = match tokio::time::timeout(PATIENCE, (probe.run)(target)).await {
+        let observed = match tokio::time::timeout(PROBE_TIMEOUT, (probe.run)(target)).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome::Failed(format!("no answer within {} seconds", PATIENCE.as_secs())),
+            Err(_) => Outcome::Failed(format!("no answer within {} seconds", PROBE_TIMEOUT.as_secs())),
         };
         findings.push(Finding { probe, observed });
     }

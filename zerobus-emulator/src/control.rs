@@ -15,3 +15,4 @@
 pub(crate) mod alter;
 pub(crate) mod health;
 pub(crate) mod tables;
+pub(crate) mod tags;

@@ -21,6 +21,7 @@ use crate::error_chain::ErrorChain;
 use crate::faults::Fault;
 use crate::faults::script::Faults;
 use crate::grants::{Grants, GrantsError};
+use crate::lease::Leases;
 use crate::limits::Limits;
 use crate::partition_quota::PartitionQuota;
 #[cfg(feature = "delta")]
@@ -31,7 +32,6 @@ use crate::server;
 #[cfg(feature = "delta")]
 use crate::sink::delta::{Acks, History, Options};
 use crate::sink::{Memory, Sink, StorageError};
-use crate::stream::lease::Leases;
 #[cfg(feature = "tls")]
 use crate::tls::{self, TlsError};
 use crate::tokens::Tokens;

@@ -21,7 +21,8 @@
 //! | `control` | the emulator's own paths |
 //! | `decode`, `row` | a record on the wire to a checked row |
 //! | `refit` | rows of a table brought into another definition of it |
-//! | `tags` | tags of columns |
+//! | `lease` | which connection may write to a persistent stream |
+//! | `tags`, `tags_api` | tags of columns, and the REST API that reports them |
 //! | `sink` | where rows go: Delta tables, or memory |
 //! | `rows` | rows as JSON |
 //! | `faults` | misbehaviour on demand |
@@ -60,6 +61,7 @@ mod error_chain;
 mod faults;
 mod grants;
 mod guard;
+mod lease;
 mod limits;
 mod oauth;
 mod page;
@@ -82,6 +84,7 @@ mod sink;
 mod stream;
 mod tables_api;
 mod tags;
+mod tags_api;
 #[cfg(feature = "tls")]
 mod tls;
 mod tokens;

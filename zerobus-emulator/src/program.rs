@@ -21,7 +21,7 @@ use environment::Environment;
 use signals::Signals;
 
 /// How long a health check waits.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs the program with the arguments of the process.
 pub async fn main() -> ExitCode {
@@ -53,7 +53,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn health(url: &str) -> Result<ExitCode, Box<dyn Error>> {
-    let agent = ureq::Agent::new_with_config(ureq::config::Config::builder().timeout_global(Some(PATIENCE)).build());
+    let agent = ureq::Agent::new_with_config(ureq::config::Config::builder().timeout_global(Some(TIMEOUT)).build());
     let answer = agent.get(format!("{}/emulator/health", url.trim_end_matches('/'))).call();
     answer.map_err(|error| format!("the emulator at {url} is not ready: {error}"))?;
     Ok(ExitCode::SUCCESS)

@@ -19,7 +19,7 @@ use zerobus_runtime::wire::{EPHEMERAL_STREAM, PERSISTENT_STREAM, RETIRE_STREAM};
 
 use crate::app::{App, stopped};
 use crate::connection::{self, Connection};
-use crate::control::{alter, health, tables};
+use crate::control::{alter, health, tables, tags};
 use crate::discovery;
 use crate::faults::control;
 use crate::guard;
@@ -29,7 +29,7 @@ use crate::permissions_api;
 use crate::rest_insert;
 use crate::stream::service::Service;
 use crate::tables_api::{self, ApiError};
-use crate::tags;
+use crate::tags_api;
 use crate::unknown;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -79,7 +79,7 @@ fn router(app: App) -> Router {
         .route("/api/2.1/unity-catalog/schemas", get(tables_api::schemas))
         .route("/api/2.1/unity-catalog/tables", get(tables_api::tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(tables_api::table))
-        .route("/api/2.1/unity-catalog/entity-tag-assignments/{kind}/{name}/tags", get(tags::get))
+        .route("/api/2.1/unity-catalog/entity-tag-assignments/{kind}/{name}/tags", get(tags_api::get))
         .route(
             "/zerobus/v1/tables/{full_name}/insert",
             post(rest_insert::insert).fallback(rest_insert::other_method).layer(insert_body),

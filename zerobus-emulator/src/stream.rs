@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `acks` | acknowledgements of what is stored |
 //! | `altered` | the end of a stream whose table was altered |
-//! | `lease` | which connection may write to a persistent stream |
 //! | `persistent` | persistent streams: created, resumed, retired |
 //! | `protocol` | what may come when, without I/O |
 //! | `quota` | records and bytes of a stream within a second |
@@ -14,7 +13,6 @@
 
 mod acks;
 mod altered;
-pub(crate) mod lease;
 mod persistent;
 mod protocol;
 mod quota;

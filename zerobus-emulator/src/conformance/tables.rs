@@ -4,7 +4,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto};
 use serde_json::{Value, json};
 use zerobus_codegen::{Table, TableInfo, ddl};
 
-use super::TargetError;
+use super::target_error::TargetError;
 
 /// The table that takes rows; every probe that needs one writes to it.
 pub(super) const ROWS: &str = "zerobus_conformance";

@@ -11,6 +11,7 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use ureq::Agent;
 use zerobus_codegen::Table;
 
+use super::target_error::TargetError;
 use super::{Outcome, tables};
 use crate::Emulator;
 
@@ -31,27 +32,6 @@ pub(crate) struct Target {
     pub(super) table: Table,
     agent: Agent,
     tokens: Mutex<HashMap<String, String>>,
-}
-
-/// Why there is nothing to probe.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TargetError {
-    #[error("{0} is not set; it says where the endpoint is, or who asks")]
-    Missing(&'static str),
-    #[error("`{0}` is not a schema, as in main.probes")]
-    Schema(String),
-    #[error("a table cannot be written as JSON")]
-    Json(#[source] serde_json::Error),
-}
-
-impl TargetError {
-    pub(super) fn schema(name: &str) -> Self {
-        Self::Schema(name.to_owned())
-    }
-
-    pub(super) const fn json(source: serde_json::Error) -> Self {
-        Self::Json(source)
-    }
 }
 
 impl std::fmt::Debug for Target {

@@ -118,7 +118,7 @@ pub(crate) async fn reset_all(State(app): State<App>) -> Result<Json<Value>, Api
     Ok(Json(json!({})))
 }
 
-pub(crate) fn table(app: &App, name: &str) -> Result<Arc<Table>, ApiError> {
+pub(super) fn table(app: &App, name: &str) -> Result<Arc<Table>, ApiError> {
     app.catalog().writable(name).map_err(|refusal| refused(&refusal))
 }
 

@@ -10,7 +10,7 @@ use zerobus_codegen::Printable;
 use super::signals::{Signals, Stop};
 
 /// How long the command has to end after a signal, before the next one.
-const PATIENCE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Why the command has no exit code.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ async fn end(child: &mut Child, stop: Stop, signals: &mut Signals) -> io::Result
 async fn wait(child: &mut Child, signals: &mut Signals) -> Option<io::Result<ExitStatus>> {
     tokio::select! {
         status = child.wait() => Some(status),
-        () = tokio::time::sleep(PATIENCE) => None,
+        () = tokio::time::sleep(GRACE) => None,
         _ = signals.next() => None,
     }
 }

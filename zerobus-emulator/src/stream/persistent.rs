@@ -6,8 +6,8 @@ use zerobus_runtime::wire::resume_ingest_stream_request::Identifier;
 use zerobus_runtime::wire::retire_stream_request::Identifier as RetiredIdentifier;
 use zerobus_runtime::wire::{ResumeIngestStreamRequest, RetireStreamRequest};
 
-use super::lease::{Lease, Revocation};
 use crate::app::App;
+use crate::lease::{Lease, Revocation};
 use crate::random;
 use crate::refusal::Refusal;
 use crate::sink::{PersistentStream, StreamAction, StreamState, TableSink};

@@ -9,7 +9,6 @@ use zerobus_runtime::wire::CloseStreamSignal;
 
 use super::acks::Acks;
 use super::altered::Alterations;
-use super::lease::{Lease, Revocation};
 use super::persistent::Persistent;
 use super::protocol::{Protocol, Records};
 use super::quota::Quota;
@@ -22,6 +21,7 @@ use crate::connection::Connection;
 use crate::decode::{BadRecord, Decoder};
 use crate::faults::script::StreamFaults;
 use crate::faults::{AckStep, Kind, Point};
+use crate::lease::{Lease, Revocation};
 use crate::refusal::Refusal;
 use crate::row::Row;
 use crate::sink::{Append, PersistentStream, Stored, TableSink};

@@ -15,7 +15,7 @@ const LOGS: &str = ".zerobus-emulator.acked";
 /// The folder of the definitions that tables were altered to.
 const DEFINITIONS: &str = ".zerobus-emulator.altered";
 /// How long the lock is waited for: an emulator that has just been stopped lets go of it a moment later.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Room that a folder must have at the start.
 const ROOM: usize = 1 << 20;
@@ -33,7 +33,7 @@ impl Folder {
         std::fs::create_dir_all(root)?;
         let root = root.canonicalize()?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(root.join(LOCK))?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         while take(&lock)?.is_none() {
             if Instant::now() >= deadline {
                 let text = "another emulator uses it; stop that one, or name another folder";

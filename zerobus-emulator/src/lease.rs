@@ -28,7 +28,7 @@ pub(crate) struct Lease {
     _guard: OwnedMutexGuard<()>,
 }
 
-/// Tells the holder of a lease when somebody else asks for it.
+/// Reports to the holder of a lease that somebody else asks for it.
 #[derive(Debug)]
 pub(crate) struct Revocation {
     turn: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Revocation {
 }
 
 impl Leases {
-    /// Revokes the lease of whoever holds it, and waits until it is given back.
+    /// Revokes the lease of whoever holds it, and waits until it is released.
     pub(crate) async fn take(&self, table: &str, id: &str) -> (Lease, Revocation) {
         let key = (table.to_owned(), id.to_owned());
         let slot = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_last_to_ask_gets_the_lease_and_the_one_before_is_told() {
+    async fn the_last_to_ask_gets_the_lease_and_the_one_before_is_revoked() {
         let leases = Leases::default();
         let (first, mut revocation) = leases.take("t", "s").await;
         let (_other, mut of_other) = leases.take("t", "other").await;
