@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark's panic is its verdict")]
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
+#[path = "figures/soak.rs"]
+mod soak;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -247,35 +249,6 @@ async fn tables(number: i64) {
     program.stop();
 }
 
-/// Rows at a steady pace for a while; the memory once a minute.
-async fn soak(minutes: i64) {
-    let folder = tempfile::tempdir().unwrap();
-    readings(folder.path(), "readings");
-    let program = Program::start(folder.path());
-    let mut call = open(&program, "main.bench.readings").await;
-    let rows: Vec<Value> = (0..500).map(reading).collect();
-    let mut offset = 0;
-    for minute in 1..=minutes {
-        let begin = Instant::now();
-        while begin.elapsed().as_secs() < 60 {
-            for _ in 0..10 {
-                call.send_jsons(offset, &rows).await;
-                offset += 1;
-            }
-            call.acked(offset - 1).await;
-        }
-        let (_, all, files) = sizes(&folder.path().join("data"));
-        let (memory, peak) = program.memory();
-        let rows = offset * 500;
-        println!(
-            "minute {minute}: {rows} rows, memory {memory:.0} MiB (peak {peak:.0}), {files} files, {:.0} MiB",
-            all as f64 / MIB
-        );
-    }
-    call.finish().await.unwrap();
-    program.stop();
-}
-
 #[tokio::main]
 async fn main() {
     // `cargo bench` passes `--bench`.
@@ -299,6 +272,6 @@ async fn main() {
         commits(number.unwrap_or(10_000)).await;
     }
     if name.as_deref() == Some("soak") {
-        soak(number.unwrap_or(30)).await;
+        soak::soak(number.unwrap_or(30)).await;
     }
 }
