@@ -470,6 +470,7 @@ mod attacked {
     use super::*;
     use support::program::start_with;
     use support::token;
+    use tokio::sync::watch;
 
     const QUAKES: &str = "main.geo.earthquakes";
 
@@ -560,8 +561,9 @@ mod attacked {
             let profile = if round % 2 == 0 { "fast" } else { "service" };
             let (running, credentials) = start_with(data.path(), &["--profile", profile, "--commit-interval", "100"]);
             let (url, definitions) = (format!("{}/emulator/tables/{ORDERS}", credentials.url), definitions.clone());
+            let ((alteration, mut alterations), (row, mut rows)) = (watch::channel(0), watch::channel(0));
             let altering = tokio::task::spawn_blocking(move || {
-                until_killed(0.., |agent, n| {
+                until_killed(0.., &alteration, |agent, n| {
                     let definition = &definitions[usize::try_from(n).unwrap() % definitions.len()];
                     agent.put(&url).header("x-zerobus-emulator", "1").send(definition)
                 })
@@ -569,13 +571,15 @@ mod attacked {
             let bearer = format!("Bearer {}", token(&credentials, Some(ORDERS)).await);
             let url = format!("{}/zerobus/v1/tables/{ORDERS}/insert", credentials.url);
             let inserting = tokio::task::spawn_blocking(move || {
-                until_killed(round * 100_000.., |agent, id| {
+                until_killed(round * 100_000.., &row, |agent, id| {
                     let body = json!([order(id)]).to_string();
                     let request = agent.post(&url).header("authorization", &bearer);
                     request.header("content-type", "application/json").send(body)
                 })
             });
-            tokio::time::sleep(Duration::from_millis(random.u64(300..900))).await;
+            alterations.wait_for(|taken| *taken >= 1).await.unwrap();
+            rows.wait_for(|taken| *taken >= 5).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(random.u64(0..600))).await;
             running.kill();
             altered += altering.await.unwrap().len();
             acknowledged.extend(inserting.await.unwrap());
@@ -592,6 +596,7 @@ mod attacked {
     /// Sends requests one after the other until the emulator is gone; returns the numbers of those that it accepted.
     fn until_killed(
         numbers: impl Iterator<Item = i64>,
+        count: &watch::Sender<usize>,
         send: impl Fn(&ureq::Agent, i64) -> Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Vec<i64> {
         let agent = ureq::Agent::new_with_config(ureq::config::Config::builder().http_status_as_error(false).build());
@@ -601,6 +606,7 @@ mod attacked {
             let Ok(body) = answer.body_mut().read_to_string() else { break };
             assert_eq!(answer.status().as_u16(), 200, "request {number}: {body}");
             taken.push(number);
+            count.send_replace(taken.len());
         }
         taken
     }

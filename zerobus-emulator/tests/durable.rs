@@ -49,6 +49,7 @@ fn data_files(table: &Path) -> usize {
 mod removed {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
 
     use super::*;
     use zerobus_emulator::Profile;
@@ -106,23 +107,27 @@ mod removed {
         let interval = Duration::from_millis(20);
         let emulator = builder(data.path()).profile(profile).commit_interval(interval).start().await.unwrap();
         let table = emulator.table_path(ORDERS).unwrap();
-        let done = Arc::new(AtomicBool::new(false));
-        let remover = {
-            let (done, mut random) = (Arc::clone(&done), fastrand::Rng::with_seed(seed));
-            std::thread::spawn(move || {
-                while !done.load(Ordering::Relaxed) {
-                    std::thread::sleep(Duration::from_micros(random.u64(0..30_000)));
-                    // What the emulator writes at the same moment may stay, as with `rm -rf`.
-                    let _ = std::fs::remove_dir_all(&table);
-                }
-            })
-        };
         let stream = async || {
             let mut call = Call::open(&emulator, ORDERS, RecordType::Json, None).await?;
             for offset in 0..6 {
                 call.send_json(offset, &order(offset)).await;
             }
             call.finish().await
+        };
+        // As long as a stream takes here and now, so that a busy machine gets to commit between two removals.
+        let begin = Instant::now();
+        stream().await.unwrap();
+        let longest = begin.elapsed().max(Duration::from_millis(30));
+        let done = Arc::new(AtomicBool::new(false));
+        let remover = {
+            let (done, mut random) = (Arc::clone(&done), fastrand::Rng::with_seed(seed));
+            std::thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    std::thread::sleep(longest.mul_f64(random.f64()));
+                    // What the emulator writes at the same moment may stay, as with `rm -rf`.
+                    let _ = std::fs::remove_dir_all(&table);
+                }
+            })
         };
         let mut failed = Vec::new();
         for _ in 0..40 {
