@@ -228,6 +228,7 @@ impl Display for Refusal {
 impl From<StorageError> for Refusal {
     fn from(error: StorageError) -> Self {
         match &error {
+            StorageError::Obstacle { table, obstacle, .. } => Self::obstacle(table, obstacle),
             StorageError::Removed { .. } => Self::removed(ErrorChain(&error)),
             StorageError::Stopping => Self::shutting_down(),
             StorageError::Unfit { table, why } => Self::altered(table, vec![Cause::TypeIncompatible], why),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use zerobus_codegen::{Printable, Table, TableName};
+use zerobus_codegen::{Obstacle, Printable, Table, TableName};
 
 use crate::row::Row;
 
@@ -35,6 +35,16 @@ pub enum StorageError {
         doing: &'static str,
         /// What went wrong.
         source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The Delta table has a feature that Zerobus does not write to.
+    #[error("the Delta table at {} has {obstacle}; {}", .path.display(), .obstacle.help())]
+    Obstacle {
+        /// The table's folder.
+        path: PathBuf,
+        /// The table.
+        table: Box<TableName>,
+        /// The feature.
+        obstacle: Box<Obstacle>,
     },
     /// Rows could not be acked before their commit, or not be brought into their table after a kill.
     #[error("the log of acked rows at {} cannot be used", .path.display())]

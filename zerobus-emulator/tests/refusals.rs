@@ -181,6 +181,14 @@ mod opening {
     }
 
     #[tokio::test]
+    async fn a_table_that_does_not_exist() {
+        let emulator = Emulator::builder().schemas(tables()).fixed_token("any").start().await.unwrap();
+        let mut call = Call::start(emulator.url(), "any", "main.sales.nowhere").await.unwrap();
+        call.create("main.sales.nowhere", RecordType::Json, None).await;
+        expect(&call.refusal().await, Code::NotFound, 4024, "Table \"main.sales.nowhere\" cannot be found");
+    }
+
+    #[tokio::test]
     async fn tables_that_take_no_rows() {
         let status = opened("main.edge.a_view", RecordType::Json, None).await;
         expect(&status, Code::InvalidArgument, 4024, "unsupported table kind: table main.edge.a_view is of type VIEW");

@@ -45,7 +45,7 @@ impl Table {
         check.kind(info);
         let name = check.table_name(info);
         let row = check.row(info);
-        check.obstacles.extend(Obstacle::of_properties(info));
+        check.obstacles.extend(Obstacle::of_properties(&info.properties));
         check.refusals();
         match name {
             Some(name) if check.problems.is_empty() => Ok(Self {

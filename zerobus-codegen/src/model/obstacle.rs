@@ -2,10 +2,11 @@
 //!
 //! The only list of them: `fetch`, `generate`, `check`, build scripts and the emulator all use it.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
 use super::properties::{Property, property};
-use super::{ColumnPath, Printable, TableInfo};
+use super::{ColumnPath, Printable};
 
 /// A table feature for which the service refuses to open a stream, or is reported to refuse.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,8 @@ pub enum Obstacle {
 
 impl Obstacle {
     /// The obstacles among a table's properties.
-    pub(super) fn of_properties(info: &TableInfo) -> Vec<Self> {
+    #[must_use]
+    pub fn of_properties(properties: &BTreeMap<String, String>) -> Vec<Self> {
         let is_true = |value: &str| value.trim().eq_ignore_ascii_case("true");
         let obstacle = |(key, value): (&String, &String)| match property(key)? {
             Property::CatalogManaged => (!value.eq_ignore_ascii_case("disabled")).then_some(Self::CatalogManaged),
@@ -52,7 +54,7 @@ impl Obstacle {
             Property::Constraint(name) => Some(Self::Check { name: name.to_owned() }),
             Property::RowTracking => is_true(value).then_some(Self::RowTracking),
         };
-        let mut obstacles: Vec<Self> = info.properties.iter().filter_map(obstacle).collect();
+        let mut obstacles: Vec<Self> = properties.iter().filter_map(obstacle).collect();
         // Two properties may say the same.
         obstacles.dedup();
         obstacles

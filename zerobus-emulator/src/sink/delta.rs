@@ -294,6 +294,10 @@ struct Opening {
 
 impl Opening {
     fn open(self) -> Result<Open, StorageError> {
+        let cleaned = outlast(&self.path, || {
+            staged::clean_up(&self.path).map_err(|error| kernel::failed(&self.path, "opened", error.into()))
+        });
+        cleaned?;
         let mut table = DeltaTable::open(&self.kernel, &self.path, &self.table, self.options.history)?;
         // Everything in the log was acked, and comes first.
         let log = match self.options.acks {

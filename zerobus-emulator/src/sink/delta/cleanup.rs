@@ -71,7 +71,7 @@ impl Cleanup {
             log_bytes: 0,
             log_start: 0,
         };
-        let live = live.iter().map(|file| file.path.rsplit('/').next().unwrap_or_default()).collect();
+        let live = live.iter().map(|file| file_name(&file.path)).collect();
         cleanup.find_orphans(table, &live)?;
         cleanup.files.make_contiguous().sort_by_key(|file| file.since);
         let mut checkpoints = Vec::new();
@@ -93,6 +93,14 @@ impl Cleanup {
             self.file_bytes += file.bytes;
             self.files.push_back(OldFile { path, bytes: file.bytes, since });
         }
+    }
+
+    /// Keeps files that a version has again.
+    pub(super) fn keep<'a>(&mut self, live: impl Iterator<Item = &'a str>) {
+        let live: HashSet<&str> = live.map(file_name).collect();
+        let name = |file: &OldFile| file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        self.files.retain(|file| !live.contains(name(file).as_str()));
+        self.file_bytes = self.files.iter().map(|file| file.bytes).sum();
     }
 
     pub(super) fn checkpointed(&mut self, version: u64) {
@@ -173,6 +181,10 @@ impl Cleanup {
         }
         Ok(())
     }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
 /// The files of a log that belong to a version.

@@ -16,13 +16,11 @@ use zerobus_codegen::Table;
 use super::History;
 use super::disk::Unsynced;
 use super::identity::{self, LogFile, Start};
-use super::kernel::{Kernel, failed};
+use super::kernel::{ENGINE_INFO, Kernel, failed};
 use super::read::{self, folder_url};
 use super::schema;
 use crate::random;
 use crate::sink::StorageError;
-
-pub(super) const ENGINE_INFO: &str = concat!("zerobus-emulator/", env!("CARGO_PKG_VERSION"));
 
 /// Where the log of the table at the path begins; the table is created if there is none, and then has to be synced.
 pub(super) fn or_find(
@@ -64,6 +62,8 @@ fn set_remains_aside(path: &Path) -> KernelResult<()> {
 }
 
 /// The last version is torn if the machine failed before it was on the disk; its rows were not acknowledged.
+///
+/// Other writers end a version without a line break.
 fn remove_torn_end(path: &Path) -> io::Result<()> {
     let log = identity::log_folder(path);
     let Ok(entries) = std::fs::read_dir(&log) else { return Ok(()) };
@@ -73,7 +73,7 @@ fn remove_torn_end(path: &Path) -> io::Result<()> {
     let Some(last) = last.map(|version| log.join(identity::commit_name(version))) else { return Ok(()) };
     let text = std::fs::read(&last)?;
     let is_action = |line: &[u8]| serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(line).is_ok();
-    if text.last() == Some(&b'\n') && text[..text.len() - 1].split(|byte| *byte == b'\n').all(is_action) {
+    if text.strip_suffix(b"\n").unwrap_or(&text).split(|byte| *byte == b'\n').all(is_action) {
         return Ok(());
     }
     tracing::warn!(version = %last.display(), "the last version is torn, and none of its rows was acked; it is removed");

@@ -64,11 +64,15 @@ impl Place {
     }
 
     /// The place of a file that this emulator has written; none for files of other writers.
+    ///
+    /// Other writers name their files `part-00001-<UUID>-c000.snappy.parquet`, and a UUID may begin with eight digits.
     pub(super) fn of(path: &str) -> Option<Self> {
         let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
         let mut parts = name.strip_prefix("part-")?.strip_suffix(".parquet")?.split('-');
-        let (version, number) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some(Self { version, number })
+        let version = parts.next().filter(|part| part.len() == 20)?.parse().ok()?;
+        let number = parts.next()?.parse().ok()?;
+        let is_own = parts.next().is_some_and(|random| random.len() == 8) && parts.next().is_none();
+        is_own.then_some(Self { version, number })
     }
 }
 

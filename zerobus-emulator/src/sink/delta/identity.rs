@@ -55,7 +55,9 @@ pub(super) enum Start {
 impl Start {
     fn is_in(self, log: &Path) -> bool {
         match self {
-            Self::Checkpoint(version) => log.join(checkpoint_name(version)).is_file(),
+            Self::Checkpoint(version) => {
+                log.join(checkpoint_name(version)).is_file() || has_foreign_checkpoint(log, version)
+            }
             Self::First => log.join(commit_name(0)).is_file(),
         }
     }
@@ -84,6 +86,13 @@ pub(super) fn commit_name(version: u64) -> String {
 
 fn checkpoint_name(version: u64) -> String {
     format!("{version:020}.checkpoint.parquet")
+}
+
+/// Other writers' checkpoints may be in parts, or named by a UUID.
+fn has_foreign_checkpoint(log: &Path, version: u64) -> bool {
+    let Ok(entries) = std::fs::read_dir(log) else { return false };
+    let mut names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.any(|name| parse_name(&name) == Some((version, LogFile::Checkpoint)))
 }
 
 /// The version of a file in a log, and what the file is.

@@ -15,6 +15,9 @@ use tokio::task::JoinHandle;
 use super::disk::Unsynced;
 use crate::sink::StorageError;
 
+/// The program that commits, as the log of a table names it.
+pub(super) const ENGINE_INFO: &str = concat!("zerobus-emulator/", env!("CARGO_PKG_VERSION"));
+
 /// Threads that read and write files for the engine. Few, since each has a heap of its own.
 const FILE_THREADS: usize = 6;
 /// Threads that commit, merge and read tables. They wait for the file threads and never the other way round.

@@ -1,18 +1,22 @@
 //! A table read back: its rows in the order of the table, and what its log says of it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use delta_kernel::arrow::array::RecordBatch;
+use delta_kernel::arrow::array::{BooleanArray, RecordBatch};
+use delta_kernel::arrow::compute::filter_record_batch;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
+use delta_kernel::parquet::file::reader::{FileReader as _, SerializedFileReader};
+use delta_kernel::scan::Scan;
 use delta_kernel::scan::state::{ScanFile, transform_to_logical};
 use delta_kernel::{Engine, FileMeta, KernelError, KernelResult, Snapshot, SnapshotRef};
 use url::Url;
 use zerobus_codegen::Table;
 
 use super::cells;
-use super::data_file::{DataFile, Place};
+use super::data_file::{DataFile, Place, local_path};
 use super::identity::{self, LogFile, Start};
 use super::kernel::Kernel;
 use crate::row::{Cell, Row};
@@ -45,11 +49,17 @@ pub(super) fn folder_url(path: &Path) -> KernelResult<Url> {
 /// The files of a version, whoever wrote them; and which of them are whole and this emulator's own.
 pub(super) fn data_files(kernel: &Kernel, snapshot: &SnapshotRef) -> KernelResult<Vec<Found>> {
     let scan = SnapshotRef::clone(snapshot).scan_builder().build()?;
+    let files = scan_files(kernel, &scan)?;
+    files.into_iter().map(|file| found(snapshot.table_root(), file)).collect()
+}
+
+/// The files of a version as the kernel finds them.
+pub(super) fn scan_files(kernel: &Kernel, scan: &Scan) -> KernelResult<Vec<ScanFile>> {
     let mut files: Vec<ScanFile> = Vec::new();
     for metadata in scan.scan_metadata(kernel.engine().as_ref())? {
         files = metadata?.visit_scan_files(files, Vec::push)?;
     }
-    files.into_iter().map(found).collect()
+    Ok(files)
 }
 
 /// A file of a table.
@@ -71,18 +81,38 @@ impl Found {
     }
 }
 
-fn found(file: ScanFile) -> KernelResult<Found> {
+fn found(root: &Url, file: ScanFile) -> KernelResult<Found> {
     let place = Place::of(&file.path);
     let whole = !file.dv_info.has_vector();
     let file = DataFile {
         place: place.unwrap_or(Place { version: 0, number: 0 }),
-        bytes: u64::try_from(file.size).map_err(KernelError::generic_err)?,
-        rows: file.stats.map_or(0, |stats| stats.num_records),
+        bytes: size(&file)?,
+        rows: live_rows(root, &file)?,
         modified: file.modification_time,
         partition: file.partition_values.into_iter().collect::<BTreeMap<_, _>>(),
         path: file.path,
     };
     Ok(if place.is_some() && whole { Found::Own(file) } else { Found::Foreign(file) })
+}
+
+fn size(file: &ScanFile) -> KernelResult<u64> {
+    u64::try_from(file.size).map_err(KernelError::generic_err)
+}
+
+fn url(root: &Url, file: &ScanFile) -> KernelResult<Url> {
+    root.join(&file.path).map_err(KernelError::generic_err)
+}
+
+/// The rows of a file that no deletion vector takes away. Other programs may write a file without statistics; then its footer
+/// has the number.
+fn live_rows(root: &Url, file: &ScanFile) -> KernelResult<u64> {
+    let all = if let Some(stats) = &file.stats {
+        stats.num_records
+    } else {
+        let reader = SerializedFileReader::new(File::open(local_path(&url(root, file)?)?)?)?;
+        u64::try_from(reader.metadata().file_metadata().num_rows()).map_err(KernelError::generic_err)?
+    };
+    Ok(all.saturating_sub(file.dv_info.cardinality()?.unwrap_or_default()))
 }
 
 /// Passes on the rows of the table one by one, in the order of the commits and from this number on, until stopped.
@@ -95,29 +125,17 @@ pub(super) fn rows(
     mut skip: u64,
     take: &mut dyn FnMut(Row) -> ControlFlow<()>,
 ) -> KernelResult<()> {
-    let engine = kernel.engine();
-    let root = snapshot.table_root().clone();
     let scan = SnapshotRef::clone(snapshot).scan_builder().build()?;
-    let mut files: Vec<ScanFile> = Vec::new();
-    for metadata in scan.scan_metadata(engine.as_ref())? {
-        files = metadata?.visit_scan_files(files, Vec::push)?;
-    }
+    let mut files = scan_files(kernel, &scan)?;
     files.sort_by(|a, b| (Place::of(&a.path), &a.path).cmp(&(Place::of(&b.path), &b.path)));
     for file in files {
-        let rows = file.stats.as_ref().map_or(0, |stats| stats.num_records);
-        if rows > 0 && rows <= skip {
+        let rows = live_rows(snapshot.table_root(), &file)?;
+        if rows <= skip {
             skip -= rows;
             continue;
         }
-        let size = u64::try_from(file.size).map_err(KernelError::generic_err)?;
-        let meta =
-            FileMeta::new(root.join(&file.path).map_err(KernelError::generic_err)?, file.modification_time, size);
-        let batches = engine.parquet_handler().read_parquet_files(&[meta], scan.physical_schema().clone(), None)?;
-        for physical in batches {
-            let (read, logical) = (scan.physical_schema(), scan.logical_schema());
-            let logical = transform_to_logical(engine.as_ref(), physical?, read, logical, file.transform.clone())?;
-            let logical = ArrowEngineData::try_from_engine_data(logical)?;
-            let batch = logical.record_batch();
+        for batch in batches(kernel, &scan, snapshot.table_root(), &file)? {
+            let batch = batch?;
             let start = usize::try_from(skip).unwrap_or(usize::MAX).min(batch.num_rows());
             skip -= start as u64;
             for row in rows_of(table, &batch.slice(start, batch.num_rows() - start))? {
@@ -128,6 +146,28 @@ pub(super) fn rows(
         }
     }
     Ok(())
+}
+
+/// The rows of a file that no deletion vector takes away, with the columns of the table.
+fn batches<'a>(
+    kernel: &'a Kernel,
+    scan: &'a Scan,
+    root: &Url,
+    file: &'a ScanFile,
+) -> KernelResult<impl Iterator<Item = KernelResult<RecordBatch>> + 'a> {
+    let engine = kernel.engine().as_ref();
+    let mut kept = file.dv_info.get_selection_vector(engine, root)?.map(Vec::into_iter);
+    let meta = FileMeta::new(url(root, file)?, file.modification_time, size(file)?);
+    let batches = engine.parquet_handler().read_parquet_files(&[meta], scan.physical_schema().clone(), None)?;
+    Ok(batches.map(move |physical| {
+        let (read, logical) = (scan.physical_schema(), scan.logical_schema());
+        let logical = transform_to_logical(engine, physical?, read, logical, file.transform.clone())?;
+        let batch = ArrowEngineData::try_from_engine_data(logical)?.record_batch().clone();
+        let Some(kept) = &mut kept else { return Ok(batch) };
+        // Rows behind the end of the vector are kept.
+        let kept: BooleanArray = (0..batch.num_rows()).map(|_| Some(kept.next().unwrap_or(true))).collect();
+        Ok(filter_record_batch(&batch, &kept)?)
+    }))
 }
 
 fn rows_of(table: &Table, batch: &RecordBatch) -> KernelResult<Vec<Row>> {

@@ -16,25 +16,25 @@ use super::identity;
 use crate::sink::StorageError;
 
 /// How long a removal may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const LONGEST_REMOVAL: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The time that is left for a removal to come to its end.
+/// Growing pauses between tries, until the longest time that a removal may take is over.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct Backoff {
     since: Instant,
     pause: Duration,
 }
 
-impl Patience {
+impl Backoff {
     pub(super) fn new() -> Self {
         Self { since: Instant::now(), pause: FIRST_PAUSE }
     }
 
-    /// Waits a little; false if the time is over. Must be called where blocking is allowed.
+    /// Sleeps; false if the time is over. Must be called where blocking is allowed.
     pub(super) fn wait(&mut self) -> bool {
-        if self.since.elapsed() >= PATIENCE {
+        if self.since.elapsed() >= LONGEST_REMOVAL {
             return false;
         }
         std::thread::sleep(self.pause);
@@ -45,15 +45,15 @@ impl Patience {
 
 /// Does the work again if it fails because files of the table vanish.
 pub(super) fn outlast<T>(table: &Path, mut work: impl FnMut() -> Result<T, StorageError>) -> Result<T, StorageError> {
-    let mut patience = Patience::new();
+    let mut backoff = Backoff::new();
     loop {
         let before = log_names(table);
         match work() {
             Err(error) if is_missing(&error) || log_names(table) != before => {
-                if !patience.wait() {
+                if !backoff.wait() {
                     return Err(removed(table, error));
                 }
-                tracing::debug!(table = %table.display(), "files of the table vanish; once more");
+                tracing::debug!(table = %table.display(), "files of the table vanish; trying again");
             }
             done => return done,
         }
@@ -69,7 +69,7 @@ pub(super) fn is_missing(error: &StorageError) -> bool {
     }
 }
 
-/// The error of a table that was being removed for longer than the patience lasts.
+/// The error of a table whose removal takes too long.
 pub(super) fn removed(table: &Path, error: StorageError) -> StorageError {
     match error {
         removed @ StorageError::Removed { .. } => removed,

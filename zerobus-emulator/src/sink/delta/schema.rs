@@ -5,14 +5,16 @@
 //!
 //! CHAR and VARCHAR are strings whose metadata names the type, as Spark writes them.
 
+use std::collections::BTreeMap;
+
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::schema::{ArrayType, DataType as DeltaType, MapType, StructField, StructType};
+use delta_kernel::table_features::ColumnMappingMode;
 use delta_kernel::transaction::UpdateTableOperation;
 use delta_kernel::{KernelError, KernelResult, SnapshotRef};
-use zerobus_codegen::{ColumnInfo, DataType, Element, Field, Scalar, Struct, Table, TableInfo, TableName};
+use zerobus_codegen::{ColumnInfo, DataType, Element, Field, Obstacle, Scalar, Struct, Table, TableInfo, TableName};
 
-use super::create::ENGINE_INFO;
-use super::kernel::Kernel;
+use super::kernel::{ENGINE_INFO, Kernel};
 
 /// The table that a version on the disk is of.
 pub(super) fn of_snapshot(kernel: &Kernel, name: &TableName, snapshot: &SnapshotRef) -> KernelResult<Table> {
@@ -20,6 +22,28 @@ pub(super) fn of_snapshot(kernel: &Kernel, name: &TableName, snapshot: &Snapshot
     let transaction = transaction.build(kernel.engine().as_ref(), Box::new(FileSystemCommitter::new()))?;
     let info = describe(name, &snapshot.schema(), transaction.logical_partition_columns())?;
     Table::try_from(&info).map_err(KernelError::generic_err)
+}
+
+/// A feature of a version for which the service refuses the table, if it has one.
+pub(super) fn obstacle(snapshot: &SnapshotRef) -> Option<Obstacle> {
+    let known = snapshot.table_properties();
+    let mut properties: BTreeMap<String, String> = known.unknown_properties.clone().into_iter().collect();
+    let mut set = |name: &str, value: &str| properties.insert(name.to_owned(), value.to_owned());
+    match known.column_mapping_mode {
+        Some(ColumnMappingMode::Id) => drop(set("delta.columnMapping.mode", "id")),
+        Some(ColumnMappingMode::Name) => drop(set("delta.columnMapping.mode", "name")),
+        Some(ColumnMappingMode::None) | None => {}
+    }
+    if known.enable_change_data_feed == Some(true) {
+        set("delta.enableChangeDataFeed", "true");
+    }
+    if known.enable_row_tracking == Some(true) {
+        set("delta.enableRowTracking", "true");
+    }
+    for constraint in &known.check_constraints {
+        set(&format!("delta.constraints.{}", constraint.name()), "");
+    }
+    Obstacle::of_properties(&properties).into_iter().next()
 }
 
 /// A table as the tables API describes it.

@@ -5,27 +5,29 @@ mod alter;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use delta_kernel::arrow::datatypes::Schema as ArrowSchema;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_conversion::TryIntoArrow as _;
+use delta_kernel::schema::StructType;
 use delta_kernel::transaction::{CommitResult, CommittedTransaction, Transaction, UpdateTableOperation};
 use delta_kernel::{KernelError, KernelResult, SnapshotRef};
-use zerobus_codegen::Table;
+use zerobus_codegen::{Obstacle, Table};
 
 use super::batch::FileColumns;
 use super::cleanup::Cleanup;
-use super::create::{self, ENGINE_INFO};
+use super::create;
 use super::data_file::{self, DataFile, Place, Plan, Written, local_path};
 use super::disk::{self, Unsynced};
 use super::files::Files;
 use super::identity::{Identity, Start};
-use super::kernel::{Kernel, failed};
+use super::kernel::{ENGINE_INFO, Kernel, failed};
 use super::merge::{self, Merge, Merged};
 use super::partition::split;
-use super::removal::{self, Patience, is_missing, outlast};
+use super::removal::{self, Backoff, is_missing, outlast};
 use super::watermark::Txns;
-use super::{History, read, watermark};
+use super::{History, read, schema, watermark};
 use crate::error_chain::ErrorChain;
 use crate::row::Row;
 use crate::sink::{StorageError, StreamAction, StreamState};
@@ -52,6 +54,8 @@ pub(super) struct DeltaTable {
     /// Partitions that have new files since the last look for merges.
     grown: BTreeSet<Partition>,
     commits_since_checkpoint: u64,
+    /// Whether another program has given the table a definition that this one cannot write by.
+    redefined: bool,
     /// The table itself, until its first commit.
     unsynced: Unsynced,
 }
@@ -94,7 +98,7 @@ impl DeltaTable {
     ) -> Result<Self, StorageError> {
         let (start, unsynced) = create::or_find(kernel, path, table, history)?;
         let opened = Self::open_existing(Arc::clone(kernel), path.to_owned(), Arc::clone(table), history, start);
-        let mut opened = opened.map_err(|error| error.into_storage(path, "opened"))?;
+        let mut opened = opened.map_err(|error| error.into_storage(path, table, "opened"))?;
         opened.unsynced = unsynced;
         if opened.snapshot.version() == 0 {
             // It may have been made just now, without a sync.
@@ -113,11 +117,8 @@ impl DeltaTable {
         start: Start,
     ) -> Result<Self, OpenError> {
         let snapshot = read::snapshot(&kernel, &path)?;
-        let expected = super::schema::schema(&table.row)?;
-        if !create::same_columns(&snapshot.schema(), &expected)? {
-            return Err(OpenError::Drift);
-        }
-        super::staged::clean_up(&path).map_err(KernelError::from)?;
+        let expected = schema::schema(&table.row)?;
+        check(&snapshot, &expected)?;
         let found = read::data_files(&kernel, &snapshot)?;
         let live: Vec<DataFile> = found.iter().map(|found| found.file().clone()).collect();
         let cleanup = Cleanup::open(&path, history, &live).map_err(KernelError::from)?;
@@ -132,6 +133,7 @@ impl DeltaTable {
                 Start::First => snapshot.version(),
             },
             grown: BTreeSet::new(),
+            redefined: false,
             unsynced: Unsynced::default(),
             kernel,
             path,
@@ -149,7 +151,7 @@ impl DeltaTable {
         rows: &(impl Iterator<Item = &'a Row> + Clone),
         txns: &Txns,
     ) -> Result<(), StorageError> {
-        let mut patience = Patience::new();
+        let mut backoff = Backoff::new();
         // A commit that is in the log, and whose files were removed before they were on the disk. It is not made a second time.
         let mut in_log = None;
         loop {
@@ -164,7 +166,7 @@ impl DeltaTable {
             if !is_missing(&error) && self.is_present() {
                 return Err(error);
             }
-            if !patience.wait() {
+            if !backoff.wait() {
                 return Err(removal::removed(&self.path, error));
             }
             in_log = is_in_log.then_some(error);
@@ -182,7 +184,7 @@ impl DeltaTable {
             let before = self.snapshot.version();
             match self.try_append(rows.clone(), txns) {
                 Ok(true) => return Ok(()),
-                Ok(false) if self.is_present() => {}
+                Ok(false) if self.is_present() => self.find_or_recreate().map_err(|error| (error, false))?,
                 Ok(false) => {
                     let error = KernelError::FileNotFound(self.path.display().to_string());
                     return Err((failed(&self.path, "written", error), false));
@@ -196,11 +198,11 @@ impl DeltaTable {
 
     /// Does something with the table again if somebody removes it meanwhile.
     fn steadily<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T, StorageError>) -> Result<T, StorageError> {
-        let mut patience = Patience::new();
+        let mut backoff = Backoff::new();
         loop {
             match self.find_or_recreate().and_then(|()| work(self)) {
                 Err(error) if is_missing(&error) || !self.is_present() => {
-                    if !patience.wait() {
+                    if !backoff.wait() {
                         return Err(removal::removed(&self.path, error));
                     }
                 }
@@ -260,6 +262,9 @@ impl DeltaTable {
 
     /// Creates the table again if somebody has removed its folder: the usual way to reset a table between tests.
     fn find_or_recreate(&mut self) -> Result<(), StorageError> {
+        if self.redefined {
+            return self.reopen();
+        }
         if self.is_present() {
             return Ok(());
         }
@@ -394,9 +399,17 @@ impl DeltaTable {
             return Ok(());
         }
         self.snapshot = read::snapshot(&self.kernel, &self.path)?;
+        self.redefined = check(&self.snapshot, &schema::schema(&self.table.row)?).is_err();
         let found = read::data_files(&self.kernel, &self.snapshot)?;
+        // It may have restored a version that has files which were merged meanwhile.
+        self.cleanup.keep(found.iter().map(|found| found.file().path.as_str()));
         self.files = Files::new(found.into_iter().filter_map(read::Found::own).collect());
         Ok(())
+    }
+
+    /// Looks at what another program has committed since.
+    fn catch_up(&mut self) -> KernelResult<()> {
+        if self.identity.commit_path(self.snapshot.version() + 1).is_file() { self.overtaken() } else { Ok(()) }
     }
 
     /// Keeps the log short: a checkpoint when one is due. The table is whole without it, so a failure is only logged.
@@ -487,20 +500,43 @@ impl DeltaTable {
     }
 
     /// Removes what no reader can still need; returns when there is more to remove.
-    pub(super) fn clean_up(&mut self) -> Option<std::time::Instant> {
-        self.cleanup.run(self.files.bytes())
+    pub(super) fn clean_up(&mut self) -> Option<Instant> {
+        if self.may_clean_up() { self.cleanup.run(self.files.bytes()) } else { None }
     }
 
     /// The same, at the end of the emulator.
     pub(super) fn close(&mut self) {
-        self.cleanup.close(self.files.bytes());
+        if self.may_clean_up() {
+            self.cleanup.close(self.files.bytes());
+        }
     }
+
+    /// Whether it is known which files are live: another program may have brought some back.
+    fn may_clean_up(&mut self) -> bool {
+        let caught_up = self.catch_up();
+        if let Err(error) = &caught_up {
+            tracing::warn!(path = %self.path.display(), error = %ErrorChain(error), "old files stay");
+        }
+        caught_up.is_ok()
+    }
+}
+
+/// Whether a version of the table takes files with these columns.
+fn check(snapshot: &SnapshotRef, expected: &StructType) -> Result<(), OpenError> {
+    if let Some(obstacle) = schema::obstacle(snapshot) {
+        return Err(OpenError::Obstacle(obstacle));
+    }
+    if !create::same_columns(&snapshot.schema(), expected)? {
+        return Err(OpenError::Drift);
+    }
+    Ok(())
 }
 
 /// Why a table that is there cannot be opened.
 enum OpenError {
     Drift,
     Kernel(KernelError),
+    Obstacle(Obstacle),
 }
 
 impl From<KernelError> for OpenError {
@@ -516,8 +552,12 @@ impl From<delta_kernel::arrow::error::ArrowError> for OpenError {
 }
 
 impl OpenError {
-    fn into_storage(self, path: &Path, doing: &'static str) -> StorageError {
+    fn into_storage(self, path: &Path, table: &Table, doing: &'static str) -> StorageError {
         match self {
+            Self::Obstacle(obstacle) => {
+                let (table, obstacle) = (Box::new(table.name.clone()), Box::new(obstacle));
+                StorageError::Obstacle { path: path.to_owned(), table, obstacle }
+            }
             Self::Drift => StorageError::Drift { path: path.to_owned() },
             Self::Kernel(error) => failed(path, doing, error),
         }

@@ -20,7 +20,7 @@ use super::budget::Share;
 use super::disk;
 use super::queue::Request;
 use super::rejects::{self, Rejects};
-use super::removal::Patience;
+use super::removal::Backoff;
 use super::schema;
 use super::table::DeltaTable;
 use super::watermark::{self, Txns};
@@ -204,10 +204,10 @@ impl Wal {
 
     /// The same, whoever removes the folder meanwhile.
     fn write_steadily(&mut self, lines: &[(Line, Arc<Table>)]) -> io::Result<()> {
-        let mut patience = Patience::new();
+        let mut backoff = Backoff::new();
         loop {
             match self.write(lines) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && patience.wait() => self.file = None,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && backoff.wait() => self.file = None,
                 done => return done,
             }
         }

@@ -21,10 +21,10 @@ use serde_json::{Map, Value, json};
 use zerobus_codegen::{ChangeKind, Drift, Severity, Table};
 
 use super::super::data_file;
-use super::super::kernel::{Kernel, failed};
+use super::super::kernel::{ENGINE_INFO, Kernel, failed};
 use super::super::staged::{Moved, Staged};
 use super::super::{read, schema};
-use super::{DeltaTable, ENGINE_INFO, TRIES};
+use super::{DeltaTable, TRIES};
 use crate::refit::{Dropped, Refit};
 use crate::row::Row;
 use crate::sink::StorageError;
@@ -37,6 +37,10 @@ const WEIGHT: usize = 32 << 20;
 impl DeltaTable {
     /// Replaces the table's definition.
     pub(in super::super) fn alter(&mut self, to: &Arc<Table>) -> Result<(), StorageError> {
+        if self.redefined {
+            *self = Self::open(&self.kernel, &self.path, to, self.history)?;
+            return Ok(());
+        }
         for _ in 0..TRIES {
             if self.steadily(|table| table.try_alter(to))? {
                 self.table = Arc::clone(to);
@@ -51,11 +55,16 @@ impl DeltaTable {
     fn try_alter(&mut self, to: &Arc<Table>) -> Result<bool, StorageError> {
         let path = self.path.clone();
         let failed = |error| failed(&path, "altered", error);
-        self.snapshot = read::snapshot(&self.kernel, &self.path).map_err(failed)?;
+        self.catch_up().map_err(failed)?;
         if *self.snapshot.schema() == schema::schema(&to.row).map_err(failed)?
             && self.table.partition_columns == to.partition_columns
         {
             return Ok(true);
+        }
+        if self.redefined {
+            // Fails with the reason, unless the other program has just taken it back.
+            self.reopen()?;
+            return Ok(false);
         }
         let mut staged = Staged::new(&self.kernel, &self.path, to, self.history)?;
         let mut actions = definition(&self.kernel, &self.snapshot, &staged).map_err(failed)?;
@@ -105,11 +114,8 @@ impl DeltaTable {
 
     /// The actions that remove every file.
     fn removals(&self) -> KernelResult<Vec<Value>> {
-        let mut files: Vec<ScanFile> = Vec::new();
         let scan = SnapshotRef::clone(&self.snapshot).scan_builder().build()?;
-        for metadata in scan.scan_metadata(self.kernel.engine().as_ref())? {
-            files = metadata?.visit_scan_files(files, Vec::push)?;
-        }
+        let files = read::scan_files(&self.kernel, &scan)?;
         if files.iter().any(|file| file.dv_info.has_vector()) {
             let text =
                 "another program has deleted rows of it by deletion vectors; compact the table with that program first";
