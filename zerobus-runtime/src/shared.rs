@@ -23,6 +23,8 @@ mod permits;
 mod place;
 #[cfg(test)]
 mod schedules;
+#[cfg(test)]
+mod tests;
 mod waiters;
 
 use std::sync::{Arc, MutexGuard};

@@ -50,4 +50,8 @@ fn main() {
         ]
     );
     assert_eq!(descriptor.name(), "Earthquakes");
+    // The service finds the fields of a STRUCT by their names; the numbers are those that the struct is written with.
+    let location = descriptor.nested_type.iter().find(|nested| nested.field.iter().any(|field| field.name() == "latitude"));
+    let numbers: Vec<_> = location.unwrap().field.iter().map(|field| (field.name(), field.number())).collect();
+    assert_eq!(numbers, [("latitude", 1), ("longitude", 2)]);
 }

@@ -100,6 +100,12 @@ impl Budget {
         self.lock().permits.give_back(ticket);
     }
 
+    /// How many streams it knows.
+    #[cfg(test)]
+    pub(super) fn streams(&self) -> usize {
+        self.lock().streams.len()
+    }
+
     fn grant(&self, inner: &mut Inner, woken: &mut Vec<Waker>) {
         let room = self.limit.saturating_sub(inner.used);
         inner.used += inner.permits.grant(room, woken);

@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde_json::json;
+#[cfg(feature = "spool")]
+use zerobus_runtime::message::Stamps;
 use zerobus_runtime::{Encoder, ZerobusMessage};
 
 use super::reader::read;
@@ -241,11 +243,11 @@ fn a_table_may_be_a_constant() {
 #[test]
 fn a_generic_field_needs_only_what_its_attribute_asks() {
     #[derive(ZerobusMessage)]
-    struct Row<T, D, O, M> {
+    struct Row<T, U, D, O, M> {
         #[zerobus(json)]
         json: T,
         #[zerobus(json)]
-        maybe: Option<T>,
+        maybe: Option<U>,
         #[zerobus(timestamp(millis))]
         at: D,
         #[zerobus(default)]
@@ -254,8 +256,37 @@ fn a_generic_field_needs_only_what_its_attribute_asks() {
         other: M,
     }
     struct Opaque;
-    let row = Row { json: [1, 2], maybe: None, at: Some(1_i64), level: None::<i32>, other: Opaque };
-    assert_eq!(read(&row), json!({"json": "[1,2]", "at": 1000, "level": 0, "other": 1}));
+    let row = Row { json: [1, 2], maybe: Some(3), at: Some(1_i64), level: None::<i32>, other: Opaque };
+    assert_eq!(read(&row), json!({"json": "[1,2]", "maybe": "3", "at": 1000, "level": 0, "other": 1}));
+}
+
+#[test]
+fn a_generated_struct_is_not_held_against_a_snapshot_again() {
+    // There is no snapshot of this table.
+    #[derive(ZerobusMessage)]
+    #[zerobus(table = "main.iot.readings", generated)]
+    struct Reading {
+        id: i64,
+    }
+    assert_eq!((Reading::TABLE, Reading::COLUMN_ID), (Some("main.iot.readings"), "id"));
+    assert_eq!(read(&Reading { id: 1 }), json!({"id": 1}));
+}
+
+#[cfg(feature = "spool")]
+#[test]
+fn the_columns_of_stamps_are_known_by_what_fills_them() {
+    #[derive(ZerobusMessage)]
+    struct Reading {
+        #[zerobus(stamp = "sequence", name = "row")]
+        sequence: Option<i64>,
+        #[zerobus(stamp = "producer", name = "sender")]
+        producer: Option<String>,
+        #[zerobus(stamp = "epoch", name = "run")]
+        epoch: Option<i64>,
+        celsius: f64,
+    }
+    let stamps = Stamps { producer: "sender", epoch: "run", sequence: "row" };
+    assert_eq!(Reading::STAMPS, Some(stamps));
 }
 
 #[test]

@@ -111,6 +111,19 @@ fn bytes_are_one_value_to_a_function_of_any_type() {
 }
 
 #[test]
+fn a_closure_names_its_argument_by_any_lifetime() {
+    #[derive(ZerobusMessage)]
+    struct Row<'a> {
+        #[zerobus(with = |text: &Cow<'_, str>| text.trim())]
+        inside: Option<Cow<'a, str>>,
+        #[zerobus(with = |text: &Cow<'a, str>| text.trim())]
+        each: Vec<Cow<'static, str>>,
+    }
+    let row = Row { inside: Some(" a ".into()), each: vec!["b".into(), " c".into()] };
+    assert_eq!(read(&row), json!({"inside": "a", "each": ["b", "c"]}));
+}
+
+#[test]
 fn with_a_closure_takes_what_is_inside_unless_it_says_otherwise() {
     #[derive(ZerobusMessage)]
     struct Row {

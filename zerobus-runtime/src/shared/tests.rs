@@ -1,0 +1,192 @@
+//! Who is woken, and for what, on a stream without a driver or a connection.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use super::{Budget, Place, Shared};
+use crate::core::{Action, Batch, Heard, Outgoing, Pull, Refused, Settings};
+use crate::error::Fault;
+use crate::persisted::Persisted;
+use crate::record_kind::RecordKind;
+
+/// Counts how often its task is woken.
+#[derive(Debug, Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A task that waits.
+struct Task(Arc<Woken>, Waker);
+
+impl Task {
+    fn new() -> Self {
+        let woken = Arc::new(Woken::default());
+        Self(Arc::clone(&woken), woken.into())
+    }
+
+    fn times(&self) -> usize {
+        self.0.0.load(Ordering::Relaxed)
+    }
+
+    fn pull(&self, shared: &Shared, generation: u64) -> Poll<Pull> {
+        shared.poll_pull(&mut Context::from_waker(&self.1), generation)
+    }
+}
+
+fn settings() -> Settings {
+    let mut settings = Settings::new("main.test.rows", RecordKind::Proto);
+    settings.max_batch_bytes = 100;
+    settings.max_row_bytes = 50;
+    settings.max_unacked_bytes = 200;
+    settings
+}
+
+/// The calls that the stream asks for.
+fn opened(shared: &Shared) -> Vec<u64> {
+    let actions = std::iter::from_fn(|| shared.next_action().ok());
+    actions
+        .filter_map(|action| if let Action::Open { generation, .. } = action { Some(generation) } else { None })
+        .collect()
+}
+
+/// A stream and its open call.
+fn streaming(budget: Option<&Arc<Budget>>) -> (Arc<Shared>, u64) {
+    let shared = Shared::new(settings(), budget.cloned());
+    let call = opened(&shared)[0];
+    shared.hear(call, Heard::Opened("s".into()));
+    (shared, call)
+}
+
+fn push(shared: &Shared, bytes: usize) -> bool {
+    shared.push_row(&vec![0; bytes], Persisted::No).is_ok()
+}
+
+fn request(pulled: Poll<Pull>) -> Outgoing {
+    match pulled {
+        Poll::Ready(Pull::Request(request)) => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_row_as_long_as_the_limit_is_accepted_and_a_longer_one_is_not() {
+    let (shared, _) = streaming(None);
+    let longest = 50 - 2;
+    assert_eq!(Batch::record_len(longest), 50);
+    assert!(push(&shared, longest));
+    assert!(matches!(shared.push_row(&[0; 49], Persisted::No), Err(Refused::TooLarge { bytes: 51, limit: 50 })));
+}
+
+#[test]
+fn a_row_wakes_the_transport_that_found_nothing_to_send() {
+    let (shared, call) = streaming(None);
+    let task = Task::new();
+    assert!(task.pull(&shared, call).is_pending());
+    assert!(push(&shared, 10));
+    assert_eq!(task.times(), 1);
+    assert_eq!(request(task.pull(&shared, call)).rows, 1);
+    assert!(task.pull(&shared, call).is_pending());
+    assert!(task.pull(&shared, call).is_pending());
+    assert!(push(&shared, 10));
+    assert_eq!(task.times(), 2, "however often it asked");
+}
+
+#[test]
+fn a_call_that_drains_is_woken_to_end_although_the_next_waits_as_well() {
+    let (shared, drained) = streaming(None);
+    let (of_drained, of_next) = (Task::new(), Task::new());
+    for offset in 0..2 {
+        assert!(push(&shared, 10));
+        request(of_drained.pull(&shared, drained));
+        if offset == 0 {
+            shared.hear(drained, Heard::Acked(Some(0)));
+        }
+    }
+    shared.hear(drained, Heard::CloseSignal(Duration::from_secs(60)));
+    let next = opened(&shared)[0];
+    assert!(of_drained.pull(&shared, drained).is_pending(), "a row is not acknowledged");
+    shared.hear(next, Heard::Opened("t".into()));
+    assert!(of_next.pull(&shared, next).is_pending());
+    assert_eq!(of_drained.times(), 0);
+    shared.hear(drained, Heard::Acked(Some(1)));
+    assert_eq!(of_drained.times(), 1);
+    assert!(matches!(of_drained.pull(&shared, drained), Poll::Ready(Pull::End)));
+}
+
+#[test]
+fn room_in_a_shared_budget_is_taken_once_and_given_back_when_rows_are_settled() {
+    let budget = Budget::new(60);
+    let (shared, call) = streaming(Some(&budget));
+    let (other, _) = streaming(Some(&budget));
+    assert!(push(&shared, 38) && push(&other, 18), "these are 40 and 20 bytes");
+    assert!(!push(&other, 1), "the budget is used up");
+    let task = Task::new();
+    request(task.pull(&shared, call));
+    assert!(!push(&other, 1), "and is until the rows are durable");
+    shared.hear(call, Heard::Acked(Some(0)));
+    assert!(push(&other, 38));
+    assert!(!push(&other, 1));
+}
+
+#[test]
+fn a_row_waits_for_room_in_both_budgets_and_leaves_it_if_it_gives_up() {
+    let budget = Budget::new(60);
+    let (shared, call) = streaming(Some(&budget));
+    let (other, _) = streaming(Some(&budget));
+    assert!(push(&shared, 48) && !push(&other, 18));
+    let task = Task::new();
+    let mut place = Place::new(&other, 20);
+    assert!(!place.is_granted(&task.1));
+    assert!(!push(&shared, 1), "a row waits already");
+    request(task.pull(&shared, call));
+    shared.hear(call, Heard::Acked(Some(0)));
+    assert_eq!(task.times(), 1);
+    assert!(place.is_granted(&task.1));
+    assert!(!push(&shared, 39), "20 of 60 bytes are granted");
+    drop(place);
+    assert!(push(&shared, 48));
+}
+
+#[test]
+fn a_granted_row_uses_its_room_until_it_is_settled() {
+    let budget = Budget::new(60);
+    let (shared, call) = streaming(Some(&budget));
+    let mut place = Place::new(&shared, 50);
+    assert!(place.is_granted(Waker::noop()));
+    shared.push_placed(&mut place, &[0; 48], Persisted::No).unwrap();
+    drop(place);
+    assert!(!push(&shared, 18), "50 of 60 bytes are in use");
+    let task = Task::new();
+    request(task.pull(&shared, call));
+    shared.hear(call, Heard::Acked(Some(0)));
+    assert!(budget.try_take(60), "all of it is free again");
+}
+
+#[test]
+fn whoever_waits_for_room_is_woken_when_the_stream_ends() {
+    let (shared, _) = streaming(None);
+    while push(&shared, 48) {}
+    let task = Task::new();
+    let mut place = Place::new(&shared, 50);
+    assert!(!place.is_granted(&task.1));
+    shared.fail(Fault::ShutDown.into());
+    assert_eq!(task.times(), 1);
+    assert!(place.is_granted(&task.1), "there is nothing left to wait for");
+    assert!(matches!(shared.push_placed(&mut place, &[0; 48], Persisted::No), Err(Refused::Failed(_))));
+}
+
+#[test]
+fn a_budget_forgets_streams_that_are_gone() {
+    let budget = Budget::new(60);
+    for _ in 0..10 {
+        drop(Shared::new(settings(), Some(Arc::clone(&budget))));
+    }
+    let (_shared, _) = streaming(Some(&budget));
+    assert_eq!(budget.streams(), 1);
+}
