@@ -132,13 +132,10 @@ impl<'a> Code<'a> {
 
     /// A constant expression: whether encoding the field runs only code of the runtime and the derive.
     pub(crate) fn is_plain(&self) -> TokenStream {
-        let Self { ty, runtime, .. } = self;
-        let span = self.span();
         match self.conversion {
-            None if self.number == 0 => quote_spanned!(span=> <#ty as #runtime::message::Value>::IS_PLAIN),
             None => {
                 let path = self.path();
-                quote_spanned!(span=> #path::IS_PLAIN)
+                quote_spanned!(self.span()=> #path::IS_PLAIN)
             }
             Some(Conversion::Convert(_)) => quote!(true),
             Some(Conversion::Default(_) | Conversion::Json | Conversion::With(_)) => quote!(false),
