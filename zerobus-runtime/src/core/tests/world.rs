@@ -33,6 +33,7 @@ pub(super) struct Call {
     pub(super) last_ack: i64,
     pub(super) half_closed: bool,
     /// How it was asked for.
+    #[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "persistent streams need the spool"))]
     pub(super) begin: Option<Begin>,
 }
 
