@@ -38,7 +38,9 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `plan` | a table as rows are written by it |
-//! | `json` | JSON text into a row |
+//! | `direct` | JSON text into a row, without a parser where it is JSON and fits |
+//! | `lexer` | the tokens of that text |
+//! | `json` | JSON text into a row, or why it is refused |
 //! | `cells` | cells of text into a row |
 //! | `arrow` | rows of Arrow's record batches, with the feature `arrow` |
 //! | `scalar` | one value into its column |
@@ -50,7 +52,9 @@
 mod arrow;
 mod cells;
 mod decimal;
+mod direct;
 mod json;
+mod lexer;
 mod plan;
 mod problem;
 mod scalar;
@@ -223,6 +227,9 @@ pub enum Dynamic {}
 impl sealed::Sealed for Dynamic {}
 
 impl Accepts<DynamicRow<'_>> for Dynamic {
+    // Parsers and Arrow's arrays run no code of the user.
+    const IS_PLAIN: bool = true;
+
     fn write(row: &DynamicRow<'_>, out: &mut Encoder) -> Result<(), Error> {
         let written = match row.source {
             #[cfg(feature = "arrow")]

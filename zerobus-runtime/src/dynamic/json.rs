@@ -10,7 +10,7 @@ use zerobus_codegen::Scalar;
 use super::plan::{Seen, Shape, Slot, StructPlan};
 use super::problem::quoted;
 use super::scalar::{self, Number};
-use super::{Options, RowPlan, RowProblem, UnknownColumns};
+use super::{Options, RowPlan, RowProblem, UnknownColumns, direct};
 use crate::message::{Encoder, WireType};
 
 /// The error that the parser gets for a value that does not fit; the problem itself is kept aside, with its path.
@@ -42,11 +42,26 @@ impl Context<'_> {
 
 /// Writes a row.
 pub(super) fn write_row(plan: &RowPlan, text: &[u8], out: &mut Encoder) -> Result<(), RowProblem> {
+    let start = out.len();
+    if direct::write_row(plan, text, out).is_some() {
+        return Ok(());
+    }
+    out.truncate(start);
+    parse_row(plan, text, out)
+}
+
+/// As `write_row`, by a parser, which knows why a row is refused.
+pub(super) fn parse_row(plan: &RowPlan, text: &[u8], out: &mut Encoder) -> Result<(), RowProblem> {
     parse(plan, text, |context, parser| Row { plan: &plan.row, context, out }.deserialize(parser))
 }
 
 /// Writes a value of a column, from a cell of JSON text.
 pub(super) fn write_cell(plan: &RowPlan, slot: &Slot, text: &str, out: &mut Encoder) -> Result<(), RowProblem> {
+    let start = out.len();
+    if direct::write_cell(plan, slot, text, out).is_some() {
+        return Ok(());
+    }
+    out.truncate(start);
     parse(plan, text.as_bytes(), |context, parser| Cell { slot, context, out }.deserialize(parser))
 }
 

@@ -27,7 +27,7 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize) -> Value {
         (Kind::Bytes(values), Shape::Scalar(Scalar::Binary)) => BASE64_STANDARD.encode(values.at(row)).into(),
         (Kind::Bytes(values), _) => String::from_utf8_lossy(values.at(row)).into(),
         (Kind::Days(values), _) => day(values[row].into()),
-        (Kind::Decimal(values), _) => decimal_text(values, row, &mut [0; LONGEST]).into(),
+        (Kind::Decimal(values), _) => decimal_text(values.at(row), &mut [0; LONGEST]).into(),
         (Kind::Dictionary(places, values), _) => value(slot, values, places[row]),
         (Kind::Float(values), _) => {
             let digits = values.digits(row);

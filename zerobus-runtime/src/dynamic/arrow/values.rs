@@ -63,6 +63,15 @@ pub(super) enum Decimals<'a> {
     I256(&'a Decimal256Array),
 }
 
+/// One of them.
+#[derive(Debug)]
+pub(super) enum Decimal {
+    /// Its digits as an integer, and how many of them follow the point.
+    Narrow(i128, i8),
+    /// The text of a decimal of 256 bits.
+    Wide(String),
+}
+
 #[derive(Debug)]
 pub(super) enum Floats<'a> {
     /// Rust has no stable half-precision float; such columns are rare.
@@ -282,6 +291,17 @@ impl Bytes<'_> {
             Self::Large(values) => values.value(row),
             Self::Small(values) => values.value(row),
             Self::View(values) => values.value(row),
+        }
+    }
+}
+
+impl Decimals<'_> {
+    pub(super) fn at(&self, row: usize) -> Decimal {
+        match self {
+            Self::I32(values, scale) => Decimal::Narrow(values[row].into(), *scale),
+            Self::I64(values, scale) => Decimal::Narrow(values[row].into(), *scale),
+            Self::I128(values, scale) => Decimal::Narrow(values[row], *scale),
+            Self::I256(values) => Decimal::Wide(values.value_as_string(row)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use zerobus_codegen::Scalar;
 
 use super::ColumnPlan;
-use super::values::{Decimals, Floats, Kind, Values, small};
+use super::values::{Decimal, Decimals, Floats, Kind, Values, small};
 use crate::dynamic::plan::{Shape, Slot};
 use crate::dynamic::scalar::{self, Number};
 use crate::dynamic::{RowPlan, RowProblem, decimal, json};
@@ -154,23 +154,41 @@ fn digits(scalar: Scalar, field: u32, values: &Decimals<'_>, row: usize, out: &m
     let Scalar::Decimal { precision, scale } = scalar else {
         return Err(RowProblem::new("a decimal", scalar.to_string()));
     };
+    let decimal = values.at(row);
     let mut buffer = [0; LONGEST];
-    decimal::write((precision, scale), field, &decimal_text(values, row, &mut buffer), out)
+    if let Decimal::Narrow(value, places) = decimal
+        && let Ok(places) = usize::try_from(places)
+        && places <= usize::from(scale)
+        && value.unsigned_abs() < POWERS_OF_TEN[usize::from(precision - scale) + places]
+    {
+        // It fits, and its digits need no look.
+        out.delimited_field(field, point(value, places, &mut buffer).as_bytes());
+        return Ok(());
+    }
+    decimal::write((precision, scale), field, &decimal_text(decimal, &mut buffer), out)
 }
 
 /// A decimal as plain digits, or with an exponent where its scale is not within Arrow's bounds for 128 bits.
-pub(super) fn decimal_text<'b>(values: &Decimals<'_>, row: usize, buffer: &'b mut [u8; LONGEST]) -> Cow<'b, str> {
-    let (value, scale): (i128, i8) = match values {
-        Decimals::I32(values, scale) => (values[row].into(), *scale),
-        Decimals::I64(values, scale) => (values[row].into(), *scale),
-        Decimals::I128(values, scale) => (values[row], *scale),
-        Decimals::I256(values) => return values.value_as_string(row).into(),
-    };
-    match usize::try_from(scale) {
-        Ok(scale) if scale <= MOST_SCALE => point(value, scale, buffer).into(),
-        _ => format!("{value}e{}", -i16::from(scale)).into(),
+pub(super) fn decimal_text(decimal: Decimal, buffer: &mut [u8; LONGEST]) -> Cow<'_, str> {
+    match decimal {
+        Decimal::Narrow(value, scale) => match usize::try_from(scale) {
+            Ok(scale) if scale <= MOST_SCALE => point(value, scale, buffer).into(),
+            _ => format!("{value}e{}", -i16::from(scale)).into(),
+        },
+        Decimal::Wide(text) => text.into(),
     }
 }
+
+/// The first number of more digits than a DECIMAL has, by its digits.
+const POWERS_OF_TEN: [u128; MOST_SCALE + 1] = {
+    let mut powers = [1; MOST_SCALE + 1];
+    let mut digits = 1;
+    while digits <= MOST_SCALE {
+        powers[digits] = 10 * powers[digits - 1];
+        digits += 1;
+    }
+    powers
+};
 
 /// The most digits behind the point that are written without an allocation; Arrow's decimals of 128 bits have no more.
 const MOST_SCALE: usize = 38;
@@ -187,9 +205,7 @@ fn point(value: i128, scale: usize, buffer: &mut [u8; LONGEST]) -> &str {
             buffer[start] = b'.';
         }
         start -= 1;
-        let digit = (rest % 10) as u8;
-        buffer[start] = b'0' + digit;
-        rest /= 10;
+        buffer[start] = b'0' + take_digit(&mut rest);
         written += 1;
     }
     if value < 0 {
@@ -199,6 +215,17 @@ fn point(value: i128, scale: usize, buffer: &mut [u8; LONGEST]) -> &str {
     #[expect(clippy::expect_used, reason = "a sign, digits and a point are ASCII")]
     let text = str::from_utf8(&buffer[start..]).expect("ASCII");
     text
+}
+
+/// The last digit of a number, which is left without it; a division of 64 bits is much cheaper than one of 128.
+fn take_digit(number: &mut u128) -> u8 {
+    if let Ok(small) = u64::try_from(*number) {
+        *number = (small / 10).into();
+        return (small % 10) as u8;
+    }
+    let digit = (*number % 10) as u8;
+    *number /= 10;
+    digit
 }
 
 #[cfg(test)]
