@@ -4,10 +4,11 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `inputs` | which files, and what each is |
-//! | `reader` | from files to pieces of whole rows |
-//! | `lines` | NDJSON |
-//! | `cells` | CSV |
-//! | `batches` | Parquet and Arrow |
+//! | `source` | a file as bytes, decompressed |
+//! | `lines`, `records` | rows of text in one buffer: lines, and cells |
+//! | `piece` | rows on their way from the thread that reads to the task that sends |
+//! | `ndjson`, `csv`, `batches` | from a file to such pieces: NDJSON, CSV, Parquet and Arrow |
+//! | `reader` | the thread that reads one file after the other |
 //! | `sender` | rows into the stream, refused ones aside |
 //! | `lanes` | the streams that rows go over |
 //! | `signal` | Ctrl-C and SIGTERM |
@@ -19,17 +20,21 @@
 
 #[cfg(feature = "parquet")]
 mod batches;
-mod cells;
 mod checkpoint;
+mod csv;
 mod inputs;
 mod lanes;
 mod lines;
 mod marks;
+mod ndjson;
+mod piece;
 mod progress;
 mod reader;
 mod receipt;
+mod records;
 mod sender;
 mod signal;
+mod source;
 mod start;
 
 use tokio::sync::mpsc;

@@ -9,7 +9,8 @@ use arrow_ipc::reader::{FileReader, StreamReader};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::RowGroupMetaData;
 
-use super::reader::{Flow, PIECE, Rows, Source, Target};
+use super::piece::{Flow, Rows, Target};
+use super::source::{PIECE, Source};
 use crate::failure::Failure;
 
 /// The most rows of a batch.

@@ -1,16 +1,17 @@
-//! NDJSON: a row a line; empty lines are none.
+//! Lines of a file, one behind the other in one buffer.
 
-use std::io::{self, BufRead};
+use super::source::{LONGEST, PIECE};
 
-use super::reader::{Flow, LONGEST, PIECE, Rows, Source, Target};
-use crate::failure::Failure;
-
-/// Lines that stand one after the other.
+/// Whole lines, and behind them what is there of the next.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     bytes: Vec<u8>,
     /// Of each line its number in the file, and where it ends; a line that is too long has only its length.
     ends: Vec<(u64, End)>,
+    /// Where the next line begins.
+    start: usize,
+    /// How many bytes the next line has, more than are kept if it is too long.
+    length: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,12 +29,12 @@ pub(super) enum Line<'a> {
 }
 
 impl Lines {
-    /// How many there are.
+    /// How many whole lines there are.
     pub(super) const fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// The lines, with their numbers.
+    /// The whole lines, with their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Line<'_>)> {
         let mut start = 0;
         self.ends.iter().map(move |(number, end)| match *end {
@@ -45,90 +46,51 @@ impl Lines {
             End::TooLong(bytes) => (*number, Line::TooLong(bytes)),
         })
     }
-}
 
-/// Reads a file to its end.
-pub(super) fn read(mut file: Source, target: &Target<'_>) -> Result<Flow, Failure> {
-    if starts_with_an_array(&mut file)? {
-        return Err(Failure::text(
-            "it is a JSON array, and NDJSON has an object a line; `jq -c '.[]'` makes one of the other",
-        ));
-    }
-    let mut lines = Lines::default();
-    let (mut number, mut rows) = (0, 0);
-    let ended = loop {
-        let start = lines.bytes.len();
-        let found = match line(&mut file, &mut lines.bytes) {
-            Ok(found) => found,
-            Err(error) => break Err(Failure::new(format_args!("line {} cannot be read", number + 1), error)),
-        };
-        number += 1;
-        let is_row = match found {
-            Found::End => break target.check_count(rows),
-            Found::Line => !lines.bytes[start..].trim_ascii().is_empty(),
-            Found::TooLong(_) => true,
-        };
-        rows += u64::from(is_row);
-        if !is_row || rows <= target.skip {
-            lines.bytes.truncate(start);
-            continue;
-        }
-        lines.ends.push((
-            number,
-            if let Found::TooLong(bytes) = found { End::TooLong(bytes) } else { End::At(lines.bytes.len()) },
-        ));
-        // Whoever waits at a pipe's other end is not kept waiting for a full piece.
-        let is_full = lines.bytes.len() >= PIECE || !file.buffer().contains(&b'\n');
-        if is_full && target.send(Rows::Lines(std::mem::take(&mut lines)), rows) == Flow::Stopped {
-            return Ok(Flow::Stopped);
-        }
-    };
-    // The rows before what cannot be read are sent.
-    let flow = if lines.ends.is_empty() { Flow::Goes } else { target.send(Rows::Lines(lines), rows) };
-    ended.map(|()| flow)
-}
-
-/// Whether what is at hand of the file begins as an array; no row does.
-fn starts_with_an_array(file: &mut Source) -> Result<bool, Failure> {
-    let start = file.fill_buf().map_err(|error| Failure::new("it cannot be read", error))?;
-    Ok(start.trim_ascii_start().first() == Some(&b'['))
-}
-
-enum Found {
-    End,
-    Line,
-    TooLong(u64),
-}
-
-/// Appends the next line, without its end.
-fn line(file: &mut Source, out: &mut Vec<u8>) -> io::Result<Found> {
-    let start = out.len();
-    let mut length = 0_u64;
-    loop {
-        let buffer = file.fill_buf()?;
-        if buffer.is_empty() {
-            break;
-        }
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let part = &buffer[..end.unwrap_or(buffer.len())];
-        length += part.len() as u64;
-        if out.len() - start <= LONGEST {
-            out.extend_from_slice(part);
-        }
-        let used = part.len() + usize::from(end.is_some());
-        file.consume(used);
-        if end.is_some() {
-            return Ok(ended(out, start, length));
+    /// Adds to the next line.
+    pub(super) fn append(&mut self, part: &[u8]) {
+        self.length += part.len() as u64;
+        if self.is_too_long() {
+            self.bytes.truncate(self.start);
+            self.bytes.shrink_to(PIECE);
+        } else {
+            self.bytes.extend_from_slice(part);
         }
     }
-    Ok(if length == 0 { Found::End } else { ended(out, start, length) })
-}
 
-fn ended(out: &mut Vec<u8>, start: usize, length: u64) -> Found {
-    if length > LONGEST as u64 {
-        out.truncate(start);
-        out.shrink_to(PIECE);
-        return Found::TooLong(length);
+    /// Whether the next line has begun.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.length > 0
     }
-    Found::Line
+
+    /// Whether the next line has nothing but blanks.
+    pub(super) fn is_blank(&self) -> bool {
+        !self.is_too_long() && self.bytes[self.start..].iter().all(u8::is_ascii_whitespace)
+    }
+
+    /// The next line is whole and has this number.
+    pub(super) fn keep(&mut self, number: u64) {
+        let end = if self.is_too_long() { End::TooLong(self.length) } else { End::At(self.bytes.len()) };
+        self.ends.push((number, end));
+        (self.start, self.length) = (self.bytes.len(), 0);
+    }
+
+    /// Forgets the next line.
+    pub(super) fn forget(&mut self) {
+        self.bytes.truncate(self.start);
+        self.length = 0;
+    }
+
+    /// Takes the whole lines; what is there of the next stays.
+    pub(super) fn take_whole(&mut self) -> Self {
+        let begun = &self.bytes[self.start..];
+        let mut bytes = Vec::with_capacity(PIECE + begun.len());
+        bytes.extend_from_slice(begun);
+        let ends = Vec::with_capacity(self.ends.len());
+        std::mem::replace(self, Self { bytes, ends, start: 0, length: self.length })
+    }
+
+    const fn is_too_long(&self) -> bool {
+        self.length > LONGEST as u64
+    }
 }

@@ -6,13 +6,13 @@ use tokio::sync::mpsc;
 use zerobus_runtime::dynamic::{CellColumns, RowPlan};
 use zerobus_runtime::{CloseError, DeadLetter, Error, ErrorKind, Undelivered};
 
-use super::cells::Record;
 use super::checkpoint::Checkpoint;
 use super::lanes::{Lanes, Sent};
 use super::lines::Line;
 use super::marks::Marks;
+use super::piece::{Piece, Rows};
 use super::progress::Progress;
-use super::reader::{LONGEST, Piece, Rows};
+use super::source::LONGEST;
 use super::{Receipt, StreamIds, signal};
 use crate::arguments::Send;
 use crate::dead_letters::DeadLetters;
@@ -154,8 +154,13 @@ impl<'a> Sender<'a> {
                 }
             }
             Rows::Cells(records) => {
-                for record in &records {
-                    self.cells(Place::line(input, record.line), record).await?;
+                let mut texts = Vec::new();
+                for record in records.iter() {
+                    let place = Place::line(input, record.line);
+                    match record.texts(self.null.as_deref(), &mut texts) {
+                        Ok(()) => self.cells(place, &texts).await?,
+                        Err(reason) => self.unreadable(place, &reason)?,
+                    }
                 }
             }
         }
@@ -198,17 +203,13 @@ impl<'a> Sender<'a> {
         self.done(sent)
     }
 
-    async fn cells(&mut self, place: Place, record: &Record) -> Result<(), Failure> {
-        let texts = match record.texts(self.null.as_deref()) {
-            Ok(texts) => texts,
-            Err(reason) => return self.unreadable(place, &reason),
-        };
+    async fn cells(&mut self, place: Place, texts: &[Option<&str>]) -> Result<(), Failure> {
         self.begin();
         let Some(columns) = &self.columns else { return Ok(()) };
-        let sent = match self.lanes.send(&columns.row(&texts)).await {
+        let sent = match self.lanes.send(&columns.row(texts)).await {
             Ok(sent) => sent,
             Err(error) => {
-                let row = columns.json(&texts).to_string();
+                let row = columns.json(texts).to_string();
                 self.refused(place, row.as_bytes(), &error)?
             }
         };

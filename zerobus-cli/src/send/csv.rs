@@ -1,0 +1,282 @@
+//! CSV: a header of column names, then a row of cells a record; cells may hold line ends.
+
+use std::io::{self, BufRead as _, BufReader, Cursor, Read as _};
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+
+use super::piece::{Flow, Rows, Target};
+use super::records::Records;
+use super::source::{LONGEST, PIECE, Source};
+use crate::failure::Failure;
+
+/// What may stand between two cells where nothing else is named.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+
+/// Reads a file to its end, with the separator of its cells.
+pub(super) fn read(file: Source, delimiter: Option<u8>, target: &Target<'_>) -> Result<Flow, Failure> {
+    let (first, file) = first_line(file).map_err(|error| Failure::new("it cannot be read", error))?;
+    let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(&first));
+    let mut reading = Reading::new(Box::new(Cursor::new(first).chain(file)), delimiter);
+    if target.send(Rows::Header(reading.header()?), 0) == Flow::Stopped {
+        return Ok(Flow::Stopped);
+    }
+    let mut rows = 0;
+    loop {
+        match reading.next() {
+            Ok(Next::Row) => {
+                rows += 1;
+                reading.end_row(rows > target.skip);
+            }
+            Ok(Next::Wait) => {
+                if reading.send(target, rows) == Flow::Stopped {
+                    return Ok(Flow::Stopped);
+                }
+            }
+            Ok(Next::End) => {
+                let flow = reading.send(target, rows);
+                return target.check_count(rows).map(|()| flow);
+            }
+            Err(error) => {
+                // The rows before what cannot be read are sent.
+                reading.send(target, rows);
+                return Err(Failure::new(format_args!("line {} cannot be read", reading.line), error));
+            }
+        }
+    }
+}
+
+/// A file that is read, row by row.
+struct Reading {
+    file: Source,
+    parser: Reader,
+    /// The rows that were read and not sent, and what is there of the next.
+    records: Records,
+    /// How many ends of lines were skipped before rows, which the parser did not see.
+    skipped: u64,
+    /// The line where the next row begins.
+    line: u64,
+    /// How many bytes of the file the next row has so far.
+    length: usize,
+}
+
+/// What comes next of a file.
+enum Next {
+    End,
+    /// A whole row.
+    Row,
+    /// Nothing at once, while there are rows to send.
+    Wait,
+}
+
+impl Reading {
+    fn new(file: Box<dyn io::Read>, delimiter: u8) -> Self {
+        let parser = ReaderBuilder::new().delimiter(delimiter).build();
+        let file = BufReader::with_capacity(PIECE, file);
+        Self { file, parser, records: Records::default(), skipped: 0, line: 1, length: 0 }
+    }
+
+    /// The names in the first row.
+    fn header(&mut self) -> Result<Vec<String>, Failure> {
+        let unreadable = "its header cannot be read";
+        if let Next::Row = self.next().map_err(|error| Failure::new(unreadable, error))? {
+            self.end_row(true);
+        }
+        let header = self.records.take_whole();
+        let mut texts = Vec::new();
+        for record in header.iter() {
+            record.texts(None, &mut texts).map_err(|reason| Failure::text(format!("{unreadable}: {reason}")))?;
+        }
+        if texts.is_empty() {
+            return Err(Failure::text("it has no header, which names the columns"));
+        }
+        Ok(texts.into_iter().map(|name| name.unwrap_or_default().trim().to_owned()).collect())
+    }
+
+    /// Reads on to the end of the next row, which `end_row` then keeps.
+    fn next(&mut self) -> io::Result<Next> {
+        loop {
+            // Whoever waits at a pipe's other end is not kept waiting for more rows.
+            if self.file.buffer().is_empty() && self.records.has_rows() {
+                return Ok(Next::Wait);
+            }
+            if self.length == 0 {
+                self.line = self.parser.line() + self.skipped;
+            }
+            let part = self.file.fill_buf()?;
+            // Empty lines are no rows. The parser would skip them as well, and count them for the row before.
+            let line_ends = part.iter().take_while(|byte| self.length == 0 && matches!(byte, b'\r' | b'\n')).count();
+            if line_ends > 0 {
+                self.skipped += memchr::memchr_iter(b'\n', &part[..line_ends]).count() as u64;
+                self.file.consume(line_ends);
+                continue;
+            }
+            let (bytes, ends) = self.records.room();
+            let (result, read, bytes, ends) = self.parser.read_record(part, bytes, ends);
+            self.file.consume(read);
+            self.records.extend(bytes, ends);
+            self.length += read;
+            match result {
+                ReadRecordResult::End => return Ok(Next::End),
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputEndsFull => self.records.grow_ends(),
+                ReadRecordResult::OutputFull => self.records.grow_bytes(),
+                ReadRecordResult::Record => return Ok(Next::Row),
+            }
+            // A quote that nobody closes would take the rest of the file for a cell.
+            if self.length > LONGEST {
+                return Err(io::Error::other(format!(
+                    "found a row above {LONGEST} bytes; is one of its quotes never closed?"
+                )));
+            }
+        }
+    }
+
+    /// Keeps the row that was read, or drops it.
+    fn end_row(&mut self, is_kept: bool) {
+        if is_kept {
+            self.records.keep_row(self.line);
+        } else {
+            self.records.drop_row();
+        }
+        self.length = 0;
+    }
+
+    /// Sends the rows that are whole, of which `rows` of the file were read with the last.
+    fn send(&mut self, target: &Target<'_>, rows: u64) -> Flow {
+        if self.records.has_rows() { target.send(Rows::Cells(self.records.take_whole()), rows) } else { Flow::Goes }
+    }
+}
+
+/// The first line, even if a pipe delivers it in pieces, and what follows it.
+fn first_line(mut file: Source) -> io::Result<(Vec<u8>, Source)> {
+    let mut first = Vec::new();
+    file.by_ref().take(LONGEST as u64).read_until(b'\n', &mut first)?;
+    Ok((first, file))
+}
+
+/// What the first line has most of, outside of quotes.
+fn likely_delimiter(start: &[u8]) -> u8 {
+    let mut counts = [0_usize; DELIMITERS.len()];
+    let mut is_quoted = false;
+    for byte in start {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b'\n' if !is_quoted => break,
+            _ if is_quoted => {}
+            byte => {
+                if let Some(place) = DELIMITERS.iter().position(|delimiter| delimiter == byte) {
+                    counts[place] += 1;
+                }
+            }
+        }
+    }
+    let most = (0..DELIMITERS.len()).rev().max_by_key(|place| counts[*place]);
+    most.map_or(b',', |place| DELIMITERS[place])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delimiter_is_what_the_header_has_most_of() {
+        for (header, delimiter) in [
+            ("a,b;c,d\n1;2;3;4;5", b','),
+            ("a;b;c\n1,5;2,5;3,5", b';'),
+            ("a\tb\n", b'\t'),
+            ("\"a,b,c\"|d\n", b'|'),
+            ("only", b','),
+            ("", b','),
+        ] {
+            assert_eq!(likely_delimiter(header.as_bytes()), delimiter, "{header:?}");
+        }
+    }
+
+    /// A file that a pipe delivers in parts of this many bytes.
+    struct Parts(&'static [u8], usize);
+
+    impl io::Read for Parts {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let most = self.1.min(buffer.len());
+            self.0.read(&mut buffer[..most])
+        }
+    }
+
+    /// The cells of a row, or why it has none, with its line.
+    type Row = (u64, Result<Vec<Option<String>>, String>);
+
+    /// The header, and the rows behind it.
+    fn rows(file: Parts) -> (Vec<String>, Vec<Row>) {
+        let mut reading = Reading::new(Box::new(file), b',');
+        let header = reading.header().unwrap();
+        let mut rows = Vec::new();
+        loop {
+            let next = reading.next().unwrap();
+            if let Next::Row = next {
+                reading.end_row(true);
+                continue;
+            }
+            let whole = reading.records.take_whole();
+            let mut texts = Vec::new();
+            for record in whole.iter() {
+                let cells = record.texts(Some("NULL"), &mut texts);
+                let owned = |texts: &Vec<Option<&str>>| texts.iter().map(|text| text.map(str::to_owned)).collect();
+                rows.push((record.line, cells.map(|()| owned(&texts))));
+            }
+            if let Next::End = next {
+                return (header, rows);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_the_same_wherever_the_parts_of_a_file_end() {
+        const FILE: &[u8] = b"a,b\r\n1,\"x, \"\"y\"\"\nz\"\r\n\r\n,NULL\n\"\xc3\xa4\",\xff\n\xc3,\xa4\nonly\n2,\"open";
+        let cell = |text: &str| Some(text.to_owned());
+        let expected = vec![
+            (2, Ok(vec![cell("1"), cell("x, \"y\"\nz")])),
+            (5, Ok(vec![None, None])),
+            (6, Err("cell 2 is not UTF-8".to_owned())),
+            (7, Err("cell 1 is not UTF-8".to_owned())),
+            (8, Ok(vec![cell("only")])),
+            (9, Ok(vec![cell("2"), cell("open")])),
+        ];
+        for part in 1..=FILE.len() {
+            let (header, found) = rows(Parts(FILE, part));
+            assert_eq!(header, ["a", "b"]);
+            assert_eq!(found, expected, "parts of {part} bytes");
+        }
+    }
+
+    #[test]
+    fn rows_of_any_width_and_length_are_read() {
+        let long = "x".repeat(3 * PIECE);
+        let wide = vec!["1"; 5_000].join(",");
+        let file: &'static str = format!("a\n{long}\n{wide}\n{long}\n").leak();
+        for part in [1_000, PIECE, usize::MAX] {
+            let (_, found) = rows(Parts(file.as_bytes(), part));
+            let widths: Vec<usize> = found.iter().map(|(_, cells)| cells.as_ref().unwrap().len()).collect();
+            assert_eq!(widths, [1, 5_000, 1]);
+            assert_eq!(found[0].1.as_ref().unwrap()[0].as_ref(), Some(&long));
+        }
+    }
+
+    #[test]
+    fn a_row_that_has_no_end_is_an_error_and_the_rows_before_it_are_kept() {
+        let file = io::Cursor::new(b"a\n1\n\"".to_vec()).chain(io::repeat(b'x'));
+        let mut reading = Reading::new(Box::new(file), b',');
+        reading.header().unwrap();
+        let error = loop {
+            match reading.next() {
+                Ok(Next::Row) => reading.end_row(true),
+                Ok(_) => assert_eq!(reading.records.take_whole().len(), 1),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.contains("never closed"), "{error}");
+        // So are rows of commas alone, which have no text.
+        let mut reading = Reading::new(Box::new(io::Cursor::new(b"a\n").chain(io::repeat(b','))), b',');
+        reading.header().unwrap();
+        assert!(reading.next().is_err());
+    }
+}

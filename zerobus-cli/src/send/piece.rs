@@ -1,0 +1,81 @@
+//! Pieces of whole rows, and the way from the thread that reads them to the task that sends them.
+
+use tokio::sync::mpsc;
+
+use super::lines::Lines;
+use super::records::Records;
+use crate::failure::Failure;
+
+/// Rows of one file.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// The place of the file among the inputs.
+    pub(super) input: usize,
+    pub(super) rows: Rows,
+    /// How many rows of the file were read with the last of these, refused ones included.
+    pub(super) read: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum Rows {
+    #[cfg(feature = "parquet")]
+    Batch(arrow_array::RecordBatch),
+    /// Cells of one row after the other.
+    Cells(Records),
+    /// The names of the columns, before the first cells.
+    Header(Vec<String>),
+    Lines(Lines),
+}
+
+impl Rows {
+    /// How many rows these are.
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            #[cfg(feature = "parquet")]
+            Self::Batch(batch) => batch.num_rows() as u64,
+            Self::Cells(records) => records.len() as u64,
+            Self::Header(_) => 0,
+            Self::Lines(lines) => lines.len() as u64,
+        }
+    }
+}
+
+/// The far end of the thread: a piece, or why there is none.
+pub(super) type Pieces = mpsc::Sender<Result<Piece, Failure>>;
+
+/// Whether anybody wants more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    Goes,
+    Stopped,
+}
+
+/// Where the pieces of one file go.
+pub(super) struct Target<'a> {
+    pieces: &'a Pieces,
+    input: usize,
+    /// How many of its rows are left out, since they are durable.
+    pub(super) skip: u64,
+}
+
+impl<'a> Target<'a> {
+    pub(super) const fn new(pieces: &'a Pieces, input: usize, skip: u64) -> Self {
+        Self { pieces, input, skip }
+    }
+
+    pub(super) fn send(&self, rows: Rows, read: u64) -> Flow {
+        let piece = Piece { input: self.input, rows, read };
+        if self.pieces.blocking_send(Ok(piece)).is_ok() { Flow::Goes } else { Flow::Stopped }
+    }
+
+    /// Refuses a file with fewer rows than were durable before.
+    pub(super) fn check_count(&self, read: u64) -> Result<(), Failure> {
+        if read >= self.skip {
+            return Ok(());
+        }
+        let skip = self.skip;
+        Err(Failure::text(format!(
+            "it has {read} rows, and the checkpoint says that {skip} of them are durable, so it is another file; remove the checkpoint to send it whole"
+        )))
+    }
+}

@@ -1,0 +1,133 @@
+//! Rows of cells, one behind the other in one buffer.
+
+use super::source::PIECE;
+
+/// Whole rows, and behind them the row that is being read.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    /// The texts of the cells, and room for more.
+    bytes: Vec<u8>,
+    /// Where each cell ends in the text of its row, and room for more.
+    ends: Vec<usize>,
+    rows: Vec<Row>,
+    /// How much of both is in use.
+    used: Used,
+}
+
+/// How much of the bytes and of the ends is in use.
+#[derive(Debug, Default, Clone, Copy)]
+struct Used {
+    bytes: usize,
+    ends: usize,
+}
+
+#[derive(Debug)]
+struct Row {
+    /// Where it begins in the file.
+    line: u64,
+    /// What is in use with its last cell.
+    end: Used,
+}
+
+/// The cells of one row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Record<'a> {
+    pub(super) line: u64,
+    bytes: &'a [u8],
+    ends: &'a [usize],
+}
+
+impl Records {
+    pub(super) const fn has_rows(&self) -> bool {
+        !self.rows.is_empty()
+    }
+
+    /// How many whole rows there are.
+    pub(super) const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Where more of the row that is being read is written: bytes, and the ends of cells.
+    pub(super) fn room(&mut self) -> (&mut [u8], &mut [usize]) {
+        (&mut self.bytes[self.used.bytes..], &mut self.ends[self.used.ends..])
+    }
+
+    /// Counts what was written there.
+    pub(super) const fn extend(&mut self, bytes: usize, ends: usize) {
+        self.used.bytes += bytes;
+        self.used.ends += ends;
+    }
+
+    /// Makes room for more bytes.
+    pub(super) fn grow_bytes(&mut self) {
+        self.bytes.resize((2 * self.bytes.len()).max(PIECE), 0);
+    }
+
+    /// Makes room for the ends of more cells.
+    pub(super) fn grow_ends(&mut self) {
+        self.ends.resize((2 * self.ends.len()).max(1024), 0);
+    }
+
+    /// The row that was read is whole.
+    pub(super) fn keep_row(&mut self, line: u64) {
+        self.rows.push(Row { line, end: self.used });
+    }
+
+    /// Forgets the row that was read.
+    pub(super) fn drop_row(&mut self) {
+        self.used = self.end_of_rows();
+    }
+
+    /// Takes the whole rows; the row that is being read stays.
+    pub(super) fn take_whole(&mut self) -> Self {
+        let end = self.end_of_rows();
+        let used = Used { bytes: self.used.bytes - end.bytes, ends: self.used.ends - end.ends };
+        // As much room as was needed so far, unless a single row needed it.
+        let mut next = Self {
+            bytes: vec![0; self.bytes.len().min(used.bytes + 2 * PIECE)],
+            ends: vec![0; self.ends.len().min(used.ends + PIECE / 4)],
+            rows: Vec::with_capacity(self.rows.len()),
+            used,
+        };
+        next.bytes[..used.bytes].copy_from_slice(&self.bytes[end.bytes..self.used.bytes]);
+        next.ends[..used.ends].copy_from_slice(&self.ends[end.ends..self.used.ends]);
+        std::mem::replace(self, next)
+    }
+
+    /// The whole rows.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Record<'_>> {
+        let mut start = Used::default();
+        self.rows.iter().map(move |row| {
+            let begin = std::mem::replace(&mut start, row.end);
+            let (bytes, ends) = (&self.bytes[begin.bytes..row.end.bytes], &self.ends[begin.ends..row.end.ends]);
+            Record { line: row.line, bytes, ends }
+        })
+    }
+
+    fn end_of_rows(&self) -> Used {
+        self.rows.last().map_or_else(Used::default, |row| row.end)
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Puts the cells as text into `texts`; `null` and the empty text are NULL.
+    ///
+    /// # Errors
+    /// If a cell is not UTF-8.
+    pub(super) fn texts(self, null: Option<&str>, texts: &mut Vec<Option<&'a str>>) -> Result<(), String> {
+        texts.clear();
+        // One look at the whole row is cheaper than one at each cell, but does not tell which cell it is.
+        let row = str::from_utf8(self.bytes).ok();
+        let mut start = 0;
+        for (place, end) in self.ends.iter().enumerate() {
+            let cell = match row {
+                Some(row) => row.get(start..*end),
+                None => str::from_utf8(&self.bytes[start..*end]).ok(),
+            };
+            let Some(cell) = cell else { return Err(format!("cell {} is not UTF-8", place + 1)) };
+            texts.push((!cell.is_empty() && Some(cell) != null).then_some(cell));
+            start = *end;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! A file as its rows are read from it: decompressed, without a byte order mark, counted.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::inputs::Input;
+
+/// How many bytes of rows a piece has, about.
+pub(super) const PIECE: usize = 256 * 1024;
+
+/// The longest row that is read: above what a request can hold, so that a longer one is refused without being kept.
+pub(super) const LONGEST: usize = 16 << 20;
+
+/// A file as its rows are read from it.
+pub(super) type Source = BufReader<Box<dyn Read>>;
+
+/// Opens an input, decompressed, without a byte order mark.
+pub(super) fn open(input: &Input, counter: &Arc<AtomicU64>) -> io::Result<Source> {
+    let raw: Box<dyn Read> = match &input.path {
+        Some(path) => Box::new(File::open(path)?),
+        None => Box::new(io::stdin().lock()),
+    };
+    let (start, rest) = peek(Counted { inner: raw, counter: Arc::clone(counter) })?;
+    let file = Cursor::new(start.clone()).chain(rest);
+    let plain: Box<dyn Read> = match start[..] {
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file))),
+        #[cfg(feature = "zstd")]
+        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::new(file)?),
+        #[cfg(not(feature = "zstd"))]
+        [0x28, 0xb5, 0x2f, 0xfd] => {
+            return Err(io::Error::other("it is compressed by zstd, which this build leaves out"));
+        }
+        [b'P', b'A', b'R', b'1'] => return Err(io::Error::other("it is a Parquet file; `--format parquet` reads it")),
+        _ => Box::new(file),
+    };
+    let (start, rest) = peek(plain)?;
+    let start = if start.starts_with(b"\xef\xbb\xbf") { start[3..].to_vec() } else { start };
+    if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
+        return Err(io::Error::other("it is UTF-16; convert it, as in `iconv -f utf-16 -t utf-8`"));
+    }
+    Ok(BufReader::with_capacity(PIECE, Box::new(Cursor::new(start).chain(rest))))
+}
+
+/// The first four bytes, or as many as there are, and the rest.
+fn peek<R: Read>(mut file: R) -> io::Result<(Vec<u8>, R)> {
+    let mut start = Vec::with_capacity(4);
+    file.by_ref().take(4).read_to_end(&mut start)?;
+    Ok((start, file))
+}
+
+/// Counts what is read of a file, as it lies on disk.
+struct Counted {
+    inner: Box<dyn Read>,
+    counter: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.counter.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
