@@ -1,130 +1,137 @@
 //! `replay`: rows that were refused or returned, once more. What becomes durable leaves the file; the rest stays, with the
 //! reason that it has now.
+//!
+//! The file is read twice, and never held: once to find that every line of it can be read, once to send its rows. What
+//! stays is written beside it and takes its place at the end, so that a run that is killed loses nothing.
 
-use std::fs::{self, File};
-use std::io::BufReader;
-use std::path::Path;
+mod survey;
+mod under_way;
+
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use zerobus_codegen::TableName;
 use zerobus_runtime::dynamic::{RowPlan, TimeUnit};
-use zerobus_runtime::{
-    CloseError, DeadLetter, DeadLetterFile, EncodedStream, Encoder, Error, ErrorKind, Offset, Receipt as Fate,
-};
+use zerobus_runtime::{DeadLetter, EncodedStream, Encoder, Error, ErrorKind, Offset};
 
 use crate::Outcome;
 use crate::arguments::Replay;
 use crate::failure::Failure;
-use crate::replace;
 use crate::send::{Receipt, StreamIds};
+use survey::Survey;
+use under_way::{Fate, UnderWay};
 
-/// Sends the rows, table by table, and prints a receipt.
+/// Sends the rows and prints a receipt.
 pub(crate) async fn run(arguments: Replay) -> Result<Outcome, Failure> {
     let started = Instant::now();
-    let (letters, _lock) = read(&arguments.file)?;
-    let ids = StreamIds::default();
-    let mut receipt = Receipt { read: letters.len() as u64, ..Receipt::default() };
-    let mut tables: Vec<String> = letters.iter().map(|letter| letter.table().to_owned()).collect();
-    tables.sort_unstable();
-    tables.dedup();
-    receipt.table = tables.join(" ");
-    let mut kept = Vec::new();
-    let mut rest = letters;
-    for table in tables {
-        let (mine, others) = rest.into_iter().partition(|letter| letter.table() == table);
-        rest = others;
-        let mut sent = send(&arguments, &table, mine, &ids).await;
-        receipt.possibly_twice += sent.possibly_twice;
-        receipt.error = receipt.error.or(sent.error.map(|failure| failure.to_string()));
-        kept.append(&mut sent.kept);
+    let survey = Survey::of(&arguments.file)?;
+    let mut replaying = Replaying::new(&arguments)?;
+    for letter in survey.letters()? {
+        replaying.send(letter?).await?;
     }
-    receipt.durable = receipt.read - kept.len() as u64;
-    if receipt.durable > 0 || !kept.is_empty() {
-        write(&arguments.file, &kept)?;
-    }
-    let left = kept.len() as u64;
-    match receipt.error {
-        Some(_) => receipt.undelivered = left,
-        None => receipt.refused = left,
-    }
+    let mut receipt = replaying.close().await?;
+    receipt.table = survey.tables();
+    receipt.read = survey.rows();
+    let left = receipt.refused + receipt.undelivered;
+    receipt.durable = receipt.read - left;
     receipt.time = started.elapsed();
-    receipt.streams = ids.all();
     receipt.print(arguments.json);
     Ok(receipt.outcome())
 }
 
-/// The rows, and the lock of their file: what another process appended meanwhile would be lost.
-fn read(path: &Path) -> Result<(Vec<DeadLetter>, DeadLetterFile), Failure> {
-    let file = File::open(path).map_err(|error| Failure::file("read", path, error))?;
-    let lock = DeadLetterFile::open(path)?;
-    let letters: Result<_, Error> = DeadLetter::read_from(BufReader::new(file)).collect();
-    Ok((letters.map_err(|error| Failure::file("read", path, error))?, lock))
+/// Rows on their way to their tables.
+struct Replaying<'a> {
+    arguments: &'a Replay,
+    ids: StreamIds,
+    /// The stream of each table; none where it could not be opened.
+    targets: BTreeMap<String, Option<Target>>,
+    under_way: UnderWay,
+    /// The first failure that is no refusal of a row.
+    failure: Option<Failure>,
 }
 
-/// What became of the rows of one table.
-struct Sent {
-    kept: Vec<DeadLetter>,
-    possibly_twice: u64,
-    error: Option<Failure>,
+/// The stream of one table.
+struct Target {
+    plan: RowPlan,
+    stream: EncodedStream,
 }
 
-async fn send(arguments: &Replay, table: &str, letters: Vec<DeadLetter>, ids: &StreamIds) -> Sent {
-    let opened = open(arguments, table, ids).await;
-    let (plan, stream) = match opened {
-        Ok(opened) => opened,
-        Err(failure) => return Sent { kept: letters, possibly_twice: 0, error: Some(failure) },
-    };
-    // What is known of a row in part would be another row.
-    let (mut kept, letters): (Vec<_>, Vec<_>) = letters.into_iter().partition(DeadLetter::is_partial);
-    let mut under_way: Vec<(DeadLetter, Result<Fate, Error>)> = Vec::new();
-    for letter in letters {
-        let sent = send_one(&plan, &stream, &letter).await.map(|offset| stream.receipt(offset));
-        under_way.push((letter, sent));
+impl<'a> Replaying<'a> {
+    fn new(arguments: &'a Replay) -> Result<Self, Failure> {
+        Ok(Self {
+            arguments,
+            ids: StreamIds::default(),
+            targets: BTreeMap::new(),
+            under_way: UnderWay::new(&arguments.file)?,
+            failure: None,
+        })
     }
-    let closed = stream.close().await;
-    for (letter, fate) in under_way {
-        let fate = match fate {
-            Ok(fate) => fate.await.map(drop),
-            Err(error) => Err(error),
+
+    /// Sends a row, and settles those before it once too many are under way.
+    async fn send(&mut self, letter: DeadLetter) -> Result<(), Failure> {
+        self.open(letter.table()).await;
+        let fate = match self.targets.get(letter.table()) {
+            // What is known of a row in part would be another row.
+            Some(Some(target)) if !letter.is_partial() => match target.send(&letter).await {
+                Ok(offset) => Fate::Sent(target.stream.clone(), offset),
+                Err(error) => Fate::Refused(error),
+            },
+            _ => Fate::Kept,
         };
-        if let Err(error) = fate {
-            kept.push(letter.with_reason(&error));
+        self.under_way.push(letter, fate).await
+    }
+
+    /// Opens the stream of a table, if it is the first row of that.
+    async fn open(&mut self, table: &str) {
+        if self.targets.contains_key(table) {
+            return;
         }
+        let opened = Target::open(self.arguments, table, &self.ids).await;
+        let target = opened.map_err(|failure| self.failure.get_or_insert(failure)).ok();
+        self.targets.insert(table.to_owned(), target);
     }
-    let refused = |error: &CloseError| error.kind() == ErrorKind::Rejected;
-    let error =
-        closed.err().filter(|error| !refused(error)).map(|error| Failure::new("the rows were not delivered", error));
-    Sent { kept, possibly_twice: stream.stats().rows_replayed, error }
+
+    /// Lets every row be settled, and puts what is left in the file's place.
+    async fn close(mut self) -> Result<Receipt, Failure> {
+        let mut receipt = Receipt::default();
+        for target in self.targets.values().flatten() {
+            let closed = target.stream.close().await;
+            if let Some(error) = closed.err().filter(|error| error.kind() != ErrorKind::Rejected) {
+                self.failure.get_or_insert(Failure::new("the rows were not delivered", error));
+            }
+            receipt.possibly_twice += target.stream.stats().rows_replayed;
+        }
+        let left = self.under_way.finish().await?;
+        match &self.failure {
+            Some(_) => receipt.undelivered = left,
+            None => receipt.refused = left,
+        }
+        receipt.error = self.failure.map(|failure| failure.to_string());
+        receipt.streams = self.ids.all();
+        Ok(receipt)
+    }
 }
 
-async fn open(arguments: &Replay, table: &str, ids: &StreamIds) -> Result<(RowPlan, EncodedStream), Failure> {
-    let name: TableName = table.parse().map_err(|error| Failure::new("a row has no table", error))?;
-    let mut plan = arguments.rows.plan(&name, &arguments.login).await?;
-    if arguments.rows.time_unit.is_none() {
-        // As JSON streams have them.
-        plan = plan.integer_times(TimeUnit::Micros);
+impl Target {
+    async fn open(arguments: &Replay, table: &str, ids: &StreamIds) -> Result<Self, Failure> {
+        let name: TableName = table.parse().map_err(|error| Failure::new("a row has no table", error))?;
+        let mut plan = arguments.rows.plan(&name, &arguments.login).await?;
+        if arguments.rows.time_unit.is_none() {
+            // As JSON streams have them.
+            plan = plan.integer_times(TimeUnit::Micros);
+        }
+        let stream = arguments.login.client()?.encoded_stream(plan.table(), plan.descriptor()).on_event(ids.hook());
+        // Every row may be refused again, and each is to have its answer.
+        let stream = stream.max_rejected_rows(usize::MAX).open().await?;
+        Ok(Self { plan, stream })
     }
-    let stream = arguments.login.client()?.encoded_stream(plan.table(), plan.descriptor()).on_event(ids.hook());
-    // Every row may be refused again, and each is to have its answer.
-    let stream = stream.max_rejected_rows(usize::MAX).open().await?;
-    Ok((plan, stream))
-}
 
-async fn send_one(plan: &RowPlan, stream: &EncodedStream, letter: &DeadLetter) -> Result<Offset, Error> {
-    if !letter.is_json() {
-        return stream.send(letter.bytes()).await;
+    async fn send(&self, letter: &DeadLetter) -> Result<Offset, Error> {
+        if !letter.is_json() {
+            return self.stream.send(letter.bytes()).await;
+        }
+        let mut out = Encoder::new();
+        self.plan.encode(&self.plan.json(letter.bytes()), &mut out)?;
+        self.stream.send(out.as_slice()).await
     }
-    let mut out = Encoder::new();
-    plan.encode(&plan.json(letter.bytes()), &mut out)?;
-    stream.send(out.as_slice()).await
-}
-
-/// Puts what is left in the file's place.
-fn write(path: &Path, kept: &[DeadLetter]) -> Result<(), Failure> {
-    let written = replace::file(path, |file| {
-        kept.iter().try_for_each(|letter| letter.write_to(&mut *file))?;
-        // Others may read it as before.
-        file.set_permissions(fs::metadata(path)?.permissions())
-    });
-    written.map_err(|error| Failure::file("write what is left to", path, error))
 }

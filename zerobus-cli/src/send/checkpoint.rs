@@ -10,7 +10,7 @@ use zerobus_codegen::TableName;
 use super::inputs::Inputs;
 use super::start::Start;
 use crate::failure::Failure;
-use crate::replace;
+use crate::replace::Replacement;
 
 /// The file as it lies on disk.
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,8 +111,8 @@ impl Checkpoint {
 }
 
 fn write(path: &Path, kept: &Kept) -> io::Result<()> {
-    replace::file(path, |file| {
-        serde_json::to_writer(&mut *file, kept)?;
-        file.write_all(b"\n")
-    })
+    let mut replacement = Replacement::of(path)?;
+    serde_json::to_writer(replacement.file(), kept)?;
+    replacement.file().write_all(b"\n")?;
+    replacement.commit()
 }

@@ -5,5 +5,6 @@ mod batches;
 mod doctor;
 mod input;
 mod manual;
+mod replay;
 mod send;
 mod support;

@@ -1,0 +1,88 @@
+//! Rows whose fate is not known, and the file of those that stay.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use zerobus_runtime::{DeadLetter, EncodedStream, Error, Offset};
+
+use crate::failure::Failure;
+use crate::replace::Replacement;
+
+/// How many bytes of rows may be under way.
+const MOST_BYTES: usize = 32 << 20;
+
+/// How many rows may be under way.
+const MOST_ROWS: usize = 16_384;
+
+/// What became of a row so far.
+pub(super) enum Fate {
+    /// It was not sent.
+    Kept,
+    /// It was refused before it was sent.
+    Refused(Error),
+    /// It was accepted by this stream.
+    Sent(EncodedStream, Offset),
+}
+
+/// Rows in their order, the first of which is settled first.
+pub(super) struct UnderWay {
+    rows: VecDeque<(DeadLetter, Fate)>,
+    bytes: usize,
+    path: PathBuf,
+    left: Replacement,
+    rows_left: u64,
+}
+
+impl UnderWay {
+    pub(super) fn new(path: &Path) -> Result<Self, Failure> {
+        let left = Replacement::of(path).map_err(|error| unwritten(path, error))?;
+        Ok(Self { rows: VecDeque::new(), bytes: 0, path: path.to_owned(), left, rows_left: 0 })
+    }
+
+    /// Adds a row; waits for those before it if there are too many.
+    pub(super) async fn push(&mut self, letter: DeadLetter, fate: Fate) -> Result<(), Failure> {
+        self.bytes += letter.bytes().len();
+        self.rows.push_back((letter, fate));
+        while self.bytes > MOST_BYTES || self.rows.len() > MOST_ROWS {
+            self.settle_first().await?;
+        }
+        Ok(())
+    }
+
+    /// Settles all rows and replaces the file by those that stay. Returns how many there are.
+    pub(super) async fn finish(mut self) -> Result<u64, Failure> {
+        while !self.rows.is_empty() {
+            self.settle_first().await?;
+        }
+        // Others may read it as before.
+        let permissions =
+            fs::metadata(&self.path).and_then(|found| self.left.file().set_permissions(found.permissions()));
+        permissions.and_then(|()| self.left.commit()).map_err(|error| unwritten(&self.path, error))?;
+        Ok(self.rows_left)
+    }
+
+    async fn settle_first(&mut self) -> Result<(), Failure> {
+        let Some((letter, fate)) = self.rows.pop_front() else { return Ok(()) };
+        self.bytes -= letter.bytes().len();
+        let letter = match fate {
+            Fate::Kept => letter,
+            Fate::Refused(error) => letter.with_reason(&error),
+            Fate::Sent(stream, offset) => {
+                let settled = stream.receipt(offset).await;
+                // The row is here; the stream need not keep those that it refused.
+                drop(stream.take_rejected());
+                match settled {
+                    Ok(_) => return Ok(()),
+                    Err(error) => letter.with_reason(&error),
+                }
+            }
+        };
+        self.rows_left += 1;
+        letter.write_to(self.left.file()).map_err(|error| unwritten(&self.path, error))
+    }
+}
+
+fn unwritten(path: &Path, error: std::io::Error) -> Failure {
+    Failure::file("write what is left to", path, error)
+}

@@ -1,0 +1,61 @@
+//! `zerobus replay`: files of more rows than are held at a time, and what is no file.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use crate::support::{Bench, TABLE, figures};
+
+/// A refused row of the table, as a line.
+fn letter(table: &str, row: &str) -> String {
+    let line = json!({
+        "table": table, "encoding": "json", "kind": "rejected", "reason": "the table had no such column", "attempts": 1, "persisted": "no",
+        "row": BASE64_STANDARD.encode(row),
+    });
+    format!("{line}\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_rows_than_are_held_are_sent_and_those_that_fail_again_stay_in_their_order() {
+    const ROWS: i64 = 20_000;
+    let bench = Bench::new().await;
+    let row = |id: i64| {
+        let row = if id % 1_000 == 7 { format!("{{\"id\":\"row {id}\"}}") } else { format!("{{\"id\":{id}}}") };
+        letter(TABLE, &row)
+    };
+    let unknown = letter("main.shop.gone", "{\"id\":1}");
+    bench.write("dead.ndjson", (0..ROWS).map(row).collect::<String>());
+    let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (3, (20_000, 19_980, 20)), "{run:?}");
+    assert_eq!(bench.ids().await, (0..ROWS).filter(|id| id % 1_000 != 7).collect::<Vec<_>>());
+    let left: Vec<Value> = bench.read("dead.ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let reasons: Vec<&str> = left.iter().map(|letter| letter["reason"].as_str().unwrap()).collect();
+    let expected: Vec<String> =
+        (0..20).map(|n| format!("column id: found the text \"row {}\", expected BIGINT", n * 1_000 + 7)).collect();
+    assert_eq!(reasons, expected);
+
+    // A row of a table that is not there keeps its reason, and those of other tables are sent all the same.
+    bench.write("dead.ndjson", [row(ROWS), unknown.clone(), row(ROWS + 1)].concat());
+    let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.json()["error"].as_str().unwrap().contains("main.shop.gone"), "{run:?}");
+    let left: Value = serde_json::from_str(&bench.read("dead.ndjson")).unwrap();
+    assert_eq!((&left["table"], &left["reason"]), (&json!("main.shop.gone"), &json!("the table had no such column")));
+    assert_eq!(bench.ids().await.len(), 19_982);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_read_whole_stays_as_it_is_and_none_of_its_rows_is_sent() {
+    let bench = Bench::new().await;
+    let content = [letter(TABLE, "{\"id\":1}"), "no letter\n".to_owned(), letter(TABLE, "{\"id\":2}")].concat();
+    bench.write("dead.ndjson", &content);
+    let run = bench.run(&["replay", "dead.ndjson"]).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.err.contains("dead.ndjson") && run.err.contains("line 2"), "{run:?}");
+    assert_eq!(bench.read("dead.ndjson"), content);
+    assert!(bench.rows().await.is_empty());
+    std::fs::create_dir(bench.path("folder")).unwrap();
+    let run = bench.run(&["replay", "folder"]).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.err.contains("folder is not a file"), "{run:?}");
+}
