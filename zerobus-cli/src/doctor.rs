@@ -6,7 +6,8 @@
 //! |---|---|
 //! | `finding` | what a layer found |
 //! | `setup` | environment, profile, the shape of the addresses |
-//! | `network` | name, connection, TLS, clock |
+//! | `network` | name, connection, proxy, TLS, clock |
+//! | `proxy` | whether a proxy opens a tunnel |
 //! | `certificate` | whose certificate a server shows |
 //! | `access` | tokens, and what only they let one see |
 //! | `entitlement` | whether the principal may use the workspace |
@@ -19,6 +20,7 @@ mod entitlement;
 mod finding;
 mod grants;
 mod network;
+mod proxy;
 mod setup;
 mod table;
 

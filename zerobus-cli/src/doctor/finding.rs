@@ -14,6 +14,7 @@ pub(super) enum Layer {
     Endpoint,
     Name,
     Connection,
+    Proxy,
     Tls,
     Clock,
     WorkspaceToken,
@@ -27,11 +28,12 @@ pub(super) enum Layer {
 }
 
 impl Layer {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Environment,
         Self::Endpoint,
         Self::Name,
         Self::Connection,
+        Self::Proxy,
         Self::Tls,
         Self::Clock,
         Self::WorkspaceToken,
@@ -55,6 +57,7 @@ impl Layer {
             Self::Grants => "grants",
             Self::Kind => "table-kind",
             Self::Name => "name",
+            Self::Proxy => "proxy",
             Self::Stream => "stream",
             Self::Table => "table",
             Self::TableToken => "table-token",
@@ -149,6 +152,7 @@ impl Findings {
                 _ if layer.needs_table() && arguments.table.is_none() => "no table was named".to_owned(),
                 _ if layer == Layer::Stream && !arguments.open => "--open was not given".to_owned(),
                 Some(broken) => format!("it cannot be judged while `{broken}` fails"),
+                None if layer == Layer::Proxy => "no proxy is set".to_owned(),
                 None if layer == Layer::Drift => "no snapshot was named with --schemas".to_owned(),
                 None => "it does not apply".to_owned(),
             };

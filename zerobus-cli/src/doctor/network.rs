@@ -1,5 +1,6 @@
-//! From this machine to a server: its name, a connection, TLS, and what its clock says.
+//! From this machine to a server: its name, a connection, the proxy between, TLS, and what its clock says.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +9,7 @@ use ureq::http::Uri;
 
 use super::certificate::{self, Shown};
 use super::finding::{Findings, Layer};
+use super::proxy::{self, Answer};
 use super::setup::{Setup, bare_host, host_of, is_local};
 
 /// How long a server may take for one step.
@@ -28,6 +30,10 @@ pub(super) fn examine(setup: &Setup, authority: Option<&[u8]>, findings: &mut Fi
     let Some(resolved) = resolved.into_iter().collect::<Option<Vec<_>>>() else { return false };
     let connected = places.iter().zip(resolved).map(|(place, addresses)| connection(place, &addresses, findings));
     let Some(sockets) = connected.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>() else { return false };
+    let tunnels = places.iter().zip(&sockets).map(|(place, socket)| tunnel(place, socket, findings));
+    if !tunnels.collect::<Vec<_>>().into_iter().all(|is_open| is_open) {
+        return false;
+    }
     for (place, socket) in places.iter().zip(sockets) {
         tls(place, socket, authority, findings);
     }
@@ -43,7 +49,7 @@ struct Place {
     host: String,
     port: u16,
     is_tls: bool,
-    proxy: Option<(String, u16)>,
+    proxy: Option<Proxy>,
 }
 
 impl Place {
@@ -55,14 +61,13 @@ impl Place {
         let uri: Option<Uri> = format!("{}://{host}/", if is_tls { "https" } else { "http" }).parse().ok();
         let proxy = Proxy::try_from_env()
             .filter(|proxy| !is_local(host) && !uri.as_ref().is_some_and(|uri| proxy.is_no_proxy(uri)));
-        let proxy = proxy.map(|proxy| (proxy.host().to_owned(), proxy.port()));
         Self { host: bare_host(host).to_owned(), port, is_tls, proxy }
     }
 
     /// What is connected to.
     fn next(&self) -> (&str, u16) {
         match &self.proxy {
-            Some((host, port)) => (host, *port),
+            Some(proxy) => (proxy.host(), proxy.port()),
             None => (&self.host, self.port),
         }
     }
@@ -110,17 +115,44 @@ fn connection(place: &Place, addresses: &[SocketAddr], findings: &mut Findings) 
     None
 }
 
+/// Opens the way through the proxy, where there is one; whether the way is open.
+fn tunnel(place: &Place, socket: &TcpStream, findings: &mut Findings) -> bool {
+    let Some(proxy) = &place.proxy else { return true };
+    let (target, name) = (format!("{}:{}", place.host, place.port), format!("{}:{}", proxy.host(), proxy.port()));
+    let opened = limited(socket).and_then(|()| proxy::open(proxy, &target, socket));
+    match opened {
+        Ok(Answer::Open) => {
+            findings.fine(Layer::Proxy, format!("the proxy {name} connects to {target}"));
+            return true;
+        }
+        Ok(Answer::WantsCredentials) => {
+            let found = format!("the proxy {name} rejected the credentials in its address, or there are none");
+            findings.failed(Layer::Proxy, found, format!("export HTTPS_PROXY=http://<user>:<password>@{name}"));
+        }
+        Ok(Answer::Refused(status)) => {
+            let found = format!("the proxy {name} does not connect to {target}: it answered {status:?}");
+            findings.failed(Layer::Proxy, found, format!("curl -v --proxy http://{name} https://{target}"));
+        }
+        Err(error) => {
+            let found = format!("the proxy {name} did not answer the request for {target}: {error}");
+            findings.failed(Layer::Proxy, found, format!("curl -v --proxy http://{name} https://{target}"));
+        }
+    }
+    false
+}
+
+/// Bounds the time of each step: a server that answers nothing would be waited for without an end.
+fn limited(socket: &TcpStream) -> io::Result<()> {
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))
+}
+
 fn tls(place: &Place, socket: TcpStream, authority: Option<&[u8]>, findings: &mut Findings) {
     if !place.is_tls {
         findings.skipped(Layer::Tls, format!("{}:{} is spoken to without TLS", place.host, place.port));
         return;
     }
-    if place.proxy.is_some() {
-        findings.skipped(Layer::Tls, format!("{} lies behind the proxy; what follows goes through it", place.host));
-        return;
-    }
-    // A socket without a limit would wait for ever for a server that does not speak TLS.
-    let limited = socket.set_read_timeout(Some(PATIENCE)).and_then(|()| socket.set_write_timeout(Some(PATIENCE)));
+    let limited = limited(&socket);
     let shown =
         limited.map_err(|error| error.to_string()).and_then(|()| certificate::shown(&place.host, socket, authority));
     match shown {

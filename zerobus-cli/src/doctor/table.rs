@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use zerobus_codegen::{Drift, Obstacle, Severity, Snapshots, Table, TableInfo, ddl};
+use zerobus_codegen::{Drift, Obstacle, Problem, Severity, Snapshots, Table, TableInfo, TableName, ddl};
 
 use super::finding::{Findings, Layer};
 use crate::schema::in_snapshots;
@@ -14,7 +14,11 @@ pub(super) fn examine(info: &TableInfo, schemas: &[PathBuf], findings: &mut Find
             for problem in &report.problems {
                 let place =
                     if problem.path.segments().is_empty() { String::new() } else { format!("{}: ", problem.path) };
-                findings.failed(Layer::Kind, format!("{place}{}", problem.found), format!("# {}", problem.help));
+                let found = format!("{place}{}", problem.found);
+                match without(info, problem) {
+                    Some(statement) => findings.failed(Layer::Kind, format!("{found}; {}", problem.help), statement),
+                    None => findings.failed(Layer::Kind, found, format!("# {}", problem.help)),
+                }
             }
             return;
         }
@@ -32,6 +36,25 @@ pub(super) fn examine(info: &TableInfo, schemas: &[PathBuf], findings: &mut Find
     }
 }
 
+/// The statement that takes away the column of a problem, if the problem is the column's type.
+fn without(info: &TableInfo, problem: &Problem) -> Option<String> {
+    let [name] = problem.path.segments() else { return None };
+    let table = TableName::new(&info.catalog_name, &info.schema_name, &info.name).ok()?;
+    let mut column = info.columns.iter().find(|column| column.name == *name)?.clone();
+    // The type alone: without the column's name and place, and without the rest of the table.
+    (column.name, column.position) = ("alone".to_owned(), Some(0));
+    let mut alone = info.clone();
+    (alone.columns, alone.table_type, alone.data_source_format) = (vec![column], None, None);
+    alone.properties.clear();
+    Table::try_from(&alone).is_err().then(|| {
+        format!("ALTER TABLE {} DROP COLUMN {}; -- its values are lost", ddl::quoted_table(&table), quoted(name))
+    })
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
 /// The statement that takes an obstacle away, or what to do where none does.
 fn mending(table: &Table, obstacle: &Obstacle) -> String {
     let name = ddl::quoted_table(&table.name);
@@ -40,7 +63,7 @@ fn mending(table: &Table, obstacle: &Obstacle) -> String {
             format!("ALTER TABLE {name} SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'false');")
         }
         Obstacle::Check { name: constraint } => {
-            format!("ALTER TABLE {name} DROP CONSTRAINT `{}`;", constraint.replace('`', "``"))
+            format!("ALTER TABLE {name} DROP CONSTRAINT {};", quoted(constraint))
         }
         Obstacle::RowTracking => format!("ALTER TABLE {name} SET TBLPROPERTIES ('delta.enableRowTracking' = 'false');"),
         other => format!("# {}", other.help()),
