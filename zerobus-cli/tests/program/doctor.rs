@@ -237,7 +237,7 @@ async fn what_is_wrong_with_the_table_is_told_with_the_statement_that_mends_it()
         program("main.shop.none"),
         &secret,
         "table",
-        "is not there",
+        "was not found",
         "GRANT USE CATALOG ON CATALOG `main` TO `zerobus-emulator`;",
     )
     .await;
