@@ -20,8 +20,9 @@ const MOST: usize = 8_192;
 const ARROW_FILE: &[u8] = b"ARROW1";
 
 /// Reads a Parquet file to its end.
-pub(super) fn parquet(file: File, target: &Target<'_>) -> Result<Flow, Failure> {
+pub(super) fn parquet(path: &Path, target: &Target<'_>) -> Result<Flow, Failure> {
     let failed = |error| Failure::new("it cannot be read", error);
+    let file = File::open(path).map_err(|error| Failure::new("it cannot be read", error))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
     let metadata = builder.metadata();
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default();

@@ -1,6 +1,5 @@
 //! From files to pieces of whole rows, on a thread of its own.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -52,10 +51,7 @@ impl Reading {
                     return Ok(flow);
                 }
             }
-            (Format::Parquet, Some(path)) => {
-                let file = File::open(path).map_err(|error| Failure::new("it cannot be read", error))?;
-                return batches::parquet(file, target);
-            }
+            (Format::Parquet, Some(path)) => return batches::parquet(path, target),
             (Format::Parquet, None) => {
                 return Err(Failure::text("Parquet is read from its end, so it has to be a file"));
             }
