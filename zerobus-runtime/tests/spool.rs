@@ -445,6 +445,9 @@ async fn a_blocking_stream_waits_for_its_spool_and_says_where_it_has_none() {
         stream.spooled(offset).unwrap();
         let without = client.stream::<Row>().open_blocking().unwrap();
         assert_eq!(without.spooled(offset).unwrap_err().kind(), ErrorKind::Configuration);
+        let lanes = client.stream::<Row>().lanes(2.try_into().unwrap()).open_blocking().unwrap();
+        let row = lanes.send(&0, &Row::new(1)).unwrap();
+        assert_eq!(lanes.spooled(row).unwrap_err().kind(), ErrorKind::Configuration);
         stream.close().unwrap();
     });
     waits.await.unwrap();

@@ -1,11 +1,13 @@
 //! Who is woken, and for what, on a stream without a driver or a connection.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use super::{Budget, Place, Shared};
+use super::{Budget, Inner, Place, Settled, Shared};
 use crate::core::{Action, Batch, Heard, Outgoing, Pull, Refused, Settings};
 use crate::error::Fault;
 use crate::persisted::Persisted;
@@ -189,4 +191,31 @@ fn a_budget_forgets_streams_that_are_gone() {
     }
     let (_shared, _) = streaming(Some(&budget));
     assert_eq!(budget.streams(), 1);
+}
+
+#[test]
+fn a_wait_that_is_given_up_is_not_woken() {
+    let (shared, _) = streaming(None);
+    let task = Task::new();
+    let mut wait = Settled::new(&*shared, 0, |_: &mut Inner| None::<()>);
+    assert!(Pin::new(&mut wait).poll(&mut Context::from_waker(&task.1)).is_pending());
+    drop(wait);
+    shared.fail(Fault::ShutDown.into());
+    assert_eq!(task.times(), 0);
+}
+
+#[test]
+fn a_wait_is_woken_by_its_row_and_not_by_those_before_it() {
+    let (shared, call) = streaming(None);
+    let task = Task::new();
+    for _ in 0..2 {
+        assert!(push(&shared, 40));
+        request(task.pull(&shared, call));
+    }
+    let mut wait = Settled::new(&*shared, 1, |_: &mut Inner| None::<()>);
+    assert!(Pin::new(&mut wait).poll(&mut Context::from_waker(&task.1)).is_pending());
+    shared.hear(call, Heard::Acked(Some(0)));
+    assert_eq!(task.times(), 0);
+    shared.hear(call, Heard::Acked(Some(1)));
+    assert_eq!(task.times(), 1);
 }

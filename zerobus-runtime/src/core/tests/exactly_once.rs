@@ -277,6 +277,38 @@ fn a_stream_whose_next_offset_is_not_the_next_request_is_left() {
 }
 
 #[test]
+fn a_stream_is_not_left_while_requests_are_under_way_on_it() {
+    let mut disk = restarted();
+    disk.read(10..12);
+    disk.hear(Heard::Resumed(None));
+    disk.note();
+    let call = disk.world.newest();
+    assert_eq!(disk.sent(), [(0, vec![20]), (1, vec![21])]);
+    disk.load(vec![Batch { sequence: 13, ..request(23..24, 1) }], vec![22..23]);
+    disk.hear(Heard::Acked(Some(0)));
+    assert_eq!(disk.world.newest(), call);
+    disk.hear(Heard::Acked(Some(1)));
+    assert!(disk.world.newest() > call);
+    assert_eq!(disk.begin(), Some(Begin::Create));
+    assert_eq!(disk.settled(), 23);
+}
+
+#[test]
+fn a_stream_is_not_left_before_the_server_has_answered() {
+    let mut disk = created(3);
+    disk.sent();
+    disk.hear(Heard::Acked(Some(1)));
+    disk.reconnect(Ending::Internal);
+    disk.push(1, LARGE);
+    disk.write();
+    assert_eq!(disk.begin(), Some(Begin::Resume("one".into())));
+    disk.hear(Heard::Resumed(Some(1)));
+    assert_eq!(disk.sent(), [(2, vec![2])]);
+    disk.hear(Heard::Acked(Some(2)));
+    assert_eq!(disk.sent(), [(3, vec![3])]);
+}
+
+#[test]
 fn a_request_that_the_server_refuses_is_searched_for_and_returned_as_a_whole() {
     let mut disk = Disk::new(exactly_once(0..0, None));
     disk.push(12, 10);

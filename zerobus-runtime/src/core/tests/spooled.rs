@@ -355,6 +355,24 @@ fn an_abandoned_stream_goes_on_for_a_while_and_leaves_the_rest_on_disk() {
 }
 
 #[test]
+fn a_closed_stream_reports_its_own_rows_and_those_that_it_found() {
+    let mut disk = Disk::streaming(spooling(3..5));
+    disk.push(1, 1);
+    disk.write();
+    disk.load(vec![request(3..5, 1), request(5..6, 1)], Vec::new());
+    disk.world.session.close(Duration::ZERO);
+    let call = disk.world.newest().unwrap();
+    while let Pull::Request(_) = disk.world.session.pull(Duration::ZERO, call) {}
+    disk.world.say(Some(call), Heard::Acked(Some(1)));
+    disk.world.end(Some(call), Ending::Ok);
+    let closed = |event: &StreamEvent| match event {
+        StreamEvent::Closed { durable, .. } => Some(*durable),
+        _ => None,
+    };
+    assert_eq!(disk.told(closed), [3]);
+}
+
+#[test]
 fn only_a_stream_that_failed_leaves_rows_on_disk() {
     let mut disk = Disk::streaming(spooling(0..0));
     disk.push(1, LARGE);

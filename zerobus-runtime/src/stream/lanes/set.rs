@@ -205,3 +205,30 @@ impl Heir for LaneSet {
         self.settle_moves();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Settings;
+    use crate::persisted::Persisted;
+    use crate::record_kind::RecordKind;
+
+    fn lane(rows: usize) -> Arc<Shared> {
+        let shared = Shared::new(Settings::new("main.test.rows", RecordKind::Proto), None);
+        for _ in 0..rows {
+            shared.push_row(b"row", Persisted::No).unwrap();
+        }
+        shared
+    }
+
+    #[test]
+    fn rows_of_a_lane_that_gave_up_keep_their_order_on_the_next() {
+        let set = LaneSet::new(vec![lane(3), lane(5)]);
+        set.shared(0).fail(Fault::ShutDown.into());
+        let moved = |offset| set.moved(LaneOffset { lane: 0, offset: Offset(offset) });
+        let places: Vec<_> = (0..3).map(|row| moved(row).map(|row| (row.lane, row.offset.0))).collect();
+        assert_eq!(places, [Some((1, 5)), Some((1, 6)), Some((1, 7))]);
+        assert!(set.moved(LaneOffset { lane: 1, offset: Offset(5) }).is_none(), "that lane goes on");
+        assert_eq!((set.route(0), set.route(1), set.moves_so_far()), (1, 1, 1));
+    }
+}
