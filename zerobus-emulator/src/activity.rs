@@ -1,4 +1,4 @@
-//! What goes on: streams, rows, refusals; for the page and for tests, never for a decision.
+//! Activity: streams, rows, refusals; for the page and for tests, never for a decision.
 
 mod history;
 
@@ -18,7 +18,7 @@ use history::History;
 /// Refusals that are remembered.
 const REFUSALS: usize = 200;
 
-/// What goes on in an emulator.
+/// The activity of an emulator.
 #[derive(Debug)]
 pub(crate) struct Activity {
     started: Instant,

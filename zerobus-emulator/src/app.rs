@@ -20,7 +20,7 @@ use crate::sink::Sink;
 use crate::tags::Tags;
 use crate::tokens::Tokens;
 
-/// Whom the emulator answers.
+/// Which clients the emulator answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Only programs on this machine.

@@ -1,15 +1,15 @@
 //! The rules of CONFORMANCE.md that a client can observe, as probes against any endpoint.
 //!
-//! A probe does one thing over the network and says what came of it. The emulator's own answer is known; the report puts
+//! A probe does one thing over the network and reports the outcome. The emulator's own answer is known; the report puts
 //! the endpoint's beside it. So one command proves the emulator right, or corrects it.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `target` | where the endpoint is, who asks, and the tables that the probes write to |
+//! | `target` | the endpoint, the credentials, and the tables that the probes write to |
 //! | `target_error` | why an endpoint cannot be probed |
 //! | `tables` | these tables: their DDL, their grants, their descriptors |
 //! | `call` | one EphemeralStream call, of which no rule is kept |
-//! | `outcome` | what came of a probe |
+//! | `outcome` | the outcome of a probe |
 //! | `probes` | every probe, by area |
 //! | `report` | the answers side by side |
 

@@ -397,7 +397,7 @@ impl Builder {
         self
     }
 
-    /// A token that is always good, for every table and for the tables API: for clients whose headers a test sets itself.
+    /// A token that is always valid, for every table and for the tables API: for clients whose headers a test sets itself.
     pub fn fixed_token(mut self, token: impl Into<String>) -> Self {
         self.fixed_token = Some(token.into());
         self

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_grant_is_told_with_its_line() {
+    fn text_that_is_no_grant_is_an_error_with_its_line() {
         let bad = [
             ("\nREVOKE SELECT ON TABLE a.b.c FROM x", 2),
             ("GRANT SELECT TO x", 1),

@@ -72,7 +72,7 @@ async fn serve(options: Serve) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// An emulator, and what a client's environment has to hold.
+/// An emulator, and the environment of its clients.
 async fn start(options: Serve, port: u16) -> Result<(Emulator, Environment), Box<dyn Error>> {
     let (folder, file) = (options.tls.clone(), options.env_file.clone());
     let emulator = options.builder(port).start().await?;

@@ -64,7 +64,7 @@ pub enum StorageError {
         /// The offset of the request.
         offset: i64,
     },
-    /// Somebody removes the table, and goes on doing so.
+    /// The table is being removed, again and again.
     #[error("the table at {} is being removed; send the rows again when that is over", .path.display())]
     Removed {
         /// The table's folder.
@@ -136,7 +136,7 @@ impl Append {
         Self { stream, ..self }
     }
 
-    /// Tells the stream whether the rows are stored.
+    /// Reports to the stream whether the rows are stored.
     pub(crate) fn report(&self, result: Result<(), StorageError>) {
         // A stream that has gone needs no report.
         let _ = self.stored.send(result.map(|()| self.offset));
@@ -209,7 +209,7 @@ impl Sink {
         }
     }
 
-    /// Removes every row, behind all requests that were handed over before.
+    /// Removes every row, after all requests that were queued before.
     pub(crate) async fn reset(&self, table: &Arc<Table>) -> Result<(), StorageError> {
         match self {
             #[cfg(feature = "delta")]

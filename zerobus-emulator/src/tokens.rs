@@ -27,7 +27,7 @@ pub(crate) enum Scope {
 /// All tokens that are still good.
 pub(crate) struct Tokens {
     lifetime: Duration,
-    /// A token that is always good, for every table and the tables API, and its principal.
+    /// A token that is always valid, for every table and the tables API, and its principal.
     fixed: Option<(String, String)>,
     issued: Mutex<HashMap<String, Grant>>,
 }

@@ -220,7 +220,7 @@ mod folder {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_folder_that_cannot_hold_rows_is_told_at_the_start() {
+    async fn a_folder_that_cannot_hold_rows_is_refused_at_the_start() {
         for bad in ["/proc/zerobus", "/dev/full/zerobus"] {
             let error = builder(Path::new(bad)).start().await.unwrap_err();
             assert!(matches!(error, StartError::Data { .. }), "{error}");

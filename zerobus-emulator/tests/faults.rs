@@ -93,7 +93,7 @@ async fn acks_and_requests_are_delayed() {
 }
 
 #[tokio::test]
-async fn a_connection_is_cut_after_so_many_requests_and_as_often_as_told() {
+async fn a_connection_is_cut_after_a_number_of_requests_and_a_number_of_times() {
     let emulator = emulator(Fault::reset().after(2).times(1)).await;
     let (answers, end) = answers(&emulator).await;
     assert!(answers.len() <= 2);

@@ -80,7 +80,7 @@ async fn grants_that_are_not_on_the_table_by_name_open_no_stream() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_of_grants_is_told_with_its_line() {
+async fn a_file_that_is_not_of_grants_is_an_error_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let error = start(folder.path(), "-- who\nGRANT SELECT ON orders TO app;").await.unwrap_err();
     assert!(error.to_string().contains("grants.sql, line 2: "), "{error}");

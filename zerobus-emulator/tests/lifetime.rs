@@ -98,7 +98,7 @@ async fn shutdown_stores_and_acks_what_has_arrived() {
 }
 
 #[tokio::test]
-async fn what_keeps_an_emulator_from_starting_is_told() {
+async fn a_failed_start_reports_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     let start = |path: std::path::PathBuf| async move { Emulator::builder().schemas(path).start().await.unwrap_err() };
     let error = start(folder.path().join("missing")).await;

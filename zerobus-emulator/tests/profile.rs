@@ -125,7 +125,7 @@ async fn a_persistent_stream_goes_on_behind_what_the_log_has() {
 }
 
 #[tokio::test]
-async fn a_torn_end_of_the_log_is_cut_and_a_broken_one_is_told() {
+async fn a_torn_end_of_the_log_is_cut_and_a_broken_one_is_an_error() {
     let data = tempfile::tempdir().unwrap();
     let (running, credentials) = start(data.path());
     let mut call = Call::open(&credentials, ORDERS, RecordType::Json, None).await.unwrap();

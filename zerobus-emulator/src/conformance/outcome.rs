@@ -1,4 +1,4 @@
-//! What came of a probe, in as few words as tell two servers apart.
+//! The outcome of a probe, in just enough words to distinguish two servers.
 
 use std::collections::HashMap;
 use std::fmt::{self, Display};

@@ -1,4 +1,4 @@
-//! Where the endpoint is, who asks, and the tables that the probes write to.
+//! The endpoint, the credentials, and the tables that the probes write to.
 
 use std::collections::HashMap;
 use std::env;

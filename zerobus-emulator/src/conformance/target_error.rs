@@ -3,9 +3,9 @@
 /// Why an endpoint cannot be probed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
-    #[error("{0} is not set; it says where the endpoint is, or who asks")]
+    #[error("{0} is not set; endpoint and credentials are read from the environment")]
     Missing(&'static str),
-    #[error("`{0}` is not a schema, as in main.probes")]
+    #[error("`{0}` is not the name of a schema, such as main.probes")]
     Schema(String),
     #[error("a table cannot be written as JSON")]
     Json(#[source] serde_json::Error),

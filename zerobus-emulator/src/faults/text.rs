@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fault_is_told() {
+    fn text_that_is_no_fault_is_an_error() {
         for text in [
             "",
             "explode",

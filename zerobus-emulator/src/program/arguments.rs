@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     pub(super) command: Option<Command>,
     #[command(flatten)]
     pub(super) serve: Serve,
-    /// Goes on in the background once the emulator is ready; `ZEROBUS_EMULATOR_PID` is exported, to end it by `kill`.
+    /// Continues in the background once the emulator is ready; `ZEROBUS_EMULATOR_PID` is exported, to end it by `kill`.
     #[arg(long)]
     pub(super) detach: bool,
     /// Where the log of an emulator in the background goes; a new file in the folder for temporary files if omitted.
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     pub(super) log: Option<PathBuf>,
 }
 
-/// What the emulator is to be.
+/// The options of an emulator.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// A table's JSON, or a folder of such files (`zerobus-codegen fetch catalog.schema.table` writes them); may be
@@ -38,7 +38,7 @@ pub(super) struct Serve {
     /// A file of CREATE TABLE statements in Databricks SQL; may be given more than once.
     #[arg(long, value_name = "FILE")]
     ddl: Vec<PathBuf>,
-    /// Where the Delta tables stand; without it rows are kept in memory.
+    /// The folder of the Delta tables; rows are kept in memory if omitted.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// `fast` acks rows once they are in their table; `service` acks them after about 150 ms, brings them into the table
@@ -61,8 +61,8 @@ pub(super) struct Serve {
     /// Serves HTTPS beside HTTP, with certificates that are kept in this folder and made there at first.
     #[arg(long, value_name = "FOLDER")]
     pub(super) tls: Option<PathBuf>,
-    /// Writes what a client's environment has to hold into this file, a `NAME=value` a line, once the emulator is ready; the
-    /// file is removed when it ends.
+    /// Writes a client's environment to this file once the emulator is ready, one `NAME=value` a line; the file is removed when
+    /// the emulator ends.
     #[arg(long, value_name = "FILE")]
     pub(super) env_file: Option<PathBuf>,
     /// The client that gets tokens.
@@ -71,7 +71,7 @@ pub(super) struct Serve {
     /// The client's secret; random if omitted.
     #[arg(long, env = "ZEROBUS_EMULATOR_CLIENT_SECRET", hide_env_values = true)]
     client_secret: Option<String>,
-    /// A token that is always good, for every table and for the tables API: for clients whose headers a test sets itself.
+    /// A token that is always valid, for every table and for the tables API: for clients whose headers a test sets itself.
     #[arg(long, value_name = "TOKEN")]
     fixed_token: Option<String>,
     /// Another client that gets tokens, as `ID:SECRET`; may be given more than once.
@@ -94,7 +94,7 @@ pub(super) struct Serve {
     /// After how many seconds a stream is asked to close.
     #[arg(long, default_value_t = 900, value_name = "SECONDS")]
     stream_lifetime: u64,
-    /// How many seconds a token is good.
+    /// How long a token is valid.
     #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
     token_lifetime: u64,
     /// Refuses tokens to clients that do not ask for the operation `zerobuswrite`, as old ones do not.
@@ -107,8 +107,8 @@ pub(super) struct Serve {
     /// The memory that rows may take before they are committed, in MiB; streams wait while it is used up.
     #[arg(long, default_value_t = 128, value_name = "MIB")]
     memory: usize,
-    /// How many seconds old versions of a table stay readable, for time travel. Without this they stay as long as a reader
-    /// at work may need them.
+    /// How long old versions of a table stay readable, for time travel. If omitted, they stay as long as a running query may
+    /// need them.
     #[arg(long, value_name = "SECONDS")]
     history: Option<u64>,
     /// How many partitions of a table may be written within five seconds; no limit unless given.

@@ -16,7 +16,7 @@ use crate::sink::StorageError;
 
 pub(super) type Reports = mpsc::UnboundedReceiver<Result<i64, StorageError>>;
 
-/// Tells the client how far its requests are stored.
+/// Reports to the client how far its requests are stored.
 pub(super) struct Acks<'a> {
     app: &'a App,
     responses: &'a Responses,

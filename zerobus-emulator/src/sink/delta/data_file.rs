@@ -188,9 +188,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_file_tells_its_place() {
+    fn the_name_of_a_file_has_its_place() {
         let place = Place { version: 7, number: 123_456 };
         assert_eq!(Place::of(&format!("day=2024-10-04/{}", place.file_name())), Some(place));
-        assert_eq!(Place::of("part-00000-0e5f.c000.snappy.parquet"), None);
+        for other in ["0e5f.c000.snappy", "12345678-9012-4345-8678-901234567890-c000", "12345678"] {
+            assert_eq!(Place::of(&format!("part-00000-{other}.parquet")), None);
+        }
     }
 }

@@ -14,7 +14,7 @@ const WEIGHT: usize = 64 << 20;
 /// The first step of a wait that grows.
 const STEP: Duration = Duration::from_millis(1);
 
-/// How long commits wait for company, learned from what came of waiting before.
+/// How long commits wait for further requests, learned from earlier waits.
 ///
 /// A client that waits for each ack before it sends on gains nothing from a wait, so there is none. Where requests come
 /// whether or not earlier ones are acked, waiting makes fewer and larger commits, up to the limit.

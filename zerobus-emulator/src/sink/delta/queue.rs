@@ -43,7 +43,7 @@ pub(super) enum Command {
 type Reply<T> = oneshot::Sender<Result<T, StorageError>>;
 
 impl Request {
-    /// Tells the stream that its rows are durable.
+    /// Reports to the stream that its rows are durable.
     pub(super) fn stored(&self) {
         if let Some(stream) = &self.append.stream {
             stream.advance(self.append.offset);
