@@ -211,18 +211,20 @@ pub(crate) struct Rows {
     pub(crate) ignore_unknown: bool,
 }
 
+/// The heading of [`Cells`] in the help; `next_help_heading` would also stand over every option behind them.
+const CSV: &str = "Options of CSV";
+
 /// How cells are written.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Options of CSV")]
 pub(crate) struct Cells {
     /// The separator between two cells; by default what the header has most of: `,`, `;`, a tab or `|`.
-    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter, help_heading = CSV)]
     pub(crate) delimiter: Option<u8>,
     /// Numbers have a comma before their fraction: 1,5.
-    #[arg(long)]
+    #[arg(long, help_heading = CSV)]
     pub(crate) decimal_comma: bool,
-    /// A text that is NULL, besides the empty one: `NULL`, `\\N`.
-    #[arg(long, value_name = "TEXT")]
+    /// A text that is NULL, besides the empty one: `NULL`, `\N`.
+    #[arg(long, value_name = "TEXT", help_heading = CSV)]
     pub(crate) null: Option<String>,
 }
 
