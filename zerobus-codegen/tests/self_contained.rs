@@ -212,8 +212,15 @@ fn a_descriptor_that_is_no_message_is_an_error_and_depth_and_width_are_followed(
     let mut field = message("M", &[("f", ".M")], vec![]);
     field.field[0].type_name = None;
     assert!(self_contained_package(&field).is_err(), "a field of a message type that names none");
-    let deep = (0..200).fold(message("L", &[], vec![]), |inner, _| message("L", &[], vec![inner]));
-    assert!(matches!(self_contained_package(&deep), Err(DescriptorError::TooDeep { .. })));
+    let nested = |levels| (0..levels).fold(message("L", &[], vec![]), |inner, _| message("L", &[], vec![inner]));
+    assert_eq!(self_contained_package(&nested(100)), Ok(String::new()));
+    for levels in [101, 200] {
+        let deep = nested(levels);
+        assert!(matches!(self_contained_package(&deep), Err(DescriptorError::TooDeep { .. })));
+        let file = FileDescriptorProto { message_type: vec![deep], ..FileDescriptorProto::default() };
+        let files = FileDescriptorSet { file: vec![file] };
+        assert!(matches!(descriptor_of(&files, "L"), Err(DescriptorError::TooDeep { .. })));
+    }
     let names: Vec<String> = (0..30_000).map(|n| format!("f{n}")).collect();
     let fields: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), ".Wide.Inner")).collect();
     let wide = message("Wide", &fields, vec![message("Inner", &[], vec![])]);
