@@ -203,12 +203,12 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    /// Leaves what is not durable to the caller, who has all of it and appends it again, or not.
-    pub(crate) fn forget_unsynced(&mut self) {
+    /// Leaves what is not durable to the caller, who has all of it and appends it again, or not. How many requests that is.
+    pub(crate) fn forget_unsynced(&mut self) -> usize {
         if !self.unsynced.is_empty() {
             self.take_back_unsynced();
         }
-        self.unwritten.clear();
+        self.unwritten.drain(..).count()
     }
 
     /// Whether the next process may find requests that this log does not count as appended.

@@ -85,6 +85,12 @@ impl<F: File> Position<F> {
         self.marks
     }
 
+    /// Whether the marks are durable.
+    #[cfg(test)]
+    pub(super) const fn is_durable(&self) -> bool {
+        !self.is_dirty && !self.is_new
+    }
+
     /// Notes how far the log is acknowledged; durable after [`sync`](Self::sync).
     pub(super) fn write<S: Storage<File = F>>(&mut self, storage: &S, marks: Marks) -> io::Result<()> {
         if marks == self.marks && self.file.is_some() {

@@ -90,7 +90,7 @@ impl<S: Storage> Writer<S> {
             Ok(Work::Waits) => Next::After(Some(rest.unwrap_or(PAUSE).min(PAUSE))),
             Err(Refusal::Full) if self.drop_oldest(shared) => Next::After(Some(Duration::ZERO)),
             Err(refusal) => {
-                self.take_back();
+                self.take_back(shared);
                 shared.disk_left(if self.log.has_leftovers() { Persisted::Possibly } else { Persisted::No });
                 shared.disk_fails(self.failure(refusal));
                 let pause = self.pause;
@@ -109,11 +109,16 @@ impl<S: Storage> Writer<S> {
         self.log.bytes() < before
     }
 
-    /// Takes back what the session does not know to be in the log: it may return those rows.
-    fn take_back(&mut self) {
-        if self.level == SpoolLevel::Power {
-            self.log.forget_unsynced();
-            self.appended = 0;
+    /// Takes back what is not durable, and which the session does not know to be in the log: it may return those rows.
+    fn take_back(&mut self, shared: &Shared) {
+        if self.level != SpoolLevel::Power {
+            return;
+        }
+        let durable = std::mem::take(&mut self.appended).saturating_sub(self.log.forget_unsynced());
+        // The end of a segment has synced them.
+        if durable > 0 {
+            self.tell_written(shared, durable);
+            self.promise(shared);
         }
     }
 

@@ -190,7 +190,17 @@ impl Model {
             }
             if !self.disk.is_dead() {
                 self.check_counters(&process.log);
+                self.note_durable(&process.log);
             }
+        }
+    }
+
+    /// What is durable of the position is never lost.
+    fn note_durable(&mut self, log: &Log<Disk>) {
+        let marks = log.position.marks();
+        if log.position.is_durable() && self.plan.durability == Durability::Power {
+            self.durably_acked = self.durably_acked.max(marks.acked);
+            self.ends = (self.ends.0.max(marks.next_row), self.ends.1.max(marks.next_sequence));
         }
     }
 
