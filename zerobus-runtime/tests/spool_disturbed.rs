@@ -151,6 +151,40 @@ async fn rows_wait_while_the_file_system_is_read_only() {
     rows_wait_while_the_folder_is_closed(folder.path(), close, || run("umount", &[]), "Read-only file system").await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_stream_opens_on_a_full_disk_and_sends_what_fills_it() {
+    use zerobus_runtime::StampColumns;
+
+    if std::env::var_os(CONFINED).is_none() {
+        let name = "a_stream_opens_on_a_full_disk_and_sends_what_fills_it";
+        assert_ne!(confined(&["unshare", "--mount", "--user", "--map-root-user"], name), Some(false));
+        return;
+    }
+    let disk = tempfile::tempdir().unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(disk.path()).status();
+    assert!(mount.unwrap().success());
+    let folder = disk.path().join("spool");
+    let open = |url: &str| {
+        let stream = client(url).build().unwrap().json_stream("main.test.rows").stamp(StampColumns::default());
+        stream.spool(&folder).max_batch_rows(1).open()
+    };
+    let stream = open("http://127.0.0.1:9").await.unwrap();
+    for n in 0..50 {
+        stream.send_spooled(&serde_json::json!({ "n": n })).await.unwrap();
+    }
+    assert!(folder.join("position").exists(), "it has its room before the rows have theirs");
+    stream.close_within(Duration::ZERO).await.unwrap_err();
+    let mut ballast = fs::File::create(disk.path().join("ballast")).unwrap();
+    while std::io::Write::write_all(&mut ballast, &[0; 512]).is_ok() {}
+    let (server, records) = scripted::recording().await;
+    let stream = open(&server.url).await.unwrap();
+    assert_eq!(stream.close().await.unwrap().rows, 50);
+    assert_eq!(records.lock().unwrap().len(), 50);
+    drop(ballast);
+    assert!(Command::new("umount").arg(disk.path()).status().unwrap().success());
+}
+
 #[tokio::test]
 async fn a_deleted_folder_holds_rows_back_and_every_row_is_delivered_or_returned() {
     for segment_bytes in [4096, 64 * 1024 * 1024] {

@@ -96,10 +96,7 @@ impl<F: File> Position<F> {
         if marks == self.marks && self.file.is_some() {
             return Ok(());
         }
-        if self.file.is_none() {
-            self.file = Some(Self::create(storage)?);
-            self.is_new = true;
-        }
+        self.take_room(storage)?;
         let Some(file) = &mut self.file else { return Ok(()) };
         let written = file.write_at(PLACES[self.slot], &mut [IoSlice::new(&encode(self.counter + 1, marks))]);
         self.forget_nameless(&written);
@@ -110,11 +107,15 @@ impl<F: File> Position<F> {
         Ok(())
     }
 
-    fn create<S: Storage<File = F>>(storage: &S) -> io::Result<F> {
-        let mut file = storage.create(NAME)?;
-        // The room is taken at once, so that a full disk does not keep acknowledgements from being noted.
-        file.write_at(0, &mut [IoSlice::new(&[0; FILE_LEN])])?;
-        Ok(file)
+    /// Takes the room of the file before there are rows, so that a disk that they fill does not keep acknowledgements from
+    /// being noted.
+    pub(super) fn take_room<S: Storage<File = F>>(&mut self, storage: &S) -> io::Result<()> {
+        if self.file.is_none() {
+            let mut file = storage.create(NAME)?;
+            file.write_at(0, &mut [IoSlice::new(&[0; FILE_LEN])])?;
+            (self.file, self.is_new) = (Some(file), true);
+        }
+        Ok(())
     }
 
     /// What was written counts from now on: the next write goes to the other slot.
