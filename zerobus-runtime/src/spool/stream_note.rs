@@ -9,7 +9,8 @@ use super::storage::{File, Storage};
 use crate::core::StreamNote;
 
 pub(super) const NAME: &str = "stream.json";
-const UNFINISHED: &str = "stream.json.new";
+/// The next note is written here; the file keeps the room for it, so that a full disk keeps no row from being sent.
+pub(super) const UNFINISHED: &str = "stream.json.new";
 const DAMAGED: &str = "stream.json.damaged";
 
 /// The note as it is written.
@@ -32,10 +33,6 @@ pub(super) enum Found {
 /// Reads the note, and sets a damaged one aside.
 pub(super) fn read<S: Storage>(storage: &S) -> io::Result<Found> {
     let names = storage.names()?;
-    if names.iter().any(|name| name == UNFINISHED) {
-        // It is made anew when it is needed.
-        let _ = storage.remove(UNFINISHED);
-    }
     if !names.iter().any(|name| name == NAME) {
         return Ok(Found::Nothing);
     }
@@ -49,18 +46,28 @@ pub(super) fn read<S: Storage>(storage: &S) -> io::Result<Found> {
 
 /// Writes the note; it is durable when this returns, and until then the one before it counts.
 pub(super) fn write<S: Storage>(storage: &S, note: &StreamNote) -> io::Result<()> {
-    let mut file = storage.create(UNFINISHED)?;
-    file.write_at(0, &mut [IoSlice::new(&encode(note)?)])?;
+    let bytes = encode(note)?;
+    let mut file = match storage.open(UNFINISHED) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => storage.create(UNFINISHED)?,
+        file => file?,
+    };
+    file.write_at(0, &mut [IoSlice::new(&bytes)])?;
+    file.set_len(bytes.len() as u64)?;
     file.sync()?;
     drop(file);
     storage.rename(UNFINISHED, NAME)?;
-    storage.sync_folder()
+    storage.sync_folder()?;
+    // The note before it has left its room. Without the file the next note takes what room there is.
+    let _ = storage.create(UNFINISHED).and_then(|mut file| file.write_at(0, &mut [IoSlice::new(&bytes)]));
+    Ok(())
 }
 
 /// Removes the note of a stream that is no more.
 pub(super) fn remove<S: Storage>(storage: &S) -> io::Result<()> {
-    if storage.names()?.iter().any(|name| name == NAME) {
-        storage.remove(NAME)?;
+    let names = storage.names()?;
+    let ours = [NAME, UNFINISHED].into_iter().filter(|ours| names.iter().any(|name| name == ours));
+    for name in ours {
+        storage.remove(name)?;
         storage.sync_folder()?;
     }
     Ok(())
@@ -94,7 +101,7 @@ fn decode(bytes: &[u8]) -> Option<StreamNote> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spool::simulated::{Crash, Disk};
+    use crate::spool::simulated::{Crash, Disk, Faults};
 
     fn note(base: u64) -> StreamNote {
         StreamNote { stream_id: "a stream".into(), base, end: Some(7) }
@@ -112,6 +119,21 @@ mod tests {
         remove(&disk).unwrap();
         disk.restart(Crash::Power);
         assert_eq!(read(&disk).unwrap(), Found::Nothing);
+    }
+
+    #[test]
+    fn a_note_is_written_on_a_full_disk_that_has_one() {
+        let disk = Disk::new(3);
+        write(&disk, &note(1)).unwrap();
+        let used = disk.lens().values().sum();
+        disk.set_faults(Faults { capacity: Some(used), ..Faults::default() });
+        for base in 2..9 {
+            let restarted = read(&disk).unwrap();
+            assert_eq!(restarted, Found::Whole(note(base - 1)));
+            write(&disk, &note(base)).unwrap();
+            disk.restart(Crash::Power);
+            assert_eq!(read(&disk).unwrap(), Found::Whole(note(base)));
+        }
     }
 
     #[test]
