@@ -428,7 +428,8 @@ impl<S: Storage> Log<S> {
             made_at: super::now_ms(),
             schema: self.options.schema.clone(),
         };
-        self.position.take_room(&self.storage)?;
+        // Rows are taken without it as well; it is tried again with each acknowledgement.
+        let _ = self.position.take_room(&self.storage);
         let is_synced = self.options.durability == Durability::Power;
         let (segment, file) = Segment::create(&self.storage, &header, is_synced)?;
         if let Some(empty) = self.segments.back().filter(|last| !last.holds_records()) {
