@@ -1,12 +1,20 @@
 //! Writes the modules that `tests/goldens_compile.rs` and `tests/flavors.rs` compile: every golden of zerobus-codegen,
-//! found by walking; and the snapshots and types that `tests/end_to_end.rs` runs with.
+//! found by walking; and the snapshots and types that `tests/end_to_end.rs` and `tests/stamped.rs` run with.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a build script's panic is its message")]
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zerobus_codegen::{Files, Flavor, configure};
+use zerobus_codegen::{Files, Flavor, StampedColumns, configure};
+
+/// A table with columns for stamps.
+const STAMPED: &str = r#"{"name":"stamped","catalog_name":"main","schema_name":"iot","table_type":"MANAGED",
+"data_source_format":"DELTA","columns":[
+{"name":"n","type_name":"LONG","type_text":"bigint","position":0,"nullable":false},
+{"name":"producer","type_name":"STRING","type_text":"string","position":1,"nullable":true},
+{"name":"epoch","type_name":"LONG","type_text":"bigint","position":2,"nullable":true},
+{"name":"sequence","type_name":"LONG","type_text":"bigint","position":3,"nullable":false}]}"#;
 
 fn main() {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zerobus-codegen/tests/goldens");
@@ -42,6 +50,15 @@ fn main() {
     for (flavor, folder) in [(Flavor::Typed, "renamed"), (Flavor::Prost, "renamed_prost")] {
         let inputs = cases.iter().map(|case| case.join("input.json"));
         configure().flavor(flavor).runtime("crate::renamed").out_dir(out.join(folder)).compile(inputs).unwrap();
+    }
+
+    let stamped = out.join("stamped");
+    fs::create_dir_all(&stamped).unwrap();
+    fs::write(stamped.join("main.iot.stamped.json"), STAMPED).unwrap();
+    for (flavor, folder) in [(Flavor::Typed, "stamped_typed"), (Flavor::Prost, "stamped_prost")] {
+        let columns = StampedColumns::default();
+        let stamping = configure().flavor(flavor).stamp("main.iot.stamped", columns).out_dir(out.join(folder));
+        stamping.compile([&stamped]).unwrap();
     }
 
     // With everything that makes a type pleasant, a file a table.
