@@ -11,8 +11,8 @@ use zerobus_runtime::dynamic::TimeUnit;
 
 /// Files into Databricks tables through Zerobus.
 ///
-/// `doctor` says what is wrong where rows do not arrive; `send` takes NDJSON, CSV and Parquet files into a table; `replay` sends
-/// again what was refused or returned.
+/// `doctor` says what is wrong where rows do not arrive; `send` takes NDJSON, CSV and Parquet files into a table;
+/// `replay` sends again what was refused or returned.
 #[derive(Debug, Parser)]
 #[command(
     name = "zerobus",
@@ -127,9 +127,9 @@ pub(crate) struct Login {
 
 /// Send the rows of files into a table.
 ///
-/// NDJSON has one JSON object a line; CSV has a header of column names; Parquet and Arrow files have columns of their own.
-/// Names are compared without regard to case. Files compressed by gzip or zstd are recognised. Rows are checked against the
-/// table before they are sent.
+/// NDJSON has one JSON object a line; CSV has a header of column names; Parquet and Arrow files have columns of their
+/// own. Names are compared without regard to case. Files compressed by gzip or zstd are recognised. Rows are checked
+/// against the table before they are sent.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

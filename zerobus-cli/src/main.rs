@@ -1,7 +1,7 @@
 //! The program `zerobus`: rows of files into tables, and what is wrong where they do not arrive.
 //!
-//! It knows no rules of its own. What a table is, comes from `zerobus-codegen`; how rows are written and delivered, from
-//! `zerobus-runtime`.
+//! It knows no rules of its own. What a table is, comes from `zerobus-codegen`; how rows are written and delivered,
+//! from `zerobus-runtime`.
 //!
 //! | file | what it owns |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! `replay`: rows that were refused or returned, once more. What becomes durable leaves the file; the rest stays, with the
-//! reason that it has now.
+//! `replay`: rows that were refused or returned, once more. What becomes durable leaves the file; the rest stays, with
+//! the reason that it has now.
 //!
 //! The file is read twice, and never held: once to find that every line of it can be read, once to send its rows. What
 //! stays is written beside it and takes its place at the end, so that a run that is killed loses nothing.

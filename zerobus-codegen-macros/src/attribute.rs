@@ -1,4 +1,5 @@
-//! Parses the list of `#[zerobus(…)]` item by item: `name = …`, `timestamp(…)`, `skip`. An error in one does not hide the next.
+//! Parses the list of `#[zerobus(…)]` item by item: `name = …`, `timestamp(…)`, `skip`. An error in one does not hide
+//! the next.
 
 use proc_macro2::TokenTree;
 use syn::ext::IdentExt;

@@ -1,7 +1,7 @@
 //! The code of one field: its column type and the encoding of its value.
 //!
-//! The compiler shows identical errors once. So each field has one expression that can be wrong, always with the same span:
-//! that of its type or of its attribute.
+//! The compiler shows identical errors once. So each field has one expression that can be wrong, always with the same
+//! span: that of its type or of its attribute.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -190,8 +190,8 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The field of the value that is written. A field may come from the caller of a macro, so `self` has the span of the
-    /// functions around and not the field's.
+    /// The field of the value that is written. A field may come from the caller of a macro, so `self` has the span of
+    /// the functions around and not the field's.
     fn own(&self) -> TokenStream {
         let member = &self.member;
         quote!(&self.#member)
@@ -281,7 +281,8 @@ pub(crate) fn out() -> Ident {
     local("out")
 }
 
-/// A local variable of the generated code, which the user's functions and closures do not see: `with = out` is their function.
+/// A local variable of the generated code, which the user's functions and closures do not see: `with = out` is their
+/// function.
 pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
@@ -308,8 +309,8 @@ fn named(runtime: &Path, ty: &Type, function: &dyn ToTokens, span: Span) -> Toke
     }}
 }
 
-/// The runtime function that passes a closure its argument: the value inside the field's `Option` and `Vec`, or the layer of
-/// the annotated type. `None` if the annotated type is no layer of the field.
+/// The runtime function that passes a closure its argument: the value inside the field's `Option` and `Vec`, or the
+/// layer of the annotated type. `None` if the annotated type is no layer of the field.
 fn layer(ty: &Type, closure: &Closure) -> Option<Ident> {
     let layers = layers(ty);
     let found = match &closure.argument {
@@ -375,8 +376,8 @@ fn flat(tokens: TokenStream) -> Vec<String> {
 
 /// The type inside an `Option` or a `Vec`, recognised by name.
 ///
-/// No trait can decide this: with `json` every type is `Serialize`, and a closure needs its argument type before its body is
-/// checked.
+/// No trait can decide this: with `json` every type is `Serialize`, and a closure needs its argument type before its
+/// body is checked.
 pub(crate) fn inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     let path = match ty {
         // A macro expands `$type:ty` to a group.

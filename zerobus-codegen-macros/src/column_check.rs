@@ -1,5 +1,5 @@
-//! The comparison of a field with its column, as constants that the compiler evaluates: the field's schema entry, the checks
-//! of its type, and the checks of its text lengths.
+//! The comparison of a field with its column, as constants that the compiler evaluates: the field's schema entry, the
+//! checks of its type, and the checks of its text lengths.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -80,8 +80,8 @@ fn shortest(column: &Column) -> Option<u32> {
 
 /// One constant per field that compares it with its column, so one mistake does not hide the next.
 ///
-/// A constant outside of an `impl` has neither `Self` nor lifetimes, and the field's type and functions may name both. So an
-/// `impl` of the struct has the type of each field, and the constant reads it for `'static`.
+/// A constant outside of an `impl` has neither `Self` nor lifetimes, and the field's type and functions may name both.
+/// So an `impl` of the struct has the type of each field, and the constant reads it for `'static`.
 ///
 /// The types of a struct with type or const parameters are known only where it is used; its schema has the check there.
 pub(crate) fn checks(fields: &[&Field<'_>], message: &Message<'_>, stamps: &TokenStream) -> TokenStream {

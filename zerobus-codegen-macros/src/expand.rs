@@ -52,7 +52,8 @@ fn row(message: &Message<'_>, fields: &[Field<'_>]) -> TokenStream {
                 &#runtime::message::MessageSchema { name: #name, fields: &[#(#schemas),*] };
             const IS_PLAIN: bool = true #(&& #is_plain)*;
 
-            // Inlined, so code is generated only in crates that send rows of the type. The other functions are the same.
+            // Inlined, so code is generated only in crates that send rows of the type. The other functions are the
+            // same.
             #[inline]
             fn encode_to(&self, #out: &mut #runtime::Encoder) {
                 let _ = &#out;

@@ -1,6 +1,7 @@
 //! `#[derive(ZerobusMessage)]`: a Rust struct as a row of a Unity Catalog table.
 //!
-//! Use it as `zerobus_runtime::ZerobusMessage`; this crate is its implementation. A type passes through stages, one file each:
+//! Use it as `zerobus_runtime::ZerobusMessage`; this crate is its implementation. A type passes through stages, one
+//! file each:
 //!
 //! | file | what it owns |
 //! |---|---|
@@ -58,13 +59,13 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// # Fields
 ///
-/// The traits `Value` and `Field` of `zerobus_runtime::message` decide the type of a column, so aliases and newtypes work.
-/// A plain value is a NOT NULL column, an `Option` a nullable one. `Vec`, slices, arrays and sets are ARRAY, `HashMap` and
-/// `BTreeMap` are MAP, a struct with this derive is STRUCT. `zerobus_runtime::message::Value` lists all Rust types with
-/// their column types.
+/// The traits `Value` and `Field` of `zerobus_runtime::message` decide the type of a column, so aliases and newtypes
+/// work. A plain value is a NOT NULL column, an `Option` a nullable one. `Vec`, slices, arrays and sets are ARRAY,
+/// `HashMap` and `BTreeMap` are MAP, a struct with this derive is STRUCT. `zerobus_runtime::message::Value` lists all
+/// Rust types with their column types.
 ///
-/// A tuple struct of one field is a newtype: the column holds the field's value, converted by the field's attributes. Skip
-/// any other field: `struct Id<T>(i64, #[zerobus(skip)] PhantomData<T>)`.
+/// A tuple struct of one field is a newtype: the column holds the field's value, converted by the field's attributes.
+/// Skip any other field: `struct Id<T>(i64, #[zerobus(skip)] PhantomData<T>)`.
 ///
 /// ```
 /// use zerobus_runtime::ZerobusMessage;
@@ -83,8 +84,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// }
 /// ```
 ///
-/// An enum whose variants hold no data is a STRING: the variant's name, spelled by `rename_all`, or the text of `rename`. It
-/// can be the key of a MAP.
+/// An enum whose variants hold no data is a STRING: the variant's name, spelled by `rename_all`, or the text of
+/// `rename`. It can be the key of a MAP.
 ///
 /// ```
 /// use zerobus_runtime::ZerobusMessage;
@@ -106,10 +107,10 @@ use syn::{DeriveInput, parse_macro_input};
 /// # Checked against a table
 ///
 /// `#[zerobus(table = "catalog.schema.table")]` names the table, and the compiler checks the struct against the table's
-/// snapshot: `schemas/catalog.schema.table.json` in the package's folder, written by `zerobus-codegen fetch`. To use another
-/// folder, set `schemas = "…"` in the package's `zerobus.toml` or `[package.metadata.zerobus]`. An unknown column, a type that
-/// does not fit, a NOT NULL column without a field or with an `Option`: each is an error at the field, also in nested structs.
-/// Nullable columns can be omitted. Field numbers and order are those of the table.
+/// snapshot: `schemas/catalog.schema.table.json` in the package's folder, written by `zerobus-codegen fetch`. To use
+/// another folder, set `schemas = "…"` in the package's `zerobus.toml` or `[package.metadata.zerobus]`. An unknown
+/// column, a type that does not fit, a NOT NULL column without a field or with an `Option`: each is an error at the
+/// field, also in nested structs. Nullable columns can be omitted. Field numbers and order are those of the table.
 ///
 /// ```text
 /// error[E0080]: evaluation panicked: column main.geo.earthquakes.mag is DOUBLE, field `mag: Option<String>` encodes STRING; use f64
@@ -119,8 +120,8 @@ use syn::{DeriveInput, parse_macro_input};
 ///    |          ^^^^^^
 /// ```
 ///
-/// With `unchecked` the struct names its table and is not checked; fields are then numbered from 1, and the table can be a
-/// constant.
+/// With `unchecked` the struct names its table and is not checked; fields are then numbered from 1, and the table can
+/// be a constant.
 ///
 /// ```
 /// use zerobus_runtime::ZerobusMessage;
@@ -137,8 +138,8 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// A struct with type or const parameters is checked where it is used, because its field types are not known before.
 ///
-/// cargo rebuilds the crate when `zerobus.toml` or a snapshot changes. In a package without a build script it does not notice
-/// that `zerobus.toml` was created.
+/// cargo rebuilds the crate when `zerobus.toml` or a snapshot changes. In a package without a build script it does not
+/// notice that `zerobus.toml` was created.
 ///
 /// # Attributes of the struct, or the enum
 ///
@@ -232,8 +233,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// }
 /// ```
 ///
-/// Rows are stamped so that duplicates and gaps show in the table: a row keeps its stamps however often it is delivered. A row
-/// has all three stamps or none, and the runtime needs its feature `spool` to open a stream of it.
+/// Rows are stamped so that duplicates and gaps show in the table: a row keeps its stamps however often it is
+/// delivered. A row has all three stamps or none, and the runtime needs its feature `spool` to open a stream of it.
 ///
 /// ```
 /// use zerobus_runtime::ZerobusMessage;
@@ -250,19 +251,20 @@ use syn::{DeriveInput, parse_macro_input};
 /// }
 /// ```
 ///
-/// Conversions apply inside an `Option`, a `Vec`, and an `Option` of a `Vec`; those of integers, durations and decimals also
-/// inside slices, arrays and pointers. A function of `with` whose parameter is the `Option` or the `Vec` receives it whole. A
-/// closure receives the inner value unless its argument is annotated: `|all: &Vec<Rgb>| …`. A function can return a `Result`;
-/// an error rejects the row.
+/// Conversions apply inside an `Option`, a `Vec`, and an `Option` of a `Vec`; those of integers, durations and decimals
+/// also inside slices, arrays and pointers. A function of `with` whose parameter is the `Option` or the `Vec` receives
+/// it whole. A closure receives the inner value unless its argument is annotated: `|all: &Vec<Rgb>| …`. A function can
+/// return a `Result`; an error rejects the row.
 ///
-/// A STRUCT has a fixed depth and fixed fields, so a row cannot contain itself, and an enum cannot hold data. Write such a value
-/// to a VARIANT with `json`.
+/// A STRUCT has a fixed depth and fixed fields, so a row cannot contain itself, and an enum cannot hold data. Write
+/// such a value to a VARIANT with `json`.
 ///
-/// There is no `flatten`: the field numbers of a struct are fixed where it is defined. Structs nested more than thirty levels
-/// deep need `#![recursion_limit = "256"]` in the crate, because the compiler evaluates their schemas in one step.
+/// There is no `flatten`: the field numbers of a struct are fixed where it is defined. Structs nested more than thirty
+/// levels deep need `#![recursion_limit = "256"]` in the crate, because the compiler evaluates their schemas in one
+/// step.
 ///
-/// A value that does not fit its column (a time after the year 9999, a decimal with too many digits) fails the `send` of that
-/// row, with an error that names the value.
+/// A value that does not fit its column (a time after the year 9999, a decimal with too many digits) fails the `send`
+/// of that row, with an error that names the value.
 #[proc_macro_derive(ZerobusMessage, attributes(zerobus))]
 pub fn derive_zerobus_message(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

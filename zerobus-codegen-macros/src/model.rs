@@ -68,7 +68,8 @@ pub(crate) struct Field<'a> {
     pub(crate) conversion: Option<Conversion>,
     /// `stamp = "…"`.
     pub(crate) stamp: Option<StampAttribute>,
-    /// Whether no error has been reported for it. A field with an error keeps its column, and no code is generated for it.
+    /// Whether no error has been reported for it. A field with an error keeps its column, and no code is generated for
+    /// it.
     pub(crate) good: bool,
 }
 

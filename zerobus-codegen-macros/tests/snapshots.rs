@@ -1,5 +1,5 @@
-//! How the derive reads the file of a snapshot, in a separate package: a changed file causes a rebuild, an unchanged one does
-//! not, and a missing or broken one is reported with its path.
+//! How the derive reads the file of a snapshot, in a separate package: a changed file causes a rebuild, an unchanged
+//! one does not, and a missing or broken one is reported with its path.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::fs;

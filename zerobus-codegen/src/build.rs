@@ -25,8 +25,8 @@ pub fn configure() -> Configuration {
 
 /// Build options, created by [`configure`].
 ///
-/// They extend and override the options of `zerobus.toml` beside the `Cargo.toml`, or of `[package.metadata.zerobus]` in it.
-/// The command line program reads the same file. [`Options`] documents the options and their paths.
+/// They extend and override the options of `zerobus.toml` beside the `Cargo.toml`, or of `[package.metadata.zerobus]`
+/// in it. The command line program reads the same file. [`Options`] documents the options and their paths.
 #[derive(Debug, Clone, Default)]
 pub struct Configuration {
     out_dir: Option<PathBuf>,
@@ -160,14 +160,15 @@ impl Configuration {
         self
     }
 
-    /// Writes `zerobus_tables.rs` with the types of every table at these paths. [`Snapshots::read`] documents the paths.
+    /// Writes `zerobus_tables.rs` with the types of every table at these paths. [`Snapshots::read`] documents the
+    /// paths.
     ///
     /// Reads only these paths and the options, and does not touch a file that is up to date. Instructs cargo to run
     /// the build script again when one of these changes, and only then; on Unix also when `zerobus.toml` is created.
     ///
     /// # Errors
-    /// If a path cannot be read or has no table, a snapshot is invalid, or Zerobus cannot write to a table. The error lists
-    /// every problem of every table. Its `Debug`, which a build script prints, is the same text as its `Display`.
+    /// If a path cannot be read or has no table, a snapshot is invalid, or Zerobus cannot write to a table. The error
+    /// lists every problem of every table. Its `Debug`, which a build script prints, is the same text as its `Display`.
     pub fn compile<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<(), Error> {
         let paths: Vec<P> = paths.into_iter().collect();
         for path in &paths {

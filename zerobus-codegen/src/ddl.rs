@@ -1,7 +1,7 @@
 //! Tables as SQL: parses statements and writes `CREATE TABLE`.
 //!
-//! The reader never skips text: a statement that it does not understand is a [`DdlProblem`] with its place and, if there is
-//! one, a suggestion.
+//! The reader never skips text: a statement that it does not understand is a [`DdlProblem`] with its place and, if
+//! there is one, a suggestion.
 //!
 //! | file | what it owns |
 //! |---|---|

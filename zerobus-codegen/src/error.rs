@@ -8,7 +8,8 @@ use crate::{OptionsError, Printable, Report};
 
 /// A failure to read tables or to generate code.
 ///
-/// `Debug` prints the same text as `Display`, because a build script that returns the error from `main` prints it by `Debug`.
+/// `Debug` prints the same text as `Display`, because a build script that returns the error from `main` prints it by
+/// `Debug`.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -76,8 +76,8 @@ pub trait Toml {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Flavor {
-    /// Structs by prost-build, each with a `ZerobusMessage` implementation. Needs the feature `prost` of this crate, and
-    /// `prost` 0.14 in the crate that has the types.
+    /// Structs by prost-build, each with a `ZerobusMessage` implementation. Needs the feature `prost` of this crate,
+    /// and `prost` 0.14 in the crate that has the types.
     Prost,
     /// Structs with `#[derive(ZerobusMessage)]` and the runtime's value types.
     #[default]
@@ -112,9 +112,9 @@ pub enum Visibility {
 
 /// Options of the generated Rust.
 ///
-/// A path is `.` for everything, or a prefix of `catalog.schema.table.column` in whole names, compared without regard to case.
-/// The segment `element` names an array's element, `key` and `value` a map's key and value. A path that matches nothing in
-/// the tables of a run is an error.
+/// A path is `.` for everything, or a prefix of `catalog.schema.table.column` in whole names, compared without regard
+/// to case. The segment `element` names an array's element, `key` and `value` a map's key and value. A path that
+/// matches nothing in the tables of a run is an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -129,8 +129,8 @@ pub struct Options {
     pub drift: Policy,
     /// Types to use instead of generated ones, by the path of a column, an element, a key or a value.
     ///
-    /// The compiler checks each against its column. The type for an ARRAY or a MAP is the whole collection. A nullable column of
-    /// any other type becomes an `Option` of the given type. Two types for one path are an error.
+    /// The compiler checks each against its column. The type for an ARRAY or a MAP is the whole collection. A nullable
+    /// column of any other type becomes an `Option` of the given type. Two types for one path are an error.
     #[serde(deserialize_with = "one_of_each_path")]
     pub extern_types: BTreeMap<String, String>,
     /// The flavor of the generated types.
@@ -145,21 +145,22 @@ pub struct Options {
     pub runtime: Option<String>,
     /// The folder of snapshots for the derive, relative to the options file; `schemas` by default.
     pub schemas: Option<String>,
-    /// Whether structs derive serde's `Serialize` and `Deserialize`. Keys are the column names, as the service's JSON path
-    /// expects; `zerobus_runtime::json` lists the accepted forms. The crate needs `serde` with its feature `derive`.
+    /// Whether structs derive serde's `Serialize` and `Deserialize`. Keys are the column names, as the service's JSON
+    /// path expects; `zerobus_runtime::json` lists the accepted forms. The crate needs `serde` with its feature
+    /// `derive`.
     pub serde: Option<bool>,
     /// Whether structs of the typed flavor get a method `with_<field>` for each field.
     ///
-    /// Calls still compile when a column is added or made nullable; `..Default::default()` only when one is added. The methods
-    /// take about half as long to compile as the rest of a struct.
+    /// Calls still compile when a column is added or made nullable; `..Default::default()` only when one is added. The
+    /// methods take about half as long to compile as the rest of a struct.
     pub setters: Option<bool>,
     /// Tables and nullable columns to omit.
     pub skip: Skip,
-    /// The tables whose rows the stream stamps, by path, and the columns that it fills in. The longest path that covers a table
-    /// counts.
+    /// The tables whose rows the stream stamps, by path, and the columns that it fills in. The longest path that covers
+    /// a table counts.
     ///
-    /// The runtime needs its feature `spool` for these rows. `zerobus-codegen ddl --dedup` prints the view that has each
-    /// row once.
+    /// The runtime needs its feature `spool` for these rows. `zerobus-codegen ddl --dedup` prints the view that has
+    /// each row once.
     pub stamps: BTreeMap<String, StampedColumns>,
     /// Attributes of structs, by path.
     pub type_attributes: BTreeMap<String, Vec<String>>,

@@ -1,5 +1,5 @@
-//! Writes generated files piece by piece, replacing a file whole and only when its bytes change, or compares them with the
-//! existing files.
+//! Writes generated files piece by piece, replacing a file whole and only when its bytes change, or compares them with
+//! the existing files.
 //!
 //! Line endings are ignored, because git may convert them.
 

@@ -64,10 +64,11 @@ enum Keep {
 impl Snapshots {
     /// Reads the tables of these paths.
     ///
-    /// A file holds the JSON of a table or of a list of tables; in a folder each `*.json` is such a file. With the feature `ddl`,
-    /// a file `*.sql` holds SQL statements, and those of a folder are one sequence of migrations.
+    /// A file holds the JSON of a table or of a list of tables; in a folder each `*.json` is such a file. With the
+    /// feature `ddl`, a file `*.sql` holds SQL statements, and those of a folder are one sequence of migrations.
     ///
-    /// A source that cannot be read, or a table that Zerobus cannot write to, becomes a [`Failure`] beside the valid tables.
+    /// A source that cannot be read, or a table that Zerobus cannot write to, becomes a [`Failure`] beside the valid
+    /// tables.
     ///
     /// # Errors
     /// If there is only one path, and it cannot be read or holds no table.

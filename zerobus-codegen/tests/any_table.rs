@@ -1,4 +1,5 @@
-//! Any table: the outputs of a valid one hold exactly its columns, an invalid one reports all problems, and nothing panics.
+//! Any table: the outputs of a valid one hold exactly its columns, an invalid one reports all problems, and nothing
+//! panics.
 #![cfg(feature = "generate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 #![allow(clippy::needless_pass_by_value, reason = "`json!` reads best as an argument")]

@@ -1,4 +1,5 @@
-//! Generated files: written only when they change, checked without regard to their ends of lines, left alone by rustfmt.
+//! Generated files: written only when they change, checked without regard to their ends of lines, left alone by
+//! rustfmt.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

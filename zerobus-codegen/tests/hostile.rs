@@ -1,4 +1,5 @@
-//! No name, comment or default of a table leaves its place: in Rust, in `.proto`, in SQL, in a file's name, on a terminal.
+//! No name, comment or default of a table leaves its place: in Rust, in `.proto`, in SQL, in a file's name, on a
+//! terminal.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

@@ -1,5 +1,6 @@
-//! Spark's own parser is the judge of CREATE TABLE: `spark/statements.jsonl` holds what it made of each statement, written by
-//! `spark/judge.py`. The statements are from a generator, half of them with tokens deleted, swapped or put in.
+//! Spark's own parser is the judge of CREATE TABLE: `spark/statements.jsonl` holds what it made of each statement,
+//! written by `spark/judge.py`. The statements are from a generator, half of them with tokens deleted, swapped or put
+//! in.
 #![cfg(feature = "ddl")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

@@ -1,7 +1,8 @@
-//! Figures of the program that a user would notice: how large a folder grows, how much memory it takes, how long it takes.
+//! Figures of the program that a user would notice: how large a folder grows, how much memory it takes, how long it
+//! takes.
 //!
-//! `cargo bench -p zerobus-emulator --features cli --bench figures [-- NAME [NUMBER]]` prints one line a figure. Names: `commits`,
-//! `sparse`, `partitions`, `start`, `tables`, `soak`.
+//! `cargo bench -p zerobus-emulator --features cli --bench figures [-- NAME [NUMBER]]` prints one line a figure. Names:
+//! `commits`, `sparse`, `partitions`, `start`, `tables`, `soak`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark's panic is its verdict")]
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 

@@ -9,8 +9,8 @@ use crate::refusal::Refusal;
 
 /// Reads a serialized `DescriptorProto`.
 ///
-/// Its type names are absolute; a package that only the client knows may stand in front of them (`.t.Air.Pos`), since that
-/// is what `protoc` makes of a `.proto` with a package.
+/// Its type names are absolute; a package that only the client knows may stand in front of them (`.t.Air.Pos`), since
+/// that is what `protoc` makes of a `.proto` with a package.
 pub(crate) fn read(bytes: &[u8]) -> Result<MessageDescriptor, Refusal> {
     let mut root = DescriptorProto::decode(bytes).map_err(|error| Refusal::bad_descriptor(&error.to_string()))?;
     let package = self_contained_package(&root).map_err(|error| refused(&error))?;
@@ -43,7 +43,8 @@ fn refused(error: &DescriptorError) -> Refusal {
     }
 }
 
-/// Takes the entry of a map for one where protobuf's own name for it is taken, so that no `.proto` can call it an entry.
+/// Takes the entry of a map for one where protobuf's own name for it is taken, so that no `.proto` can call it an
+/// entry.
 fn mark_displaced_entries(message: &mut DescriptorProto) {
     for place in displaced_entries(message) {
         message.nested_type[place].options =

@@ -53,8 +53,8 @@ impl Definitions {
         self.steady.read().await
     }
 
-    /// Replaces a table's definition: where its rows are, then in the catalog. A definition that takes no rows leaves the
-    /// rows as they are.
+    /// Replaces a table's definition: where its rows are, then in the catalog. A definition that takes no rows leaves
+    /// the rows as they are.
     pub(crate) async fn alter<E: From<StorageError>>(
         &self,
         sink: &Sink,

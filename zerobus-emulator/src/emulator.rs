@@ -301,8 +301,8 @@ impl Emulator {
 impl Builder {
     /// Adds the tables of a JSON file, or of every `.json` file in a folder.
     ///
-    /// A file holds a table as the tables API returns it (what `zerobus-codegen fetch` writes), an array of tables, or a
-    /// whole answer of the list call.
+    /// A file holds a table as the tables API returns it (what `zerobus-codegen fetch` writes), an array of tables, or
+    /// a whole answer of the list call.
     pub fn schemas(mut self, path: impl Into<PathBuf>) -> Self {
         self.schemas.push(path.into());
         self
@@ -378,8 +378,8 @@ impl Builder {
 
     /// Listens on this address instead of a free port of the loopback interface.
     ///
-    /// On an address that other machines reach, requests for any name are served, and the emulator's own paths (the page, the
-    /// faults, the rows) ask for [`Emulator::control_token`].
+    /// On an address that other machines reach, requests for any name are served, and the emulator's own paths (the
+    /// page, the faults, the rows) ask for [`Emulator::control_token`].
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
@@ -397,7 +397,8 @@ impl Builder {
         self
     }
 
-    /// A token that is always valid, for every table and for the tables API: for clients whose headers a test sets itself.
+    /// A token that is always valid, for every table and for the tables API: for clients whose headers a test sets
+    /// itself.
     pub fn fixed_token(mut self, token: impl Into<String>) -> Self {
         self.fixed_token = Some(token.into());
         self

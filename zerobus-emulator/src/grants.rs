@@ -1,7 +1,7 @@
 //! What principals may do: GRANT statements, and what the service makes of them.
 //!
-//! A stream needs SELECT and MODIFY on its table by name: ALL PRIVILEGES, and what a schema or a catalog hands down, are enough
-//! for a token and not for a stream. Without any statement every principal may write to every table.
+//! A stream needs SELECT and MODIFY on its table by name: ALL PRIVILEGES, and what a schema or a catalog hands down,
+//! are enough for a token and not for a stream. Without any statement every principal may write to every table.
 //!
 //! The entitlement Workspace access is not granted by a statement: every principal has it, except those that are named.
 //!

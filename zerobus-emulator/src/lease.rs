@@ -1,5 +1,5 @@
-//! Who may write to a persistent stream: the connection that resumed it last. The one before is ended first, so that requests
-//! of two connections never mix.
+//! Who may write to a persistent stream: the connection that resumed it last. The one before is ended first, so that
+//! requests of two connections never mix.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

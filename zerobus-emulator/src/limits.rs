@@ -27,7 +27,8 @@ pub struct Limits {
     pub column_order: ColumnOrder,
     /// How long a connection may be without a request.
     pub idle_grace: Duration,
-    /// The partitions of one table that may be written within five seconds; no limit if `None`, since the service's is soft.
+    /// The partitions of one table that may be written within five seconds; no limit if `None`, since the service's is
+    /// soft.
     pub partitions_per_table: Option<usize>,
     /// How long a client may leave answers unread before its connection is closed.
     pub read_grace: Duration,

@@ -75,8 +75,8 @@ impl Refit {
     }
 }
 
-/// Whether every row of the one definition is a row of the other: there are columns more at the end, and none of the others
-/// asks more of its values.
+/// Whether every row of the one definition is a row of the other: there are columns more at the end, and none of the
+/// others asks more of its values.
 fn keeps_rows(from: &Table, to: &Table) -> bool {
     let (old, new) = (from.columns(), to.columns());
     let same = |(old, new): (&Field, &Field)| {

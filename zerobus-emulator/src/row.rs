@@ -55,8 +55,8 @@ impl Row {
         Self(Cells::Sparse(cells))
     }
 
-    /// The cell of a column. A column without a value is NULL, or an empty collection: the wire cannot tell a collection
-    /// that is left out from an empty one.
+    /// The cell of a column. A column without a value is NULL, or an empty collection: the wire cannot tell a
+    /// collection that is left out from an empty one.
     pub(crate) fn cell(&self, place: usize, data_type: &DataType) -> &Cell {
         self.get(place).unwrap_or(match data_type {
             DataType::Array(_) => &EMPTY_LIST,

@@ -1,4 +1,5 @@
-//! Requests for anything that the emulator does not serve: a gRPC status for a gRPC call, the REST API's error for the rest.
+//! Requests for anything that the emulator does not serve: a gRPC status for a gRPC call, the REST API's error for the
+//! rest.
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +12,8 @@ use crate::tables_api::ApiError;
 
 /// Answers every path that no other handler has.
 ///
-/// A REST error would not do for gRPC: the official client takes a 404 for a failure that may pass, and tries for seconds.
+/// A REST error would not do for gRPC: the official client takes a 404 for a failure that may pass, and tries for
+/// seconds.
 pub(crate) async fn path(request: Request) -> Response {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if content_type.is_some_and(|content_type| content_type.starts_with("application/grpc")) {

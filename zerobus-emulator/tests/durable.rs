@@ -101,7 +101,8 @@ mod removed {
         emulator.shutdown().await;
     }
 
-    /// A table that a thread removes again and again, at moments that the seed decides, while streams open, write and end.
+    /// A table that a thread removes again and again, at moments that the seed decides, while streams open, write and
+    /// end.
     async fn under_removals(profile: Profile, seed: u64) -> Vec<String> {
         let data = tempfile::tempdir().unwrap();
         let interval = Duration::from_millis(20);

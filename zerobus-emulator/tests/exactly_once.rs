@@ -1,9 +1,9 @@
-//! A program and an emulator that are killed at random, again and again: every row that the program was promised is in the
-//! Delta table once, and no row is there twice.
+//! A program and an emulator that are killed at random, again and again: every row that the program was promised is in
+//! the Delta table once, and no row is there twice.
 //!
 //! `ZEROBUS_KILLS=300 cargo test -p zerobus-emulator --features cli --test exactly_once` kills more often: the program
-//! that many times, and the emulator a third of that. `ZEROBUS_KILLS_FOLDER` puts spool and table on another disk, such as
-//! a small tmpfs, which is then filled to its end now and then.
+//! that many times, and the emulator a third of that. `ZEROBUS_KILLS_FOLDER` puts spool and table on another disk, such
+//! as a small tmpfs, which is then filled to its end now and then.
 #![cfg(all(feature = "cli", feature = "delta"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

@@ -1,4 +1,5 @@
-//! Tables that other programs write to as well: what these have committed stays, and what cannot be written to is refused.
+//! Tables that other programs write to as well: what these have committed stays, and what cannot be written to is
+//! refused.
 //!
 //! `tests/clients/other_writers.py` does the same with deltalake; here are versions that it does not write.
 #![cfg(feature = "delta")]

@@ -74,7 +74,8 @@ async fn a_kill_at_any_moment_loses_no_acked_row() {
     }
 }
 
-/// The client keeps no state but the stream's id: after each kill it goes on behind what the emulator says is committed.
+/// The client keeps no state but the stream's id: after each kill it goes on behind what the emulator says is
+/// committed.
 #[tokio::test]
 async fn a_persistent_stream_has_every_row_exactly_once_whenever_the_emulator_is_killed() {
     const KILLS: usize = 12;

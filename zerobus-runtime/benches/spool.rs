@@ -3,8 +3,8 @@
 //! `SPOOL_BENCH_FOLDER` says on which disk, `SPOOL_BENCH_MB` how many bytes are written (200 by default), and
 //! `SPOOL_BENCH_BACKLOG_MB` how large the backlog is that is recovered and drained (1000 by default).
 //!
-//! `benches/spool_instructions` counts the instructions of a row without a spool and with one: it runs this program as a
-//! server, and under callgrind as a client.
+//! `benches/spool_instructions` counts the instructions of a row without a spool and with one: it runs this program as
+//! a server, and under callgrind as a client.
 
 #![allow(
     missing_docs,

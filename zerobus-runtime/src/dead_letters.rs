@@ -22,8 +22,8 @@ use crate::letter::DeadLetter;
 /// Where a stream puts each row that is refused, by the server or by `send`: see
 /// [`StreamBuilder::dead_letters`](crate::StreamBuilder::dead_letters).
 ///
-/// The sink gets each refused row once, in order, on a thread of its own. It may be slow and it may use the stream, even
-/// close it. Streams and lanes with clones of one sink share it; each of them passes one row at a time.
+/// The sink gets each refused row once, in order, on a thread of its own. It may be slow and it may use the stream,
+/// even close it. Streams and lanes with clones of one sink share it; each of them passes one row at a time.
 ///
 /// - **A row that the sink took** is settled. [`take_rejected`](crate::IngestStream::take_rejected),
 ///   [`flush`](crate::IngestStream::flush) and [`close`](crate::IngestStream::close) do not report it.
@@ -31,8 +31,8 @@ use crate::letter::DeadLetter;
 /// - **A row that the server refused is settled only when the sink has it**: until then `wait`, `flush`, `close`,
 ///   [`acked`](crate::IngestStream::acked) and the ack hook do not pass it. So a program that commits its source's
 ///   position by them loses no dead letter when it is killed; a spool keeps the row as long, except exactly once.
-/// - **A sink that fails or panics** loses nothing: the row stays with `take_rejected` and `close`, the stream goes on, and
-///   [`DeadLetterFailed`](crate::StreamEvent::DeadLetterFailed) says so. The sink is asked again for the next row.
+/// - **A sink that fails or panics** loses nothing: the row stays with `take_rejected` and `close`, the stream goes on,
+///   and [`DeadLetterFailed`](crate::StreamEvent::DeadLetterFailed) says so. The sink is asked again for the next row.
 /// - [`max_rejected_rows`](crate::StreamBuilder::max_rejected_rows) still applies to rows that the server refuses.
 ///
 /// ```no_run

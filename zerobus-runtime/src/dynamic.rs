@@ -1,5 +1,5 @@
-//! Rows whose schema is known at run time: JSON text, JSON values, text cells and, with the feature `arrow`, record batches. The schema is a snapshot, a
-//! fetched table or DDL.
+//! Rows whose schema is known at run time: JSON text, JSON values, text cells and, with the feature `arrow`, record
+//! batches. The schema is a snapshot, a fetched table or DDL.
 //!
 //! A [`RowPlan`] is compiled once from the checked table. A row is then written in one pass as the message that the
 //! table's descriptor says, with everything checked that the schema knows: types, ranges, lengths, NOT NULL.
@@ -220,7 +220,8 @@ enum Source<'a> {
     Value(&'a Value),
 }
 
-/// The mark of a stream of rows that are known at run time: see [`Client::dynamic_stream`](crate::Client::dynamic_stream).
+/// The mark of a stream of rows that are known at run time: see
+/// [`Client::dynamic_stream`](crate::Client::dynamic_stream).
 #[derive(Debug)]
 pub enum Dynamic {}
 

@@ -44,7 +44,8 @@ pub enum StreamEvent {
         /// Why the stream gave up.
         error: Error,
     },
-    /// The service has no persistent streams: rows are delivered at least once, as `exactly_once_if_available` asks for.
+    /// The service has no persistent streams: rows are delivered at least once, as `exactly_once_if_available` asks
+    /// for.
     #[non_exhaustive]
     AtLeastOnce {
         /// What the service said.

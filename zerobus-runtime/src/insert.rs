@@ -44,13 +44,14 @@ enum Answer {
 impl Client {
     /// Inserts rows that serialize as JSON objects, by REST and without a stream; how many there were.
     ///
-    /// Rows are as those of a [`JsonStream`](crate::JsonStream). They go in as few requests as the service's limit of about
-    /// 10 MB allows, in order; every row is durable when this returns. A stream is faster from a few rows a second on.
+    /// Rows are as those of a [`JsonStream`](crate::JsonStream). They go in as few requests as the service's limit of
+    /// about 10 MB allows, in order; every row is durable when this returns. A stream is faster from a few rows a
+    /// second on.
     ///
     /// # Errors
-    /// If a row does not serialize or is above the limit, the service refuses or cannot be reached. The error's text says
-    /// how many rows, the first ones, are durable all the same; where a connection was lost, those of one more request may
-    /// be there as well.
+    /// If a row does not serialize or is above the limit, the service refuses or cannot be reached. The error's text
+    /// says how many rows, the first ones, are durable all the same; where a connection was lost, those of one more
+    /// request may be there as well.
     ///
     /// ```no_run
     /// # async fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {

@@ -1,4 +1,5 @@
-//! A refused or undelivered row, and its line of JSON: the format of dead letters, undelivered rows and `zerobus replay`.
+//! A refused or undelivered row, and its line of JSON: the format of dead letters, undelivered rows and
+//! `zerobus replay`.
 //!
 //! | key | value |
 //! |---|---|
@@ -258,7 +259,8 @@ impl DeadLetter {
         out.write_all(&self.line()?)
     }
 
-    /// Reads what [`write_to`](Self::write_to), a sink, or [`Undelivered::write_to`](crate::Undelivered::write_to) wrote.
+    /// Reads what [`write_to`](Self::write_to), a sink, or [`Undelivered::write_to`](crate::Undelivered::write_to)
+    /// wrote.
     ///
     /// An error names the line, and the next lines can still be read; it is of the kind
     /// [`Configuration`](ErrorKind::Configuration).

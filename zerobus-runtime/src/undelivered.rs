@@ -106,9 +106,9 @@ impl Undelivered {
 
     /// Writes every row as a line of JSON, with its reason: the format of [dead letters](crate::DeadLetter).
     ///
-    /// A line holds `table`, `encoding` (`proto` or `json`), `offset`, `persisted` (`no` or `possibly`), `reason`, `kind`,
-    /// `column` if it is known, `code` and `state` if the service sent them, and the row itself: `row` in base64 and,
-    /// where it decodes, `json` for readers.
+    /// A line holds `table`, `encoding` (`proto` or `json`), `offset`, `persisted` (`no` or `possibly`), `reason`,
+    /// `kind`, `column` if it is known, `code` and `state` if the service sent them, and the row itself: `row` in
+    /// base64 and, where it decodes, `json` for readers.
     ///
     /// # Errors
     /// If `out` fails.
@@ -131,8 +131,8 @@ impl Undelivered {
     /// error.
     ///
     /// # Errors
-    /// If the input fails, a line does not have this format or is a row that `send` refused, or the rows are for several
-    /// tables or encodings; the error names the line. Also if there is no row.
+    /// If the input fails, a line does not have this format or is a row that `send` refused, or the rows are for
+    /// several tables or encodings; the error names the line. Also if there is no row.
     /// [`DeadLetter::read_from`](crate::DeadLetter::read_from) reads any of them.
     pub fn read_from(input: impl io::BufRead) -> Result<Self, Error> {
         let mut found: Option<Self> = None;

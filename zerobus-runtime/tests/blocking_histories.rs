@@ -1,5 +1,5 @@
-//! Histories by seed of the handles for programs without async: threads that share one, a server that fails, and every kind of
-//! end. Each row that was accepted is durable or returned.
+//! Histories by seed of the handles for programs without async: threads that share one, a server that fails, and every
+//! kind of end. Each row that was accepted is durable or returned.
 //!
 //! Threads are in no order that a seed fixes, so this is beside the simulation and not in it.
 

@@ -29,7 +29,8 @@ fn message(name: &str, field: FieldDescriptorProto) -> DescriptorProto {
     DescriptorProto { name: Some(name.to_owned()), field: vec![field], ..DescriptorProto::default() }
 }
 
-/// What protoc makes of `package shop; message Order { optional Line line = 1; } message Line { optional int64 n = 1; }`.
+/// What protoc makes of
+/// `package shop; message Order { optional Line line = 1; } message Line { optional int64 n = 1; }`.
 fn shop() -> FileDescriptorSet {
     let messages = vec![message("Order", field("line", Some(".shop.Line"))), message("Line", field("n", None))];
     let package = Some("shop".to_owned());

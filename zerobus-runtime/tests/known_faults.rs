@@ -1,8 +1,9 @@
 //! One test for each fault that users of today's clients suffer from, named after it.
 //!
-//! Those that are not the client's have their tests elsewhere: drift found in production in `zerobus-codegen/tests/drift.rs`,
-//! schema tools that disagree in `tests/peer/tests/descriptors.rs`, the missing emulator in `tests/tests/faults.rs`.
-//! Duplicates stay: delivery is at least once, and a returned row says whether it may be in the table already.
+//! Those that are not the client's have their tests elsewhere: drift found in production in
+//! `zerobus-codegen/tests/drift.rs`, schema tools that disagree in `tests/peer/tests/descriptors.rs`, the missing
+//! emulator in `tests/tests/faults.rs`. Duplicates stay: delivery is at least once, and a returned row says whether it
+//! may be in the table already.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

@@ -1,5 +1,5 @@
-//! Texts held against the lengths of their columns when a row is sent: a row that is too long is refused alone, with the
-//! column's path.
+//! Texts held against the lengths of their columns when a row is sent: a row that is too long is refused alone, with
+//! the column's path.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 mod scripted;

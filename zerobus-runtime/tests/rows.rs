@@ -1,5 +1,5 @@
-//! Rows on their way into a request: none is corrupted, what cannot be sent is refused alone, and a row's own code may do
-//! what it likes.
+//! Rows on their way into a request: none is corrupted, what cannot be sent is refused alone, and a row's own code may
+//! do what it likes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

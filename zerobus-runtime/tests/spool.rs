@@ -1,4 +1,5 @@
-//! Streams with a spool over real sockets: what is left on disk is sent by the next stream, however the first one ended.
+//! Streams with a spool over real sockets: what is left on disk is sent by the next stream, however the first one
+//! ended.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

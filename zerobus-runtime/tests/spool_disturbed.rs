@@ -1,4 +1,5 @@
-//! Folders of a spool that are disturbed: taken away or closed under an open stream, mixed up, copied, cut into small pieces.
+//! Folders of a spool that are disturbed: taken away or closed under an open stream, mixed up, copied, cut into small
+//! pieces.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

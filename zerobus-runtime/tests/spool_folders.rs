@@ -1,4 +1,5 @@
-//! Folders of a spool: files that are missing or no files, other processes, streams that have ended, places that cannot be written.
+//! Folders of a spool: files that are missing or no files, other processes, streams that have ended, places that cannot
+//! be written.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

@@ -1,4 +1,5 @@
-//! A program that is killed at random, again and again, while it sends: every row that it was promised is durable in the end.
+//! A program that is killed at random, again and again, while it sends: every row that it was promised is durable in
+//! the end.
 //!
 //! `ZEROBUS_SPOOL_KILLS=300 cargo test -p zerobus-runtime --features spool --test spool_kills` kills more often, and
 //! `ZEROBUS_SPOOL_FOLDER` puts the spool on another disk, such as a small one that runs full.

@@ -1,4 +1,5 @@
-//! The value types: units, ranges, text, and the same answers as the crates that other people use for time and decimals.
+//! The value types: units, ranges, text, and the same answers as the crates that other people use for time and
+//! decimals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::time::{Duration, SystemTime};

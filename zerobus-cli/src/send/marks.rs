@@ -41,8 +41,8 @@ impl Marks {
         }
     }
 
-    /// Takes the rows that are settled once the offsets of each lane below `below` are, up to the first that is not, and reports for each input how many of its rows
-    /// are settled from the start.
+    /// Takes the rows that are settled once the offsets of each lane below `below` are, up to the first that is not,
+    /// and reports for each input how many of its rows are settled from the start.
     pub(super) fn settle(&mut self, below: &[u64], mut reached: impl FnMut(usize, u64)) {
         while let Some(run) = self.0.front_mut() {
             let settled = run.settled(below);

@@ -346,8 +346,8 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Closes the lanes, and notes meanwhile what becomes durable. A signal bounds the time of what was read whole, and a
-    /// second one ends the wait.
+    /// Closes the lanes, and notes meanwhile what becomes durable. A signal bounds the time of what was read whole, and
+    /// a second one ends the wait.
     async fn drain(&mut self, ending: &Ending, grace: Duration) -> (Vec<CloseError>, Option<Failure>) {
         let lanes = self.lanes.clone();
         let closing = async {

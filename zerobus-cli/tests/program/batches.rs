@@ -1,4 +1,5 @@
-//! Parquet and Arrow files: their rows arrive, refused ones come back by `replay`, and a checkpoint goes on within them.
+//! Parquet and Arrow files: their rows arrive, refused ones come back by `replay`, and a checkpoint goes on within
+//! them.
 
 use std::fs::File;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The code of the derive passes the lints that a crate may deny, inside a module without a prelude, and with the runtime
-//! under another name.
+//! The code of the derive passes the lints that a crate may deny, inside a module without a prelude, and with the
+//! runtime under another name.
 #![deny(
     warnings,
     rust_2018_idioms,

@@ -1,5 +1,5 @@
-//! The user's functions can have any name, and traits with methods for every type can be in scope: the derive's code uses
-//! neither by accident.
+//! The user's functions can have any name, and traits with methods for every type can be in scope: the derive's code
+//! uses neither by accident.
 #![deny(warnings)]
 
 use zerobus_runtime::{Encoder, ZerobusMessage};

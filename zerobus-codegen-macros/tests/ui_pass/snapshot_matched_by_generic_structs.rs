@@ -1,4 +1,5 @@
-//! Structs with parameters match a snapshot, and their attributes can use `Self`, a trait's function and a labelled loop.
+//! Structs with parameters match a snapshot, and their attributes can use `Self`, a trait's function and a labelled
+//! loop.
 #![deny(warnings)]
 
 use std::borrow::Cow;

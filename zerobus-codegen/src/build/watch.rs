@@ -1,8 +1,8 @@
 //! A file for cargo to wait for.
 //!
 //! Cargo compares modification times of the watched files, and runs a build script every time if one of these is not
-//! there. But a folder it looks through, and passes over links in it that lead nowhere. So a folder with a link to the file
-//! is watched instead: once the file is there, the link leads to something new.
+//! there. But a folder it looks through, and passes over links in it that lead nowhere. So a folder with a link to the
+//! file is watched instead: once the file is there, the link leads to something new.
 
 use std::fs::{self, File};
 use std::io;

@@ -56,7 +56,8 @@ impl Catalog {
     /// The tables of a pattern. A pattern of one table needs no request.
     ///
     /// # Errors
-    /// If the catalog or schema does not exist, the credentials do not permit listing it, or the catalog cannot be reached.
+    /// If the catalog or schema does not exist, the credentials do not permit listing it, or the catalog cannot be
+    /// reached.
     pub fn list(&self, pattern: &TablePattern) -> Result<Listing, CatalogError> {
         let mut listing = Listing::default();
         match pattern {

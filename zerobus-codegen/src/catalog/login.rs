@@ -66,9 +66,9 @@ impl Login {
     /// Resolves the login from arguments, the environment and a profile, in this order of precedence.
     ///
     /// `DATABRICKS_HOST` (or `DATABRICKS_WORKSPACE_URL`), `DATABRICKS_TOKEN`, `DATABRICKS_CLIENT_ID`,
-    /// `DATABRICKS_CLIENT_SECRET`, `DATABRICKS_WORKSPACE_ID`, `DATABRICKS_CONFIG_PROFILE` and `DATABRICKS_CONFIG_FILE` are
-    /// read; an empty one counts as unset. Without a named profile, `[DEFAULT]` supplies missing settings. A profile's credentials are
-    /// sent to that profile's host only.
+    /// `DATABRICKS_CLIENT_SECRET`, `DATABRICKS_WORKSPACE_ID`, `DATABRICKS_CONFIG_PROFILE` and `DATABRICKS_CONFIG_FILE`
+    /// are read; an empty one counts as unset. Without a named profile, `[DEFAULT]` supplies missing settings. A
+    /// profile's credentials are sent to that profile's host only.
     ///
     /// # Errors
     /// If no host is named, the credentials contradict each other or are incomplete, or a named profile is missing.

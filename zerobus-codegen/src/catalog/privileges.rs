@@ -35,7 +35,8 @@ struct Effective {
 }
 
 impl Catalog {
-    /// The privileges of a principal on a table, its schema or its catalog, as far as they were granted to the principal itself.
+    /// The privileges of a principal on a table, its schema or its catalog, as far as they were granted to the
+    /// principal itself.
     ///
     /// # Errors
     /// If the credentials may not ask, or the catalog cannot be reached.

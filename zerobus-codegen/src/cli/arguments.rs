@@ -367,8 +367,8 @@ Exit codes:
 
 The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes exit with 0.")]
 pub struct Diff {
-    /// The older snapshot, or folder of snapshots, that a deployed program was built from, and the newer one; with --git
-    /// only the newer one, by default `schemas` of zerobus.toml.
+    /// The older snapshot, or folder of snapshots, that a deployed program was built from, and the newer one; with
+    /// --git only the newer one, by default `schemas` of zerobus.toml.
     #[arg(value_name = "PATH", num_args = 0..=2)]
     pub(super) paths: Vec<PathBuf>,
     /// Compare with the same path in this commit, branch or tag of git.
@@ -394,8 +394,8 @@ pub struct Ddl {
     /// The principal to grant to: a service principal by application id, a group or a user by name.
     #[arg(long, value_name = "NAME", default_value = "application id of the service principal")]
     pub(super) grantee: String,
-    /// Print instead what keeps each row once, for rows that the runtime stamps: a view, a flow of a pipeline, and a query
-    /// of the rows that are missing.
+    /// Print instead what keeps each row once, for rows that the runtime stamps: a view, a flow of a pipeline, and a
+    /// query of the rows that are missing.
     #[arg(long)]
     pub(super) dedup: bool,
     /// The stamped columns: who sent a row, in which run, and as which row; by default those of `stamps` in the options

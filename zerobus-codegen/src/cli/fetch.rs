@@ -127,7 +127,8 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
-    /// Keeps the snapshot of a table, unless a pattern brought it along, nothing can be written to it, and there is none.
+    /// Keeps the snapshot of a table, unless a pattern brought it along, nothing can be written to it, and there is
+    /// none.
     fn keep(&self, info: &TableInfo, asked: Asked, report: &mut Report) {
         // The name comes from the server: checked, it cannot lead out of the folder.
         let name = match TableName::new(&info.catalog_name, &info.schema_name, &info.name) {

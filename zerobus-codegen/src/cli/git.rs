@@ -134,7 +134,8 @@ impl<'a> Place<'a> {
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let (Some(mut input), Some(output)) = (input, output) else { return Ok(BTreeMap::new()) };
         let wanted: String = entries.iter().flat_map(|(_, id)| [id.as_str(), "\n"]).collect();
-        // Git answers while it reads, so that one thread alone would wait for itself. Where it ends early, its answers do.
+        // Git answers while it reads, so that one thread alone would wait for itself. Where it ends early, its answers
+        // do.
         let writer = thread::spawn(move || input.write_all(wanted.as_bytes()));
         let mut output = BufReader::new(output);
         let contents =

@@ -9,9 +9,9 @@
 //!         | { line }                                       in the notebook's own language
 //! down   := "-- +goose Down" | "-- +migrate Down" | "-- migrate:down" | "-- //@UNDO"
 //! ```
-//! The first line with content, `m " Databricks notebook source"`, has the language: SQL unless it begins with `#` or `//`.
-//! What undoes a migration is not part of what it does. What is cut away is replaced by spaces, so that places count from the
-//! beginning of the text.
+//! The first line with content, `m " Databricks notebook source"`, has the language: SQL unless it begins with `#` or
+//! `//`. What undoes a migration is not part of what it does. What is cut away is replaced by spaces, so that places
+//! count from the beginning of the text.
 
 use super::problem::{DdlProblem, Place};
 
@@ -136,8 +136,8 @@ impl Marks {
         !(line.is_empty() || line == self.source || line.starts_with(self.title))
     }
 
-    /// The SQL of a cell; of one in another language the language, and the line in which it begins, from 0, if it may define
-    /// tables.
+    /// The SQL of a cell; of one in another language the language, and the line in which it begins, from 0, if it may
+    /// define tables.
     fn read(&self, lines: &[&str]) -> Result<String, (Option<u32>, String)> {
         let Some(at) = lines.iter().position(|line| self.is_content(line)) else { return Ok(String::new()) };
         let line = u32::try_from(at).unwrap_or(u32::MAX);

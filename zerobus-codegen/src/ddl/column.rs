@@ -16,7 +16,8 @@
 //!             | ON ( UPDATE | DELETE ) NO ACTION
 //! names      := "(" name { "," name } ")"
 //! ```
-//! No word is reserved: `check STRING` is a column, `check (…)` a constraint. The columns of a primary key are NOT NULL.
+//! No word is reserved: `check STRING` is a column, `check (…)` a constraint. The columns of a primary key are NOT
+//! NULL.
 
 use sqlparser::tokenizer::Token;
 

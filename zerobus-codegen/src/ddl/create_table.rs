@@ -6,7 +6,8 @@
 //! item   := column | constraint                                                   in `column`
 //! clause :=                                                                       in `clauses`
 //! ```
-//! A table whose columns come from elsewhere (`AS query`, `LIKE`, `CLONE`, none at all) is an error that names the source.
+//! A table whose columns come from elsewhere (`AS query`, `LIKE`, `CLONE`, none at all) is an error that names the
+//! source.
 
 use sqlparser::tokenizer::Token;
 
@@ -203,8 +204,8 @@ fn behind_column(inside: &Cursor<'_, '_>, name: &str) -> DdlProblem {
 
 /// Skips the item with an error, which begins at `start`, and the comma after it.
 ///
-/// A comma inside parentheses, or inside the angle brackets of a type, is the item's own. Of a type that is not closed, the
-/// next comma ends the item.
+/// A comma inside parentheses, or inside the angle brackets of a type, is the item's own. Of a type that is not closed,
+/// the next comma ends the item.
 fn skip_item<'s, 'a>(inside: &mut Cursor<'s, 'a>, start: Cursor<'s, 'a>) {
     let mut whole = start;
     if skip_to_comma(&mut whole) {

@@ -78,8 +78,8 @@ fn is_balanced(lexemes: &[Lexeme<'_>]) -> bool {
     depth == 0
 }
 
-/// How many lexemes an expression has at most: up to a comma, a parenthesis that it does not open, or NOT NULL, which is a
-/// clause of the column here unless IS precedes it.
+/// How many lexemes an expression has at most: up to a comma, a parenthesis that it does not open, or NOT NULL, which
+/// is a clause of the column here unless IS precedes it.
 fn limit(lexemes: &[Lexeme<'_>]) -> usize {
     let mut depth = 0_usize;
     for (at, lexeme) in lexemes.iter().enumerate() {
@@ -122,8 +122,8 @@ fn length(lexemes: &[Lexeme<'_>]) -> Result<usize, String> {
 
 /// The token for sqlparser's parser at the beginning, and the number of lexemes that it replaces.
 ///
-/// Only the tokens between operands decide where an expression ends. So a call, CASE … END, an interval and adjacent strings
-/// are each one operand, and an operator that the parser does not know is replaced by one that it knows.
+/// Only the tokens between operands decide where an expression ends. So a call, CASE … END, an interval and adjacent
+/// strings are each one operand, and an operator that the parser does not know is replaced by one that it knows.
 fn parsed(lexemes: &[Lexeme<'_>]) -> (Token, usize) {
     let first = &lexemes[0];
     let next = lexemes.get(1).filter(|next| !next.apart).map(|next| &next.token);

@@ -1,5 +1,5 @@
-//! A text of SQL as lexemes, each with its place. sqlparser's tokenizer cuts the text; white space and comments are gone, so
-//! that a comment cannot hide in a type.
+//! A text of SQL as lexemes, each with its place. sqlparser's tokenizer cuts the text; white space and comments are
+//! gone, so that a comment cannot hide in a type.
 
 use std::any::TypeId;
 
@@ -21,8 +21,8 @@ pub(super) struct Lexeme<'a> {
     pub(super) first: bool,
 }
 
-/// Databricks' dialect, with the raw strings that sqlparser knows in its generic dialect alone (`r'C:\new'`), and letters
-/// beyond ASCII in words, so that an error can name the word.
+/// Databricks' dialect, with the raw strings that sqlparser knows in its generic dialect alone (`r'C:\new'`), and
+/// letters beyond ASCII in words, so that an error can name the word.
 #[derive(Debug)]
 struct Databricks;
 
@@ -60,8 +60,8 @@ impl Dialect for Databricks {
     }
 }
 
-/// The lexemes of a text whose first line is this one, and what stops the tokenizer, if anything does: the lexemes before
-/// that are good.
+/// The lexemes of a text whose first line is this one, and what stops the tokenizer, if anything does: the lexemes
+/// before that are good.
 pub(super) fn lexemes(text: &str, first_line: u32) -> (Vec<Lexeme<'_>>, Option<DdlProblem>) {
     let mut tokens = Vec::new();
     let ended = Tokenizer::new(&Databricks, text).with_unescape(false).tokenize_with_location_into_buf(&mut tokens);

@@ -6,9 +6,9 @@
 //! statement := block | { any }                             up to ";", to go, or to where the next one plainly begins
 //! block     := [ label ":" ] BEGIN … END [ label ] | [CREATE [OR REPLACE]] PROCEDURE … BEGIN … END
 //! ```
-//! A statement plainly begins at CREATE … TABLE, REPLACE TABLE, ALTER TABLE, DROP TABLE, COMMENT ON and USE CATALOG | SCHEMA |
-//! DATABASE, each with a name behind it; at the beginning of a line, and in no parentheses, also at CREATE and what can be
-//! created, INSERT INTO | OVERWRITE, GRANT and REVOKE … ON, and USE.
+//! A statement plainly begins at CREATE … TABLE, REPLACE TABLE, ALTER TABLE, DROP TABLE, COMMENT ON and USE CATALOG |
+//! SCHEMA | DATABASE, each with a name behind it; at the beginning of a line, and in no parentheses, also at CREATE and
+//! what can be created, INSERT INTO | OVERWRITE, GRANT and REVOKE … ON, and USE.
 
 use sqlparser::tokenizer::Token;
 

@@ -21,7 +21,8 @@ pub(super) struct Entry {
 pub(super) struct TableSet {
     /// A table that was dropped leaves an empty place.
     entries: Vec<Option<Entry>>,
-    /// Where a table is among the entries, by its name in lower case: Unity Catalog compares names without regard to case.
+    /// Where a table is among the entries, by its name in lower case: Unity Catalog compares names without regard to
+    /// case.
     places: HashMap<String, usize>,
 }
 

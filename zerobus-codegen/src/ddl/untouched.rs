@@ -1,5 +1,5 @@
-//! Statements that change no table's columns, recognised by their first words, and statements that may change them but are
-//! not supported.
+//! Statements that change no table's columns, recognised by their first words, and statements that may change them but
+//! are not supported.
 //!
 //! ```text
 //! untouched := one of DATA, SESSION and PRIVILEGES, and what follows

@@ -1,5 +1,5 @@
-//! Writes `CREATE TABLE` and a writer's grants from `TableInfo`. Every name is in backticks and every comment in quotes; an
-//! expression from the catalog is printed only if it cannot end early.
+//! Writes `CREATE TABLE` and a writer's grants from `TableInfo`. Every name is in backticks and every comment in
+//! quotes; an expression from the catalog is printed only if it cannot end early.
 
 use std::fmt::Write as _;
 
@@ -14,14 +14,14 @@ use crate::{ColumnInfo, ColumnPath, Problem, Report, Securable, Table, TableInfo
 /// The property that enables DEFAULT in Delta.
 const DEFAULTS: &str = "delta.feature.allowColumnDefaults";
 
-/// The statements that create the table: CREATE TABLE, with the properties that its columns need, and ALTER TABLE for each
-/// CHECK constraint.
+/// The statements that create the table: CREATE TABLE, with the properties that its columns need, and ALTER TABLE for
+/// each CHECK constraint.
 ///
 /// They read back to the same table. A default that cannot be printed is left out, and a comment says so.
 ///
 /// # Errors
-/// If the table is not one that Zerobus can write to, or the expression of a generated column or of a constraint cannot be
-/// printed.
+/// If the table is not one that Zerobus can write to, or the expression of a generated column or of a constraint cannot
+/// be printed.
 pub fn create_table(info: &TableInfo) -> Result<String, Report> {
     statements(info, &Table::try_from(info)?)
 }
@@ -74,8 +74,8 @@ pub fn quoted_table(table: &TableName) -> String {
     [table.catalog(), table.schema(), table.table()].map(quoted_name).join(".")
 }
 
-/// Whether a type of the catalog's reads back as itself, and so ends where it should. What Zerobus does not carry is not
-/// checked elsewhere: a column that the table computes may be of any type.
+/// Whether a type of the catalog's reads back as itself, and so ends where it should. What Zerobus does not carry is
+/// not checked elsewhere: a column that the table computes may be of any type.
 fn stays_a_type(written: &SqlType) -> bool {
     let text = sql_type(written);
     let (lexemes, unread) = lexemes(&text, 1);

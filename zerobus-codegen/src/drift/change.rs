@@ -7,8 +7,8 @@ use crate::{ColumnPath, Obstacle, Printable};
 
 /// The effect of a change on a program built from the older schema.
 ///
-/// The variants are ordered by harm, and the greatest of several changes decides. A stream that does not open writes no wrong
-/// data, but `Breaking` is still the greatest.
+/// The variants are ordered by harm, and the greatest of several changes decides. A stream that does not open writes no
+/// wrong data, but `Breaking` is still the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
@@ -96,7 +96,8 @@ impl Severity {
     /// Every class, least harmful first.
     pub const ALL: [Self; 4] = [Self::Safe, Self::SomeRowsRefused, Self::SilentlyWrong, Self::Breaking];
 
-    /// The identifier in options and machine-readable output: `safe`, `some-rows-refused`, `silently-wrong`, `breaking`.
+    /// The identifier in options and machine-readable output: `safe`, `some-rows-refused`, `silently-wrong`,
+    /// `breaking`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

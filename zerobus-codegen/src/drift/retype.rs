@@ -1,7 +1,7 @@
 //! Every type to every type: what a program that was built with the old type does to a column of the new one.
 //!
-//! A stream opens if both types are the same on the wire. Then a retype is *safe* if the column takes every value that it
-//! took before, and stores the result of a CAST to the new type.
+//! A stream opens if both types are the same on the wire. Then a retype is *safe* if the column takes every value that
+//! it took before, and stores the result of a CAST to the new type.
 //!
 //! | wire type | from | to | class |
 //! |---|---|---|---|

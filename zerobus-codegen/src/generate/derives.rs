@@ -1,4 +1,5 @@
-//! The traits that generated structs derive: those that every one of their fields has, and those that an option asks for.
+//! The traits that generated structs derive: those that every one of their fields has, and those that an option asks
+//! for.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,7 +1,8 @@
-//! Rust names: of catalogs, schemas and tables each for itself, of columns and their structs in the order of the columns.
+//! Rust names: of catalogs, schemas and tables each for itself, of columns and their structs in the order of the
+//! columns.
 //!
-//! Columns and structs get heck's spelling, and one that is taken gets the first free of 2, 3, ... A column that is added
-//! comes last, so it never renames another.
+//! Columns and structs get heck's spelling, and one that is taken gets the first free of 2, 3, ... A column that is
+//! added comes last, so it never renames another.
 
 use std::collections::HashSet;
 

@@ -1,7 +1,8 @@
-//! The prost flavor: each struct as prost-build makes it of its message, with a `ZerobusMessage` implementation beside it.
+//! The prost flavor: each struct as prost-build makes it of its message, with a `ZerobusMessage` implementation beside
+//! it.
 //!
-//! prost-build sees one message at a time, under names of no meaning, and the structs inside as types from elsewhere; so
-//! modules, names, docs and options are those of the typed flavor.
+//! prost-build sees one message at a time, under names of no meaning, and the structs inside as types from elsewhere;
+//! so modules, names, docs and options are those of the typed flavor.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use prost_build::Module;

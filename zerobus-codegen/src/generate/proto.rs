@@ -2,8 +2,8 @@
 //!
 //! `protoc` makes of it the descriptor that a stream is opened with, in a package and without `proto3_optional`, which
 //! proto2 does not know. One more thing is out of reach of a `.proto`: `protoc` alone names the entry of a map, for the
-//! field (`AttributesEntry`), and the service's converter names it for the whole path (`LinesElementAttributesEntry`). Where
-//! protoc's name is taken, the map is written as the repeated message that it is on the wire.
+//! field (`AttributesEntry`), and the service's converter names it for the whole path (`LinesElementAttributesEntry`).
+//! Where protoc's name is taken, the map is written as the repeated message that it is on the wire.
 
 use std::collections::HashMap;
 
@@ -170,8 +170,8 @@ impl Line {
 struct Scope<'a> {
     /// By name.
     messages: HashMap<&'a str, &'a DescriptorProto>,
-    /// The entries of maps that are written out, since `protoc` could not name them: what each is called in the `.proto`,
-    /// by its name in the descriptor.
+    /// The entries of maps that are written out, since `protoc` could not name them: what each is called in the
+    /// `.proto`, by its name in the descriptor.
     written: HashMap<&'a str, String>,
 }
 

@@ -1,4 +1,5 @@
-//! serde's attributes of fields: the columns' own names, values as the service's JSON path takes them, read with leniency.
+//! serde's attributes of fields: the columns' own names, values as the service's JSON path takes them, read with
+//! leniency.
 //!
 //! A column that is absent or null is `None`, or an empty collection. What serde writes by itself needs no format.
 

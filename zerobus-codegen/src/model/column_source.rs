@@ -1,4 +1,5 @@
-//! Where a column's value comes from if a row does not bring it, as Delta keeps it in the metadata of the column's field.
+//! Where a column's value comes from if a row does not bring it, as Delta keeps it in the metadata of the column's
+//! field.
 //!
 //! | SQL | metadata |
 //! |---|---|

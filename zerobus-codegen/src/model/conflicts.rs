@@ -101,7 +101,8 @@ fn names(path: &ColumnPath, column: &ColumnInfo, used: &SqlType, part: Part) -> 
     Some(Note { path: path.clone(), text })
 }
 
-/// Whether a type can have this `type_name`, which has the outermost word alone; texts of a length are STRING there as well.
+/// Whether a type can have this `type_name`, which has the outermost word alone; texts of a length are STRING there as
+/// well.
 fn is_headed(sql_type: &SqlType, name: &str) -> bool {
     let text = |scalar: &Scalar| matches!(scalar, Scalar::String | Scalar::Char(_) | Scalar::Varchar(_));
     match (sql_type, resolve(name)) {

@@ -12,13 +12,14 @@
 //! | ARRAY | repeated |
 //! | MAP | repeated map entry |
 //!
-//! The descriptor is self-contained and its type names are absolute without a package (`.Orders.Customer`): the form that
-//! the official client sends. The service refuses relative names (code 4033).
+//! The descriptor is self-contained and its type names are absolute without a package (`.Orders.Customer`): the form
+//! that the official client sends. The service refuses relative names (code 4033).
 //!
-//! Messages are named as by the service's converter, so the descriptor equals the one that the official client resolves. That
-//! client fails if a message has the name of a sibling field (a column `Location STRUCT`), since protobuf has one scope for
-//! both. The descriptor of such a table follows the rules of protobuf compilers: the message is renamed (`Location2`), a map's
-//! entry is named after its field only, and `proto3_optional` is unset, because compilers accept it in proto3 only.
+//! Messages are named as by the service's converter, so the descriptor equals the one that the official client
+//! resolves. That client fails if a message has the name of a sibling field (a column `Location STRUCT`), since
+//! protobuf has one scope for both. The descriptor of such a table follows the rules of protobuf compilers: the message
+//! is renamed (`Location2`), a map's entry is named after its field only, and `proto3_optional` is unset, because
+//! compilers accept it in proto3 only.
 
 use std::collections::HashSet;
 
@@ -136,9 +137,9 @@ pub(crate) fn compiled_entry_name(field: &str) -> String {
     format!("{}Entry", capitalize_words(field, true))
 }
 
-/// The places of the nested messages that are entries of maps, though protobuf does not call them so: where a compiler's
-/// name for the entry is taken, by a field (`tags MAP` beside `TagsEntry`) or by another message (`a_b MAP` beside
-/// `aB MAP`), no `.proto` can say `map`, and the entry is written as a message, `TagsEntry2`.
+/// The places of the nested messages that are entries of maps, though protobuf does not call them so: where a
+/// compiler's name for the entry is taken, by a field (`tags MAP` beside `TagsEntry`) or by another message (`a_b MAP`
+/// beside `aB MAP`), no `.proto` can say `map`, and the entry is written as a message, `TagsEntry2`.
 #[must_use]
 pub fn displaced_entries(parent: &DescriptorProto) -> Vec<usize> {
     let looks_like_one = |nested: &DescriptorProto| {
@@ -247,8 +248,8 @@ impl Nested {
         self.push(DescriptorProto { name: Some(name), field, options, ..Default::default() })
     }
 
-    /// The name of a map's entry, and whether it is one for protobuf: to a compiler, an entry of another name than its own
-    /// is a message like any other. Both are the same on the wire.
+    /// The name of a map's entry, and whether it is one for protobuf: to a compiler, an entry of another name than its
+    /// own is a message like any other. Both are the same on the wire.
     fn entry_name(&mut self, field: &str, base: &str) -> (String, bool) {
         match self.style {
             Style::Compiler => match self.entries.take(&compiled_entry_name(field)) {

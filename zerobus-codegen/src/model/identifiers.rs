@@ -1,7 +1,8 @@
 //! What catalogs, schemas and tables are called in Rust and in protobuf.
 //!
-//! A name depends on nothing but the object's own, so a further table never renames the types of another; and no two objects
-//! get the same name. Unity Catalog compares names without regard to case and keeps them in lower case, and so does this.
+//! A name depends on nothing but the object's own, so a further table never renames the types of another; and no two
+//! objects get the same name. Unity Catalog compares names without regard to case and keeps them in lower case, and so
+//! does this.
 //!
 //! | object | type, message | module, package |
 //! |---|---|---|
@@ -13,9 +14,9 @@
 //! | `2024_sales` | `N2024Sales__0x1x0d` | `n2024_sales__0x1x0d` |
 //! | `self` | `Self_` | `self_` |
 //!
-//! A name of words joined by single underscores has the usual spelling. Any other gets a code after `__`, which no such name
-//! has: the characters before, between and after the words (a number of underscores, or each character), and a `d` if the
-//! first word begins with a digit. The code begins with a digit, as no nested message does, so that the names
+//! A name of words joined by single underscores has the usual spelling. Any other gets a code after `__`, which no such
+//! name has: the characters before, between and after the words (a number of underscores, or each character), and a `d`
+//! if the first word begins with a digit. The code begins with a digit, as no nested message does, so that the names
 //! stay apart in Go too, which joins the names of nested messages with `_` and drops one before a small letter.
 
 use std::fmt::Write as _;

@@ -2,8 +2,8 @@
 
 /// The known name most similar to this one, if one is similar enough; the first of equals.
 ///
-/// Case and underscores are ignored. One typing error is allowed per three characters, at least one: an insertion, a deletion,
-/// a substitution, or a swap of neighbours.
+/// Case and underscores are ignored. One typing error is allowed per three characters, at least one: an insertion, a
+/// deletion, a substitution, or a swap of neighbours.
 ///
 /// ```
 /// use zerobus_codegen::likely;

@@ -1,4 +1,5 @@
-//! A key that appears twice in an object of JSON: parsers keep one of the two values, and which one is meant is not known.
+//! A key that appears twice in an object of JSON: parsers keep one of the two values, and which one is meant is not
+//! known.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! Descriptors supplied by users: checks that one is self-contained, or makes a message so.
 //!
-//! A stream is opened with one `DescriptorProto` and nothing else, so every type of a field must be the message itself or
-//! lie inside it. Type names are absolute; they can begin with a package (`.shop.Order.Line`), the same for all.
-//! The service refuses every other descriptor with code 4033.
+//! A stream is opened with one `DescriptorProto` and nothing else, so every type of a field must be the message itself
+//! or lie inside it. Type names are absolute; they can begin with a package (`.shop.Order.Line`), the same for all. The
+//! service refuses every other descriptor with code 4033.
 
 mod gather;
 

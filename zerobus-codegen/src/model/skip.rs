@@ -46,7 +46,8 @@ impl Skip {
         self.paths.extend(other.paths);
     }
 
-    /// The same paths, but one that matches nothing is accepted: of two versions of a table, only one may have the column.
+    /// The same paths, but one that matches nothing is accepted: of two versions of a table, only one may have the
+    /// column.
     #[must_use]
     pub fn lenient(&self) -> Self {
         Self { is_lenient: true, ..self.clone() }

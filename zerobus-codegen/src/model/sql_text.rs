@@ -1,5 +1,5 @@
-//! A row as SQL writes it: every name in backticks, every comment in quotes, so that none can leave its place; and a quoted
-//! string of SQL as text.
+//! A row as SQL writes it: every name in backticks, every comment in quotes, so that none can leave its place; and a
+//! quoted string of SQL as text.
 
 use std::fmt::Write as _;
 

@@ -24,7 +24,8 @@ pub struct Table {
     pub obstacles: Vec<Obstacle>,
     /// Remarks: omitted columns, and values that are equal on the wire.
     pub notes: Vec<Note>,
-    /// Warnings that need action: features that the service refuses, and parts of the description that could not be read.
+    /// Warnings that need action: features that the service refuses, and parts of the description that could not be
+    /// read.
     pub warnings: Vec<Note>,
 }
 

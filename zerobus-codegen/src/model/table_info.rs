@@ -109,7 +109,8 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// The API returns `type_json` as a string that holds JSON; a proxy or a person may have replaced it by the JSON itself.
+/// The API returns `type_json` as a string that holds JSON; a proxy or a person may have replaced it by the JSON
+/// itself.
 fn text_of_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Option::<serde_json::Value>::deserialize(deserializer)? {
         None => None,
@@ -118,8 +119,8 @@ fn text_of_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
     })
 }
 
-/// Properties are strings. Any other value is read as its JSON text, and null as an absent property. JSON keeps the last of
-/// two values of one key; which one is meant is not known.
+/// Properties are strings. Any other value is read as its JSON text, and null as an absent property. JSON keeps the
+/// last of two values of one key; which one is meant is not known.
 fn text_by_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     Ok(Option::<Properties>::deserialize(deserializer)?.map(|properties| properties.0).unwrap_or_default())
 }

@@ -131,8 +131,8 @@ fn parse_field(value: &Value, depth: usize) -> Result<SqlField, String> {
     })
 }
 
-/// The metadata, and the type that hides there: Spark writes CHAR and VARCHAR as `"string"` and keeps the real type, that of
-/// the whole column, in `__CHAR_VARCHAR_TYPE_STRING`.
+/// The metadata, and the type that hides there: Spark writes CHAR and VARCHAR as `"string"` and keeps the real type,
+/// that of the whole column, in `__CHAR_VARCHAR_TYPE_STRING`.
 fn read_metadata(field: &Map<String, Value>) -> (Metadata, Option<SqlType>) {
     let Some(metadata) = field.get("metadata").and_then(Value::as_object) else {
         return (Metadata::default(), None);

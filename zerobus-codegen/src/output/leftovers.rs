@@ -1,7 +1,7 @@
 //! Temporary files that killed runs left behind.
 //!
-//! A file is written aside and then takes the other's place. The one aside is locked while it is written, so that what a
-//! killed run left can be distinguished from a file that another run is writing.
+//! A file is written aside and then takes the other's place. The one aside is locked while it is written, so that what
+//! a killed run left can be distinguished from a file that another run is writing.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

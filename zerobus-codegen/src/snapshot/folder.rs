@@ -57,7 +57,8 @@ fn order(a: &Path, b: &Path) -> Ordering {
     key(&a).cmp(&key(&b)).then_with(|| a.cmp(&b))
 }
 
-/// A name split into numbers and text; numbers compare by value, as digits without leading zeros, the longer the greater.
+/// A name split into numbers and text; numbers compare by value, as digits without leading zeros, the longer the
+/// greater.
 fn parts(name: &str) -> Vec<(usize, String)> {
     let mut parts: Vec<(usize, String)> = Vec::new();
     let mut rest = name;

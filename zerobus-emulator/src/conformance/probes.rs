@@ -21,7 +21,8 @@ pub(crate) struct Probe {
     pub(crate) name: &'static str,
     /// The rule, in a sentence.
     pub(crate) rule: &'static str,
-    /// What the emulator does. A star after a code marks the emulator's own choice, where no source has the service's code.
+    /// What the emulator does. A star after a code marks the emulator's own choice, where no source has the service's
+    /// code.
     pub(crate) emulator: &'static str,
     /// Whether a public source says that the service does the same.
     pub(crate) is_certain: bool,

@@ -1,7 +1,8 @@
 //! Definitions that tables were altered to, beside their rows, so that a restart knows them.
 //!
-//! Each table has a file of its own: the definition that the emulator was given, and the one that the table was altered to. While
-//! the table is altered the file has both that it goes from and that it goes to; the rows on the disk say which of them holds.
+//! Each table has a file of its own: the definition that the emulator was given, and the one that the table was altered
+//! to. While the table is altered the file has both that it goes from and that it goes to; the rows on the disk say
+//! which of them holds.
 
 use std::fs::File;
 use std::io::{self, Write as _};

@@ -1,7 +1,7 @@
 //! The control path: `/emulator/faults`, to arm faults while the emulator runs.
 //!
-//! `GET` reports the seed, the armed faults and those that have struck; `POST` arms faults in their text form, one a line; `DELETE`
-//! disarms all.
+//! `GET` reports the seed, the armed faults and those that have struck; `POST` arms faults in their text form, one a
+//! line; `DELETE` disarms all.
 
 use axum::Json;
 use axum::extract::State;

@@ -169,8 +169,8 @@ impl Fault {
     }
 }
 
-/// Spreads seeds that are neighbours over all numbers (the finalizer of `SplitMix64`), so that streams of one seed are not the
-/// streams of the next one, shifted.
+/// Spreads seeds that are neighbours over all numbers (the finalizer of `SplitMix64`), so that streams of one seed are
+/// not the streams of the next one, shifted.
 const fn mixed(seed: u64) -> u64 {
     let mut x = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -41,15 +41,15 @@ pub(super) struct Serve {
     /// The folder of the Delta tables; rows are kept in memory if omitted.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// `fast` acks rows once they are in their table; `service` acks them after about 150 ms, brings them into the table
-    /// some seconds later, and has the quotas of the service.
+    /// `fast` acks rows once they are in their table; `service` acks them after about 150 ms, brings them into the
+    /// table some seconds later, and has the quotas of the service.
     #[arg(long, value_enum, default_value_t = ProfileName::Fast)]
     profile: ProfileName,
     /// How long rows are acked and not in their table with `--profile service`, in milliseconds.
     #[arg(long, default_value_t = 4500, value_name = "MILLISECONDS")]
     commit_interval: u64,
-    /// The address to listen on. On one that other machines reach, as a container needs (`0.0.0.0`), requests for any name are
-    /// served, and the page and the control paths ask for a token.
+    /// The address to listen on. On one that other machines reach, as a container needs (`0.0.0.0`), requests for any
+    /// name are served, and the page and the control paths ask for a token.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
     /// The token of the page and the control paths; random with `--host`, none without.
@@ -61,8 +61,8 @@ pub(super) struct Serve {
     /// Serves HTTPS beside HTTP, with certificates that are kept in this folder and made there at first.
     #[arg(long, value_name = "FOLDER")]
     pub(super) tls: Option<PathBuf>,
-    /// Writes a client's environment to this file once the emulator is ready, one `NAME=value` a line; the file is removed when
-    /// the emulator ends.
+    /// Writes a client's environment to this file once the emulator is ready, one `NAME=value` a line; the file is
+    /// removed when the emulator ends.
     #[arg(long, value_name = "FILE")]
     pub(super) env_file: Option<PathBuf>,
     /// The client that gets tokens.
@@ -71,17 +71,19 @@ pub(super) struct Serve {
     /// The client's secret; random if omitted.
     #[arg(long, env = "ZEROBUS_EMULATOR_CLIENT_SECRET", hide_env_values = true)]
     client_secret: Option<String>,
-    /// A token that is always valid, for every table and for the tables API: for clients whose headers a test sets itself.
+    /// A token that is always valid, for every table and for the tables API: for clients whose headers a test sets
+    /// itself.
     #[arg(long, value_name = "TOKEN")]
     fixed_token: Option<String>,
     /// Another client that gets tokens, as `ID:SECRET`; may be given more than once.
     #[arg(long = "principal", value_name = "ID:SECRET", value_parser = principal)]
     principals: Vec<(String, String)>,
-    /// A file of GRANT statements: principals may do what these say, and nothing else; may be given more than once. Without it
-    /// every principal may write to every table.
+    /// A file of GRANT statements: principals may do what these say, and nothing else; may be given more than once.
+    /// Without it every principal may write to every table.
     #[arg(long, value_name = "FILE")]
     grants: Vec<PathBuf>,
-    /// A client without the entitlement Workspace access: its streams and rows are refused; may be given more than once.
+    /// A client without the entitlement Workspace access: its streams and rows are refused; may be given more than
+    /// once.
     #[arg(long, value_name = "ID")]
     without_workspace_access: Vec<String>,
     /// Misbehaviour, such as `reset after=3 times=2`, `ack-delay=50ms`, `status=UNAVAILABLE/6006 chance=0.1`; may be
@@ -100,15 +102,15 @@ pub(super) struct Serve {
     /// Refuses tokens to clients that do not ask for the operation `zerobuswrite`, as old ones do not.
     #[arg(long)]
     require_operations: bool,
-    /// The longest that a commit waits for more rows, in milliseconds. The wait adapts: there is none for a client that waits
-    /// for each ack.
+    /// The longest that a commit waits for more rows, in milliseconds. The wait adapts: there is none for a client that
+    /// waits for each ack.
     #[arg(long, default_value_t = 20, value_name = "MILLISECONDS")]
     linger: u64,
     /// The memory that rows may take before they are committed, in MiB; streams wait while it is used up.
     #[arg(long, default_value_t = 128, value_name = "MIB")]
     memory: usize,
-    /// How long old versions of a table stay readable, for time travel. If omitted, they stay as long as a running query may
-    /// need them.
+    /// How long old versions of a table stay readable, for time travel. If omitted, they stay as long as a running
+    /// query may need them.
     #[arg(long, value_name = "SECONDS")]
     history: Option<u64>,
     /// How many partitions of a table may be written within five seconds; no limit unless given.
@@ -137,9 +139,9 @@ pub(super) enum Command {
     /// Probes an endpoint for every rule of the service that a client can observe.
     ///
     /// The endpoint is the one that the environment names, as for every client: `ZEROBUS_SERVER_ENDPOINT`,
-    /// `DATABRICKS_WORKSPACE_URL`, `DATABRICKS_CLIENT_ID`, `DATABRICKS_CLIENT_SECRET`. The report says what the emulator does,
-    /// what this endpoint did, and whether that is the same; it holds no secret and no name of the workspace. The exit
-    /// code is 0 if all is the same, 1 if something differs, 2 if nothing could be probed.
+    /// `DATABRICKS_WORKSPACE_URL`, `DATABRICKS_CLIENT_ID`, `DATABRICKS_CLIENT_SECRET`. The report says what the
+    /// emulator does, what this endpoint did, and whether that is the same; it holds no secret and no name of the
+    /// workspace. The exit code is 0 if all is the same, 1 if something differs, 2 if nothing could be probed.
     #[command(after_help = conformance::EXAMPLES)]
     Conformance(conformance::Options),
     /// Asks a running emulator whether it is ready; the exit code is 0 if it is. What a container's health check runs.

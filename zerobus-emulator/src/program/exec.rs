@@ -22,8 +22,8 @@ pub(super) struct ExecError {
 
 /// Runs the command to its end.
 ///
-/// A signal that asks us to stop is passed on, and the command is waited for. If it goes on, SIGTERM and then SIGKILL follow;
-/// a second signal to us brings the next one at once.
+/// A signal that asks us to stop is passed on, and the command is waited for. If it goes on, SIGTERM and then SIGKILL
+/// follow; a second signal to us brings the next one at once.
 pub(super) async fn run(
     command: &[String],
     environment: &[(&str, String)],

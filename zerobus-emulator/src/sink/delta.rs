@@ -88,8 +88,8 @@ pub(crate) struct Delta {
     kernel: Arc<Kernel>,
     memory: Arc<Semaphore>,
     merges: Arc<Semaphore>,
-    /// A table has one writer, since two would conflict in every commit. Each has a lock of its own, so that tables open side
-    /// by side.
+    /// A table has one writer, since two would conflict in every commit. Each has a lock of its own, so that tables
+    /// open side by side.
     writers: std::sync::Mutex<HashMap<String, Arc<Mutex<Option<Writer>>>>>,
 }
 
@@ -180,7 +180,8 @@ impl Delta {
             if let Some(queue) = writer.as_ref().and_then(Writer::queue) {
                 queue
             } else {
-                // From here on the table has a writer, so whoever still has the old definition does not create it by that.
+                // From here on the table has a writer, so whoever still has the old definition does not create it by
+                // that.
                 let stored = self.stored(&to.name).await?;
                 self.start(&mut writer, stored.unwrap_or_else(|| Arc::clone(to))).await?
             }

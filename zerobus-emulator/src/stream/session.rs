@@ -214,8 +214,8 @@ struct Closing<'a> {
 }
 
 impl Closing<'_> {
-    /// Sends CloseStreamSignal when the stream's time is over, the server stops or a fault asks for it; ends when the client
-    /// has not heeded it.
+    /// Sends CloseStreamSignal when the stream's time is over, the server stops or a fault asks for it; ends when the
+    /// client has not heeded it.
     async fn run(self, mut requests: mpsc::Receiver<Duration>) -> End {
         let mut stopping = self.app.stopping.clone();
         let limits = &self.app.limits;

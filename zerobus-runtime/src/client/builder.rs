@@ -196,9 +196,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a connection is idle before the system asks the other end whether it is still there (TCP keep-alive), and
-    /// how often from then on; 20 seconds by default, at least one second, never with `None`. Three questions without an
-    /// answer end the connection.
+    /// How long a connection is idle before the system asks the other end whether it is still there (TCP keep-alive),
+    /// and how often from then on; 20 seconds by default, at least one second, never with `None`. Three questions
+    /// without an answer end the connection.
     pub fn keep_alive(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.keep_alive = interval.into();
         self

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! A batch is written before it goes. It then joins the window if that has room and nothing older waits on disk;
-//! otherwise its memory is freed, and it is read back when its turn comes. The window has half of the byte budget at most,
-//! so that rows are accepted and written however long an outage lasts. The spool's thread asks for a [`Job`], does it, and
-//! reports the result.
+//! otherwise its memory is freed, and it is read back when its turn comes. The window has half of the byte budget at
+//! most, so that rows are accepted and written however long an outage lasts. The spool's thread asks for a [`Job`],
+//! does it, and reports the result.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -61,8 +61,8 @@ impl Session {
         self.settings.max_unacked_bytes / 2
     }
 
-    /// The first batches were written, from this sequence on: those that go to the window need not be read back. How many
-    /// these are, and the end of their rows.
+    /// The first batches were written, from this sequence on: those that go to the window need not be read back. How
+    /// many these are, and the end of their rows.
     pub(crate) fn wrote(&mut self, now: Duration, batches: usize, mut sequence: u64) -> (u64, u64) {
         let limit = self.window_limit();
         let (mut kept, mut end) = (0, 0);

@@ -1,4 +1,5 @@
-//! Rows that a full spool drops, where a policy asks for it: they are counted, reported, and an error for anyone who waits for one of them.
+//! Rows that a full spool drops, where a policy asks for it: they are counted, reported, and an error for anyone who
+//! waits for one of them.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Exactly once: a stream of the server's that goes on over calls and processes, and how far the server has come with it.
+//! Exactly once: a stream of the server's that goes on over calls and processes, and how far the server has come with
+//! it.
 //!
 //! ```text
 //!   sequence   base                  committed            end
@@ -6,11 +7,12 @@
 //!   offset     0                     watermark + 1
 //! ```
 //!
-//! A request's offset on the wire is its sequence in the spool, counted from the stream's first request. The server says
-//! on resume up to which offset it has everything, so what is sent from there on is there once. Three things make that
-//! true. A request never changes once it was sent: it is not split, joined or searched for a refused row. The stream's id
-//! is noted in the spool before a row goes on it. And a stream whose next offset would not be that of the next request is
-//! left, and another one created: rows between were settled otherwise, so nothing that follows was sent on it.
+//! A request's offset on the wire is its sequence in the spool, counted from the stream's first request. The server
+//! says on resume up to which offset it has everything, so what is sent from there on is there once. Three things make
+//! that true. A request never changes once it was sent: it is not split, joined or searched for a refused row. The
+//! stream's id is noted in the spool before a row goes on it. And a stream whose next offset would not be that of the
+//! next request is left, and another one created: rows between were settled otherwise, so nothing that follows was sent
+//! on it.
 //!
 //! A log that was not synced may end before what the server has: its `end` at the start of a process is noted until the
 //! server was asked, and a watermark above it says that the tail was lost. What is there is then committed, and what

@@ -1,5 +1,5 @@
-//! Rows of Arrow's record batches: the columns are held against the table once a batch, and each row is then written from
-//! the arrays directly.
+//! Rows of Arrow's record batches: the columns are held against the table once a batch, and each row is then written
+//! from the arrays directly.
 //!
 //! | column | takes |
 //! |---|---|
@@ -17,8 +17,8 @@
 //! | MAP | Map |
 //! | STRUCT | Struct, its fields by name |
 //!
-//! A column of text is taken for every type as a cell is, a dictionary for the type of its values, and Arrow's Null where the
-//! column is nullable. What is finer than a microsecond is floored.
+//! A column of text is taken for every type as a cell is, a dictionary for the type of its values, and Arrow's Null
+//! where the column is nullable. What is finer than a microsecond is floored.
 //!
 //! | file | what it owns |
 //! |---|---|
@@ -62,8 +62,9 @@ impl RowPlan {
     /// ```
     ///
     /// # Errors
-    /// If a column is not in the table, occurs twice, or has another type, or if a NOT NULL column is missing. A single row that
-    /// does not fit is an error of its `send`; [`Unsent::accepted`](crate::Unsent::accepted) of `send_all` is its number.
+    /// If a column is not in the table, occurs twice, or has another type, or if a NOT NULL column is missing. A single
+    /// row that does not fit is an error of its `send`; [`Unsent::accepted`](crate::Unsent::accepted) of `send_all` is
+    /// its number.
     pub fn arrow<'a>(&'a self, batch: &'a RecordBatch) -> Result<ArrowRows<'a>, Error> {
         ArrowRows::new(self, batch).map_err(refused)
     }
@@ -100,7 +101,8 @@ impl<'a> ArrowRows<'a> {
         (0..self.rows).filter_map(|number| self.row(number))
     }
 
-    /// The row as JSON, from which [`RowPlan::json`] writes the same row: for a row that is kept. `null` behind the last row.
+    /// The row as JSON, from which [`RowPlan::json`] writes the same row: for a row that is kept. `null` behind the
+    /// last row.
     #[must_use]
     pub fn json(&self, number: usize) -> Value {
         if number < self.rows { json::object(&self.columns, number) } else { Value::Null }

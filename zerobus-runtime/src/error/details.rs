@@ -1,7 +1,8 @@
 //! The details of a gRPC status: why a schema does not match, and when to retry.
 //!
 //! The details are a `google.rpc.Status`. Its `google.rpc.ErrorInfo` has, for a schema, the reason
-//! `SCHEMA_VALIDATION_FAILED` and `causes` in its metadata; its `google.rpc.RetryInfo` has the pause that the server asks for.
+//! `SCHEMA_VALIDATION_FAILED` and `causes` in its metadata; its `google.rpc.RetryInfo` has the pause that the server
+//! asks for.
 
 use std::collections::HashMap;
 use std::time::Duration;

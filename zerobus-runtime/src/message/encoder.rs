@@ -110,7 +110,8 @@ impl Encoder {
         self.refusal.get_or_insert_with(|| Box::new(Refusal::new(error, end)));
     }
 
-    /// As `refuse`, of a value that was written already: `end` is behind the key of its field, `path` leads on from there.
+    /// As `refuse`, of a value that was written already: `end` is behind the key of its field, `path` leads on from
+    /// there.
     #[cold]
     pub(super) fn refuse_within(&mut self, error: ValueError, end: usize, path: Vec<Step>) {
         self.refusal.get_or_insert_with(|| Box::new(Refusal::within(error, end, path)));

@@ -8,9 +8,9 @@
 //! | TINYINT, SMALLINT | in their ranges |
 //! | VARIANT | JSON |
 //!
-//! The types of the derive can break the first rule alone, and nearly every text takes no more bytes than its column takes
-//! characters: so the length in bytes is compared first. The structs of prost have protobuf's own types, and any value of
-//! theirs may break a rule.
+//! The types of the derive can break the first rule alone, and nearly every text takes no more bytes than its column
+//! takes characters: so the length in bytes is compared first. The structs of prost have protobuf's own types, and any
+//! value of theirs may break a rule.
 //!
 //! The bytes are searched and not the fields, so that a value counts wherever it is, in arrays, maps and structs,
 //! and for any Rust type.

@@ -95,8 +95,8 @@ impl Step {
     }
 }
 
-/// The fields of a message that is written so far, each with its number and its content: the bytes behind its length, if it
-/// has one.
+/// The fields of a message that is written so far, each with its number and its content: the bytes behind its length,
+/// if it has one.
 pub(super) struct Written<'a> {
     rest: &'a [u8],
     /// How many bytes follow the last key.
@@ -138,7 +138,8 @@ fn skip(wire_type: WireType, number: u32, written: &mut &[u8]) -> bool {
     skip_field(wire_type, number, written, DecodeContext::default()).is_ok()
 }
 
-/// Goes on inside of a field: the message there, if there is one; an element is named by its place, a map's by its part.
+/// Goes on inside of a field: the message there, if there is one; an element is named by its place, a map's by its
+/// part.
 fn inside<'a>(
     field: &FieldSchema,
     step: Step,

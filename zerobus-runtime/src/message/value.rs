@@ -47,8 +47,8 @@ pub trait Value {
     const WIRE: WireType;
     /// Whether writing it runs no code but this crate's and the derive's.
     ///
-    /// Rows of such values are written under the stream's lock, straight into the request; others are encoded before, and
-    /// copied. Leave it `false` for a type of your own, unless all that it does is hand on to a plain one.
+    /// Rows of such values are written under the stream's lock, straight into the request; others are encoded before,
+    /// and copied. Leave it `false` for a type of your own, unless all that it does is hand on to a plain one.
     const IS_PLAIN: bool = false;
 
     /// Appends the value without its key, behind its length where it has one.

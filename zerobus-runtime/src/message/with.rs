@@ -3,10 +3,10 @@
 //! The function takes a reference to the field, or to what is inside its `Option`, its `Vec`, or both; what it returns
 //! fills the column. A `Result` is taken apart: its error refuses the row.
 //!
-//! Which of these a closure takes is read off the field's type by the derive, so that the closure's argument needs no type.
-//! A path names a function whose type the compiler alone knows. For it there is a trait for each possibility, implemented
-//! for a different receiver: method lookup takes references off the receiver one by one, and so tries the traits in the
-//! order in which they stand here, until one's bounds hold.
+//! Which of these a closure takes is read off the field's type by the derive, so that the closure's argument needs no
+//! type. A path names a function whose type the compiler alone knows. For it there is a trait for each possibility,
+//! implemented for a different receiver: method lookup takes references off the receiver one by one, and so tries the
+//! traits in the order in which they stand here, until one's bounds hold.
 
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -384,7 +384,8 @@ impl<'a, T: ?Sized, F> Named<'a, T, F> {
     }
 }
 
-/// The traits without their names, so that a glob import brings the methods alone into the scope of the user's function.
+/// The traits without their names, so that a glob import brings the methods alone into the scope of the user's
+/// function.
 pub mod possibilities {
     pub use super::{
         NamedBytes as _, NamedBytesTarget as _, NamedInside as _, NamedInsideEach as _, NamedInsideEachTarget as _,

@@ -21,7 +21,8 @@ impl Shared {
         self.change(|inner| inner.session.noted(now, note));
     }
 
-    /// The first batches were written, from this sequence on; how many of them need not be read back, and the end of their rows.
+    /// The first batches were written, from this sequence on; how many of them need not be read back, and the end of
+    /// their rows.
     pub(crate) fn wrote(&self, batches: usize, sequence: u64) -> (u64, u64) {
         let now = self.now();
         self.change(|inner| inner.session.wrote(now, batches, sequence))

@@ -1,7 +1,7 @@
 //! Refused rows on their way to the stream's sink, if it has one.
 //!
-//! A row that the server refused counts as settled, for whoever waits, when the sink has taken or refused it. The sink's
-//! own thread does not wait for it.
+//! A row that the server refused counts as settled, for whoever waits, when the sink has taken or refused it. The
+//! sink's own thread does not wait for it.
 
 use std::cell::Cell;
 use std::collections::VecDeque;

@@ -13,8 +13,9 @@
 //!             schema
 //! ```
 //!
-//! The body is the batch as it goes on the wire; the schema is the encoded `CreateIngestStreamRequest` that the rows were
-//! written for. Each segment has a random nonce, so that no row can hold the image of a record that would be believed.
+//! The body is the batch as it goes on the wire; the schema is the encoded `CreateIngestStreamRequest` that the rows
+//! were written for. Each segment has a random nonce, so that no row can hold the image of a record that would be
+//! believed.
 
 use bytes::Bytes;
 

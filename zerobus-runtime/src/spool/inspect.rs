@@ -64,8 +64,8 @@ pub struct SpoolFileCheck {
     pub rows: u64,
     /// How many of them are not known to be in the table.
     pub waiting: u64,
-    /// Some of it cannot be read. At the end of the last file that is what a killed process did not write to its end, and
-    /// was promised to nobody.
+    /// Some of it cannot be read. At the end of the last file that is what a killed process did not write to its end,
+    /// and was promised to nobody.
     pub is_damaged: bool,
 }
 
@@ -110,8 +110,8 @@ impl SpoolFolder {
 
     /// Writes every row that is not known to be in the table as a line of JSON, in order, and returns their number.
     ///
-    /// [`Undelivered::read_from`] reads the lines, and [`IngestStream::send_undelivered`] sends them. The rows stay in the
-    /// spool.
+    /// [`Undelivered::read_from`] reads the lines, and [`IngestStream::send_undelivered`] sends them. The rows stay in
+    /// the spool.
     ///
     /// [`IngestStream::send_undelivered`]: crate::IngestStream::send_undelivered
     ///

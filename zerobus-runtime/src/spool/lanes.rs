@@ -1,4 +1,5 @@
-//! The folder of many lanes: their number, their folders, and which key belongs to which lane, the same in every process.
+//! The folder of many lanes: their number, their folders, and which key belongs to which lane, the same in every
+//! process.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -36,8 +37,8 @@ pub(crate) fn folder_of(folder: &Path, lane: usize) -> PathBuf {
 /// The salt of the folder's keys, created if there is none.
 ///
 /// # Errors
-/// If the folder cannot be used, has another number of lanes, or a folder of a lane is not at its place: a key would move
-/// to another lane, and its rows overtake those that wait.
+/// If the folder cannot be used, has another number of lanes, or a folder of a lane is not at its place: a key would
+/// move to another lane, and its rows overtake those that wait.
 pub(crate) fn salt(folder: &Path, lanes: NonZeroUsize) -> Result<u64, Error> {
     let salt = read_salt(folder, lanes).and_then(|salt| {
         (0..lanes.get()).try_for_each(|lane| check_lane(&folder_of(folder, lane), &LaneLabel { lane, salt }))?;

@@ -203,7 +203,8 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    /// Leaves what is not durable to the caller, who has all of it and appends it again, or not. How many requests that is.
+    /// Leaves what is not durable to the caller, who has all of it and appends it again, or not. How many requests that
+    /// is.
     pub(crate) fn forget_unsynced(&mut self) -> usize {
         if !self.unsynced.is_empty() {
             self.take_back_unsynced();
@@ -248,8 +249,8 @@ impl<S: Storage> Log<S> {
 
     /// Continues to read where it last stopped.
     ///
-    /// Each request is read once; where none is returned, nothing is left to be read, or the next one waits for room. The
-    /// first may hold rows that are settled.
+    /// Each request is read once; where none is returned, nothing is left to be read, or the next one waits for room.
+    /// The first may hold rows that are settled.
     pub(crate) fn read(&mut self, wanted: Wanted) -> io::Result<Batch> {
         let Wanted { most_bytes, at_least_one, end } = wanted;
         let mut batch = Batch::default();
@@ -385,7 +386,8 @@ impl<S: Storage> Log<S> {
         let mut parts: Vec<_> =
             headers.iter().zip(bodies).flat_map(|(header, body)| [IoSlice::new(header), body]).collect();
         if let Err(error) = active.file.write_at(segment.len, &mut parts) {
-            // The bytes written are not counted, and must not stay in front of the next ones; a file without a name is left.
+            // The bytes written are not counted, and must not stay in front of the next ones; a file without a name is
+            // left.
             let has_name = error.kind() != io::ErrorKind::NotFound;
             let is_cut = has_name && active.file.set_len(segment.len).is_ok();
             active.is_spoiled = !is_cut;

@@ -1,8 +1,8 @@
 //! How far the log is acknowledged, in a file that survives torn writes.
 //!
 //! The file has two slots, each in its own page. A slot that is durable is not touched until the other one is durable
-//! too, so one of them is whole whenever the power goes. Where nothing is synced they take turns, so that one of them is
-//! whole whenever the process is killed.
+//! too, so one of them is whole whenever the power goes. Where nothing is synced they take turns, so that one of them
+//! is whole whenever the process is killed.
 //!
 //! ```text
 //! slot  8  counter: the higher one counts
@@ -107,8 +107,8 @@ impl<F: File> Position<F> {
         Ok(())
     }
 
-    /// Takes the room of the file before there are rows, so that a disk that they fill does not keep acknowledgements from
-    /// being noted.
+    /// Takes the room of the file before there are rows, so that a disk that they fill does not keep acknowledgements
+    /// from being noted.
     pub(super) fn take_room<S: Storage<File = F>>(&mut self, storage: &S) -> io::Result<()> {
         if self.file.is_none() {
             let mut file = storage.create(NAME)?;

@@ -1,7 +1,7 @@
 //! The file layer under the log: one folder of files, with every operation that the log's promises rest on.
 //!
-//! What is written is durable only after [`File::sync`], and a name only after [`Storage::sync_folder`]. Tests put a layer
-//! below the log that forgets what was not synced.
+//! What is written is durable only after [`File::sync`], and a name only after [`Storage::sync_folder`]. Tests put a
+//! layer below the log that forgets what was not synced.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};

@@ -1,7 +1,7 @@
 //! The thread between a session and its log: it asks the session for a job, does it on disk, and reports the result.
 //!
-//! It has its own thread, named `zerobus-spool`, and is not a blocking task of tokio: a sync takes as long as the
-//! disk likes, the order of writes is that of one thread, and rows that were accepted are still written when the runtime
+//! It has its own thread, named `zerobus-spool`, and is not a blocking task of tokio: a sync takes as long as the disk
+//! likes, the order of writes is that of one thread, and rows that were accepted are still written when the runtime
 //! shuts down.
 
 use std::sync::Arc;

@@ -202,7 +202,8 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// The most bytes of refused rows kept for [`take_rejected`](crate::IngestStream::take_rejected); 16 MiB by default.
+    /// The most bytes of refused rows kept for [`take_rejected`](crate::IngestStream::take_rejected); 16 MiB by
+    /// default.
     ///
     /// They do not count toward [`max_unacked_bytes`](Self::max_unacked_bytes). A refused row that exceeds this limit
     /// ends the stream.
@@ -213,13 +214,15 @@ impl<T> StreamBuilder<T> {
 
     /// Fills in three columns of every row, so that rows which were delivered more than once are known by them.
     ///
-    /// A row keeps its stamp over lost connections and, with a [spool](Self::spool), over restarts; no two rows have the
-    /// same one. `zerobus-codegen ddl --dedup` prints the view that has each row once, and the query that finds gaps.
+    /// A row keeps its stamp over lost connections and, with a [spool](Self::spool), over restarts; no two rows have
+    /// the same one. `zerobus-codegen ddl --dedup` prints the view that has each row once, and the query that finds
+    /// gaps.
     ///
-    /// The row's type has the columns, and what it says of them is overwritten: in a struct they are `Option`s that stay
-    /// `None`. A JSON row leaves them out. A generated or derived type can name its [`Stamps`](crate::message::Stamps) itself; its streams need no
-    /// call of this. Rows of [`send_undelivered`](crate::IngestStream::send_undelivered) that may be
-    /// in the table keep the stamp that they have.
+    /// The row's type has the columns, and what it says of them is overwritten: in a struct they are `Option`s that
+    /// stay `None`. A JSON row leaves them out. A generated or derived type can name its
+    /// [`Stamps`](crate::message::Stamps) itself; its streams need no call of this. Rows of
+    /// [`send_undelivered`](crate::IngestStream::send_undelivered) that may be in the table keep the stamp that they
+    /// have.
     ///
     /// ```no_run
     /// # async fn f<T: zerobus_runtime::ZerobusMessage>(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {

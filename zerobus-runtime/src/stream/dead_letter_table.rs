@@ -80,8 +80,8 @@ impl DeadLetter {
 impl DeadLetters {
     /// Sends each refused row to another table, one row a dead letter, and waits until it is durable there.
     ///
-    /// The table has the columns of [`DeadLetter::create_table`]. A dead letter that its table refuses goes no further: the
-    /// refused row stays with the stream it came from. Close the stream of the dead letters last.
+    /// The table has the columns of [`DeadLetter::create_table`]. A dead letter that its table refuses goes no further:
+    /// the refused row stays with the stream it came from. Close the stream of the dead letters last.
     ///
     /// ```no_run
     /// # async fn f(client: zerobus_runtime::Client) -> Result<(), Box<dyn std::error::Error>> {

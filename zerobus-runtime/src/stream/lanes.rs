@@ -48,9 +48,9 @@ use crate::undelivered::Undelivered;
 /// its rows that are not durable move to another lane. Rows are returned only when no lane is left, or when the server
 /// refuses them. Memory is bounded by the byte budget of each lane.
 ///
-/// With a [spool](super::StreamBuilder::spool) each lane has a folder in the stream's folder, and a key belongs to the same
-/// lane in every process. The rows of a lane that gave up stay on its disk, and so do its keys: a row for one of them is
-/// refused until the lanes are opened again. The number of lanes stays the same as long as rows are left.
+/// With a [spool](super::StreamBuilder::spool) each lane has a folder in the stream's folder, and a key belongs to the
+/// same lane in every process. The rows of a lane that gave up stay on its disk, and so do its keys: a row for one of
+/// them is refused until the lanes are opened again. The number of lanes stays the same as long as rows are left.
 ///
 /// The guarantees are those of a [stream](super::IngestStream): clones are cheap, every accepted row ends as durable or
 /// returned, and dropping a handle or cancelling a future loses nothing.
@@ -253,8 +253,8 @@ impl<T> Lanes<T> {
     /// No clone accepts rows from then on. `close` can be called again, also after it was cancelled.
     ///
     /// # Errors
-    /// If rows could not be delivered; [`CloseError::undelivered`] holds them, each with its offset on the lane that last
-    /// accepted it.
+    /// If rows could not be delivered; [`CloseError::undelivered`] holds them, each with its offset on the lane that
+    /// last accepted it.
     pub async fn close(&self) -> Result<Vec<Report>, CloseError> {
         self.close_all().await;
         self.closed(Ok(())).await

@@ -40,10 +40,10 @@ impl Client {
 
     /// A stream of messages that prost generated from a `.proto` of one's own, with the message's descriptor.
     ///
-    /// [`descriptor_of`](crate::descriptor_of) makes it of what `protoc --descriptor_set_out` writes. The service holds it
-    /// against the table before `open` is ready, and so before the first row: a field that is no column, a type that does not
-    /// fit and a NOT NULL column without a field are errors of `open`. That `T` is the message of the descriptor is the
-    /// program's to see to.
+    /// [`descriptor_of`](crate::descriptor_of) makes it of what `protoc --descriptor_set_out` writes. The service holds
+    /// it against the table before `open` is ready, and so before the first row: a field that is no column, a type that
+    /// does not fit and a NOT NULL column without a field are errors of `open`. That `T` is the message of the
+    /// descriptor is the program's to see to.
     ///
     /// A proto3 field without `optional` is not written where it is zero or empty, and arrives as NULL.
     ///
@@ -64,7 +64,8 @@ impl Client {
         StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Proto, Some(descriptor.clone()))
     }
 
-    /// A stream of rows that are known at run time, into the table of this plan; its rows are [`RowPlan::json`] and the like.
+    /// A stream of rows that are known at run time, into the table of this plan; its rows are [`RowPlan::json`] and the
+    /// like.
     ///
     /// [`RowPlan::json`]: crate::dynamic::RowPlan::json
     #[cfg(feature = "dynamic")]

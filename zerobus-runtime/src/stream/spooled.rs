@@ -61,8 +61,8 @@ impl<T> StreamBuilder<T> {
 
     /// The most bytes that the spool may take on disk; 10 GiB by default, at least 1 MiB.
     ///
-    /// When the spool is full, rows wait in memory and then in `send`, unless [`spool_overflow`](Self::spool_overflow) asks
-    /// for something else.
+    /// When the spool is full, rows wait in memory and then in `send`, unless [`spool_overflow`](Self::spool_overflow)
+    /// asks for something else.
     pub fn max_spool_bytes(self, bytes: u64) -> Self {
         self.with_spool(|spool| spool.max_bytes = bytes)
     }
@@ -73,8 +73,8 @@ impl<T> StreamBuilder<T> {
     /// [`SpoolDropped`](crate::StreamEvent::SpoolDropped).
     ///
     /// # Errors
-    /// [`open`](Self::open) fails where the oldest rows are to be dropped and [`exactly_once`](Self::exactly_once) is asked
-    /// for: the offsets of a persistent stream have no gaps.
+    /// [`open`](Self::open) fails where the oldest rows are to be dropped and [`exactly_once`](Self::exactly_once) is
+    /// asked for: the offsets of a persistent stream have no gaps.
     pub fn spool_overflow(mut self, overflow: SpoolOverflow) -> Self {
         self.settings.overflow = overflow;
         self.with_spool(|_| {})
@@ -94,8 +94,8 @@ impl<T> StreamBuilder<T> {
     /// [level](Self::spool_level) of the spool is for a row to be kept at all; a row that is kept is in the table once.
     /// Requests are never cut anew: where the server refuses a row, the whole request that holds it is returned.
     ///
-    /// The persistent streams of the service are in development. [`IngestStream::retire`] ends one when it is not needed
-    /// any more.
+    /// The persistent streams of the service are in development. [`IngestStream::retire`] ends one when it is not
+    /// needed any more.
     ///
     /// # Errors
     /// [`open`](Self::open), or the stream, fails if the service has no persistent streams.
@@ -168,8 +168,8 @@ impl<T> IngestStream<T> {
         Ok(offset)
     }
 
-    /// Delivers every row, closes the stream, and ends the persistent stream that it wrote to for good: the next one that
-    /// is opened with this folder begins another.
+    /// Delivers every row, closes the stream, and ends the persistent stream that it wrote to for good: the next one
+    /// that is opened with this folder begins another.
     ///
     /// A stream that is only closed goes on when its folder is opened again.
     ///

@@ -1,8 +1,8 @@
 //! A connection that joins large writes into fewer system calls.
 //!
 //! h2 writes and flushes one frame at a time, and a frame has 16 KiB unless the server allows more. A system call costs
-//! more than a copy of 16 KiB. More data nearly always follows a whole frame at once, so a flush after one is pending at
-//! its first poll and wakes its task. What the task writes until it polls again goes out in the same call.
+//! more than a copy of 16 KiB. More data nearly always follows a whole frame at once, so a flush after one is pending
+//! at its first poll and wakes its task. What the task writes until it polls again goes out in the same call.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

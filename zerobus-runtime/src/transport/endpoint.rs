@@ -47,8 +47,8 @@ impl Endpoint {
         Ok(Self { uri })
     }
 
-    /// Reads a workspace's address, which may come from a browser: what follows the host is cut off; the id of the workspace
-    /// that its query carries as `o`, if any.
+    /// Reads a workspace's address, which may come from a browser: what follows the host is cut off; the id of the
+    /// workspace that its query carries as `o`, if any.
     pub(crate) fn parse_workspace(text: &str, plain_http: PlainHttp) -> Result<(Self, Option<String>), Error> {
         let trimmed = text.trim();
         let host_at = trimmed.find("://").map_or(0, |scheme| scheme + 3);

@@ -22,9 +22,9 @@ const PROBES: u32 = 3;
 
 /// Connects to an address, below TLS.
 ///
-/// A connection that a load balancer or a firewall has dropped in silence is found by TCP's own keep-alive. HTTP/2 pings
-/// would find it too, but a stock gRPC server ends a connection for more than two of them within five minutes without
-/// data, and the official clients send none.
+/// A connection that a load balancer or a firewall has dropped in silence is found by TCP's own keep-alive. HTTP/2
+/// pings would find it too, but a stock gRPC server ends a connection for more than two of them within five minutes
+/// without data, and the official clients send none.
 #[derive(Debug, Clone)]
 pub(super) enum Sockets {
     Dialed(Arc<dyn Dial>),

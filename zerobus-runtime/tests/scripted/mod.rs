@@ -229,8 +229,8 @@ impl Scripted {
     pub async fn start_tls(self, identity: Identity) -> Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
-        // delta_kernel brings a second provider of cryptography into the workspace's tests, and tonic's server takes none by
-        // itself where there are two. Another test may have been first.
+        // delta_kernel brings a second provider of cryptography into the workspace's tests, and tonic's server takes
+        // none by itself where there are two. Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let tls = ServerTlsConfig::new().identity(identity);
         let server = tonic::transport::Server::builder().tls_config(tls).expect("a certificate and its key");

@@ -36,7 +36,8 @@ use run::{TICK, run};
 
 const SEEDS: u64 = 1000;
 
-/// What must happen in some of the seeds, by a part of its line in a trace; else the simulation proves less than it says.
+/// What must happen in some of the seeds, by a part of its line in a trace; else the simulation proves less than it
+/// says.
 const HAPPENINGS: [(&str, &str); 18] = [
     ("an ack above what was sent", "but only the offsets below"),
     ("an ack below the last one", " after offset "),

@@ -1,7 +1,7 @@
 //! What our client puts on the wire, held against what the official clients put there.
 //!
-//! Every difference is listed in the section "On the wire" of the emulator's CONFORMANCE.md, with its reason. A difference
-//! that is not listed fails, and so does one that is listed and not found.
+//! Every difference is listed in the section "On the wire" of the emulator's CONFORMANCE.md, with its reason. A
+//! difference that is not listed fails, and so does one that is listed and not found.
 //!
 //! The wheels need Python: `ZEROBUS_WHEEL_NEWEST` and `ZEROBUS_WHEEL_1_0` name the interpreters of two environments
 //! that have `databricks-zerobus-ingest-sdk` (the newest, and 1.0.0) and `grpcio-tools`. Without them the wheels are

@@ -13,11 +13,11 @@ use crate::model::UniqueNames;
 /// How many names of messages an error lists.
 const LISTED: usize = 10;
 
-/// The descriptor of a message as a stream is opened with it: imported and sibling messages are inside it, and type names
-/// are absolute without a package.
+/// The descriptor of a message as a stream is opened with it: imported and sibling messages are inside it, and type
+/// names are absolute without a package.
 ///
-/// `message` is the full name, `shop.Order`. Messages that it does not use are left out, as are extensions. A message from
-/// outside whose name is taken gets a number behind it; names of messages are not on the wire of a row.
+/// `message` is the full name, `shop.Order`. Messages that it does not use are left out, as are extensions. A message
+/// from outside whose name is taken gets a number behind it; names of messages are not on the wire of a row.
 ///
 /// A proto3 field without `optional` is not written where it is zero or empty, so it arrives as NULL: use `optional`.
 ///
@@ -100,7 +100,8 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// The full names of the types that a message uses, itself first, each once, in the order in which fields name them.
+    /// The full names of the types that a message uses, itself first, each once, in the order in which fields name
+    /// them.
     fn used_by<'b>(&'b self, root: &'b str) -> Result<Vec<&'b str>, DescriptorError> {
         let mut used = vec![root];
         let mut seen = HashSet::from([root]);
@@ -167,7 +168,8 @@ impl<'a> Gathering<'a> {
         gathering
     }
 
-    /// Keeps a type where it is, if it may stay there: what is inside the root, with all that it is inside of, and entries.
+    /// Keeps a type where it is, if it may stay there: what is inside the root, with all that it is inside of, and
+    /// entries.
     fn keep(&mut self, name: &'a str, is_used: &HashSet<&str>) {
         if let Some(inner) = self.inside_root(name) {
             let ends = inner.match_indices('.').map(|(at, _)| self.root.len() + at).skip(1).chain([name.len()]);

@@ -34,8 +34,8 @@ impl Open {
 }
 
 impl Group {
-    /// Commits all requests as one version; if that fails, each by itself, so that a request that cannot be stored fails its
-    /// own stream only.
+    /// Commits all requests as one version; if that fails, each by itself, so that a request that cannot be stored
+    /// fails its own stream only.
     pub(super) fn commit(self, open: &mut Open) {
         let (requests, command) = self.into_parts();
         let requests = in_sequence(requests);
@@ -60,8 +60,8 @@ impl Group {
     }
 }
 
-/// The requests that may be committed. A request of a persistent stream that does not follow the one before is refused: one
-/// before it has failed, and what is committed must have no gaps.
+/// The requests that may be committed. A request of a persistent stream that does not follow the one before is refused:
+/// one before it has failed, and what is committed must have no gaps.
 fn in_sequence(requests: Vec<Request>) -> Vec<Request> {
     let mut next: BTreeMap<String, i64> = BTreeMap::new();
     let mut kept = Vec::with_capacity(requests.len());
@@ -158,7 +158,8 @@ fn one_by_one(table: &mut DeltaTable, requests: Vec<Request>, error: &StorageErr
     }
 }
 
-/// A commit may have failed behind its entry in the log: then a request of a persistent stream must not be committed again.
+/// A commit may have failed behind its entry in the log: then a request of a persistent stream must not be committed
+/// again.
 fn again(table: &mut DeltaTable, request: &Request, error: &StorageError) -> Result<(), StorageError> {
     if let Some(stream) = &request.append.stream
         && table.find_stream(stream.id())? != StreamState::Open(stream.committed())

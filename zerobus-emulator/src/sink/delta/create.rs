@@ -48,8 +48,8 @@ pub(super) fn same_columns(one: &StructType, other: &StructType) -> KernelResult
     Ok(same && one.fields().len() == other.fields().len())
 }
 
-/// A log without its beginning is what is left where a table was removed while a commit was on its way. No reader opens it,
-/// and a new table cannot be made over it.
+/// A log without its beginning is what is left where a table was removed while a commit was on its way. No reader opens
+/// it, and a new table cannot be made over it.
 fn set_remains_aside(path: &Path) -> KernelResult<()> {
     let log = identity::log_folder(path);
     let Ok(mut entries) = std::fs::read_dir(&log) else { return Ok(()) };

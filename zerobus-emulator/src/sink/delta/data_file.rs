@@ -76,8 +76,8 @@ impl Place {
     }
 }
 
-/// Writes files side by side; either all of them are written, or none is left. What is new has to be synced before the rows
-/// are durable.
+/// Writes files side by side; either all of them are written, or none is left. What is new has to be synced before the
+/// rows are durable.
 pub(super) fn write_all<B>(plans: Vec<Plan<B>>, unsynced: &mut Unsynced) -> KernelResult<Vec<Written>>
 where
     B: Iterator<Item = KernelResult<RecordBatch>> + Send,

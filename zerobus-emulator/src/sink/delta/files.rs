@@ -1,8 +1,8 @@
 //! The files that a table is made of, by partition and in the order of their rows; and which of them to merge.
 //!
-//! Files are merged like the levels of a log-structured tree: a level holds files of [`FAN_IN`] times the rows of the one
-//! below, and as many files of a level as the fan-in become one of the next. So a row is rewritten once a level, and a table
-//! has few files however small its commits are. Only neighbours are merged, so rows keep their order.
+//! Files are merged like the levels of a log-structured tree: a level holds files of [`FAN_IN`] times the rows of the
+//! one below, and as many files of a level as the fan-in become one of the next. So a row is rewritten once a level,
+//! and a table has few files however small its commits are. Only neighbours are merged, so rows keep their order.
 
 use std::collections::{BTreeMap, HashMap};
 

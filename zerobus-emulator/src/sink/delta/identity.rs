@@ -36,8 +36,8 @@ impl Identity {
         self.log.join(checkpoint_name(version))
     }
 
-    /// Whether the log is the same folder, and still has what a reader needs: this version, and the version or checkpoint
-    /// from which the log is read.
+    /// Whether the log is the same folder, and still has what a reader needs: this version, and the version or
+    /// checkpoint from which the log is read.
     pub(super) fn holds(&self, start: Start, version: u64) -> bool {
         Folder::of(&self.log).is_ok_and(|folder| folder == self.folder)
             && self.log.join(commit_name(version)).is_file()

@@ -103,8 +103,8 @@ fn url(root: &Url, file: &ScanFile) -> KernelResult<Url> {
     root.join(&file.path).map_err(KernelError::generic_err)
 }
 
-/// The rows of a file that no deletion vector takes away. Other programs may write a file without statistics; then its footer
-/// has the number.
+/// The rows of a file that no deletion vector takes away. Other programs may write a file without statistics; then its
+/// footer has the number.
 fn live_rows(root: &Url, file: &ScanFile) -> KernelResult<u64> {
     let all = if let Some(stats) = &file.stats {
         stats.num_records

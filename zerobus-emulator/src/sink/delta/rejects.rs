@@ -1,8 +1,8 @@
-//! Acked rows that no longer fit their table, since it was altered before they were committed: Parquet files in a folder that
-//! readers of the table pass over, where the service has its own.
+//! Acked rows that no longer fit their table, since it was altered before they were committed: Parquet files in a
+//! folder that readers of the table pass over, where the service has its own.
 //!
-//! A file's name has the numbers of the requests in the log, so that rows which are brought into the table again after a kill
-//! replace their own file; and how many rows it holds.
+//! A file's name has the numbers of the requests in the log, so that rows which are brought into the table again after
+//! a kill replace their own file; and how many rows it holds.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};

@@ -1,6 +1,7 @@
 //! Work on a table that somebody may remove at any moment: users reset a table by `rm -rf`, which takes a while itself.
 //!
-//! Between a check and its use a file, a folder or the whole table may vanish. Such work is done again, until the removal is over.
+//! Between a check and its use a file, a folder or the whole table may vanish. Such work is done again, until the
+//! removal is over.
 
 use std::collections::BTreeSet;
 use std::error::Error;

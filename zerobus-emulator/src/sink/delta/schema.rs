@@ -1,7 +1,7 @@
 //! A table as a Delta schema.
 //!
-//! The service's own description of a column (`type_json`) is the field of a Delta schema, so a Delta schema is a description of
-//! the table, too.
+//! The service's own description of a column (`type_json`) is the field of a Delta schema, so a Delta schema is a
+//! description of the table, too.
 //!
 //! CHAR and VARCHAR are strings whose metadata names the type, as Spark writes them.
 

@@ -1,5 +1,5 @@
-//! A table made aside, in a folder that readers of the table proper pass over: what the kernel writes for a definition, and
-//! data files by it, before the table itself has that definition.
+//! A table made aside, in a folder that readers of the table proper pass over: what the kernel writes for a definition,
+//! and data files by it, before the table itself has that definition.
 
 use std::io;
 use std::path::{Path, PathBuf};

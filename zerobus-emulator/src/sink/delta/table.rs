@@ -152,7 +152,8 @@ impl DeltaTable {
         txns: &Txns,
     ) -> Result<(), StorageError> {
         let mut backoff = Backoff::new();
-        // A commit that is in the log, and whose files were removed before they were on the disk. It is not made a second time.
+        // A commit that is in the log, and whose files were removed before they were on the disk. It is not made a
+        // second time.
         let mut in_log = None;
         loop {
             let tried = match in_log.take() {
@@ -325,8 +326,8 @@ impl DeltaTable {
 
     /// Whether the change is the table's next version, and on the disk; if it is not, somebody else's is.
     ///
-    /// A version is in the log a moment before it is on the disk. If the machine fails in that moment, its entry may be torn;
-    /// nothing of it was acked, and the next opening removes it.
+    /// A version is in the log a moment before it is on the disk. If the machine fails in that moment, its entry may be
+    /// torn; nothing of it was acked, and the next opening removes it.
     fn commit(&mut self, operation: UpdateTableOperation, change: Change) -> KernelResult<bool> {
         let engine = Arc::clone(self.kernel.engine());
         let blind = if change.removed.is_empty() && !change.written.is_empty() { Blind::Yes } else { Blind::No };

@@ -1,10 +1,11 @@
-//! Rows that are acked before they are in their table, as the service acks them: one file of lines for each table, synced before
-//! the ack, and emptied by the commit.
+//! Rows that are acked before they are in their table, as the service acks them: one file of lines for each table,
+//! synced before the ack, and emptied by the commit.
 //!
-//! Each request is a line, `{"number", "rows", "stream", "offset"}`; before the first, and where it changes, comes the definition
-//! of the table that the rows are of, `{"definition"}`. Rows meet the table as it is when they are committed: those that do not
-//! fit it, since it was altered in between, go to files beside it (`rejects`). The number of the last line that a commit has brought into
-//! the table is in that commit (`txn`), so a line is stored exactly once, whenever the emulator is killed.
+//! Each request is a line, `{"number", "rows", "stream", "offset"}`; before the first, and where it changes, comes the
+//! definition of the table that the rows are of, `{"definition"}`. Rows meet the table as it is when they are
+//! committed: those that do not fit it, since it was altered in between, go to files beside it (`rejects`). The number
+//! of the last line that a commit has brought into the table is in that commit (`txn`), so a line is stored exactly
+//! once, whenever the emulator is killed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};

@@ -1,5 +1,5 @@
-//! Persistent streams in the log of their table: a `txn` action in the commit of the rows, so that the rows and the offset up to
-//! which they are stored can never differ.
+//! Persistent streams in the log of their table: a `txn` action in the commit of the rows, so that the rows and the
+//! offset up to which they are stored can never differ.
 //!
 //! | `txn.version` | the stream |
 //! |---|---|

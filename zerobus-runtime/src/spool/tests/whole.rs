@@ -1,5 +1,5 @@
-//! A session, its writer, a simulated disk and a server that misbehaves, by seed: processes that die at any operation of
-//! their disk, one after the other, while connections are lost.
+//! A session, its writer, a simulated disk and a server that misbehaves, by seed: processes that die at any operation
+//! of their disk, one after the other, while connections are lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

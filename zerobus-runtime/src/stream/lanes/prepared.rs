@@ -60,7 +60,8 @@ impl<T> LanesBuilder<T> {
     /// Opens every lane, with a short pause between them.
     ///
     /// # Errors
-    /// As [`StreamBuilder::open`](crate::StreamBuilder::open), if any lane cannot be opened; the others are then closed.
+    /// As [`StreamBuilder::open`](crate::StreamBuilder::open), if any lane cannot be opened; the others are then
+    /// closed.
     ///
     /// # Panics
     /// Outside a tokio runtime.

@@ -1,8 +1,9 @@
 //! A table given another definition.
 //!
-//! Where files of the old definition are files of the new one, the version has another `metaData` alone. Where they are not (a
-//! column was dropped, retyped or made NOT NULL), the rows are read, brought into the new definition and written anew, and one
-//! version exchanges all files together with the `metaData`. A row that does not fit leaves everything as it is.
+//! Where files of the old definition are files of the new one, the version has another `metaData` alone. Where they are
+//! not (a column was dropped, retyped or made NOT NULL), the rows are read, brought into the new definition and written
+//! anew, and one version exchanges all files together with the `metaData`. A row that does not fit leaves everything as
+//! it is.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -134,7 +135,8 @@ impl DeltaTable {
         Ok(files.into_iter().map(removal).collect())
     }
 
-    /// Whether the actions are the table's next version, and on the disk. A version that is not on the disk is taken back.
+    /// Whether the actions are the table's next version, and on the disk. A version that is not on the disk is taken
+    /// back.
     fn put(&mut self, actions: &[Value], moved: Moved) -> KernelResult<bool> {
         let mut unsynced = moved.unsynced;
         moved.paths.iter().for_each(|path| unsynced.add(path));
@@ -156,7 +158,8 @@ impl DeltaTable {
     }
 }
 
-/// Whether files of the one definition are files of the other: columns are matched by their names, and what a file lacks is NULL.
+/// Whether files of the one definition are files of the other: columns are matched by their names, and what a file
+/// lacks is NULL.
 fn keeps_files(from: &Table, to: &Table) -> KernelResult<bool> {
     let harmless = Drift::between(from, to).changes.iter().all(|change| match change.kind {
         ChangeKind::Added { nullable, .. } => nullable,
