@@ -190,16 +190,21 @@ impl Model {
             }
             if !self.disk.is_dead() {
                 self.check_counters(&process.log);
-                self.note_durable(&process.log);
+                self.note_durable(&process);
             }
         }
     }
 
     /// What is durable of the position is never lost.
-    fn note_durable(&mut self, log: &Log<Disk>) {
-        let marks = log.position.marks();
-        if log.position.is_durable() && self.plan.durability == Durability::Power {
-            self.durably_acked = self.durably_acked.max(marks.acked);
+    fn note_durable(&mut self, process: &Process) {
+        let position = &process.log.position;
+        if !position.is_durable() || self.plan.durability != Durability::Power {
+            return;
+        }
+        let marks = position.marks();
+        self.durably_acked = self.durably_acked.max(marks.acked);
+        // A request whose sync fails is taken back, with its offset and sequence; the position may have counted it.
+        if process.appended.is_empty() {
             self.ends = (self.ends.0.max(marks.next_row), self.ends.1.max(marks.next_sequence));
         }
     }
