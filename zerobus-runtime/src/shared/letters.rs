@@ -3,6 +3,9 @@
 //! A row that the server refused counts as settled, for whoever waits, when the sink has taken or refused it. The
 //! sink's own thread does not wait for it.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt::Debug;
