@@ -411,6 +411,37 @@ fn statements_that_keep_each_row_once_name_the_stamped_columns() {
 }
 
 #[test]
+fn stamped_columns_are_quoted_where_their_names_need_it() {
+    let sql = "CREATE TABLE main.geo.quakes (`order` STRING, run BIGINT, `LIMIT` BIGINT);";
+    let table = Table::try_from(&ddl::tables(sql).unwrap()[0]).unwrap();
+    let [producer, epoch, sequence] = ["order", "run", "LIMIT"].map(str::to_owned);
+    let text = ddl::dedup(&table, &StampedColumns { producer, epoch, sequence }).unwrap();
+    assert!(text.contains("KEYS (`order`, run, `LIMIT`)"), "{text}");
+}
+
+#[test]
+fn the_suffix_of_a_number_is_its_type() {
+    let table = |default: &str| ddl::tables(&format!("CREATE TABLE a.b.c (x DOUBLE DEFAULT {default});"));
+    for default in ["1.5", "1.5D", "1.5f", "0.1BD", "5L", "5s", "5Y"] {
+        assert!(table(default).is_ok(), "{default}");
+    }
+    for default in ["1e5Q", "1e5DB", "1.5 D"] {
+        let problem = table(default).unwrap_err().to_string();
+        assert!(problem.contains("expected a comma or a clause of column x"), "{default}: {problem}");
+    }
+}
+
+#[test]
+fn each_table_is_with_the_number_of_its_text() {
+    let mut script = ddl::Script::default();
+    for name in ["first", "second", "third"] {
+        assert_eq!(script.read(&format!("CREATE TABLE a.b.{name} (x INT);")), ddl::Findings::default());
+    }
+    let tables: Vec<_> = script.tables().map(|(text, info)| (text, info.name)).collect();
+    assert_eq!(tables, [(0, "first".to_owned()), (1, "second".to_owned()), (2, "third".to_owned())]);
+}
+
+#[test]
 fn the_comment_of_a_column_is_written_wherever_the_catalog_has_it() {
     for (comment, metadata, expected) in [("own", "", "own"), ("", "hidden", "hidden"), ("own", "hidden", "own")] {
         let json = serde_json::json!({
@@ -429,7 +460,7 @@ fn the_comment_of_a_column_is_written_wherever_the_catalog_has_it() {
 fn a_deep_type_is_an_error_with_its_line() {
     for (open, close) in [("ARRAY<", ">"), ("MAP<", ", INT>"), ("MAP<STRING, ", ">"), ("STRUCT<a: ", ">")] {
         let of = |levels: usize| format!("CREATE TABLE a.b.c (x\n{}INT{})", open.repeat(levels), close.repeat(levels));
-        let problem = ddl::tables(&of(10_000)).unwrap_err().to_string();
+        let problem = ddl::tables(&of(100_000)).unwrap_err().to_string();
         assert!(
             problem.starts_with("line 2, ") && problem.ends_with("the type nests deeper than 100 levels"),
             "{problem}"
