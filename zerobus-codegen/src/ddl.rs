@@ -51,6 +51,8 @@ pub use script::{Findings, Script};
 pub(crate) use write::statements;
 pub use write::{create_table, grant, grants, grants_on, quoted_table};
 
+pub use crate::model::sql_text::quoted_name;
+
 use crate::TableInfo;
 
 /// The tables that SQL statements create, after all statements.

@@ -47,12 +47,12 @@ fn without(info: &TableInfo, problem: &Problem) -> Option<String> {
     (alone.columns, alone.table_type, alone.data_source_format) = (vec![column], None, None);
     alone.properties.clear();
     Table::try_from(&alone).is_err().then(|| {
-        format!("ALTER TABLE {} DROP COLUMN {}; -- its values are lost", ddl::quoted_table(&table), quoted(name))
+        format!(
+            "ALTER TABLE {} DROP COLUMN {}; -- its values are lost",
+            ddl::quoted_table(&table),
+            ddl::quoted_name(name)
+        )
     })
-}
-
-fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
 }
 
 /// The statement that takes an obstacle away, or what to do where none does.
@@ -63,7 +63,7 @@ fn mending(table: &Table, obstacle: &Obstacle) -> String {
             format!("ALTER TABLE {name} SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'false');")
         }
         Obstacle::Check { name: constraint } => {
-            format!("ALTER TABLE {name} DROP CONSTRAINT {};", quoted(constraint))
+            format!("ALTER TABLE {name} DROP CONSTRAINT {};", ddl::quoted_name(constraint))
         }
         Obstacle::RowTracking => format!("ALTER TABLE {name} SET TBLPROPERTIES ('delta.enableRowTracking' = 'false');"),
         other => format!("# {}", other.help()),

@@ -71,7 +71,10 @@ fn comment(field: &SqlField) -> String {
     field.comment.as_deref().map(|comment| format!(" COMMENT {}", quoted(comment))).unwrap_or_default()
 }
 
-pub(crate) fn quoted_name(name: &str) -> String {
+/// A name as SQL has it, in backticks.
+#[must_use]
+#[cfg_attr(not(feature = "ddl"), expect(unreachable_pub, reason = "`ddl` exports it"))]
+pub fn quoted_name(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 

@@ -22,18 +22,18 @@ pub(super) const MISSING: &str = "zerobus_conformance_missing";
 pub(crate) fn ddl(schema: &str, grantee: &str) -> Result<String, TargetError> {
     infos(schema)?;
     let catalog = schema.split('.').next().unwrap_or_default();
-    let grantee = grantee.replace('`', "``");
+    let grantee = ddl::quoted_name(grantee);
     let tables = tables_sql(schema);
     let grants: String = [ROWS, GENERATED, VIEW]
-        .map(|table| format!("GRANT SELECT, MODIFY ON TABLE {schema}.{table} TO `{grantee}`;\n"))
+        .map(|table| format!("GRANT SELECT, MODIFY ON TABLE {schema}.{table} TO {grantee};\n"))
         .concat();
     Ok(format!(
         "-- The tables of `zerobus-emulator conformance`, and what the service principal needs.\n\
          CREATE SCHEMA IF NOT EXISTS {schema};\n\n\
          {tables}\n\
          CREATE OR REPLACE VIEW {schema}.{VIEW} AS SELECT id FROM {schema}.{ROWS};\n\n\
-         GRANT USE CATALOG ON CATALOG {catalog} TO `{grantee}`;\n\
-         GRANT USE SCHEMA ON SCHEMA {schema} TO `{grantee}`;\n\
+         GRANT USE CATALOG ON CATALOG {catalog} TO {grantee};\n\
+         GRANT USE SCHEMA ON SCHEMA {schema} TO {grantee};\n\
          {grants}"
     ))
 }
