@@ -1,7 +1,7 @@
 //! A spool's folder: owned by one process, for one table, in a format that this version reads.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use zerobus_codegen::Printable;
 
 use super::format::VERSION;
-use super::storage::{Folder, Marker, Storage};
+use super::storage::{Folder, Marker};
 
 const LOCK: &str = "lock";
 const LABEL: &str = "spool.json";
@@ -151,11 +151,6 @@ impl Claim {
     }
 
     fn write_label(&self, label: &Label) -> io::Result<()> {
-        let unfinished = self.path.join(format!("{LABEL}.new"));
-        let mut file = File::create(&unfinished)?;
-        file.write_all(serde_json::to_string(label)?.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(unfinished, self.path.join(LABEL))?;
-        Folder::new(self.path.clone()).sync_folder()
+        Folder::replace(&self.path, LABEL, &serde_json::to_vec(label)?)
     }
 }

@@ -1,15 +1,15 @@
 //! The folder of many lanes: their number, their folders, and which key belongs to which lane, the same in every
 //! process.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::folder::Refusal;
-use super::storage::{Folder, Storage};
+use super::storage::Folder;
 use crate::error::{Error, Fault};
 
 const NAME: &str = "lanes.json";
@@ -83,10 +83,5 @@ fn check_lane(folder: &Path, label: &LaneLabel) -> Result<(), Refusal> {
 
 fn write(folder: &Path, name: &str, label: &impl Serialize) -> io::Result<()> {
     Folder::create_all(folder)?;
-    let unfinished = folder.join(format!("{name}.new"));
-    let mut file = File::create(&unfinished)?;
-    file.write_all(serde_json::to_string(label)?.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(unfinished, folder.join(name))?;
-    Folder::new(folder.to_owned()).sync_folder()
+    Folder::replace(folder, name, &serde_json::to_vec(label)?)
 }

@@ -1,12 +1,12 @@
 //! The producer of a folder's rows and its run, which make the stamps of two processes differ.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::storage::{Folder, Storage};
+use super::storage::Folder;
 
 const NAME: &str = "producer.json";
 
@@ -38,8 +38,8 @@ impl Producer {
             }
             None => Self::new(name),
         };
-        let text = serde_json::to_string(&next)?;
-        match write(folder, &text) {
+        let text = serde_json::to_vec(&next)?;
+        match Folder::replace(folder, NAME, &text) {
             // A full disk has room again when its rows are sent, so it keeps no stream from its start.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => overwrite(folder, &text)?,
             written => written?,
@@ -48,23 +48,10 @@ impl Producer {
     }
 }
 
-/// Replaces the file; until that is durable the one before it counts.
-fn write(folder: &Path, text: &str) -> io::Result<()> {
-    let unfinished = folder.join(format!("{NAME}.new"));
-    let mut file = File::create(&unfinished)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _ = fs::remove_file(&unfinished);
-        return written;
-    }
-    fs::rename(unfinished, folder.join(NAME))?;
-    Folder::new(folder.to_owned()).sync_folder()
-}
-
 /// Writes into the space that the file has.
-fn overwrite(folder: &Path, text: &str) -> io::Result<()> {
+fn overwrite(folder: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).open(folder.join(NAME))?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text)?;
     file.set_len(text.len() as u64)?;
     file.sync_all()
 }

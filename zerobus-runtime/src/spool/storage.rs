@@ -121,6 +121,19 @@ impl Folder {
         Err(io::Error::other(text))
     }
 
+    /// Replaces a small file of a folder. It is durable when this returns; until then the one before it counts.
+    pub(crate) fn replace(folder: &Path, name: &str, text: &[u8]) -> io::Result<()> {
+        let unfinished = folder.join(format!("{name}.new"));
+        let mut file = fs::File::create(&unfinished)?;
+        if let Err(error) = file.write_all(text).and_then(|()| file.sync_all()) {
+            // On a full disk it would keep the room.
+            let _ = fs::remove_file(&unfinished);
+            return Err(error);
+        }
+        fs::rename(unfinished, folder.join(name))?;
+        sync_folder(folder)
+    }
+
     /// Creates a folder and those above it, each with a durable name.
     pub(crate) fn create_all(path: &Path) -> io::Result<()> {
         if path.is_dir() {
