@@ -334,7 +334,7 @@ impl<T> BlockingLanes<T> {
     }
 
     pub(super) fn open(options: &Arc<LanesBuilder<T>>) -> Result<Self, Error> {
-        let PreparedLanes { lanes, drivers, first_opens } = options.prepare(options.openings()?.finish()?)?;
+        let PreparedLanes { lanes, drivers, first_opens } = options.prepare(options.openings()?.finish_blocking()?)?;
         let driven = Driven::start(lanes, drivers)?;
         driven.with(|lanes| block_on(lanes.opened(first_opens)))?;
         Ok(Self { driven })

@@ -80,8 +80,7 @@ impl Opening {
     pub(super) async fn finish(self) -> Result<Opened, Error> {
         #[cfg(feature = "spool")]
         if self.spool.is_some() {
-            let opened = tokio::task::spawn_blocking(move || self.finish_blocking()).await;
-            return opened.unwrap_or_else(|_| Err(Fault::ShutDown.into()));
+            return off_the_runtime(move || self.finish_blocking()).await;
         }
         self.finish_blocking()
     }
@@ -127,6 +126,14 @@ impl Opening {
         settings.max_batch_bytes = settings.max_batch_bytes.min(settings.max_unacked_bytes / 2);
         Ok(Opened { table, settings, schemas: spool.schemas(), spool: Some(spool) })
     }
+}
+
+/// Runs what opens spools, which can block, off the runtime's threads.
+#[cfg(feature = "spool")]
+pub(super) async fn off_the_runtime<T: Send + 'static>(
+    open: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(open).await.unwrap_or_else(|_| Err(Fault::ShutDown.into()))
 }
 
 /// The bytes of a self-contained descriptor. The service refuses others, but only after token and connection.

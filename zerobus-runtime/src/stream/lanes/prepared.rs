@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::Handle;
+#[cfg(feature = "spool")]
+use super::super::opening::off_the_runtime;
 use super::super::opening::{Opened, Opening};
 use super::super::prepared::{FirstOpen, Prepared, opened};
 use super::set::LaneSet;
 use super::{LaneOffset, Lanes, LanesBuilder};
 use crate::driver::{Driver, Heir};
 use crate::error::Error;
-#[cfg(feature = "spool")]
-use crate::error::Fault;
 use crate::event::OnAck;
 
 /// The longest random pause between opening two lanes: opening many at once looks like an attack.
@@ -35,8 +35,18 @@ pub(in super::super) struct OpenedLanes {
 }
 
 impl Openings {
-    /// Opens the spools, which may take a while.
-    pub(in super::super) fn finish(self) -> Result<OpenedLanes, Error> {
+    /// Opens the spools, which can block, off the runtime's threads.
+    #[cfg_attr(not(feature = "spool"), expect(clippy::unused_async, reason = "the spool is a feature"))]
+    async fn finish(self) -> Result<OpenedLanes, Error> {
+        #[cfg(feature = "spool")]
+        if self.folder.is_some() {
+            return off_the_runtime(move || self.finish_blocking()).await;
+        }
+        self.finish_blocking()
+    }
+
+    /// Opens the spools, which can block.
+    pub(in super::super) fn finish_blocking(self) -> Result<OpenedLanes, Error> {
         #[cfg(feature = "spool")]
         let salt = match &self.folder {
             Some((folder, lanes)) => crate::spool::lanes::salt(folder, *lanes)?,
@@ -70,17 +80,7 @@ impl<T> LanesBuilder<T> {
     }
 
     pub(super) async fn open_again(self: &Arc<Self>) -> Result<Lanes<T>, Error> {
-        let openings = self.openings()?;
-        #[cfg(feature = "spool")]
-        let opened_lanes = match &self.stream.spool {
-            Some(_) => {
-                let opened = tokio::task::spawn_blocking(move || openings.finish()).await;
-                opened.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?
-            }
-            None => openings.finish()?,
-        };
-        #[cfg(not(feature = "spool"))]
-        let opened_lanes = openings.finish()?;
+        let opened_lanes = self.openings()?.finish().await?;
         let PreparedLanes { lanes, drivers, first_opens } = self.prepare(opened_lanes)?;
         for driver in drivers {
             driver.spawn();
