@@ -247,32 +247,28 @@ async fn a_column_added_by_another_program_is_refused_until_the_table_is_altered
     metadata["schemaString"] = json!(schema.to_string());
     table.commit(&[json!({ "metaData": metadata })]);
     // A definition without the column would take it out of the table again.
-    let mut other = definition.clone();
-    other["columns"]
-        .as_array_mut()
-        .unwrap()
-        .push(with_position(json!({ "name": "other", "type_text": "int" }), &definition));
+    let other = with_column(&definition, json!({ "name": "other", "type_text": "int" }));
     let (status, answer) = table.alter(&other).await;
     assert_eq!(status, 500, "{answer}");
     for _ in 0..2 {
         let status = table.refusal().await;
         assert!(status.message().contains("has other columns than the snapshot of the table"), "{}", status.message());
     }
-    let mut same = definition.clone();
-    same["columns"]
-        .as_array_mut()
-        .unwrap()
-        .push(with_position(json!({ "name": "more", "type_text": "bigint" }), &definition));
+    let same = with_column(&definition, json!({ "name": "more", "type_text": "bigint" }));
     let (status, answer) = table.alter(&same).await;
     assert_eq!(status, 200, "{answer}");
     table.send(2..4).await;
     assert_eq!(table.ids().await, [0, 1, 2, 3]);
 }
 
-fn with_position(mut column: Value, definition: &Value) -> Value {
-    column["position"] = json!(definition["columns"].as_array().unwrap().len());
+/// The definition with a nullable column more.
+fn with_column(definition: &Value, mut column: Value) -> Value {
+    let mut definition = definition.clone();
+    let columns = definition["columns"].as_array_mut().unwrap();
+    column["position"] = json!(columns.len());
     column["nullable"] = json!(true);
-    column
+    columns.push(column);
+    definition
 }
 
 #[tokio::test]

@@ -110,6 +110,16 @@ fn confined(tool: &[&str], test: &str) -> Option<bool> {
     able.then(|| command.status().unwrap().success())
 }
 
+/// Whether this process has mounts of its own; otherwise the test runs in one that has.
+#[cfg(target_os = "linux")]
+fn may_mount(test: &str) -> bool {
+    let may = std::env::var_os(CONFINED).is_some();
+    if !may {
+        assert_ne!(confined(&["unshare", "--mount", "--user", "--map-root-user"], test), Some(false));
+    }
+    may
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn rows_wait_while_the_folder_has_no_permission_to_write() {
@@ -134,9 +144,7 @@ async fn rows_wait_while_the_folder_has_no_permission_to_write() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn rows_wait_while_the_file_system_is_read_only() {
-    if std::env::var_os(CONFINED).is_none() {
-        let name = "rows_wait_while_the_file_system_is_read_only";
-        assert_ne!(confined(&["unshare", "--mount", "--user", "--map-root-user"], name), Some(false));
+    if !may_mount("rows_wait_while_the_file_system_is_read_only") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -157,9 +165,7 @@ async fn rows_wait_while_the_file_system_is_read_only() {
 async fn a_stream_opens_on_a_full_disk_and_sends_what_fills_it() {
     use zerobus_runtime::StampColumns;
 
-    if std::env::var_os(CONFINED).is_none() {
-        let name = "a_stream_opens_on_a_full_disk_and_sends_what_fills_it";
-        assert_ne!(confined(&["unshare", "--mount", "--user", "--map-root-user"], name), Some(false));
+    if !may_mount("a_stream_opens_on_a_full_disk_and_sends_what_fills_it") {
         return;
     }
     let disk = tempfile::tempdir().unwrap();

@@ -37,6 +37,15 @@ fn restarted() -> Disk {
     disk
 }
 
+/// A process that cannot read request 12, whose stream has what lies before it.
+fn resumed_behind_a_gap() -> Disk {
+    let mut disk = restarted();
+    let requests = [10, 11, 13].map(|sequence| Batch { sequence, ..request(sequence + 10..sequence + 11, 1) });
+    disk.load(requests.to_vec(), vec![22..23]);
+    disk.hear(Heard::Resumed(Some(1)));
+    disk
+}
+
 impl Disk {
     fn hear(&mut self, heard: Heard) {
         self.world.session.hear(self.world.now, self.world.newest().unwrap(), heard);
@@ -256,20 +265,14 @@ fn a_log_that_ends_before_its_stream_begins_has_nothing_that_is_committed() {
 
 #[test]
 fn unreadable_rows_are_passed_over_by_an_answer() {
-    let mut disk = restarted();
-    let requests = [10, 11, 13].map(|sequence| Batch { sequence, ..request(sequence + 10..sequence + 11, 1) });
-    disk.load(requests.to_vec(), vec![22..23]);
-    disk.hear(Heard::Resumed(Some(1)));
+    let disk = resumed_behind_a_gap();
     let ledger = disk.world.session.ledger();
     assert_eq!((ledger.durable, ledger.returned, disk.settled()), (22, 1, 23));
 }
 
 #[test]
 fn a_stream_whose_next_offset_is_not_the_next_request_is_left() {
-    let mut disk = restarted();
-    let requests = [10, 11, 13].map(|sequence| Batch { sequence, ..request(sequence + 10..sequence + 11, 1) });
-    disk.load(requests.to_vec(), vec![22..23]);
-    disk.hear(Heard::Resumed(Some(1)));
+    let mut disk = resumed_behind_a_gap();
     assert_eq!(disk.begin(), Some(Begin::Create), "request 12 cannot be read, so 13 cannot have offset 3");
     disk.hear(Heard::Opened("two".into()));
     assert_eq!(disk.note(), Some(StreamNote { stream_id: "two".into(), base: 13, end: None }));
