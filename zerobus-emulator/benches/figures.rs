@@ -8,7 +8,7 @@
 
 #[path = "figures/soak.rs"]
 mod soak;
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/emulator/support/mod.rs"]
 mod support;
 
 use std::fmt::Write as _;

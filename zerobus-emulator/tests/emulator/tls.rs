@@ -1,10 +1,6 @@
 //! HTTPS and HTTP on one port, by a certificate that clients can trust.
-#![cfg(feature = "tls")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
-mod support;
-
-use support::tables;
+use crate::support::tables;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use zerobus_emulator::{Emulator, StartError, TlsError};
 
@@ -23,7 +19,7 @@ async fn grpc_and_rest_answer_over_tls_and_plain_http_goes_on() {
     let (config, _) = over_tls(&secure, &authority).await;
     assert!(config.contains(&format!("{}/oidc", emulator.url())), "{config}");
     let plain = secure.replace("https://", "http://");
-    let (status, _) = support::http(move |agent| agent.get(&plain).call()).await;
+    let (status, _) = crate::support::http(move |agent| agent.get(&plain).call()).await;
     assert_eq!(status, 200);
 }
 

@@ -1,6 +1,4 @@
 //! Columns that the runtime fills in: in a table with duplicates, each row is known by them.
-#![cfg(feature = "ddl")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,13 +1,9 @@
 //! Rows from the wire to a table and back, with every type, in both encodings.
-#![cfg(feature = "delta")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::path::Path;
 
+use crate::support::{Call, every_type, record, table, tables};
 use serde_json::{Value, json};
-use support::{Call, every_type, record, table, tables};
 use zerobus_emulator::Emulator;
 
 async fn on_disk(data: &Path) -> Emulator {

@@ -1,11 +1,8 @@
 //! Principals and grants: who gets a token, and whose stream opens.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::path::Path;
 
-use support::{Call, Credentials, ask_token, details, tables};
+use crate::support::{Call, Credentials, ask_token, details, tables};
 use tonic::{Code, Status};
 use zerobus_emulator::{Emulator, StartError};
 use zerobus_runtime::wire::RecordType;
@@ -97,9 +94,9 @@ async fn a_principal_without_workspace_access_opens_no_stream_and_inserts_nothin
     assert_eq!(refused.code(), Code::PermissionDenied);
     assert!(refused.message().contains("app does not have the entitlement Workspace access"), "{}", refused.message());
     assert!(refused.message().ends_with("Error Code: 3, Error State: 0."), "{}", refused.message());
-    let bearer = format!("Bearer {}", support::token(&app, Some(ORDERS)).await);
+    let bearer = format!("Bearer {}", crate::support::token(&app, Some(ORDERS)).await);
     let url = format!("{}/zerobus/v1/tables/{ORDERS}/insert", emulator.url());
-    let insert = support::http(move |agent| agent.post(&url).header("authorization", &bearer).send("[]"));
+    let insert = crate::support::http(move |agent| agent.post(&url).header("authorization", &bearer).send("[]"));
     assert_eq!(insert.await.0, 403);
     open(&Credentials::from(&emulator)).await.unwrap();
 }

@@ -1,11 +1,8 @@
 //! Persistent streams: offsets that go on over connections and restarts, with every row in the table exactly once.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
-mod support;
-
+use crate::support::persistent::{Persistent, retire};
+use crate::support::{tables, token};
 use serde_json::{Value, json};
-use support::persistent::{Persistent, retire};
-use support::{tables, token};
 use tonic::Code;
 use zerobus_emulator::{Emulator, Fault};
 
@@ -199,7 +196,7 @@ async fn resume(emulator: &Emulator, id: &str) -> (Persistent, i64) {
 
 #[tokio::test]
 async fn retiring_needs_the_token_of_the_table() {
-    use support::persistent::retire_with;
+    use crate::support::persistent::retire_with;
     let emulator = Emulator::builder().schemas(tables()).start().await.unwrap();
     let (_, id) = Persistent::create(&emulator, ORDERS).await.unwrap();
     let other = token(&emulator, Some(QUAKES)).await;

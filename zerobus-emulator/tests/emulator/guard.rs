@@ -1,12 +1,9 @@
 //! Who may call the emulator, and for how long a connection may do nothing.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use support::{Call, http, tables};
+use crate::support::{Call, http, tables};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::Code;
@@ -161,7 +158,7 @@ mod idle {
     #[tokio::test]
     async fn a_call_that_does_not_create_a_stream_is_ended() {
         let emulator = hurried().await;
-        let token = support::token(&emulator, Some("main.sales.orders")).await;
+        let token = crate::support::token(&emulator, Some("main.sales.orders")).await;
         let call = Call::start(emulator.url(), &token, "main.sales.orders").await.unwrap();
         let status = call.refusal().await;
         assert_eq!(status.code(), Code::DeadlineExceeded, "{}", status.message());

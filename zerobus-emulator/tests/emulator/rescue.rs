@@ -1,10 +1,7 @@
 //! The rescue column takes what fits no column of a JSON record; tags are read and set by paths of their own.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
-mod support;
-
+use crate::support::{Call, http, token};
 use serde_json::{Value, json};
-use support::{Call, http, token};
 use zerobus_emulator::Emulator;
 
 const EVENTS: &str = "main.app.events";

@@ -1,16 +1,12 @@
 //! The profile `service`: rows are acked before they are in their table, and survive a kill in between.
-#![cfg(all(feature = "cli", feature = "delta"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::persistent::Persistent;
+use crate::support::program::{Running, start_with};
+use crate::support::{Call, Credentials, tables};
 use serde_json::{Value, json};
-use support::persistent::Persistent;
-use support::program::{Running, start_with};
-use support::{Call, Credentials, tables};
 use zerobus_emulator::{Builder, Emulator, Profile, StartError};
 use zerobus_runtime::wire::RecordType;
 
@@ -81,7 +77,7 @@ async fn acked_rows_survive_a_kill_and_are_stored_once() {
 #[tokio::test]
 async fn every_type_survives_the_log() {
     let data = tempfile::tempdir().unwrap();
-    let row = support::every_type();
+    let row = crate::support::every_type();
     let store = async |data: &Path, arguments: &[&str], kill: bool| {
         let (running, credentials) = start_with(data, arguments);
         let mut call = Call::open(&credentials, "main.types.every_type", RecordType::Json, None).await.unwrap();

@@ -1,17 +1,13 @@
 //! The program: what it prints, how it stops, what survives when it is killed.
-#![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use crate::support::persistent::{self, Persistent};
+use crate::support::program::{Running, program, start, start_with, with_tables};
+use crate::support::{Call, tables};
 use serde_json::{Value, json};
-use support::persistent::{self, Persistent};
-use support::program::{Running, program, start, start_with, with_tables};
-use support::{Call, tables};
 use zerobus_emulator::Emulator;
 use zerobus_runtime::wire::RecordType;
 use zerobus_runtime::wire::ephemeral_stream_response::Payload as Answer;

@@ -2,16 +2,12 @@
 //! refused.
 //!
 //! `tests/clients/other_writers.py` does the same with deltalake; here are versions that it does not write.
-#![cfg(feature = "delta")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::support::{Call, tables};
 use serde_json::{Value, json};
-use support::{Call, tables};
 use tonic::{Code, Status};
 use zerobus_codegen::TableName;
 use zerobus_emulator::Emulator;
@@ -85,7 +81,7 @@ impl Shared {
     async fn alter(&self, definition: &Value) -> (u16, Value) {
         let url = format!("{}/emulator/tables/{ORDERS}", self.emulator.url());
         let body = definition.to_string();
-        support::http(move |agent| agent.put(&url).header("x-zerobus-emulator", "1").send(body)).await
+        crate::support::http(move |agent| agent.put(&url).header("x-zerobus-emulator", "1").send(body)).await
     }
 
     async fn refusal(&self) -> Status {
@@ -153,10 +149,10 @@ async fn rows_deleted_by_a_deletion_vector_are_not_read_or_counted() {
     table.restart().await;
     assert_eq!(table.ids().await, [1, 3, 4, 5]);
     let url = format!("{}/emulator/tables/{ORDERS}", table.emulator.url());
-    let (_, described) = support::http(move |agent| agent.get(&url).call()).await;
+    let (_, described) = crate::support::http(move |agent| agent.get(&url).call()).await;
     assert_eq!(described["rows"], 4);
     let url = format!("{}/emulator/tables/{ORDERS}/rows?offset=1&limit=2", table.emulator.url());
-    let (_, page) = support::http(move |agent| agent.get(&url).call()).await;
+    let (_, page) = crate::support::http(move |agent| agent.get(&url).call()).await;
     let ids: Vec<Value> = serde_json::Deserializer::from_str(page.as_str().unwrap())
         .into_iter::<Value>()
         .map(|row| row.unwrap()["order_id"].clone())
@@ -176,7 +172,7 @@ async fn a_file_without_statistics_is_counted_by_its_footer() {
     bare.as_object_mut().unwrap().remove("stats");
     table.commit(&[removal(&add), json!({ "add": bare })]);
     let url = format!("{}/emulator/tables/{ORDERS}", table.emulator.url());
-    let (_, described) = support::http(move |agent| agent.get(&url).call()).await;
+    let (_, described) = crate::support::http(move |agent| agent.get(&url).call()).await;
     assert_eq!(described["rows"], 5);
 }
 

@@ -1,10 +1,7 @@
 //! The emulator's own paths: what a test in any language asks of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
-mod support;
-
+use crate::support::{Call, http, tables};
 use serde_json::{Value, json};
-use support::{Call, http, tables};
 use zerobus_emulator::Emulator;
 
 const ORDERS: &str = "main.sales.orders";

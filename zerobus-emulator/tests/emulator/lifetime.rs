@@ -1,13 +1,9 @@
 //! The life of a stream and of the emulator: signals, graces, starting and stopping.
-#![cfg(feature = "delta")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::{Call, tables};
 use serde_json::{Value, json};
-use support::{Call, tables};
 use tonic::Code;
 use zerobus_emulator::{CatalogError, Emulator, Limits, RowsError, StartError};
 use zerobus_runtime::wire::ephemeral_stream_response::Payload as Answer;

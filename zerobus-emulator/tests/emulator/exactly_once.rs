@@ -1,13 +1,9 @@
 //! A program and an emulator that are killed at random, again and again: every row that the program was promised is in
 //! the Delta table once, and no row is there twice.
 //!
-//! `ZEROBUS_KILLS=300 cargo test -p zerobus-emulator --features cli --test exactly_once` kills more often: the program
+//! `ZEROBUS_KILLS=300 cargo test -p zerobus-emulator --features cli --test emulator exactly_once` kills more often: the program
 //! that many times, and the emulator a third of that. `ZEROBUS_KILLS_FOLDER` puts spool and table on another disk, such
 //! as a small tmpfs, which is then filled to its end now and then.
-#![cfg(all(feature = "cli", feature = "delta"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::support::program::{Running, program as emulator_program};
+use crate::support::tables;
 use serde_json::json;
-use support::program::{Running, program as emulator_program};
-use support::tables;
 use zerobus_emulator::Emulator;
 use zerobus_runtime::{Client, SpoolLevel};
 
@@ -77,7 +73,7 @@ struct Place {
 impl Place {
     fn program(&self, level: &str, from: u64) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "program", "--ignored", "--nocapture"]);
+        command.args(["--exact", "exactly_once::program", "--ignored", "--nocapture"]);
         command.env("ZEROBUS_KILLS_URL", &self.url).env("ZEROBUS_KILLS_SPOOL", &self.spool);
         command.env("ZEROBUS_KILLS_LEVEL", level).env("ZEROBUS_KILLS_FROM", from.to_string());
         command.stdout(Stdio::piped()).stderr(Stdio::null());

@@ -1,10 +1,7 @@
 //! The token endpoint and the tables API: answers and refusals in the service's shapes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
-mod support;
-
+use crate::support::{ask_token, details, http, tables, token};
 use serde_json::{Value, json};
-use support::{ask_token, details, http, tables, token};
 use zerobus_emulator::{Emulator, Limits, TokenOperations};
 
 async fn emulator() -> Emulator {
@@ -239,7 +236,7 @@ async fn the_endpoints_can_be_discovered() {
 async fn the_page_shows_tables_streams_rows_and_refusals() {
     let emulator = emulator().await;
     let orders = "main.sales.orders";
-    let mut call = support::Call::json(&emulator, orders).await;
+    let mut call = crate::support::Call::json(&emulator, orders).await;
     call.send_json(0, &json!({ "order_id": 7, "placed_at": 1, "lines": [], "currency": "EUR" })).await;
     call.acked(0).await;
     ask_token(&emulator, form(&emulator, &[("client_secret", "wrong")])).await;
@@ -263,12 +260,12 @@ async fn the_page_shows_tables_streams_rows_and_refusals() {
 #[tokio::test]
 async fn a_fixed_token_opens_every_table_and_the_tables_api() {
     let emulator = Emulator::builder().schemas(tables()).fixed_token("test-token").start().await.unwrap();
-    let mut call = support::Call::start(emulator.url(), "test-token", "main.sales.orders").await.unwrap();
+    let mut call = crate::support::Call::start(emulator.url(), "test-token", "main.sales.orders").await.unwrap();
     call.create("main.sales.orders", zerobus_runtime::wire::RecordType::Json, None).await;
     assert!(call.next().await.unwrap().is_some());
     let url = format!("{}/api/2.1/unity-catalog/tables/main.sales.orders", emulator.url());
     let (status, _) = http(move |agent| agent.get(&url).header("authorization", "Bearer test-token").call()).await;
     assert_eq!(status, 200);
-    let other = support::Call::start(emulator.url(), "test-tokeN", "main.sales.orders").await;
+    let other = crate::support::Call::start(emulator.url(), "test-tokeN", "main.sales.orders").await;
     assert_eq!(other.err().unwrap().code(), tonic::Code::Unauthenticated);
 }

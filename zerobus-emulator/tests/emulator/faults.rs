@@ -1,12 +1,9 @@
 //! Every fault strikes where it is configured to, and affects rows as the service's failures do.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
+use crate::support::{Call, ask_token, http, tables, token};
 use serde_json::{Value, json};
-use support::{Call, ask_token, http, tables, token};
 use tonic::{Code, Status};
 use zerobus_emulator::{Emulator, Fault};
 use zerobus_runtime::wire::RecordType;

@@ -1,14 +1,10 @@
 //! Tables that are removed, broken, filled or hurried, and still hold every acked row.
-#![cfg(feature = "delta")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::support::{Call, tables};
 use serde_json::{Value, json};
-use support::{Call, tables};
 use tonic::Code;
 use zerobus_emulator::{Builder, Emulator, Limits, StartError};
 
