@@ -232,6 +232,12 @@ impl Inode {
 
     /// Of what was not synced any pieces may be there, in any order.
     fn lose_power(&mut self, random: &mut fastrand::Rng) {
+        self.sync_in_part(random);
+        self.cached = self.durable.clone();
+    }
+
+    /// Any pieces of what was not synced become durable, in any order; the others never will be.
+    fn sync_in_part(&mut self, random: &mut fastrand::Rng) {
         let piece = PIECES[random.usize(..PIECES.len())];
         for change in std::mem::take(&mut self.pending) {
             match change {
@@ -250,7 +256,6 @@ impl Inode {
                 }
             }
         }
-        self.cached = self.durable.clone();
     }
 }
 
@@ -419,7 +424,8 @@ impl File for SimulatedFile {
             Fate::Fails => {
                 if !state.is_dead {
                     // What a sync could not write is clean for the system: no later sync writes it.
-                    state.inodes[self.inode].pending.clear();
+                    let State { inodes, random, .. } = &mut *state;
+                    inodes[self.inode].sync_in_part(random);
                 }
                 Err(failure())
             }

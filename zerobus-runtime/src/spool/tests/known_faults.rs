@@ -69,6 +69,29 @@ fn a_new_file_has_a_durable_name_before_its_rows_are_promised() {
 }
 
 #[test]
+fn a_row_that_is_taken_back_after_a_failed_sync_does_not_return() {
+    let mut taken_back = 0;
+    for seed in 0..400 {
+        let disk = Disk::new(seed);
+        let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+        log.append(&[request(0, 100)]).unwrap();
+        log.sync().unwrap();
+        log.append(&[request(1, 100)]).unwrap();
+        disk.set_faults(Faults { failures: 500, ..Faults::default() });
+        let failed = log.sync().is_err();
+        if !failed || log.forget_unsynced() != 1 || log.has_leftovers() {
+            continue;
+        }
+        taken_back += 1;
+        disk.set_faults(Faults::default());
+        disk.restart(Crash::Power);
+        let (mut log, _) = Log::open(disk, OPTIONS).unwrap();
+        assert_eq!(read_all(&mut log), [0], "seed {seed}");
+    }
+    assert!(taken_back > 20, "only {taken_back} rows were taken back");
+}
+
+#[test]
 fn a_log_that_was_full_at_a_crash_has_room_when_its_rows_are_delivered() {
     for crash in [Crash::Process, Crash::Power] {
         let disk = Disk::new(1);
