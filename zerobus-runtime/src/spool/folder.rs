@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use zerobus_codegen::Printable;
 
 use super::format::VERSION;
-use super::storage::{Folder, Marker};
+use super::storage::{Folder, Marker, Storage as _};
 
 const LOCK: &str = "lock";
 const LABEL: &str = "spool.json";
@@ -151,6 +151,6 @@ impl Claim {
     }
 
     fn write_label(&self, label: &Label) -> io::Result<()> {
-        Folder::replace(&self.path, LABEL, &serde_json::to_vec(label)?)
+        Folder::new(self.path.clone()).replace(LABEL, &serde_json::to_vec(label)?)
     }
 }

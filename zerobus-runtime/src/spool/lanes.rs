@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::folder::Refusal;
-use super::storage::Folder;
+use super::storage::{Folder, Storage as _};
 use crate::error::{Error, Fault};
 
 const NAME: &str = "lanes.json";
@@ -83,5 +83,5 @@ fn check_lane(folder: &Path, label: &LaneLabel) -> Result<(), Refusal> {
 
 fn write(folder: &Path, name: &str, label: &impl Serialize) -> io::Result<()> {
     Folder::create_all(folder)?;
-    Folder::replace(folder, name, &serde_json::to_vec(label)?)
+    Folder::new(folder.to_owned()).replace(name, &serde_json::to_vec(label)?)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::storage::Folder;
+use super::storage::{Folder, Storage as _};
 
 const NAME: &str = "producer.json";
 
@@ -39,7 +39,7 @@ impl Producer {
             None => Self::new(name),
         };
         let text = serde_json::to_vec(&next)?;
-        match Folder::replace(folder, NAME, &text) {
+        match Folder::new(folder.to_owned()).replace(NAME, &text) {
             // A full disk has room again when its rows are sent, so it keeps no stream from its start.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => overwrite(folder, &text)?,
             written => written?,

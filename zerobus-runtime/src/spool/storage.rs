@@ -29,6 +29,19 @@ pub(crate) trait Storage: Send {
 
     /// Makes the names of the folder durable.
     fn sync_folder(&self) -> io::Result<()>;
+
+    /// Replaces a small file. It is durable when this returns; until then the one before it counts.
+    fn replace(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        let unfinished = format!("{name}.new");
+        let mut file = self.create(&unfinished)?;
+        if let Err(error) = file.write_at(0, &mut [IoSlice::new(text)]).and_then(|()| file.sync()) {
+            // On a full disk it would keep the room.
+            let _ = self.remove(&unfinished);
+            return Err(error);
+        }
+        self.rename(&unfinished, name)?;
+        self.sync_folder()
+    }
 }
 
 /// A file of that folder.
@@ -119,19 +132,6 @@ impl Folder {
         let text =
             "the folder was deleted, moved or made anew under the open stream; put it back, or restart the program";
         Err(io::Error::other(text))
-    }
-
-    /// Replaces a small file of a folder. It is durable when this returns; until then the one before it counts.
-    pub(crate) fn replace(folder: &Path, name: &str, text: &[u8]) -> io::Result<()> {
-        let unfinished = folder.join(format!("{name}.new"));
-        let mut file = fs::File::create(&unfinished)?;
-        if let Err(error) = file.write_all(text).and_then(|()| file.sync_all()) {
-            // On a full disk it would keep the room.
-            let _ = fs::remove_file(&unfinished);
-            return Err(error);
-        }
-        fs::rename(unfinished, folder.join(name))?;
-        sync_folder(folder)
     }
 
     /// Creates a folder and those above it, each with a durable name.
@@ -268,4 +268,57 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spool::simulated::{Crash, Disk, Faults};
+
+    const NAME: &str = "label.json";
+    const TEXTS: [&[u8]; 2] = [b"the label that was there before", b"and the one that replaces it, which is longer"];
+
+    fn read(disk: &Disk) -> Vec<u8> {
+        let mut file = disk.open(NAME).unwrap();
+        let mut text = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+        file.read_at(0, &mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_outlives_the_loss_of_power() {
+        for seed in 0..50 {
+            let disk = Disk::new(seed);
+            for text in TEXTS {
+                disk.replace(NAME, text).unwrap();
+                disk.restart(Crash::Power);
+                assert_eq!(read(&disk), text, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_crash_while_a_file_is_replaced_leaves_one_of_the_two() {
+        for seed in 0..50 {
+            for operations in 0..6 {
+                let disk = Disk::new(seed);
+                disk.replace(NAME, TEXTS[0]).unwrap();
+                disk.crash_after(operations);
+                let replaced = disk.replace(NAME, TEXTS[1]).is_ok();
+                disk.restart(Crash::Power);
+                let text = read(&disk);
+                assert!(text == TEXTS[1] || (!replaced && text == TEXTS[0]), "seed {seed}, {operations}: {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_leaves_its_room_to_others() {
+        let disk = Disk::new(1);
+        disk.replace(NAME, TEXTS[0]).unwrap();
+        let used = disk.lens().values().sum();
+        disk.set_faults(Faults { capacity: Some(used), ..Faults::default() });
+        disk.replace(NAME, TEXTS[1]).unwrap_err();
+        assert_eq!((disk.names().unwrap(), read(&disk)), (vec![NAME.to_owned()], TEXTS[0].to_vec()));
+    }
 }
