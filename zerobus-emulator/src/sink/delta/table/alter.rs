@@ -5,6 +5,8 @@
 //! anew, and one version exchanges all files together with the `metaData`. A row that does not fit leaves everything as
 //! it is.
 
+mod protocol;
+
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
@@ -122,6 +124,11 @@ impl DeltaTable {
                 "another program has deleted rows of it by deletion vectors; compact the table with that program first";
             return Err(KernelError::generic(text));
         }
+        if self.snapshot.table_properties().append_only == Some(true) {
+            return Err(KernelError::generic(
+                "its rows would have to be rewritten, and delta.appendOnly forbids that; set the property to false first",
+            ));
+        }
         let now = millis()?;
         let removal = |file: ScanFile| {
             let value = |name: &String| file.partition_values.get(name).map_or(Value::Null, |value| json!(value));
@@ -181,16 +188,21 @@ fn keeps_files(from: &Table, to: &Table) -> KernelResult<bool> {
 /// The actions that give the table another definition.
 fn definition(kernel: &Kernel, snapshot: &SnapshotRef, staged: &Staged) -> KernelResult<Vec<Value>> {
     let (found_protocol, mut metadata) = state(kernel, snapshot)?;
+    protocol::may_alter(&found_protocol)?;
     let (protocol, mut new) = (staged.action("protocol")?, staged.action("metaData")?);
     for key in ["schemaString", "partitionColumns"] {
         metadata[key] = new[key].take();
     }
-    let information = json!({ "commitInfo": {
+    let mut information = json!({
         "timestamp": millis()?, "operation": "ALTER TABLE", "operationParameters": {}, "engineInfo": ENGINE_INFO,
         "isBlindAppend": false,
-    } });
-    let protocol = joined(found_protocol.clone(), &protocol);
-    let mut actions = vec![information];
+    });
+    if snapshot.table_properties().enable_in_commit_timestamps == Some(true) {
+        let last = snapshot.get_timestamp(kernel.engine().as_ref())?;
+        information["inCommitTimestamp"] = json!(millis()?.max(last + 1));
+    }
+    let protocol = protocol::joined(&found_protocol, &protocol);
+    let mut actions = vec![json!({ "commitInfo": information })];
     if protocol != found_protocol {
         actions.push(json!({ "protocol": protocol }));
     }
@@ -224,22 +236,6 @@ fn state(kernel: &Kernel, snapshot: &SnapshotRef) -> KernelResult<(Value, Value)
     Err(KernelError::generic("the log has no protocol or no metaData"))
 }
 
-/// A protocol with the features of both.
-fn joined(mut one: Value, other: &Value) -> Value {
-    for (version, features) in [("minReaderVersion", "readerFeatures"), ("minWriterVersion", "writerFeatures")] {
-        if other[version].as_u64() > one[version].as_u64() {
-            one[version] = other[version].clone();
-        }
-        let known = one[features].as_array().cloned().unwrap_or_default();
-        let more = other[features].as_array().into_iter().flatten().filter(|feature| !known.contains(feature));
-        let all: Vec<Value> = known.iter().chain(more).cloned().collect();
-        if !all.is_empty() {
-            one[features] = Value::Array(all);
-        }
-    }
-    one
-}
-
 /// Writes a version; false if there is one already.
 fn write_new(log: &Path, version: &Path, actions: &[Value]) -> io::Result<bool> {
     let aside = log.join(format!(".altering-{}.json", crate::random::text(8)));
@@ -260,7 +256,7 @@ fn write_new(log: &Path, version: &Path, actions: &[Value]) -> io::Result<bool> 
     result
 }
 
-fn millis() -> KernelResult<u64> {
+fn millis() -> KernelResult<i64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(KernelError::generic_err)?;
-    u64::try_from(now.as_millis()).map_err(KernelError::generic_err)
+    i64::try_from(now.as_millis()).map_err(KernelError::generic_err)
 }
