@@ -10,10 +10,16 @@ const FIRST_FRAME: &str = "\n   0: ";
 
 impl Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_backtrace(self.0))?;
+        let mut last = without_backtrace(self.0);
+        f.write_str(&last)?;
         let mut source = self.0.source();
         while let Some(error) = source {
-            write!(f, ": {}", without_backtrace(error))?;
+            let text = without_backtrace(error);
+            // `delta_kernel` repeats a cause in the text of the error that it causes.
+            if !last.ends_with(&text) {
+                write!(f, ": {text}")?;
+                last = text;
+            }
             source = error.source();
         }
         Ok(())
@@ -31,6 +37,22 @@ fn without_backtrace(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Nested {
+        #[error("no file")]
+        Cause,
+        #[error("generic: {0}")]
+        Repeats(#[source] Box<Nested>),
+        #[error("cannot be read")]
+        Tells(#[source] Box<Nested>),
+    }
+
+    #[test]
+    fn a_cause_that_the_text_before_it_repeats_is_left_out() {
+        let error = Nested::Tells(Box::new(Nested::Repeats(Box::new(Nested::Cause))));
+        assert_eq!(ErrorChain(&error).to_string(), "cannot be read: generic: no file");
+    }
 
     #[test]
     fn a_backtrace_is_left_out() {

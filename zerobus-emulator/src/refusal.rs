@@ -110,9 +110,16 @@ impl Refusal {
     pub(crate) fn obstacle(table: &TableName, obstacle: &Obstacle) -> Self {
         let text = |what: &str| format!("{what}: table {table} has {obstacle}; {}", obstacle.help());
         match obstacle {
-            Obstacle::RowTracking => Self::new(Code::InvalidArgument, 1022, text("cannot open table")),
+            Obstacle::GeneratedColumn { .. } | Obstacle::IdentityColumn { .. } | Obstacle::RowTracking => {
+                Self::new(Code::InvalidArgument, 1022, text("cannot open table"))
+            }
             _ => Self::new(Code::InvalidArgument, 4024, text("unsupported table kind")),
         }
+    }
+
+    /// A table that other programs gave features which the emulator does not write to.
+    pub(crate) fn unwritable(table: &TableName, why: impl Display) -> Self {
+        Self::new(Code::InvalidArgument, 4024, format!("unsupported table kind: table {table}: {why}"))
     }
 
     /// The table as such cannot take rows: a type that Zerobus does not carry.
@@ -231,6 +238,7 @@ impl From<StorageError> for Refusal {
             StorageError::Obstacle { table, obstacle, .. } => Self::obstacle(table, obstacle),
             StorageError::Removed { .. } => Self::removed(ErrorChain(&error)),
             StorageError::Stopping => Self::shutting_down(),
+            StorageError::Unwritable { table, .. } => Self::unwritable(table, ErrorChain(&error)),
             StorageError::Unfit { table, why } => Self::altered(table, vec![Cause::TypeIncompatible], why),
             _ => Self::storage(ErrorChain(&error)),
         }

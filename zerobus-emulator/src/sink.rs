@@ -46,6 +46,16 @@ pub enum StorageError {
         /// The feature.
         obstacle: Box<Obstacle>,
     },
+    /// Another program gave the Delta table a feature that the emulator cannot write to.
+    #[error("the emulator cannot write to the Delta table at {}; take from it what another program gave it, or name another data folder", .path.display())]
+    Unwritable {
+        /// The table's folder.
+        path: PathBuf,
+        /// The table.
+        table: Box<TableName>,
+        /// The feature.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// Rows could not be acked before their commit, or not be brought into their table after a kill.
     #[error("the log of acked rows at {} cannot be used", .path.display())]
     Log {

@@ -13,6 +13,7 @@
 //! | `disk` | files and folders brought to the disk |
 //! | `create` | a table made where there is none |
 //! | `table` | one Delta table: opened, appended to, kept small |
+//! | `log` | the files of a table's log, and where a reader begins |
 //! | `identity` | whether a table's folder is still the one that was opened |
 //! | `removal` | work on a table that somebody removes |
 //! | `files`, `merge` | which files to merge, and how |
@@ -43,6 +44,7 @@ mod folder;
 mod gather;
 mod identity;
 mod kernel;
+mod log;
 mod merge;
 mod partition;
 mod queue;
@@ -194,7 +196,7 @@ impl Delta {
         let (kernel, path, name) = (Arc::clone(&self.kernel), self.path(name), name.clone());
         let stored = move || {
             outlast(&path, || {
-                if read::start(&path).is_none() {
+                if read::start(&path).map_err(|error| kernel::failed(&path, "read", error))?.is_none() {
                     return Ok(None);
                 }
                 let stored =
@@ -315,7 +317,7 @@ impl Opening {
 }
 
 fn holding(kernel: &Kernel, path: &Path) -> Result<Holding, StorageError> {
-    if read::start(path).is_none() {
+    if read::start(path).map_err(|error| kernel::failed(path, "read", error))?.is_none() {
         return Ok(Holding { rows: 0, files: None });
     }
     let read = read::snapshot(kernel, path).and_then(|snapshot| {
@@ -332,7 +334,7 @@ fn holding(kernel: &Kernel, path: &Path) -> Result<Holding, StorageError> {
 }
 
 fn rows(kernel: &Kernel, path: &Path, table: &Table, skip: u64, limit: usize) -> Result<Vec<Row>, StorageError> {
-    if limit == 0 || read::start(path).is_none() {
+    if limit == 0 || read::start(path).map_err(|error| kernel::failed(path, "read", error))?.is_none() {
         return Ok(Vec::new());
     }
     let mut rows = Vec::new();

@@ -11,119 +11,14 @@ import pathlib
 import struct
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 
-import duckdb
-import duckdb_extension_delta
 import pyarrow
 import pyarrow.parquet
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 
-from emulator import insert, running, token
+from shared_table import Table
 
-TABLE = "main.other.rows"
 SCHEMA = pyarrow.schema([pyarrow.field("id", pyarrow.int64(), False), pyarrow.field("name", pyarrow.string())])
-
-
-class Table:
-    """The table, its rows as they should be, and everyone who reads it."""
-
-    def __init__(self, program, folder):
-        self.program = program
-        self.data = pathlib.Path(folder, "data")
-        self.path = str(pathlib.Path(self.data, *TABLE.split(".")))
-        self.schemas = pathlib.Path(folder, "schemas")
-        self.schemas.mkdir()
-        columns = [("id", "bigint", False), ("name", "string", True)]
-        info = {
-            "name": "rows", "catalog_name": "main", "schema_name": "other",
-            "columns": [
-                {"name": name, "type_text": kind, "nullable": nullable, "position": position}
-                for position, (name, kind, nullable) in enumerate(columns)
-            ],
-        }
-        (self.schemas / "rows.json").write_text(json.dumps(info))
-        self.rows = {}
-        self.next = 0
-
-    def emulator(self):
-        return running(self.program, str(self.schemas), str(self.data), "--history", "0")
-
-    def insert(self, env, commits, rows=3):
-        """That many commits through the emulator."""
-        bearer = token(env, TABLE)
-        for _ in range(commits):
-            new = [{"id": number, "name": f"n{number}"} for number in range(self.next, self.next + rows)]
-            insert(env, bearer, TABLE, new)
-            self.rows.update((row["id"], row["name"]) for row in new)
-            self.next += rows
-
-    def refused(self, env, *words):
-        """The emulator refuses a row in a sentence that has these words."""
-        try:
-            insert(env, token(env, TABLE), TABLE, [{"id": -1, "name": "refused"}])
-        except urllib.error.HTTPError as error:
-            text = json.load(error)["message"]
-            assert all(word in text for word in words), text
-            print(f"  refused: {text}")
-            return
-        raise AssertionError("the row was not refused")
-
-    def delta(self):
-        return DeltaTable(self.path)
-
-    def check(self, env, step):
-        """All readers have the rows."""
-        expected = sorted(self.rows.items())
-        with urllib.request.urlopen(f"{env['DATABRICKS_HOST']}/emulator/tables/{TABLE}") as answer:
-            count = json.load(answer)["rows"]
-        assert count == len(expected), f"{step}: the emulator counts {count} rows of {len(expected)}"
-        found = []
-        while page := self.page(env, len(found)):
-            found += page
-        assert sorted(found) == expected, f"{step}: the emulator reads {len(found)} rows, {set(found) ^ set(expected)} are not the same"
-        for name, read in {"deltalake": read_deltalake, "duckdb": read_duckdb}.items():
-            found = sorted(read(self.path))
-            assert found == expected, f"{step}: {name} has {len(found)} rows of {len(expected)}"
-        print(f"{step}: {count} rows")
-
-    def page(self, env, offset):
-        """A page of an odd size, so that pages end inside of files."""
-        url = f"{env['DATABRICKS_HOST']}/emulator/tables/{TABLE}/rows?offset={offset}&limit=37"
-        with urllib.request.urlopen(url) as answer:
-            rows = [json.loads(line) for line in answer.read().decode().splitlines()]
-        return [(row["id"], row["name"]) for row in rows]
-
-    def commit(self, *actions):
-        """A version that no program at hand writes."""
-        version = self.delta().version() + 1
-        log = pathlib.Path(self.path, "_delta_log", f"{version:020}.json")
-        with log.open("x") as file:
-            file.write("\n".join(json.dumps(action) for action in actions))
-
-    def last(self, action):
-        """The last action of this kind in the log."""
-        found = None
-        for log in sorted(pathlib.Path(self.path, "_delta_log").glob("*.json")):
-            for line in log.read_text().splitlines():
-                found = json.loads(line).get(action, found)
-        return found
-
-
-def read_deltalake(path):
-    # deltalake refuses to read tables with these features, so there DuckDB alone decides.
-    if {"columnMapping", "deletionVectors"} & set(DeltaTable(path).protocol().reader_features or []):
-        return read_duckdb(path)
-    rows = DeltaTable(path).to_pyarrow_table().to_pylist()
-    return [(row["id"], row["name"]) for row in rows]
-
-
-def read_duckdb(path):
-    extension = next(pathlib.Path(duckdb_extension_delta.__file__).parent.rglob("*.duckdb_extension"))
-    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-    connection.execute(f"LOAD '{extension}'")
-    return connection.execute(f"SELECT id, name FROM delta_scan('{path}')").fetchall()
 
 
 def deltalake_at_work(table, env):
@@ -196,6 +91,22 @@ def deletion_vectors(table, env):
         del table.rows[ids[place]]
     table.check(env, "deletion vectors")
     table.insert(env, 40)
+    table.check(env, "  and rows after it")
+    # Among the files that the next merges take.
+    actions = []
+    for add in table.files()[::3]:
+        if "deletionVector" not in add:
+            ids = read_ids(table, add)
+            gone = range(0, len(ids), 2)
+            remove = {"path": add["path"], "dataChange": True, "deletionTimestamp": 0, "size": add["size"]}
+            actions.append({"remove": remove | {"partitionValues": {}, "extendedFileMetadata": True}})
+            actions.append({"add": add | {"deletionVector": vector(gone), "dataChange": True}})
+            for place in gone:
+                del table.rows[ids[place]]
+    assert len(actions) > 4, actions
+    table.commit(*actions)
+    table.check(env, "deletion vectors of many files")
+    table.insert(env, 300, 1)
     table.check(env, "  and rows after it")
 
 

@@ -3,6 +3,9 @@
 //!
 //! `tests/clients/other_writers.py` does the same with deltalake; here are versions that it does not write.
 
+mod checkpoints;
+mod features;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::History;
 use super::data_file::{DataFile, Place};
-use super::identity::{self, LogFile};
+use super::log::{self, Checkpoint};
 
 /// How long old versions are readable if they take no more room than the table.
 const LONG: Duration = Duration::from_secs(60);
@@ -61,7 +61,7 @@ impl History {
 impl Cleanup {
     /// For a table that has just been opened: what an earlier run has left is old from the time it was written.
     pub(super) fn open(table: &Path, history: History, live: &[DataFile]) -> io::Result<Self> {
-        let log = identity::log_folder(table);
+        let log = log::folder(table);
         let mut cleanup = Self {
             log,
             history,
@@ -74,15 +74,14 @@ impl Cleanup {
         let live = live.iter().map(|file| file_name(&file.path)).collect();
         cleanup.find_orphans(table, &live)?;
         cleanup.files.make_contiguous().sort_by_key(|file| file.since);
-        let mut checkpoints = Vec::new();
-        for (version, name, metadata) in log_files(&cleanup.log)? {
-            cleanup.log_bytes += metadata.len();
-            if identity::parse_name(&name).is_some_and(|(_, file)| file == LogFile::Checkpoint) {
-                checkpoints.push((version, age(&metadata)));
-            }
-        }
-        checkpoints.sort_unstable();
-        cleanup.checkpoints = checkpoints.into();
+        let files = log::list(&cleanup.log)?;
+        cleanup.log_bytes = files.iter().map(|file| file.metadata.len()).sum();
+        // Without all of its files a checkpoint replaces no commits.
+        let since = |checkpoint: &Checkpoint| {
+            let own = files.iter().filter(|file| checkpoint.files.contains(&file.name));
+            own.map(|file| age(&file.metadata)).max().unwrap_or_else(Instant::now)
+        };
+        cleanup.checkpoints = log::checkpoints(&files).iter().map(|found| (found.version, since(found))).collect();
         Ok(cleanup)
     }
 
@@ -105,8 +104,8 @@ impl Cleanup {
 
     pub(super) fn checkpointed(&mut self, version: u64) {
         self.checkpoints.push_back((version, Instant::now()));
-        let files = log_files(&self.log).unwrap_or_default();
-        self.log_bytes = files.iter().map(|(.., metadata)| metadata.len()).sum();
+        let files = log::list(&self.log).unwrap_or_default();
+        self.log_bytes = files.iter().map(|file| file.metadata.len()).sum();
     }
 
     /// Removes what nobody can still need; returns when there is more to remove.
@@ -150,11 +149,11 @@ impl Cleanup {
     /// Removes the log before the checkpoint of this version.
     fn trim_log(&mut self, start: u64) {
         self.log_start = start;
-        match log_files(&self.log) {
+        match log::list(&self.log) {
             Ok(files) => {
-                for (_, name, metadata) in files.into_iter().filter(|(version, ..)| *version < start) {
-                    self.log_bytes = self.log_bytes.saturating_sub(metadata.len());
-                    remove_file(&self.log.join(name));
+                for old in files.into_iter().filter(|file| file.version < start) {
+                    self.log_bytes = self.log_bytes.saturating_sub(old.metadata.len());
+                    remove_file(&self.log.join(old.name));
                 }
             }
             Err(error) => tracing::warn!(log = %self.log.display(), %error, "old versions stay in the log"),
@@ -185,20 +184,6 @@ impl Cleanup {
 
 fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
-}
-
-/// The files of a log that belong to a version.
-fn log_files(log: &Path) -> io::Result<Vec<(u64, String, Metadata)>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(log)? {
-        let entry = entry?;
-        if let Ok(name) = entry.file_name().into_string()
-            && let Some((version, _)) = identity::parse_name(&name)
-        {
-            files.push((version, name, entry.metadata()?));
-        }
-    }
-    Ok(files)
 }
 
 /// Since when the file is as it is, as far as the clocks agree.

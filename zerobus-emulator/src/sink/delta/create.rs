@@ -15,8 +15,8 @@ use zerobus_codegen::Table;
 
 use super::History;
 use super::disk::Unsynced;
-use super::identity::{self, LogFile, Start};
 use super::kernel::{ENGINE_INFO, Kernel, failed};
+use super::log::{self, LogFile, Start};
 use super::read::{self, folder_url};
 use super::schema;
 use crate::random;
@@ -31,7 +31,7 @@ pub(super) fn or_find(
 ) -> Result<(Start, Unsynced), StorageError> {
     let mut unsynced = Unsynced::default();
     remove_torn_end(path).map_err(|error| failed(path, "opened", error.into()))?;
-    if let Some(start) = read::start(path) {
+    if let Some(start) = read::start(path).map_err(|error| failed(path, "opened", error))? {
         return Ok((start, unsynced));
     }
     let made = set_remains_aside(path).and_then(|()| create(kernel, path, table, history, &mut unsynced));
@@ -51,7 +51,7 @@ pub(super) fn same_columns(one: &StructType, other: &StructType) -> KernelResult
 /// A log without its beginning is what is left where a table was removed while a commit was on its way. No reader opens
 /// it, and a new table cannot be made over it.
 fn set_remains_aside(path: &Path) -> KernelResult<()> {
-    let log = identity::log_folder(path);
+    let log = log::folder(path);
     let Ok(mut entries) = std::fs::read_dir(&log) else { return Ok(()) };
     if entries.next().is_none() {
         return Ok(());
@@ -65,12 +65,12 @@ fn set_remains_aside(path: &Path) -> KernelResult<()> {
 ///
 /// Other writers end a version without a line break.
 fn remove_torn_end(path: &Path) -> io::Result<()> {
-    let log = identity::log_folder(path);
+    let log = log::folder(path);
     let Ok(entries) = std::fs::read_dir(&log) else { return Ok(()) };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let versions = names.filter_map(|name| identity::parse_name(&name));
+    let versions = names.filter_map(|name| log::parse_name(&name));
     let last = versions.filter_map(|(version, file)| (file == LogFile::Commit).then_some(version)).max();
-    let Some(last) = last.map(|version| log.join(identity::commit_name(version))) else { return Ok(()) };
+    let Some(last) = last.map(|version| log.join(log::commit_name(version))) else { return Ok(()) };
     let text = std::fs::read(&last)?;
     let is_action = |line: &[u8]| serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(line).is_ok();
     if text.strip_suffix(b"\n").unwrap_or(&text).split(|byte| *byte == b'\n').all(is_action) {
@@ -81,9 +81,9 @@ fn remove_torn_end(path: &Path) -> io::Result<()> {
 }
 
 fn create(kernel: &Kernel, path: &Path, table: &Table, history: History, unsynced: &mut Unsynced) -> KernelResult<()> {
-    let log = identity::log_folder(path);
+    let log = log::folder(path);
     unsynced.create_folder(&log)?;
-    unsynced.add(log.join(identity::commit_name(0)));
+    unsynced.add(log.join(log::commit_name(0)));
     unsynced.add(log);
     let url = folder_url(path)?;
     let schema = schema::schema(&table.row)?;

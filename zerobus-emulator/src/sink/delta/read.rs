@@ -17,29 +17,24 @@ use zerobus_codegen::Table;
 
 use super::cells;
 use super::data_file::{DataFile, Place, local_path};
-use super::identity::{self, LogFile, Start};
 use super::kernel::Kernel;
+use super::log::{self, Start};
+use super::removal::chain_has_missing;
 use crate::row::{Cell, Row};
 
-/// Whether there is a table: a kill may have left the folder of a log whose first commit never came.
-pub(super) fn start(path: &Path) -> Option<Start> {
-    let log = identity::log_folder(path);
-    let names = std::fs::read_dir(&log).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let files = names.filter_map(|name| identity::parse_name(&name));
-    let mut first = None;
-    for (version, file) in files {
-        first = match (file, first) {
-            (LogFile::Checkpoint, Some(Start::Checkpoint(other))) => Some(Start::Checkpoint(version.max(other))),
-            (LogFile::Checkpoint, _) => Some(Start::Checkpoint(version)),
-            (LogFile::Commit, None) if version == 0 => Some(Start::First),
-            (_, first) => first,
-        };
-    }
-    first
+/// Where the log of a table begins; none if there is no table.
+pub(super) fn start(path: &Path) -> KernelResult<Option<Start>> {
+    log::start(path).map_err(KernelError::generic_err)
 }
 
+/// The last version of a table. An error names the file of the log that is damaged, if one is.
 pub(super) fn snapshot(kernel: &Kernel, path: &Path) -> KernelResult<SnapshotRef> {
-    Snapshot::builder_for(folder_url(path)?).build(kernel.engine().as_ref())
+    let built = Snapshot::builder_for(folder_url(path)?).build(kernel.engine().as_ref());
+    built.map_err(|error| match log::damage(path) {
+        // What is missing may be on its way out together with the rest of the table.
+        Some(damage) if !chain_has_missing(&error) => KernelError::generic_err(damage),
+        _ => error,
+    })
 }
 
 pub(super) fn folder_url(path: &Path) -> KernelResult<Url> {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use delta_kernel::KernelError;
 
-use super::identity;
+use super::log;
 use crate::sink::StorageError;
 
 /// How long a removal may take.
@@ -47,12 +47,15 @@ impl Backoff {
 /// Does the work again if it fails because files of the table vanish.
 pub(super) fn outlast<T>(table: &Path, mut work: impl FnMut() -> Result<T, StorageError>) -> Result<T, StorageError> {
     let mut backoff = Backoff::new();
+    let first = log_names(table);
     loop {
         let before = log_names(table);
         match work() {
             Err(error) if is_missing(&error) || log_names(table) != before => {
                 if !backoff.wait() {
-                    return Err(removed(table, error));
+                    // Nobody removes a log that stays as it is: something is missing for good.
+                    let stays = !first.is_empty() && log_names(table) == first;
+                    return Err(if stays { error } else { removed(table, error) });
                 }
                 tracing::debug!(table = %table.display(), "files of the table vanish; trying again");
             }
@@ -78,7 +81,8 @@ pub(super) fn removed(table: &Path, error: StorageError) -> StorageError {
     }
 }
 
-fn chain_has_missing(error: &(dyn Error + 'static)) -> bool {
+/// The same for an error and its causes.
+pub(super) fn chain_has_missing(error: &(dyn Error + 'static)) -> bool {
     let own = if let Some(kernel) = error.downcast_ref::<KernelError>() {
         kernel_missing(kernel.without_backtrace())
     } else {
@@ -109,6 +113,6 @@ fn io_missing(error: &io::Error) -> bool {
 }
 
 fn log_names(table: &Path) -> BTreeSet<OsString> {
-    let entries = std::fs::read_dir(identity::log_folder(table));
+    let entries = std::fs::read_dir(log::folder(table));
     entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.file_name())).collect()
 }

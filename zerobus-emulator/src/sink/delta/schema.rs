@@ -12,9 +12,14 @@ use delta_kernel::schema::{ArrayType, DataType as DeltaType, MapType, StructFiel
 use delta_kernel::table_features::ColumnMappingMode;
 use delta_kernel::transaction::UpdateTableOperation;
 use delta_kernel::{KernelError, KernelResult, SnapshotRef};
-use zerobus_codegen::{ColumnInfo, DataType, Element, Field, Obstacle, Scalar, Struct, Table, TableInfo, TableName};
+use zerobus_codegen::{
+    ColumnInfo, DataType, Element, Field, Obstacle, Printable, Scalar, Struct, Table, TableInfo, TableName,
+};
 
 use super::kernel::{ENGINE_INFO, Kernel};
+
+/// The metadata of a column that has a default.
+const DEFAULT: &str = "CURRENT_DEFAULT";
 
 /// The table that a version on the disk is of.
 pub(super) fn of_snapshot(kernel: &Kernel, name: &TableName, snapshot: &SnapshotRef) -> KernelResult<Table> {
@@ -25,7 +30,34 @@ pub(super) fn of_snapshot(kernel: &Kernel, name: &TableName, snapshot: &Snapshot
 }
 
 /// A feature of a version for which the service refuses the table, if it has one.
-pub(super) fn obstacle(snapshot: &SnapshotRef) -> Option<Obstacle> {
+pub(super) fn obstacle(name: &TableName, snapshot: &SnapshotRef) -> KernelResult<Option<Obstacle>> {
+    if let Some(obstacle) = obstacle_of_properties(snapshot) {
+        return Ok(Some(obstacle));
+    }
+    let columns = Table::try_from(&describe(name, &snapshot.schema(), &[])?);
+    // Columns that are not understood are others than those that are expected.
+    Ok(columns.ok().and_then(|table| table.obstacles.into_iter().next()))
+}
+
+/// An error if the version has a feature that `delta_kernel` does not write to; otherwise the partition columns.
+pub(super) fn writable(kernel: &Kernel, snapshot: &SnapshotRef) -> KernelResult<Vec<String>> {
+    let transaction =
+        SnapshotRef::clone(snapshot).update_table(UpdateTableOperation::StreamingUpdate, ENGINE_INFO, true);
+    let transaction =
+        transaction.with_blind_append().build(kernel.engine().as_ref(), Box::new(FileSystemCommitter::new()))?;
+    let columns = snapshot.schema();
+    let mut defaults = columns.fields().filter(|field| field.metadata().contains_key(DEFAULT));
+    if let Some(field) = defaults.next() {
+        return Err(KernelError::generic(format!(
+            "column {} has a default, which the emulator does not fill in; drop the default",
+            Printable(field.name())
+        )));
+    }
+    transaction.write_state()?;
+    Ok(transaction.logical_partition_columns().to_vec())
+}
+
+fn obstacle_of_properties(snapshot: &SnapshotRef) -> Option<Obstacle> {
     let known = snapshot.table_properties();
     let mut properties: BTreeMap<String, String> = known.unknown_properties.clone().into_iter().collect();
     let mut set = |name: &str, value: &str| properties.insert(name.to_owned(), value.to_owned());

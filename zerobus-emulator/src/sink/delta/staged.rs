@@ -12,8 +12,8 @@ use zerobus_codegen::Table;
 use super::History;
 use super::data_file::{Place, local_path};
 use super::disk::{self, Unsynced};
-use super::identity;
 use super::kernel::Kernel;
+use super::log;
 use super::read::folder_url;
 use super::table::DeltaTable;
 use super::watermark::Txns;
@@ -93,7 +93,7 @@ impl Staged {
     }
 
     fn actions(&self, version: u64) -> KernelResult<Vec<Value>> {
-        let text = std::fs::read(identity::log_folder(&self.path).join(identity::commit_name(version)))?;
+        let text = std::fs::read(log::folder(&self.path).join(log::commit_name(version)))?;
         let actions = serde_json::Deserializer::from_slice(&text).into_iter();
         actions.collect::<Result<_, _>>().map_err(KernelError::generic_err)
     }

@@ -10,7 +10,6 @@ use std::time::Instant;
 use delta_kernel::arrow::datatypes::Schema as ArrowSchema;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_conversion::TryIntoArrow as _;
-use delta_kernel::schema::StructType;
 use delta_kernel::transaction::{CommitResult, CommittedTransaction, Transaction, UpdateTableOperation};
 use delta_kernel::{KernelError, KernelResult, SnapshotRef};
 use zerobus_codegen::{Obstacle, Table};
@@ -21,8 +20,9 @@ use super::create;
 use super::data_file::{self, DataFile, Place, Plan, Written, local_path};
 use super::disk::{self, Unsynced};
 use super::files::Files;
-use super::identity::{Identity, Start};
+use super::identity::Identity;
 use super::kernel::{ENGINE_INFO, Kernel, failed};
+use super::log::{self, Checkpoint, Start};
 use super::merge::{self, Merge, Merged};
 use super::partition::split;
 use super::removal::{self, Backoff, is_missing, outlast};
@@ -116,9 +116,12 @@ impl DeltaTable {
         history: History,
         start: Start,
     ) -> Result<Self, OpenError> {
-        let snapshot = read::snapshot(&kernel, &path)?;
+        let snapshot = read::snapshot(&kernel, &path).map_err(|error| match error.without_backtrace() {
+            KernelError::MaxCatalogVersion(_) => OpenError::Obstacle(Obstacle::CatalogManaged),
+            _ => OpenError::Kernel(error),
+        })?;
         let expected = schema::schema(&table.row)?;
-        check(&snapshot, &expected)?;
+        check(&kernel, &table, &snapshot)?;
         let found = read::data_files(&kernel, &snapshot)?;
         let live: Vec<DataFile> = found.iter().map(|found| found.file().clone()).collect();
         let cleanup = Cleanup::open(&path, history, &live).map_err(KernelError::from)?;
@@ -128,10 +131,7 @@ impl DeltaTable {
             identity: Identity::of(&path).map_err(KernelError::from)?,
             columns: FileColumns::new(&table, Arc::new(schema)),
             files: Files::new(found.into_iter().filter_map(read::Found::own).collect()),
-            commits_since_checkpoint: match start {
-                Start::Checkpoint(version) => snapshot.version().saturating_sub(version),
-                Start::First => snapshot.version(),
-            },
+            commits_since_checkpoint: snapshot.version().saturating_sub(start.version()),
             grown: BTreeSet::new(),
             redefined: false,
             unsynced: Unsynced::default(),
@@ -214,7 +214,7 @@ impl DeltaTable {
 
     /// Whether the table is the one that was opened.
     fn is_present(&self) -> bool {
-        self.identity.holds(self.start, self.snapshot.version())
+        self.identity.holds(&self.start, self.snapshot.version())
     }
 
     /// Acts on a persistent stream; returns its state afterwards.
@@ -269,7 +269,12 @@ impl DeltaTable {
         if self.is_present() {
             return Ok(());
         }
-        tracing::warn!(path = %self.path.display(), "the table's folder was removed; the table is created again");
+        let path = self.path.display();
+        if log::start(&self.path).is_ok_and(|start| start.is_none()) {
+            tracing::warn!(%path, "the table's folder was removed; the table is created again");
+        } else {
+            tracing::info!(%path, "another program has removed the beginning of the table's log; the table is opened again");
+        }
         self.reopen()
     }
 
@@ -365,7 +370,7 @@ impl DeltaTable {
             }
             Err(error) => {
                 // The log names the files if the error came on the way back.
-                if !self.identity.holds(self.start, self.snapshot.version() + 1) {
+                if !self.identity.holds(&self.start, self.snapshot.version() + 1) {
                     data_file::discard(&left);
                 }
                 Err(error)
@@ -400,7 +405,7 @@ impl DeltaTable {
             return Ok(());
         }
         self.snapshot = read::snapshot(&self.kernel, &self.path)?;
-        self.redefined = check(&self.snapshot, &schema::schema(&self.table.row)?).is_err();
+        self.redefined = check(&self.kernel, &self.table, &self.snapshot).is_err();
         let found = read::data_files(&self.kernel, &self.snapshot)?;
         // It may have restored a version that has files which were merged meanwhile.
         self.cleanup.keep(found.iter().map(|found| found.file().path.as_str()));
@@ -429,7 +434,7 @@ impl DeltaTable {
                 unsynced.add(self.identity.log());
                 match self.kernel.sync(unsynced) {
                     Ok(()) => {
-                        self.start = Start::Checkpoint(version);
+                        self.start = Start::Checkpoint(Checkpoint::own(version));
                         self.cleanup.checkpointed(version);
                     }
                     Err(error) => self.no_checkpoint(&error),
@@ -522,13 +527,20 @@ impl DeltaTable {
     }
 }
 
-/// Whether a version of the table takes files with these columns.
-fn check(snapshot: &SnapshotRef, expected: &StructType) -> Result<(), OpenError> {
-    if let Some(obstacle) = schema::obstacle(snapshot) {
+/// Whether rows of the table, as it is defined, can be written to this version of it.
+fn check(kernel: &Kernel, table: &Table, snapshot: &SnapshotRef) -> Result<(), OpenError> {
+    if let Some(obstacle) = schema::obstacle(&table.name, snapshot)? {
         return Err(OpenError::Obstacle(obstacle));
     }
-    if !create::same_columns(&snapshot.schema(), expected)? {
+    let partition_columns = schema::writable(kernel, snapshot).map_err(OpenError::Unwritable)?;
+    if !create::same_columns(&snapshot.schema(), &schema::schema(&table.row)?)? {
         return Err(OpenError::Drift);
+    }
+    if partition_columns != table.partition_columns {
+        return Err(OpenError::Unwritable(KernelError::generic(format!(
+            "it is partitioned by {partition_columns:?}, and its definition says {:?}",
+            table.partition_columns
+        ))));
     }
     Ok(())
 }
@@ -538,6 +550,7 @@ enum OpenError {
     Drift,
     Kernel(KernelError),
     Obstacle(Obstacle),
+    Unwritable(KernelError),
 }
 
 impl From<KernelError> for OpenError {
@@ -560,6 +573,10 @@ impl OpenError {
                 StorageError::Obstacle { path: path.to_owned(), table, obstacle }
             }
             Self::Drift => StorageError::Drift { path: path.to_owned() },
+            Self::Unwritable(error) => {
+                let table = Box::new(table.name.clone());
+                StorageError::Unwritable { path: path.to_owned(), table, source: Arc::new(error) }
+            }
             Self::Kernel(error) => failed(path, doing, error),
         }
     }
