@@ -1,5 +1,6 @@
 //! One test for each fault that other programs' disk buffers are known for.
 
+use std::io::IoSlice;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use crate::spool::format::{RecordHeader, Request, u32_at};
 use crate::spool::log::{Durability, Log, Options, Refusal};
 use crate::spool::segment::name_of;
 use crate::spool::simulated::{Crash, Disk, Faults};
-use crate::spool::storage::Storage;
+use crate::spool::storage::{File as _, Storage};
 use crate::spool::writer::{Next, Writer};
 use crate::spool::{SpoolLevel, events_of, now_ms};
 
@@ -89,6 +90,31 @@ fn a_row_that_is_taken_back_after_a_failed_sync_does_not_return() {
         assert_eq!(read_all(&mut log), [0], "seed {seed}");
     }
     assert!(taken_back > 20, "only {taken_back} rows were taken back");
+}
+
+#[test]
+fn what_a_failed_write_left_behind_delivered_rows_is_no_damage() {
+    for crash_after in 0..6 {
+        let disk = Disk::new(crash_after);
+        let options = Options { durability: Durability::Process, ..OPTIONS };
+        let (mut log, _) = Log::open(disk.clone(), options.clone()).unwrap();
+        while log.end_of_oldest().is_none() {
+            log.append(&[request(log.next_row(), 500)]).unwrap();
+        }
+        let (second, rows) = (log.end_of_oldest().unwrap(), log.next_row());
+        let mut first = disk.open(&name_of(0)).unwrap();
+        let len = first.len().unwrap();
+        first.write_at(len, &mut [IoSlice::new(&[7; 100])]).unwrap();
+        disk.crash_after(crash_after);
+        let _ = log.acked(second);
+        disk.restart(Crash::Process);
+        let (mut log, _) = Log::open(disk.clone(), options).unwrap();
+        assert_eq!(read_all(&mut log).last(), Some(&(rows - 1)));
+        log.acked(rows).unwrap();
+        log.close().unwrap();
+        let left: Vec<_> = disk.lens().into_keys().filter(|name| name != "position").collect();
+        assert!(left.is_empty(), "a crash after {crash_after} operations leaves {left:?}");
+    }
 }
 
 #[test]
