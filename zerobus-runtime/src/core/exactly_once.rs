@@ -135,10 +135,9 @@ impl Session {
     pub(super) fn refused_whole(&mut self, now: Duration, error: &Error) -> Whole {
         let Some(persistent) = &mut self.persistent else { return Whole::GoesOn };
         let Some(front) = self.window.front().filter(|_| self.window.has_sent()) else { return Whole::GoesOn };
-        let is_known = front.sequence < persistent.alone_to;
         let bytes = front.body.len();
         persistent.alone_to = persistent.alone_to.max(self.window.end_of_sent_requests());
-        if !is_known || self.window.sent() > 1 {
+        if self.window.sent() > 1 {
             return Whole::GoesOn;
         }
         if !self.returned.has_room(now, bytes, &self.settings) {

@@ -157,6 +157,34 @@ fn all_that_was_sent_may_be_durable_and_nothing_else() {
 }
 
 #[test]
+fn a_stream_that_has_nothing_is_resumed_although_its_first_request_is_a_later_one() {
+    let mut disk = Disk::new(exactly_once(20..24, None));
+    disk.read(10..14);
+    disk.hear(Heard::Opened("one".into()));
+    disk.reconnect(Ending::Internal);
+    assert_eq!(disk.begin(), Some(Begin::Resume("one".into())));
+    let resumed = disk.world.newest();
+    disk.hear(Heard::Resumed(None));
+    assert_eq!(disk.world.newest(), resumed, "the server has none of it, as it should");
+    assert_eq!(disk.note(), Some(note(10, None)));
+    assert_eq!(disk.sent().first(), Some(&(0, vec![20])));
+}
+
+#[test]
+fn a_watermark_that_is_not_believed_is_told() {
+    let mut disk = created(4);
+    disk.sent();
+    disk.reconnect(Ending::Internal);
+    disk.hear(Heard::Resumed(Some(9)));
+    let reasons = disk.world.told.iter().filter_map(|event| match event {
+        StreamEvent::Reconnecting { reason, .. } => Some(reason.fault()),
+        _ => None,
+    });
+    let is_told = |fault: &Fault| matches!(fault, Fault::Violation(Violation::AckAboveSent { found: 9, sent: 4 }));
+    assert!(reasons.last().is_some_and(is_told), "{:?}", disk.world.told);
+}
+
+#[test]
 fn a_stream_is_resumed_on_the_call_that_is_being_opened_alone() {
     let mut disk = created(2);
     disk.sent();
@@ -354,6 +382,38 @@ fn what_follows_a_search_goes_together_again() {
     disk.push(2, LARGE);
     disk.write();
     assert_eq!(disk.sent(), [(4, vec![4]), (5, vec![5]), (6, vec![6])], "the rest was not refused");
+}
+
+#[test]
+fn no_request_is_blamed_while_others_are_under_way() {
+    let mut disk = created(4);
+    assert_eq!(disk.sent().len(), 4);
+    disk.reconnect(Ending::Rejected);
+    disk.hear(Heard::Resumed(Some(2)));
+    disk.push(2, LARGE);
+    disk.write();
+    assert_eq!(disk.sent(), [(3, vec![3]), (4, vec![4]), (5, vec![5])], "the last of those that were refused");
+    disk.reconnect(Ending::Rejected);
+    assert!(disk.world.session.take_returned().is_empty(), "it may be row 3, 4 or 5");
+    disk.hear(Heard::Resumed(Some(2)));
+    for row in [3, 4] {
+        assert_eq!(disk.sent(), [(i64::try_from(row).unwrap(), vec![row])]);
+        disk.hear(Heard::Acked(Some(i64::try_from(row).unwrap())));
+    }
+    assert_eq!(disk.sent(), [(5, vec![5])]);
+    disk.world.end(disk.world.newest(), Ending::Rejected);
+    let returned = disk.world.session.take_returned();
+    assert_eq!(returned.iter().map(|part| rows(&part.batch)).collect::<Vec<_>>(), [5..6]);
+    assert_eq!((disk.settled(), disk.world.session.ledger().durable), (6, 5));
+}
+
+#[test]
+fn a_request_that_was_refused_alone_is_returned_at_once() {
+    let mut disk = created(1);
+    assert_eq!(disk.sent(), [(0, vec![0])]);
+    disk.world.end(disk.world.newest(), Ending::Rejected);
+    assert_eq!(disk.world.session.take_returned().len(), 1);
+    assert_eq!(disk.settled(), 1);
 }
 
 #[test]

@@ -80,6 +80,26 @@ fn a_written_row_leaves_room_for_another() {
 }
 
 #[test]
+fn a_row_that_is_not_written_keeps_its_room() {
+    let mut disk = Disk::streaming(spooling(0..0));
+    disk.push(2, LARGE);
+    assert_eq!(disk.look().write, [0..1, 1..2]);
+    disk.world.session.wrote(Duration::ZERO, 1, 0);
+    assert_eq!(disk.world.session.room(), 400, "the disk took the first alone");
+}
+
+#[test]
+fn the_oldest_row_in_flight_may_wait_for_the_disk() {
+    let mut disk = Disk::streaming(spooling(0..0));
+    disk.world.now = 3 * MS;
+    disk.push(1, LARGE);
+    disk.world.now = 5 * MS;
+    disk.push(1, 1);
+    assert_eq!(disk.look().write.len(), 1);
+    assert_eq!(disk.world.session.oldest(), Some(3 * MS));
+}
+
+#[test]
 fn rows_overtake_none_that_waits_on_disk() {
     let mut disk = Disk::streaming(spooling(0..0));
     disk.push(5, LARGE);
@@ -310,6 +330,19 @@ fn rows_that_a_failing_disk_did_not_take_are_returned_at_the_end() {
 }
 
 #[test]
+fn a_returned_row_may_be_in_the_table_if_a_failed_write_left_something_on_disk() {
+    for left in [Persisted::No, Persisted::Possibly] {
+        let mut disk = Disk::streaming(spooling(0..0));
+        disk.push(1, LARGE);
+        disk.world.session.disk_left(left);
+        disk.fail();
+        disk.world.session.disk_fails(Fault::ShutDown.into());
+        let returned = disk.world.session.take_returned();
+        assert_eq!(returned.iter().map(|part| part.batch.persisted()).collect::<Vec<_>>(), [left]);
+    }
+}
+
+#[test]
 fn a_writer_that_ends_early_ends_the_stream() {
     let mut disk = Disk::streaming(spooling(0..0));
     disk.push(1, LARGE);
@@ -357,6 +390,7 @@ fn an_abandoned_stream_goes_on_for_a_while_and_leaves_the_rest_on_disk() {
 #[test]
 fn a_closed_stream_reports_its_own_rows_and_those_that_it_found() {
     let mut disk = Disk::streaming(spooling(3..5));
+    assert_eq!(disk.world.session.rows_recovered(), 2);
     disk.push(1, 1);
     disk.write();
     disk.load(vec![request(3..5, 1), request(5..6, 1)], Vec::new());
