@@ -315,6 +315,57 @@ async fn a_row_that_is_too_large_goes_to_the_sink() {
     assert_eq!(json(&letters[0]), json!({"n": 2, "pad": "x".repeat(200)}));
 }
 
+/// Three rows with their keys, of which the second is too large for a stream with `max_row_bytes(100)`.
+fn one_too_large() -> [(u64, Row); 3] {
+    [(1, Row::new(1)), (2, Row::padded(2, 200)), (3, Row::new(3))]
+}
+
+fn numbers(letters: &Mutex<Vec<DeadLetter>>) -> Vec<u64> {
+    letters.lock().unwrap().drain(..).map(|letter| number(letter.bytes())).collect()
+}
+
+#[tokio::test]
+async fn lanes_go_on_behind_a_row_that_the_sink_took_and_stop_at_one_that_it_did_not() {
+    let server = refusing(b"bad").await;
+    let (sink, letters) = keeping();
+    let lanes = rows(&server, sink).max_row_bytes(100).lanes(2.try_into().unwrap()).open().await.unwrap();
+    lanes.send_all(one_too_large()).await.unwrap();
+    assert_eq!(lanes.close().await.unwrap().iter().map(|report| report.rows).sum::<u64>(), 2);
+    assert_eq!(numbers(&letters), [2]);
+
+    let failing = DeadLetters::callback(|_| Err("full".into()));
+    let lanes = rows(&server, failing).max_row_bytes(100).lanes(2.try_into().unwrap()).open().await.unwrap();
+    let unsent = lanes.send_all(one_too_large()).await.unwrap_err();
+    assert_eq!((unsent.accepted(), unsent.count()), (1, 2));
+    lanes.close().await.unwrap();
+}
+
+#[test]
+fn blocking_handles_go_on_behind_a_row_that_the_sink_took_and_stop_at_one_that_it_did_not() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(refusing(b"bad"));
+    let small = |sink| rows(&server, sink).max_row_bytes(100);
+    let (sink, letters) = keeping();
+    let stream = small(sink.clone()).open_blocking().unwrap();
+    let last = stream.send_all(one_too_large().map(|(_, row)| row)).unwrap();
+    assert_eq!((last.unwrap().value(), stream.close().unwrap().rows), (1, 2));
+    assert_eq!(numbers(&letters), [2]);
+    let lanes = small(sink).lanes(2.try_into().unwrap()).open_blocking().unwrap();
+    lanes.send_all(one_too_large()).unwrap();
+    assert_eq!(lanes.close().unwrap().iter().map(|report| report.rows).sum::<u64>(), 2);
+    assert_eq!(numbers(&letters), [2]);
+
+    let failing = DeadLetters::callback(|_| Err("full".into()));
+    let stream = small(failing.clone()).open_blocking().unwrap();
+    let unsent = stream.send_all(one_too_large().map(|(_, row)| row)).unwrap_err();
+    assert_eq!((unsent.accepted(), unsent.count()), (1, 2));
+    stream.close().unwrap();
+    let lanes = small(failing).lanes(2.try_into().unwrap()).open_blocking().unwrap();
+    let unsent = lanes.send_all(one_too_large()).unwrap_err();
+    assert_eq!((unsent.accepted(), unsent.count()), (1, 2));
+    lanes.close().unwrap();
+}
+
 #[tokio::test]
 async fn another_table_takes_dead_letters_and_its_own_refusals_do_not_loop() {
     let server = refusing(b"bad").await;

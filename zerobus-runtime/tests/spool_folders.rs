@@ -164,6 +164,24 @@ async fn another_process_is_kept_out_until_the_first_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_retired_has_delivered_its_rows_first() {
+    let server = Scripted::new(Call::serve).start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let spooled = || server.client().stream::<Row>().spool(folder.path());
+    let stream = spooled().open().await.unwrap();
+    stream.send_all((0..10).map(Row::new)).await.unwrap();
+    assert_eq!(stream.retire().await.unwrap().rows, 10);
+    let stream = spooled();
+    let blocking = tokio::task::spawn_blocking(|| {
+        let stream = stream.open_blocking().unwrap();
+        stream.send_all((10..15).map(Row::new)).unwrap();
+        stream.retire().unwrap()
+    });
+    assert_eq!(blocking.await.unwrap().rows, 5);
+    assert_eq!(server.records.durable(), (0..15).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_ended_has_left_its_folder() {
     let refusing = Scripted::new(|call: Call| async move { call.fail(Status::permission_denied("no")).await });
     let (refusing, silent) = (refusing.start().await, silent().await);

@@ -106,6 +106,12 @@ impl Budget {
         self.lock().streams.len()
     }
 
+    /// How many tickets it knows.
+    #[cfg(test)]
+    pub(super) fn tickets(&self) -> usize {
+        self.lock().permits.tickets()
+    }
+
     fn grant(&self, inner: &mut Inner, woken: &mut Vec<Waker>) {
         let room = self.limit.saturating_sub(inner.used);
         inner.used += inner.permits.grant(room, woken);

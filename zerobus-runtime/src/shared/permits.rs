@@ -64,6 +64,12 @@ impl Permits {
         before - room
     }
 
+    /// How many tickets wait, or have room that is not used yet.
+    #[cfg(test)]
+    pub(super) fn tickets(&self) -> usize {
+        self.waiting.len() + self.granted.len()
+    }
+
     /// Wakes all waiting tasks, because there is nothing left to wait for.
     pub(crate) fn wake_all(&mut self, woken: &mut Vec<Waker>) {
         let tickets = self.waiting.values_mut().chain(self.granted.values_mut());

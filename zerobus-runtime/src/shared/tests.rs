@@ -1,15 +1,18 @@
 //! Who is woken, and for what, on a stream without a driver or a connection.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::{Budget, Inner, Place, Settled, Shared};
+#[cfg(feature = "spool")]
+use crate::core::Found;
 use crate::core::{Action, Batch, Heard, Outgoing, Pull, Refused, Settings};
 use crate::error::Fault;
+use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
 
@@ -59,10 +62,26 @@ fn opened(shared: &Shared) -> Vec<u64> {
 
 /// A stream and its open call.
 fn streaming(budget: Option<&Arc<Budget>>) -> (Arc<Shared>, u64) {
-    let shared = Shared::new(settings(), budget.cloned());
+    streaming_with(settings(), budget)
+}
+
+/// As `streaming`, with rows that wait long for others to join them.
+fn lingering(budget: Option<&Arc<Budget>>) -> (Arc<Shared>, u64) {
+    let mut settings = settings();
+    settings.linger = Duration::from_secs(20);
+    streaming_with(settings, budget)
+}
+
+fn streaming_with(settings: Settings, budget: Option<&Arc<Budget>>) -> (Arc<Shared>, u64) {
+    let shared = Shared::new(settings, budget.cloned());
     let call = opened(&shared)[0];
     shared.hear(call, Heard::Opened("s".into()));
     (shared, call)
+}
+
+/// Whether the driver was woken since the last call.
+fn is_roused(shared: &Shared) -> bool {
+    pin!(shared.changed()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
 fn push(shared: &Shared, bytes: usize) -> bool {
@@ -159,15 +178,99 @@ fn a_row_waits_for_room_in_both_budgets_and_leaves_it_if_it_gives_up() {
 fn a_granted_row_uses_its_room_until_it_is_settled() {
     let budget = Budget::new(60);
     let (shared, call) = streaming(Some(&budget));
+    let (other, _) = streaming(Some(&budget));
     let mut place = Place::new(&shared, 50);
     assert!(place.is_granted(Waker::noop()));
     shared.push_placed(&mut place, &[0; 48], Persisted::No).unwrap();
     drop(place);
-    assert!(!push(&shared, 18), "50 of 60 bytes are in use");
+    assert!(!push(&other, 18), "50 of 60 bytes are in use");
     let task = Task::new();
     request(task.pull(&shared, call));
     shared.hear(call, Heard::Acked(Some(0)));
     assert!(budget.try_take(60), "all of it is free again");
+}
+
+#[test]
+fn a_row_that_waits_for_a_shared_budget_does_not_wait_for_the_linger_of_others() {
+    let budget = Budget::new(60);
+    let (shared, call) = lingering(Some(&budget));
+    let (other, _) = streaming(Some(&budget));
+    assert!(push(&shared, 48));
+    let task = Task::new();
+    assert!(task.pull(&shared, call).is_pending(), "it waits for other rows");
+    let mut place = Place::new(&other, 20);
+    assert!(!place.is_granted(Waker::noop()));
+    assert_eq!(request(task.pull(&shared, call)).rows, 1);
+}
+
+#[test]
+fn a_granted_row_lingers_unless_a_row_of_another_stream_waits_for_its_room() {
+    for is_wanted in [false, true] {
+        let budget = Budget::new(60);
+        let (shared, call) = lingering(Some(&budget));
+        let (other, _) = streaming(Some(&budget));
+        let mut place = Place::new(&shared, 50);
+        assert!(place.is_granted(Waker::noop()));
+        let mut behind = is_wanted.then(|| Place::new(&other, 20));
+        assert!(behind.as_mut().is_none_or(|behind| !behind.is_granted(Waker::noop())));
+        shared.push_placed(&mut place, &[0; 48], Persisted::No).unwrap();
+        assert_eq!(Task::new().pull(&shared, call).is_ready(), is_wanted);
+    }
+}
+
+#[test]
+fn a_budget_forgets_the_tickets_of_accepted_rows() {
+    let budget = Budget::new(1000);
+    let (shared, _) = streaming(Some(&budget));
+    for n in 0..3 {
+        let mut place = Place::new(&shared, 50);
+        assert!(place.is_granted(Waker::noop()));
+        assert_eq!(budget.tickets(), 1, "of row {n}");
+        shared.push_placed(&mut place, &[0; 48], Persisted::No).unwrap();
+        assert_eq!(budget.tickets(), 0);
+    }
+}
+
+#[test]
+fn freed_room_wakes_those_who_get_it_alone() {
+    let (shared, call) = streaming(None);
+    while push(&shared, 48) {}
+    let tasks = [Task::new(), Task::new(), Task::new()];
+    let mut places = tasks.each_ref().map(|_| Place::new(&shared, 50));
+    for (place, task) in places.iter_mut().zip(&tasks) {
+        assert!(!place.is_granted(&task.1));
+    }
+    request(tasks[0].pull(&shared, call));
+    shared.hear(call, Heard::Acked(Some(0)));
+    assert_eq!(tasks.map(|task| task.times()), [1, 1, 0], "a request of two rows is durable");
+}
+
+#[test]
+fn the_driver_is_woken_by_what_is_due_sooner_and_by_nothing_else() {
+    let (shared, call) = lingering(None);
+    assert!(push(&shared, 10));
+    shared.flush();
+    request(Task::new().pull(&shared, call));
+    assert!(opened(&shared).is_empty());
+    is_roused(&shared);
+    assert!(push(&shared, 10));
+    assert!(is_roused(&shared), "the linger ends before the wait for an acknowledgement");
+    assert!(opened(&shared).is_empty());
+    shared.expect(Offset(0));
+    assert!(!is_roused(&shared), "nothing is due sooner");
+}
+
+#[cfg(feature = "spool")]
+#[test]
+fn a_returned_row_may_be_in_the_table_if_a_failed_write_left_something_on_disk() {
+    let mut settings = settings();
+    settings.spool = Some(Found::default());
+    let (shared, _) = streaming_with(settings, None);
+    assert!(push(&shared, 10));
+    shared.disk_left(Persisted::Possibly);
+    shared.fail(Fault::ShutDown.into());
+    shared.disk_fails(Fault::ShutDown.into());
+    assert_eq!(shared.take_returned()[0].batch.persisted(), Persisted::Possibly);
 }
 
 #[test]

@@ -95,3 +95,19 @@ impl std::error::Error for CloseError {
         std::error::Error::source(&self.reason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::error::Fault;
+
+    #[test]
+    fn its_sources_are_those_of_the_reason() {
+        let cause = std::io::Error::other("no threads left");
+        let error = CloseError::from(Error::from(Fault::Thread { source: cause }));
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("no threads left"));
+        assert!(format!("{error:?}").ends_with("\n  caused by: no threads left"), "{error:?}");
+    }
+}

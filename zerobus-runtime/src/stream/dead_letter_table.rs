@@ -129,3 +129,39 @@ impl Sink for JsonStream {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_a_column_for_each_field_of_a_record() {
+        let record = Record {
+            table: "a.b.c",
+            encoding: "json",
+            offset: Some(1),
+            lane: None,
+            persisted: Persisted::No,
+            kind: "rejected",
+            reason: String::new(),
+            code: None,
+            state: None,
+            column: None,
+            attempts: 0,
+            time: None,
+            source: None,
+            partial: false,
+            row: String::new(),
+            json: None,
+        };
+        let record = serde_json::to_value(&record).unwrap();
+        let statement = DeadLetter::create_table(&"main.ops.dead_letters".parse().unwrap());
+        assert!(statement.starts_with("CREATE TABLE `main`.`ops`.`dead_letters` ("), "{statement}");
+        assert_eq!(record.as_object().unwrap().len(), COLUMNS.len());
+        for (name, scalar, presence) in COLUMNS {
+            let nullable = if presence == Presence::Required { " NOT NULL" } else { "" };
+            let column = format!("`{name}` {scalar}{nullable}");
+            assert!(record.get(name).is_some() && statement.contains(&column), "{column} in {statement}");
+        }
+    }
+}

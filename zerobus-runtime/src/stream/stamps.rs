@@ -88,3 +88,70 @@ fn number_of(message: &DescriptorProto, name: &str, kind: Type, expected: &'stat
     let number = field.and_then(|field| u32::try_from(field.number()).ok());
     number.ok_or_else(|| Fault::Option { option: "stamp", found: name.to_owned(), expected }.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use prost_types::FieldDescriptorProto;
+
+    use super::*;
+    use crate::message::{Encoder, WireType};
+
+    fn descriptor() -> DescriptorProto {
+        let field = |(name, number, kind): (&str, i32, Type)| FieldDescriptorProto {
+            name: Some(name.to_owned()),
+            number: Some(number),
+            r#type: Some(kind.into()),
+            ..FieldDescriptorProto::default()
+        };
+        let fields = [
+            ("n", 1, Type::Int64),
+            ("note", 2, Type::String),
+            ("producer", 9, Type::String),
+            ("epoch", 7, Type::Int64),
+            ("sequence", 8, Type::Int64),
+            ("day", 6, Type::Int32),
+        ];
+        DescriptorProto { field: fields.map(field).into(), ..DescriptorProto::default() }
+    }
+
+    fn stamper(columns: StampColumns) -> Result<Option<Stamper>, Error> {
+        let stamping = Stamping { columns: Some(columns), producer: None };
+        stamping.stamper(Some(&descriptor()), &Producer { producer: "billing".to_owned(), epoch: 3 })
+    }
+
+    #[test]
+    fn a_message_is_stamped_in_the_fields_of_these_names() {
+        let (mut stamped, mut expected) = (Encoder::new(), Encoder::new());
+        stamper(StampColumns::default()).unwrap().unwrap().stamp(&mut stamped, 42);
+        expected.key(9, WireType::Delimited);
+        expected.delimited(b"billing");
+        expected.key(7, WireType::Varint);
+        expected.varint(3);
+        expected.key(8, WireType::Varint);
+        expected.varint(42);
+        assert_eq!(stamped.as_slice(), expected.as_slice());
+    }
+
+    #[test]
+    fn columns_that_are_missing_or_of_another_type_are_refused() {
+        for name in ["nobody", "sequence"] {
+            let columns = StampColumns { producer: name.to_owned(), ..StampColumns::default() };
+            let error = stamper(columns).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("a STRING column"), "{error}");
+        }
+        for name in ["never", "note", "day"] {
+            let epoch = StampColumns { epoch: name.to_owned(), ..StampColumns::default() };
+            let sequence = StampColumns { sequence: name.to_owned(), ..StampColumns::default() };
+            for columns in [epoch, sequence] {
+                let error = stamper(columns).unwrap_err().to_string();
+                assert!(error.contains(name) && error.contains("a BIGINT column"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_without_columns_stamps_nothing() {
+        let producer = Producer { producer: "billing".to_owned(), epoch: 3 };
+        assert!(Stamping::default().stamper(Some(&descriptor()), &producer).unwrap().is_none());
+    }
+}

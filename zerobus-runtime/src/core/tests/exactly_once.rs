@@ -176,12 +176,12 @@ fn a_watermark_that_is_not_believed_is_told() {
     disk.sent();
     disk.reconnect(Ending::Internal);
     disk.hear(Heard::Resumed(Some(9)));
-    let reasons = disk.world.told.iter().filter_map(|event| match event {
+    let mut reasons = disk.world.told.iter().filter_map(|event| match event {
         StreamEvent::Reconnecting { reason, .. } => Some(reason.fault()),
         _ => None,
     });
     let is_told = |fault: &Fault| matches!(fault, Fault::Violation(Violation::AckAboveSent { found: 9, sent: 4 }));
-    assert!(reasons.last().is_some_and(is_told), "{:?}", disk.world.told);
+    assert!(reasons.next_back().is_some_and(is_told), "{:?}", disk.world.told);
 }
 
 #[test]
