@@ -25,6 +25,8 @@ use crate::transport::{self, Call, CallParts, Transport};
 /// The parts of a driver.
 pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
+    /// A driver that is dropped before it runs ends its stream as well.
+    pub(crate) guard: DriverGuard,
     pub(crate) transport: Transport,
     pub(crate) tokens: Arc<Cache>,
     /// The number of the token that the last call was opened with.
@@ -44,8 +46,6 @@ pub(crate) struct Driver {
     pub(crate) first_open: Option<oneshot::Sender<Result<(), Error>>>,
     /// Why `open` fails. The answer waits for the end of the stream, when its spool has left the folder.
     pub(crate) open_error: Option<Error>,
-    /// Takes over the rows if the stream gives up.
-    pub(crate) heir: Option<Arc<dyn Heir>>,
 }
 
 /// Takes over the rows of a stream that gave up.
@@ -82,7 +82,6 @@ impl Driver {
     }
 
     async fn drive(mut self) {
-        let _guard = DriverGuard { shared: Arc::clone(&self.shared), heir: self.heir.clone() };
         let mut calls = Calls { current: Current::None, draining: None };
         loop {
             match self.shared.next_action() {
@@ -139,7 +138,7 @@ impl Driver {
     /// Waits until the sink has the last refused rows, and until the spool has left its folder.
     async fn stop(mut self) {
         self.meter.record(&self.shared);
-        if let Some(heir) = &self.heir {
+        if let Some(heir) = &self.guard.heir {
             // The rows of other lanes wait for neither.
             heir.inherit();
         }
@@ -222,6 +221,8 @@ impl Driver {
     /// The error of an `open` that has failed: where, after how many attempts, and why.
     fn open_failed(&self, error: &Error) -> Error {
         let (attempts, cause) = match error.fault() {
+            // Nothing was attempted.
+            Fault::Thread { .. } => return error.clone(),
             Fault::GaveUp { attempts, cause } => (*attempts, cause),
             _ => (self.shared.lock().session.failures() + 1, error),
         };
@@ -294,9 +295,16 @@ async fn next_of(call: Option<&mut Call>) -> (u64, Heard) {
 }
 
 /// Settles the remaining rows when the task ends, in particular when a runtime shuts down and drops it.
-struct DriverGuard {
+pub(crate) struct DriverGuard {
     shared: Arc<Shared>,
-    heir: Option<Arc<dyn Heir>>,
+    /// Takes over the rows if the stream gives up.
+    pub(crate) heir: Option<Arc<dyn Heir>>,
+}
+
+impl DriverGuard {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, heir: None }
+    }
 }
 
 impl Drop for DriverGuard {

@@ -163,20 +163,23 @@ impl Spool {
         self.writer.schemas()
     }
 
-    /// Starts the thread that writes.
-    pub(crate) fn start(self, shared: &Arc<Shared>) -> Result<(), Error> {
+    /// Starts the thread that writes. Without it the stream has failed.
+    pub(crate) fn start(self, shared: &Arc<Shared>) {
         let Self { writer, recovery, .. } = self;
         for event in events_of(&recovery) {
             shared.tell(event);
         }
-        let shared = Arc::clone(shared);
+        let of_thread = Arc::clone(shared);
         let thread = std::thread::Builder::new().name("zerobus-spool".to_owned());
         let run = move || {
-            if let Some(bell) = shared.bell().cloned() {
-                writer.run(&shared, &bell);
+            if let Some(bell) = of_thread.bell().cloned() {
+                writer.run(&of_thread, &bell);
             }
         };
-        thread.spawn(run).map(drop).map_err(|source| Fault::Thread { source }.into())
+        if let Err(source) = thread.spawn(run) {
+            shared.fail(Fault::Thread { source }.into());
+            shared.disk_closed();
+        }
     }
 }
 

@@ -76,9 +76,12 @@ struct Driven<H> {
 }
 
 impl<H> Driven<H> {
-    /// Starts the thread.
-    fn start(handle: H, drivers: Vec<Driver>) -> Result<Arc<Self>, Error> {
-        let runtime = current_thread()?;
+    /// Starts the thread; without it the handle's streams have failed.
+    fn start(handle: H, drivers: Vec<Driver>) -> Result<Arc<Self>, (H, Error)> {
+        let runtime = match current_thread() {
+            Ok(runtime) => runtime,
+            Err(error) => return Err((handle, error)),
+        };
         let drive = async move {
             let tasks: Vec<_> = drivers.into_iter().map(|driver| tokio::spawn(driver.run())).collect();
             for task in tasks {
@@ -91,9 +94,10 @@ impl<H> Driven<H> {
             // Only blocking user code can remain, for a token that is no longer needed.
             runtime.shutdown_background();
         };
-        let thread = thread::Builder::new().name("zerobus".to_owned()).spawn(run);
-        let thread = thread.map_err(|source| Fault::Thread { source })?;
-        Ok(Arc::new(Self { handle: Some(handle), thread: Some(thread) }))
+        match thread::Builder::new().name("zerobus".to_owned()).spawn(run) {
+            Ok(thread) => Ok(Arc::new(Self { handle: Some(handle), thread: Some(thread) })),
+            Err(source) => Err((handle, Fault::Thread { source }.into())),
+        }
     }
 
     /// Calls `ask` with the handle.
@@ -138,8 +142,11 @@ impl<T> BlockingStream<T> {
 
     pub(super) fn open(options: &Arc<StreamBuilder<T>>) -> Result<Self, Error> {
         let disk = Opening::new(&**options)?.finish_blocking()?;
-        let Prepared { stream, driver, first_open } = Arc::clone(options).prepare(disk, None)?;
-        let driven = Driven::start(stream, vec![driver])?;
+        let Prepared { stream, driver, first_open } = Arc::clone(options).prepare(disk, None);
+        let driven = Driven::start(stream, vec![driver]).map_err(|(stream, error)| {
+            block_on(stream.handle.over());
+            error
+        })?;
         opened(block_on(first_open))?;
         Ok(Self { driven })
     }
@@ -334,8 +341,11 @@ impl<T> BlockingLanes<T> {
     }
 
     pub(super) fn open(options: &Arc<LanesBuilder<T>>) -> Result<Self, Error> {
-        let PreparedLanes { lanes, drivers, first_opens } = options.prepare(options.openings()?.finish_blocking()?)?;
-        let driven = Driven::start(lanes, drivers)?;
+        let PreparedLanes { lanes, drivers, first_opens } = options.prepare(options.openings()?.finish_blocking()?);
+        let driven = Driven::start(lanes, drivers).map_err(|(lanes, error)| {
+            block_on(lanes.give_up(&error));
+            error
+        })?;
         driven.with(|lanes| block_on(lanes.opened(first_opens)))?;
         Ok(Self { driven })
     }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::opening::{Opened, Opening};
 use super::{Handle, IngestStream, StreamBuilder};
 use crate::dead_letters::SinkThread;
-use crate::driver::Driver;
+use crate::driver::{Driver, DriverGuard};
 use crate::error::{Error, Fault};
 use crate::meter::Meter;
 use crate::shared::{LetterThread, Shared};
@@ -39,15 +39,14 @@ impl<T> StreamBuilder<T> {
     /// Outside a tokio runtime.
     pub async fn open(self) -> Result<IngestStream<T>, Error> {
         let disk = Opening::new(&self)?.finish().await?;
-        let Prepared { stream, driver, first_open } = Arc::new(self).prepare(disk, None)?;
+        let Prepared { stream, driver, first_open } = Arc::new(self).prepare(disk, None);
         driver.spawn();
         opened(first_open.await)?;
         Ok(stream)
     }
 
     /// A stream, or one lane of several, and its driver.
-    #[cfg_attr(not(feature = "spool"), expect(clippy::unnecessary_wraps, reason = "the spool is a feature"))]
-    pub(super) fn prepare(self: Arc<Self>, opened: Opened, lane: Option<usize>) -> Result<Prepared<T>, Error> {
+    pub(super) fn prepare(self: Arc<Self>, opened: Opened, lane: Option<usize>) -> Prepared<T> {
         let Opened { table, settings, schemas, .. } = opened;
         let (kind, is_spooled) = (settings.kind, settings.spool.is_some());
         // A spooled stream buffers on disk, so it does not share the client's budget.
@@ -60,11 +59,12 @@ impl<T> StreamBuilder<T> {
         let shared = Shared::with_desk(settings, budget, self.descriptor.clone(), desk);
         #[cfg(feature = "spool")]
         if let Some(spool) = opened.spool {
-            spool.start(&shared)?;
+            spool.start(&shared);
         }
         let (sender, first_open) = oneshot::channel();
         let driver = Driver {
             shared: Arc::clone(&shared),
+            guard: DriverGuard::new(Arc::clone(&shared)),
             transport: self.client.transport().clone(),
             tokens: Arc::clone(self.client.tokens()),
             token: Arc::default(),
@@ -78,9 +78,29 @@ impl<T> StreamBuilder<T> {
             delay: Duration::ZERO,
             first_open: Some(sender),
             open_error: None,
-            heir: None,
         };
         // If the caller is dropped, so is the handle, and the driver ends.
-        Ok(Prepared { stream: IngestStream::new(Handle::new(shared), self), driver, first_open })
+        Prepared { stream: IngestStream::new(Handle::new(shared), self), driver, first_open }
+    }
+}
+
+#[cfg(all(test, feature = "spool"))]
+mod tests {
+    use super::*;
+    use crate::client::Client;
+    use crate::spool::SpoolFolder;
+
+    #[tokio::test]
+    async fn a_stream_whose_driver_never_runs_ends_and_leaves_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let client = Client::builder().endpoint("http://127.0.0.1:9").workspace_url("http://127.0.0.1:9");
+        let client = client.workspace_id("1").credentials("id", "secret").build().unwrap();
+        let options = Arc::new(client.json_stream("main.test.rows").spool(folder.path()));
+        let opened = Opening::new(&*options).unwrap().finish_blocking().unwrap();
+        let Prepared { stream, driver, first_open } = options.prepare(opened, None);
+        drop(driver);
+        tokio::time::timeout(Duration::from_secs(20), stream.handle.over()).await.unwrap();
+        assert!(first_open.await.is_err() && stream.is_closed());
+        SpoolFolder::open(folder.path()).unwrap();
     }
 }

@@ -16,7 +16,7 @@ use crate::driver::{Driver, Heir};
 use crate::error::Error;
 use crate::event::OnAck;
 
-/// The longest random pause between opening two lanes: opening many at once looks like an attack.
+/// The longest random pause between opening two lanes, if they are few: opening many at once looks like an attack.
 const STAGGER: Duration = Duration::from_millis(50);
 
 /// Lanes whose spools are not opened yet.
@@ -81,7 +81,7 @@ impl<T> LanesBuilder<T> {
 
     pub(super) async fn open_again(self: &Arc<Self>) -> Result<Lanes<T>, Error> {
         let opened_lanes = self.openings()?.finish().await?;
-        let PreparedLanes { lanes, drivers, first_opens } = self.prepare(opened_lanes)?;
+        let PreparedLanes { lanes, drivers, first_opens } = self.prepare(opened_lanes);
         for driver in drivers {
             driver.spawn();
         }
@@ -100,11 +100,11 @@ impl<T> LanesBuilder<T> {
         })
     }
 
-    pub(in super::super) fn prepare(self: &Arc<Self>, opened: OpenedLanes) -> Result<PreparedLanes<T>, Error> {
+    pub(in super::super) fn prepare(self: &Arc<Self>, opened: OpenedLanes) -> PreparedLanes<T> {
         let OpenedLanes { lanes, salt } = opened;
         let (mut handles, mut drivers, mut first_opens) = (Vec::<Handle>::new(), Vec::new(), Vec::new());
         for (lane, opened) in lanes.into_iter().enumerate() {
-            let Prepared { stream, mut driver, first_open } = Arc::clone(&self.stream).prepare(opened, Some(lane))?;
+            let Prepared { stream, mut driver, first_open } = Arc::clone(&self.stream).prepare(opened, Some(lane));
             if let Some(hook) = self.on_ack.clone() {
                 driver.hooks.on_ack = Some(Arc::new(move |offset| hook(LaneOffset { lane, offset })) as Arc<OnAck>);
             }
@@ -113,14 +113,22 @@ impl<T> LanesBuilder<T> {
             first_opens.push(first_open);
         }
         let set = Arc::new(LaneSet::new(handles.iter().map(|handle| Arc::clone(handle.shared())).collect()));
+        let longest_pause = longest_pause(self.lanes.get(), self.stream.settings.open_timeout);
         let mut delay = Duration::ZERO;
         for driver in &mut drivers {
-            driver.heir = Some(Arc::clone(&set) as Arc<dyn Heir>);
+            driver.guard.heir = Some(Arc::clone(&set) as Arc<dyn Heir>);
             driver.delay = delay;
-            delay += STAGGER.mul_f64(fastrand::f64());
+            delay += longest_pause.mul_f64(fastrand::f64());
         }
-        Ok(PreparedLanes { lanes: Lanes::new(handles, set, salt, Arc::clone(self)), drivers, first_opens })
+        PreparedLanes { lanes: Lanes::new(handles, set, salt, Arc::clone(self)), drivers, first_opens }
     }
+}
+
+/// The longest pause between opening two of this many lanes: half of the time in which each must be open is left to the
+/// last.
+fn longest_pause(lanes: usize, open_timeout: Option<Duration>) -> Duration {
+    let lanes = u32::try_from(lanes).unwrap_or(u32::MAX).saturating_mul(2);
+    open_timeout.map_or(STAGGER, |timeout| STAGGER.min(timeout / lanes.max(1)))
 }
 
 impl<T> Lanes<T> {
@@ -133,5 +141,21 @@ impl<T> Lanes<T> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lane_has_half_of_its_time_left_however_many_there_are() {
+        let second = Duration::from_secs(1);
+        assert_eq!(longest_pause(4, None), STAGGER);
+        assert_eq!(longest_pause(10, Some(second)), STAGGER);
+        for lanes in [11, 64, 100_000] {
+            let last = longest_pause(lanes, Some(second)) * u32::try_from(lanes).unwrap();
+            assert!(last <= second / 2, "{lanes} lanes: {last:?}");
+        }
     }
 }
