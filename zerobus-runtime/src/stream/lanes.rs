@@ -13,6 +13,8 @@ mod offset;
 mod prepared;
 mod receipt;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -34,7 +36,7 @@ use super::handle::Handle;
 use super::row::{Of, Row};
 use super::{Accepts, Unsent};
 use crate::core::{Batch, Refused};
-use crate::error::{Error, Fault};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::scratch;
@@ -429,7 +431,10 @@ impl Inner {
 
     /// Continues on another lane if this lane gave up; otherwise returns the error.
     fn after(&self, lane: usize, error: Error) -> Result<(), Error> {
-        if self.set.error(lane).is_some() && self.set.go_on_after(lane).is_ok() { Ok(()) } else { Err(error) }
+        // No other lane would take a row that is to blame, and the sink has it.
+        let is_to_blame = error.kind() == ErrorKind::Rejected;
+        let goes_on = !is_to_blame && self.set.error(lane).is_some() && self.set.go_on_after(lane).is_ok();
+        if goes_on { Ok(()) } else { Err(error) }
     }
 
     async fn flush(&self) -> Result<(), Error> {

@@ -138,11 +138,9 @@ impl LaneSet {
     fn settle_moves(&self) -> Vec<Option<Move>> {
         let mut moves = self.moves();
         let (mut done, mut woken) = (Vec::new(), Vec::new());
-        for (lane, shared) in self.lanes.iter().enumerate() {
-            let lost_from = shared.lock().session.lost_from();
-            if let Some(first) = lost_from.filter(|_| moves.by_lane[lane].is_none()) {
-                done.push((lane, self.move_rows(&mut moves, lane, first, &mut woken)));
-            }
+        // A lane that ends while it is given rows gives them up, and they move once more.
+        while let Some((lane, first)) = self.next_move(&moves) {
+            done.push((lane, self.move_rows(&mut moves, lane, first, &mut woken)));
         }
         let by_lane = moves.by_lane.clone();
         drop(moves);
@@ -154,6 +152,13 @@ impl LaneSet {
             self.report_loss();
         }
         by_lane
+    }
+
+    /// A lane that gave up and still has its rows, and the first of them.
+    fn next_move(&self, moves: &Moves) -> Option<(usize, u64)> {
+        let lost_from = |lane: usize| self.lanes[lane].lock().session.lost_from();
+        let mut stays = (0..self.len()).filter(|lane| moves.by_lane[*lane].is_none());
+        stays.find_map(|lane| lost_from(lane).map(|first| (lane, first)))
     }
 
     /// Moves the rows of one lane and returns their number.
