@@ -88,9 +88,10 @@ class Table:
     def commit(self, *actions):
         """A version that no program at hand writes."""
         version = self.log_version() + 1
-        log = self.log() / f"{version:020}.json"
-        with log.open("x") as file:
-            file.write("\n".join(json.dumps(action) for action in actions))
+        # As a whole, as writers do: the emulator may look for a new version at any moment.
+        aside = self.log() / ".aside"
+        aside.write_text("\n".join(json.dumps(action) for action in actions))
+        aside.rename(self.log() / f"{version:020}.json")
 
     def log(self):
         return pathlib.Path(self.path, "_delta_log")

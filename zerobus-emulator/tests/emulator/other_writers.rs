@@ -35,13 +35,18 @@ impl Shared {
     }
 
     async fn restart(&mut self) {
-        let old = std::mem::replace(&mut self.emulator, Emulator::builder().schemas(tables()).start().await.unwrap());
-        old.shutdown().await;
+        self.stop().await;
         self.emulator = start(self.data.path()).await;
     }
 
+    /// Leaves an emulator of another place.
+    async fn stop(&mut self) {
+        let old = std::mem::replace(&mut self.emulator, Emulator::builder().schemas(tables()).start().await.unwrap());
+        old.shutdown().await;
+    }
+
     fn log(&self) -> PathBuf {
-        self.emulator.table_path(ORDERS).unwrap().join("_delta_log")
+        self.data.path().join("main/sales/orders/_delta_log")
     }
 
     /// The last action of a kind.
@@ -60,7 +65,10 @@ impl Shared {
         let version = versions.find(|path| !path.exists());
         let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
         let version = version.unwrap();
-        std::fs::write(&version, lines.join("\n")).unwrap();
+        // As a whole, as writers do: the emulator may look for a new version at any moment.
+        let aside = self.log().join(".aside");
+        std::fs::write(&aside, lines.join("\n")).unwrap();
+        std::fs::rename(aside, &version).unwrap();
         version
     }
 

@@ -1,6 +1,7 @@
 //! One Delta table: created or opened, appended to in commits, kept small.
 
 mod alter;
+mod opening;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_conversion::TryIntoArrow as _;
 use delta_kernel::transaction::{CommitResult, CommittedTransaction, Transaction, UpdateTableOperation};
 use delta_kernel::{KernelError, KernelResult, SnapshotRef};
-use zerobus_codegen::{Obstacle, Table};
+use zerobus_codegen::Table;
 
 use super::batch::FileColumns;
 use super::cleanup::Cleanup;
@@ -31,6 +32,7 @@ use super::{History, read, schema, watermark};
 use crate::error_chain::ErrorChain;
 use crate::row::Row;
 use crate::sink::{StorageError, StreamAction, StreamState};
+use opening::{OpenError, check};
 
 /// The fewest commits between two checkpoints: readers replay at most this many.
 const CHECKPOINT_EVERY: u64 = 100;
@@ -116,10 +118,7 @@ impl DeltaTable {
         history: History,
         start: Start,
     ) -> Result<Self, OpenError> {
-        let snapshot = read::snapshot(&kernel, &path).map_err(|error| match error.without_backtrace() {
-            KernelError::MaxCatalogVersion(_) => OpenError::Obstacle(Obstacle::CatalogManaged),
-            _ => OpenError::Kernel(error),
-        })?;
+        let snapshot = read::snapshot(&kernel, &path)?;
         let expected = schema::schema(&table.row)?;
         check(&kernel, &table, &snapshot)?;
         let found = read::data_files(&kernel, &snapshot)?;
@@ -524,60 +523,5 @@ impl DeltaTable {
             tracing::warn!(path = %self.path.display(), error = %ErrorChain(error), "old files stay");
         }
         caught_up.is_ok()
-    }
-}
-
-/// Whether rows of the table, as it is defined, can be written to this version of it.
-fn check(kernel: &Kernel, table: &Table, snapshot: &SnapshotRef) -> Result<(), OpenError> {
-    if let Some(obstacle) = schema::obstacle(&table.name, snapshot)? {
-        return Err(OpenError::Obstacle(obstacle));
-    }
-    let partition_columns = schema::writable(kernel, snapshot).map_err(OpenError::Unwritable)?;
-    if !create::same_columns(&snapshot.schema(), &schema::schema(&table.row)?)? {
-        return Err(OpenError::Drift);
-    }
-    if partition_columns != table.partition_columns {
-        return Err(OpenError::Unwritable(KernelError::generic(format!(
-            "it is partitioned by {partition_columns:?}, and its definition says {:?}",
-            table.partition_columns
-        ))));
-    }
-    Ok(())
-}
-
-/// Why a table that is there cannot be opened.
-enum OpenError {
-    Drift,
-    Kernel(KernelError),
-    Obstacle(Obstacle),
-    Unwritable(KernelError),
-}
-
-impl From<KernelError> for OpenError {
-    fn from(error: KernelError) -> Self {
-        Self::Kernel(error)
-    }
-}
-
-impl From<delta_kernel::arrow::error::ArrowError> for OpenError {
-    fn from(error: delta_kernel::arrow::error::ArrowError) -> Self {
-        Self::Kernel(error.into())
-    }
-}
-
-impl OpenError {
-    fn into_storage(self, path: &Path, table: &Table, doing: &'static str) -> StorageError {
-        match self {
-            Self::Obstacle(obstacle) => {
-                let (table, obstacle) = (Box::new(table.name.clone()), Box::new(obstacle));
-                StorageError::Obstacle { path: path.to_owned(), table, obstacle }
-            }
-            Self::Drift => StorageError::Drift { path: path.to_owned() },
-            Self::Unwritable(error) => {
-                let table = Box::new(table.name.clone());
-                StorageError::Unwritable { path: path.to_owned(), table, source: Arc::new(error) }
-            }
-            Self::Kernel(error) => failed(path, doing, error),
-        }
     }
 }

@@ -72,9 +72,8 @@ impl Shared {
 
     /// The same after a restart by which old versions are removed at once.
     async fn restart_without_history(&mut self) {
+        self.stop().await;
         let builder = Emulator::builder().schemas(tables()).data(self.data.path()).history(Duration::ZERO);
-        let old = std::mem::replace(&mut self.emulator, Emulator::builder().schemas(tables()).start().await.unwrap());
-        old.shutdown().await;
         self.emulator = builder.start().await.unwrap();
     }
 }

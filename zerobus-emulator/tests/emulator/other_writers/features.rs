@@ -1,5 +1,7 @@
 //! Table features that other programs turn on: either the emulator keeps their rules, or it refuses the table.
 
+use zerobus_emulator::Profile;
+
 use super::*;
 
 const OWN: [&str; 2] = ["timestampNtz", "variantType"];
@@ -85,6 +87,32 @@ async fn a_feature_that_the_emulator_does_not_write_to_is_refused_at_the_opening
         assert!(status.message().contains(&format!("Error Code: {code}")), "{}", status.message());
         assert_eq!(table.ids().await, [0, 1], "{words}");
     }
+}
+
+#[tokio::test]
+async fn acked_rows_wait_in_their_log_while_another_program_makes_the_table_unwritable() {
+    let mut table = Shared::start().await;
+    table.send(0..2).await;
+    let writable = [json!({ "protocol": table.last("protocol") }), json!({ "metaData": table.last("metaData") })];
+    let path = table.data.path().to_owned();
+    let service = || {
+        let emulator = Emulator::builder().schemas(tables()).data(&path).profile(Profile::Service);
+        emulator.commit_interval(Duration::from_secs(3_600)).start()
+    };
+    table.stop().await;
+    table.emulator = service().await.unwrap();
+    table.send(2..4).await;
+    table.turn_on(&[], &["domainMetadata", "rowTracking"], &[("delta.enableRowTracking", "true")], &[]);
+    table.stop().await;
+    for _ in 0..2 {
+        let error = service().await.map(drop).unwrap_err();
+        assert!(error.to_string().contains("has row tracking"), "{error}");
+    }
+    table.commit(&writable);
+    table.emulator = service().await.unwrap();
+    table.send(4..5).await;
+    table.restart().await;
+    assert_eq!(table.ids().await, [0, 1, 2, 3, 4]);
 }
 
 #[tokio::test]
