@@ -10,22 +10,22 @@
 //! | `variant` | JSON to VARIANT's binary form, and back |
 //! | `partition` | rows by the values of their partition columns |
 //! | `data_file` | Parquet files |
-//! | `disk` | files and folders brought to the disk |
-//! | `create` | a table made where there is none |
+//! | `disk` | syncing files and folders |
+//! | `create` | creating a table |
 //! | `table` | one Delta table: opened, appended to, kept small |
 //! | `log` | the files of a table's log, and where a reader begins |
 //! | `identity` | whether a table's folder is still the one that was opened |
-//! | `removal` | work on a table that somebody removes |
+//! | `removal` | retrying while a table is being removed |
 //! | `files`, `merge` | which files to merge, and how |
-//! | `cleanup` | old versions, removed after a while |
-//! | `read` | a table read back |
+//! | `cleanup` | removing old versions |
+//! | `read` | reading a table back |
 //! | `budget` | the memory that rows may take before their commit |
 //! | `gather` | which requests go into one commit |
-//! | `alter` (in `table`) | a table given another definition |
-//! | `staged` | a table made aside, whose files another one takes over |
+//! | `alter` (in `table`) | changing a table's definition |
+//! | `staged` | a temporary table whose files are moved into another |
 //! | `rejects` | acked rows that no longer fit their table |
-//! | `commit` | a group of requests brought into the table |
-//! | `watermark` | persistent streams in the log of the table |
+//! | `commit` | committing a group of requests |
+//! | `watermark` | offsets of persistent streams in the table's log |
 //! | `wal` | rows that are acked before they are in their table |
 //! | `queue` | the requests and commands before a table |
 //! | `writer` | the task that owns a table |
@@ -124,7 +124,7 @@ pub(crate) enum Acks {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum History {
     Keep(Duration),
-    /// As long as readers that are at work may need them.
+    /// As long as active readers may need them.
     Short,
 }
 
@@ -262,7 +262,7 @@ impl Delta {
         }
         let (kernel, path) = (Arc::clone(&self.kernel), self.path(&table.name));
         let (table, history) = (Arc::clone(table), self.options.history);
-        // What is not synced here is synced with the first row.
+        // The first commit syncs it.
         let made = move || outlast(&path, || create::or_find(&kernel, &path, &table, history).map(drop));
         self.kernel.run(made).await?
     }

@@ -8,10 +8,10 @@ use zerobus_codegen::{Field, Table};
 use super::columns;
 use crate::row::{Cell, Row};
 
-/// Cells of one batch. A wide table with sparse rows would otherwise take the memory of all its nulls at once.
+/// Cells of one batch. Without a limit, sparse rows of a wide table would materialize all their nulls at once.
 const CELLS: usize = 1 << 20;
 
-/// What a data file holds of a row: all columns but the partition columns, whose values are in the log.
+/// The part of a row that a data file holds: all columns but the partition columns, whose values are in the log.
 #[derive(Debug, Clone)]
 pub(super) struct FileColumns {
     columns: Vec<(usize, Field)>,

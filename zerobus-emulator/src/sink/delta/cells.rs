@@ -44,7 +44,7 @@ fn structs(row: &Struct, array: &ArrayRef) -> Result<Vec<Cell>, ArrowError> {
     let mut columns: Vec<_> = columns.map(|column| column.map(Vec::into_iter)).collect::<Result<_, _>>()?;
     let mut rows = Vec::with_capacity(array.len());
     for row in 0..array.len() {
-        // Every column moves on, be the struct null or not.
+        // Every column advances, whether the struct is null or not.
         let fields = columns.iter_mut().map(|column| column.next().unwrap_or(Cell::Null)).collect();
         rows.push(if array.is_null(row) { Cell::Null } else { Cell::Struct(Row::dense(fields)) });
     }

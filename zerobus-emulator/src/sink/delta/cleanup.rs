@@ -16,9 +16,9 @@ use super::log::{self, Checkpoint};
 const LONG: Duration = Duration::from_secs(60);
 /// How long old versions are readable in any case.
 const SHORT: Duration = Duration::from_secs(5);
-/// The same for readers that are at work while the emulator stops.
+/// The same for readers that are active while the emulator stops.
 const AT_CLOSE: Duration = Duration::from_secs(1);
-/// Room for old versions that is never worth a hurry.
+/// Old versions of this size in total are never removed early.
 const FREE_BYTES: u64 = 4 << 20;
 
 /// What is to be removed from one table's folder.
@@ -59,7 +59,7 @@ impl History {
 }
 
 impl Cleanup {
-    /// For a table that has just been opened: what an earlier run has left is old from the time it was written.
+    /// For a table that was just opened: what an earlier run left is as old as its file.
     pub(super) fn open(table: &Path, history: History, live: &[DataFile]) -> io::Result<Self> {
         let log = log::folder(table);
         let mut cleanup = Self {
@@ -85,7 +85,7 @@ impl Cleanup {
         Ok(cleanup)
     }
 
-    /// Files that no version from now on has.
+    /// Files that no later version contains.
     pub(super) fn merged(&mut self, files: &[DataFile], paths: impl Iterator<Item = PathBuf>) {
         let since = Instant::now();
         for (file, path) in files.iter().zip(paths) {
@@ -94,7 +94,7 @@ impl Cleanup {
         }
     }
 
-    /// Keeps files that a version has again.
+    /// Keeps files that a version contains again.
     pub(super) fn keep<'a>(&mut self, live: impl Iterator<Item = &'a str>) {
         let live: HashSet<&str> = live.map(file_name).collect();
         let name = |file: &OldFile| file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
@@ -108,7 +108,7 @@ impl Cleanup {
         self.log_bytes = files.iter().map(|file| file.metadata.len()).sum();
     }
 
-    /// Removes what nobody can still need; returns when there is more to remove.
+    /// Removes what no reader can still need; returns the time of the next removal.
     pub(super) fn run(&mut self, live_bytes: u64) -> Option<Instant> {
         let keep = self.history.keep(self.file_bytes + self.log_bytes, live_bytes);
         self.remove(keep);
@@ -137,7 +137,7 @@ impl Cleanup {
         while self.checkpoints.get(1).is_some_and(|(_, since)| *since <= before) {
             self.checkpoints.pop_front();
         }
-        // Now the first one is where the oldest readers begin, if it is old enough.
+        // If it is old enough, the first one is where the oldest readers begin.
         if let Some(&(version, since)) = self.checkpoints.front()
             && since <= before
             && version > self.log_start
@@ -160,14 +160,14 @@ impl Cleanup {
         }
     }
 
-    /// Data files that no version has: a kill came before their commit, or after the one that removed them.
+    /// Data files in no version: the emulator was killed before their commit, or after the one that removed them.
     fn find_orphans(&mut self, folder: &Path, live: &HashSet<&str>) -> io::Result<()> {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
             if entry.file_type()?.is_dir() {
-                // The folders of partitions; others belong to the log and to the service.
+                // Folders of partitions; others belong to the log or to the service.
                 if name.contains('=') {
                     self.find_orphans(&entry.path(), live)?;
                 }
@@ -186,7 +186,7 @@ fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// Since when the file is as it is, as far as the clocks agree.
+/// The time of the last modification, as far as the clocks agree.
 fn age(metadata: &Metadata) -> Instant {
     let now = Instant::now();
     let age = metadata.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());

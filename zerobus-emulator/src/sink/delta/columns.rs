@@ -64,7 +64,7 @@ fn struct_array(row: &Struct, arrow: &ArrowType, cells: &[&Cell]) -> Result<Arra
     masked_struct(parts, children, nulls(cells))
 }
 
-/// Below a null struct every child is null too; a NOT NULL child is let off by the struct's own mask.
+/// The children of a null struct are null too, even NOT NULL ones: the struct's own mask covers them.
 fn masked_struct(parts: &Fields, children: Vec<ArrayRef>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(StructArray::try_new(parts.clone(), children, nulls)?))
 }

@@ -1,4 +1,4 @@
-//! A group of requests brought into the table: as one version, or request by request if that fails.
+//! Commits a group of requests: as one version, or request by request if that fails.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::sink::{StorageError, Stored, StreamState};
 /// A table that is open for requests.
 pub(super) struct Open {
     pub(super) table: DeltaTable,
-    /// Where rows are acked before they are in the table; without it they are acked once they are.
+    /// The log of rows that are acked before their commit; without it rows are acked after it.
     pub(super) log: Option<Wal>,
 }
 
 impl Open {
-    /// Brings everything that is acked into the table.
+    /// Commits everything that is acked.
     pub(super) fn flush(&mut self) -> Result<(), StorageError> {
         self.log.as_mut().map_or(Ok(()), |log| log.commit(&mut self.table))
     }
@@ -81,7 +81,7 @@ fn in_sequence(requests: Vec<Request>) -> Vec<Request> {
     kept
 }
 
-/// The requests whose rows fit the table as it is now; a stream that has one that does not fails.
+/// The requests whose rows fit the table as it is now; a stream with one that does not fit fails.
 fn fitting(requests: Vec<Request>, table: &Arc<Table>) -> Vec<Request> {
     let mut refit: Option<Refit> = None;
     let mut failed: Vec<(Stored, StorageError)> = Vec::new();
@@ -103,7 +103,7 @@ fn fitting(requests: Vec<Request>, table: &Arc<Table>) -> Vec<Request> {
     kept
 }
 
-/// Brings the rows of a request into the table as it is now.
+/// Converts the rows of a request to the table as it is now.
 fn fit(request: &mut Request, table: &Arc<Table>, refit: &mut Option<Refit>) -> Result<(), StorageError> {
     let append = &mut request.append;
     if Arc::ptr_eq(&append.table, table) {
@@ -127,7 +127,7 @@ impl Command {
     fn run(self, open: &mut Open) {
         // A client that has gone does not wait for the answer.
         match self {
-            // What is acked and not in the table meets the altered table, as at the service.
+            // Rows that are acked but not committed are checked against the altered table, as the service does it.
             Self::Alter(to, reply) => drop(reply.send(open.table.alter(&to))),
             Self::Reset(reply) => drop(reply.send(open.reset())),
             Self::Stream(id, action, reply) => {

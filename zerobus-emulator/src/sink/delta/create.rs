@@ -1,4 +1,4 @@
-//! A Delta table made where there is none.
+//! Creating a Delta table where there is none.
 
 use std::io;
 use std::path::Path;
@@ -48,8 +48,8 @@ pub(super) fn same_columns(one: &StructType, other: &StructType) -> KernelResult
     Ok(same && one.fields().len() == other.fields().len())
 }
 
-/// A log without its beginning is what is left where a table was removed while a commit was on its way. No reader opens
-/// it, and a new table cannot be made over it.
+/// A log without its beginning is what remains if a table is removed during a commit. No reader opens
+/// it, and a new table cannot be created on top of it.
 fn set_remains_aside(path: &Path) -> KernelResult<()> {
     let log = log::folder(path);
     let Ok(mut entries) = std::fs::read_dir(&log) else { return Ok(()) };
@@ -95,7 +95,7 @@ fn create(kernel: &Kernel, path: &Path, table: &Table, history: History, unsynce
     }
     let engine = kernel.engine();
     match builder.build(engine.as_ref(), Box::new(FileSystemCommitter::new()))?.commit(engine.as_ref())? {
-        // Somebody else has created it at the same moment.
+        // Another program created it at the same time.
         CommitResult::Committed(_) | CommitResult::Conflicted(_) => Ok(()),
         CommitResult::Retryable(retryable) => Err(retryable.error),
     }

@@ -76,7 +76,7 @@ impl Place {
     }
 }
 
-/// Writes files side by side; either all of them are written, or none is left. What is new has to be synced before the
+/// Writes files in parallel; after a failure none is left. New files have to be synced before the
 /// rows are durable.
 pub(super) fn write_all<B>(plans: Vec<Plan<B>>, unsynced: &mut Unsynced) -> KernelResult<Vec<Written>>
 where
@@ -157,13 +157,13 @@ fn store<B>(
 where
     B: Iterator<Item = KernelResult<RecordBatch>>,
 {
-    // The log has the statistics of the file; those of its pages would double a file of few rows.
+    // The log has the file's statistics; statistics of pages would double the size of a file of few rows.
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .build();
-    // The Arrow schema in the footer would tell other readers about our types instead of the table's.
+    // With the Arrow schema in the footer, other readers would see our types instead of the table's.
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let file = File::create_new(path)?;
     let mut writer = ArrowWriter::try_new_with_options(BufWriter::new(file), schema, options)?;
@@ -179,7 +179,7 @@ where
 }
 
 fn remove(path: &Path) {
-    // No commit names the file, so it may stay behind if even this fails; the next start removes it.
+    // No commit names the file; if even this fails, the next start removes it.
     let _ = std::fs::remove_file(path);
 }
 

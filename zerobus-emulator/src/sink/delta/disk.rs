@@ -1,6 +1,6 @@
-//! Files and folders that have to be brought to the disk, and files written side by side.
+//! Syncing files and folders, and writing files in parallel.
 //!
-//! What is synced side by side costs the file system one entry of its journal.
+//! Files that are synced in parallel share one journal entry of the file system.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Threads that work side by side: most of their time goes to waiting for the disk.
+/// Threads that work in parallel; they mostly wait for the disk.
 const THREADS: usize = 8;
 
-/// What is not yet known to be on the disk.
+/// Files and folders that may not be on disk yet.
 #[derive(Debug, Default)]
 pub(super) struct Unsynced(BTreeSet<PathBuf>);
 
 impl Unsynced {
-    /// A file or folder with a new content. A file's entry is in its folder, which has to be added as well.
+    /// Adds a file or folder whose content is new. A new file needs its folder to be added as well.
     pub(super) fn add(&mut self, path: impl Into<PathBuf>) {
         self.0.insert(path.into());
     }
@@ -25,7 +25,7 @@ impl Unsynced {
         self.0.extend(other.0);
     }
 
-    /// Makes a folder with its parents.
+    /// Creates a folder and its parents.
     pub(super) fn create_folder(&mut self, folder: &Path) -> io::Result<()> {
         if folder.is_dir() {
             return Ok(());
@@ -44,12 +44,12 @@ impl Unsynced {
     }
 }
 
-/// Removes a folder with all that is in it; one that is missing is no error.
+/// Removes a folder and its content; a missing folder is no error.
 pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
     unless_missing(std::fs::remove_dir_all(folder))
 }
 
-/// Removes a file; one that is missing is no error.
+/// Removes a file; a missing file is no error.
 pub(super) fn remove_file(file: &Path) -> io::Result<()> {
     unless_missing(std::fs::remove_file(file))
 }

@@ -1,4 +1,4 @@
-//! The files that a table is made of, by partition and in the order of their rows; and which of them to merge.
+//! The files of a table, by partition and in the order of their rows; and which of them to merge.
 //!
 //! Files are merged like the levels of a log-structured tree: a level holds files of [`FAN_IN`] times the rows of the
 //! one below, and as many files of a level as the fan-in become one of the next. So a row is rewritten once a level,
@@ -45,7 +45,7 @@ impl Files {
         self.bytes
     }
 
-    /// Adds a file; mostly it is the last of its partition.
+    /// Adds a file, usually the last of its partition.
     pub(super) fn add(&mut self, file: DataFile) {
         self.count += 1;
         self.bytes += file.bytes;
@@ -54,7 +54,7 @@ impl Files {
         files.insert(place, file);
     }
 
-    /// Whether the files are live, one after the other.
+    /// Whether the files are live and consecutive.
     pub(super) fn has(&self, files: &[DataFile], partition: &BTreeMap<String, String>) -> bool {
         self.position(files, partition).is_some()
     }

@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use fs4::{FileExt, TryLockError};
 use zerobus_codegen::TableName;
 
-/// The file whose lock says that an emulator uses the folder.
+/// The file that an emulator locks while it uses the folder.
 const LOCK: &str = ".zerobus-emulator.lock";
-/// The folder of the logs; no catalog has such a name.
+/// The folder of the write-ahead logs; no catalog has this name.
 const LOGS: &str = ".zerobus-emulator.acked";
 /// The folder of the definitions that tables were altered to.
 const DEFINITIONS: &str = ".zerobus-emulator.altered";
-/// How long the lock is waited for: an emulator that has just been stopped lets go of it a moment later.
+/// How long to wait for the lock: an emulator that was just stopped releases it a moment later.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
-/// Room that a folder must have at the start.
+/// Free space that a folder must have at the start.
 const ROOM: usize = 1 << 20;
 
 /// A folder that this emulator alone writes to.
@@ -28,7 +28,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Takes the folder, which is made if it is missing; waits a little for another emulator to let go of it.
+    /// Locks the folder, and creates it if it is missing; waits briefly for another emulator to release it.
     pub(super) async fn open(root: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(root)?;
         let root = root.canonicalize()?;
@@ -49,7 +49,7 @@ impl Folder {
         self.root.join(table.catalog()).join(table.schema()).join(table.table())
     }
 
-    /// The log of a table's rows that are acked and not yet in it.
+    /// The log of rows that are acked but not yet in their table.
     pub(super) fn log(&self, table: &TableName) -> PathBuf {
         let folder = self.root.join(LOGS).join(table.catalog()).join(table.schema());
         folder.join(format!("{}.ndjson", table.table()))
@@ -59,14 +59,14 @@ impl Folder {
         self.root.join(DEFINITIONS)
     }
 
-    /// Lets another emulator have the folder.
+    /// Releases the folder for another emulator.
     pub(super) fn release(&self) {
-        // A lock that cannot be let go of goes with the process.
+        // If unlocking fails, the lock ends with the process.
         let _ = FileExt::unlock(&self.lock);
     }
 }
 
-/// None while another emulator has it.
+/// None while another emulator holds the lock.
 fn take(lock: &File) -> io::Result<Option<()>> {
     match FileExt::try_lock(lock) {
         Ok(()) => Ok(Some(())),
@@ -75,7 +75,7 @@ fn take(lock: &File) -> io::Result<Option<()>> {
     }
 }
 
-/// Whether files can be made here, and the disk has room for them.
+/// Whether files can be created here, and the disk has room for them.
 fn probe(root: &Path) -> io::Result<()> {
     let path = root.join(format!(".zerobus-emulator.{}.probe", std::process::id()));
     let written = File::create(&path).and_then(|mut file| {

@@ -16,7 +16,7 @@ const STEP: Duration = Duration::from_millis(1);
 
 /// How long commits wait for further requests, learned from earlier waits.
 ///
-/// A client that waits for each ack before it sends on gains nothing from a wait, so there is none. Where requests come
+/// A client that waits for each ack gains nothing if the commit waits, so there is no wait. Where requests come
 /// whether or not earlier ones are acked, waiting makes fewer and larger commits, up to the limit.
 #[derive(Debug)]
 pub(super) struct Gather {
@@ -31,7 +31,7 @@ pub(super) struct Group {
     requests: Vec<Request>,
     rows: usize,
     weight: usize,
-    /// What is to be done behind them; it ends the group.
+    /// A command that runs after them; it ends the group.
     command: Option<Command>,
 }
 
@@ -57,7 +57,7 @@ impl Gather {
         let present = group.requests.len();
         let begin = Instant::now();
         while !group.is_full() && !self.wait.is_zero() {
-            // Silence for a part of the wait means that all who send without waiting have sent.
+            // If nothing comes for a part of the wait, all clients that do not wait for acks have sent.
             let end = begin + self.wait;
             let pause = if self.learns { end.min(Instant::now() + self.wait / 4) } else { end };
             match tokio::time::timeout_at(pause, queue.recv()).await {
@@ -71,7 +71,7 @@ impl Gather {
         group
     }
 
-    /// A group of several requests says that requests come faster than commits.
+    /// A group of several requests shows that requests come faster than commits.
     fn learn(&mut self, present: usize, gathered: usize) {
         let worth = gathered > present || (self.wait.is_zero() && present > 1);
         self.wait = if worth { (self.wait * 2).max(STEP).min(self.most) } else { self.wait / 2 };

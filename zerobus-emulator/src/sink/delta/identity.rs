@@ -1,4 +1,4 @@
-//! Whether a table's folder is still the one that was opened: users reset a table by removing its folder.
+//! Detects that a table's folder is no longer the one that was opened: users reset a table by removing its folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub(super) struct Identity {
     folder: Folder,
 }
 
-/// A folder's number is used again as soon as the folder is gone; together with its time of creation it is unique.
+/// A file system reuses the inode number of a removed folder; together with its time of creation it is unique.
 #[derive(Debug, PartialEq, Eq)]
 struct Folder {
     number: u64,

@@ -1,4 +1,4 @@
-//! The engine of `delta_kernel` on threads of its own, so that it serves callers on any runtime.
+//! The engine of `delta_kernel` on its own threads, so that callers may use any runtime.
 
 use std::fmt;
 use std::future::Future;
@@ -23,14 +23,14 @@ const FILE_THREADS: usize = 6;
 /// Threads that commit, merge and read tables. They wait for the file threads and never the other way round.
 const TABLE_THREADS: usize = 4;
 
-/// The kernel's engine, which is made to block, and the threads where it may.
+/// The kernel's engine, whose calls block, and the threads on which they may.
 pub(super) struct Kernel {
     engine: Arc<DefaultEngine<TokioMultiThreadExecutor>>,
     files: Background,
     tables: Background,
 }
 
-/// A runtime that is shut down in the background: a plain drop panics inside of another runtime.
+/// A runtime that shuts down in the background: dropping a runtime inside another one panics.
 struct Background(Option<Runtime>, tokio::runtime::Handle);
 
 impl Kernel {
@@ -47,9 +47,9 @@ impl Kernel {
                 .max_blocking_threads(TABLE_THREADS)
                 .thread_name("zerobus-delta"),
         )?;
-        // Checkpoints hang on the kernel's background executor, so it has to be this one.
+        // Checkpoints hang on the kernel's background executor; this one has threads for them.
         let executor = TokioMultiThreadExecutor::new(files.1.clone());
-        // What a commit writes is synced together, by `table`.
+        // `table` syncs what a commit writes, all of it together.
         let store = LocalFileSystem::new().with_fsync(false);
         let engine = DefaultEngineBuilder::new(Arc::new(store)).with_task_executor(Arc::new(executor)).build();
         Ok(Self { engine: Arc::new(engine), files, tables })
@@ -67,7 +67,7 @@ impl Kernel {
         self.spawn_blocking(work).await.map_err(|_| StorageError::Stopping)
     }
 
-    /// Ends when everything new is on the disk. Must be called where blocking is allowed.
+    /// Returns once everything new is on disk. Blocks.
     pub(super) fn sync(&self, unsynced: Unsynced) -> std::io::Result<()> {
         let (done, results) = std::sync::mpsc::channel();
         let paths = unsynced.into_paths();

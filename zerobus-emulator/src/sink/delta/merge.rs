@@ -1,4 +1,4 @@
-//! Files of one partition merged into one, as a job that needs the table only to begin and to end.
+//! Merging files of one partition into one: a job that needs the table only at its beginning and end.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -87,7 +87,7 @@ fn open(
     schema: &SchemaRef,
 ) -> KernelResult<delta_kernel::parquet::arrow::arrow_reader::ParquetRecordBatchReader> {
     let file = File::open(path)?;
-    // The file's own idea of Arrow types is the reader's guess; the table's schema says what they are.
+    // Without a schema the reader guesses Arrow types from the file; the table's schema decides.
     let found = ParquetRecordBatchReaderBuilder::try_new(file.try_clone()?)?;
     let fields = found.schema().fields().iter();
     let fields = fields.filter_map(|field| schema.column_with_name(field.name()).map(|(_, field)| field.clone()));
@@ -96,7 +96,7 @@ fn open(
     Ok(ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?.build()?)
 }
 
-/// The columns in the table's order; a column that came later than the file is NULL.
+/// The columns in the table's order; a column that was added after the file was written is NULL.
 fn conform(batch: &RecordBatch, schema: &SchemaRef) -> KernelResult<RecordBatch> {
     let column = |field: &Arc<ArrowField>| {
         let found = batch.column_by_name(field.name()).cloned();
@@ -125,7 +125,7 @@ pub(super) fn scan_rows(engine: &dyn Engine, table: &Table, files: &[DataFile]) 
     Ok(FilteredEngineData::with_all_rows_selected(rows))
 }
 
-/// The values of a file's partition, as the kernel wants them for another file of it.
+/// The values of a file's partition, in the kernel's form.
 pub(super) fn partition_values(table: &Table, file: &DataFile) -> KernelResult<HashMap<String, DeltaScalar>> {
     let columns = table.columns().iter().filter(|column| table.partition_columns.contains(&column.name));
     let values = columns.map(|column| {

@@ -29,7 +29,7 @@ pub(super) struct Request {
     pub(super) share: Share,
 }
 
-/// Something to do behind all requests that came before, and who waits for it.
+/// Work that runs after all earlier requests, and where to report its result.
 #[derive(Debug)]
 pub(super) enum Command {
     /// Remove every row.

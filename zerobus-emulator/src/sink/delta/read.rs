@@ -1,4 +1,4 @@
-//! A table read back: its rows in the order of the table, and what its log says of it.
+//! Reading a table back: its rows in order, and what its log records.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -31,7 +31,7 @@ pub(super) fn start(path: &Path) -> KernelResult<Option<Start>> {
 pub(super) fn snapshot(kernel: &Kernel, path: &Path) -> KernelResult<SnapshotRef> {
     let built = Snapshot::builder_for(folder_url(path)?).build(kernel.engine().as_ref());
     built.map_err(|error| match log::damage(path) {
-        // What is missing may be on its way out together with the rest of the table.
+        // A missing file may be part of a removal of the whole table.
         Some(damage) if !chain_has_missing(&error) => KernelError::generic_err(damage),
         _ => error,
     })
@@ -41,7 +41,7 @@ pub(super) fn folder_url(path: &Path) -> KernelResult<Url> {
     Url::from_directory_path(path).map_err(|()| KernelError::generic(format!("{} is not absolute", path.display())))
 }
 
-/// The files of a version, whoever wrote them; and which of them are whole and this emulator's own.
+/// The files of a version, of all writers; and which of them are this emulator's own and have no deleted rows.
 pub(super) fn data_files(kernel: &Kernel, snapshot: &SnapshotRef) -> KernelResult<Vec<Found>> {
     let scan = SnapshotRef::clone(snapshot).scan_builder().build()?;
     let files = scan_files(kernel, &scan)?;
@@ -98,7 +98,7 @@ fn url(root: &Url, file: &ScanFile) -> KernelResult<Url> {
     root.join(&file.path).map_err(KernelError::generic_err)
 }
 
-/// The rows of a file that no deletion vector takes away. Other programs may write a file without statistics; then its
+/// The rows of a file that no deletion vector removes. Other programs may write a file without statistics; then its
 /// footer has the number.
 fn live_rows(root: &Url, file: &ScanFile) -> KernelResult<u64> {
     let all = if let Some(stats) = &file.stats {
@@ -110,7 +110,7 @@ fn live_rows(root: &Url, file: &ScanFile) -> KernelResult<u64> {
     Ok(all.saturating_sub(file.dv_info.cardinality()?.unwrap_or_default()))
 }
 
-/// Passes on the rows of the table one by one, in the order of the commits and from this number on, until stopped.
+/// Visits the rows of the table in the order of the commits, from this number on, until stopped.
 ///
 /// Within a partition that order is kept by merges; between partitions it is not.
 pub(super) fn rows(
@@ -143,7 +143,7 @@ pub(super) fn rows(
     Ok(())
 }
 
-/// The rows of a file that no deletion vector takes away, with the columns of the table.
+/// The rows of a file that no deletion vector removes, with the columns of the table.
 fn batches<'a>(
     kernel: &'a Kernel,
     scan: &'a Scan,
@@ -159,7 +159,7 @@ fn batches<'a>(
         let logical = transform_to_logical(engine, physical?, read, logical, file.transform.clone())?;
         let batch = ArrowEngineData::try_from_engine_data(logical)?.record_batch().clone();
         let Some(kept) = &mut kept else { return Ok(batch) };
-        // Rows behind the end of the vector are kept.
+        // Rows past the end of the vector are kept.
         let kept: BooleanArray = (0..batch.num_rows()).map(|_| Some(kept.next().unwrap_or(true))).collect();
         Ok(filter_record_batch(&batch, &kept)?)
     }))

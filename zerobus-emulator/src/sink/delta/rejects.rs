@@ -1,5 +1,5 @@
 //! Acked rows that no longer fit their table, since it was altered before they were committed: Parquet files in a
-//! folder that readers of the table pass over, where the service has its own.
+//! folder that readers of the table ignore, the one that the service uses.
 //!
 //! A file's name has the numbers of the requests in the log, so that rows which are brought into the table again after
 //! a kill replace their own file; and how many rows it holds.
@@ -35,7 +35,7 @@ pub(super) struct Rejects {
     pub(super) number: i64,
 }
 
-/// Brings rows into the folder; they are on the disk when this returns.
+/// Stores rows in the folder; they are on disk when this returns.
 pub(super) fn store(kernel: &Kernel, table: &Path, rejects: &[Rejects]) -> Result<(), StorageError> {
     let stored = || {
         let folder = table.join(FOLDER);

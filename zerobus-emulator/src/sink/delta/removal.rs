@@ -1,6 +1,6 @@
-//! Work on a table that somebody may remove at any moment: users reset a table by `rm -rf`, which takes a while itself.
+//! Work on a table that may be removed at any moment: users reset a table with `rm -rf`, which takes time.
 //!
-//! Between a check and its use a file, a folder or the whole table may vanish. Such work is done again, until the
+//! Between a check and its use a file, a folder or the whole table may vanish. Such work is retried until the
 //! removal is over.
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ const LONGEST_REMOVAL: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Growing pauses between tries, until the longest time that a removal may take is over.
+/// Growing pauses between attempts, until a removal has had the longest time it may take.
 #[derive(Debug)]
 pub(super) struct Backoff {
     since: Instant,
@@ -44,7 +44,7 @@ impl Backoff {
     }
 }
 
-/// Does the work again if it fails because files of the table vanish.
+/// Retries the work if it fails because files of the table vanish.
 pub(super) fn outlast<T>(table: &Path, mut work: impl FnMut() -> Result<T, StorageError>) -> Result<T, StorageError> {
     let mut backoff = Backoff::new();
     let first = log_names(table);
@@ -53,7 +53,7 @@ pub(super) fn outlast<T>(table: &Path, mut work: impl FnMut() -> Result<T, Stora
         match work() {
             Err(error) if is_missing(&error) || log_names(table) != before => {
                 if !backoff.wait() {
-                    // Nobody removes a log that stays as it is: something is missing for good.
+                    // The log did not change, so nobody is removing it: something is missing for good.
                     let stays = !first.is_empty() && log_names(table) == first;
                     return Err(if stays { error } else { removed(table, error) });
                 }
@@ -64,7 +64,7 @@ pub(super) fn outlast<T>(table: &Path, mut work: impl FnMut() -> Result<T, Stora
     }
 }
 
-/// Whether the work has failed because something was not there.
+/// Whether the work failed because something was missing.
 pub(super) fn is_missing(error: &StorageError) -> bool {
     match error {
         StorageError::Failed { source, .. } | StorageError::Log { source, .. } => chain_has_missing(&**source),
@@ -107,7 +107,7 @@ fn kernel_missing(error: &KernelError) -> bool {
     }
 }
 
-/// A folder that somebody fills while it is removed is not empty.
+/// Removing a folder fails as not empty while another program writes to it.
 fn io_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty)
 }

@@ -1,5 +1,5 @@
-//! A table made aside, in a folder that readers of the table proper pass over: what the kernel writes for a definition,
-//! and data files by it, before the table itself has that definition.
+//! A temporary table in a folder that readers of the real table ignore: what the kernel writes for a definition,
+//! and data files of it, before the real table has that definition.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,13 +24,13 @@ use crate::sink::StorageError;
 const FOLDER: &str = "_zerobus";
 const PREFIX: &str = "altering-";
 
-/// A table that is not yet one; its folder goes with it.
+/// A temporary table; dropping it removes its folder.
 pub(super) struct Staged {
     table: DeltaTable,
     path: PathBuf,
 }
 
-/// Data files that a table has taken over, and its log does not name yet.
+/// Data files that were moved into a table and are not in its log yet.
 #[derive(Debug, Default)]
 pub(super) struct Moved {
     /// Their `add` actions.
@@ -105,7 +105,7 @@ impl Drop for Staged {
     }
 }
 
-/// Removes what a kill in the middle of an alteration has left.
+/// Removes what an alteration that was killed left behind.
 pub(super) fn clean_up(table: &Path) -> io::Result<()> {
     let Ok(entries) = std::fs::read_dir(table.join(FOLDER)) else { return Ok(()) };
     for entry in entries {

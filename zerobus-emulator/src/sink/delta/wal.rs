@@ -1,11 +1,11 @@
-//! Rows that are acked before they are in their table, as the service acks them: one file of lines for each table,
+//! Rows that are acked before they are in their table, as the service does it: one file of lines for each table,
 //! synced before the ack, and emptied by the commit.
 //!
 //! Each request is a line, `{"number", "rows", "stream", "offset"}`; before the first, and where it changes, comes the
-//! definition of the table that the rows are of, `{"definition"}`. Rows meet the table as it is when they are
-//! committed: those that do not fit it, since it was altered in between, go to files beside it (`rejects`). The number
-//! of the last line that a commit has brought into the table is in that commit (`txn`), so a line is stored exactly
-//! once, whenever the emulator is killed.
+//! table's definition at that time, `{"definition"}`. Rows are checked against the table as it is when they are
+//! committed: those that do not fit, because it was altered in between, go to files beside it (`rejects`). The number
+//! of the last line that a commit contains is part of that commit (`txn`), so a line is stored exactly
+//! once, no matter when the emulator is killed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -32,12 +32,12 @@ use crate::row::Row;
 use crate::rows;
 use crate::sink::{StorageError, StreamState};
 
-/// The application of the `txn` that says how far the log is in the table.
+/// The application of the `txn` that records how much of the log is in the table.
 const APPLICATION: &str = "zerobus-emulator-log";
-/// Memory of rows that is committed without further waiting.
+/// Rows of this size in memory are committed without further waiting.
 const WEIGHT: usize = 16 << 20;
 
-/// The log of one table, and what of it is not in the table.
+/// The log of one table, and its requests that are not yet in the table.
 pub(super) struct Wal {
     path: PathBuf,
     file: Option<File>,
@@ -76,7 +76,7 @@ struct Line {
 }
 
 impl Wal {
-    /// Opens the log of a table, and commits what an emulator that was killed has left in it.
+    /// Opens the log of a table, and commits what a killed emulator left in it.
     pub(super) fn open(path: &Path, interval: Duration, table: &mut DeltaTable) -> Result<Self, StorageError> {
         let failed = |error: io::Error| failed(path, error);
         let committed = table.txn(APPLICATION)?.unwrap_or(-1);
@@ -128,7 +128,7 @@ impl Wal {
         self.weight >= WEIGHT
     }
 
-    /// Brings everything that is acked into the table; if that fails, it is tried again later.
+    /// Commits everything that is acked; a failure is retried later.
     pub(super) fn commit(&mut self, table: &mut DeltaTable) -> Result<(), StorageError> {
         let Some(last) = self.pending.last() else { return Ok(()) };
         let mut txns: Txns = self.pending.iter().filter_map(|pending| pending.line.txn()).collect();
@@ -143,20 +143,20 @@ impl Wal {
             return Err(error);
         }
         (self.pending, self.weight, self.due) = (Vec::new(), 0, None);
-        // Lines that stay behind are known by their numbers.
+        // Lines that remain are recognized by their numbers.
         if let Err(error) = self.empty() {
             tracing::warn!(log = %self.path.display(), %error, "the log was not emptied");
         }
         Ok(())
     }
 
-    /// Brings the rows into the table as it is now; those that do not fit go to files beside it.
+    /// Converts the rows to the table as it is now; those that do not fit go to files beside it.
     fn reject(&mut self, table: &DeltaTable) -> Result<(), StorageError> {
         let to = table.table();
         let mut refits: Vec<(Refit, Rejects)> = Vec::new();
         let mut fitted = Vec::with_capacity(self.pending.len());
         for pending in &self.pending {
-            // Definitions come one after the other, so it is the last one, or another.
+            // Definitions only change forward, so it is the last one or a new one.
             if !refits.last().is_some_and(|(refit, _)| refit.is_between(&pending.table, to)) {
                 let rejects = Rejects { table: Arc::clone(&pending.table), rows: Vec::new(), number: 0 };
                 refits.push((Refit::new(&pending.table, to, Dropped::Unfit)?, rejects));
@@ -171,7 +171,7 @@ impl Wal {
             let rows: usize = rejected.iter().map(|rejects| rejects.rows.len()).sum();
             tracing::warn!(table = %to.name, rows, "acked rows do not fit the table, which was altered; they are kept beside it");
         }
-        // Only now, since a failure before leaves them to the next try.
+        // Not earlier: after a failure the next attempt needs them unchanged.
         for (pending, rows) in self.pending.iter_mut().zip(fitted) {
             pending.rows = rows.unwrap_or_else(|| std::mem::take(&mut pending.rows));
             pending.table = Arc::clone(to);
@@ -203,7 +203,7 @@ impl Wal {
         (line, Arc::clone(&append.table))
     }
 
-    /// The same, whoever removes the folder meanwhile.
+    /// The same, retried while the folder is being removed.
     fn write_steadily(&mut self, lines: &[(Line, Arc<Table>)]) -> io::Result<()> {
         let mut backoff = Backoff::new();
         loop {
@@ -223,7 +223,7 @@ impl Wal {
         let file = match &mut self.file {
             Some(file) => file,
             missing => {
-                // Somebody may have removed the file with what is acked and not yet committed.
+                // The file may have been removed, with rows that are acked but not committed.
                 text.definition = None;
                 for pending in &self.pending {
                     text.line(&pending.line, &pending.table)?;
@@ -237,7 +237,7 @@ impl Wal {
         let length = file.metadata()?.len();
         let written = file.write_all(&text.bytes).and_then(|()| file.sync_data());
         if written.is_err() {
-            // Nothing of it was acked, and what follows must not stand behind half a line.
+            // Nothing of it was acked, and the next line must not follow half a line.
             file.set_len(length)?;
         } else {
             self.written = text.definition;

@@ -44,7 +44,7 @@ impl Writer {
         self.queue.clone().filter(|queue| !queue.is_closed())
     }
 
-    /// Ends when every stream has let go of the queue and all of it is committed.
+    /// Returns once every stream has dropped its queue and everything is committed.
     pub(super) async fn close(&mut self) {
         self.queue = None;
         if let Some(task) = self.task.take() {
@@ -54,7 +54,7 @@ impl Writer {
     }
 }
 
-/// A large merge that goes on beside the commits.
+/// A large merge that runs beside the commits.
 struct Merging {
     job: JoinHandle<KernelResult<Merged>>,
     _turn: OwnedSemaphorePermit,
@@ -117,7 +117,7 @@ impl Run {
     async fn next(&mut self) -> Event {
         tokio::select! {
             biased;
-            // First, or requests that never end would put it off for ever.
+            // First, or a steady stream of requests would postpone it forever.
             () = at(self.commit) => Event::Commit,
             queued = self.queue.recv() => queued.map_or(Event::Closed, Event::Queued),
             merged = merged(&mut self.merging) => {
@@ -128,7 +128,7 @@ impl Run {
         }
     }
 
-    /// Does the work on a thread where it may block, then what the table needs to stay small.
+    /// Runs the work on a thread where it may block, then the maintenance that keeps the table small.
     async fn with(&mut self, mut open: Open, work: impl FnOnce(&mut Open) + Send + 'static) -> ControlFlow<(), Open> {
         let turn = if self.merging.is_none() { Arc::clone(&self.merges).try_acquire_owned().ok() } else { None };
         let may_merge = self.merging.is_none();
@@ -139,7 +139,7 @@ impl Run {
             let clean_up = open.table.clean_up();
             (open, large, clean_up)
         });
-        // A panic: the streams see their reports vanish, and fail.
+        // A panic: the streams' reports are dropped, and the streams fail.
         let Ok((open, large, clean_up)) = done.await else { return ControlFlow::Break(()) };
         if let Some((merge, turn)) = large {
             self.merging = Some(Merging { job: self.kernel.spawn_blocking(move || merge.run()), _turn: turn });
@@ -150,7 +150,7 @@ impl Run {
     }
 }
 
-/// Merges small files at once; returns a large merge if it has a turn.
+/// Runs small merges; returns a large one if it is this table's turn.
 fn maintain(
     table: &mut DeltaTable,
     mut turn: Option<OwnedSemaphorePermit>,
