@@ -213,7 +213,7 @@ async fn a_struct_of_ones_own_fills_the_same_table() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_not_there_is_told_and_nothing_hangs() {
+async fn an_unreachable_endpoint_is_an_error_and_nothing_hangs() {
     let data = tempfile::tempdir().unwrap();
     let emulator = emulator(data.path()).await;
     // Bound and dropped: nothing listens there.
@@ -226,7 +226,7 @@ async fn an_endpoint_that_is_not_there_is_told_and_nothing_hangs() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_told_and_stays_secret() {
+async fn a_wrong_secret_is_an_error_that_does_not_show_it() {
     let data = tempfile::tempdir().unwrap();
     let emulator = emulator(data.path()).await;
     let client = client(&emulator).credentials(emulator.client_id(), "not-the-secret").build().unwrap();
@@ -237,7 +237,7 @@ async fn a_wrong_secret_is_told_and_stays_secret() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_told() {
+async fn a_missing_table_is_an_error() {
     let data = tempfile::tempdir().unwrap();
     let emulator = emulator(data.path()).await;
     let client = client(&emulator).build().unwrap();

@@ -36,7 +36,7 @@ async fn a_fetched_table_is_the_one_that_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_fetched_is_told_by_name_and_without_secrets() {
+async fn a_failed_fetch_names_the_table_and_shows_no_secret() {
     let emulator = Emulator::builder().schemas(schemas()).start().await.unwrap();
     let missing = fetch(&emulator, emulator.client_secret(), "main.geo.volcanoes").await.unwrap_err();
     assert!(missing.contains("main.geo.volcanoes"), "{missing}");

@@ -111,7 +111,7 @@ async fn snapshots_follow_the_catalog() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn drift_of_live_tables_is_told_by_class_and_judged_by_the_policy() {
+async fn drift_of_live_tables_is_reported_by_class_and_judged_by_the_policy() {
     let repository = Repository::of(BEFORE).await;
     assert_eq!(repository.run(&["fetch", "main.*"]).code, 0);
     let same = repository.run(&["check", "--schemas", "schemas", "--live"]);
@@ -152,7 +152,7 @@ async fn drift_of_live_tables_is_told_by_class_and_judged_by_the_policy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_an_error_and_no_secret_is_told() {
+async fn missing_input_is_an_error_that_shows_no_secret() {
     let repository = Repository::of(BEFORE).await;
     for name in ["main.geo.volcanoes", "main.sea.*", "nowhere.*"] {
         let missing = repository.run(&["fetch", name]);

@@ -111,7 +111,7 @@ fn keys_of_every_type_are_read_and_written() {
 }
 
 #[test]
-fn what_is_absent_or_null_is_empty_and_what_is_missing_is_told() {
+fn absent_and_null_values_are_empty_and_missing_ones_are_errors() {
     let mut json = strict();
     let columns = json.as_object_mut().unwrap();
     columns.retain(|name, _| !name.starts_with("n_") && !["c_array", "c_map"].contains(&name.as_str()));

@@ -48,7 +48,7 @@ fn a_drop_waits_for_the_rows() {
 }
 
 #[test]
-fn a_full_budget_is_told_in_time_and_undelivered_rows_are_handed_back() {
+fn a_full_budget_times_out_and_undelivered_rows_are_returned() {
     let (_runtime, server) = served(Scripted::new(|mut call: Call| async move {
         call.create().await;
         while call.batch().await.is_some() {}

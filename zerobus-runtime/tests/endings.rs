@@ -116,7 +116,7 @@ async fn lanes_whose_close_is_cancelled_and_which_are_dropped_say_at_error_what_
 }
 
 #[tokio::test]
-async fn refused_rows_that_nobody_took_are_told_at_error_when_the_stream_is_dropped() {
+async fn refused_rows_that_nobody_took_are_logged_as_errors_when_the_stream_is_dropped() {
     let log = Log::default();
     let _guard = log.listen(Level::ERROR);
     let server = Scripted::new(|mut call: Call| async move {

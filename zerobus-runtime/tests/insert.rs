@@ -155,7 +155,7 @@ async fn a_rejected_token_is_renewed_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_with_its_kind_and_the_rows_before_it() {
+async fn a_refusal_has_its_kind_and_the_rows_before_it() {
     for (status, kind) in [
         (400, ErrorKind::Rejected),
         (403, ErrorKind::Credentials),

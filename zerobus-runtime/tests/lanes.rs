@@ -296,7 +296,7 @@ async fn rows_without_a_key_go_where_there_is_room_though_a_lane_stalls() {
 }
 
 #[tokio::test]
-async fn a_full_lane_is_told_at_once_or_in_time() {
+async fn a_full_lane_is_an_error_at_once_or_after_the_timeout() {
     let gate = Gate::closed();
     let server = gate.server().start().await;
     let lanes = builder(&server).max_unacked_bytes(100).lanes(2.try_into().unwrap()).open().await.unwrap();

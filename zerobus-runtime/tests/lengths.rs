@@ -137,7 +137,7 @@ fn a_text_as_long_as_its_column_is_written() {
 }
 
 #[test]
-fn the_first_value_that_is_refused_is_told() {
+fn the_first_refused_value_is_named() {
     let mut out = Encoder::new();
     row(|row| (row.name, row.number) = ("abcd", 10_000)).encode_to(&mut out);
     let refusal = out.take_refusal().unwrap();

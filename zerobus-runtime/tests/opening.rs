@@ -114,12 +114,12 @@ fn every_wrong_address_and_credential_has_a_sentence_of_its_own() {
 const CHILD: &str = "ZEROBUS_TEST_OF_THE_ENVIRONMENT";
 
 #[test]
-fn an_environment_with_nothing_but_a_personal_access_token_is_told_what_zerobus_takes() {
+fn an_environment_with_only_a_personal_access_token_is_an_error_that_says_what_zerobus_takes() {
     if std::env::var(CHILD).is_ok() {
         println!("{:?}", Client::from_env().unwrap_err());
         return;
     }
-    let own_name = "an_environment_with_nothing_but_a_personal_access_token_is_told_what_zerobus_takes";
+    let own_name = "an_environment_with_only_a_personal_access_token_is_an_error_that_says_what_zerobus_takes";
     let child = Command::new(std::env::current_exe().unwrap())
         .args([own_name, "--exact", "--nocapture"])
         .env_clear()
@@ -219,7 +219,7 @@ async fn events_of(status: Option<Status>) -> Vec<StreamEvent> {
 }
 
 #[tokio::test]
-async fn closed_is_told_where_every_row_is_settled_and_failed_where_not() {
+async fn closed_is_reported_if_every_row_is_settled_and_failed_if_not() {
     let events = events_of(None).await;
     assert!(matches!(events.last(), Some(StreamEvent::Closed { durable: 2, returned: 0, .. })), "{events:?}");
     for status in [Status::unavailable("going down"), Status::permission_denied("no")] {
@@ -230,7 +230,7 @@ async fn closed_is_told_where_every_row_is_settled_and_failed_where_not() {
 }
 
 #[tokio::test]
-async fn a_hook_that_panics_is_told_and_ends_nothing() {
+async fn a_panicking_hook_is_reported_and_ends_nothing() {
     let log = Log::default();
     let _guard = log.listen(Level::INFO);
     let server = Scripted::new(Call::serve).start().await;

@@ -494,7 +494,7 @@ async fn a_stream_that_gave_up_is_opened_again_with_what_its_spool_holds() {
 }
 
 #[tokio::test]
-async fn a_service_without_persistent_streams_is_told_or_gets_rows_at_least_once() {
+async fn a_service_without_persistent_streams_is_an_error_or_gets_rows_at_least_once() {
     let server = Scripted::new(Call::serve).start().await;
     let folder = tempfile::tempdir().unwrap();
     let error = server.client().stream::<Row>().spool(folder.path()).exactly_once().open().await.unwrap_err();

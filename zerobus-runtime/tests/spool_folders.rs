@@ -92,7 +92,7 @@ async fn segments_that_are_deleted_under_a_stream_free_their_room() {
 }
 
 #[tokio::test]
-async fn a_folder_in_place_of_a_file_is_told_and_keeps_no_row_back() {
+async fn a_folder_in_place_of_a_file_is_reported_and_keeps_no_row_back() {
     for name in ["lock", "spool.json"] {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(name)).unwrap();

@@ -222,7 +222,7 @@ async fn a_proxy_that_refuses_the_way_is_the_layer_that_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_the_table_is_told_with_the_statement_that_mends_it() {
+async fn a_fault_of_the_table_comes_with_the_statement_that_mends_it() {
     let ddl =
         "CREATE TABLE main.shop.fed (id BIGINT) USING DELTA TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true');
         CREATE TABLE main.shop.checked (id BIGINT, CONSTRAINT positive CHECK (id > 0)) USING DELTA;
@@ -275,7 +275,7 @@ async fn what_is_wrong_with_the_table_is_told_with_the_statement_that_mends_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_or_a_stream_that_is_refused_is_told_with_the_grants() {
+async fn a_refused_token_or_stream_comes_with_the_grants_to_run() {
     let folder = tempfile::tempdir().unwrap();
     let granted = folder.path().join("grants.sql");
     std::fs::write(&granted, "GRANT SELECT, MODIFY ON TABLE main.shop.orders TO somebody;").unwrap();

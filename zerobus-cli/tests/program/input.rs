@@ -56,7 +56,7 @@ async fn files_without_rows_are_no_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_cut_off_is_told_and_the_rows_before_it_are_durable() {
+async fn a_truncated_file_is_named_and_the_rows_before_the_cut_are_durable() {
     let bench = Bench::new().await;
     let (mut ids, mut expected) = (0, 0);
     let mut next = |rows: i64| {
@@ -108,7 +108,7 @@ fn ids_of(ids: std::ops::Range<i64>) -> RecordBatch {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_file_of_rows_is_told_by_its_name() {
+async fn input_that_is_no_file_of_rows_is_named() {
     let bench = Bench::new().await;
     fs::create_dir(bench.path("days")).unwrap();
     bench.write("wide.csv", "\u{feff}id\n1\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());

@@ -229,7 +229,7 @@ async fn a_signal_lets_what_was_read_become_durable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_is_told_in_a_sentence() {
+async fn an_unreadable_file_is_an_error_of_one_sentence() {
     let bench = Bench::new().await;
     bench.write("a.txt", "x");
     bench.write("bad.ndjson", b"{\"id\":1}\n{\"id\":2,\"name\":\"\xff\"}\n");

@@ -290,7 +290,7 @@ mod signals {
 }
 
 #[test]
-fn bad_arguments_are_told() {
+fn bad_arguments_are_errors() {
     let output = |arguments: &[&str]| program().args(arguments).stderr(Stdio::piped()).output().unwrap();
     let stderr = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
     let fault = output(&["--fault", "explode"]);

@@ -37,7 +37,7 @@ async fn over_tls(url: &str, authority: &[u8]) -> (String, u16) {
 }
 
 #[tokio::test]
-async fn the_certificates_stay_over_a_restart_and_broken_ones_are_told() {
+async fn the_certificates_survive_a_restart_and_broken_ones_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let start = || Emulator::builder().tls(folder.path()).start();
     start().await.unwrap().shutdown().await;

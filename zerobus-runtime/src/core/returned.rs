@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_once() {
+    fn a_refusal_is_reported_once() {
         let mut returned = Returned::default();
         assert!(returned.unreported().is_none());
         reject(&mut returned, Duration::ZERO, 4);

@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoder_tells_what_it_holds_and_forgets_it() {
+    fn an_encoder_returns_what_it_holds_and_is_empty() {
         let mut out = Encoder::with_capacity(10);
         assert!(out.is_empty());
         out.raw(b"abc");
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_refusal_is_told_and_only_once() {
+    fn the_first_refusal_is_reported_and_only_once() {
         let mut out = Encoder::new();
         out.refuse(ValueError::malformed("first", "it"));
         out.refuse(ValueError::malformed("second", "it"));

@@ -165,7 +165,7 @@ fn streams_that_share_a_budget_end_and_give_all_of_it_back() {
 }
 
 #[test]
-fn whoever_waits_for_room_is_told_when_the_stream_closes() {
+fn waiters_for_room_wake_when_the_stream_closes() {
     explore(|| {
         let (shared, driver) = stream(None, usize::MAX);
         let senders: Vec<_> = (0..3)

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_told() {
+    fn an_invalid_address_is_an_error() {
         for bad in ["", "ftp://a", "https://", "https://a/b", "https://u:p@a", "a b", "https://a?q"] {
             let error = Endpoint::parse(bad, PlainHttp::LoopbackOnly).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration, "{bad}");

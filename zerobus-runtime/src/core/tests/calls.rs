@@ -174,7 +174,7 @@ fn a_token_that_is_rejected_is_renewed_at_once_and_only_once() {
 }
 
 #[test]
-fn failures_are_told_until_rows_are_durable() {
+fn failures_are_reported_until_rows_are_durable() {
     let mut world = streaming(1);
     assert_eq!(world.session.failures(), 0);
     for failures in 1..=2 {

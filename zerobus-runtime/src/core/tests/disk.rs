@@ -115,7 +115,7 @@ impl Disk {
     }
 
     /// The number of rows that an event of this kind reported.
-    pub(super) fn told(&self, rows: impl Fn(&StreamEvent) -> Option<u64>) -> Vec<u64> {
-        self.world.told.iter().filter_map(rows).collect()
+    pub(super) fn reported(&self, rows: impl Fn(&StreamEvent) -> Option<u64>) -> Vec<u64> {
+        self.world.reported.iter().filter_map(rows).collect()
     }
 }

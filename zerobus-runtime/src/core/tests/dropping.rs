@@ -66,14 +66,14 @@ fn dropped_newest_rows_are_counted_and_reported_together() {
         assert!(disk.world.session.drop_newest().is_some());
     }
     disk.world.act();
-    assert!(disk.told(dropped).is_empty());
+    assert!(disk.reported(dropped).is_empty());
     disk.world.session.disk_fails(full());
     disk.world.act();
-    assert_eq!(disk.told(dropped), [3]);
+    assert_eq!(disk.reported(dropped), [3]);
     assert!(disk.world.session.drop_newest().is_some());
     disk.push(1, 1);
     disk.write();
-    assert_eq!(disk.told(dropped), [3, 1], "when the disk has recovered");
+    assert_eq!(disk.reported(dropped), [3, 1], "when the disk has recovered");
     let ledger = disk.world.session.ledger();
     assert_eq!((ledger.dropped, ledger.accepted, ledger.returned), (4, 1, 0));
 }
@@ -82,7 +82,7 @@ fn dropped_newest_rows_are_counted_and_reported_together() {
 fn the_oldest_rows_are_dropped_up_to_the_end() {
     let mut disk = with_rows_on_disk();
     assert_eq!(disk.drop_oldest(6), 6);
-    assert_eq!(disk.told(dropped), [6]);
+    assert_eq!(disk.reported(dropped), [6]);
     let session = &disk.world.session;
     assert_eq!((session.ledger().returned, session.ledger().dropped, session.settled()), (6, 6, 6));
     assert_eq!((session.rows_on_disk(), session.unacked_bytes()), (2, 0));
@@ -128,7 +128,7 @@ fn rows_that_are_not_written_are_not_dropped() {
     disk.look();
     assert_eq!((disk.drop_oldest(9), disk.drop_oldest(10)), (0, 0));
     assert_eq!(disk.drop_oldest(8), 8, "the first that is not written is row 8");
-    assert_eq!(disk.told(dropped), [8]);
+    assert_eq!(disk.reported(dropped), [8]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn settled_rows_are_not_dropped() {
     disk.pull();
     disk.keep();
     assert_eq!((disk.drop_oldest(4), disk.drop_oldest(5)), (5, 5));
-    assert!(disk.told(dropped).is_empty());
+    assert!(disk.reported(dropped).is_empty());
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_stream_that_is_over_drops_nothing() {
     let mut disk = with_rows_on_disk();
     disk.fail();
     assert_eq!(disk.drop_oldest(8), 0);
-    assert_eq!((disk.told(dropped), disk.world.session.kept()), (vec![], 8));
+    assert_eq!((disk.reported(dropped), disk.world.session.kept()), (vec![], 8));
 }
 
 #[test]

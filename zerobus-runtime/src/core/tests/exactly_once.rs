@@ -171,17 +171,17 @@ fn a_stream_that_has_nothing_is_resumed_although_its_first_request_is_a_later_on
 }
 
 #[test]
-fn a_watermark_that_is_not_believed_is_told() {
+fn an_implausible_watermark_is_reported() {
     let mut disk = created(4);
     disk.sent();
     disk.reconnect(Ending::Internal);
     disk.hear(Heard::Resumed(Some(9)));
-    let mut reasons = disk.world.told.iter().filter_map(|event| match event {
+    let mut reasons = disk.world.reported.iter().filter_map(|event| match event {
         StreamEvent::Reconnecting { reason, .. } => Some(reason.fault()),
         _ => None,
     });
-    let is_told = |fault: &Fault| matches!(fault, Fault::Violation(Violation::AckAboveSent { found: 9, sent: 4 }));
-    assert!(reasons.next_back().is_some_and(is_told), "{:?}", disk.world.told);
+    let is_reported = |fault: &Fault| matches!(fault, Fault::Violation(Violation::AckAboveSent { found: 9, sent: 4 }));
+    assert!(reasons.next_back().is_some_and(is_reported), "{:?}", disk.world.reported);
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn a_request_that_the_server_refuses_is_searched_for_and_returned_as_a_whole() {
     assert_eq!((disk.settled(), disk.world.session.ledger().returned), (count, count));
     assert!(
         disk.world
-            .told
+            .reported
             .iter()
             .any(|event| matches!(event, StreamEvent::Rejected { offset, .. } if offset.value() == 0))
     );
@@ -488,10 +488,10 @@ fn a_service_without_persistent_streams_ends_the_stream_or_gets_rows_at_least_on
     let mut disk = Disk::new(settings.clone());
     disk.hear(Heard::Ended(Some(status(12, "no"))));
     assert_eq!(disk.begin(), Some(Begin::Ephemeral));
-    assert!(disk.world.told.iter().any(|event| matches!(event, StreamEvent::AtLeastOnce { .. })));
+    assert!(disk.world.reported.iter().any(|event| matches!(event, StreamEvent::AtLeastOnce { .. })));
 
     let mut disk = Disk::new(settings);
     disk.hear(Heard::Ended(Some(status(13, "oh"))));
     assert!(disk.world.session.persistent_stream().is_none());
-    assert!(disk.world.told.iter().all(|event| !matches!(event, StreamEvent::AtLeastOnce { .. })));
+    assert!(disk.world.reported.iter().all(|event| !matches!(event, StreamEvent::AtLeastOnce { .. })));
 }

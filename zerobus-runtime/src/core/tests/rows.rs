@@ -190,7 +190,7 @@ fn the_outcome_of_a_row_is_known_once_it_is_settled_and_not_before() {
 }
 
 #[test]
-fn a_refused_row_is_told_once() {
+fn a_refused_row_is_reported_once() {
     let mut world = poisoned();
     assert!(world.session.unreported_rejection().is_none());
     world.keep(world.newest(), 1.0, true);
@@ -213,7 +213,7 @@ fn a_session_that_takes_no_refused_row_ends_with_the_servers_reason() {
 }
 
 #[test]
-fn the_row_that_begins_a_batch_is_told_from_those_that_join_it() {
+fn the_row_that_begins_a_batch_differs_from_those_that_join_it() {
     let mut session = session(settings(Duration::ZERO));
     accept(&mut session, 10);
     assert!(session.has_begun_batch());

@@ -150,7 +150,7 @@ fn a_stream_that_is_over_reads_nothing_back() {
     assert_eq!(disk.look().read, None);
     disk.load(vec![request(0..5, 1)], vec![5..6]);
     assert_eq!((disk.world.session.rows_on_disk(), disk.world.session.kept()), (10, 10));
-    assert!(disk.told(damaged).is_empty());
+    assert!(disk.reported(damaged).is_empty());
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn a_request_of_which_some_rows_are_settled_is_sent_from_the_next_on() {
 fn unreadable_rows_are_returned_when_it_is_their_turn() {
     let mut disk = Disk::streaming(spooling(0..9));
     disk.load(vec![request(0..3, 1), request(5..6, 1)], vec![3..5, 6..9]);
-    assert_eq!(disk.told(damaged), [2, 3]);
+    assert_eq!(disk.reported(damaged), [2, 3]);
     let session = &disk.world.session;
     assert_eq!((session.ledger().returned, session.settled(), session.rows_on_disk()), (0, 0, 0));
     assert!((3..5).chain(6..9).all(|row| session.outcome(row).is_some_and(|outcome| outcome.is_err())));
@@ -283,7 +283,7 @@ fn unreadable_rows_are_returned_when_it_is_their_turn() {
 fn unreadable_rows_that_are_settled_are_not_returned() {
     let mut disk = Disk::streaming(spooling(3..6));
     disk.load(Vec::new(), vec![1..5]);
-    assert_eq!(disk.told(damaged), [4]);
+    assert_eq!(disk.reported(damaged), [4]);
     assert_eq!((disk.world.session.ledger().returned, disk.world.session.settled()), (2, 5));
     disk.load(Vec::new(), vec![0..2]);
     assert_eq!((disk.world.session.ledger().returned, disk.world.session.rows_on_disk()), (2, 1));
@@ -311,7 +311,8 @@ fn a_disk_that_fails_is_reported_once_and_so_is_its_recovery() {
     disk.push(1, 1);
     disk.write();
     disk.world.act();
-    let reports: Vec<_> = disk.world.told.iter().filter(|event| !matches!(event, StreamEvent::Opened { .. })).collect();
+    let reports: Vec<_> =
+        disk.world.reported.iter().filter(|event| !matches!(event, StreamEvent::Opened { .. })).collect();
     assert!(matches!(reports[..], [StreamEvent::SpoolFailing { .. }, StreamEvent::SpoolRecovered]), "{reports:?}");
 }
 
@@ -403,7 +404,7 @@ fn a_closed_stream_reports_its_own_rows_and_those_that_it_found() {
         StreamEvent::Closed { durable, .. } => Some(*durable),
         _ => None,
     };
-    assert_eq!(disk.told(closed), [3]);
+    assert_eq!(disk.reported(closed), [3]);
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(super) struct World {
     /// How long the server takes to answer.
     pub(super) latency: Duration,
     /// The events that the session reported.
-    pub(super) told: Vec<StreamEvent>,
+    pub(super) reported: Vec<StreamEvent>,
 }
 
 /// The server's side of a call.
@@ -68,7 +68,7 @@ impl World {
             poison,
             lags: false,
             latency: Duration::ZERO,
-            told: Vec::new(),
+            reported: Vec::new(),
         };
         world.act();
         world
@@ -291,7 +291,7 @@ impl World {
                     self.calls.remove(&generation);
                 }
                 Action::Stop => assert!(self.session.is_over() && self.calls.is_empty()),
-                Action::Tell(event) => self.told.push(event),
+                Action::Tell(event) => self.reported.push(event),
             }
         }
     }
