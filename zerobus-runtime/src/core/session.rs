@@ -262,7 +262,7 @@ impl Session {
             self.keep(batch);
         }
         match self.state {
-            State::Dormant if !self.is_settled() => self.begin_opening(now, Over::NewConnection),
+            State::Dormant | State::Ending if !self.is_settled() => self.begin_opening(now, Over::NewConnection),
             State::Closed | State::Failed(_) => self.return_all(),
             _ => {}
         }

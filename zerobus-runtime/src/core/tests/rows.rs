@@ -157,6 +157,20 @@ fn rows_that_an_idle_session_adopts_are_delivered_and_none_open_nothing() {
 }
 
 #[test]
+fn rows_that_a_closing_session_adopts_beside_its_last_call_are_delivered() {
+    let mut world = streaming(1);
+    world.pull();
+    world.close_signal(Duration::from_secs(5));
+    world.step(&Step::Close);
+    world.keep(world.drained(), 1.0, true);
+    assert_eq!(world.newest(), None, "no other call is needed");
+    world.step(&Step::Adopt { rows: 2, bytes: 1 });
+    assert!(world.newest().is_some());
+    world.heal();
+    assert!(world.durable.len() == 3 && world.session.error().is_none());
+}
+
+#[test]
 fn rows_that_a_session_adopts_after_its_end_are_returned() {
     let mut failed = given_up();
     assert_eq!(failed.take_given_up().len(), 1);

@@ -35,6 +35,12 @@ pub(super) enum Step {
         millis: u64,
     },
     Flush,
+    /// Rows come that another stream could not deliver.
+    Adopt {
+        rows: u8,
+        bytes: usize,
+    },
+    Close,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,5 +79,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         3 => (0.0..=1.0).prop_map(|part| Step::KeepDrained { part }),
         4 => prop_oneof![0_u64..500, 500_u64..20_000].prop_map(|millis| Step::Advance { millis }),
         1 => Just(Step::Flush),
+        1 => (1_u8..4, 0_usize..60).prop_map(|(rows, bytes)| Step::Adopt { rows, bytes }),
+        1 => Just(Step::Close),
     ]
 }

@@ -12,6 +12,8 @@ pub(super) struct World {
     pub(super) calls: BTreeMap<u64, Call>,
     pub(super) durable: BTreeSet<u64>,
     pub(super) accepted: u64,
+    /// The bytes of rows that came from another stream, for which no room is asked.
+    pub(super) adopted_bytes: usize,
     /// The server refuses the last of this many rows.
     pub(super) poison: u64,
     /// The server acknowledges nothing when it refuses.
@@ -56,6 +58,14 @@ pub(super) fn settings(linger: Duration) -> Settings {
     settings
 }
 
+/// A row that has its number, and this many bytes behind it.
+fn row(n: u64, bytes: usize) -> Vec<u8> {
+    let mut row = Vec::new();
+    prost::encoding::encode_varint(n, &mut row);
+    row.resize(row.len() + bytes, 0);
+    row
+}
+
 impl World {
     pub(super) fn new(settings: Settings, seed: u64, poison: u64) -> Self {
         let session = Session::new(settings, fastrand::Rng::with_seed(seed), Duration::ZERO);
@@ -65,6 +75,7 @@ impl World {
             calls: BTreeMap::new(),
             durable: BTreeSet::new(),
             accepted: 0,
+            adopted_bytes: 0,
             poison,
             lags: false,
             latency: Duration::ZERO,
@@ -94,6 +105,11 @@ impl World {
             Step::Flush => {
                 self.session.flush();
             }
+            Step::Adopt { rows, bytes } => self.adopt(rows, bytes),
+            Step::Close => {
+                self.session.close(self.now);
+                self.act();
+            }
         }
         self.check();
     }
@@ -118,9 +134,7 @@ impl World {
 
     pub(super) fn push(&mut self, bytes: usize) {
         let (n, now) = (self.accepted, self.now);
-        let mut row = Vec::new();
-        prost::encoding::encode_varint(n, &mut row);
-        row.resize(row.len() + bytes, 0);
+        let row = row(n, bytes);
         match self.session.push(
             || now,
             Persisted::No,
@@ -136,6 +150,19 @@ impl World {
             Err(Refused::Full | Refused::Closed | Refused::Failed(_)) => {}
             Err(other) => panic!("{other:?}"),
         }
+        self.act();
+    }
+
+    /// Takes rows that another stream could not deliver.
+    pub(super) fn adopt(&mut self, rows: u8, bytes: usize) {
+        let numbers = self.accepted..self.accepted + u64::from(rows);
+        let reason = status(13, "oh");
+        let batch = |n| Batch::of_row(0, &row(n, bytes), Persisted::Possibly);
+        let parts = numbers.map(|n| ReturnedBatch { batch: batch(n), reason: reason.clone() });
+        let parts: Vec<_> = parts.collect();
+        self.adopted_bytes += parts.iter().map(|part| part.batch.body.len()).sum::<usize>();
+        assert_eq!(self.session.adopt(self.now, parts).value(), self.accepted);
+        self.accepted += u64::from(rows);
         self.act();
     }
 
@@ -311,7 +338,7 @@ impl World {
             }
         }
         assert_eq!(durable, ledger.durable);
-        assert!(self.session.unacked_bytes() <= 1000, "memory is bounded");
+        assert!(self.session.unacked_bytes() <= 1000 + self.adopted_bytes, "memory is bounded");
         if ledger.in_flight() > 0 && self.session.settings().delivery_timeout.is_some_and(|time| time < NO_END) {
             assert!(self.session.deadline().is_some(), "rows are in flight and no time is set at which this ends");
         }
