@@ -84,7 +84,9 @@ impl Session {
             self.begin_opening(now, Over::NewConnection);
             return self.settle(now);
         }
-        if persistent.end.take().is_some() {
+        if let Some(end) = persistent.end.take() {
+            // The process before may have sent all that is in the log, and the server may still make it durable.
+            persistent.sent_to = persistent.sent_to.max(end);
             persistent.is_noted = false;
         }
         self.window.restart_at(next);

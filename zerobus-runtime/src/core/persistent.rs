@@ -18,7 +18,7 @@ pub(super) struct Persistent {
     pub(super) left: Option<StreamNote>,
     /// The server has every request below.
     pub(super) committed: u64,
-    /// Behind the last request that was sent.
+    /// Behind the last request that may have been sent on the stream.
     pub(super) sent_to: u64,
     /// Requests below go alone: one of them was refused.
     pub(super) alone_to: u64,
@@ -68,5 +68,6 @@ impl Persistent {
     /// Leaves the stream: the next call creates another one.
     pub(super) fn leave(&mut self) {
         (self.stream, self.base, self.end, self.is_noted) = (None, None, None, true);
+        self.sent_to = 0;
     }
 }

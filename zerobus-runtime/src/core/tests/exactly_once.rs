@@ -171,6 +171,31 @@ fn a_stream_that_has_nothing_is_resumed_although_its_first_request_is_a_later_on
 }
 
 #[test]
+fn what_was_sent_on_a_stream_that_was_left_was_not_sent_on_the_next() {
+    let mut disk = created(4);
+    disk.sent();
+    disk.hear(Heard::Acked(Some(1)));
+    disk.reconnect(Ending::Internal);
+    disk.hear(Heard::Resumed(None));
+    assert_eq!(disk.begin(), Some(Begin::Create), "the server has lost what it had");
+    disk.hear(Heard::Opened("two".into()));
+    assert_eq!(disk.note(), Some(StreamNote { stream_id: "two".into(), base: 2, end: None }));
+    disk.reconnect(Ending::Internal);
+    disk.hear(Heard::Resumed(Some(1)));
+    assert_eq!(disk.settled(), 2, "nothing was sent on this stream");
+}
+
+#[test]
+fn what_the_process_before_has_sent_may_become_durable_at_any_time() {
+    let mut disk = restarted();
+    disk.read(10..14);
+    disk.hear(Heard::Resumed(Some(0)));
+    disk.reconnect(Ending::Internal);
+    disk.hear(Heard::Resumed(Some(3)));
+    assert_eq!(disk.settled(), 24);
+}
+
+#[test]
 fn an_implausible_watermark_is_reported() {
     let mut disk = created(4);
     disk.sent();
