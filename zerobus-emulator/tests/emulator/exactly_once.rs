@@ -289,6 +289,25 @@ mod in_process {
     }
 
     #[tokio::test]
+    async fn a_stream_whose_folder_is_in_use_is_not_retired() {
+        let folder = tempfile::tempdir().unwrap();
+        let emulator = builder(&folder.path().join("data")).start().await.unwrap();
+        let spool = folder.path().join("spool");
+        let first = stream(&emulator, &spool).open().await.unwrap();
+        send(&first, 0..10).await.unwrap();
+        first.close().await.unwrap();
+        let next = stream(&emulator, &spool).open().await.unwrap();
+        first.retire().await.unwrap_err();
+        send(&next, 10..20).await.unwrap();
+        next.close().await.unwrap();
+        let last = stream(&emulator, &spool).open().await.unwrap();
+        send(&last, 20..30).await.unwrap();
+        assert_eq!(last.retire().await.unwrap().rows, 10);
+        assert_eq!(ids(&emulator).await, (0..30).collect::<Vec<_>>());
+        emulator.shutdown().await;
+    }
+
+    #[tokio::test]
     async fn a_retired_stream_is_followed_by_another() {
         let folder = tempfile::tempdir().unwrap();
         let emulator = builder(&folder.path().join("data")).start().await.unwrap();

@@ -75,6 +75,9 @@ pub(crate) enum Fault {
     PersonalToken,
     #[error("{}", Printable(.text))]
     Recorded { kind: ErrorKind, text: String, code: Option<ServerCode> },
+    #[cfg(feature = "spool")]
+    #[error("the persistent stream of {} was not ended within {}", Printable(.table), Seconds(*.after))]
+    RetireTimeout { table: String, after: Duration },
     #[cfg(feature = "dynamic")]
     #[error("{0}")]
     Row(crate::dynamic::RowProblem),
@@ -237,6 +240,8 @@ impl Fault {
             | Self::OpenTimeout { .. }
             | Self::SendTimeout { .. }
             | Self::WaitTimeout { .. } => ErrorKind::Timeout,
+            #[cfg(feature = "spool")]
+            Self::RetireTimeout { .. } => ErrorKind::Timeout,
             Self::Closed { .. } => ErrorKind::Closed,
             Self::Connect { .. }
             | Self::Ended
@@ -368,7 +373,7 @@ impl Fault {
             | Self::SpoolKeeps { cause, .. }
             | Self::StreamFailed { cause, .. } => cause.is_retryable(),
             #[cfg(feature = "spool")]
-            Self::SpoolFails { .. } | Self::SpoolFull { .. } => true,
+            Self::RetireTimeout { .. } | Self::SpoolFails { .. } | Self::SpoolFull { .. } => true,
             Self::InsertRefused { refusal, .. } => refusal.insert_may_pass(),
             Self::Status(status) => status.is_retryable(),
             Self::TokenRefused { refusal, .. } => refusal.may_pass(),
@@ -406,6 +411,8 @@ impl Fault {
             Self::PersonalToken => Some(
                 "create a service principal with an OAuth secret, and set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET",
             ),
+            #[cfg(feature = "spool")]
+            Self::RetireTimeout { .. } => Some("call `retire` again"),
             Self::ShutDown => Some("await `close` before the runtime ends"),
             #[cfg(feature = "spool")]
             Self::Spool { refusal, .. } => Some(refusal.remedy()),

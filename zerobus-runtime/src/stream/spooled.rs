@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::blocking::{block_on, current_thread};
+use super::opening::off_the_runtime;
 use super::{
     Accepts, BlockingLanes, BlockingStream, CloseError, Handle, IngestStream, LaneOffset, Lanes, StreamBuilder,
 };
@@ -174,19 +175,36 @@ impl<T> IngestStream<T> {
     /// A stream that is only closed goes on when its folder is opened again.
     ///
     /// # Errors
-    /// As [`close`](Self::close); nothing is ended then. If the service cannot be asked, this may be called again.
+    /// As [`close`](Self::close), and if another stream has opened the folder; nothing is ended then. Also if the
+    /// service does not answer in the time of [`open_timeout`](StreamBuilder::open_timeout); the folder has left the
+    /// persistent stream then, and this may be called again to end it.
     pub async fn retire(&self) -> Result<Report, CloseError> {
         let report = self.close().await?;
         let stream_id = self.handle.shared().lock().session.persistent_stream();
         let Some(stream_id) = stream_id else { return Ok(report) };
-        let (table, client) = (self.options.table_name()?, &self.options.client);
-        let Numbered { token, .. } = client.tokens().token(&table).await?;
-        transport::retire(client.transport(), &token, &table.to_string(), &stream_id).await?;
-        let Some(spool) = &self.options.spool else { return Ok(report) };
-        let (folder, encoding) = (spool.folder.clone(), self.options.settings.kind.name());
-        let forget = move || Spool::forget_stream(&folder, &table.to_string(), encoding);
-        tokio::task::spawn_blocking(forget).await.unwrap_or_else(|_| Err(Fault::ShutDown.into()))?;
+        // First, since a folder that names a stream which is no more cannot be opened.
+        self.forget_stream().await?;
+        self.end_stream(&stream_id).await?;
         Ok(report)
+    }
+
+    async fn forget_stream(&self) -> Result<(), Error> {
+        let Some(spool) = &self.options.spool else { return Ok(()) };
+        let (folder, encoding) = (spool.folder.clone(), self.options.settings.kind.name());
+        let table = self.options.table_name()?.to_string();
+        off_the_runtime(move || Spool::forget_stream(&folder, &table, encoding)).await
+    }
+
+    /// Asks the service to end a persistent stream.
+    async fn end_stream(&self, stream_id: &str) -> Result<(), Error> {
+        let (table, client) = (self.options.table_name()?, &self.options.client);
+        let ended = async {
+            let Numbered { token, .. } = client.tokens().token(&table).await?;
+            transport::retire(client.transport(), &token, &table.to_string(), stream_id).await
+        };
+        let Some(after) = self.options.settings.open_timeout else { return ended.await };
+        let late = |_| Err(Fault::RetireTimeout { table: table.to_string(), after }.into());
+        tokio::time::timeout(after, ended).await.unwrap_or_else(late)
     }
 }
 
@@ -283,5 +301,41 @@ impl<T> BlockingStream<T> {
     /// As [`IngestStream::spooled`].
     pub fn spooled(&self, offset: Offset) -> Result<(), Error> {
         self.with(|stream| block_on(stream.spooled(offset)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use zerobus_codegen::TableName;
+
+    use super::super::opening::Opening;
+    use super::super::prepared::Prepared;
+    use crate::auth::{Token, TokenFuture, TokenProvider};
+    use crate::client::Client;
+    use crate::error::ErrorKind;
+
+    #[derive(Debug)]
+    struct Known;
+
+    impl TokenProvider for Known {
+        fn token(&self, _: &TableName) -> TokenFuture<'_> {
+            Box::pin(async { Ok(Token::new("a token", Duration::from_secs(3600))) })
+        }
+    }
+
+    #[tokio::test]
+    async fn retiring_ends_in_time_although_the_service_does_not_answer() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
+        let client = Client::builder().endpoint(endpoint).token_provider(Known).build().unwrap();
+        let options = Arc::new(client.json_stream("main.test.rows").open_timeout(Duration::from_millis(30)));
+        let opened = Opening::new(&*options).unwrap().finish_blocking().unwrap();
+        let Prepared { stream, driver: _driver, .. } = options.prepare(opened, None);
+        let error = stream.end_stream("one").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert!(error.is_retryable() && error.to_string().ends_with("call `retire` again"), "{error}");
     }
 }
