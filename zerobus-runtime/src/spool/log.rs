@@ -437,10 +437,11 @@ impl<S: Storage> Log<S> {
         // Rows are taken without it as well; it is tried again with each acknowledgement.
         let _ = self.position.take_room(&self.storage);
         let is_synced = self.options.durability == Durability::Power;
-        let (segment, file) = Segment::create(&self.storage, &header, is_synced)?;
+        let (mut segment, file) = Segment::create(&self.storage, &header, is_synced)?;
         if let Some(empty) = self.segments.back().filter(|last| !last.holds_records()) {
-            // It has the same name, and was replaced.
+            // It has the same name, and was replaced. Until the name is durable, it may come back.
             self.bytes -= empty.len;
+            segment.has_leftovers = is_synced && empty.has_leftovers;
             self.segments.pop_back();
         }
         self.bytes += segment.len;
@@ -473,9 +474,11 @@ impl<S: Storage> Log<S> {
         (segment.len, segment.end_row, segment.end_sequence) = (len, end_row, end_sequence);
         (self.next_row, self.next_sequence) = (end_row, end_sequence);
         // The segment that follows says where this one ends; until there is one, the cut does.
-        segment.has_leftovers = active.file.set_len(len).and_then(|()| active.file.sync()).is_err();
+        let is_cut = active.file.set_len(len).and_then(|()| active.file.sync()).is_ok();
+        segment.has_leftovers = !is_cut || (active.is_new && segment.has_leftovers);
         let name = name_of(segment.sequence);
-        if !segment.holds_records() && self.storage.remove(&name).is_ok() {
+        // Its removal may be lost with the power.
+        if !segment.holds_records() && !segment.has_leftovers && self.storage.remove(&name).is_ok() {
             self.bytes -= len;
             self.segments.pop_back();
         }
