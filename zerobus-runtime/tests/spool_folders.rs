@@ -43,29 +43,32 @@ async fn leave(folder: &Path, rows: u64) {
 
 #[tokio::test]
 async fn a_segment_that_was_deleted_costs_its_rows_and_no_other() {
-    let folder = tempfile::tempdir().unwrap();
-    leave(folder.path(), 40).await;
-    let before = segments(folder.path());
-    assert!(before.len() > 4, "{before:?}");
-    fs::remove_file(&before[2]).unwrap();
-    let server = Scripted::new(Call::serve).start().await;
-    let damaged = Arc::new(Mutex::new(0));
-    let events = Arc::clone(&damaged);
-    let stream = server.client().stream::<Row>().spool(folder.path()).on_event(move |event| {
-        if let StreamEvent::SpoolDamaged { rows, .. } = event {
-            *events.lock().unwrap() += *rows;
-        }
-    });
-    let stream = stream.open().await.unwrap();
-    stream.send(&Row::new(40)).await.unwrap();
-    stream.flush().await.unwrap();
-    let stats = stream.stats();
-    let _ = stream.close().await;
-    let (durable, lost) = (server.records.durable(), *damaged.lock().unwrap());
-    assert_eq!(durable.len() as u64 + lost, 41, "each row is delivered or told: {durable:?}");
-    assert!(lost > 0 && lost < 12 && durable.last() == Some(&40), "{lost}: {durable:?}");
-    assert_eq!((stats.rows_in_flight, stats.rows_returned), (0, lost));
-    assert_eq!(segments(folder.path()), Vec::<PathBuf>::new());
+    for deleted in [0, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        leave(folder.path(), 40).await;
+        let before = segments(folder.path());
+        assert!(before.len() > 4, "{before:?}");
+        fs::remove_file(&before[deleted]).unwrap();
+        let server = Scripted::new(Call::serve).start().await;
+        let damaged = Arc::new(Mutex::new(0));
+        let events = Arc::clone(&damaged);
+        let stream = server.client().stream::<Row>().spool(folder.path()).spool_level(SpoolLevel::Power);
+        let stream = stream.on_event(move |event| {
+            if let StreamEvent::SpoolDamaged { rows, .. } = event {
+                *events.lock().unwrap() += *rows;
+            }
+        });
+        let stream = stream.open().await.unwrap();
+        stream.send(&Row::new(40)).await.unwrap();
+        stream.flush().await.unwrap();
+        let stats = stream.stats();
+        let _ = stream.close().await;
+        let (durable, lost) = (server.records.durable(), *damaged.lock().unwrap());
+        assert_eq!(durable.len() as u64 + lost, 41, "each row is delivered or told: {durable:?}");
+        assert!(lost > 0 && lost < 12 && durable.last() == Some(&40), "{lost}: {durable:?}");
+        assert_eq!((stats.rows_in_flight, stats.rows_returned), (0, lost));
+        assert_eq!(segments(folder.path()), Vec::<PathBuf>::new());
+    }
 }
 
 #[tokio::test]

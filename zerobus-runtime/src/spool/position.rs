@@ -85,6 +85,11 @@ impl<F: File> Position<F> {
         self.marks
     }
 
+    /// Whether the marks were read or written, and not made up.
+    pub(super) const fn is_known(&self) -> bool {
+        self.counter > 0
+    }
+
     /// Whether the marks are durable.
     #[cfg(test)]
     pub(super) const fn is_durable(&self) -> bool {

@@ -52,7 +52,7 @@ impl<S: Storage> Log<S> {
         log.find_segments(&names, &mut recovery);
         log.next_row = log.next_row.max(log.acked);
         log.begin_row = log.next_row;
-        log.read_row = log.segments.front().map_or(log.next_row, |front| front.row.max(log.acked));
+        log.read_row = log.first_row();
         log.read_sequence = log.segments.front().map_or(log.next_sequence, |front| front.sequence);
         log.acked = log.acked.max(log.read_row);
         if log.options.durability == Durability::Power {
@@ -63,6 +63,19 @@ impl<S: Storage> Log<S> {
         recovery.bytes = log.bytes;
         recovery.oldest = log.oldest();
         Ok((log, recovery))
+    }
+
+    /// The first row that is not known to be settled.
+    ///
+    /// Rows before the first segment were settled, unless the position says otherwise where it is durable before a
+    /// segment goes: then another program removed them.
+    fn first_row(&self) -> u64 {
+        let is_sure = self.position.is_known() && self.options.durability == Durability::Power;
+        match self.segments.front() {
+            Some(front) if is_sure && front.row > self.acked => self.acked,
+            Some(front) => front.row.max(self.acked),
+            None => self.next_row,
+        }
     }
 
     fn find_segments(&mut self, names: &[String], recovery: &mut Recovery) {
