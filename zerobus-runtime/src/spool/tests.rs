@@ -90,15 +90,15 @@ fn a_crash_at_every_single_operation_loses_no_synced_row() {
     }
 }
 
-/// Runs a scene with every seed; how many rows were dropped.
-fn play(scene: Scene) -> usize {
+/// Runs a scene with every seed; how many rows were dropped. Of a single seed that is asked for it says nothing.
+fn play(scene: Scene) -> Option<usize> {
     let only = std::env::var("ZEROBUS_SPOOL_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
     let mut dropped = 0;
     for seed in only.map_or(0..seeds() / 2, |seed| seed..seed + 1) {
         let run = std::panic::catch_unwind(|| Whole::new(seed, scene).run());
         dropped += run.unwrap_or_else(|_| panic!("seed {seed} of {scene:?} fails"));
     }
-    dropped
+    only.is_none().then_some(dropped)
 }
 
 const FAILING: Faults = Faults { failures: 20, read_failures: 0, capacity: Some(20 * 1024) };
@@ -149,7 +149,7 @@ fn a_full_spool_that_drops_the_oldest_rows_names_each_that_is_missing() {
     let overflow = SpoolOverflow::DropOldest;
     for (level, crash) in [(SpoolLevel::Process, Crash::Process), (SpoolLevel::Power, Crash::Power)] {
         let scene = Scene { level, crash, faults: Faults::default(), delivery: Delivery::AtLeastOnce, overflow };
-        assert!(play(scene) > 0, "the spool was never full");
+        assert_ne!(play(scene), Some(0), "the spool was never full");
         play(Scene { faults: FAILING, ..scene });
     }
 }

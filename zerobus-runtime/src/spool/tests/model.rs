@@ -62,6 +62,7 @@ struct Process {
 
 impl Model {
     pub(super) fn new(seed: u64, plan: Plan) -> Self {
+        fastrand::seed(seed);
         Self {
             plan,
             random: fastrand::Rng::with_seed(seed),
@@ -260,7 +261,10 @@ impl Model {
     }
 
     fn promise(&mut self, process: &mut Process) {
-        self.ends = (process.log.next_row(), process.log.next_sequence());
+        // Rows that a process found are durable only if their sync at its start worked, or rows behind them are.
+        if self.plan.faults.failures == 0 || !process.appended.is_empty() {
+            self.ends = (process.log.next_row(), process.log.next_sequence());
+        }
         for request in process.appended.drain(..) {
             self.promised.insert(request.row, request.body);
         }

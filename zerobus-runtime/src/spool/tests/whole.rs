@@ -113,6 +113,8 @@ pub(super) struct Whole {
 
 impl Whole {
     pub(super) fn new(seed: u64, scene: Scene) -> Self {
+        // The session's pauses and the nonces of segments are taken from this one.
+        fastrand::seed(seed);
         Self {
             scene,
             random: fastrand::Rng::with_seed(seed),
