@@ -2,7 +2,8 @@
 //! takes.
 //!
 //! `cargo bench -p zerobus-emulator --features cli --bench figures [-- NAME [NUMBER]]` prints one line a figure. Names:
-//! `commits`, `sparse`, `partitions`, `start`, `tables`, `soak`.
+//! `commits`, `sparse`, `partitions`, `start`, `tables`, `soak`. `PROGRAM` names another build of the program, for figures
+//! side by side; `KEEP` a folder for the data of `commits`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark's panic is its verdict")]
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -33,7 +34,8 @@ struct Program {
 impl Program {
     fn start(folder: &Path) -> Self {
         let begin = Instant::now();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_zerobus-emulator"))
+        let program = std::env::var_os("PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_zerobus-emulator").into());
+        let mut child = Command::new(program)
             .arg("--schemas")
             .arg(folder.join("schemas"))
             .arg("--data")
@@ -125,11 +127,16 @@ fn reading(id: i64) -> Value {
     })
 }
 
-/// Bytes below a folder: of data files, and of everything.
+/// Bytes below a folder: of data files, and of everything; and the number of files.
 fn sizes(folder: &Path) -> (u64, u64, u64) {
     let (mut data, mut all, mut files) = (0, 0, 0);
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let metadata = entry.metadata().unwrap();
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            // The emulator removes old files all the time.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => panic!("{}: {error}", entry.path().display()),
+        };
         if metadata.is_dir() {
             let (inner, whole, count) = sizes(&entry.path());
             (data, all, files) = (data + inner, all + whole, files + count);
