@@ -40,21 +40,25 @@
 //! | `plan` | a table as rows are written by it |
 //! | `direct` | JSON text into a row, without a parser where it is JSON and fits |
 //! | `lexer` | the tokens of that text |
+//! | `literal` | a name that is expected in it |
 //! | `json` | JSON text into a row, or why it is refused |
 //! | `cells` | cells of text into a row |
 //! | `arrow` | rows of Arrow's record batches, with the feature `arrow` |
 //! | `scalar` | one value into its column |
 //! | `time` | times and dates from text |
 //! | `decimal` | decimals from digits |
+//! | `digits` | digits as an integer |
 //! | `problem` | why a row was refused |
 
 #[cfg(feature = "arrow")]
 mod arrow;
 mod cells;
 mod decimal;
+mod digits;
 mod direct;
 mod json;
 mod lexer;
+mod literal;
 mod plan;
 mod problem;
 mod scalar;

@@ -8,7 +8,7 @@ use zerobus_codegen::Scalar;
 use super::lexer::Lexer;
 use super::plan::{Seen, Shape, Slot, StructPlan};
 use super::scalar::{self, Number};
-use super::{Options, RowPlan, UnknownColumns, decimal};
+use super::{Options, RowPlan, UnknownColumns, decimal, time};
 use crate::message::{Encoder, WireType};
 
 /// A row that was written whole.
@@ -16,15 +16,14 @@ type Written = Option<()>;
 
 /// Writes a row.
 pub(super) fn write_row(plan: &RowPlan, text: &[u8], out: &mut Encoder) -> Written {
-    let text = str::from_utf8(text).ok()?;
-    let mut row = Direct { text: Lexer::new(text), options: plan.options };
+    let mut row = Direct { text: Lexer::new(text)?, options: plan.options };
     row.fields(&plan.row, out)?;
     row.text.is_at_end().then_some(())
 }
 
 /// Writes a value of a column, from a cell of JSON text.
 pub(super) fn write_cell(plan: &RowPlan, slot: &Slot, text: &str, out: &mut Encoder) -> Written {
-    let mut cell = Direct { text: Lexer::new(text), options: plan.options };
+    let mut cell = Direct { text: Lexer::new(text.as_bytes())?, options: plan.options };
     cell.value(slot, out)?;
     cell.text.is_at_end().then_some(())
 }
@@ -44,18 +43,20 @@ enum Name {
 impl Direct<'_> {
     /// An object of a struct's fields.
     fn fields(&mut self, plan: &StructPlan, out: &mut Encoder) -> Written {
-        let (mut seen, mut guess) = (Seen::default(), 0);
         self.text.take(b'{')?;
-        let mut more = self.text.take(b'}').is_none();
+        let mut guess = self.fields_in_order(plan, out)?;
+        let mut more = if guess > 0 { self.text.another_before(b'}')? } else { self.text.take(b'}').is_none() };
+        if !more && guess == plan.columns.len() {
+            return Some(());
+        }
+        let mut seen = Seen::first(guess);
         while more {
             match self.column(plan, guess)? {
                 Name::Column(place) if seen.mark(place) => {
-                    self.text.take(b':')?;
                     self.value(&plan.columns[place].slot, out)?;
                     guess = place + 1;
                 }
                 Name::Unknown if self.options.unknown == UnknownColumns::Ignore => {
-                    self.text.take(b':')?;
                     self.text.value()?;
                 }
                 _ => return None,
@@ -65,28 +66,56 @@ impl Direct<'_> {
         plan.check_complete(&seen).ok()
     }
 
-    /// The column whose name comes next.
+    /// The fields that an object begins with, as far as they are those of the struct, in their order and without blanks
+    /// before names, as most programs write them; how many there are.
+    #[inline]
+    fn fields_in_order(&mut self, plan: &StructPlan, out: &mut Encoder) -> Option<usize> {
+        for (place, column) in plan.columns.iter().enumerate() {
+            let name = if place == 0 { &column.json_name } else { &column.next_json_name };
+            if self.text.name(name).is_none() {
+                return Some(place);
+            }
+            self.value(&column.slot, out)?;
+        }
+        Some(plan.columns.len())
+    }
+
+    /// Reads the next name and the colon behind it.
     #[inline]
     fn column(&mut self, plan: &StructPlan, guess: usize) -> Option<Name> {
+        self.text.peek()?;
         if let Some(column) = plan.columns.get(guess)
-            && self.text.name(&column.name).is_some()
+            && self.text.name(&column.json_name).is_some()
         {
             return Some(Name::Column(guess));
         }
-        let name = self.text.string()?;
-        Some(plan.find(&name, guess).map_or(Name::Unknown, Name::Column))
+        self.other_column(plan, guess)
     }
 
+    /// As `column`, of a name that is not where it is in the table, or not written alike.
+    fn other_column(&mut self, plan: &StructPlan, guess: usize) -> Option<Name> {
+        let name = self.text.string()?;
+        self.text.take(b':')?;
+        Some(plan.find(str::from_utf8(&name).ok()?, guess).map_or(Name::Unknown, Name::Column))
+    }
+
+    #[inline]
     fn value(&mut self, slot: &Slot, out: &mut Encoder) -> Written {
-        match &slot.shape {
-            Shape::Scalar(Scalar::Variant) => self.variant(slot, out),
-            _ if self.text.peek()? == b'n' => {
-                self.text.word("null")?;
+        match (self.text.peek()?, &slot.shape) {
+            (b'n', _) => {
+                self.text.literal(b"null")?;
                 slot.nullable.then_some(())
             }
+            (first, Shape::Scalar(scalar)) => self.scalar(first, *scalar, slot.number, out),
+            _ => self.nested(slot, out),
+        }
+    }
+
+    fn nested(&mut self, slot: &Slot, out: &mut Encoder) -> Written {
+        match &slot.shape {
             Shape::List(element) => self.list(element, out),
             Shape::Map(key, slots) => self.map(slot.number, (*key, &slots.1), out),
-            Shape::Scalar(scalar) => self.scalar(*scalar, slot.number, out),
+            Shape::Scalar(_) => None,
             Shape::Struct(plan) => nested(slot.number, out, |out| self.fields(plan, out)),
         }
     }
@@ -107,7 +136,7 @@ impl Direct<'_> {
         while more {
             nested(number, out, |out| {
                 let name = self.text.string()?;
-                scalar::text(key, 1, &name, out).ok()?;
+                scalar::text(key, 1, str::from_utf8(&name).ok()?, out).ok()?;
                 self.text.take(b':')?;
                 self.value(value, out)
             })?;
@@ -117,21 +146,34 @@ impl Direct<'_> {
     }
 
     #[inline]
-    fn scalar(&mut self, scalar: Scalar, field: u32, out: &mut Encoder) -> Written {
-        match (self.text.peek()?, scalar) {
-            (b'"', _) => scalar::text(scalar, field, &self.text.string()?, out).ok(),
+    fn scalar(&mut self, first: u8, scalar: Scalar, field: u32, out: &mut Encoder) -> Written {
+        match (first, scalar) {
+            (_, Scalar::Variant) => out.delimited_field(field, self.text.value()?.as_bytes()),
+            (b'"', Scalar::String) => out.delimited_field(field, &self.text.string()?),
+            (b'"', _) => return self.text(scalar, field, out),
             (b't', Scalar::Boolean) => {
-                self.text.word("true")?;
+                self.text.literal(b"true")?;
                 out.varint_field(field, 1);
-                Some(())
             }
             (b'f', Scalar::Boolean) => {
-                self.text.word("false")?;
+                self.text.literal(b"false")?;
                 out.varint_field(field, 0);
-                Some(())
             }
-            _ => self.number(scalar, field, out),
+            _ => return self.number(scalar, field, out),
         }
+        Some(())
+    }
+
+    /// A string in a column that is no STRING.
+    fn text(&mut self, scalar: Scalar, field: u32, out: &mut Encoder) -> Written {
+        let text = self.text.string()?;
+        if scalar == Scalar::Timestamp
+            && let Some(micros) = time::usual_timestamp(&text)
+        {
+            out.varint_field(field, micros.cast_unsigned());
+            return Some(());
+        }
+        scalar::text(scalar, field, str::from_utf8(&text).ok()?, out).ok()
     }
 
     #[inline]
@@ -139,22 +181,18 @@ impl Direct<'_> {
         let number = self.text.number()?;
         match scalar {
             Scalar::Decimal { precision, scale } if number.is_within(precision - scale, scale) => {
-                out.delimited_field(field, number.text.as_bytes());
+                out.delimited_field(field, number.text);
                 Some(())
             }
-            Scalar::Decimal { precision, scale } => decimal::write((precision, scale), field, number.text, out).ok(),
+            Scalar::Decimal { precision, scale } => {
+                decimal::write((precision, scale), field, str::from_utf8(number.text).ok()?, out).ok()
+            }
             Scalar::Double | Scalar::Float => scalar::float(scalar, field, number.float()?, out),
-            _ => scalar::number(scalar, field, Number::Whole(number.whole()?), self.options, out).ok(),
-        }
-    }
-
-    fn variant(&mut self, slot: &Slot, out: &mut Encoder) -> Written {
-        match self.text.value()? {
-            "null" => slot.nullable.then_some(()),
-            json => {
-                out.delimited_field(slot.number, json.as_bytes());
+            Scalar::Long => {
+                out.varint_field(field, i64::try_from(number.whole()?).ok()?.cast_unsigned());
                 Some(())
             }
+            _ => scalar::number(scalar, field, Number::Whole(number.whole()?), self.options, out).ok(),
         }
     }
 }

@@ -6,18 +6,23 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::digits;
+use super::literal::Literal;
+
 /// A text, and how far it is read.
 pub(super) struct Lexer<'t> {
-    text: &'t str,
+    text: &'t [u8],
     at: usize,
+    /// Whether it is ASCII without escapes and control characters, so that a string ends at its next quote.
+    is_plain: bool,
 }
 
 /// A JSON number.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Numeral<'t> {
-    pub(super) text: &'t str,
+    pub(super) text: &'t [u8],
     is_negative: bool,
-    /// Its digits as an integer, if there are at most [`MOST_DIGITS`].
+    /// Its digits as an integer, if there are at most [`digits::MOST`].
     digits: u64,
     length: usize,
     /// How many of the digits follow the point.
@@ -25,27 +30,47 @@ pub(super) struct Numeral<'t> {
     has_exponent: bool,
 }
 
-/// A number of this many digits fits into 64 bits.
-const MOST_DIGITS: usize = 19;
-
 /// An integer of this many digits is a DOUBLE, and so is every power of ten up to 10^22.
 const EXACT_DIGITS: usize = 15;
 
 const POWERS_OF_TEN: [f64; EXACT_DIGITS + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
+/// The lowest bit of each byte of a word, and the highest one.
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = ONES << 7;
+
+/// Marks the bytes of a word that are zero: the lowest mark is exact, those above it may be false.
+#[inline]
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGHS
+}
+
+/// Whether a text is ASCII without backslashes and control characters.
+fn is_plain(text: &[u8]) -> bool {
+    // Without a way out before the end of a chunk, so that it is compiled to vector instructions. As a signed number,
+    // what is not ASCII is negative.
+    let special = |byte: &u8| u8::from(byte.cast_signed() < 0x20) | u8::from(*byte == b'\\');
+    let (chunks, rest) = text.as_chunks::<64>();
+    let has_special = |chunk: &[u8]| chunk.iter().fold(0, |found, byte| found | special(byte)) != 0;
+    !chunks.iter().any(|chunk| has_special(chunk)) && !has_special(rest)
+}
+
 impl<'t> Lexer<'t> {
-    pub(super) const fn new(text: &'t str) -> Self {
-        Self { text, at: 0 }
+    /// The tokens of a text, if it is UTF-8.
+    pub(super) fn new(text: &'t [u8]) -> Option<Self> {
+        let is_plain = is_plain(text);
+        (is_plain || str::from_utf8(text).is_ok()).then_some(Self { text, at: 0, is_plain })
     }
 
     /// The byte where the next token begins.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
         loop {
-            match self.text.as_bytes().get(self.at)? {
+            match *self.text.get(self.at)? {
+                byte if byte > b' ' => return Some(byte),
                 b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                byte => return Some(*byte),
+                byte => return Some(byte),
             }
         }
     }
@@ -68,38 +93,40 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// Reads `true`, `false` or `null`.
+    /// Reads these bytes, if they come next.
     #[inline]
-    pub(super) fn word(&mut self, word: &str) -> Option<()> {
-        self.peek()?;
-        self.rest().starts_with(word.as_bytes()).then(|| self.at += word.len())
+    pub(super) fn literal(&mut self, literal: &[u8]) -> Option<()> {
+        self.rest().starts_with(literal).then(|| self.at += literal.len())
     }
 
-    /// Reads a field's name if it is this one.
+    /// Reads a name and the colon behind it, if they come next.
     #[inline]
-    pub(super) fn name(&mut self, name: &str) -> Option<()> {
-        self.take(b'"')?;
-        let rest = self.rest().strip_prefix(name.as_bytes()).filter(|rest| rest.first() == Some(&b'"'));
-        match rest {
-            Some(_) => self.at += name.len() + 1,
-            // Another method reads the name from its beginning.
-            None => self.at -= 1,
-        }
-        rest.map(drop)
+    pub(super) fn name(&mut self, name: &Literal) -> Option<()> {
+        name.begins(self.rest()).then(|| self.at += name.len())
     }
 
-    /// Reads a string.
+    /// Reads a string, which is UTF-8.
     #[inline]
-    pub(super) fn string(&mut self) -> Option<Cow<'t, str>> {
+    pub(super) fn string(&mut self) -> Option<Cow<'t, [u8]>> {
         self.take(b'"')?;
         let start = self.at;
+        if self.is_plain {
+            let end = self.next_quote(start)?;
+            self.at = end + 1;
+            return self.text.get(start..end).map(Cow::Borrowed);
+        }
+        self.string_with_escapes(start)
+    }
+
+    /// As `string`, where there may be escapes: it begins at `start`.
+    fn string_with_escapes(&mut self, start: usize) -> Option<Cow<'t, [u8]>> {
         let end = self.end_of_plain_text(start)?;
-        match self.text.as_bytes()[end] {
+        match self.text.get(end)? {
             b'"' => {
                 self.at = end + 1;
                 self.text.get(start..end).map(Cow::Borrowed)
             }
-            _ => self.escaped(start).map(Cow::Owned),
+            _ => self.escaped(start).map(|text| Cow::Owned(text.into_bytes())),
         }
     }
 
@@ -107,29 +134,38 @@ impl<'t> Lexer<'t> {
     #[cold]
     fn escaped(&mut self, start: usize) -> Option<String> {
         let mut end = self.end_of_plain_text(start)?;
-        while self.text.as_bytes()[end] == b'\\' {
+        while self.text[end] == b'\\' {
             end = self.end_of_plain_text(end + 2)?;
         }
         self.at = end + 1;
-        serde_json::from_str(self.text.get(start - 1..self.at)?).ok()
+        serde_json::from_slice(self.text.get(start - 1..self.at)?).ok()
+    }
+
+    /// The place of the next quote.
+    #[inline]
+    fn next_quote(&self, start: usize) -> Option<usize> {
+        const QUOTES: u64 = u64::from_ne_bytes([b'"'; 8]);
+        let (mut at, mut rest) = (start, self.text.get(start..)?);
+        while let Some((word, after)) = rest.split_first_chunk() {
+            let found = zeros(u64::from_le_bytes(*word) ^ QUOTES);
+            if found != 0 {
+                return Some(at + found.trailing_zeros() as usize / 8);
+            }
+            (at, rest) = (at + 8, after);
+        }
+        rest.iter().position(|byte| *byte == b'"').map(|place| at + place)
     }
 
     /// The place of the first quote or backslash; none if a control character comes before.
     #[inline]
     fn end_of_plain_text(&self, start: usize) -> Option<usize> {
-        const ONES: u64 = u64::from_ne_bytes([1; 8]);
-        const HIGHS: u64 = ONES << 7;
         const QUOTES: u64 = u64::from_ne_bytes([b'"'; 8]);
         const BACKSLASHES: u64 = u64::from_ne_bytes([b'\\'; 8]);
-        let (mut at, mut rest) = (start, self.text.as_bytes().get(start..)?);
+        let (mut at, mut rest) = (start, self.text.get(start..)?);
         while let Some((word, after)) = rest.split_first_chunk() {
             let word = u64::from_le_bytes(*word);
-            // The lowest bit that is set is exact; those above it may be false.
-            let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-            let quote = zero(word ^ QUOTES);
-            let backslash = zero(word ^ BACKSLASHES);
-            let control = word.wrapping_sub(ONES * 0x20) & !word;
-            let found = (quote | backslash | control) & HIGHS;
+            let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+            let found = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | control;
             if found != 0 {
                 at += found.trailing_zeros() as usize / 8;
                 return self.if_not_control(at);
@@ -142,59 +178,46 @@ impl<'t> Lexer<'t> {
 
     #[inline]
     fn if_not_control(&self, at: usize) -> Option<usize> {
-        (self.text.as_bytes()[at] >= 0x20).then_some(at)
+        (self.text[at] >= 0x20).then_some(at)
     }
 
     /// Reads a number.
     #[inline]
     pub(super) fn number(&mut self) -> Option<Numeral<'t>> {
-        let first = self.peek()?;
-        let (start, is_negative) = (self.at, first == b'-');
-        self.at += usize::from(is_negative);
-        let (whole, mut digits) = self.digits(0);
+        self.peek()?;
+        let text = self.rest();
+        let (is_negative, number) = match text {
+            [b'-', number @ ..] => (true, number),
+            number => (false, number),
+        };
+        let (mut rest, mut digits) = digits::leading(number, 0);
+        let whole = number.len() - rest.len();
         // JSON has no zero before another digit.
-        if whole == 0 || whole > 1 && self.text.as_bytes()[self.at - whole] == b'0' {
+        if whole == 0 || whole > 1 && number.first() == Some(&b'0') {
             return None;
         }
         let mut fraction = 0;
-        if self.rest().first() == Some(&b'.') {
-            self.at += 1;
-            (fraction, digits) = self.digits(digits);
+        if let [b'.', after @ ..] = rest {
+            (rest, digits) = digits::leading(after, digits);
+            fraction = after.len() - rest.len();
             if fraction == 0 {
                 return None;
             }
         }
-        let has_exponent = matches!(self.rest().first(), Some(b'e' | b'E'));
+        let has_exponent = matches!(rest, [b'e' | b'E', ..]);
         if has_exponent {
-            self.exponent()?;
+            rest = exponent(rest)?;
         }
-        let text = self.text.get(start..self.at)?;
-        Some(Numeral { text, is_negative, digits, length: whole + fraction, fraction, has_exponent })
-    }
-
-    /// Reads digits behind those of a number; how many there are.
-    #[inline]
-    fn digits(&mut self, mut number: u64) -> (usize, u64) {
-        let start = self.at;
-        while let Some(byte @ b'0'..=b'9') = self.text.as_bytes().get(self.at) {
-            number = number.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-            self.at += 1;
-        }
-        (self.at - start, number)
-    }
-
-    #[cold]
-    fn exponent(&mut self) -> Option<()> {
-        self.at += 1;
-        self.at += usize::from(matches!(self.rest().first(), Some(b'+' | b'-')));
-        (self.digits(0).0 > 0).then_some(())
+        let read = text.len() - rest.len();
+        self.at += read;
+        Some(Numeral { text: &text[..read], is_negative, digits, length: whole + fraction, fraction, has_exponent })
     }
 
     /// Reads a value of any kind, unchanged.
     pub(super) fn value(&mut self) -> Option<&'t str> {
         self.peek()?;
         let rest = self.text.get(self.at..)?;
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
         let value = values.next()?.ok()?;
         self.at += values.byte_offset();
         Some(value.get())
@@ -207,15 +230,23 @@ impl<'t> Lexer<'t> {
 
     #[inline]
     fn rest(&self) -> &'t [u8] {
-        &self.text.as_bytes()[self.at..]
+        self.text.get(self.at..).unwrap_or_default()
     }
+}
+
+/// Reads an exponent; what follows it.
+#[cold]
+fn exponent(text: &[u8]) -> Option<&[u8]> {
+    let ([_, b'+' | b'-', exponent @ ..] | [_, exponent @ ..]) = text else { return None };
+    let (rest, _) = digits::leading(exponent, 0);
+    (rest.len() < exponent.len()).then_some(rest)
 }
 
 impl Numeral<'_> {
     /// The number if it is written as an integer of up to 19 digits.
     #[inline]
     pub(super) fn whole(&self) -> Option<i128> {
-        let is_whole = self.fraction == 0 && !self.has_exponent && self.length <= MOST_DIGITS;
+        let is_whole = self.fraction == 0 && !self.has_exponent && self.length <= digits::MOST;
         // `serde_json` takes -0 for a float.
         if !is_whole || self.is_negative && self.digits == 0 {
             return None;
@@ -235,7 +266,8 @@ impl Numeral<'_> {
     #[inline]
     pub(super) fn float(&self) -> Option<f64> {
         if self.has_exponent || self.length > EXACT_DIGITS {
-            return self.text.parse().ok().filter(|float: &f64| float.is_finite());
+            let float = str::from_utf8(self.text).ok()?.parse().ok();
+            return float.filter(|float: &f64| float.is_finite());
         }
         // Both are exact, so the quotient is rounded once.
         #[expect(clippy::cast_precision_loss, reason = "an integer of 15 digits is a DOUBLE")]
@@ -253,12 +285,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_string_is_what_serde_json_reads(text in "\"([ -~]|[\\\\\"é\u{1}\n]|\\\\[nu\"\\\\/x]|\\\\ud83d\\\\ude00|😀){0,24}\"?") {
-            let mut lexer = Lexer::new(&text);
+            let mut lexer = Lexer::new(text.as_bytes()).unwrap();
             let found = lexer.string();
             let rest = &text[if found.is_some() { lexer.at } else { 0 }..];
             let mut expected = serde_json::Deserializer::from_str(&text).into_iter::<String>();
             let string = expected.next().and_then(Result::ok);
-            prop_assert_eq!(found.as_deref(), string.as_deref());
+            prop_assert_eq!(found.as_deref(), string.as_deref().map(str::as_bytes));
             if string.is_some() {
                 prop_assert_eq!(rest, &text[expected.byte_offset()..]);
             }
@@ -266,9 +298,9 @@ mod tests {
 
         #[test]
         fn a_number_is_what_serde_json_takes_for_one(text in "-?[0-9]{1,21}(\\.[0-9]{0,20})?([eE][+-]?[0-9]{0,3})?") {
-            let found = Lexer::new(&text).number().filter(|number| number.text == text);
+            let found = Lexer::new(text.as_bytes()).unwrap().number().filter(|number| number.text == text.as_bytes());
             let expected: Option<&RawValue> = serde_json::from_str(&text).ok();
-            prop_assert_eq!(found.map(|number| number.text), expected.map(RawValue::get));
+            prop_assert_eq!(found.map(|number| number.text), expected.map(|number| number.get().as_bytes()));
             let Some(found) = found else { return Ok(()) };
             let expected = text.parse().ok().filter(|float: &f64| float.is_finite());
             prop_assert_eq!(found.float().map(f64::to_bits), expected.map(f64::to_bits));
@@ -280,7 +312,7 @@ mod tests {
         #[test]
         fn every_double_is_read_from_its_digits(float in any::<f64>().prop_filter("JSON has others", |float| float.is_finite())) {
             let text = serde_json::to_string(&float).unwrap();
-            prop_assert_eq!(Lexer::new(&text).number().unwrap().float().unwrap().to_bits(), float.to_bits());
+            prop_assert_eq!(Lexer::new(text.as_bytes()).unwrap().number().unwrap().float().unwrap().to_bits(), float.to_bits());
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use zerobus_codegen::{DataType, Element, Field, Scalar, Struct};
 
 use super::RowProblem;
+use super::literal::Literal;
 
 /// The fields of a row or of a struct.
 #[derive(Debug, Clone)]
@@ -20,6 +21,10 @@ pub(super) struct StructPlan {
 #[derive(Debug, Clone)]
 pub(super) struct ColumnPlan {
     pub(super) name: String,
+    /// The name and a colon, as JSON has them before a value.
+    pub(super) json_name: Literal,
+    /// The same behind a comma.
+    pub(super) next_json_name: Literal,
     pub(super) slot: Slot,
 }
 
@@ -91,7 +96,9 @@ impl ColumnPlan {
         // A checked table's numbers are positive.
         let number = field.number.unsigned_abs();
         let slot = Slot { number, shape: Shape::new(&field.data_type, number), nullable: field.nullable };
-        Self { name: field.name.clone(), slot }
+        let json_name = format!("{}:", serde_json::Value::from(field.name.as_str()));
+        let next_json_name = Literal::new(format!(",{json_name}").into_bytes());
+        Self { name: field.name.clone(), json_name: Literal::new(json_name.into_bytes()), next_json_name, slot }
     }
 }
 
@@ -139,32 +146,44 @@ impl Slot {
 /// The columns that a row has named; without an allocation for a struct of up to 128.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    first: u128,
+    first: [u64; 2],
     others: Vec<u64>,
 }
 
 impl Seen {
+    /// Of the first columns.
+    pub(super) fn first(columns: usize) -> Self {
+        let mut seen = Self::default();
+        for place in 0..columns {
+            seen.mark(place);
+        }
+        seen
+    }
+
     /// Marks a column; whether it was not marked before.
+    #[inline]
     pub(super) fn mark(&mut self, place: usize) -> bool {
-        if place < 128 {
-            let bit = 1 << place;
-            let is_new = self.first & bit == 0;
-            self.first |= bit;
-            return is_new;
-        }
-        let (word, bit) = (place / 64, 1 << (place % 64));
-        if self.others.len() <= word {
-            self.others.resize(word + 1, 0);
-        }
-        let is_new = self.others[word] & bit == 0;
-        self.others[word] |= bit;
+        let (place, bit) = (place / 64, 1 << (place % 64));
+        let word = match self.first.get_mut(place) {
+            Some(word) => word,
+            None => self.other(place - self.first.len()),
+        };
+        let is_new = *word & bit == 0;
+        *word |= bit;
         is_new
     }
 
-    fn has(&self, place: usize) -> bool {
-        if place < 128 {
-            return self.first & (1 << place) != 0;
+    fn other(&mut self, place: usize) -> &mut u64 {
+        if self.others.len() <= place {
+            self.others.resize(place + 1, 0);
         }
-        self.others.get(place / 64).is_some_and(|word| word & (1 << (place % 64)) != 0)
+        &mut self.others[place]
+    }
+
+    #[inline]
+    fn has(&self, place: usize) -> bool {
+        let (place, bit) = (place / 64, 1 << (place % 64));
+        let word = self.first.get(place).or_else(|| self.others.get(place - self.first.len()));
+        word.is_some_and(|word| word & bit != 0)
     }
 }

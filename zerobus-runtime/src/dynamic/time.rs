@@ -1,7 +1,7 @@
 //! Times and dates from text: the usual layout by hand, and what else is allowed by the value types.
 
-use super::RowProblem;
 use super::problem::quoted;
+use super::{RowProblem, digits};
 use crate::values::{Date, Timestamp, TimestampNtz};
 
 /// A zone behind a time.
@@ -14,20 +14,24 @@ enum Zone {
 
 /// An instant in microseconds; a text without a zone is UTC.
 pub(super) fn timestamp(text: &str) -> Result<i64, RowProblem> {
-    if let Some((micros, zone)) = usual(text) {
-        let east = if let Zone::Seconds(east) = zone { east } else { 0 };
-        if let Ok(time) = Timestamp::from_micros(micros - east * 1_000_000) {
-            return Ok(time.as_micros());
-        }
+    if let Some(micros) = usual_timestamp(text.as_bytes()) {
+        return Ok(micros);
     }
     let time: Result<Timestamp, _> = text.parse();
     time.map(Timestamp::as_micros)
         .map_err(|_| RowProblem::new(quoted(text), "TIMESTAMP, as in 2026-01-31T12:00:00Z or 2026-01-31 12:00:00"))
 }
 
+/// As `timestamp`, of the usual layout alone.
+pub(super) fn usual_timestamp(text: &[u8]) -> Option<i64> {
+    let (micros, zone) = usual(text)?;
+    let east = if let Zone::Seconds(east) = zone { east } else { 0 };
+    Timestamp::from_micros(micros - east * 1_000_000).ok().map(Timestamp::as_micros)
+}
+
 /// A wall-clock time in microseconds.
 pub(super) fn timestamp_ntz(text: &str) -> Result<i64, RowProblem> {
-    if let Some((micros, Zone::None)) = usual(text)
+    if let Some((micros, Zone::None)) = usual(text.as_bytes())
         && let Ok(time) = TimestampNtz::from_micros(micros)
     {
         return Ok(time.as_micros());
@@ -45,42 +49,59 @@ pub(super) fn date(text: &str) -> Result<Date, RowProblem> {
 /// Microseconds since 1970 of `YYYY-MM-DD`, a `T` or a blank, `HH:MM:SS`, a fraction and a zone, `Z` or `±HH:MM`.
 ///
 /// Anything else is left to the value types, leap seconds and times out of range among it.
-fn usual(text: &str) -> Option<(i64, Zone)> {
-    let bytes = text.as_bytes();
-    let (head, rest) = bytes.split_at_checked(19)?;
-    if head[4] != b'-'
-        || head[7] != b'-'
-        || !matches!(head[10], b'T' | b't' | b' ')
-        || head[13] != b':'
-        || head[16] != b':'
-    {
+fn usual(text: &[u8]) -> Option<(i64, Zone)> {
+    let (head, rest) = text.split_first_chunk::<19>()?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ', h1, h2, b':', n1, n2, b':', s1, s2] = *head
+    else {
         return None;
-    }
-    let part = |number: i64| u8::try_from(number).ok();
-    let year = i32::try_from(digits(&head[..4])?).ok()?;
-    let day = Date::from_ymd(year, part(digits(&head[5..7])?)?, part(digits(&head[8..10])?)?).ok()?;
-    let (hour, minute, second) = (digits(&head[11..13])?, digits(&head[14..16])?, digits(&head[17..19])?);
+    };
+    let year = 100 * i32::from(pair(y1, y2)?) + i32::from(pair(y3, y4)?);
+    let day = Date::from_ymd(year, pair(m1, m2)?, pair(d1, d2)?).ok()?;
+    let (hour, minute, second) = (pair(h1, h2)?, pair(n1, n2)?, pair(s1, s2)?);
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let (fraction, rest) = fraction(rest)?;
     let zone = zone(rest)?;
-    let seconds = i64::from(day.as_days()) * 86_400 + hour * 3_600 + minute * 60 + second;
+    let seconds = i64::from(day.as_days()) * 86_400 + seconds(hour, minute) + i64::from(second);
     Some((seconds * 1_000_000 + fraction, zone))
 }
 
-fn digits(bytes: &[u8]) -> Option<i64> {
-    bytes.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
+fn seconds(hours: u8, minutes: u8) -> i64 {
+    i64::from(hours) * 3_600 + i64::from(minutes) * 60
+}
+
+/// The number of two digits.
+#[inline]
+fn pair(tens: u8, ones: u8) -> Option<u8> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens < 10 && ones < 10).then(|| 10 * tens + ones)
 }
 
 /// The microseconds of a fraction, rounded down, and the text after it.
 fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let Some((b'.', rest)) = bytes.split_first() else { return Some((0, bytes)) };
-    let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (fraction, rest) = rest.split_at(length);
-    let micros = fraction.iter().take(6).fold(0, |number, byte| number * 10 + i64::from(byte - b'0'));
-    let missing = u32::try_from(6_usize.saturating_sub(length)).ok()?;
-    (length > 0).then_some((micros * 10_i64.pow(missing), rest))
+    match bytes {
+        [b'.', digits @ ..] => six_digits(digits).or_else(|| any_fraction(digits)),
+        _ => Some((0, bytes)),
+    }
+}
+
+/// As `fraction`, of six digits, which most programs write.
+fn six_digits(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let ([d1, d2, d3, d4, d5, d6], rest) = bytes.split_first_chunk()?;
+    let micros = 10_000 * i64::from(pair(*d1, *d2)?) + 100 * i64::from(pair(*d3, *d4)?) + i64::from(pair(*d5, *d6)?);
+    (!rest.first().is_some_and(u8::is_ascii_digit)).then_some((micros, rest))
+}
+
+/// As `fraction`, of any number of digits.
+fn any_fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let (rest, number) = digits::leading(bytes, 0);
+    let micros = match bytes.len() - rest.len() {
+        0 => return None,
+        length @ 1..=6 => number * digits::POWERS_OF_TEN[6 - length],
+        _ => digits::leading(&bytes[..6], 0).1,
+    };
+    Some((i64::try_from(micros).ok()?, rest))
 }
 
 fn zone(bytes: &[u8]) -> Option<Zone> {
@@ -88,8 +109,8 @@ fn zone(bytes: &[u8]) -> Option<Zone> {
         [] => Some(Zone::None),
         [b'Z' | b'z'] => Some(Zone::Seconds(0)),
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
-            let (hours, minutes) = (digits(&[*h1, *h2])?, digits(&[*m1, *m2])?);
-            let east = hours * 3_600 + minutes * 60;
+            let (hours, minutes) = (pair(*h1, *h2)?, pair(*m1, *m2)?);
+            let east = seconds(hours, minutes);
             (hours < 24 && minutes < 60).then_some(Zone::Seconds(if *sign == b'-' { -east } else { east }))
         }
         _ => None,

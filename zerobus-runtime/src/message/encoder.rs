@@ -341,9 +341,11 @@ impl Key {
     #[inline]
     const fn new(number: u32, wire_type: WireType) -> Self {
         let key = (number as u64) << 3 | wire_type as u64;
-        match (base_128(key), number) {
-            (([key, ..], _), 0..16) => Self::One(key),
-            (([first, second, ..], _), 16..2048) => Self::Two([first, second]),
+        let [low, ..] = key.to_le_bytes();
+        let [high, ..] = (key >> 7).to_le_bytes();
+        match number {
+            0..16 => Self::One(low),
+            16..2048 => Self::Two([low | 0x80, high]),
             _ => Self::Long(key),
         }
     }
