@@ -23,9 +23,11 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `values` | the arrays of a batch, held against the columns |
+//! | `direct` | values that are written as they are |
 //! | `write` | one value into its column |
 //! | `json` | a row as JSON |
 
+mod direct;
 mod json;
 mod values;
 mod write;

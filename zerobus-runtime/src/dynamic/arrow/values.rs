@@ -14,6 +14,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit as ArrowUnit};
 use zerobus_codegen::Scalar;
 
+use super::direct::Direct;
 use super::{ColumnPlan, Seen};
 use crate::dynamic::plan::{Shape, Slot, StructPlan};
 use crate::dynamic::problem::quoted;
@@ -24,6 +25,8 @@ use crate::dynamic::{Options, RowProblem, TimeUnit, UnknownColumns};
 pub(super) struct Values<'a> {
     nulls: Option<NullBuffer>,
     pub(super) kind: Kind<'a>,
+    /// The same values, if they are written as they are.
+    pub(super) direct: Option<Direct<'a>>,
 }
 
 /// What the values are.
@@ -47,7 +50,7 @@ pub(super) enum Kind<'a> {
     Time(TimeUnit, &'a [i64]),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Bytes<'a> {
     Fixed(&'a FixedSizeBinaryArray),
     Large(&'a LargeBinaryArray),
@@ -100,7 +103,7 @@ pub(super) enum Ranges<'a> {
     Small(&'a [i32]),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Texts<'a> {
     Large(&'a LargeStringArray),
     Small(&'a StringArray),
@@ -154,9 +157,11 @@ impl<'a> Values<'a> {
         let kind = kind
             .filter(|kind| takes(&slot.shape, kind, array.data_type()))
             .ok_or_else(|| RowProblem::new(format!("Arrow's {}", array.data_type()), slot.shape.name()))?;
-        Ok(Self { nulls: array.logical_nulls(), kind })
+        let direct = if let Shape::Scalar(scalar) = slot.shape { Direct::of(scalar, &kind) } else { None };
+        Ok(Self { nulls: array.logical_nulls(), kind, direct })
     }
 
+    #[inline]
     pub(super) fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }

@@ -8,7 +8,7 @@ use super::ColumnPlan;
 use super::values::{Decimal, Decimals, Floats, Kind, Values, small};
 use crate::dynamic::plan::{Shape, Slot};
 use crate::dynamic::scalar::{self, Number};
-use crate::dynamic::{RowPlan, RowProblem, decimal, json};
+use crate::dynamic::{RowPlan, RowProblem, decimal, digits, json};
 use crate::message::{Encoder, WireType};
 type Written = Result<(), RowProblem>;
 
@@ -31,10 +31,20 @@ fn left(segment: &str) -> impl Fn(RowProblem) -> RowProblem {
     }
 }
 
+#[inline]
 fn value(slot: &Slot, values: &Values<'_>, row: usize, plan: &RowPlan, out: &mut Encoder) -> Written {
     if values.is_null(row) {
         return null(slot);
     }
+    if let Some(direct) = &values.direct {
+        direct.write(slot.number, row, out);
+        return Ok(());
+    }
+    converted(slot, values, row, plan, out)
+}
+
+/// Writes a value that is not null as its column has it.
+pub(super) fn converted(slot: &Slot, values: &Values<'_>, row: usize, plan: &RowPlan, out: &mut Encoder) -> Written {
     match (&values.kind, &slot.shape) {
         (Kind::Dictionary(places, values), _) => value(slot, values, places[row], plan, out),
         (Kind::Null, _) => null(slot),
@@ -95,7 +105,7 @@ fn plain(scalar: Scalar, field: u32, (kind, row): (&Kind<'_>, usize), plan: &Row
         }
         Kind::Bytes(values) => bytes(scalar, field, values.at(row), out),
         Kind::Days(values) => scalar::days(field, values[row].into(), out),
-        Kind::Decimal(values) => digits(scalar, field, values, row, out),
+        Kind::Decimal(values) => exact(scalar, field, values, row, out),
         Kind::Float(values) => float(scalar, field, (values, row), plan, out),
         Kind::Integer(values) => integer(scalar, field, values.at(row), plan, out),
         Kind::MillisOfDay(values) => scalar::days(field, values[row].div_euclid(DAY).into(), out),
@@ -150,7 +160,7 @@ fn float(
     }
 }
 
-fn digits(scalar: Scalar, field: u32, values: &Decimals<'_>, row: usize, out: &mut Encoder) -> Written {
+fn exact(scalar: Scalar, field: u32, values: &Decimals<'_>, row: usize, out: &mut Encoder) -> Written {
     let Scalar::Decimal { precision, scale } = scalar else {
         return Err(RowProblem::new("a decimal", scalar.to_string()));
     };
@@ -198,16 +208,19 @@ pub(super) const LONGEST: usize = 42;
 
 /// A number as plain digits, with a point before the last `scale` of them.
 fn point(value: i128, scale: usize, buffer: &mut [u8; LONGEST]) -> &str {
-    let (mut rest, mut start, mut written) = (value.unsigned_abs(), LONGEST, 0);
-    while rest > 0 || written <= scale {
-        if written == scale && scale > 0 {
-            start -= 1;
-            buffer[start] = b'.';
+    let magnitude = value.unsigned_abs();
+    // A division of 64 bits is much cheaper than one of 128.
+    let mut start = match (u64::try_from(magnitude), digits::POWERS_OF_TEN.get(scale)) {
+        (Ok(small), Some(power)) => {
+            let mut end = put(small % power, scale, LONGEST, buffer);
+            if scale > 0 {
+                end -= 1;
+                buffer[end] = b'.';
+            }
+            put(small / power, 1, end, buffer)
         }
-        start -= 1;
-        buffer[start] = b'0' + take_digit(&mut rest);
-        written += 1;
-    }
+        _ => long_point(magnitude, scale, buffer),
+    };
     if value < 0 {
         start -= 1;
         buffer[start] = b'-';
@@ -217,20 +230,49 @@ fn point(value: i128, scale: usize, buffer: &mut [u8; LONGEST]) -> &str {
     text
 }
 
-/// The last digit of a number, which is left without it; a division of 64 bits is much cheaper than one of 128.
-fn take_digit(number: &mut u128) -> u8 {
-    if let Ok(small) = u64::try_from(*number) {
-        *number = (small / 10).into();
-        return (small % 10) as u8;
+/// Puts a number of at least this many digits before `end`; where it begins.
+fn put(mut number: u64, least: usize, end: usize, buffer: &mut [u8; LONGEST]) -> usize {
+    let mut start = end;
+    while number > 0 || end - start < least {
+        start -= 1;
+        buffer[start] = b'0' + (number % 10) as u8;
+        number /= 10;
     }
-    let digit = (*number % 10) as u8;
-    *number /= 10;
-    digit
+    start
+}
+
+/// Puts a number of any length with its point at the end of the buffer; where it begins.
+fn long_point(mut number: u128, scale: usize, buffer: &mut [u8; LONGEST]) -> usize {
+    let (mut start, mut written) = (LONGEST, 0);
+    while number > 0 || written <= scale {
+        if written == scale && scale > 0 {
+            start -= 1;
+            buffer[start] = b'.';
+        }
+        start -= 1;
+        buffer[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        written += 1;
+    }
+    start
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_of_64_bits_are_written_as_longer_ones_are(value in any::<u64>(), bits in 0..64, scale in 0..=19_usize) {
+            let value = i128::from(value >> bits);
+            let (mut short, mut long) = ([0; LONGEST], [0; LONGEST]);
+            let text = point(value, scale, &mut short);
+            let start = long_point(value.unsigned_abs(), scale, &mut long);
+            prop_assert_eq!(text.as_bytes(), &long[start..]);
+        }
+    }
 
     #[test]
     fn a_decimal_is_written_with_its_point() {
