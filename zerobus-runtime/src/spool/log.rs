@@ -59,6 +59,9 @@ pub(crate) struct Log<S: Storage> {
     unsynced: Vec<Request>,
     /// The requests whose sync failed.
     unwritten: VecDeque<Request>,
+    /// Behind the end of the log may be what a failed write or sync left. The next process reads it, unless another
+    /// segment with a durable name says where the log ends.
+    has_leftovers: bool,
     reader: Option<Reader<S::File>>,
     pub(super) read_row: u64,
     pub(super) read_sequence: u64,
@@ -129,6 +132,7 @@ impl<S: Storage> Log<S> {
             next_sequence: 0,
             unsynced: Vec::new(),
             unwritten: VecDeque::new(),
+            has_leftovers: false,
             reader: None,
             read_row: 0,
             read_sequence: 0,
@@ -195,9 +199,9 @@ impl<S: Storage> Log<S> {
             self.storage.sync_folder()?;
             active.is_new = false;
         }
-        if let Some(segment) = self.segments.back_mut() {
+        if let Some(segment) = self.segments.back() {
             active.synced = (segment.len, segment.end_row, segment.end_sequence);
-            segment.has_leftovers &= active.is_spoiled;
+            self.has_leftovers &= active.is_spoiled;
         }
         self.unsynced.clear();
         Ok(())
@@ -213,8 +217,8 @@ impl<S: Storage> Log<S> {
     }
 
     /// Whether the next process may find requests that this log does not count as appended.
-    pub(crate) fn has_leftovers(&self) -> bool {
-        self.segments.back().is_some_and(|segment| segment.has_leftovers)
+    pub(crate) const fn has_leftovers(&self) -> bool {
+        self.has_leftovers
     }
 
     /// How many bytes wait for a sync.
@@ -396,7 +400,7 @@ impl<S: Storage> Log<S> {
             let is_cut = has_name && active.file.set_len(segment.len).is_ok();
             active.is_spoiled = !is_cut;
             // Cut off, it may still come back with the loss of power.
-            segment.has_leftovers = has_name && (!is_cut || self.options.durability == Durability::Power);
+            self.has_leftovers |= has_name && (!is_cut || self.options.durability == Durability::Power);
             return Err(error.into());
         }
         let written = headers.len();
@@ -437,11 +441,15 @@ impl<S: Storage> Log<S> {
         // Rows are taken without it as well; it is tried again with each acknowledgement.
         let _ = self.position.take_room(&self.storage);
         let is_synced = self.options.durability == Durability::Power;
-        let (mut segment, file) = Segment::create(&self.storage, &header, is_synced)?;
+        let (segment, file) = Segment::create(&self.storage, &header, is_synced)?;
+        // Where power counts, the new end of the log is durable with the first sync.
+        self.has_leftovers &= is_synced;
         if let Some(empty) = self.segments.back().filter(|last| !last.holds_records()) {
-            // It has the same name, and was replaced. Until the name is durable, it may come back.
+            // A new one of the same name has replaced it; another one says now where the log ends.
+            if empty.sequence != segment.sequence {
+                let _ = self.storage.remove(&name_of(empty.sequence));
+            }
             self.bytes -= empty.len;
-            segment.has_leftovers = is_synced && empty.has_leftovers;
             self.segments.pop_back();
         }
         self.bytes += segment.len;
@@ -473,12 +481,11 @@ impl<S: Storage> Log<S> {
         self.bytes -= segment.len - len;
         (segment.len, segment.end_row, segment.end_sequence) = (len, end_row, end_sequence);
         (self.next_row, self.next_sequence) = (end_row, end_sequence);
-        // The segment that follows says where this one ends; until there is one, the cut does.
         let is_cut = active.file.set_len(len).and_then(|()| active.file.sync()).is_ok();
-        segment.has_leftovers = !is_cut || (active.is_new && segment.has_leftovers);
+        self.has_leftovers = !is_cut || (active.is_new && self.has_leftovers);
         let name = name_of(segment.sequence);
-        // Its removal may be lost with the power.
-        if !segment.holds_records() && !segment.has_leftovers && self.storage.remove(&name).is_ok() {
+        // An empty one behind others stays, because it says where the one before it ends.
+        if !segment.holds_records() && self.segments.len() == 1 && self.storage.remove(&name).is_ok() {
             self.bytes -= len;
             self.segments.pop_back();
         }

@@ -114,7 +114,8 @@ impl<S: Storage> Log<S> {
         }
         self.next_row = self.next_row.max(last.end_row);
         self.next_sequence = self.next_sequence.max(last.end_sequence);
-        if last.holds_records() {
+        // An empty one behind others stays, because it says where the one before it ends.
+        if last.holds_records() || !(last.is_damaged || self.segments.is_empty()) {
             self.segments.push_back(last);
             return;
         }

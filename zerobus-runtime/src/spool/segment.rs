@@ -28,8 +28,6 @@ pub(super) struct Segment {
     pub(super) schema: Bytes,
     /// Some of it cannot be read: the file is kept when the rest is delivered.
     pub(super) is_damaged: bool,
-    /// Behind its end may be what a failed write or sync left. While no segment follows, the next process reads that.
-    pub(super) has_leftovers: bool,
 }
 
 /// What reading a segment from its start to its end found.
@@ -100,7 +98,6 @@ impl Segment {
             nonce,
             schema,
             is_damaged: false,
-            has_leftovers: false,
         }
     }
 
