@@ -75,7 +75,9 @@ impl<F: File> Position<F> {
             if let Some((counter, marks)) = bytes.get(place..place + SLOT).and_then(decode)
                 && counter > position.counter
             {
-                (position.counter, position.marks, position.slot) = (counter, marks, 1 - slot);
+                (position.counter, position.marks, position.slot) = (counter, marks, slot);
+                // The other slot is durable, and this one is written again if its sync fails.
+                position.is_written = true;
             }
         }
         position
@@ -135,6 +137,15 @@ impl<F: File> Position<F> {
         if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             self.file = None;
         }
+    }
+
+    /// Makes what another process left durable: it is written again, because the sync of that process may have failed.
+    pub(super) fn renew<S: Storage<File = F>>(&mut self, storage: &S) -> io::Result<()> {
+        if self.is_known() {
+            let marks = std::mem::take(&mut self.marks);
+            self.write(storage, marks)?;
+        }
+        self.sync(storage)
     }
 
     /// Makes what was written durable.

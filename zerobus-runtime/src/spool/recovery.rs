@@ -57,7 +57,9 @@ impl<S: Storage> Log<S> {
         log.acked = log.acked.max(log.read_row);
         if log.options.durability == Durability::Power {
             // The slots of the position are safe if both are durable; without that they are as good as before.
-            let _ = log.position.sync(&log.storage);
+            let _ = log.position.renew(&log.storage);
+        } else {
+            log.position.turn();
         }
         recovery.rows = log.next_row - log.read_row;
         recovery.bytes = log.bytes;

@@ -107,6 +107,29 @@ fn a_row_that_was_taken_back_does_not_return() {
 }
 
 #[test]
+fn a_position_that_one_process_could_not_sync_is_made_durable_by_the_next() {
+    let mut failed = 0;
+    for seed in 0..200 {
+        let disk = Disk::new(seed);
+        let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+        let rows = fill(&mut log, 500);
+        log.sync().unwrap();
+        log.acked(1).unwrap();
+        disk.set_faults(Faults { failures: 300, ..Faults::default() });
+        failed += u32::from(log.acked(rows / 2).is_err());
+        disk.set_faults(Faults::default());
+        disk.restart(Crash::Process);
+        let (log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
+        assert!(log.position.is_durable());
+        let found = log.position.marks();
+        disk.restart(Crash::Power);
+        let (log, _) = Log::open(disk, OPTIONS).unwrap();
+        assert_eq!(log.position.marks(), found, "seed {seed}");
+    }
+    assert!(failed > 20, "{failed} acknowledgements were not noted");
+}
+
+#[test]
 fn what_a_failed_write_left_behind_delivered_rows_is_no_damage() {
     for crash_after in 0..6 {
         let disk = Disk::new(crash_after);
