@@ -2,6 +2,7 @@
 
 mod known_faults;
 mod model;
+mod replaced;
 mod whole;
 
 use model::{Model, Plan};
