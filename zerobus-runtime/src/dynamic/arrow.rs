@@ -22,13 +22,17 @@
 //!
 //! | file | what it owns |
 //! |---|---|
+//! | `arrays` | arrays of plain values, and one value of them |
 //! | `values` | the arrays of a batch, held against the columns |
 //! | `direct` | values that are written as they are |
 //! | `write` | one value into its column |
 //! | `json` | a row as JSON |
 
+mod arrays;
 mod direct;
 mod json;
+#[cfg(test)]
+mod tests;
 mod values;
 mod write;
 

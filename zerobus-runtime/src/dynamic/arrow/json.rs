@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use zerobus_codegen::Scalar;
 
 use super::ColumnPlan;
-use super::values::{Kind, Values, small};
+use super::arrays::small;
+use super::values::{Kind, Values};
 use super::write::{DAY, LONGEST, decimal_text};
 use crate::dynamic::plan::{Shape, Slot};
 use crate::dynamic::scalar::micros;

@@ -6,19 +6,18 @@ use arrow_array::types::{
     Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{
-    Array, ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, Decimal256Array, FixedSizeBinaryArray,
-    LargeBinaryArray, LargeStringArray, StringArray, StringViewArray,
-};
+use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit as ArrowUnit};
 use zerobus_codegen::Scalar;
 
+use super::arrays::{Bytes, Decimals, Floats, Integers, Ranges, Texts};
 use super::direct::Direct;
 use super::{ColumnPlan, Seen};
 use crate::dynamic::plan::{Shape, Slot, StructPlan};
 use crate::dynamic::problem::quoted;
 use crate::dynamic::{Options, RowProblem, TimeUnit, UnknownColumns};
+use crate::values::{Date, Timestamp};
 
 /// The values of one column.
 #[derive(Debug)]
@@ -48,66 +47,6 @@ pub(super) enum Kind<'a> {
     Struct(Vec<(&'a ColumnPlan, Values<'a>)>),
     Text(Texts<'a>),
     Time(TimeUnit, &'a [i64]),
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Bytes<'a> {
-    Fixed(&'a FixedSizeBinaryArray),
-    Large(&'a LargeBinaryArray),
-    Small(&'a BinaryArray),
-    View(&'a BinaryViewArray),
-}
-
-#[derive(Debug)]
-pub(super) enum Decimals<'a> {
-    I32(&'a [i32], i8),
-    I64(&'a [i64], i8),
-    I128(&'a [i128], i8),
-    I256(&'a Decimal256Array),
-}
-
-/// One of them.
-#[derive(Debug)]
-pub(super) enum Decimal {
-    /// Its digits as an integer, and how many of them follow the point.
-    Narrow(i128, i8),
-    /// The text of a decimal of 256 bits.
-    Wide(String),
-}
-
-#[derive(Debug)]
-pub(super) enum Floats<'a> {
-    /// Rust has no stable half-precision float; such columns are rare.
-    F16(Vec<f32>),
-    F32(&'a [f32]),
-    F64(&'a [f64]),
-}
-
-#[derive(Debug)]
-pub(super) enum Integers<'a> {
-    I8(&'a [i8]),
-    I16(&'a [i16]),
-    I32(&'a [i32]),
-    I64(&'a [i64]),
-    U8(&'a [u8]),
-    U16(&'a [u16]),
-    U32(&'a [u32]),
-    U64(&'a [u64]),
-}
-
-/// Where the elements of each list are.
-#[derive(Debug)]
-pub(super) enum Ranges<'a> {
-    Fixed(usize),
-    Large(&'a [i64]),
-    Small(&'a [i32]),
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Texts<'a> {
-    Large(&'a LargeStringArray),
-    Small(&'a StringArray),
-    View(&'a StringViewArray),
 }
 
 /// The fields of a row or of a struct, by the names of their arrays.
@@ -157,7 +96,7 @@ impl<'a> Values<'a> {
         let kind = kind
             .filter(|kind| takes(&slot.shape, kind, array.data_type()))
             .ok_or_else(|| RowProblem::new(format!("Arrow's {}", array.data_type()), slot.shape.name()))?;
-        let direct = if let Shape::Scalar(scalar) = slot.shape { Direct::of(scalar, &kind) } else { None };
+        let direct = if let Shape::Scalar(scalar) = slot.shape { direct(scalar, &kind) } else { None };
         Ok(Self { nulls: array.logical_nulls(), kind, direct })
     }
 
@@ -189,6 +128,28 @@ fn takes(shape: &Shape, kind: &Kind<'_>, data_type: &DataType) -> bool {
             }
             Scalar::Variant => is_number || matches!(kind, Kind::Boolean(_)),
         }
+}
+
+/// The values of an array for a column of this type, if all of them can be written as they are.
+fn direct<'a>(scalar: Scalar, kind: &Kind<'a>) -> Option<Direct<'a>> {
+    let is_time = |micros: &i64| Timestamp::from_micros(*micros).is_ok();
+    let is_day = |days: &i32| Date::from_days(*days).is_ok();
+    Some(match (scalar, kind) {
+        (Scalar::Binary, Kind::Bytes(bytes)) => Direct::Bytes(*bytes),
+        (Scalar::Boolean, Kind::Boolean(booleans)) => Direct::Booleans(booleans),
+        (Scalar::Date, Kind::Days(days)) if days.iter().all(is_day) => Direct::Ints(days),
+        (Scalar::Double, Kind::Float(Floats::F64(doubles))) => Direct::Doubles(doubles),
+        (Scalar::Float, Kind::Float(Floats::F32(floats))) => Direct::Floats(floats),
+        (Scalar::Int | Scalar::Long, Kind::Integer(Integers::I32(ints))) => Direct::Ints(ints),
+        (Scalar::Long, Kind::Integer(Integers::I64(longs))) => Direct::Longs(longs),
+        (Scalar::String, Kind::Text(texts)) => Direct::Texts(*texts),
+        (Scalar::Timestamp | Scalar::TimestampNtz, Kind::Time(TimeUnit::Micros, times))
+            if times.iter().all(is_time) =>
+        {
+            Direct::Longs(times)
+        }
+        _ => return None,
+    })
 }
 
 /// An array that has others inside; none if it has not, or the slot is of another kind.
@@ -286,90 +247,5 @@ fn time(unit: ArrowUnit, array: &ArrayRef) -> Kind<'_> {
             Kind::Time(TimeUnit::Micros, array.as_primitive::<TimestampMicrosecondType>().values())
         }
         ArrowUnit::Nanosecond => Kind::Time(TimeUnit::Nanos, array.as_primitive::<TimestampNanosecondType>().values()),
-    }
-}
-
-impl Bytes<'_> {
-    pub(super) fn at(&self, row: usize) -> &[u8] {
-        match self {
-            Self::Fixed(values) => values.value(row),
-            Self::Large(values) => values.value(row),
-            Self::Small(values) => values.value(row),
-            Self::View(values) => values.value(row),
-        }
-    }
-}
-
-impl Decimals<'_> {
-    pub(super) fn at(&self, row: usize) -> Decimal {
-        match self {
-            Self::I32(values, scale) => Decimal::Narrow(values[row].into(), *scale),
-            Self::I64(values, scale) => Decimal::Narrow(values[row].into(), *scale),
-            Self::I128(values, scale) => Decimal::Narrow(values[row], *scale),
-            Self::I256(values) => Decimal::Wide(values.value_as_string(row)),
-        }
-    }
-}
-
-impl Floats<'_> {
-    pub(super) fn at(&self, row: usize) -> f64 {
-        match self {
-            Self::F16(values) => values[row].into(),
-            Self::F32(values) => values[row].into(),
-            Self::F64(values) => values[row],
-        }
-    }
-
-    /// The shortest digits that give the value back.
-    pub(super) fn digits(&self, row: usize) -> String {
-        match self {
-            Self::F16(values) => values[row].to_string(),
-            Self::F32(values) => values[row].to_string(),
-            Self::F64(values) => values[row].to_string(),
-        }
-    }
-}
-
-impl Integers<'_> {
-    pub(super) fn at(&self, row: usize) -> i128 {
-        match self {
-            Self::I8(values) => values[row].into(),
-            Self::I16(values) => values[row].into(),
-            Self::I32(values) => values[row].into(),
-            Self::I64(values) => values[row].into(),
-            Self::U8(values) => values[row].into(),
-            Self::U16(values) => values[row].into(),
-            Self::U32(values) => values[row].into(),
-            Self::U64(values) => values[row].into(),
-        }
-    }
-}
-
-impl Ranges<'_> {
-    pub(super) fn at(&self, row: usize) -> std::ops::Range<usize> {
-        match self {
-            Self::Fixed(length) => row * length..(row + 1) * length,
-            Self::Large(offsets) => large(offsets[row])..large(offsets[row + 1]),
-            Self::Small(offsets) => small(offsets[row])..small(offsets[row + 1]),
-        }
-    }
-}
-
-/// An offset of a checked array, which is never negative.
-pub(super) const fn small(offset: i32) -> usize {
-    offset.unsigned_abs() as usize
-}
-
-fn large(offset: i64) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
-}
-
-impl Texts<'_> {
-    pub(super) fn at(&self, row: usize) -> &str {
-        match self {
-            Self::Large(values) => values.value(row),
-            Self::Small(values) => values.value(row),
-            Self::View(values) => values.value(row),
-        }
     }
 }

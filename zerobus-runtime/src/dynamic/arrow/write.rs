@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use zerobus_codegen::Scalar;
 
 use super::ColumnPlan;
-use super::values::{Decimal, Decimals, Floats, Kind, Values, small};
+use super::arrays::{Decimal, Decimals, Floats, small};
+use super::values::{Kind, Values};
 use crate::dynamic::plan::{Shape, Slot};
 use crate::dynamic::scalar::{self, Number};
 use crate::dynamic::{RowPlan, RowProblem, decimal, digits, json};
