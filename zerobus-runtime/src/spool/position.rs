@@ -1,8 +1,11 @@
 //! How far the log is acknowledged, in a file that survives torn writes.
 //!
-//! The file has two slots, each in its own page. A slot that is durable is not touched until the other one is durable
+//! The file has three slots, each in its own page. A slot that is durable is not touched until another one is durable
 //! too, so one of them is whole whenever the power goes. Where nothing is synced they take turns, so that one of them
 //! is whole whenever the process is killed.
+//!
+//! Two would do within one process. The next one does not know whether the latest slot is durable, because its sync may
+//! have failed: it can rely neither on that one nor on the one before, and writes a third.
 //!
 //! ```text
 //! slot  8  counter: the higher one counts
@@ -21,8 +24,8 @@ use super::storage::{File, Storage};
 pub(super) const NAME: &str = "position";
 
 const SLOT: usize = 36;
-const PLACES: [u64; 2] = [0, 4096];
-const FILE_LEN: usize = 8192;
+const PLACES: [u64; 3] = [0, 4096, 8192];
+const FILE_LEN: usize = 12_288;
 
 /// The contents of the file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,14 +73,16 @@ impl<F: File> Position<F> {
         position.file = Some(file);
         // Another process may have written what is not durable yet.
         (position.is_dirty, position.is_new) = (true, true);
-        for (slot, place) in PLACES.into_iter().enumerate() {
+        let slots = PLACES.map(|place| {
             let place = usize::try_from(place).unwrap_or(FILE_LEN);
-            if let Some((counter, marks)) = bytes.get(place..place + SLOT).and_then(decode)
-                && counter > position.counter
-            {
-                (position.counter, position.marks, position.slot) = (counter, marks, slot);
-                // The other slot is durable, and this one is written again if its sync fails.
-                position.is_written = true;
+            bytes.get(place..place + SLOT).and_then(decode).unwrap_or_default()
+        });
+        for (slot, (counter, marks)) in slots.into_iter().enumerate() {
+            if counter > position.counter {
+                (position.counter, position.marks) = (counter, marks);
+            }
+            if counter < slots[position.slot].0 {
+                position.slot = slot;
             }
         }
         position
@@ -125,10 +130,10 @@ impl<F: File> Position<F> {
         Ok(())
     }
 
-    /// What was written counts from now on: the next write goes to the other slot.
+    /// What was written counts from now on: the next write goes to another slot.
     pub(super) const fn turn(&mut self) {
         if self.is_written {
-            (self.slot, self.is_written) = (1 - self.slot, false);
+            (self.slot, self.is_written) = ((self.slot + 1) % PLACES.len(), false);
         }
     }
 

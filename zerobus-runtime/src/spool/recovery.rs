@@ -56,10 +56,8 @@ impl<S: Storage> Log<S> {
         log.read_sequence = log.segments.front().map_or(log.next_sequence, |front| front.sequence);
         log.acked = log.acked.max(log.read_row);
         if log.options.durability == Durability::Power {
-            // The slots of the position are safe if both are durable; without that they are as good as before.
+            // What it does not make durable is as good as before.
             let _ = log.position.renew(&log.storage);
-        } else {
-            log.position.turn();
         }
         recovery.rows = log.next_row - log.read_row;
         recovery.bytes = log.bytes;
