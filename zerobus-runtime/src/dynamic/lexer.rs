@@ -39,6 +39,8 @@ const POWERS_OF_TEN: [f64; EXACT_DIGITS + 1] =
 /// The lowest bit of each byte of a word, and the highest one.
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHS: u64 = ONES << 7;
+const QUOTES: u64 = u64::from_ne_bytes([b'"'; 8]);
+const BACKSLASHES: u64 = u64::from_ne_bytes([b'\\'; 8]);
 
 /// Marks the bytes of a word that are zero: the lowest mark is exact, those above it may be false.
 #[inline]
@@ -144,36 +146,31 @@ impl<'t> Lexer<'t> {
     /// The place of the next quote.
     #[inline]
     fn next_quote(&self, start: usize) -> Option<usize> {
-        const QUOTES: u64 = u64::from_ne_bytes([b'"'; 8]);
-        let (mut at, mut rest) = (start, self.text.get(start..)?);
-        while let Some((word, after)) = rest.split_first_chunk() {
-            let found = zeros(u64::from_le_bytes(*word) ^ QUOTES);
-            if found != 0 {
-                return Some(at + found.trailing_zeros() as usize / 8);
-            }
-            (at, rest) = (at + 8, after);
-        }
-        rest.iter().position(|byte| *byte == b'"').map(|place| at + place)
+        self.find(start, |word| zeros(word ^ QUOTES), |byte| byte == b'"')
     }
 
     /// The place of the first quote or backslash; none if a control character comes before.
     #[inline]
     fn end_of_plain_text(&self, start: usize) -> Option<usize> {
-        const QUOTES: u64 = u64::from_ne_bytes([b'"'; 8]);
-        const BACKSLASHES: u64 = u64::from_ne_bytes([b'\\'; 8]);
+        let marks = |word: u64| {
+            let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+            zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | control
+        };
+        self.if_not_control(self.find(start, marks, |byte| matches!(byte, b'"' | b'\\' | 0..0x20))?)
+    }
+
+    /// The place of the first byte that is looked for: the lowest mark in the words of eight bytes, or one of the rest.
+    #[inline]
+    fn find(&self, start: usize, marks: impl Fn(u64) -> u64, is_found: impl Fn(u8) -> bool) -> Option<usize> {
         let (mut at, mut rest) = (start, self.text.get(start..)?);
         while let Some((word, after)) = rest.split_first_chunk() {
-            let word = u64::from_le_bytes(*word);
-            let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-            let found = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | control;
+            let found = marks(u64::from_le_bytes(*word));
             if found != 0 {
-                at += found.trailing_zeros() as usize / 8;
-                return self.if_not_control(at);
+                return Some(at + found.trailing_zeros() as usize / 8);
             }
             (at, rest) = (at + 8, after);
         }
-        let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        self.if_not_control(at + rest.iter().position(is_end)?)
+        rest.iter().position(|byte| is_found(*byte)).map(|place| at + place)
     }
 
     #[inline]
