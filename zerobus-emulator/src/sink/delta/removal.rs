@@ -47,14 +47,15 @@ impl Backoff {
 /// Retries the work if it fails because files of the table vanish.
 pub(super) fn outlast<T>(table: &Path, mut work: impl FnMut() -> Result<T, StorageError>) -> Result<T, StorageError> {
     let mut backoff = Backoff::new();
-    let first = log_names(table);
+    let mut first = None;
     loop {
         let before = log_names(table);
         match work() {
             Err(error) if is_missing(&error) || log_names(table) != before => {
+                let first = first.get_or_insert(before);
                 if !backoff.wait() {
                     // The log did not change, so nobody is removing it: something is missing for good.
-                    let stays = !first.is_empty() && log_names(table) == first;
+                    let stays = !first.is_empty() && log_names(table) == *first;
                     return Err(if stays { error } else { removed(table, error) });
                 }
                 tracing::debug!(table = %table.display(), "files of the table vanish; trying again");
