@@ -196,7 +196,7 @@ impl Delta {
         let (kernel, path, name) = (Arc::clone(&self.kernel), self.path(name), name.clone());
         let stored = move || {
             outlast(&path, || {
-                if read::start(&path).map_err(|error| kernel::failed(&path, "read", error))?.is_none() {
+                if !exists(&path)? {
                     return Ok(None);
                 }
                 let stored =
@@ -316,8 +316,14 @@ impl Opening {
     }
 }
 
+/// Whether there is a table.
+fn exists(path: &Path) -> Result<bool, StorageError> {
+    let start = read::start(path).map_err(|error| kernel::failed(path, "read", error))?;
+    Ok(start.is_some())
+}
+
 fn holding(kernel: &Kernel, path: &Path) -> Result<Holding, StorageError> {
-    if read::start(path).map_err(|error| kernel::failed(path, "read", error))?.is_none() {
+    if !exists(path)? {
         return Ok(Holding { rows: 0, files: None });
     }
     let read = read::snapshot(kernel, path).and_then(|snapshot| {
@@ -334,7 +340,7 @@ fn holding(kernel: &Kernel, path: &Path) -> Result<Holding, StorageError> {
 }
 
 fn rows(kernel: &Kernel, path: &Path, table: &Table, skip: u64, limit: usize) -> Result<Vec<Row>, StorageError> {
-    if limit == 0 || read::start(path).map_err(|error| kernel::failed(path, "read", error))?.is_none() {
+    if limit == 0 || !exists(path)? {
         return Ok(Vec::new());
     }
     let mut rows = Vec::new();

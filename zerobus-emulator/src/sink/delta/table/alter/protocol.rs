@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use delta_kernel::{KernelError, KernelResult};
 use serde_json::{Value, json};
 
-/// A table of this version lists its writer features; before it, a version stands for features.
+/// A table of this version lists its writer features; before it, a version implies features.
 const LISTS_WRITER_FEATURES: u64 = 7;
 /// The same for reader features.
 const LISTS_READER_FEATURES: u64 = 3;
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feature_is_added_to_those_that_the_old_version_stands_for() {
+    fn a_feature_is_added_to_those_that_the_old_version_implies() {
         let needed = lists(&["timestampNtz"], &["timestampNtz"]);
         for (found, expected) in [
             (lists(&[], &["domainMetadata"]), lists(&["timestampNtz"], &["domainMetadata", "timestampNtz"])),
