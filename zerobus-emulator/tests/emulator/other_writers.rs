@@ -132,6 +132,16 @@ fn protocol(reader: &[&str], writer: &[&str]) -> Value {
     } })
 }
 
+/// The actions that delete two rows of a file by a deletion vector.
+fn deletion_of_rows_0_and_2(add: &Value) -> [Value; 3] {
+    let (vector, bytes) = ROWS_0_AND_2;
+    let mut with_vector = add.clone();
+    with_vector["deletionVector"] =
+        json!({ "storageType": "i", "pathOrInlineDv": vector, "sizeInBytes": bytes, "cardinality": 2 });
+    let features = ["deletionVectors", "timestampNtz", "variantType"];
+    [protocol(&features, &features), removal(add), json!({ "add": with_vector })]
+}
+
 #[tokio::test]
 async fn the_last_version_of_another_program_is_kept_at_the_opening() {
     let mut table = Shared::start().await;
@@ -149,12 +159,7 @@ async fn rows_deleted_by_a_deletion_vector_are_not_read_or_counted() {
     let mut table = Shared::start().await;
     table.send(0..5).await;
     let add = table.last("add");
-    let (vector, bytes) = ROWS_0_AND_2;
-    let mut with_vector = add.clone();
-    with_vector["deletionVector"] =
-        json!({ "storageType": "i", "pathOrInlineDv": vector, "sizeInBytes": bytes, "cardinality": 2 });
-    let features = ["deletionVectors", "timestampNtz", "variantType"];
-    table.commit(&[protocol(&features, &features), removal(&add), json!({ "add": with_vector })]);
+    table.commit(&deletion_of_rows_0_and_2(&add));
     assert_eq!(table.ids().await, [1, 3, 4]);
     table.send(5..6).await;
     table.restart().await;

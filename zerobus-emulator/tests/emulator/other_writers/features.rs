@@ -7,7 +7,7 @@ use super::*;
 const OWN: [&str; 2] = ["timestampNtz", "variantType"];
 
 impl Shared {
-    /// Gives the table features, properties and metadata of its first column.
+    /// Sets features, properties and the metadata of the first column.
     fn turn_on(&self, reader: &[&str], writer: &[&str], properties: &[(&str, &str)], column: &[(&str, Value)]) {
         let mut metadata = self.last("metaData");
         for (key, value) in properties {
@@ -235,16 +235,11 @@ async fn files_with_deletion_vectors_are_left_out_of_merges() {
     let mut table = Shared::start().await;
     table.send(0..5).await;
     let add = table.last("add");
-    let (vector, bytes) = ROWS_0_AND_2;
-    let mut with_vector = add.clone();
-    with_vector["deletionVector"] =
-        json!({ "storageType": "i", "pathOrInlineDv": vector, "sizeInBytes": bytes, "cardinality": 2 });
     // One of the files that the next merge would take.
     for id in 5..15 {
         table.send(id..id + 1).await;
     }
-    let features = ["deletionVectors", "timestampNtz", "variantType"];
-    table.commit(&[protocol(&features, &features), removal(&add), json!({ "add": with_vector })]);
+    table.commit(&deletion_of_rows_0_and_2(&add));
     for id in 15..80 {
         table.send(id..id + 1).await;
     }

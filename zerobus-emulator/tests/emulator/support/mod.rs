@@ -299,12 +299,17 @@ impl Call {
 
     /// Reads to the refusal that ends the stream.
     pub(crate) async fn refusal(mut self) -> Status {
-        loop {
-            match self.next().await {
-                Ok(Some(_)) => {}
-                Ok(None) => panic!("the stream ended well"),
-                Err(status) => return status,
-            }
+        refusal(&mut self.responses).await
+    }
+}
+
+/// Reads the answers of any kind of stream to the refusal that ends it.
+async fn refusal<T>(responses: &mut Streaming<T>) -> Status {
+    loop {
+        match responses.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the stream ended well"),
+            Err(status) => return status,
         }
     }
 }

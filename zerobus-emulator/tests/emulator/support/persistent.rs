@@ -111,13 +111,7 @@ impl Persistent {
 
     /// Reads to the refusal that ends the stream.
     pub(crate) async fn refusal(mut self) -> Status {
-        loop {
-            match self.next().await {
-                Ok(Some(_)) => {}
-                Ok(None) => panic!("the stream ended well"),
-                Err(status) => return status,
-            }
-        }
+        super::refusal(&mut self.responses).await
     }
 }
 
