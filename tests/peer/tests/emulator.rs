@@ -28,11 +28,11 @@ fn json(id: i64) -> JsonString {
 }
 
 async fn emulator(faults: &[Fault]) -> Emulator {
-    let folder = std::env::temp_dir().join(format!("zerobus-peer-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("the temporary folder can be written");
+    // One for each test: they run at the same time in one process.
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let snapshot = serde_json::to_string(&ddl::tables(DDL).expect("it is a table")[0]).expect("it is JSON");
-    fs::write(folder.join(format!("{TABLE}.json")), snapshot).expect("the temporary folder can be written");
-    let builder = Emulator::builder().schemas(folder);
+    fs::write(folder.path().join(format!("{TABLE}.json")), snapshot).expect("the temporary folder can be written");
+    let builder = Emulator::builder().schemas(folder.path());
     faults.iter().fold(builder, |builder, fault| builder.fault(fault.clone())).start().await.expect("it starts")
 }
 
