@@ -85,7 +85,7 @@ fn what_a_killed_run_left_is_removed_and_what_another_run_writes_is_not() {
     }
     // Another run writes this one at the moment.
     let busy = File::create(file("zerobus_tables.rs.4712.tmp")).unwrap();
-    fs4::FileExt::lock(&busy).unwrap();
+    busy.lock().unwrap();
     let folders = ["--rust-out", path(&out), "--proto-out", path(&out)];
     let generated = zerobus_codegen(&[&["generate", "--schemas", path(&schemas)][..], &folders].concat());
     assert_eq!(generated.code, 0, "{}", generated.err);

@@ -1,4 +1,4 @@
-//! The `.proto` of a table: a view of its descriptor, made ready here, and the template that renders it.
+//! The `.proto` of a table: a view of its descriptor, made ready here, which `text` lays out as lines.
 //!
 //! `protoc` makes of it the descriptor that a stream is opened with, in a package and without `proto3_optional`, which
 //! proto2 does not know. One more thing is out of reach of a `.proto`: `protoc` alone names the entry of a map, for the
@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 
-use askama::Template;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, MessageOptions};
 
@@ -17,6 +16,7 @@ use crate::model::{UniqueNames, capitalize_words, compiled_entry_name, last_name
 use crate::{DataType, Element, Field, Struct, Table, module_name};
 
 mod java;
+mod text;
 
 /// The `.proto` file of a table, in proto2.
 ///
@@ -34,17 +34,13 @@ pub fn file(table: &Table) -> String {
     let descriptor = table.descriptor();
     let mut message = Message::new(&descriptor, &table.row);
     message.comments = table.comment.as_deref().map(plain).unwrap_or_default();
-    let file = File {
+    text::of(&File {
         source: table.name.to_string(),
         warnings: warnings(table),
         package: package(table),
         options: java::options(table),
         message,
-    };
-    // A template without fallible filters fails only if the writer does, and a String does not.
-    let mut text = file.render().unwrap_or_default();
-    text.push('\n');
-    text
+    })
 }
 
 /// How deep protoc takes messages inside messages, the outermost one counted.
@@ -76,8 +72,7 @@ pub fn package(table: &Table) -> String {
     format!("{}.{}", module_name(table.name.catalog()), module_name(table.name.schema()))
 }
 
-#[derive(Template)]
-#[template(path = "file.proto", escape = "none")]
+/// A `.proto` file.
 struct File {
     source: String,
     warnings: Vec<String>,
@@ -87,11 +82,8 @@ struct File {
     message: Message,
 }
 
-#[derive(Template)]
-#[template(path = "message.proto", escape = "none")]
+/// A message and what is nested in it.
 struct Message {
-    /// What parts it from the line before, where it is nested.
-    space: &'static str,
     comments: Vec<String>,
     name: String,
     fields: Vec<Line>,
@@ -123,11 +115,8 @@ impl Message {
         Self::of(name, fields.collect())
     }
 
-    fn of(name: &str, mut fields: Vec<Line>) -> Self {
-        if let Some(first) = fields.first_mut().and_then(|line| line.messages.first_mut()) {
-            first.space = "";
-        }
-        Self { space: "\n", comments: Vec::new(), name: name.to_owned(), fields }
+    fn of(name: &str, fields: Vec<Line>) -> Self {
+        Self { comments: Vec::new(), name: name.to_owned(), fields }
     }
 }
 

@@ -8,14 +8,12 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use fs4::FileExt;
-
 use crate::Error;
 
 /// Marks a file aside as one that is being written.
 pub(super) fn lock(aside: &File) {
     // Where a file system has no locks, what a killed run leaves stays there.
-    let _ = FileExt::try_lock(aside);
+    let _ = aside.try_lock();
 }
 
 /// Removes what killed runs left in a folder; a folder that is not there has nothing.
@@ -49,5 +47,5 @@ fn is_aside(name: &OsStr) -> bool {
 
 /// Whether no running process has locked the file.
 fn is_left_behind(path: &Path) -> bool {
-    path.is_file() && File::options().write(true).open(path).is_ok_and(|file| FileExt::try_lock(&file).is_ok())
+    path.is_file() && File::options().write(true).open(path).is_ok_and(|file| file.try_lock().is_ok())
 }

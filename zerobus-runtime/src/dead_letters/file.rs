@@ -1,10 +1,8 @@
 //! A file of dead letters: appended to, locked, and whole after a disk that ran full.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-
-use fs4::{FileExt, TryLockError};
 
 use crate::error::{Error, Fault};
 use crate::letter::DeadLetter;
@@ -58,7 +56,7 @@ impl DeadLetterFile {
                 // A device or a pipe has no lines to look at, no lock, and nothing to sync.
                 return Ok(Self { path: path.to_owned(), file, len: 0, is_synced: true, state: State::Device });
             }
-            match FileExt::try_lock(&file) {
+            match file.try_lock() {
                 Ok(()) if !is_at(&file, path)? => continue,
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {

@@ -1,11 +1,10 @@
 //! A spool's folder: owned by one process, for one table, in a format that this version reads.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use fs4::{FileExt, TryLockError};
 use serde::{Deserialize, Serialize};
 use zerobus_codegen::Printable;
 
@@ -109,7 +108,7 @@ impl Claim {
     fn lock(path: &Path) -> Result<Self, Refusal> {
         let place = path.join(LOCK);
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&place)?;
-        FileExt::try_lock(&lock).map_err(|error| match error {
+        lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => Refusal::Locked,
             TryLockError::Error(error) => error.into(),
         })?;

@@ -1,11 +1,10 @@
 //! The data folder: used by one emulator at a time, and checked at the start.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fs4::{FileExt, TryLockError};
 use zerobus_codegen::TableName;
 
 /// The file that an emulator locks while it uses the folder.
@@ -62,13 +61,13 @@ impl Folder {
     /// Releases the folder for another emulator.
     pub(super) fn release(&self) {
         // If unlocking fails, the lock ends with the process.
-        let _ = FileExt::unlock(&self.lock);
+        let _ = self.lock.unlock();
     }
 }
 
 /// None while another emulator holds the lock.
 fn take(lock: &File) -> io::Result<Option<()>> {
-    match FileExt::try_lock(lock) {
+    match lock.try_lock() {
         Ok(()) => Ok(Some(())),
         Err(TryLockError::Error(error)) => Err(error),
         Err(TryLockError::WouldBlock) => Ok(None),
