@@ -237,6 +237,44 @@ impl Encoder {
         self.raw(bytes);
     }
 
+    /// Writes a whole field of up to 12 bytes, which are the lowest of `bytes`: all of it is one store.
+    #[cfg(feature = "arrow")]
+    #[inline]
+    pub(crate) fn short_field(&mut self, number: u32, bytes: u128, len: u8) {
+        let (key, size) = match Key::new(number, WireType::Delimited) {
+            Key::One(key) => (u128::from(key), 1),
+            Key::Two(key) => (u128::from(u16::from_le_bytes(key)), 2),
+            Key::Long(_) => return self.delimited_field(number, &bytes.to_le_bytes()[..usize::from(len)]),
+        };
+        self.store(key | u128::from(len) << (8 * size) | bytes << (8 * size + 8), size + 1 + usize::from(len));
+    }
+
+    /// Writes a whole field that is an integer, mostly a long one: all of it is one store.
+    #[cfg(feature = "arrow")]
+    #[inline]
+    pub(crate) fn long_field(&mut self, number: u32, value: u64) {
+        match Key::new(number, WireType::Varint) {
+            Key::One(key) if value < SHORT_VARINT => {
+                let (bytes, used) = base_128(value);
+                self.store(u128::from(key) | u128::from(u64::from_le_bytes(bytes)) << 8, 1 + used);
+            }
+            _ => self.varint_field(number, value),
+        }
+    }
+
+    /// Writes the lowest bytes of a word, `len` of them.
+    #[cfg(feature = "arrow")]
+    #[inline]
+    fn store(&mut self, word: u128, len: usize) {
+        let (word, end) = (word.to_le_bytes(), self.bytes.len() + len);
+        // A buffer that is nearly full is not grown for bytes that do not count.
+        if self.bytes.capacity() - self.bytes.len() < word.len() {
+            return self.raw(&word[..len]);
+        }
+        self.raw(&word);
+        self.bytes.truncate(end);
+    }
+
     /// Writes what `content` writes behind its length.
     #[inline]
     pub fn nested(&mut self, content: impl FnOnce(&mut Self)) {
@@ -492,6 +530,33 @@ mod tests {
                 check(number, WireType::Delimited, field, |out| out.delimited(&text));
             }
         }
+    }
+
+    #[cfg(feature = "arrow")]
+    #[test]
+    fn short_and_long_fields_are_whole_fields_and_take_no_more_room() {
+        for number in [1, 15, 16, 2047, 2048, (1 << 29) - 1] {
+            for room in [0, 8, 100] {
+                for value in values() {
+                    let (mut found, mut expected) = (Encoder::with_capacity(room), Encoder::new());
+                    found.long_field(number, value);
+                    expected.varint_field(number, value);
+                    assert_eq!(found.as_slice(), expected.as_slice(), "field {number}, {value}");
+                }
+                for len in 0..=12_u8 {
+                    let text: Vec<u8> = (1..=len).collect();
+                    let mut word = [0; 16];
+                    word[..text.len()].copy_from_slice(&text);
+                    let (mut found, mut expected) = (Encoder::with_capacity(room), Encoder::new());
+                    found.short_field(number, u128::from_le_bytes(word), len);
+                    expected.delimited_field(number, &text);
+                    assert_eq!(found.as_slice(), expected.as_slice(), "field {number}, {len} bytes");
+                }
+            }
+        }
+        let mut full = Encoder::with_capacity(10);
+        full.short_field(1, 0, 8);
+        assert_eq!(full.capacity(), 10);
     }
 
     fn check(number: u32, wire: WireType, field: impl FnOnce(&mut Encoder), value: impl FnOnce(&mut Encoder)) {

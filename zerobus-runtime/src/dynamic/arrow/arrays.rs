@@ -66,6 +66,7 @@ pub(super) enum Texts<'a> {
 }
 
 impl Bytes<'_> {
+    #[inline]
     pub(super) fn at(&self, row: usize) -> &[u8] {
         match self {
             Self::Fixed(values) => values.value(row),
@@ -122,6 +123,7 @@ impl Integers<'_> {
 }
 
 impl Ranges<'_> {
+    #[inline]
     pub(super) fn at(&self, row: usize) -> std::ops::Range<usize> {
         match self {
             Self::Fixed(length) => row * length..(row + 1) * length,
@@ -141,6 +143,7 @@ fn large(offset: i64) -> usize {
 }
 
 impl Texts<'_> {
+    #[inline]
     pub(super) fn at(&self, row: usize) -> &str {
         match self {
             Self::Large(values) => values.value(row),

@@ -1,6 +1,6 @@
 //! Columns whose values are written as they are in the array: none is converted, and none can be refused.
 
-use arrow_array::BooleanArray;
+use arrow_array::{BooleanArray, StringViewArray};
 
 use super::arrays::{Bytes, Texts};
 use crate::message::Encoder;
@@ -15,7 +15,11 @@ pub(super) enum Direct<'a> {
     Ints(&'a [i32]),
     Longs(&'a [i64]),
     Texts(Texts<'a>),
+    Views(&'a StringViewArray),
 }
+
+/// A view of a text of up to this many bytes holds the text, behind the 32 bits of its length (Arrow's columnar format).
+const LONGEST_IN_VIEW: u8 = 12;
 
 impl Direct<'_> {
     /// Writes the value of a row, which is not null.
@@ -27,8 +31,15 @@ impl Direct<'_> {
             Self::Doubles(doubles) => out.fixed_64_field(field, doubles[row].to_le_bytes()),
             Self::Floats(floats) => out.fixed_32_field(field, floats[row].to_le_bytes()),
             Self::Ints(ints) => out.varint_field(field, i64::from(ints[row]).cast_unsigned()),
-            Self::Longs(longs) => out.varint_field(field, longs[row].cast_unsigned()),
+            Self::Longs(longs) => out.long_field(field, longs[row].cast_unsigned()),
             Self::Texts(texts) => out.delimited_field(field, texts.at(row).as_bytes()),
+            Self::Views(texts) => {
+                let view = texts.views()[row];
+                match view.to_le_bytes() {
+                    [length @ 0..=LONGEST_IN_VIEW, 0, 0, 0, ..] => out.short_field(field, view >> 32, length),
+                    _ => out.delimited_field(field, texts.value(row).as_bytes()),
+                }
+            }
         }
     }
 }

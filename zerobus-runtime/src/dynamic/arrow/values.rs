@@ -22,6 +22,7 @@ use crate::values::{Date, Timestamp};
 /// The values of one column.
 #[derive(Debug)]
 pub(super) struct Values<'a> {
+    /// Which are null, if some are.
     nulls: Option<NullBuffer>,
     pub(super) kind: Kind<'a>,
     /// The same values, if they are written as they are.
@@ -97,7 +98,8 @@ impl<'a> Values<'a> {
             .filter(|kind| takes(&slot.shape, kind, array.data_type()))
             .ok_or_else(|| RowProblem::new(format!("Arrow's {}", array.data_type()), slot.shape.name()))?;
         let direct = if let Shape::Scalar(scalar) = slot.shape { direct(scalar, &kind) } else { None };
-        Ok(Self { nulls: array.logical_nulls(), kind, direct })
+        let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+        Ok(Self { nulls, kind, direct })
     }
 
     #[inline]
@@ -142,6 +144,7 @@ fn direct<'a>(scalar: Scalar, kind: &Kind<'a>) -> Option<Direct<'a>> {
         (Scalar::Float, Kind::Float(Floats::F32(floats))) => Direct::Floats(floats),
         (Scalar::Int | Scalar::Long, Kind::Integer(Integers::I32(ints))) => Direct::Ints(ints),
         (Scalar::Long, Kind::Integer(Integers::I64(longs))) => Direct::Longs(longs),
+        (Scalar::String, Kind::Text(Texts::View(texts))) => Direct::Views(texts),
         (Scalar::String, Kind::Text(texts)) => Direct::Texts(*texts),
         (Scalar::Timestamp | Scalar::TimestampNtz, Kind::Time(TimeUnit::Micros, times))
             if times.iter().all(is_time) =>

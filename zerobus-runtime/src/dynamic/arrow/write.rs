@@ -173,7 +173,7 @@ fn exact(scalar: Scalar, field: u32, values: &Decimals<'_>, row: usize, out: &mu
         && value.unsigned_abs() < POWERS_OF_TEN[usize::from(precision - scale) + places]
     {
         // It fits, and its digits need no look.
-        out.delimited_field(field, point(value, places, &mut buffer).as_bytes());
+        out.delimited_field(field, point(value, places, &mut buffer));
         return Ok(());
     }
     decimal::write((precision, scale), field, &decimal_text(decimal, &mut buffer), out)
@@ -183,7 +183,8 @@ fn exact(scalar: Scalar, field: u32, values: &Decimals<'_>, row: usize, out: &mu
 pub(super) fn decimal_text(decimal: Decimal, buffer: &mut [u8; LONGEST]) -> Cow<'_, str> {
     match decimal {
         Decimal::Narrow(value, scale) => match usize::try_from(scale) {
-            Ok(scale) if scale <= MOST_SCALE => point(value, scale, buffer).into(),
+            #[expect(clippy::expect_used, reason = "a sign, digits and a point are ASCII")]
+            Ok(scale) if scale <= MOST_SCALE => str::from_utf8(point(value, scale, buffer)).expect("ASCII").into(),
             _ => format!("{value}e{}", -i16::from(scale)).into(),
         },
         Decimal::Wide(text) => text.into(),
@@ -208,7 +209,7 @@ const MOST_SCALE: usize = 38;
 pub(super) const LONGEST: usize = 42;
 
 /// A number as plain digits, with a point before the last `scale` of them.
-fn point(value: i128, scale: usize, buffer: &mut [u8; LONGEST]) -> &str {
+fn point(value: i128, scale: usize, buffer: &mut [u8; LONGEST]) -> &[u8] {
     let magnitude = value.unsigned_abs();
     // A division of 64 bits is much cheaper than one of 128.
     let mut start = match (u64::try_from(magnitude), digits::POWERS_OF_TEN.get(scale)) {
@@ -226,18 +227,31 @@ fn point(value: i128, scale: usize, buffer: &mut [u8; LONGEST]) -> &str {
         start -= 1;
         buffer[start] = b'-';
     }
-    #[expect(clippy::expect_used, reason = "a sign, digits and a point are ASCII")]
-    let text = str::from_utf8(&buffer[start..]).expect("ASCII");
-    text
+    &buffer[start..]
 }
+
+/// The numbers below 100, of two digits each.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    pairs
+};
 
 /// Puts a number of at least this many digits before `end`; where it begins.
 fn put(mut number: u64, least: usize, end: usize, buffer: &mut [u8; LONGEST]) -> usize {
     let mut start = end;
-    while number > 0 || end - start < least {
+    while number >= 10 || end - start + 1 < least {
+        start -= 2;
+        [buffer[start], buffer[start + 1]] = PAIRS[(number % 100) as usize];
+        number /= 100;
+    }
+    if number > 0 || end - start < least {
         start -= 1;
         buffer[start] = b'0' + (number % 10) as u8;
-        number /= 10;
     }
     start
 }
@@ -271,7 +285,7 @@ mod tests {
             let (mut short, mut long) = ([0; LONGEST], [0; LONGEST]);
             let text = point(value, scale, &mut short);
             let start = long_point(value.unsigned_abs(), scale, &mut long);
-            prop_assert_eq!(text.as_bytes(), &long[start..]);
+            prop_assert_eq!(text, &long[start..]);
         }
     }
 
@@ -286,7 +300,7 @@ mod tests {
             (i128::MIN, 0, "-170141183460469231731687303715884105728"),
             (i128::MIN, 38, "-1.70141183460469231731687303715884105728"),
         ] {
-            assert_eq!(point(value, scale, &mut [0; LONGEST]), expected);
+            assert_eq!(point(value, scale, &mut [0; LONGEST]), expected.as_bytes());
         }
     }
 }
