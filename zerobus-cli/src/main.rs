@@ -37,6 +37,12 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 use failure::Failure;
 
+/// Buffers of rows are allocated by one thread and freed by another. glibc gives their memory back to the system and
+/// takes it anew, a page fault for each page; jemalloc keeps it for the next.
+#[cfg(all(unix, feature = "jemalloc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What the program leaves behind, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -117,7 +123,9 @@ fn finish(result: Result<Outcome, Failure>) -> ExitCode {
 }
 
 fn with_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // Beside the main thread, which writes rows, one that sends them: a second one would be woken for work that the first
+    // has done by then.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new("cannot start threads", error))?;
     let result = runtime.block_on(work);
     // A read of standard input may block for ever.
