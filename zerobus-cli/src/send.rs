@@ -66,12 +66,13 @@ pub(crate) async fn run(arguments: Send, verbosity: Verbosity) -> Result<Outcome
     let progress = Progress::new(inputs.bytes(), if arguments.json { Verbosity::Quiet } else { verbosity });
 
     let (pieces, received) = mpsc::channel(AHEAD);
+    let (sent, spares) = std::sync::mpsc::channel();
     let reading = reader::Reading::new(&inputs, &arguments.cells, checkpoint.done(), progress.counter());
-    let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(move || reading.run(&pieces));
+    let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(move || reading.run(&pieces, &spares));
     let reader = reader.map_err(|error| Failure::new("cannot start a thread", error))?;
 
     let mut sender = Sender::new(&plan, lanes, &arguments, checkpoint, &progress)?;
-    let ending = sender.run(received).await;
+    let ending = sender.run(received, &sent).await;
     let receipt = sender.close(ending, arguments.grace, &ids).await;
     progress.finish();
     // Where it was stopped, the reader may wait for a line that never comes.

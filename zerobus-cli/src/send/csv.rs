@@ -81,7 +81,7 @@ impl Reading {
         if let Next::Row = self.next().map_err(|error| Failure::new(unreadable, error))? {
             self.end_row(true);
         }
-        let header = self.records.take_whole();
+        let header = self.records.take_whole(Records::default());
         let mut texts = Vec::new();
         for record in header.iter() {
             record.texts(None, &mut texts).map_err(|reason| Failure::text(format!("{unreadable}: {reason}")))?;
@@ -143,7 +143,14 @@ impl Reading {
 
     /// Sends the rows that are whole, of which `rows` of the file were read with the last.
     fn send(&mut self, target: &Target<'_>, rows: u64) -> Flow {
-        if self.records.has_rows() { target.send(Rows::Cells(self.records.take_whole()), rows) } else { Flow::Goes }
+        if !self.records.has_rows() {
+            return Flow::Goes;
+        }
+        let spare = match target.spare() {
+            Some(Rows::Cells(records)) => records,
+            _ => Records::default(),
+        };
+        target.send(Rows::Cells(self.records.take_whole(spare)), rows)
     }
 }
 
@@ -209,14 +216,15 @@ mod tests {
     fn rows(file: Parts) -> (Vec<String>, Vec<Row>) {
         let mut reading = Reading::new(Box::new(file), b',');
         let header = reading.header().unwrap();
-        let mut rows = Vec::new();
+        let (mut rows, mut whole) = (Vec::new(), Records::default());
         loop {
             let next = reading.next().unwrap();
             if let Next::Row = next {
                 reading.end_row(true);
                 continue;
             }
-            let whole = reading.records.take_whole();
+            // As the reader and the sender pass buffers to each other.
+            whole = reading.records.take_whole(whole);
             let mut texts = Vec::new();
             for record in whole.iter() {
                 let cells = record.texts(Some("NULL"), &mut texts);
@@ -269,7 +277,7 @@ mod tests {
         let error = loop {
             match reading.next() {
                 Ok(Next::Row) => reading.end_row(true),
-                Ok(_) => assert_eq!(reading.records.take_whole().len(), 1),
+                Ok(_) => assert_eq!(reading.records.take_whole(Records::default()).len(), 1),
                 Err(error) => break error.to_string(),
             }
         };

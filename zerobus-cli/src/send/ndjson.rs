@@ -1,6 +1,6 @@
 //! NDJSON: a row a line; empty lines are none.
 
-use std::io::BufRead as _;
+use std::io::{BufRead as _, Read};
 
 use super::lines::Lines;
 use super::piece::{Flow, Rows, Target};
@@ -15,23 +15,12 @@ pub(super) fn read(mut file: Source, target: &Target<'_>) -> Result<Flow, Failur
         ));
     }
     let mut reading = Reading::new(target.skip);
-    loop {
-        let part = match file.fill_buf() {
-            Ok(part) => part,
-            Err(error) => return Err(Failure::new(format_args!("line {} cannot be read", reading.number + 1), error)),
-        };
-        if part.is_empty() {
-            break;
-        }
-        let length = part.len();
-        reading.take(part);
-        file.consume(length);
+    while reading.read(&mut file)? {
         // Whoever waits at a pipe's other end is not kept waiting for more lines.
         if reading.send(target) == Flow::Stopped {
             return Ok(Flow::Stopped);
         }
     }
-    reading.end();
     let flow = reading.send(target);
     target.check_count(reading.rows).map(|()| flow)
 }
@@ -59,14 +48,19 @@ impl Reading {
         Self { lines: Lines::default(), number: 0, rows: 0, skip }
     }
 
-    fn take(&mut self, part: &[u8]) {
-        let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', part) {
-            self.lines.append(&part[start..end]);
+    /// Reads the next part of a file; whether it was not at its end.
+    fn read(&mut self, file: &mut impl Read) -> Result<bool, Failure> {
+        let read = self.lines.read(file);
+        let read =
+            read.map_err(|error| Failure::new(format_args!("line {} cannot be read", self.number + 1), error))?;
+        while self.lines.find_end() {
             self.end_line();
-            start = end + 1;
         }
-        self.lines.append(&part[start..]);
+        // The last line may have no end.
+        if read == 0 && self.lines.has_begun() {
+            self.end_line();
+        }
+        Ok(read > 0)
     }
 
     /// The next line is whole.
@@ -81,19 +75,17 @@ impl Reading {
         }
     }
 
-    /// The file is at its end; its last line may have none.
-    fn end(&mut self) {
-        if self.lines.has_begun() {
-            self.end_line();
-        }
-    }
-
     /// Sends the lines that are whole.
     fn send(&mut self, target: &Target<'_>) -> Flow {
         if self.lines.len() == 0 {
+            self.lines.make_room();
             return Flow::Goes;
         }
-        target.send(Rows::Lines(self.lines.take_whole()), self.rows)
+        let spare = match target.spare() {
+            Some(Rows::Lines(lines)) => lines,
+            _ => Lines::default(),
+        };
+        target.send(Rows::Lines(self.lines.take_whole(spare)), self.rows)
     }
 }
 
@@ -103,13 +95,25 @@ mod tests {
     use crate::send::lines::Line;
     use crate::send::source::{LONGEST, PIECE};
 
+    fn text(line: Line<'_>) -> Option<Vec<u8>> {
+        if let Line::Text(text) = line { Some(text.to_vec()) } else { None }
+    }
+
     /// The numbers and texts of the rows of a file that is read in parts of this many bytes.
     fn read(file: &[u8], part: usize, skip: u64) -> Vec<(u64, Option<Vec<u8>>)> {
-        let mut reading = Reading::new(skip);
-        file.chunks(part).for_each(|part| reading.take(part));
-        reading.end();
-        let text = |line| if let Line::Text(text) = line { Some(text.to_vec()) } else { None };
-        reading.lines.iter().map(|(number, line)| (number, text(line))).collect()
+        let (mut reading, mut spare, mut rows) = (Reading::new(skip), Lines::default(), Vec::new());
+        for mut part in file.chunks(part).chain([&[][..]]) {
+            let is_end = part.is_empty();
+            assert_eq!(reading.read(&mut part).unwrap(), !is_end);
+            if reading.lines.len() == 0 {
+                reading.lines.make_room();
+                continue;
+            }
+            // As the reader and the sender pass buffers to each other.
+            spare = reading.lines.take_whole(spare);
+            rows.extend(spare.iter().map(|(number, line)| (number, text(line))));
+        }
+        rows
     }
 
     #[test]

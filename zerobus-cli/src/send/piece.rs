@@ -38,10 +38,18 @@ impl Rows {
             Self::Lines(lines) => lines.len() as u64,
         }
     }
+
+    /// Whether the reader can use their buffers for other rows.
+    pub(super) const fn has_buffers(&self) -> bool {
+        matches!(self, Self::Cells(_) | Self::Lines(_))
+    }
 }
 
 /// The far end of the thread: a piece, or why there is none.
 pub(super) type Pieces = mpsc::Sender<Result<Piece, Failure>>;
+
+/// Rows that were sent, on their way back: their buffers take others.
+pub(super) type Spares = std::sync::mpsc::Receiver<Rows>;
 
 /// Whether anybody wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,14 +61,20 @@ pub(super) enum Flow {
 /// Where the pieces of one file go.
 pub(super) struct Target<'a> {
     pieces: &'a Pieces,
+    spares: &'a Spares,
     input: usize,
     /// How many of its rows are left out, since they are durable.
     pub(super) skip: u64,
 }
 
 impl<'a> Target<'a> {
-    pub(super) const fn new(pieces: &'a Pieces, input: usize, skip: u64) -> Self {
-        Self { pieces, input, skip }
+    pub(super) const fn new(pieces: &'a Pieces, spares: &'a Spares, input: usize, skip: u64) -> Self {
+        Self { pieces, spares, input, skip }
+    }
+
+    /// Rows that were sent, if there are some.
+    pub(super) fn spare(&self) -> Option<Rows> {
+        self.spares.try_recv().ok()
     }
 
     pub(super) fn send(&self, rows: Rows, read: u64) -> Flow {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 #[cfg(feature = "parquet")]
 use super::batches;
 use super::inputs::{Input, Inputs};
-use super::piece::{Flow, Pieces, Target};
+use super::piece::{Flow, Pieces, Spares, Target};
 use super::{csv, ndjson, source};
 use crate::arguments::{Cells, Format};
 use crate::failure::Failure;
@@ -26,10 +26,10 @@ impl Reading {
     }
 
     /// Reads every file to its end, or until nobody listens.
-    pub(super) fn run(self, pieces: &Pieces) {
+    pub(super) fn run(self, pieces: &Pieces, spares: &Spares) {
         for (place, input) in self.inputs.iter().enumerate() {
             let skip = self.done.get(place).copied().unwrap_or_default();
-            let target = Target::new(pieces, place, skip);
+            let target = Target::new(pieces, spares, place, skip);
             match self.read(input, &target) {
                 Ok(Flow::Goes) => {}
                 Ok(Flow::Stopped) => return,

@@ -78,20 +78,23 @@ impl Records {
         self.used = self.end_of_rows();
     }
 
-    /// Takes the whole rows; the row that is being read stays.
-    pub(super) fn take_whole(&mut self) -> Self {
+    /// Takes the whole rows; the row that is being read stays, in the buffers of rows that are no longer used.
+    pub(super) fn take_whole(&mut self, spare: Self) -> Self {
         let end = self.end_of_rows();
-        let used = Used { bytes: self.used.bytes - end.bytes, ends: self.used.ends - end.ends };
-        // As much room as was needed so far, unless a single row needed it.
-        let mut next = Self {
-            bytes: vec![0; self.bytes.len().min(used.bytes + 2 * PIECE)],
-            ends: vec![0; self.ends.len().min(used.ends + PIECE / 4)],
-            rows: Vec::with_capacity(self.rows.len()),
-            used,
-        };
-        next.bytes[..used.bytes].copy_from_slice(&self.bytes[end.bytes..self.used.bytes]);
-        next.ends[..used.ends].copy_from_slice(&self.ends[end.ends..self.used.ends]);
+        let (bytes, ends) = (&self.bytes[end.bytes..self.used.bytes], &self.ends[end.ends..self.used.ends]);
+        let mut next = if spare.is_large() { Self::default() } else { spare };
+        next.rows.clear();
+        next.used = Used { bytes: bytes.len(), ends: ends.len() };
+        next.bytes.resize(next.bytes.len().max(bytes.len()), 0);
+        next.ends.resize(next.ends.len().max(ends.len()), 0);
+        next.bytes[..bytes.len()].copy_from_slice(bytes);
+        next.ends[..ends.len()].copy_from_slice(ends);
         std::mem::replace(self, next)
+    }
+
+    /// Whether a single row needed so much room that it is not used again.
+    const fn is_large(&self) -> bool {
+        self.bytes.len() > 4 * PIECE || self.ends.len() > PIECE
     }
 
     /// The whole rows.

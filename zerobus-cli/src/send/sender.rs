@@ -92,8 +92,12 @@ impl<'a> Sender<'a> {
         })
     }
 
-    /// Sends what is received, until its end, a signal or a failure.
-    pub(super) async fn run(&mut self, mut pieces: mpsc::Receiver<Result<Piece, Failure>>) -> Ending {
+    /// Sends what is received, until its end, a signal or a failure, and gives the buffers of sent rows back.
+    pub(super) async fn run(
+        &mut self,
+        mut pieces: mpsc::Receiver<Result<Piece, Failure>>,
+        sent_rows: &std::sync::mpsc::Sender<Rows>,
+    ) -> Ending {
         let stop = signal::stop();
         tokio::pin!(stop);
         let mut tick = tokio::time::interval(EVERY);
@@ -121,23 +125,27 @@ impl<'a> Sender<'a> {
                     self.read -= u64::from(std::mem::take(&mut self.is_open));
                     return stopped.map_or_else(Ending::Failed, |()| Ending::Stopped);
                 }
-                sent = self.piece(piece) => sent,
+                sent = self.piece(&piece) => sent,
             };
             if let Err(failure) = sent {
                 return Ending::Failed(failure);
             }
+            if piece.rows.has_buffers() {
+                // At the end of the files nobody takes them.
+                let _ = sent_rows.send(piece.rows);
+            }
         }
     }
 
-    async fn piece(&mut self, piece: Piece) -> Result<(), Failure> {
-        let Piece { input, rows, read } = piece;
+    async fn piece(&mut self, piece: &Piece) -> Result<(), Failure> {
+        let Piece { input, ref rows, read } = *piece;
         self.at = (input, read - rows.len());
         self.lanes.advance();
         match rows {
             #[cfg(feature = "parquet")]
-            Rows::Batch(batch) => self.batch(input, read, &batch).await?,
+            Rows::Batch(batch) => self.batch(input, read, batch).await?,
             Rows::Header(header) => {
-                let columns = self.plan.cells(&header);
+                let columns = self.plan.cells(header);
                 let name = &self.names[input];
                 self.columns = Some(columns.map_err(|error| Failure::new(format_args!("{name}, line 1"), error))?);
                 return Ok(());
