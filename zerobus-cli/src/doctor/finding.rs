@@ -151,9 +151,10 @@ impl Findings {
             let why = match broken {
                 _ if layer.needs_table() && arguments.table.is_none() => "no table was named".to_owned(),
                 _ if layer == Layer::Stream && !arguments.open => "--open was not given".to_owned(),
+                _ if layer == Layer::Drift && arguments.schemas.is_empty() => {
+                    "no snapshot was named with --schemas".to_owned()
+                }
                 Some(broken) => format!("it cannot be judged while `{broken}` fails"),
-                None if layer == Layer::Proxy => "no proxy is set".to_owned(),
-                None if layer == Layer::Drift => "no snapshot was named with --schemas".to_owned(),
                 None => "it does not apply".to_owned(),
             };
             self.skipped(layer, why);

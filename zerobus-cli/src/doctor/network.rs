@@ -26,6 +26,9 @@ pub(super) fn examine(setup: &Setup, authority: Option<&[u8]>, findings: &mut Fi
     }
     // Each layer of every server before the next layer.
     let places: Vec<Place> = addresses.into_iter().map(Place::of).collect();
+    if places.iter().all(|place| place.proxy.is_none()) {
+        findings.skipped(Layer::Proxy, "no proxy is set");
+    }
     let resolved: Vec<Option<Vec<SocketAddr>>> = places.iter().map(|place| name(place, findings)).collect();
     let Some(resolved) = resolved.into_iter().collect::<Option<Vec<_>>>() else { return false };
     let connected = places.iter().zip(resolved).map(|(place, addresses)| connection(place, &addresses, findings));

@@ -71,6 +71,21 @@ async fn a_sound_setup_has_nothing_that_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_layer_that_was_not_asked_for_says_so_even_if_another_fails() {
+    let bench = Bench::new().await;
+    let run = bench.run(&["doctor", "main.geo.no_such_table"]).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    for line in [
+        "skipped  proxy            no proxy is set\n",
+        "skipped  grants           it cannot be judged while `table` fails\n",
+        "skipped  drift            no snapshot was named with --schemas\n",
+        "skipped  stream           --open was not given\n",
+    ] {
+        assert!(run.out.contains(line), "{line} is not in {}", run.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_layer_that_is_broken_is_the_one_that_fails() {
     let bench = Bench::new().await;
     let secret = bench.emulator.client_secret().to_owned();
