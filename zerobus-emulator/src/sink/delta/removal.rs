@@ -3,13 +3,13 @@
 //! Between a check and its use a file, a folder or the whole table may vanish. Such work is retried until the
 //! removal is over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use delta_kernel::KernelError;
 
@@ -18,24 +18,38 @@ use crate::sink::StorageError;
 
 /// How long a removal may take.
 const LONGEST_REMOVAL: Duration = Duration::from_secs(3);
+/// A folder in which nothing changes for this long is not being removed: what is missing there is missing for good.
+const QUIET: Duration = Duration::from_millis(400);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Growing pauses between attempts, until a removal has had the longest time it may take.
+/// Growing pauses between attempts, until a removal is over or has had the longest time it may take.
 #[derive(Debug)]
 pub(super) struct Backoff {
+    folder: PathBuf,
     since: Instant,
     pause: Duration,
+    /// What the folder looked like, and since when.
+    seen: (Signs, Instant),
 }
 
+/// What a removal changes in a folder long before its end: its entries, and its times and those of the folders in it.
+#[derive(Debug, PartialEq, Eq)]
+struct Signs(BTreeMap<PathBuf, Option<SystemTime>>);
+
 impl Backoff {
-    pub(super) fn new() -> Self {
-        Self { since: Instant::now(), pause: FIRST_PAUSE }
+    pub(super) fn new(folder: &Path) -> Self {
+        let now = Instant::now();
+        Self { folder: folder.to_owned(), since: now, pause: FIRST_PAUSE, seen: (Signs::of(folder), now) }
     }
 
-    /// Sleeps; false if the time is over. Must be called where blocking is allowed.
+    /// Sleeps; false if nothing is being removed, or the time is over. Must be called where blocking is allowed.
     pub(super) fn wait(&mut self) -> bool {
-        if self.since.elapsed() >= LONGEST_REMOVAL {
+        let signs = Signs::of(&self.folder);
+        if signs != self.seen.0 {
+            self.seen = (signs, Instant::now());
+        }
+        if self.seen.1.elapsed() >= QUIET || self.since.elapsed() >= LONGEST_REMOVAL {
             return false;
         }
         std::thread::sleep(self.pause);
@@ -44,9 +58,20 @@ impl Backoff {
     }
 }
 
+impl Signs {
+    fn of(folder: &Path) -> Self {
+        let time = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let folders =
+            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path());
+        let all = folders.chain([folder.to_owned()]);
+        Self(all.map(|path| (path.clone(), time(&path))).collect())
+    }
+}
+
 /// Retries the work if it fails because files of the table vanish.
 pub(super) fn outlast<T>(table: &Path, mut work: impl FnMut() -> Result<T, StorageError>) -> Result<T, StorageError> {
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::new(table);
     let mut first = None;
     loop {
         let before = log_names(table);

@@ -150,7 +150,7 @@ impl DeltaTable {
         rows: &(impl Iterator<Item = &'a Row> + Clone),
         txns: &Txns,
     ) -> Result<(), StorageError> {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(&self.path);
         // A commit that is in the log, and whose files were removed before they were on the disk. It is not made a
         // second time.
         let mut in_log = None;
@@ -198,7 +198,7 @@ impl DeltaTable {
 
     /// Does something with the table again if somebody removes it meanwhile.
     fn steadily<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T, StorageError>) -> Result<T, StorageError> {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(&self.path);
         loop {
             match self.find_or_recreate().and_then(|()| work(self)) {
                 Err(error) if is_missing(&error) || !self.is_present() => {

@@ -205,7 +205,7 @@ impl Wal {
 
     /// The same, retried while the folder is being removed.
     fn write_steadily(&mut self, lines: &[(Line, Arc<Table>)]) -> io::Result<()> {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(self.path.parent().unwrap_or(&self.path));
         loop {
             match self.write(lines) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && backoff.wait() => self.file = None,
