@@ -3,12 +3,11 @@
 mod store;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
-use zerobus_codegen::{Drift, Table};
+use zerobus_codegen::{Drift, Printable, Table};
 
 use crate::catalog::{Catalog, Entry};
 use crate::error_chain::ErrorChain;
@@ -30,13 +29,13 @@ pub(crate) type Altered = Option<Drift>;
 
 impl Definitions {
     /// The catalog that the emulator is given, with what its tables were altered to before.
-    pub(crate) async fn open(given: Catalog, sink: &Sink) -> Result<Self, StorageError> {
+    pub(crate) async fn open(given: Catalog, sink: &Sink) -> Self {
         let store = sink.definitions().map(Store::new);
         let catalog = match &store {
-            Some(store) if !store.is_empty() => restored(given, store, sink).await?,
+            Some(store) if !store.is_empty() => restored(given, store, sink).await,
             _ => given,
         };
-        Ok(Self { current: watch::Sender::new(Arc::new(catalog)), steady: RwLock::default(), store })
+        Self { current: watch::Sender::new(Arc::new(catalog)), steady: RwLock::default(), store }
     }
 
     pub(crate) fn current(&self) -> Arc<Catalog> {
@@ -98,10 +97,10 @@ impl<'a> Intent<'a> {
         let after = (*given != entry.json).then(|| record(&entry.json, None));
         let mut before = None;
         if let Some(store) = store {
-            let known = store.find(name).map_err(|error| failed(store, error))?;
-            before = known.filter(|record| record.given == *given);
+            let failed = |error| failed(store, name, error);
+            before = store.find(name).map_err(failed)?.filter(|record| record.given == *given);
             let from = before.as_ref().map_or(given, |before| &before.altered);
-            store.put(name, Some(&record(from, Some(&entry.json)))).map_err(|error| failed(store, error))?;
+            store.put(name, Some(&record(from, Some(&entry.json)))).map_err(failed)?;
         }
         Ok(Self { store, name, before, after })
     }
@@ -122,34 +121,50 @@ impl<'a> Intent<'a> {
     }
 }
 
-/// The catalog with what its tables were altered to.
-async fn restored(given: Catalog, store: &Store, sink: &Sink) -> Result<Catalog, StorageError> {
+/// The catalog with what its tables were altered to. A table whose definition cannot be read has the given one, and is
+/// refused if its rows are of another.
+async fn restored(given: Catalog, store: &Store, sink: &Sink) -> Catalog {
     let mut catalog = given.clone();
     for entry in given.entries() {
-        let record = store.find(&entry.info.full_name()).map_err(|error| failed(store, error))?;
+        let name = entry.info.full_name();
+        let record = match store.find(&name) {
+            Ok(record) => record,
+            Err(error) => {
+                let error = failed(store, &name, error);
+                tracing::error!(table = %Printable(&name), error = %ErrorChain(&error), "the table has the definition that the emulator was given");
+                continue;
+            }
+        };
         // Another definition is given than the one that was altered: it is the newer one.
         let Some(record) = record.filter(|record| record.given == entry.json) else { continue };
-        if let Some(altered) = holding(entry, record, sink).await? {
+        if let Some(altered) = holding(entry, record, sink).await {
             tracing::info!(table = %altered.info.full_name(), "the table has the definition that it was altered to");
             catalog = catalog.with(altered);
         }
     }
-    Ok(catalog)
+    catalog
 }
 
 /// The definition that the rows on the disk are of; none if it is the given one.
-async fn holding(entry: &Entry, record: Record, sink: &Sink) -> Result<Option<Entry>, StorageError> {
+async fn holding(entry: &Entry, record: Record, sink: &Sink) -> Option<Entry> {
     let redefined = |json: Value| Some(entry.altered(serde_json::from_value(json.clone()).ok()?, json));
     let (altered, next) = (redefined(record.altered), record.next.and_then(redefined));
     let Some(Ok(table)) = [&altered, &next].into_iter().flatten().map(|entry| entry.table.as_ref()).next() else {
-        return Ok(altered);
+        return altered;
     };
-    let Some(stored) = sink.stored(&table.name).await? else { return Ok(altered) };
+    let stored = match sink.stored(&table.name).await {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return altered,
+        Err(error) => {
+            tracing::error!(table = %table.name, error = %ErrorChain(&error), "the table cannot be read, so its last alteration may not hold");
+            return altered;
+        }
+    };
     let is_stored = |entry: &Entry| entry.table.as_ref().is_ok_and(|table| is_same(table, &stored));
     if is_stored(entry) && !altered.as_ref().is_some_and(is_stored) && !next.as_ref().is_some_and(is_stored) {
-        return Ok(None);
+        return None;
     }
-    Ok(next.filter(is_stored).or(altered))
+    next.filter(is_stored).or(altered)
 }
 
 fn is_same(one: &Table, other: &Table) -> bool {
@@ -159,6 +174,6 @@ fn is_same(one: &Table, other: &Table) -> bool {
     one.partition_columns == other.partition_columns && columns(one) == columns(other)
 }
 
-fn failed(store: &Store, error: io::Error) -> StorageError {
-    StorageError::Failed { path: PathBuf::from(store.folder()), doing: "altered", source: Arc::new(error) }
+fn failed(store: &Store, table: &str, error: io::Error) -> StorageError {
+    StorageError::Definition { path: store.path(table), source: Arc::new(error) }
 }

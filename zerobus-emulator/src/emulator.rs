@@ -75,9 +75,6 @@ pub enum StartError {
         "the profile `service` needs a data folder, where acked rows survive a kill; name one with --data or Builder::data"
     )]
     NoData,
-    /// What an emulator that was killed had acked cannot be brought into its table.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
     /// HTTPS cannot be served.
     #[cfg(feature = "tls")]
     #[error("HTTPS cannot be served")]
@@ -469,11 +466,9 @@ impl Builder {
         for principal in std::mem::take(&mut self.without_access) {
             grants.take_access(principal);
         }
-        let sink = self.sink().await?;
-        let definitions = Definitions::open(catalog, &sink).await?;
-        for table in definitions.current().all_writable() {
-            sink.recover(&table).await?;
-        }
+        let sink = Arc::new(self.sink().await?);
+        let definitions = Definitions::open(catalog, &sink).await;
+        sink.recover(definitions.current().all_writable().collect()).await;
         #[cfg(feature = "tls")]
         let tls = self.tls.as_deref().map(tls::acceptor).transpose()?;
         let bind = |source| StartError::Bind { address: self.address, source };
@@ -496,7 +491,7 @@ impl Builder {
             grants: Arc::new(grants),
             leases: Leases::default(),
             limits: Arc::new(self.limits),
-            sink: Arc::new(sink),
+            sink,
             tags: Arc::default(),
             stopping,
             streams: running,

@@ -9,6 +9,7 @@ use http::header;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::refusal::Refusal;
 
 const PAGE: &str = include_str!("page.html");
 /// Nothing but what the page itself holds may run or load.
@@ -31,11 +32,15 @@ pub(crate) async fn status(State(app): State<App>) -> Json<Value> {
             let reason = catalog.writable(&name).err().map(|refusal| refusal.to_string());
             let folder = entry.table.as_ref().ok().and_then(|table| app.sink.path(&table.name));
             let rejected = entry.table.as_ref().map_or(0, |table| app.sink.rejected(&table.name));
+            let health = entry.table.as_ref().map(|table| app.sink.health(&table.name)).unwrap_or_default();
+            let problem = health.problem.map(|error| Refusal::from(error).to_string());
             let received = &received[&name];
             json!({
                 "name": name,
                 "refused_because": reason,
                 "folder": folder,
+                "problem": problem,
+                "logged_rows": health.logged_rows,
                 "rejected_rows": rejected,
                 "rows": received["rows"].as_u64().unwrap_or(0),
                 "bytes": received["bytes"].as_u64().unwrap_or(0),

@@ -20,6 +20,14 @@ pub(crate) use persistent::{PersistentStream, StreamAction, StreamState};
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
+    /// The definition that a table was altered to could not be read or written.
+    #[error("the definition that the table was altered to, {}, cannot be read or written; mend or remove the file, and without it the table has the definition that the emulator is given", .path.display())]
+    Definition {
+        /// The definition's file.
+        path: PathBuf,
+        /// What went wrong.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// The Delta table at the place does not have the columns of the snapshot.
     #[error("the Delta table at {} has other columns than the snapshot of the table; name another data folder, or remove that one", .path.display())]
     Drift {
@@ -98,6 +106,21 @@ pub enum StorageError {
 impl StorageError {
     pub(crate) fn unfit(table: &Table, why: String) -> Self {
         Self::Unfit { table: table.name.to_string(), why }
+    }
+}
+
+/// What keeps a table from taking rows.
+#[derive(Debug, Clone)]
+pub(crate) struct TableHealth {
+    /// Why the table could not be opened or written to at the last attempt.
+    pub(crate) problem: Option<StorageError>,
+    /// Acked rows that are not in the table yet; none if their log cannot be read.
+    pub(crate) logged_rows: Option<u64>,
+}
+
+impl Default for TableHealth {
+    fn default() -> Self {
+        Self { problem: None, logged_rows: Some(0) }
     }
 }
 
@@ -182,13 +205,33 @@ impl Sink {
         }
     }
 
-    /// Finishes what an emulator that was killed has left.
+    /// Brings into their tables what an emulator that was killed had acked. A table that cannot take its rows keeps
+    /// them in the log, and is refused; the others are not affected.
     #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory leaves nothing"))]
-    pub(crate) async fn recover(&self, table: &Arc<Table>) -> Result<(), StorageError> {
+    pub(crate) async fn recover(self: &Arc<Self>, tables: Vec<Arc<Table>>) {
+        #[cfg(feature = "delta")]
+        if let Self::Delta(delta) = &**self {
+            delta.warn_of_strays(&tables);
+            let mut recoveries = tokio::task::JoinSet::new();
+            for table in tables.into_iter().filter(|table| delta.has_log(table)) {
+                let sink = Arc::clone(self);
+                recoveries.spawn(async move {
+                    if let Self::Delta(delta) = &*sink {
+                        delta.recover(&table).await;
+                    }
+                });
+            }
+            recoveries.join_all().await;
+        }
+    }
+
+    /// What keeps the table from taking rows, as far as that is known.
+    #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory always takes rows"))]
+    pub(crate) fn health(&self, table: &TableName) -> TableHealth {
         match self {
             #[cfg(feature = "delta")]
-            Self::Delta(delta) => delta.recover(table).await,
-            Self::Memory(_) => Ok(()),
+            Self::Delta(delta) => delta.health(table),
+            Self::Memory(_) => TableHealth::default(),
         }
     }
 

@@ -32,10 +32,6 @@ impl Store {
         Self(folder)
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        &self.0
-    }
-
     pub(crate) fn find(&self, table: &str) -> io::Result<Option<Record>> {
         match std::fs::read(self.path(table)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -69,7 +65,7 @@ impl Store {
     }
 
     /// Names are compared without regard to case, and may have any characters where a table takes no rows.
-    fn path(&self, table: &str) -> PathBuf {
+    pub(crate) fn path(&self, table: &str) -> PathBuf {
         let encoded = |byte| match byte {
             b'a'..=b'z' | b'0'..=b'9' | b'_' => char::from(byte).to_string(),
             other => format!("%{other:02x}"),

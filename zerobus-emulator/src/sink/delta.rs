@@ -23,6 +23,7 @@
 //! | `gather` | which requests go into one commit |
 //! | `alter` (in `table`) | changing a table's definition |
 //! | `staged` | a temporary table whose files are moved into another |
+//! | `health` | what keeps a table from taking rows |
 //! | `rejects` | acked rows that no longer fit their table |
 //! | `commit` | committing a group of requests |
 //! | `watermark` | offsets of persistent streams in the table's log |
@@ -42,6 +43,7 @@ mod disk;
 mod files;
 mod folder;
 mod gather;
+mod health;
 mod identity;
 mod kernel;
 mod log;
@@ -59,21 +61,24 @@ mod wal;
 mod watermark;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore};
 use zerobus_codegen::{Table, TableName};
 
-use super::{FileHolding, Holding, StorageError};
+use super::{FileHolding, Holding, StorageError, TableHealth};
+use crate::error_chain::ErrorChain;
 use crate::row::Row;
 use budget::Budget;
 use commit::Open;
 use folder::Folder;
 use gather::Gather;
+use health::Health;
 use kernel::Kernel;
 use removal::outlast;
 use table::DeltaTable;
@@ -90,9 +95,16 @@ pub(crate) struct Delta {
     kernel: Arc<Kernel>,
     memory: Arc<Semaphore>,
     merges: Arc<Semaphore>,
+    tables: std::sync::Mutex<HashMap<String, Arc<Slot>>>,
+}
+
+/// One table's place in the sink.
+#[derive(Debug, Default)]
+struct Slot {
     /// A table has one writer, since two would conflict in every commit. Each has a lock of its own, so that tables
     /// open side by side.
-    writers: std::sync::Mutex<HashMap<String, Arc<Mutex<Option<Writer>>>>>,
+    writer: Mutex<Option<Writer>>,
+    health: Arc<Health>,
 }
 
 /// How tables are written.
@@ -136,7 +148,7 @@ impl Delta {
             kernel: Arc::new(Kernel::new()?),
             memory: budget::all(options.memory),
             merges: Arc::new(Semaphore::new(1)),
-            writers: std::sync::Mutex::default(),
+            tables: std::sync::Mutex::default(),
         })
     }
 
@@ -145,22 +157,54 @@ impl Delta {
     }
 
     pub(super) async fn open(&self, table: &Arc<Table>) -> Result<Queue, StorageError> {
-        let writer = self.writer(table);
-        let mut writer = writer.lock().await;
+        let slot = self.slot(&table.name);
+        let mut writer = slot.writer.lock().await;
         if let Some(queue) = writer.as_ref().and_then(Writer::queue) {
             return Ok(queue);
         }
-        self.start(&mut writer, Arc::clone(table)).await
+        self.start(&mut writer, Arc::clone(table), &slot.health).await
+    }
+
+    /// The acked rows in the log of a table; none if it cannot be read.
+    fn logged(&self, table: &TableName) -> Option<u64> {
+        let log = self.folder.log(table);
+        wal::count(&log)
+            .inspect_err(|error| tracing::warn!(log = %log.display(), %error, "the log of acked rows cannot be read"))
+            .ok()
     }
 
     /// Starts the writer of a table.
-    async fn start(&self, writer: &mut Option<Writer>, table: Arc<Table>) -> Result<Queue, StorageError> {
+    async fn start(
+        &self,
+        writer: &mut Option<Writer>,
+        table: Arc<Table>,
+        health: &Arc<Health>,
+    ) -> Result<Queue, StorageError> {
+        let name = table.name.clone();
+        let started = self.try_start(writer, table, health).await;
+        match &started {
+            Ok(_) => health.works(),
+            Err(error) => {
+                health.fails(error);
+                health.logged(self.logged(&name));
+            }
+        }
+        started
+    }
+
+    async fn try_start(
+        &self,
+        writer: &mut Option<Writer>,
+        table: Arc<Table>,
+        health: &Arc<Health>,
+    ) -> Result<Queue, StorageError> {
         let opening = Opening {
             kernel: Arc::clone(&self.kernel),
             path: self.path(&table.name),
             log: self.folder.log(&table.name),
             table,
             options: self.options,
+            health: Arc::clone(health),
         };
         let open = self.kernel.run(move || opening.open()).await??;
         let gather = match self.options.acks {
@@ -177,15 +221,15 @@ impl Delta {
     /// Replaces a table's definition, after everything that streams have sent before.
     pub(super) async fn alter(&self, to: &Arc<Table>) -> Result<(), StorageError> {
         let queue = {
-            let writer = self.writer(to);
-            let mut writer = writer.lock().await;
+            let slot = self.slot(&to.name);
+            let mut writer = slot.writer.lock().await;
             if let Some(queue) = writer.as_ref().and_then(Writer::queue) {
                 queue
             } else {
                 // From here on the table has a writer, so whoever still has the old definition does not create it by
                 // that.
                 let stored = self.stored(&to.name).await?;
-                self.start(&mut writer, stored.unwrap_or_else(|| Arc::clone(to))).await?
+                self.start(&mut writer, stored.unwrap_or_else(|| Arc::clone(to)), &slot.health).await?
             }
         };
         queue.alter(to).await
@@ -215,10 +259,42 @@ impl Delta {
         rejects::count(&self.path(table))
     }
 
+    /// Whether there are acked rows that may not be in the table.
+    pub(super) fn has_log(&self, table: &Table) -> bool {
+        // What cannot be looked at is found when the table is opened.
+        match std::fs::metadata(self.folder.log(&table.name)) {
+            Ok(file) => !file.is_file() || file.len() > 0,
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
     /// Brings into the table what an emulator that was killed had acked and not committed.
-    pub(super) async fn recover(&self, table: &Arc<Table>) -> Result<(), StorageError> {
-        let log = self.folder.log(&table.name);
-        if std::fs::metadata(log).is_ok_and(|file| file.len() > 0) { self.open(table).await.map(drop) } else { Ok(()) }
+    pub(super) async fn recover(&self, table: &Arc<Table>) {
+        let Err(error) = self.open(table).await else { return };
+        let (log, rows) = (self.folder.log(&table.name), self.health(&table.name).logged_rows);
+        tracing::error!(
+            table = %table.name, log = %log.display(), rows, error = %ErrorChain(&error),
+            "the table takes no rows; its acked rows stay in the log, and go into the table once it can be written to"
+        );
+    }
+
+    /// Warns of acked rows of tables that this emulator does not have.
+    pub(super) fn warn_of_strays(&self, tables: &[Arc<Table>]) {
+        let known: HashSet<PathBuf> = tables.iter().map(|table| self.folder.log(&table.name)).collect();
+        for log in self.folder.logs().into_iter().filter(|log| !known.contains(log)) {
+            let rows = wal::count(&log).ok();
+            if rows != Some(0) {
+                tracing::warn!(
+                    log = %log.display(), rows,
+                    "acked rows of a table that takes no rows here stay in the log; start with the table's definition to store them"
+                );
+            }
+        }
+    }
+
+    pub(super) fn health(&self, table: &TableName) -> TableHealth {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.get(&table.to_string()).map(|slot| slot.health.get()).unwrap_or_default()
     }
 
     pub(super) async fn rows(&self, table: &Arc<Table>) -> Result<Vec<Row>, StorageError> {
@@ -236,8 +312,8 @@ impl Delta {
     }
 
     pub(super) async fn reset(&self, table: &Arc<Table>) -> Result<(), StorageError> {
-        let writer = self.writer(table);
-        let mut writer = writer.lock().await;
+        let slot = self.slot(&table.name);
+        let mut writer = slot.writer.lock().await;
         if let Some(queue) = writer.as_ref().and_then(Writer::queue) {
             return queue.reset().await;
         }
@@ -251,12 +327,15 @@ impl Delta {
                 create::or_find(&kernel, &path, &table, history).map(drop)
             })
         };
-        self.kernel.run(removed).await?
+        self.kernel.run(removed).await??;
+        slot.health.works();
+        slot.health.logged(Some(0));
+        Ok(())
     }
 
     pub(super) async fn prepare(&self, table: &Arc<Table>) -> Result<(), StorageError> {
-        let writer = self.writer(table);
-        let writer = writer.lock().await;
+        let slot = self.slot(&table.name);
+        let writer = slot.writer.lock().await;
         if writer.is_some() {
             return Ok(());
         }
@@ -264,23 +343,27 @@ impl Delta {
         let (table, history) = (Arc::clone(table), self.options.history);
         // The first commit syncs it.
         let made = move || outlast(&path, || create::or_find(&kernel, &path, &table, history).map(drop));
-        self.kernel.run(made).await?
+        self.kernel.run(made).await?.inspect_err(|error| slot.health.fails(error))
     }
 
-    fn writer(&self, table: &Table) -> Arc<Mutex<Option<Writer>>> {
-        let mut writers = self.writers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(writers.entry(table.name.to_string()).or_default())
+    fn slot(&self, table: &TableName) -> Arc<Slot> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tables.entry(table.to_string()).or_default())
     }
 
     pub(super) async fn close(&self) {
-        let writers: Vec<_> = {
-            let writers = self.writers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            writers.values().cloned().collect()
+        let slots: Vec<_> = {
+            let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+            tables.values().cloned().collect()
         };
-        for writer in writers {
-            if let Some(writer) = &mut *writer.lock().await {
-                writer.close().await;
-            }
+        let mut closing = Vec::new();
+        for slot in &slots {
+            closing.extend(slot.writer.lock().await.as_mut().and_then(Writer::end));
+        }
+        // All of them finish side by side: one whose disk fails holds up no other.
+        for task in closing {
+            // An aborted task has nothing left to wait for.
+            let _ = task.await;
         }
         self.folder.release();
     }
@@ -293,6 +376,7 @@ struct Opening {
     log: PathBuf,
     table: Arc<Table>,
     options: Options,
+    health: Arc<Health>,
 }
 
 impl Opening {
@@ -304,10 +388,11 @@ impl Opening {
         let mut table = DeltaTable::open(&self.kernel, &self.path, &self.table, self.options.history)?;
         // Everything in the log was acked, and comes first.
         let log = match self.options.acks {
-            Acks::BeforeCommit { interval, .. } => Some(Wal::open(&self.log, interval, &mut table)?),
+            Acks::BeforeCommit { interval, .. } => Some(Wal::open(&self.log, interval, &mut table, self.health)?),
             Acks::AfterCommit => {
-                if self.log.is_file() {
-                    Wal::open(&self.log, Duration::ZERO, &mut table)?;
+                // A log that cannot be looked at is opened for its error.
+                if self.log.try_exists().unwrap_or(true) {
+                    Wal::open(&self.log, Duration::ZERO, &mut table, self.health)?;
                 }
                 None
             }

@@ -33,3 +33,5 @@ mod stamps;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(all(feature = "cli", feature = "delta"))]
+mod unusable;

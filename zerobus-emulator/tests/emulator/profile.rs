@@ -121,7 +121,7 @@ async fn a_persistent_stream_goes_on_behind_what_the_log_has() {
 }
 
 #[tokio::test]
-async fn a_torn_end_of_the_log_is_cut_and_a_broken_one_is_an_error() {
+async fn a_torn_end_of_the_log_is_cut() {
     let data = tempfile::tempdir().unwrap();
     let (running, credentials) = start(data.path());
     let mut call = Call::open(&credentials, ORDERS, RecordType::Json, None).await.unwrap();
@@ -132,9 +132,6 @@ async fn a_torn_end_of_the_log_is_cut_and_a_broken_one_is_an_error() {
     running.kill();
     let log = data.path().join(".zerobus-emulator.acked/main/sales/orders.ndjson");
     let whole = std::fs::read(&log).unwrap();
-    std::fs::write(&log, [b"{}\n", &whole[..]].concat()).unwrap();
-    let error = service(data.path(), Duration::from_secs(1)).start().await.unwrap_err();
-    assert!(error.to_string().contains("orders.ndjson"), "{error}");
     std::fs::write(&log, &whole[..whole.len() - 3]).unwrap();
     assert_eq!(ids_after(data.path(), Profile::Service).await, [0]);
 }

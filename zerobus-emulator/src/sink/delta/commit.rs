@@ -28,8 +28,9 @@ impl Open {
     }
 
     fn reset(&mut self) -> Result<(), StorageError> {
-        self.log.as_mut().map_or(Ok(()), Wal::clear)?;
-        self.table.reset()
+        // The log last: if the table cannot be removed, everything stays as it is.
+        self.table.reset()?;
+        self.log.as_mut().map_or(Ok(()), Wal::clear)
     }
 }
 
@@ -40,7 +41,7 @@ impl Group {
         let (requests, command) = self.into_parts();
         let requests = in_sequence(requests);
         match &mut open.log {
-            Some(log) if !requests.is_empty() => log.accept(requests),
+            Some(log) if !requests.is_empty() => log.accept(requests, &mut open.table),
             Some(_) => {}
             None => {
                 let requests = fitting(requests, open.table.table());

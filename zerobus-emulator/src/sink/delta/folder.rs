@@ -54,6 +54,15 @@ impl Folder {
         folder.join(format!("{}.ndjson", table.table()))
     }
 
+    /// All such logs that are there.
+    pub(super) fn logs(&self) -> Vec<PathBuf> {
+        let entries = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let catalogs = entries(self.root.join(LOGS));
+        let schemas = catalogs.flat_map(|catalog| entries(catalog.path()));
+        let logs = schemas.flat_map(|schema| entries(schema.path())).map(|entry| entry.path());
+        logs.filter(|log| log.extension().is_some_and(|extension| extension == "ndjson")).collect()
+    }
+
     pub(super) fn definitions(&self) -> PathBuf {
         self.root.join(DEFINITIONS)
     }

@@ -19,6 +19,7 @@ use zerobus_codegen::{Table, TableInfo};
 
 use super::budget::Share;
 use super::disk;
+use super::health::Health;
 use super::queue::Request;
 use super::rejects::{self, Rejects};
 use super::removal::Backoff;
@@ -36,6 +37,8 @@ use crate::sink::{StorageError, StreamState};
 const APPLICATION: &str = "zerobus-emulator-log";
 /// Rows of this size in memory are committed without further waiting.
 const WEIGHT: usize = 16 << 20;
+/// How soon new rows try a commit again that has failed.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The log of one table, and its requests that are not yet in the table.
 pub(super) struct Wal {
@@ -48,6 +51,9 @@ pub(super) struct Wal {
     written: Option<Arc<Table>>,
     weight: usize,
     due: Option<Instant>,
+    /// Why the last commit failed, and when.
+    failure: Option<(StorageError, Instant)>,
+    health: Arc<Health>,
 }
 
 /// A request that is acked and not yet in the table.
@@ -77,18 +83,29 @@ struct Line {
 
 impl Wal {
     /// Opens the log of a table, and commits what a killed emulator left in it.
-    pub(super) fn open(path: &Path, interval: Duration, table: &mut DeltaTable) -> Result<Self, StorageError> {
+    pub(super) fn open(
+        path: &Path,
+        interval: Duration,
+        table: &mut DeltaTable,
+        health: Arc<Health>,
+    ) -> Result<Self, StorageError> {
         let failed = |error: io::Error| failed(path, error);
         let committed = table.txn(APPLICATION)?.unwrap_or(-1);
-        let pending = if path.is_file() {
-            let text = std::fs::read(path).map_err(failed)?;
-            pending(entries(&text).map_err(failed)?, committed, table.table()).map_err(failed)?
-        } else {
-            Vec::new()
-        };
+        let entries = read(path).map_err(failed)?;
+        let pending = pending(entries, committed, table.table()).map_err(failed)?;
         let next = pending.last().map_or(committed, |pending| pending.line.number) + 1;
-        let mut log =
-            Self { path: path.to_owned(), file: None, next, interval, pending, written: None, weight: 0, due: None };
+        let mut log = Self {
+            path: path.to_owned(),
+            file: None,
+            next,
+            interval,
+            pending,
+            written: None,
+            weight: 0,
+            due: None,
+            failure: None,
+            health,
+        };
         if !log.pending.is_empty() {
             tracing::info!(log = %path.display(), requests = log.pending.len(), "acked rows are brought into their table");
         }
@@ -97,7 +114,15 @@ impl Wal {
     }
 
     /// Makes requests durable, and acks them.
-    pub(super) fn accept(&mut self, requests: Vec<Request>) {
+    ///
+    /// While the table cannot be written to they are refused: rows that were acked wait in the log, and no more are added.
+    pub(super) fn accept(&mut self, requests: Vec<Request>, table: &mut DeltaTable) {
+        if let Err(error) = self.retry(table) {
+            for request in requests {
+                request.report(Err(error.clone()));
+            }
+            return;
+        }
         let lines: Vec<(Line, Arc<Table>)> = requests.iter().map(|request| self.line(request)).collect();
         match self.write_steadily(&lines) {
             Ok(()) => {
@@ -108,6 +133,7 @@ impl Wal {
                     self.pending.push(Pending { line, table, rows: append.rows, _share: Some(share) });
                 }
                 self.due = self.due.or_else(|| Some(Instant::now() + self.interval));
+                self.health.logged(Some(self.rows()));
             }
             Err(error) => {
                 let error = failed(&self.path, error);
@@ -117,6 +143,20 @@ impl Wal {
                 }
             }
         }
+    }
+
+    /// Tries a commit again that has failed; the failure if it is too early or fails again.
+    fn retry(&mut self, table: &mut DeltaTable) -> Result<(), StorageError> {
+        match &self.failure {
+            None => Ok(()),
+            Some((_, since)) if since.elapsed() >= RETRY => self.commit(table),
+            Some((error, _)) => Err(error.clone()),
+        }
+    }
+
+    /// How many rows are acked and not in the table.
+    fn rows(&self) -> u64 {
+        self.pending.iter().map(|pending| pending.rows.len() as u64).sum()
     }
 
     /// When what is acked is to be committed.
@@ -130,7 +170,10 @@ impl Wal {
 
     /// Commits everything that is acked; a failure is retried later.
     pub(super) fn commit(&mut self, table: &mut DeltaTable) -> Result<(), StorageError> {
-        let Some(last) = self.pending.last() else { return Ok(()) };
+        let Some(last) = self.pending.last() else {
+            self.committed();
+            return Ok(());
+        };
         let mut txns: Txns = self.pending.iter().filter_map(|pending| pending.line.txn()).collect();
         txns.insert(APPLICATION.to_owned(), last.line.number);
         let stored = self.reject(table).and_then(|()| {
@@ -139,10 +182,16 @@ impl Wal {
         });
         if let Err(error) = stored {
             self.due = Some(Instant::now() + self.interval);
-            tracing::error!(error = %ErrorChain(&error), "acked rows could not be committed; they stay in the log");
+            tracing::error!(
+                log = %self.path.display(), rows = self.rows(), error = %ErrorChain(&error),
+                "acked rows could not be committed; they stay in the log"
+            );
+            self.health.fails(&error);
+            self.health.logged(Some(self.rows()));
+            self.failure = Some((error.clone(), Instant::now()));
             return Err(error);
         }
-        (self.pending, self.weight, self.due) = (Vec::new(), 0, None);
+        self.committed();
         // Lines that remain are recognized by their numbers.
         if let Err(error) = self.empty() {
             tracing::warn!(log = %self.path.display(), %error, "the log was not emptied");
@@ -179,9 +228,16 @@ impl Wal {
         Ok(())
     }
 
+    /// Nothing is pending.
+    fn committed(&mut self) {
+        (self.pending, self.weight, self.due, self.failure) = (Vec::new(), 0, None, None);
+        self.health.works();
+        self.health.logged(Some(0));
+    }
+
     /// Forgets what is not in the table.
     pub(super) fn clear(&mut self) -> Result<(), StorageError> {
-        (self.pending, self.weight, self.due) = (Vec::new(), 0, None);
+        self.committed();
         self.empty().map_err(|error| failed(&self.path, error))
     }
 
@@ -305,6 +361,20 @@ fn pending(entries: Vec<Entry>, committed: i64, table: &Arc<Table>) -> io::Resul
         }
     }
     Ok(pending)
+}
+
+/// How many rows are in a log; those that were committed just before a kill are counted too.
+pub(super) fn count(path: &Path) -> io::Result<u64> {
+    let rows = |entry: &Entry| if let Entry::Request(line) = entry { line.rows.len() as u64 } else { 0 };
+    Ok(read(path)?.iter().map(rows).sum())
+}
+
+/// The entries of a log; a log that is missing has none.
+fn read(path: &Path) -> io::Result<Vec<Entry>> {
+    match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        text => entries(&text?),
+    }
 }
 
 fn create(path: &Path) -> io::Result<File> {

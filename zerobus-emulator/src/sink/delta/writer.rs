@@ -44,13 +44,10 @@ impl Writer {
         self.queue.clone().filter(|queue| !queue.is_closed())
     }
 
-    /// Returns once every stream has dropped its queue and everything is committed.
-    pub(super) async fn close(&mut self) {
+    /// Takes no more; the task ends once every stream has dropped its queue and everything is committed.
+    pub(super) fn end(&mut self) -> Option<JoinHandle<()>> {
         self.queue = None;
-        if let Some(task) = self.task.take() {
-            // An aborted task has nothing left to wait for.
-            let _ = task.await;
-        }
+        self.task.take()
     }
 }
 
