@@ -35,12 +35,14 @@ pub enum StorageError {
         path: PathBuf,
     },
     /// Reading or writing failed.
-    #[error("the Delta table at {} cannot be {doing}", .path.display())]
+    #[error("the Delta table at {} cannot be {doing}{remedy}", .path.display())]
     Failed {
         /// The table's folder.
         path: PathBuf,
         /// What was being done, as `written`.
         doing: &'static str,
+        /// What to do about it, as `; free space on its disk`; empty where the cause says it.
+        remedy: &'static str,
         /// What went wrong.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
@@ -65,10 +67,12 @@ pub enum StorageError {
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// Rows could not be acked before their commit, or not be brought into their table after a kill.
-    #[error("the log of acked rows at {} cannot be used", .path.display())]
+    #[error("the log of acked rows at {} cannot be read or written{remedy}", .path.display())]
     Log {
         /// The log's file.
         path: PathBuf,
+        /// What to do about it.
+        remedy: &'static str,
         /// What went wrong.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },

@@ -14,6 +14,8 @@
 //! | `create` | creating a table |
 //! | `table` | one Delta table: opened, appended to, kept small |
 //! | `log` | the files of a table's log, and where a reader begins |
+//! | `damage` | what keeps a log from being read |
+//! | `sidecars` | the further files of a checkpoint |
 //! | `identity` | whether a table's folder is still the one that was opened |
 //! | `removal` | retrying while a table is being removed |
 //! | `files`, `merge` | which files to merge, and how |
@@ -38,6 +40,7 @@ mod cleanup;
 mod columns;
 mod commit;
 mod create;
+mod damage;
 mod data_file;
 mod disk;
 mod files;
@@ -54,6 +57,7 @@ mod read;
 mod rejects;
 mod removal;
 mod schema;
+mod sidecars;
 mod staged;
 mod table;
 mod variant;

@@ -2,7 +2,7 @@
 //!
 //! A reader that has opened an older version still needs them, so they stay for a while.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::History;
 use super::data_file::{DataFile, Place};
-use super::log::{self, Checkpoint};
+use super::log::{self, Checkpoint, LogFile};
+use super::sidecars;
 
 /// How long old versions are readable if they take no more room than the table.
 const LONG: Duration = Duration::from_secs(60);
@@ -149,15 +150,23 @@ impl Cleanup {
     /// Removes the log before the checkpoint of this version.
     fn trim_log(&mut self, start: u64) {
         self.log_start = start;
-        match log::list(&self.log) {
-            Ok(files) => {
-                for old in files.into_iter().filter(|file| file.version < start) {
-                    self.log_bytes = self.log_bytes.saturating_sub(old.metadata.len());
-                    remove_file(&self.log.join(old.name));
-                }
-            }
-            Err(error) => tracing::warn!(log = %self.log.display(), %error, "old versions stay in the log"),
+        if let Err(error) = self.remove_log_before(start) {
+            tracing::warn!(log = %self.log.display(), %error, "old versions stay in the log");
         }
+    }
+
+    fn remove_log_before(&mut self, start: u64) -> io::Result<()> {
+        let mut sidecars = BTreeSet::new();
+        for old in log::list(&self.log)?.into_iter().filter(|file| file.version < start) {
+            let path = self.log.join(old.name);
+            if matches!(old.file, LogFile::Checkpoint(_)) {
+                // The sidecars of a checkpoint that cannot be read go when they are a day old.
+                sidecars.extend(sidecars::named(&path).unwrap_or_default());
+            }
+            self.log_bytes = self.log_bytes.saturating_sub(old.metadata.len());
+            remove_file(&path);
+        }
+        sidecars::clean_up(&self.log, &sidecars)
     }
 
     /// Data files in no version: the emulator was killed before their commit, or after the one that removed them.

@@ -14,6 +14,7 @@ use delta_kernel::transaction::data_layout::DataLayout;
 use zerobus_codegen::Table;
 
 use super::History;
+use super::damage;
 use super::disk::Unsynced;
 use super::kernel::{ENGINE_INFO, Kernel, failed};
 use super::log::{self, LogFile, Start};
@@ -62,8 +63,6 @@ fn set_remains_aside(path: &Path) -> KernelResult<()> {
 }
 
 /// The last version is torn if the machine failed before it was on the disk; its rows were not acknowledged.
-///
-/// Other writers end a version without a line break.
 fn remove_torn_end(path: &Path) -> io::Result<()> {
     let log = log::folder(path);
     let Ok(entries) = std::fs::read_dir(&log) else { return Ok(()) };
@@ -72,8 +71,7 @@ fn remove_torn_end(path: &Path) -> io::Result<()> {
     let last = versions.filter_map(|(version, file)| (file == LogFile::Commit).then_some(version)).max();
     let Some(last) = last.map(|version| log.join(log::commit_name(version))) else { return Ok(()) };
     let text = std::fs::read(&last)?;
-    let is_action = |line: &[u8]| serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(line).is_ok();
-    if text.strip_suffix(b"\n").unwrap_or(&text).split(|byte| *byte == b'\n').all(is_action) {
+    if damage::has_actions(&text) {
         return Ok(());
     }
     tracing::warn!(version = %last.display(), "the last version is torn, and none of its rows was acked; it is removed");

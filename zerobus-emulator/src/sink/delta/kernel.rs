@@ -1,7 +1,9 @@
 //! The engine of `delta_kernel` on its own threads, so that callers may use any runtime.
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -120,5 +122,54 @@ impl fmt::Debug for Kernel {
 
 /// The error of a table whose folder could not be read, written or created.
 pub(super) fn failed(path: &Path, doing: &'static str, error: KernelError) -> StorageError {
-    StorageError::Failed { path: path.to_owned(), doing, source: Arc::new(error) }
+    let remedy = remedy(&error).unwrap_or_default();
+    StorageError::Failed { path: path.to_owned(), doing, remedy, source: Arc::new(error) }
+}
+
+/// What a user can do about an error of the file system.
+pub(super) fn remedy(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let of_kind = |error: &(dyn Error + 'static)| match system(error)?.kind() {
+        ErrorKind::PermissionDenied => Some("; give the user that runs the emulator the right to read and write there"),
+        ErrorKind::ReadOnlyFilesystem => Some("; mount its file system for writing"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("; free space on its disk"),
+        ErrorKind::NotADirectory => Some("; remove the file that is in the place of a folder"),
+        _ => None,
+    };
+    chain(error).find_map(of_kind)
+}
+
+/// An error and its causes, those included that an `io::Error` wraps.
+pub(super) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
+        let wrapped = system(error).and_then(io::Error::get_ref);
+        wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
+    })
+}
+
+/// The system's error, of the kernel's as well.
+pub(super) fn system<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    match error.downcast_ref::<KernelError>().map(KernelError::without_backtrace) {
+        Some(KernelError::IOError(error)) => Some(error),
+        _ => error.downcast_ref(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_file_system_has_a_remedy_however_deep_it_is() {
+        let full = || io::Error::from(ErrorKind::StorageFull);
+        for error in [
+            KernelError::IOError(full()),
+            KernelError::generic_err(io::Error::other(full())),
+            KernelError::generic_err(full()).with_backtrace(),
+        ] {
+            let text = failed(Path::new("/data/t"), "written", error).to_string();
+            assert_eq!(text, "the Delta table at /data/t cannot be written; free space on its disk");
+        }
+        let text = failed(Path::new("/data/t"), "read", KernelError::generic("no")).to_string();
+        assert_eq!(text, "the Delta table at /data/t cannot be read");
+    }
 }

@@ -6,19 +6,16 @@
 //! | `crc` | a checksum |
 //! | `checkpoint.parquet` | a checkpoint in one file |
 //! | `checkpoint.0000000002.0000000003.parquet` | part 2 of a checkpoint in 3 files |
-//! | `checkpoint.<UUID>.parquet`, `.json` | a V2 checkpoint; the files in `_sidecars` that it names are not looked at |
+//! | `checkpoint.<UUID>.parquet`, `.json` | a V2 checkpoint; `sidecars` finds the files that it names |
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use super::damage::{self, Damage};
 
-const HINT: &str = "_last_checkpoint";
 const UUID_LENGTH: usize = 36;
-/// A Parquet file ends with these bytes.
-const PARQUET_END: &[u8; 4] = b"PAR1";
 
 /// What a file in a log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,23 +54,6 @@ pub(super) struct Checkpoint {
 pub(super) enum Start {
     Checkpoint(Checkpoint),
     First,
-}
-
-/// Why a log cannot be read, and what to do about it.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Damage {
-    #[error(
-        "the log begins with a checkpoint of version {version} of which files are missing or empty (found: {found}); restore them, or remove the table's folder"
-    )]
-    Incomplete { version: u64, found: String },
-    #[error(
-        "{HINT} names version {version}, and the log has no whole checkpoint of it or of a later version; remove {HINT}, and readers look for an older one"
-    )]
-    Hint { version: u64 },
-    #[error(
-        "the checkpoint {name} is torn; remove it and {HINT}, and readers take an older one if the log still has the commits since"
-    )]
-    Torn { name: String },
 }
 
 impl Checkpoint {
@@ -167,53 +147,7 @@ pub(super) fn start(table: &Path) -> Result<Option<Start>, Damage> {
     if files.iter().any(|file| file.version == 0 && file.file == LogFile::Commit) {
         return Ok(Some(Start::First));
     }
-    incomplete(&files).map_or(Ok(None), Err)
-}
-
-/// What keeps a log from being read, if its files say so.
-pub(super) fn damage(table: &Path) -> Option<Damage> {
-    let log = folder(table);
-    match start(table) {
-        Err(damage) => Some(damage),
-        Ok(start) => {
-            let start = start?;
-            bad_hint(&log, &start).or_else(|| torn(&log, &start))
-        }
-    }
-}
-
-fn incomplete(files: &[Listed]) -> Option<Damage> {
-    let parts = || files.iter().filter(|file| matches!(file.file, LogFile::Checkpoint(_)));
-    let version = parts().map(|file| file.version).max()?;
-    let mut found: Vec<&str> = parts().filter(|file| file.version == version).map(|file| file.name.as_str()).collect();
-    found.sort_unstable();
-    Some(Damage::Incomplete { version, found: found.join(", ") })
-}
-
-fn bad_hint(log: &Path, start: &Start) -> Option<Damage> {
-    let hint: Value = serde_json::from_slice(&std::fs::read(log.join(HINT)).ok()?).ok()?;
-    let version = hint.get("version")?.as_u64()?;
-    let found = matches!(start, Start::Checkpoint(checkpoint) if checkpoint.version >= version);
-    (!found).then_some(Damage::Hint { version })
-}
-
-fn torn(log: &Path, start: &Start) -> Option<Damage> {
-    let Start::Checkpoint(checkpoint) = start else { return None };
-    let parquet = checkpoint.files.iter().filter(|name| name.ends_with(".parquet"));
-    let mut torn = parquet.filter(|name| ends_torn(&log.join(name)).unwrap_or_default());
-    torn.next().map(|name| Damage::Torn { name: name.clone() })
-}
-
-/// Whether a Parquet file lacks its end; an error if that cannot be known.
-fn ends_torn(path: &Path) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    let mut end = [0; 4];
-    let length = i64::try_from(end.len()).map_err(io::Error::other)?;
-    if file.seek(SeekFrom::End(-length)).is_err() {
-        return Ok(true);
-    }
-    file.read_exact(&mut end)?;
-    Ok(&end != PARQUET_END)
+    damage::incomplete(&files).map_or(Ok(None), Err)
 }
 
 /// The version of a file in a log, and what the file is.
@@ -241,13 +175,13 @@ fn number(text: &str, digits: usize) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const UUID: &str = "80a083e8-7026-4e79-81be-64bd76c43a11";
 
     /// A log of these files; an empty text is an empty file.
-    fn log(files: &[(&str, &str)]) -> tempfile::TempDir {
+    pub(in super::super) fn log(files: &[(&str, &str)]) -> tempfile::TempDir {
         let table = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder(table.path())).unwrap();
         for (name, text) in files {
@@ -256,7 +190,7 @@ mod tests {
         table
     }
 
-    fn name(version: u64, rest: &str) -> String {
+    pub(in super::super) fn name(version: u64, rest: &str) -> String {
         format!("{version:020}.{rest}")
     }
 
@@ -314,27 +248,6 @@ mod tests {
         ] {
             let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
             assert_eq!(start(log(&files).path()), expected, "{files:?}");
-        }
-    }
-
-    #[test]
-    fn what_damages_a_log_is_named() {
-        let first = (name(0, "json"), "{}");
-        let part = (name(9, "checkpoint.0000000001.0000000002.parquet"), "PAR1");
-        let torn = (name(9, "checkpoint.parquet"), "PAR1 and then");
-        let whole = (name(9, "checkpoint.parquet"), "PAR1 and PAR1");
-        let hint = ("_last_checkpoint".to_owned(), "{\"version\":9,\"size\":1}");
-        let cut = ("_last_checkpoint".to_owned(), "{\"vers");
-        for (files, expected) in [
-            (vec![&first], None),
-            (vec![&first, &cut], None),
-            (vec![&whole, &hint], None),
-            (vec![&part, &hint], Some(Damage::Incomplete { version: 9, found: part.0.clone() })),
-            (vec![&first, &part, &hint], Some(Damage::Hint { version: 9 })),
-            (vec![&torn, &hint], Some(Damage::Torn { name: torn.0.clone() })),
-        ] {
-            let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
-            assert_eq!(damage(log(&files).path()), expected, "{files:?}");
         }
     }
 }

@@ -16,6 +16,7 @@ use url::Url;
 use zerobus_codegen::Table;
 
 use super::cells;
+use super::damage;
 use super::data_file::{DataFile, Place, local_path};
 use super::kernel::Kernel;
 use super::log::{self, Start};
@@ -30,7 +31,7 @@ pub(super) fn start(path: &Path) -> KernelResult<Option<Start>> {
 /// The last version of a table. An error names the file of the log that is damaged, if one is.
 pub(super) fn snapshot(kernel: &Kernel, path: &Path) -> KernelResult<SnapshotRef> {
     let built = Snapshot::builder_for(folder_url(path)?).build(kernel.engine().as_ref());
-    built.map_err(|error| match log::damage(path) {
+    built.map_err(|error| match damage::of(path) {
         // A missing file may be part of a removal of the whole table.
         Some(damage) if !chain_has_missing(&error) => KernelError::generic_err(damage),
         _ => error,

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use delta_kernel::KernelError;
 
-use super::log;
+use super::kernel::{chain, system};
+use super::{damage, log};
 use crate::sink::StorageError;
 
 /// How long a removal may take.
@@ -33,14 +34,15 @@ pub(super) struct Backoff {
     seen: (Signs, Instant),
 }
 
-/// What a removal changes in a folder long before its end: its entries, and its times and those of the folders in it.
-#[derive(Debug, PartialEq, Eq)]
+/// What a removal changes in a folder long before its end: the folders in it, and when each was last changed.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Signs(BTreeMap<PathBuf, Option<SystemTime>>);
 
 impl Backoff {
     pub(super) fn new(folder: &Path) -> Self {
-        let now = Instant::now();
-        Self { folder: folder.to_owned(), since: now, pause: FIRST_PAUSE, seen: (Signs::of(folder), now) }
+        let (now, signs) = (Instant::now(), Signs::of(folder));
+        let quiet_since = signs.age().and_then(|age| now.checked_sub(age)).unwrap_or(now);
+        Self { folder: folder.to_owned(), since: now, pause: FIRST_PAUSE, seen: (signs, quiet_since) }
     }
 
     /// Sleeps; false if nothing is being removed, or the time is over. Must be called where blocking is allowed.
@@ -60,12 +62,25 @@ impl Backoff {
 
 impl Signs {
     fn of(folder: &Path) -> Self {
-        let time = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let folders =
-            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path());
-        let all = folders.chain([folder.to_owned()]);
-        Self(all.map(|path| (path.clone(), time(&path))).collect())
+        let mut signs = Self::default();
+        signs.add(folder);
+        signs
+    }
+
+    fn add(&mut self, folder: &Path) {
+        let changed = std::fs::metadata(folder).and_then(|metadata| metadata.modified()).ok();
+        self.0.insert(folder.to_owned(), changed);
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.add(&entry.path());
+            }
+        }
+    }
+
+    /// How long ago the last change was; none if that is not known.
+    fn age(&self) -> Option<Duration> {
+        let changes: Option<Vec<SystemTime>> = self.0.values().copied().collect();
+        SystemTime::now().duration_since(changes?.into_iter().max()?).ok()
     }
 }
 
@@ -81,7 +96,7 @@ pub(super) fn outlast<T>(table: &Path, mut work: impl FnMut() -> Result<T, Stora
                 if !backoff.wait() {
                     // The log did not change, so nobody is removing it: something is missing for good.
                     let stays = !first.is_empty() && log_names(table) == *first;
-                    return Err(if stays { error } else { removed(table, error) });
+                    return Err(if stays { explained(table, error) } else { removed(table, error) });
                 }
                 tracing::debug!(table = %table.display(), "files of the table vanish; trying again");
             }
@@ -99,6 +114,16 @@ pub(super) fn is_missing(error: &StorageError) -> bool {
     }
 }
 
+/// The error of a table whose log is damaged, with the file and the remedy.
+fn explained(table: &Path, error: StorageError) -> StorageError {
+    match (error, damage::of(table)) {
+        (StorageError::Failed { path, doing, .. }, Some(damage)) => {
+            StorageError::Failed { path, doing, remedy: "", source: Arc::new(damage) }
+        }
+        (error, _) => error,
+    }
+}
+
 /// The error of a table whose removal takes too long.
 pub(super) fn removed(table: &Path, error: StorageError) -> StorageError {
     match error {
@@ -109,28 +134,23 @@ pub(super) fn removed(table: &Path, error: StorageError) -> StorageError {
 
 /// The same for an error and its causes.
 pub(super) fn chain_has_missing(error: &(dyn Error + 'static)) -> bool {
-    let own = if let Some(kernel) = error.downcast_ref::<KernelError>() {
-        kernel_missing(kernel.without_backtrace())
-    } else {
-        error.downcast_ref::<io::Error>().is_some_and(io_missing)
-    };
-    own || error.source().is_some_and(chain_has_missing)
+    let of_kernel = |error: &(dyn Error + 'static)| error.downcast_ref().is_some_and(kernel_missing);
+    chain(error).any(|error| of_kernel(error) || system(error).is_some_and(io_missing))
 }
 
 fn kernel_missing(error: &KernelError) -> bool {
-    match error {
-        KernelError::IOError(error) => io_missing(error),
+    matches!(
+        error.without_backtrace(),
         KernelError::EmptyLog
-        | KernelError::FileNotFound(_)
-        | KernelError::InvalidTableLocation(_)
-        | KernelError::LogTailVersionsNotContiguous { .. }
-        | KernelError::MissingMetadata
-        | KernelError::MissingMetadataAndProtocol
-        | KernelError::MissingProtocol
-        | KernelError::MissingVersion(_)
-        | KernelError::StartVersionNotFound { .. } => true,
-        _ => false,
-    }
+            | KernelError::FileNotFound(_)
+            | KernelError::InvalidTableLocation(_)
+            | KernelError::LogTailVersionsNotContiguous { .. }
+            | KernelError::MissingMetadata
+            | KernelError::MissingMetadataAndProtocol
+            | KernelError::MissingProtocol
+            | KernelError::MissingVersion(_)
+            | KernelError::StartVersionNotFound { .. }
+    )
 }
 
 /// Removing a folder fails as not empty while another program writes to it.
@@ -141,4 +161,33 @@ fn io_missing(error: &io::Error) -> bool {
 fn log_names(table: &Path) -> BTreeSet<OsString> {
     let entries = std::fs::read_dir(log::folder(table));
     entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.file_name())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_in_a_folder_that_nobody_changes_is_not_waited_for() {
+        let table = tempfile::tempdir().unwrap();
+        let inner = table.path().join("_delta_log/_sidecars");
+        std::fs::create_dir_all(&inner).unwrap();
+        let long_ago = SystemTime::now() - 2 * QUIET;
+        let folders = || inner.ancestors().take(3);
+        for folder in folders() {
+            std::fs::File::open(folder).unwrap().set_modified(long_ago).unwrap();
+        }
+        assert!(!Backoff::new(table.path()).wait());
+        for folder in folders() {
+            std::fs::File::open(folder).unwrap().set_modified(SystemTime::now()).unwrap();
+            assert!(Backoff::new(table.path()).wait(), "{}", folder.display());
+            std::fs::File::open(folder).unwrap().set_modified(long_ago).unwrap();
+        }
+        let mut backoff = Backoff::new(table.path());
+        backoff.since = Instant::now();
+        std::fs::remove_dir(&inner).unwrap();
+        assert!(backoff.wait());
+        std::fs::remove_dir_all(table.path()).unwrap();
+        assert!(Backoff::new(table.path()).wait());
+    }
 }

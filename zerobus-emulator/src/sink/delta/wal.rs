@@ -8,7 +8,7 @@
 //! once, no matter when the emulator is killed.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use zerobus_codegen::{Table, TableInfo};
 use super::budget::Share;
 use super::disk;
 use super::health::Health;
+use super::kernel::remedy;
 use super::queue::Request;
 use super::rejects::{self, Rejects};
 use super::removal::Backoff;
@@ -264,7 +265,7 @@ impl Wal {
         let mut backoff = Backoff::new(self.path.parent().unwrap_or(&self.path));
         loop {
             match self.write(lines) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && backoff.wait() => self.file = None,
+                Err(error) if error.kind() == ErrorKind::NotFound && backoff.wait() => self.file = None,
                 done => return done,
             }
         }
@@ -372,7 +373,7 @@ pub(super) fn count(path: &Path) -> io::Result<u64> {
 /// The entries of a log; a log that is missing has none.
 fn read(path: &Path) -> io::Result<Vec<Entry>> {
     match std::fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         text => entries(&text?),
     }
 }
@@ -398,19 +399,23 @@ fn write_line(text: &mut Vec<u8>, line: &impl Serialize) -> io::Result<()> {
 fn entries(text: &[u8]) -> io::Result<Vec<Entry>> {
     let mut lines = Vec::new();
     let mut rest = text;
+    // Counted as editors count.
+    let mut number = 1;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         match serde_json::from_slice(&rest[..end]) {
             Ok(line) => lines.push(line),
             Err(_) if rest[end + 1..].iter().all(|byte| *byte == 0) => break,
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(io::Error::new(ErrorKind::InvalidData, format!("line {number}: {error}"))),
         }
         rest = &rest[end + 1..];
+        number += 1;
     }
     Ok(lines)
 }
 
 fn failed(path: &Path, error: io::Error) -> StorageError {
-    StorageError::Log { path: path.to_owned(), source: std::sync::Arc::new(error) }
+    let remedy = remedy(&error).unwrap_or("; mend the file, or move it away to give up the acked rows in it");
+    StorageError::Log { path: path.to_owned(), remedy, source: Arc::new(error) }
 }
 
 #[cfg(test)]

@@ -52,6 +52,40 @@ impl Shared {
         version
     }
 
+    /// A commit for each row.
+    async fn send_one_by_one(&self, ids: std::ops::Range<i64>) {
+        let mut call = Call::json(&self.emulator, ORDERS).await;
+        for (offset, id) in (0..).zip(ids) {
+            call.send_json(offset, &order(id)).await;
+            call.acked(offset).await;
+        }
+        call.finish().await.unwrap();
+    }
+
+    /// Makes the checkpoint of the log the sidecar of a V2 checkpoint in JSON, and removes the log before it.
+    fn checkpoint_with_sidecar(&self) -> PathBuf {
+        let mut names =
+            fs::read_dir(self.log()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let name = names.find(|name| name.ends_with(".checkpoint.parquet")).unwrap();
+        let version: u64 = name[..20].parse().unwrap();
+        fs::create_dir(self.log().join("_sidecars")).unwrap();
+        let sidecar = self.log().join("_sidecars/8d1f2a4e.parquet");
+        fs::rename(self.log().join(&name), &sidecar).unwrap();
+        let features = ["timestampNtz", "v2Checkpoint", "variantType"];
+        let size = fs::metadata(&sidecar).unwrap().len();
+        let lines = [
+            json!({ "checkpointMetadata": { "version": version } }),
+            protocol(&features, &features),
+            json!({ "metaData": self.last("metaData") }),
+            json!({ "sidecar": { "path": "8d1f2a4e.parquet", "sizeInBytes": size, "modificationTime": 1 } }),
+        ];
+        self.trim(version);
+        let name = format!("{version:020}.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json");
+        self.write(&name, &lines.map(|line| line.to_string()).join("\n"));
+        let _ = fs::remove_file(self.log().join("_last_checkpoint"));
+        sidecar
+    }
+
     /// Every file of the table with its size.
     fn files(&self) -> Vec<(PathBuf, u64)> {
         fn below(folder: &Path, files: &mut Vec<(PathBuf, u64)>) {
@@ -161,5 +195,50 @@ async fn a_damaged_log_is_refused_with_the_name_of_the_file_and_stays_as_it_is()
         assert!(error.to_string().contains("cannot be read"), "{error}");
         table.restart().await;
         assert_eq!(table.files(), before);
+    }
+}
+
+#[tokio::test]
+async fn sidecars_stay_as_long_as_a_checkpoint_names_them_and_then_go() {
+    let mut table = Shared::start().await;
+    table.send_one_by_one(0..100).await;
+    table.stop().await;
+    let sidecar = table.checkpoint_with_sidecar();
+    table.restart().await;
+    assert_eq!(table.ids().await.len(), 100);
+    table.restart_without_history().await;
+    table.send(100..101).await;
+    assert_eq!(table.ids().await.len(), 101);
+    assert!(sidecar.is_file());
+    table.send_one_by_one(101..210).await;
+    table.restart_without_history().await;
+    table.send(210..211).await;
+    table.restart().await;
+    assert_eq!(table.ids().await.len(), 211);
+    assert!(!sidecar.exists());
+}
+
+#[tokio::test]
+async fn what_is_missing_in_a_log_that_nobody_removes_is_refused_at_once_with_its_name() {
+    type Find = fn(&Shared) -> PathBuf;
+    let missing: [(&str, Find); 2] = [
+        ("names the sidecar 8d1f2a4e.parquet, which is missing", Shared::checkpoint_with_sidecar),
+        ("the log has no commit of version 40, and has later ones", |table| {
+            table.log().join("00000000000000000040.json")
+        }),
+    ];
+    for (words, find) in missing {
+        let mut table = Shared::start().await;
+        // As many commits as have a checkpoint, or fewer.
+        let commits = if words.contains("sidecar") { 100 } else { 50 };
+        table.send_one_by_one(0..commits).await;
+        table.stop().await;
+        fs::remove_file(find(&table)).unwrap();
+        table.emulator = start(table.data.path()).await;
+        let begin = Instant::now();
+        let status = table.refusal().await;
+        assert!(status.message().contains(words), "{}", status.message());
+        assert!(table.emulator.rows(ORDERS).await.is_err());
+        assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     }
 }
