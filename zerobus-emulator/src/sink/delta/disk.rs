@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 const THREADS: usize = 8;
 
 /// Files and folders that may not be on disk yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Unsynced(BTreeSet<PathBuf>);
 
 impl Unsynced {
@@ -23,6 +23,12 @@ impl Unsynced {
 
     pub(super) fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
+    }
+
+    /// Without what was removed since.
+    pub(super) fn existing(mut self) -> Self {
+        self.0.retain(|path| path.try_exists().unwrap_or(true));
+        self
     }
 
     /// Creates a folder and its parents.

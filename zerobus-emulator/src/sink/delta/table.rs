@@ -235,6 +235,13 @@ impl DeltaTable {
         })
     }
 
+    /// Returns once everything that is in the log is on disk, after a commit that failed there.
+    pub(super) fn sync(&mut self) -> Result<(), StorageError> {
+        let left = std::mem::take(&mut self.unsynced).existing();
+        let synced = self.kernel.sync(left.clone()).inspect_err(|_| self.unsynced.extend(left));
+        synced.map_err(|error| failed(&self.path, "written", error.into()))
+    }
+
     pub(super) fn version(&self) -> u64 {
         self.snapshot.version()
     }
@@ -352,10 +359,10 @@ impl DeltaTable {
             Ok(CommitResult::Committed(committed)) => {
                 self.committed(&committed, &change.removed, files)?;
                 let mut unsynced = change.unsynced;
-                unsynced.extend(std::mem::take(&mut self.unsynced));
+                unsynced.extend(std::mem::take(&mut self.unsynced).existing());
                 unsynced.add(self.identity.commit_path(self.snapshot.version()));
                 unsynced.add(self.identity.log());
-                self.kernel.sync(unsynced)?;
+                self.kernel.sync(unsynced.clone()).inspect_err(|_| self.unsynced.extend(unsynced))?;
                 Ok(true)
             }
             Ok(CommitResult::Conflicted(_)) => {

@@ -171,6 +171,9 @@ impl Wal {
 
     /// Commits everything that is acked; a failure is retried later.
     pub(super) fn commit(&mut self, table: &mut DeltaTable) -> Result<(), StorageError> {
+        if let Err(error) = self.drop_committed(table) {
+            return Err(self.fail(error));
+        }
         let Some(last) = self.pending.last() else {
             self.committed();
             return Ok(());
@@ -182,20 +185,24 @@ impl Wal {
             table.append(&rows, &txns)
         });
         if let Err(error) = stored {
-            self.due = Some(Instant::now() + self.interval);
-            tracing::error!(
-                log = %self.path.display(), rows = self.rows(), error = %ErrorChain(&error),
-                "acked rows could not be committed; they stay in the log"
-            );
-            self.health.fails(&error);
-            self.health.logged(Some(self.rows()));
-            self.failure = Some((error.clone(), Instant::now()));
-            return Err(error);
+            return Err(self.fail(error));
         }
         self.committed();
         // Lines that remain are recognized by their numbers.
         if let Err(error) = self.empty() {
             tracing::warn!(log = %self.path.display(), %error, "the log was not emptied");
+        }
+        Ok(())
+    }
+
+    /// A commit may have failed behind its entry in the table's log: its rows are not committed again.
+    fn drop_committed(&mut self, table: &mut DeltaTable) -> Result<(), StorageError> {
+        if self.failure.is_some() {
+            let committed = table.txn(APPLICATION)?.unwrap_or(-1);
+            if self.pending.iter().any(|pending| pending.line.number <= committed) {
+                table.sync()?;
+                self.pending.retain(|pending| pending.line.number > committed);
+            }
         }
         Ok(())
     }
@@ -227,6 +234,23 @@ impl Wal {
             pending.table = Arc::clone(to);
         }
         Ok(())
+    }
+
+    /// The commit is tried again later.
+    pub(super) fn fail(&mut self, error: StorageError) -> StorageError {
+        if self.pending.is_empty() {
+            self.due = None;
+            return error;
+        }
+        tracing::error!(
+            log = %self.path.display(), rows = self.rows(), error = %ErrorChain(&error),
+            "acked rows could not be committed; they stay in the log"
+        );
+        self.due = Some(Instant::now() + self.interval);
+        self.health.fails(&error);
+        self.health.logged(Some(self.rows()));
+        self.failure = Some((error.clone(), Instant::now()));
+        error
     }
 
     /// Nothing is pending.
@@ -420,7 +444,12 @@ fn failed(path: &Path, error: io::Error) -> StorageError {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::History;
+    use super::super::kernel::Kernel;
     use super::*;
+    use crate::row::Cell;
 
     #[test]
     fn a_torn_last_line_is_left_out_and_one_in_the_middle_is_an_error() {
@@ -437,5 +466,29 @@ mod tests {
         let broken = [&text[..10], b"\n", &text].concat();
         assert!(numbers(&broken).is_err());
         assert!(numbers(b"").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_commit_that_failed_behind_its_entry_in_the_table_is_not_made_again() {
+        let data = tempfile::tempdir().unwrap();
+        let kernel = Arc::new(Kernel::new().unwrap());
+        let column =
+            json!({ "name": "id", "type_text": "bigint", "type_name": "LONG", "position": 0, "nullable": true });
+        let info = json!({ "catalog_name": "main", "schema_name": "a", "name": "t", "columns": [column] });
+        let table = Arc::new(Table::try_from(&serde_json::from_value::<TableInfo>(info).unwrap()).unwrap());
+        let mut open = DeltaTable::open(&kernel, &data.path().join("t"), &table, History::Short).unwrap();
+        let hour = Duration::from_secs(3_600);
+        let mut log = Wal::open(&data.path().join("log"), hour, &mut open, Arc::default()).unwrap();
+        let rows = vec![Row::dense(vec![Cell::Long(7)])];
+        open.append(&rows.iter(), &[(APPLICATION.to_owned(), 0)].into()).unwrap();
+        for number in 0..2 {
+            let line = Line { number, rows: Vec::new(), stream: None, offset: 0 };
+            log.pending.push(Pending { line, table: Arc::clone(&table), rows: rows.clone(), _share: None });
+        }
+        log.fail(StorageError::Stopping);
+        log.commit(&mut open).unwrap();
+        let snapshot = super::super::read::snapshot(&kernel, &data.path().join("t")).unwrap();
+        let files = super::super::read::data_files(&kernel, &snapshot).unwrap();
+        assert_eq!(files.iter().map(|found| found.file().rows).sum::<u64>(), 2);
     }
 }

@@ -151,7 +151,7 @@ impl DeltaTable {
         let written = write_new(self.identity.log(), &version, actions);
         let stored = written.and_then(|written| {
             if written {
-                unsynced.extend(std::mem::take(&mut self.unsynced));
+                unsynced.extend(std::mem::take(&mut self.unsynced).existing());
                 unsynced.add(&version);
                 unsynced.add(self.identity.log());
                 self.kernel.sync(unsynced).inspect_err(|_| data_file::discard(std::slice::from_ref(&version)))?;
