@@ -9,6 +9,7 @@ use crate::random;
 
 /// Starts the program with the same arguments, and prints what it prints until it is ready.
 pub(super) fn run(log: Option<PathBuf>) -> io::Result<ExitCode> {
+    let is_ours = log.is_none();
     let log = log.unwrap_or_else(|| std::env::temp_dir().join(format!("zerobus-emulator-{}.log", random::text(8))));
     let mut command = Command::new(std::env::current_exe()?);
     command.args(arguments());
@@ -30,6 +31,10 @@ pub(super) fn run(log: Option<PathBuf>) -> io::Result<ExitCode> {
     let status = child.wait()?;
     // Why it did not start; without the log there is the exit code alone.
     io::stderr().write_all(&std::fs::read(&log).unwrap_or_default())?;
+    if is_ours {
+        // All of it was printed, and nobody knows its name; it may be gone already.
+        let _ = std::fs::remove_file(&log);
+    }
     let code = status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0);
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

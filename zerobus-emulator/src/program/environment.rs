@@ -6,14 +6,14 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::{Emulator, tls};
+use crate::{Emulator, random, tls};
 
 /// Names and values, for a shell or a child process.
 #[derive(Debug)]
 pub(super) struct Environment {
     variables: Vec<(&'static str, String)>,
-    /// The file that holds them, until this is dropped.
-    file: Option<PathBuf>,
+    /// The file that holds them, until this is dropped, and its text.
+    file: Option<(PathBuf, String)>,
 }
 
 impl Environment {
@@ -60,14 +60,19 @@ impl Environment {
             let _ = writeln!(text, "{name}={value}");
         }
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        // Whoever waits for the file finds it whole.
-        let new = path.with_extension("new");
-        options.open(&new)?.write_all(text.as_bytes())?;
-        std::fs::rename(new, path)?;
-        self.file = Some(path.to_owned());
+        // Whoever waits for the file finds it whole. A file of the user never has the name.
+        let mut new = path.as_os_str().to_owned();
+        new.push(format!(".{}", random::text(8)));
+        let written = options.open(&new).and_then(|mut file| file.write_all(text.as_bytes()));
+        if let Err(error) = written.and_then(|()| std::fs::rename(&new, path)) {
+            // What is left of it holds the secret; it may be missing.
+            let _ = std::fs::remove_file(new);
+            return Err(error);
+        }
+        self.file = Some((path.to_owned(), text));
         Ok(())
     }
 
@@ -87,7 +92,9 @@ impl Environment {
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        if let Some(file) = &self.file {
+        let Some((file, text)) = &self.file else { return };
+        // Another emulator may have written its own since.
+        if std::fs::read_to_string(file).is_ok_and(|found| found == *text) {
             // What it names does not answer any more; it may have been removed already.
             let _ = std::fs::remove_file(file);
         }
@@ -108,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_holds_a_variable_a_line() {
+    fn a_file_holds_a_variable_a_line_and_goes_with_its_emulator() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         let of = |values: &[(&'static str, &str)]| Environment {
@@ -118,8 +125,12 @@ mod tests {
         let mut environment = of(&[("A", "http://127.0.0.1:1"), ("B", "a b#c")]);
         environment.write(&path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "A=http://127.0.0.1:1\nB=a b#c\n");
+        let mut other = of(&[("A", "http://127.0.0.1:2")]);
+        other.write(&path).unwrap();
         drop(environment);
-        assert!(!path.exists());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "A=http://127.0.0.1:2\n");
+        drop(other);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         assert!(of(&[("A", "x\ny")]).write(&path).is_err());
     }
 

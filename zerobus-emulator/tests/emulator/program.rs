@@ -132,10 +132,13 @@ fn a_detached_emulator_goes_on_and_is_ended_by_its_number() {
     assert!(output.status.success() && text.contains("\"ready\""), "{output:?}");
     let failed = Command::new(env!("CARGO_BIN_EXE_zerobus-emulator"))
         .args(["--schemas", "/no/such/folder", "--detach"])
+        .env("TMPDIR", folder.path())
         .output()
         .unwrap();
     assert_eq!(failed.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&failed.stderr).contains("/no/such/folder"), "{failed:?}");
+    // The log of the one that did start.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]
