@@ -85,6 +85,9 @@ fn redefined(entry: &Entry, mut json: Value) -> Result<Entry, ApiError> {
     object.insert("full_name".to_owned(), json!(known.full_name()));
     let info: TableInfo = serde_json::from_value(json.clone())
         .map_err(|error| bad(&format_args!("the body is not the JSON of a table: {error}")))?;
+    if info.columns.is_empty() {
+        return Err(bad(&"the body has no columns; give the table as the tables API describes it"));
+    }
     Ok(entry.altered(info, json))
 }
 

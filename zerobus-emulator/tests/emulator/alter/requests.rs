@@ -7,7 +7,7 @@ async fn bodies_that_are_no_definition_of_the_table_are_refused() {
     let emulator = Emulator::builder().schemas(tables()).start().await.unwrap();
     let mut renamed = definition();
     renamed["name"] = json!("other");
-    for body in ["", "[]", "7", "{\"columns\":7}", "<html>", &renamed.to_string()] {
+    for body in ["", "[]", "7", "{}", "{\"columns\":[]}", "{\"columns\":7}", "<html>", &renamed.to_string()] {
         let (status, answer) = put(&emulator, body).await;
         assert_eq!(status, 400, "{body}: {answer}");
     }
