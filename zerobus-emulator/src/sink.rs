@@ -28,6 +28,14 @@ pub enum StorageError {
         /// What went wrong.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
+    /// The data folder was removed, and cannot be used again.
+    #[error("the data folder {} cannot be used", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What went wrong.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// The Delta table at the place does not have the columns of the snapshot.
     #[error("the Delta table at {} has other columns than the snapshot of the table; name another data folder, or remove that one", .path.display())]
     Drift {

@@ -94,7 +94,7 @@ pub(crate) use queue::Queue;
 /// All Delta tables below one folder.
 #[derive(Debug)]
 pub(crate) struct Delta {
-    folder: Folder,
+    folder: Arc<Folder>,
     options: Options,
     kernel: Arc<Kernel>,
     memory: Arc<Semaphore>,
@@ -147,7 +147,7 @@ pub(crate) enum History {
 impl Delta {
     pub(crate) async fn new(root: &Path, options: Options) -> std::io::Result<Self> {
         Ok(Self {
-            folder: Folder::open(root).await?,
+            folder: Arc::new(Folder::open(root).await?),
             options,
             kernel: Arc::new(Kernel::new()?),
             memory: budget::all(options.memory),
@@ -208,6 +208,7 @@ impl Delta {
             log: self.folder.log(&table.name),
             table,
             options: self.options,
+            folder: Arc::clone(&self.folder),
             health: Arc::clone(health),
         };
         let open = self.kernel.run(move || opening.open()).await??;
@@ -324,7 +325,9 @@ impl Delta {
         *writer = None;
         let (kernel, path, log) = (Arc::clone(&self.kernel), self.path(&table.name), self.folder.log(&table.name));
         let (table, history) = (Arc::clone(table), self.options.history);
+        let folder = Arc::clone(&self.folder);
         let removed = move || {
+            folder.hold()?;
             outlast(&path, || {
                 let removed = disk::remove_folder(&path).and_then(|()| disk::remove_file(&log));
                 removed.map_err(|error| kernel::failed(&path, "removed", error.into()))?;
@@ -346,7 +349,11 @@ impl Delta {
         let (kernel, path) = (Arc::clone(&self.kernel), self.path(&table.name));
         let (table, history) = (Arc::clone(table), self.options.history);
         // The first commit syncs it.
-        let made = move || outlast(&path, || create::or_find(&kernel, &path, &table, history).map(drop));
+        let folder = Arc::clone(&self.folder);
+        let made = move || {
+            folder.hold()?;
+            outlast(&path, || create::or_find(&kernel, &path, &table, history).map(drop))
+        };
         self.kernel.run(made).await?.inspect_err(|error| slot.health.fails(error))
     }
 
@@ -380,11 +387,13 @@ struct Opening {
     log: PathBuf,
     table: Arc<Table>,
     options: Options,
+    folder: Arc<Folder>,
     health: Arc<Health>,
 }
 
 impl Opening {
     fn open(self) -> Result<Open, StorageError> {
+        self.folder.hold()?;
         let cleaned = outlast(&self.path, || {
             staged::clean_up(&self.path).map_err(|error| kernel::failed(&self.path, "opened", error.into()))
         });
@@ -401,7 +410,7 @@ impl Opening {
                 None
             }
         };
-        Ok(Open { table, log })
+        Ok(Open { table, log, folder: self.folder })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{Call, tables};
 use serde_json::{Value, json};
 use tonic::Code;
-use zerobus_emulator::{Builder, Emulator, Limits, StartError};
+use zerobus_emulator::{Builder, Emulator, Limits, Profile, StartError};
 
 const ORDERS: &str = "main.sales.orders";
 
@@ -198,6 +198,42 @@ mod folder {
         assert!(source.to_string().contains("another emulator uses it"), "{source}");
         first.shutdown().await;
         builder(data.path()).start().await.unwrap().shutdown().await;
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_folder_that_is_removed_stays_with_the_emulator_that_uses_it_first_again() {
+        for profile in [Profile::Fast, Profile::Service] {
+            let data = tempfile::tempdir().unwrap();
+            let start = || builder(data.path()).profile(profile).start();
+            let first = start().await.unwrap();
+            let mut call = Call::json(&first, ORDERS).await;
+            call.send_json(0, &order(0)).await;
+            call.acked(0).await;
+            std::fs::remove_dir_all(data.path()).unwrap();
+            call.send_json(1, &order(1)).await;
+            call.acked(1).await;
+            let error = start().await.map(drop).unwrap_err();
+            assert!(matches!(error, StartError::Data { .. }), "{error}");
+            std::fs::remove_dir_all(data.path()).unwrap();
+            let second = start().await.unwrap();
+            call.send_json(2, &order(2)).await;
+            let status = call.refusal().await;
+            assert!(status.message().contains("another emulator uses it"), "{status:?}");
+            let mut call = Call::json(&second, ORDERS).await;
+            call.send_json(0, &order(3)).await;
+            call.acked(0).await;
+            drop(call);
+            second.shutdown().await;
+            let mut call = Call::json(&first, ORDERS).await;
+            call.send_json(0, &order(4)).await;
+            call.acked(0).await;
+            drop(call);
+            first.shutdown().await;
+            let found = builder(data.path()).start().await.unwrap();
+            let ids = ids(&found).await;
+            assert!(ids.ends_with(&[4]) && ids.contains(&3) && !ids.contains(&2), "{ids:?}");
+        }
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use zerobus_codegen::Table;
 
+use super::folder::Folder;
 use super::gather::Group;
 use super::queue::{Command, Request};
 use super::table::DeltaTable;
@@ -19,12 +20,17 @@ pub(super) struct Open {
     pub(super) table: DeltaTable,
     /// The log of rows that are acked before their commit; without it rows are acked after it.
     pub(super) log: Option<Wal>,
+    pub(super) folder: Arc<Folder>,
 }
 
 impl Open {
     /// Commits everything that is acked.
     pub(super) fn flush(&mut self) -> Result<(), StorageError> {
-        self.log.as_mut().map_or(Ok(()), |log| log.commit(&mut self.table))
+        let Some(log) = &mut self.log else { return Ok(()) };
+        match self.folder.hold() {
+            Ok(()) => log.commit(&mut self.table),
+            Err(error) => Err(log.fail(error)),
+        }
     }
 
     fn reset(&mut self) -> Result<(), StorageError> {
@@ -39,6 +45,16 @@ impl Group {
     /// fails its own stream only.
     pub(super) fn commit(self, open: &mut Open) {
         let (requests, command) = self.into_parts();
+        if let Err(error) = open.folder.hold() {
+            tracing::error!(error = %ErrorChain(&error), "rows could not be stored");
+            for request in requests {
+                request.report(Err(error.clone()));
+            }
+            if let Some(command) = command {
+                command.fail(error);
+            }
+            return;
+        }
         let requests = in_sequence(requests);
         match &mut open.log {
             Some(log) if !requests.is_empty() => log.accept(requests, &mut open.table),
@@ -125,6 +141,13 @@ fn fit(request: &mut Request, table: &Arc<Table>, refit: &mut Option<Refit>) -> 
 }
 
 impl Command {
+    fn fail(self, error: StorageError) {
+        match self {
+            Self::Alter(_, reply) | Self::Reset(reply) => drop(reply.send(Err(error))),
+            Self::Stream(_, _, reply) => drop(reply.send(Err(error))),
+        }
+    }
+
     fn run(self, open: &mut Open) {
         // A client that has gone does not wait for the answer.
         match self {

@@ -2,10 +2,14 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use zerobus_codegen::TableName;
+
+use crate::sink::StorageError;
 
 /// The file that an emulator locks while it uses the folder.
 const LOCK: &str = ".zerobus-emulator.lock";
@@ -15,6 +19,8 @@ const LOGS: &str = ".zerobus-emulator.acked";
 const DEFINITIONS: &str = ".zerobus-emulator.altered";
 /// How long to wait for the lock: an emulator that was just stopped releases it a moment later.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Attempts to lock a folder that is being removed.
+const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 /// Free space that a folder must have at the start.
 const ROOM: usize = 1 << 20;
@@ -23,7 +29,7 @@ const ROOM: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Folder {
     root: PathBuf,
-    lock: File,
+    lock: Mutex<File>,
 }
 
 impl Folder {
@@ -31,17 +37,36 @@ impl Folder {
     pub(super) async fn open(root: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(root)?;
         let root = root.canonicalize()?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(root.join(LOCK))?;
+        let lock = lock_file(&root)?;
         let deadline = Instant::now() + LOCK_TIMEOUT;
         while take(&lock)?.is_none() {
             if Instant::now() >= deadline {
-                let text = "another emulator uses it; stop that one, or name another folder";
-                return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
+                return Err(in_use());
             }
             tokio::time::sleep(PAUSE).await;
         }
         probe(&root)?;
-        Ok(Self { root, lock })
+        Ok(Self { root, lock: Mutex::new(lock) })
+    }
+
+    /// Makes sure that the folder is this emulator's. One that was removed, its lock with it, is created and locked
+    /// anew, unless another emulator has done that first.
+    pub(super) fn hold(&self) -> Result<(), StorageError> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_ours = |lock: &File| is_at(lock, &self.root.join(LOCK));
+        let held = (0..TRIES).try_fold((), |(), _| match is_ours(&lock) {
+            Ok(true) => ControlFlow::Break(Ok(())),
+            Ok(false) => match lock_again(&self.root) {
+                Ok(new) => {
+                    *lock = new;
+                    ControlFlow::Continue(())
+                }
+                Err(error) => ControlFlow::Break(Err(error)),
+            },
+            Err(error) => ControlFlow::Break(Err(error)),
+        });
+        let held = held.break_value().unwrap_or_else(|| Err(io::Error::other("it is being removed")));
+        held.map_err(|error| StorageError::Folder { path: self.root.clone(), source: Arc::new(error) })
     }
 
     pub(super) fn table(&self, table: &TableName) -> PathBuf {
@@ -70,7 +95,44 @@ impl Folder {
     /// Releases the folder for another emulator.
     pub(super) fn release(&self) {
         // If unlocking fails, the lock ends with the process.
-        let _ = self.lock.unlock();
+        let _ = self.lock.lock().unwrap_or_else(PoisonError::into_inner).unlock();
+    }
+}
+
+fn lock_file(root: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).open(root.join(LOCK))
+}
+
+fn lock_again(root: &Path) -> io::Result<File> {
+    std::fs::create_dir_all(root)?;
+    let lock = lock_file(root)?;
+    take(&lock)?.ok_or_else(in_use)?;
+    tracing::warn!(folder = %root.display(), "the data folder was removed; it is created again");
+    Ok(lock)
+}
+
+fn in_use() -> io::Error {
+    let text = "another emulator uses it; stop that one, or name another folder";
+    io::Error::new(io::ErrorKind::WouldBlock, text)
+}
+
+/// Whether an open file is the one at the path.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let found = match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        found => found?,
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let own = file.metadata()?;
+        Ok((own.dev(), own.ino()) == (found.dev(), found.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        // A file that is open cannot be replaced there.
+        let _ = (file, found);
+        Ok(true)
     }
 }
 

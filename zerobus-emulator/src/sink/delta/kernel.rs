@@ -138,9 +138,12 @@ pub(super) fn remedy(error: &(dyn Error + 'static)) -> Option<&'static str> {
     chain(error).find_map(of_kind)
 }
 
-/// An error and its causes, those included that an `io::Error` wraps.
+/// An error and its causes, those included that `source` leaves out: what an `io::Error` wraps, and the kernel's store.
 pub(super) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
+        if let Some(KernelError::ObjectStore(store)) = kernel(error) {
+            return Some(store as &(dyn Error + 'static));
+        }
         let wrapped = system(error).and_then(io::Error::get_ref);
         wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
     })
@@ -148,14 +151,20 @@ pub(super) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item 
 
 /// The system's error, of the kernel's as well.
 pub(super) fn system<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
-    match error.downcast_ref::<KernelError>().map(KernelError::without_backtrace) {
+    match kernel(error) {
         Some(KernelError::IOError(error)) => Some(error),
         _ => error.downcast_ref(),
     }
 }
 
+fn kernel<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a KernelError> {
+    error.downcast_ref().map(KernelError::without_backtrace)
+}
+
 #[cfg(test)]
 mod tests {
+    use delta_kernel::object_store::Error::Generic;
+
     use super::*;
 
     #[test]
@@ -165,6 +174,7 @@ mod tests {
             KernelError::IOError(full()),
             KernelError::generic_err(io::Error::other(full())),
             KernelError::generic_err(full()).with_backtrace(),
+            KernelError::ObjectStore(Generic { store: "LocalFileSystem", source: Box::new(full()) }),
         ] {
             let text = failed(Path::new("/data/t"), "written", error).to_string();
             assert_eq!(text, "the Delta table at /data/t cannot be written; free space on its disk");

@@ -104,7 +104,9 @@ impl Run {
         }
         let closed = self.kernel.run(move || {
             let flushed = open.flush();
-            open.table.close();
+            if open.folder.hold().is_ok() {
+                open.table.close();
+            }
             flushed
         });
         // A panic or a failure was logged, and nothing is left to do.
@@ -131,6 +133,9 @@ impl Run {
         let may_merge = self.merging.is_none();
         let done = self.kernel.run(move || {
             work(&mut open);
+            if open.folder.hold().is_err() {
+                return (open, None, None);
+            }
             let large = if may_merge { maintain(&mut open.table, turn) } else { None };
             open.table.checkpoint_if_due();
             let clean_up = open.table.clean_up();
