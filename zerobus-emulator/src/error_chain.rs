@@ -7,14 +7,16 @@ pub(crate) struct ErrorChain<'a>(pub(crate) &'a dyn Error);
 
 /// How the first frame of a backtrace begins, which `delta_kernel` puts into the texts of its errors.
 const FIRST_FRAME: &str = "\n   0: ";
+/// How it begins texts of errors that have no type of their own.
+const PREFIXES: [&str; 2] = ["Generic error: ", "Generic delta kernel error: "];
 
 impl Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut last = without_backtrace(self.0);
+        let mut last = plain(self.0);
         f.write_str(&last)?;
         let mut source = self.0.source();
         while let Some(error) = source {
-            let text = without_backtrace(error);
+            let text = plain(error);
             // `delta_kernel` repeats a cause in the text of the error that it causes.
             if !last.ends_with(&text) {
                 write!(f, ": {text}")?;
@@ -26,12 +28,14 @@ impl Display for ErrorChain<'_> {
     }
 }
 
-fn without_backtrace(error: &dyn Error) -> String {
+/// The error's own text, without what `delta_kernel` adds to it.
+fn plain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     if let Some(end) = text.find(FIRST_FRAME) {
         text.truncate(end);
     }
-    text
+    let bare = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).map(str::to_owned);
+    bare.unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -52,6 +56,13 @@ mod tests {
     fn a_cause_that_the_text_before_it_repeats_is_left_out() {
         let error = Nested::Tells(Box::new(Nested::Repeats(Box::new(Nested::Cause))));
         assert_eq!(ErrorChain(&error).to_string(), "cannot be read: generic: no file");
+    }
+
+    #[test]
+    fn a_text_begins_without_the_kernel_s_prefix() {
+        for text in ["Generic error: the commit is torn", "Generic delta kernel error: the commit is torn"] {
+            assert_eq!(ErrorChain(&std::io::Error::other(text)).to_string(), "the commit is torn");
+        }
     }
 
     #[test]

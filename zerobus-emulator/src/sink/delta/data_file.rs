@@ -22,6 +22,9 @@ use url::Url;
 use super::disk::{self, Unsynced};
 use crate::random;
 
+/// The memory of a row group at which it is written.
+const ROW_GROUP_BYTES: usize = 64 << 20;
+
 /// A file that the table is made of.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct DataFile {
@@ -173,6 +176,9 @@ where
         stats.merge(&batch)?;
         writer.write(&batch)?;
         rows += batch.num_rows() as u64;
+        if writer.memory_size() >= ROW_GROUP_BYTES {
+            writer.flush()?;
+        }
     }
     let file = writer.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;
     Ok((file.metadata()?.len(), rows))

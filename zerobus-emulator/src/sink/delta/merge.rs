@@ -11,6 +11,7 @@ use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::engine_data::FilteredEngineData;
 use delta_kernel::expressions::Scalar as DeltaScalar;
 use delta_kernel::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use delta_kernel::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use delta_kernel::scan::scan_row_schema;
 use delta_kernel::schema::DataType as DeltaType;
 use delta_kernel::transaction::BoundWriteContext;
@@ -24,6 +25,9 @@ use super::schema;
 
 /// A merge of so few bytes is not worth a thread of its own.
 const SMALL_BYTES: u64 = 1 << 20;
+/// The most rows that are read at a time, and about how many bytes of them.
+const BATCH_ROWS: usize = 1_024;
+const BATCH_BYTES: i64 = 16 << 20;
 
 /// Files that are to become one.
 pub(super) struct Merge {
@@ -93,7 +97,22 @@ fn open(
     let fields = fields.filter_map(|field| schema.column_with_name(field.name()).map(|(_, field)| field.clone()));
     let own = Arc::new(ArrowSchema::new(fields.collect::<Vec<ArrowField>>()));
     let options = ArrowReaderOptions::new().with_schema(own);
-    Ok(ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?.build()?)
+    let rows = batch_rows(found.metadata());
+    Ok(ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?.with_batch_size(rows).build()?)
+}
+
+/// How many rows are read at a time: fewer where rows are large, so that a merge takes little memory.
+fn batch_rows(file: &ParquetMetaData) -> usize {
+    let of_column = |column: &ColumnChunkMetaData| {
+        // Values that repeat are in the file once, and in the batch each time.
+        column.unencoded_byte_array_data_bytes().unwrap_or_default().max(column.uncompressed_size())
+    };
+    let per_row = file.row_groups().iter().map(|group| {
+        let bytes: i64 = group.columns().iter().map(of_column).sum();
+        bytes / group.num_rows().max(1)
+    });
+    let largest = per_row.max().unwrap_or_default().max(1);
+    usize::try_from(BATCH_BYTES / largest).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS)
 }
 
 /// The columns in the table's order; a column that was added after the file was written is NULL.
@@ -141,4 +160,29 @@ pub(super) fn partition_values(table: &Table, file: &DataFile) -> KernelResult<H
         Ok((column.name.clone(), value))
     });
     values.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use delta_kernel::parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    #[test]
+    fn large_rows_are_read_a_few_at_a_time_also_where_they_repeat() {
+        let schema = Arc::new(ArrowSchema::new(vec![ArrowField::new("text", ArrowType::Utf8, true)]));
+        let folder = tempfile::tempdir().unwrap();
+        for (length, rows, expected) in
+            [(10, 5_000, BATCH_ROWS), (1 << 20, 40, 15), (100 << 10, 400, 163), (32 << 20, 2, 1)]
+        {
+            let path = folder.path().join(format!("{length}.parquet"));
+            let texts = StringArray::from_iter_values(std::iter::repeat_n("x".repeat(length), rows));
+            let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(texts)]).unwrap();
+            let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), Arc::clone(&schema), None).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+            let first = open(&path, &schema).unwrap().next().unwrap().unwrap().num_rows();
+            assert_eq!(first, expected, "{length}");
+        }
+    }
 }
