@@ -248,13 +248,14 @@ impl Accepts<DynamicRow<'_>> for Dynamic {
     }
 
     fn original(row: &DynamicRow<'_>) -> Original {
-        Original { kind: RecordKind::Json, row: row.into_json().into(), is_whole: true }
+        Original { kind: RecordKind::Json, row: row.to_json().into(), is_whole: true }
     }
 }
 
 impl DynamicRow<'_> {
-    /// The row as JSON text, as its plan takes it.
-    fn into_json(self) -> Vec<u8> {
+    /// The row as JSON text, from which [`RowPlan::json`] writes the same row: for a row that is kept.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
         match self.source {
             #[cfg(feature = "arrow")]
             Source::Arrow(rows, number) => rows.json(number).to_string().into_bytes(),

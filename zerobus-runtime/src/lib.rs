@@ -69,7 +69,7 @@ pub use error::{Error, ErrorKind, ServerCode};
 pub use event::StreamEvent;
 pub use letter::DeadLetter;
 pub use message::{Encoder, ZerobusMessage};
-pub use offset::Offset;
+pub use offset::{Offset, Offsets};
 pub use persisted::Persisted;
 #[cfg(feature = "spool")]
 pub use spool::{SpoolFile, SpoolFileCheck, SpoolFolder, SpoolLevel};

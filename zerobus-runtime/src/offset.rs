@@ -22,3 +22,40 @@ impl Display for Offset {
         write!(f, "row {}", self.0)
     }
 }
+
+/// The offsets of rows that were accepted together, and follow each other: of one row at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offsets {
+    first: Offset,
+    rows: usize,
+}
+
+impl Offsets {
+    /// The offset of one row.
+    pub(crate) const fn of(first: Offset) -> Self {
+        Self { first, rows: 1 }
+    }
+
+    /// Adds the next row.
+    pub(crate) const fn extend(&mut self) {
+        self.rows += 1;
+    }
+
+    /// The offset of the first row.
+    #[must_use]
+    pub const fn first(self) -> Offset {
+        self.first
+    }
+
+    /// The offset of the last row.
+    #[must_use]
+    pub const fn last(self) -> Offset {
+        Offset(self.first.0 + self.rows as u64 - 1)
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub const fn rows(self) -> usize {
+        self.rows
+    }
+}

@@ -1,6 +1,6 @@
 //! State shared by handles, transport and driver: the core behind one mutex, and the wakers.
 //!
-//! The mutex is held for one row, one cut or one event, never across an await, and no user code runs under it. A row
+//! The mutex is held for a few rows, one cut or one event, never across an await, and no user code runs under it. A row
 //! encoded only by this crate's code is written straight into the open batch; any other is first encoded into a
 //! thread-local buffer, and copied.
 //!
@@ -48,7 +48,7 @@ use waiters::Waiters;
 use crate::core::{Action, Batch, Heard, Pull, Refused, ReturnedBatch, Session, Settings};
 use crate::error::Error;
 use crate::message::Encoder;
-use crate::offset::Offset;
+use crate::offset::{Offset, Offsets};
 use crate::persisted::Persisted;
 use crate::stats::Stats;
 use crate::undelivered::Undelivered;
@@ -169,6 +169,32 @@ impl Shared {
             self.rouse(inner, matches!(pushed, Err(Refused::Full)));
         }
         pushed
+    }
+
+    /// Accepts rows as `push` does, under one lock: up to the first that is not accepted, or that begins a batch.
+    ///
+    /// `None` if the first is not accepted; `push` has the reason.
+    pub(crate) fn push_many<W>(&self, mut writes: impl Iterator<Item = W>) -> Option<Offsets>
+    where
+        W: FnOnce(&mut Encoder) -> Result<(), Error>,
+    {
+        let mut inner = self.lock();
+        if inner.room.has_queue() || self.budget.is_some() {
+            return None;
+        }
+        let first = inner.session.push(|| self.now(), Persisted::No, writes.next()?).ok()?;
+        let mut offsets = Offsets::of(first);
+        while !inner.session.has_begun_batch()
+            && let Some(write) = writes.next()
+            && inner.session.push(|| self.now(), Persisted::No, write).is_ok()
+        {
+            offsets.extend();
+        }
+        // If the last row was not accepted, `push` finds that again.
+        if inner.session.has_begun_batch() {
+            self.rouse(inner, false);
+        }
+        Some(offsets)
     }
 
     /// Accepts an encoded row if others wait for room or the budget is shared.

@@ -61,7 +61,7 @@ pub use stamps::StampColumns;
 pub use unsent::Unsent;
 
 use crate::error::Error;
-use crate::offset::Offset;
+use crate::offset::{Offset, Offsets};
 use crate::stats::{Report, Stats};
 use crate::undelivered::Undelivered;
 
@@ -141,6 +141,29 @@ impl<T> IngestStream<T> {
         T: Accepts<R>,
     {
         self.handle.try_send(Of::<T, R>::new(row))
+    }
+
+    /// Accepts the first of these rows, or more of them in order; `None` if there are no rows.
+    ///
+    /// This costs less than a call for each row. A call accepts few rows, and ends before one that is not accepted:
+    /// call it again with the rest.
+    ///
+    /// # Errors
+    /// As [`try_send`](Self::try_send) of the first row; no row is accepted then.
+    ///
+    /// ```no_run
+    /// # fn f<T: zerobus_runtime::ZerobusMessage>(stream: zerobus_runtime::IngestStream<T>, mut rows: &[T]) -> Result<(), zerobus_runtime::Error> {
+    /// while let Some(accepted) = stream.try_send_many(rows)? {
+    ///     rows = &rows[accepted.rows()..];
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_send_many<R>(&self, rows: &[R]) -> Result<Option<Offsets>, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.handle.try_send_many(rows.iter().map(Of::<T, R>::new))
     }
 
     /// Accepts a row, waiting up to `timeout` if the byte budget is exhausted.

@@ -426,3 +426,58 @@ async fn a_row_that_goes_straight_into_the_batch_is_sent_without_a_wait_for_it()
     }
     stream.close().await.unwrap();
 }
+
+/// Sends rows until one is not accepted: the offsets of the calls, and why.
+fn send_some(stream: &IngestStream<Plain>, mut rows: &[Plain]) -> (Vec<u64>, Option<ErrorKind>) {
+    let mut offsets = Vec::new();
+    loop {
+        match stream.try_send_many(rows) {
+            Ok(None) => return (offsets, None),
+            Ok(Some(accepted)) => {
+                offsets.extend(accepted.first().value()..=accepted.last().value());
+                rows = &rows[accepted.rows()..];
+            }
+            Err(error) => return (offsets, Some(error.kind())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_sent_together_are_accepted_in_order_while_there_is_room() {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
+    let builder = server.client().stream::<Plain>().max_batch_rows(7).max_unacked_bytes(BUDGET).max_row_bytes(100);
+    let stream = builder.open().await.unwrap();
+    let rows: Vec<_> = (0..50).map(|n| Plain(Row::padded(n, 40))).collect();
+    let (offsets, reason) = send_some(&stream, &rows);
+    assert_eq!(reason, Some(ErrorKind::Full));
+    let accepted = offsets.len() as u64;
+    assert!((15..=25).contains(&accepted), "{accepted}");
+    assert_eq!(offsets, (0..accepted).collect::<Vec<_>>());
+    gate.open();
+    stream.flush().await.unwrap();
+    // A row that is refused ends a call, and is the error of the next.
+    let too_long = [Row::padded(100, 40), Row::padded(101, 40), Row::padded(102, 200), Row::padded(103, 40)].map(Plain);
+    assert_eq!(send_some(&stream, &too_long), (vec![accepted, accepted + 1], Some(ErrorKind::Rejected)));
+    assert_eq!(send_some(&stream, &too_long[3..]), (vec![accepted + 2], None));
+    stream.close().await.unwrap();
+    let sent: Vec<u64> = (0..accepted).chain([100, 101, 103]).collect();
+    assert_eq!(server.records.durable(), sent);
+}
+
+#[tokio::test]
+async fn rows_that_are_sent_together_share_the_budget_of_the_client() {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
+    let client = sharing(&server);
+    let (first, second) =
+        (client.stream::<Plain>().open().await.unwrap(), client.stream::<Plain>().open().await.unwrap());
+    let rows: Vec<_> = (0..50).map(|n| Plain(Row::padded(n, 40))).collect();
+    let (offsets, reason) = send_some(&first, &rows);
+    assert!(!offsets.is_empty() && reason == Some(ErrorKind::Full));
+    assert_eq!(send_some(&second, &rows), (vec![], Some(ErrorKind::Full)));
+    for stream in [first, second] {
+        stream.close_within(Duration::ZERO).await.ok();
+    }
+    assert_free(&client, &gate).await;
+}

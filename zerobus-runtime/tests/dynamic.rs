@@ -359,3 +359,32 @@ async fn a_dead_letter_has_its_row_as_json_and_a_row_that_does_not_fit_with_its_
     assert_eq!(found, [("l", texts[1]), ("r.e.element.k", &bad), ("l", "{\"l\":\"x\",\"s\":\"y\"}")]);
     assert!(letters.iter().all(DeadLetter::is_json));
 }
+
+#[tokio::test]
+async fn the_sink_gets_a_refused_row_once_among_rows_that_are_sent_together() {
+    let plan = plan(&[("l", "bigint!")]);
+    let letters = Arc::<Mutex<Vec<String>>>::default();
+    let kept = Arc::clone(&letters);
+    let sink = DeadLetters::callback(move |letter| {
+        kept.lock().unwrap().push(letter.json().unwrap().to_owned());
+        Ok(())
+    });
+    let (server, _) = scripted::recording().await;
+    let stream = server.client().dynamic_stream(&plan).dead_letters(sink).open().await.unwrap();
+    let texts = (0..40).map(|n| if n % 13 == 12 { format!("{{\"l\":\"{n}x\"}}") } else { format!("{{\"l\":{n}}}") });
+    let texts: Vec<_> = texts.collect();
+    let rows: Vec<_> = texts.iter().map(|text| plan.json(text)).collect();
+    let mut next = 0;
+    while next < rows.len() {
+        match stream.try_send_many(&rows[next..]) {
+            Ok(accepted) => next += accepted.unwrap().rows(),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Rejected);
+                assert_eq!(rows[next].to_json(), texts[next].as_bytes());
+                next += 1;
+            }
+        }
+    }
+    assert_eq!(stream.close().await.unwrap().rows, 37);
+    assert_eq!(*letters.lock().unwrap(), [&*texts[12], &texts[25], &texts[38]]);
+}

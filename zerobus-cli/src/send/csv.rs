@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Cursor, Read as _};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::piece::{Flow, Rows, Target};
-use super::records::Records;
+use super::records::{Records, Texts};
 use super::source::{LONGEST, PIECE, Source};
 use crate::failure::Failure;
 
@@ -82,14 +82,15 @@ impl Reading {
             self.end_row(true);
         }
         let header = self.records.take_whole(Records::default());
-        let mut texts = Vec::new();
+        let mut texts = Texts::default();
         for record in header.iter() {
-            record.texts(None, &mut texts).map_err(|reason| Failure::text(format!("{unreadable}: {reason}")))?;
+            texts.add(record, None).map_err(|reason| Failure::text(format!("{unreadable}: {reason}")))?;
         }
-        if texts.is_empty() {
+        let names = texts.rows().flatten().map(|name| name.unwrap_or_default().trim().to_owned()).collect::<Vec<_>>();
+        if names.is_empty() {
             return Err(Failure::text("it has no header, which names the columns"));
         }
-        Ok(texts.into_iter().map(|name| name.unwrap_or_default().trim().to_owned()).collect())
+        Ok(names)
     }
 
     /// Reads on to the end of the next row, which `end_row` then keeps.
@@ -225,11 +226,11 @@ mod tests {
             }
             // As the reader and the sender pass buffers to each other.
             whole = reading.records.take_whole(whole);
-            let mut texts = Vec::new();
+            let mut texts = Texts::default();
             for record in whole.iter() {
-                let cells = record.texts(Some("NULL"), &mut texts);
-                let owned = |texts: &Vec<Option<&str>>| texts.iter().map(|text| text.map(str::to_owned)).collect();
-                rows.push((record.line, cells.map(|()| owned(&texts))));
+                let cells = texts.add(record, Some("NULL"));
+                let owned = |texts: &[Option<&str>]| texts.iter().map(|text| text.map(str::to_owned)).collect();
+                rows.push((record.line, cells.map(|()| owned(texts.rows().last().unwrap()))));
             }
             if let Next::End = next {
                 return (header, rows);

@@ -35,13 +35,15 @@ pub(super) struct Totals {
     pub(super) bytes_durable: u64,
 }
 
-/// What became of a row.
+/// What became of a row, and of those that were sent with it.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Sent {
-    AfterAWait(Accepted),
-    AtOnce(Accepted),
-    /// It was refused.
-    Not,
+pub(super) struct Sent {
+    /// Where the first was accepted; none if it was refused.
+    pub(super) first: Option<Accepted>,
+    /// How many rows there are.
+    pub(super) rows: usize,
+    /// Whether there was no room for it at once.
+    pub(super) has_waited: bool,
 }
 
 /// The lane and the offset of a row.
@@ -56,6 +58,15 @@ fn spooled(stream: StreamBuilder<Dynamic>, spool: Option<&Path>, lane: usize) ->
     match spool {
         Some(folder) => stream.spool(folder.join(format!("lane-{lane}"))),
         None => stream,
+    }
+}
+
+impl Sent {
+    /// A row that was refused.
+    pub(super) const REFUSED: Self = Self { first: None, rows: 1, has_waited: false };
+
+    pub(super) const fn at_once(first: Accepted, rows: usize) -> Self {
+        Self { first: Some(first), rows, has_waited: false }
     }
 }
 
@@ -85,13 +96,16 @@ impl Lanes {
         self.current = (self.current + 1) % self.streams.len();
     }
 
-    /// Sends a row, without a wait where there is room.
-    pub(super) async fn send(&self, row: &DynamicRow<'_>) -> Result<Sent, Error> {
+    /// Sends the first of these rows, or more of them: without a wait where there is room.
+    pub(super) async fn send(&self, rows: &[DynamicRow<'_>]) -> Result<Option<Sent>, Error> {
         let stream = &self.streams[self.current];
         let accepted = |offset: Offset| Accepted { lane: self.current, offset: offset.value() };
-        match stream.try_send(row) {
-            Err(error) if error.kind() == ErrorKind::Full => stream.send(row).await.map(accepted).map(Sent::AfterAWait),
-            sent => sent.map(accepted).map(Sent::AtOnce),
+        match (stream.try_send_many(rows), rows) {
+            (Err(error), [first, ..]) if error.kind() == ErrorKind::Full => {
+                let offset = stream.send(first).await?;
+                Ok(Some(Sent { has_waited: true, ..Sent::at_once(accepted(offset), 1) }))
+            }
+            (sent, _) => Ok(sent?.map(|sent| Sent::at_once(accepted(sent.first()), sent.rows()))),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::lanes::Accepted;
+use super::lanes::{Accepted, Sent};
 
 /// Rows that follow each other in one input and whose offsets follow each other as well.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,11 +33,12 @@ impl Run {
 pub(super) struct Marks(VecDeque<Run>);
 
 impl Marks {
-    /// Notes the next row of an input, which `before` rows precede; without a place it was refused.
-    pub(super) fn push(&mut self, input: usize, before: u64, accepted: Option<Accepted>) {
+    /// Notes the next row of an input, which `before` rows precede, and those that were sent with it.
+    pub(super) fn push(&mut self, input: usize, before: u64, sent: Sent) {
+        let (first, rows) = (sent.first, sent.rows as u64);
         match self.0.back_mut() {
-            Some(run) if run.goes_on_with(input, accepted) => run.rows += 1,
-            _ => self.0.push_back(Run { input, before, rows: 1, first: accepted }),
+            Some(run) if run.goes_on_with(input, first) => run.rows += rows,
+            _ => self.0.push_back(Run { input, before, rows, first }),
         }
     }
 
@@ -70,15 +71,15 @@ mod tests {
         all
     }
 
-    const fn at(lane: usize, offset: u64) -> Accepted {
-        Accepted { lane, offset }
+    const fn at(lane: usize, offset: u64) -> Sent {
+        Sent::at_once(Accepted { lane, offset }, 1)
     }
 
     #[test]
     fn a_mark_is_exact_to_the_row() {
         let mut marks = Marks::default();
         for row in 0..1_000 {
-            marks.push(0, row, Some(at(0, row)));
+            marks.push(0, row, at(0, row));
         }
         assert_eq!(marks.0.len(), 1, "what follows each other costs one mark");
         assert_eq!(settled(&mut marks, &[0]), []);
@@ -88,19 +89,30 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_is_exact_to_the_row_of_those_that_were_sent_together() {
+        let mut marks = Marks::default();
+        for row in 0..10 {
+            marks.push(0, 3 * row, Sent { rows: 3, ..at(0, 3 * row) });
+        }
+        assert_eq!(marks.0.len(), 1);
+        assert_eq!(settled(&mut marks, &[7]), [(0, 7)]);
+        assert_eq!(settled(&mut marks, &[30]), [(0, 30)]);
+    }
+
+    #[test]
     fn refused_rows_and_inputs_end_a_run() {
         let mut marks = Marks::default();
         // Two rows that were durable before, then one sent, two refused, one sent; then a second input.
-        marks.push(0, 2, Some(at(0, 0)));
-        marks.push(0, 3, None);
-        marks.push(0, 4, None);
-        marks.push(0, 5, Some(at(0, 1)));
-        marks.push(1, 0, Some(at(0, 2)));
+        marks.push(0, 2, at(0, 0));
+        marks.push(0, 3, Sent::REFUSED);
+        marks.push(0, 4, Sent::REFUSED);
+        marks.push(0, 5, at(0, 1));
+        marks.push(1, 0, at(0, 2));
         assert_eq!(settled(&mut marks, &[0]), []);
         assert_eq!(settled(&mut marks, &[1]), [(0, 3), (0, 5)]);
         assert_eq!(settled(&mut marks, &[2]), [(0, 6)]);
         assert_eq!(settled(&mut marks, &[3]), [(1, 1)]);
-        marks.push(1, 1, None);
+        marks.push(1, 1, Sent::REFUSED);
         assert_eq!(settled(&mut marks, &[3]), [(1, 2)]);
     }
 
@@ -108,7 +120,7 @@ mod tests {
     fn a_lane_that_is_behind_holds_the_others_back() {
         let mut marks = Marks::default();
         for row in 0..6 {
-            marks.push(0, row, Some(at(usize::from(row >= 3), row % 3)));
+            marks.push(0, row, at(usize::from(row >= 3), row % 3));
         }
         assert_eq!(settled(&mut marks, &[2, 3]), [(0, 2)]);
         assert_eq!(settled(&mut marks, &[3, 3]), [(0, 3), (0, 6)]);

@@ -29,6 +29,14 @@ struct Row {
     end: Used,
 }
 
+/// The cells of some rows as text; none for NULL.
+#[derive(Debug, Default)]
+pub(super) struct Texts<'a> {
+    cells: Vec<Option<&'a str>>,
+    /// Where each row ends among the cells.
+    ends: Vec<usize>,
+}
+
 /// The cells of one row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record<'a> {
@@ -112,13 +120,40 @@ impl Records {
     }
 }
 
-impl<'a> Record<'a> {
-    /// Puts the cells as text into `texts`; `null` and the empty text are NULL.
+impl<'a> Texts<'a> {
+    /// Adds a row; `null` and the empty text are NULL.
     ///
     /// # Errors
-    /// If a cell is not UTF-8.
-    pub(super) fn texts(self, null: Option<&str>, texts: &mut Vec<Option<&'a str>>) -> Result<(), String> {
-        texts.clear();
+    /// If a cell is not UTF-8; the row is not added.
+    pub(super) fn add(&mut self, record: Record<'a>, null: Option<&str>) -> Result<(), String> {
+        let start = self.cells.len();
+        let added = record.add_to(&mut self.cells, null);
+        match added {
+            Ok(()) => self.ends.push(self.cells.len()),
+            Err(_) => self.cells.truncate(start),
+        }
+        added
+    }
+
+    /// How many rows there are.
+    pub(super) const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The cells of each row.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[Option<&'a str>]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.cells[start..*end])
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.cells.clear();
+        self.ends.clear();
+    }
+}
+
+impl<'a> Record<'a> {
+    fn add_to(self, texts: &mut Vec<Option<&'a str>>, null: Option<&str>) -> Result<(), String> {
         // One look at the whole row is cheaper than one at each cell, but does not tell which cell it is.
         let row = str::from_utf8(self.bytes).ok();
         let mut start = 0;

@@ -1,17 +1,19 @@
 //! Rows into the stream: what is refused goes aside, what is durable is noted.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use zerobus_runtime::dynamic::{CellColumns, RowPlan};
+use zerobus_runtime::dynamic::{CellColumns, DynamicRow, RowPlan};
 use zerobus_runtime::{CloseError, DeadLetter, Error, ErrorKind, Undelivered};
 
 use super::checkpoint::Checkpoint;
 use super::lanes::{Lanes, Sent};
-use super::lines::Line;
+use super::lines::{Line, Lines};
 use super::marks::Marks;
 use super::piece::{Piece, Rows};
 use super::progress::Progress;
+use super::records::{Records, Texts};
 use super::source::LONGEST;
 use super::{Receipt, StreamIds, signal};
 use crate::arguments::Send;
@@ -23,7 +25,10 @@ use crate::terminal;
 const EVERY: Duration = Duration::from_millis(200);
 
 /// How many rows may be sent without a look at the clock.
-const UNTIMED: u32 = 256;
+const UNTIMED: usize = 256;
+
+/// How many rows are sent at once.
+const AT_ONCE: usize = 16;
 
 /// How the rows came to an end.
 #[derive(Debug)]
@@ -40,7 +45,7 @@ pub(super) enum Ending {
 pub(super) struct Sender<'a> {
     plan: &'a RowPlan,
     lanes: Lanes,
-    columns: Option<CellColumns<'a>>,
+    columns: Option<Rc<CellColumns<'a>>>,
     /// A text that is NULL in a cell.
     null: Option<String>,
     names: Vec<String>,
@@ -51,7 +56,7 @@ pub(super) struct Sender<'a> {
     /// The input that is read, and how many of its rows were sent or refused.
     at: (usize, u64),
     /// How many rows may be sent before the clock is looked at.
-    untimed: u32,
+    untimed: usize,
     progress: &'a Progress,
     started: Instant,
     next_note: Instant,
@@ -147,30 +152,12 @@ impl<'a> Sender<'a> {
             Rows::Header(header) => {
                 let columns = self.plan.cells(header);
                 let name = &self.names[input];
-                self.columns = Some(columns.map_err(|error| Failure::new(format_args!("{name}, line 1"), error))?);
+                let columns = columns.map_err(|error| Failure::new(format_args!("{name}, line 1"), error))?;
+                self.columns = Some(Rc::new(columns));
                 return Ok(());
             }
-            Rows::Lines(lines) => {
-                for (number, line) in lines.iter() {
-                    match line {
-                        Line::Text(text) => self.line(Place::line(input, number), text).await?,
-                        Line::TooLong(bytes) => {
-                            let reason = format!("found a line of {bytes} bytes, expected at most {LONGEST}");
-                            self.unreadable(Place::line(input, number), &reason)?;
-                        }
-                    }
-                }
-            }
-            Rows::Cells(records) => {
-                let mut texts = Vec::new();
-                for record in records.iter() {
-                    let place = Place::line(input, record.line);
-                    match record.texts(self.null.as_deref(), &mut texts) {
-                        Ok(()) => self.cells(place, &texts).await?,
-                        Err(reason) => self.unreadable(place, &reason)?,
-                    }
-                }
-            }
+            Rows::Lines(lines) => self.lines(input, lines).await?,
+            Rows::Cells(records) => self.cells(input, records).await?,
         }
         Ok(())
     }
@@ -181,18 +168,16 @@ impl<'a> Sender<'a> {
         self.is_open = true;
     }
 
-    /// A row was sent, or refused for good.
+    /// A row was sent, and others with it, or refused for good.
     fn done(&mut self, sent: Sent) -> Result<(), Failure> {
         let (input, before) = self.at;
-        let accepted = match sent {
-            Sent::AfterAWait(place) | Sent::AtOnce(place) => Some(place),
-            Sent::Not => None,
-        };
-        self.marks.push(input, before, accepted);
-        self.at.1 += 1;
+        self.marks.push(input, before, sent);
+        // The first was counted when it was begun.
+        self.at.1 += sent.rows as u64;
+        self.read += sent.rows as u64 - 1;
         self.is_open = false;
-        self.untimed -= 1;
-        if self.untimed == 0 || matches!(sent, Sent::AfterAWait(_)) {
+        self.untimed = self.untimed.saturating_sub(sent.rows);
+        if self.untimed == 0 || sent.has_waited {
             self.untimed = UNTIMED;
             if Instant::now() >= self.next_note {
                 self.note()?;
@@ -201,27 +186,58 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    async fn line(&mut self, place: Place, text: &[u8]) -> Result<(), Failure> {
-        self.begin();
-        let row = self.plan.json(text);
-        let sent = match self.lanes.send(&row).await {
-            Ok(sent) => sent,
-            Err(error) => self.refused(place, text, &error)?,
-        };
-        self.done(sent)
+    async fn lines(&mut self, input: usize, lines: &Lines) -> Result<(), Failure> {
+        let plan = self.plan;
+        let (mut rows, mut places) = (Vec::with_capacity(AT_ONCE), Vec::with_capacity(AT_ONCE));
+        for (number, line) in lines.iter() {
+            let place = Place::line(input, number);
+            if let Line::Text(text) = line {
+                rows.push(plan.json(text));
+                places.push(place);
+                if rows.len() < AT_ONCE {
+                    continue;
+                }
+            }
+            self.rows(&rows, |row| places[row]).await?;
+            rows.clear();
+            places.clear();
+            if let Line::TooLong(bytes) = line {
+                self.unreadable(place, &format!("found a line of {bytes} bytes, expected at most {LONGEST}"))?;
+            }
+        }
+        self.rows(&rows, |row| places[row]).await
     }
 
-    async fn cells(&mut self, place: Place, texts: &[Option<&str>]) -> Result<(), Failure> {
-        self.begin();
-        let Some(columns) = &self.columns else { return Ok(()) };
-        let sent = match self.lanes.send(&columns.row(texts)).await {
-            Ok(sent) => sent,
-            Err(error) => {
-                let row = columns.json(texts).to_string();
-                self.refused(place, row.as_bytes(), &error)?
+    async fn cells(&mut self, input: usize, records: &Records) -> Result<(), Failure> {
+        let Some(columns) = self.columns.clone() else { return Ok(()) };
+        let (mut texts, mut places) = (Texts::default(), Vec::with_capacity(AT_ONCE));
+        for record in records.iter() {
+            let place = Place::line(input, record.line);
+            let added = texts.add(record, self.null.as_deref());
+            if added.is_ok() {
+                places.push(place);
+                if texts.len() < AT_ONCE {
+                    continue;
+                }
             }
-        };
-        self.done(sent)
+            self.cells_at(&columns, &texts, &places).await?;
+            texts.clear();
+            places.clear();
+            if let Err(reason) = added {
+                self.unreadable(place, &reason)?;
+            }
+        }
+        self.cells_at(&columns, &texts, &places).await
+    }
+
+    async fn cells_at(
+        &mut self,
+        columns: &CellColumns<'_>,
+        texts: &Texts<'_>,
+        places: &[Place],
+    ) -> Result<(), Failure> {
+        let rows: Vec<_> = texts.rows().map(|cells| columns.row(cells)).collect();
+        self.rows(&rows, |row| places[row]).await
     }
 
     /// The rows of a batch, of which `read` rows of the file were read with the last.
@@ -230,31 +246,42 @@ impl<'a> Sender<'a> {
         let plan = self.plan;
         let rows = plan.arrow(batch).map_err(|error| Failure::new(&self.names[input], error))?;
         let first = read - rows.len() as u64 + 1;
-        for (place, row) in (0..).zip(rows.iter()) {
+        let mut at_once = Vec::with_capacity(AT_ONCE);
+        for start in (0..rows.len()).step_by(AT_ONCE) {
+            at_once.clear();
+            at_once.extend((start..start + AT_ONCE).map_while(|number| rows.row(number)));
+            self.rows(&at_once, |row| Place::row(input, first + (start + row) as u64)).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends rows, and takes those aside that are refused.
+    async fn rows(&mut self, rows: &[DynamicRow<'_>], place: impl Fn(usize) -> Place) -> Result<(), Failure> {
+        let mut at = 0;
+        while let Some(row) = rows.get(at) {
             self.begin();
-            let sent = match self.lanes.send(&row).await {
-                Ok(sent) => sent,
-                Err(error) => {
-                    let text = rows.json(place).to_string();
-                    self.refused(Place::row(input, first + place as u64), text.as_bytes(), &error)?
-                }
+            let sent = match self.lanes.send(&rows[at..]).await {
+                Ok(Some(sent)) => sent,
+                Ok(None) => return Ok(()),
+                Err(error) => self.refused(place(at), row, &error)?,
             };
+            at += sent.rows;
             self.done(sent)?;
         }
         Ok(())
     }
 
     /// A row that the plan or the stream refuses; any other error ends the run.
-    fn refused(&mut self, place: Place, row: &[u8], error: &Error) -> Result<Sent, Failure> {
+    fn refused(&mut self, place: Place, row: &DynamicRow<'_>, error: &Error) -> Result<Sent, Failure> {
         if error.kind() != ErrorKind::Rejected {
             return Err(Failure::new("the rows cannot be sent", error.clone()));
         }
         let source = place.source(&self.names);
         self.count_refused(&source, &error.to_string(), 1)?;
         if let Some(letters) = &mut self.dead_letters {
-            letters.add(&DeadLetter::refused(self.plan.table(), row, error).with_source(source))?;
+            letters.add(&DeadLetter::refused(self.plan.table(), &row.to_json(), error).with_source(source))?;
         }
-        Ok(Sent::Not)
+        Ok(Sent::REFUSED)
     }
 
     /// A row that could not be read.
@@ -265,7 +292,7 @@ impl<'a> Sender<'a> {
         if let Some(letters) = &mut self.dead_letters {
             letters.add(&DeadLetter::unreadable(self.plan.table(), &[], reason).with_source(source))?;
         }
-        self.done(Sent::Not)
+        self.done(Sent::REFUSED)
     }
 
     fn count_refused(&mut self, place: &str, reason: &str, rows: u64) -> Result<(), Failure> {

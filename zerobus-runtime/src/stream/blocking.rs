@@ -23,7 +23,7 @@ use super::{
 };
 use crate::driver::Driver;
 use crate::error::{Error, Fault};
-use crate::offset::Offset;
+use crate::offset::{Offset, Offsets};
 use crate::shared::is_in_a_sink;
 use crate::stats::{Report, Stats};
 use crate::undelivered::Undelivered;
@@ -171,6 +171,17 @@ impl<T> BlockingStream<T> {
         T: Accepts<R>,
     {
         self.driven.with(|stream| stream.try_send(row))
+    }
+
+    /// Accepts the first of these rows, or more of them in order: see [`IngestStream::try_send_many`].
+    ///
+    /// # Errors
+    /// As [`IngestStream::try_send_many`].
+    pub fn try_send_many<R>(&self, rows: &[R]) -> Result<Option<Offsets>, Error>
+    where
+        T: Accepts<R>,
+    {
+        self.driven.with(|stream| stream.try_send_many(rows))
     }
 
     /// Accepts a row, waiting up to `timeout` if the byte budget is exhausted.

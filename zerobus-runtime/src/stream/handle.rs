@@ -10,7 +10,8 @@ use super::receipt::Receipt;
 use super::row::Row;
 use crate::core::{Batch, Refused, Settings};
 use crate::error::{Error, ErrorKind, Fault};
-use crate::offset::Offset;
+use crate::message::Encoder;
+use crate::offset::{Offset, Offsets};
 use crate::persisted::Persisted;
 use crate::scratch;
 use crate::shared::{Inner, Place, Settled, Shared};
@@ -34,6 +35,9 @@ struct Stream {
     /// Rows since the start, only used to decide when to yield; a lost increment between threads is harmless.
     rows: AtomicU32,
 }
+
+/// How many rows are written under one lock, at most: the task that sends waits for it.
+const ROWS_A_LOCK: usize = 16;
 
 /// A row that was not accepted at once.
 pub(super) enum Unplaced {
@@ -162,6 +166,22 @@ impl Handle {
             Unplaced::Full(_) => self.refusal(Refused::Full),
             Unplaced::Refused(refused) => self.refuse(refused, row),
         })
+    }
+
+    /// Accepts the first of these rows, and those behind it that can be accepted under the same lock.
+    pub(super) fn try_send_many<R: Row>(
+        &self,
+        rows: impl Iterator<Item = R> + Clone,
+    ) -> Result<Option<Offsets>, Error> {
+        let Some(first) = rows.clone().next() else { return Ok(None) };
+        if R::IS_PLAIN {
+            let rows = rows.take(ROWS_A_LOCK);
+            let accepted = self.shared().push_many(rows.map(|row| move |out: &mut Encoder| row.write(out)));
+            if accepted.is_some() {
+                return Ok(accepted);
+            }
+        }
+        self.try_send(first).map(Offsets::of).map(Some)
     }
 
     /// As `send`, for at most this long.
