@@ -1,13 +1,13 @@
-//! One call that carries a stream: opened against its table, read to its end, acked when rows are stored.
+//! One call of a stream: opened for its table, read to its end, acked when rows are stored.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `acks` | acknowledgements of what is stored |
 //! | `altered` | the end of a stream whose table was altered |
 //! | `persistent` | persistent streams: created, resumed, retired |
-//! | `protocol` | what may come when, without I/O |
+//! | `protocol` | the order of requests, without I/O |
 //! | `quota` | records and bytes of a stream within a second |
-//! | `requests`, `responses` | what travels, whichever call carries it |
+//! | `requests`, `responses` | the messages of all kinds of calls |
 //! | `service` | the gRPC service that starts streams |
 //! | `session` | an open stream: requests in, rows to the sink, acks out |
 
@@ -46,22 +46,22 @@ use requests::Requests;
 use responses::{Response, Responses};
 use session::Session;
 
-/// How a stream comes to its end.
+/// How a stream ended.
 #[derive(Debug)]
 enum End {
-    /// The client has gone, or listens no more.
+    /// The client has disconnected, or receives no more.
     Gone,
     Refused(Refusal),
-    /// The client does not read what it is sent.
+    /// The client does not read its responses.
     Unread,
-    /// Everything that was sent is stored and acked, and nothing more will come.
+    /// Everything that was sent is stored and acked.
     Well,
 }
 
-/// One call, from its first request to its end.
+/// One call, from the first request to the end.
 pub(crate) struct Stream {
     app: App,
-    /// The table that the call's metadata names, and its token opens.
+    /// The table in the call's metadata; the token is valid for it.
     table_name: String,
     requests: Requests,
     responses: Responses,
@@ -70,15 +70,15 @@ pub(crate) struct Stream {
     misbehavior: Misbehavior,
 }
 
-/// What faults do to a call from its opening on.
+/// The faults of a call from its opening on.
 #[derive(Debug, Default)]
 struct Misbehavior {
-    /// How much longer the opening takes.
+    /// The delay of the opening.
     delay: Duration,
     ack_script: VecDeque<AckStep>,
 }
 
-/// What a stream is once it is open.
+/// The parts of an open stream.
 struct Opened {
     table: Arc<Table>,
     protocol: Protocol,
@@ -119,17 +119,17 @@ impl Stream {
             End::Unread => true,
             End::Refused(refusal) => {
                 app.activity.refused(&connection, &table_name, &refusal);
-                // A client that has gone hears nothing, and needs nothing.
+                // A client that has disconnected does not receive it.
                 matches!(responses.put(Err(refusal.into())).await, Err(End::Unread))
             }
         };
         if unread {
-            // HTTP/2 has no way to end a stream whose window the client leaves shut.
+            // HTTP/2 cannot deliver the end of a stream whose window the client keeps closed.
             let grace = app.limits.read_grace;
             app.activity.refused(
                 &connection,
                 &table_name,
-                &format_args!("the client left its answers unread for {grace:?}; its connection is closed"),
+                &format_args!("the client did not read its responses for {grace:?}; its connection is closed"),
             );
             connection.cut();
         }
@@ -149,7 +149,7 @@ impl Stream {
             Err(status) => return Err(broken(&status)),
         };
         let (mut protocol, opening) = Protocol::open(first, &self.app.limits)?;
-        // Before the table is read, so that no alteration after that is missed.
+        // Subscribed before the table is read, so that no later alteration is missed.
         let alterations = Alterations::of(&self.app);
         let (table, decoder) = self.decoder(&protocol, &opening)?;
         let sink = self.app.sink.open(&table).await.map_err(Refusal::from)?;
@@ -216,8 +216,8 @@ impl From<Refusal> for End {
     }
 }
 
-/// What a read that failed means: a message beyond the limit or one that is no message is refused, else the client has
-/// gone.
+/// The meaning of a failed read. Messages that are too large or malformed are refused; otherwise the client has
+/// disconnected.
 fn broken(status: &Status) -> End {
     match status.code() {
         tonic::Code::OutOfRange | tonic::Code::ResourceExhausted => End::Refused(Refusal::too_large(status.message())),

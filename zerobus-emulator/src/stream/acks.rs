@@ -1,4 +1,4 @@
-//! The acks of a stream: sent as the sink reports, or spoilt by a fault.
+//! The acks of a stream: sent as the sink reports, or modified by a fault.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use crate::sink::StorageError;
 
 pub(super) type Reports = mpsc::UnboundedReceiver<Result<i64, StorageError>>;
 
-/// Reports to the client how far its requests are stored.
+/// Sends acks to the client as its requests are stored.
 pub(super) struct Acks<'a> {
     app: &'a App,
     responses: &'a Responses,
     faults: StreamFaults,
-    /// The acks that a fault asks for, before those of its own accord.
+    /// The acks of a fault's script; they precede all others.
     script: VecDeque<AckStep>,
     watched: Arc<Watched>,
     sent: u64,
@@ -38,7 +38,7 @@ impl<'a> Acks<'a> {
         Self { app, responses, faults, script, watched, sent: 0 }
     }
 
-    /// Acks until the reports end; returns the last offset that was stored, -1 without any.
+    /// Sends acks until the reports end; returns the last stored offset, -1 if there is none.
     pub(super) async fn run(mut self, mut reports: Reports) -> Result<i64, End> {
         let mut last = -1;
         while let Some(report) = reports.recv().await {
@@ -51,7 +51,7 @@ impl<'a> Acks<'a> {
         Ok(last)
     }
 
-    /// Sends the acks of the script up to what is stored; returns the last of them.
+    /// Sends the script's acks whose offsets are stored; returns the last of them.
     async fn follow_script(&mut self, stored: i64) -> Result<Option<i64>, End> {
         let mut sent = None;
         while let Some(step) = self.script.front().copied().filter(|step| step.offset <= stored) {
@@ -71,7 +71,7 @@ impl<'a> Acks<'a> {
         for kind in &kinds {
             if let Kind::AckDelay(delay) = kind {
                 tokio::time::sleep(*delay).await;
-                // Acks are cumulative: one for all that was stored meanwhile keeps the delay from adding up.
+                // Acks are cumulative: one ack for everything stored meanwhile keeps the delays from adding up.
                 while let Ok(report) = reports.try_recv() {
                     offset = stored(report)?;
                 }

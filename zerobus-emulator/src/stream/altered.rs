@@ -1,4 +1,4 @@
-//! The end of a stream whose table was altered in a way that its rows do not fit.
+//! The end of a stream whose rows no longer fit its altered table.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::refusal::{Cause, Refusal};
 use crate::schema_check::{self, ColumnOrder};
 
-/// The alterations of all tables from a moment on.
+/// The alterations of all tables from now on.
 #[derive(Debug, Clone)]
 pub(super) struct Alterations(watch::Receiver<Arc<Catalog>>);
 
@@ -20,7 +20,7 @@ impl Alterations {
         Self(app.definitions.changes())
     }
 
-    /// Ends when the table is altered in a way that breaks a stream with this descriptor.
+    /// Returns when an alteration of the table breaks a stream with this descriptor.
     pub(super) async fn end(
         mut self,
         opened: Arc<Table>,
@@ -40,14 +40,14 @@ impl Alterations {
                 },
             }
             if self.0.changed().await.is_err() {
-                // The emulator ends, and the stream with it.
+                // The emulator stops, and ends the stream.
                 std::future::pending::<()>().await;
             }
         }
     }
 }
 
-/// The refusal of a stream that a breaking change of its table ends.
+/// The refusal that ends a stream after a breaking change of its table.
 fn verdict(from: &Table, to: &Table, descriptor: &MessageDescriptor, order: ColumnOrder) -> Option<Refusal> {
     let drift = Drift::between(from, to);
     let breaks = |change: &&Change| {

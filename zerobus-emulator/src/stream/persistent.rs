@@ -1,4 +1,4 @@
-//! Persistent streams: created, resumed and retired. What is stored of them is in the log of their table.
+//! Persistent streams: created, resumed, retired. Their state is in the log of their table.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) struct Persistent {
 }
 
 impl Persistent {
-    /// A new stream, which is in the log of its table when this returns.
+    /// Creates a stream; it is in the log of its table when this returns.
     pub(super) async fn create(app: &App, table: &str, sink: &TableSink) -> Result<Self, Refusal> {
         let id = random::text(24);
         let (lease, revocation) = app.leases.take(table, &id).await;
@@ -32,7 +32,7 @@ impl Persistent {
         }
     }
 
-    /// The stream of an id, behind everything that other connections have sent on it.
+    /// Resumes a stream, after everything that other connections have sent on it is stored.
     pub(super) async fn resume(
         app: &App,
         table: &str,
@@ -53,7 +53,7 @@ impl Persistent {
     }
 }
 
-/// Ends a stream for good, and the connection that writes to it; a stream that was retired before stays so.
+/// Retires a stream, and ends the connection that writes to it. A retired stream stays retired.
 pub(super) async fn retire(app: &App, table: &str, request: &RetireStreamRequest) -> Result<(), Refusal> {
     let Some(RetiredIdentifier::StreamId(id)) = &request.identifier else {
         return Err(Refusal::protocol("the request has no stream_id"));

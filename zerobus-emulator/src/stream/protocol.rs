@@ -1,4 +1,4 @@
-//! The protocol of one stream, request by request, without I/O: what may come when, with which offset, how large.
+//! The protocol of one stream without I/O: the order of requests, their offsets, their sizes.
 
 use bytes::Bytes;
 use zerobus_runtime::wire::ingest_record_batch_request::Batch;
@@ -11,7 +11,7 @@ use super::requests::Request;
 use crate::limits::Limits;
 use crate::refusal::Refusal;
 
-/// The records of one request, in the encoding that the stream was opened for.
+/// The records of one request, in the stream's encoding.
 #[derive(Debug, PartialEq)]
 pub(super) enum Records {
     Json(Vec<String>),
@@ -27,7 +27,7 @@ impl Records {
     }
 }
 
-/// One request that keeps the rules.
+/// One valid request.
 #[derive(Debug, PartialEq)]
 pub(super) struct Ingest {
     pub(super) offset: i64,
@@ -35,7 +35,7 @@ pub(super) struct Ingest {
     pub(super) bytes: usize,
 }
 
-/// What the next request has to be.
+/// The expected next request.
 #[derive(Debug)]
 pub(super) struct Protocol {
     record_type: RecordType,
@@ -44,7 +44,7 @@ pub(super) struct Protocol {
     records: usize,
 }
 
-/// How a stream begins.
+/// The request that opens a stream.
 #[derive(Debug)]
 pub(super) enum Opening {
     Create(CreateIngestStreamRequest),
@@ -53,7 +53,7 @@ pub(super) enum Opening {
 }
 
 impl Opening {
-    /// The table that the request names; to resume a stream is to name its table in the call's metadata alone.
+    /// The table that the request names. A request that resumes a stream names none: the call's metadata do.
     pub(super) fn table_name(&self) -> Option<&str> {
         match self {
             Self::Create(create) | Self::CreatePersistent(create) => Some(create.table_name()),
@@ -73,13 +73,13 @@ impl Opening {
             Self::Create(create) | Self::CreatePersistent(create) => (create.record_type, create.record_type()),
             Self::Resume(resume) => (resume.record_type, resume.record_type()),
         };
-        // Old clients name no type and mean PROTO.
+        // Old clients set no type; they send PROTO.
         given.map_or(RecordType::Proto, |_| parsed)
     }
 }
 
 impl Protocol {
-    /// Reads the first request, which has to create or to resume the stream.
+    /// Reads the first request, which has to create or resume the stream.
     pub(super) fn open(request: Request, limits: &Limits) -> Result<(Self, Opening), Refusal> {
         let opening = match request {
             Request::Create(create) => Opening::Create(create),
@@ -96,7 +96,7 @@ impl Protocol {
         Ok((Self { record_type, next_offset: 0, record_bytes, records }, opening))
     }
 
-    /// Goes on behind what earlier connections of the stream have stored.
+    /// Continues after the last offset that earlier connections of the stream have stored.
     pub(super) const fn go_on_behind(&mut self, committed: i64) {
         self.next_offset = committed + 1;
     }

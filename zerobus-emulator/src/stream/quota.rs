@@ -7,7 +7,7 @@ use crate::refusal::Refusal;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What a stream has sent within the second that runs.
+/// What a stream has sent within the current second.
 #[derive(Debug)]
 pub(super) struct Quota {
     max_records: Option<usize>,
@@ -23,7 +23,7 @@ impl Quota {
         Self { max_records, max_bytes, since: now, records: 0, bytes: 0 }
     }
 
-    /// Counts a request; a refusal if the second has had enough.
+    /// Counts a request; an error if it exceeds the quota of the second.
     pub(super) fn take(&mut self, records: usize, bytes: usize, now: Instant) -> Result<(), Refusal> {
         if now.saturating_duration_since(self.since) >= SECOND {
             *self = Self { since: now, records: 0, bytes: 0, ..*self };

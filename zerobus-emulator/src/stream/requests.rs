@@ -1,4 +1,4 @@
-//! What a client sends on a stream, whichever call carries it.
+//! The requests of a stream, of all kinds of calls.
 
 use tonic::{Status, Streaming};
 use zerobus_runtime::wire::{
@@ -18,14 +18,14 @@ pub(super) enum Request {
     Batch(IngestRecordBatchRequest),
     Create(CreateIngestStreamRequest),
     CreatePersistent(CreateIngestStreamRequest),
-    /// Without a payload, or with one that this server does not know.
+    /// A request without a payload, or with an unknown one.
     Empty,
     Record(IngestRecordRequest),
     Resume(ResumeIngestStreamRequest),
 }
 
 impl Requests {
-    /// The next request; none once the client has half-closed.
+    /// The next request; `None` once the client has half-closed.
     pub(super) async fn message(&mut self) -> Result<Option<Request>, Status> {
         Ok(match self {
             Self::Ephemeral(requests) => requests.message().await?.map(Request::from),

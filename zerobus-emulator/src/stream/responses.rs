@@ -1,4 +1,4 @@
-//! What the server answers on a stream, whichever call carries it.
+//! The responses of a stream, of all kinds of calls.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use zerobus_runtime::wire::{
 
 use super::End;
 
-/// The responses of a call, on their way to the client.
+/// Sends the responses of a call.
 #[derive(Debug, Clone)]
 pub(super) struct Responses {
     pub(super) sender: mpsc::Sender<Result<Response, Status>>,
-    /// How long the client may leave them unread.
+    /// How long the client may leave responses unread.
     pub(super) grace: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The gRPC service: who calls, for which table, with what right; then a stream of its own.
+//! The gRPC service: checks the caller, the table and the token of a call, and starts its stream.
 
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
@@ -22,9 +22,9 @@ use crate::faults::script::StreamFaults;
 use crate::faults::{Kind, Point};
 use crate::refusal::Refusal;
 
-/// Responses that wait for a client that is slow to read.
+/// How many responses are queued for a slow client.
 const RESPONSES: usize = 64;
-/// What a message may be larger than its records.
+/// How many bytes a message may be larger than its records.
 const ENVELOPE_BYTES: usize = 1 << 20;
 
 /// Starts a [`Stream`] for each call.
@@ -39,7 +39,7 @@ impl Service {
         ZerobusServer::new(Self { app }).max_decoding_message_size(message_bytes)
     }
 
-    /// The table that the metadata of a call names, if its token opens it.
+    /// The table in a call's metadata, if the token is valid for it.
     fn table_name(&self, metadata: &MetadataMap) -> Result<String, Refusal> {
         let Some(table) = text(metadata, TABLE_NAME_HEADER) else {
             return Err(Refusal::protocol(format_args!("the call's metadata has no {TABLE_NAME_HEADER}")));
@@ -48,7 +48,7 @@ impl Service {
         Ok(table.to_owned())
     }
 
-    /// Starts a stream, which runs until it ends; returns its responses.
+    /// Starts a stream in the background; returns its responses.
     fn start<T>(
         &self,
         request: Request<Streaming<T>>,
@@ -102,7 +102,7 @@ impl Service {
     }
 }
 
-/// Every request has one: the server puts it there.
+/// The server adds one to every request.
 fn connection(extensions: &tonic::Extensions) -> Connection {
     extensions.get::<Connection>().cloned().unwrap_or_else(|| Connection::new(None))
 }

@@ -1,4 +1,4 @@
-//! An open stream: requests are checked and decoded, their rows go to the sink, and what is stored is acked.
+//! An open stream: checks and decodes requests, passes their rows to the sink, and acks what is stored.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::refusal::Refusal;
 use crate::row::Row;
 use crate::sink::{Append, PersistentStream, Stored, TableSink};
 
-/// How long a stream must have been still to be idle.
+/// How long an idle stream has had no progress.
 const IDLE: Duration = Duration::from_millis(200);
 
 /// A stream between its opening and its end.
@@ -46,7 +46,7 @@ pub(super) struct Session {
 enum Stop {
     /// The client has half-closed; the last offset it sent.
     HalfClosed(i64),
-    /// A fault: the server ends the stream of its own accord.
+    /// A fault ended the stream.
     Ended,
 }
 
@@ -57,19 +57,19 @@ struct Reader<'a> {
     decoder: Decoder,
     sink: TableSink,
     stream: Option<Arc<PersistentStream>>,
-    /// Given back as soon as nothing more is read: who resumes the stream then waits for what was read.
+    /// Released when reading ends: a connection that resumes the stream then waits for what was read.
     _lease: Option<Lease>,
     connection: Connection,
     faults: StreamFaults,
     watched: Arc<Watched>,
     quota: Quota,
     stored: Stored,
-    /// Asks for a CloseStreamSignal with this grace.
+    /// Requests a CloseStreamSignal with this grace.
     close: mpsc::Sender<Duration>,
 }
 
 impl Session {
-    /// Reads the stream to its end; what came before the end is stored and acked, however it ends.
+    /// Reads the stream to its end. Everything before the end is stored and acked, also if the end is a refusal.
     pub(super) async fn serve(mut self, app: &App, requests: &mut Requests, responses: &Responses) -> End {
         let (stored, reports) = mpsc::unbounded_channel();
         let (close, close_requests) = mpsc::channel(1);
@@ -87,7 +87,7 @@ impl Session {
             tokio::pin!(reading, closing, altered);
             tokio::select! {
                 biased;
-                // The reports go on as long as the reader does, so this is a client that does not listen, or a failure.
+                // The reports last as long as the reader, so the client does not receive, or something failed.
                 acked = &mut acking => return acked.err().unwrap_or(End::Gone),
                 stop = &mut reading => stop,
                 end = &mut closing => Err(end),
@@ -95,7 +95,7 @@ impl Session {
                 () = revoked(revocation) => Err(Refusal::superseded().into()),
             }
         };
-        // With the reader its end of the reports has gone: they end when everything is stored.
+        // The reader's sender is dropped, so the reports end when everything is stored.
         match (acking.await, stop) {
             (Err(end), _) | (Ok(_), Err(end)) => end,
             (Ok(acked), Ok(Stop::HalfClosed(last))) if acked < last => {
@@ -132,7 +132,7 @@ impl Session {
     }
 }
 
-/// Ends when another connection has resumed the stream.
+/// Returns when another connection has resumed the stream.
 async fn revoked(revocation: Option<Revocation>) {
     match revocation {
         Some(mut revocation) => revocation.revoked().await,
@@ -170,7 +170,7 @@ impl Reader<'_> {
         Ok(ingest.offset)
     }
 
-    /// All rows of a request, or none.
+    /// All rows of a request; an error if one is bad.
     fn rows(&self, offset: i64, records: Records) -> Result<Vec<Row>, Refusal> {
         let decoder = &self.decoder;
         let refuse = |index: usize, bad: &BadRecord| Refusal::bad_record(offset, index, &bad.to_string());
@@ -189,7 +189,7 @@ impl Reader<'_> {
     async fn misbehave(&mut self, handled: u64) -> Result<Option<Stop>, End> {
         for kind in self.app.faults.strike(&mut self.faults, Point::Request, handled) {
             match kind {
-                // A stream that is closing already needs no second signal.
+                // A stream that is already closing needs no second signal.
                 Kind::CloseSignal(grace) => drop(self.close.try_send(grace)),
                 Kind::DiskFull => return Err(Refusal::storage("no space left on device (injected)").into()),
                 Kind::End => return Ok(Some(Stop::Ended)),
@@ -206,7 +206,7 @@ impl Reader<'_> {
     }
 }
 
-/// The end that the server brings about.
+/// The end of a stream by the server.
 struct Closing<'a> {
     app: &'a App,
     responses: &'a Responses,
@@ -214,8 +214,8 @@ struct Closing<'a> {
 }
 
 impl Closing<'_> {
-    /// Sends CloseStreamSignal when the stream's time is over, the server stops or a fault asks for it; ends when the
-    /// client has not heeded it.
+    /// Sends CloseStreamSignal when the stream's lifetime is over, the server stops or a fault requests it. Returns if
+    /// the client ignores the signal.
     async fn run(self, mut requests: mpsc::Receiver<Duration>) -> End {
         let mut stopping = self.app.stopping.clone();
         let limits = &self.app.limits;
@@ -239,7 +239,7 @@ impl Closing<'_> {
         refusal.into()
     }
 
-    /// Ends when the stream has had nothing to do for a while: it need not hold up the end of the server.
+    /// Returns when the stream is idle, so that it does not delay the end of the server.
     async fn idle(&self) {
         let mut before = None;
         loop {

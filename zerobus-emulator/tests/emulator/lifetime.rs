@@ -66,7 +66,7 @@ async fn a_client_that_does_not_read_is_ended_in_time() {
         }
     }
     let ended = tokio::time::timeout(Duration::from_secs(20), async {
-        while emulator.refusals().iter().all(|refusal| !refusal.contains("left its answers unread")) {
+        while emulator.refusals().iter().all(|refusal| !refusal.contains("did not read its responses")) {
             tokio::task::yield_now().await;
         }
     });
