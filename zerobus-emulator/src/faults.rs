@@ -1,4 +1,4 @@
-//! Misbehaviour on demand: what goes wrong, when, how often; by script and by seed, every case logged with its seed.
+//! Faults on demand, by script or at random from a seed. Each fault that strikes is logged with its seed.
 //!
 //! The text form of a fault, for the command line and the control path:
 //!
@@ -15,7 +15,7 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `script` | the faults that are armed, and what has struck |
+//! | `script` | the armed faults, and those that struck |
 //! | `text` | the text form |
 
 pub(crate) mod control;
@@ -29,7 +29,7 @@ use tonic::Code;
 pub(crate) use script::AckStep;
 pub use text::FaultError;
 
-/// One way to misbehave, and when.
+/// A fault: what goes wrong, and when.
 ///
 /// ```
 /// use std::time::Duration;
@@ -70,7 +70,7 @@ pub(crate) enum Kind {
     TokenStatus(u16),
 }
 
-/// Where in the life of a stream a fault can strike.
+/// The points at which a fault can strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Point {
     /// An ack is about to be sent.
@@ -79,7 +79,7 @@ pub(crate) enum Point {
     Call,
     /// A request has been handled.
     Request,
-    /// A token is asked for.
+    /// A token is requested.
     Token,
 }
 
@@ -94,14 +94,13 @@ impl Fault {
         Self::new(Kind::AckBack)
     }
 
-    /// An ack names an offset that is this far above the right one: a breach of the protocol once it is beyond what was
-    /// sent.
+    /// An ack names an offset that is this much too high: a breach of the protocol if it is beyond the last request.
     #[must_use]
     pub const fn ack_beyond(offsets: i64) -> Self {
         Self::new(Kind::AckBeyond(offsets))
     }
 
-    /// An ack comes so much later; what is stored meanwhile is acked with it.
+    /// An ack is delayed; it covers what is stored meanwhile.
     #[must_use]
     pub const fn ack_delay(delay: Duration) -> Self {
         Self::new(Kind::AckDelay(delay))
@@ -119,16 +118,16 @@ impl Fault {
         Self::new(Kind::AckEmpty)
     }
 
-    /// An ack is sent twice, as a server may.
+    /// An ack is sent twice, which the protocol permits.
     #[must_use]
     pub const fn ack_repeat() -> Self {
         Self::new(Kind::AckRepeat)
     }
 
-    /// The acks of a stream, in this order: each offset is acked once it is stored, this much later.
+    /// The acks of a stream, in this order: each offset is acked once it is stored and the delay is over.
     ///
-    /// Behind the last one, acks go on as usual; faults of acks count those of the script, and strike behind it. So
-    /// `ack-script=3` with `ack-drop after=1` is a server that acks offset 3 and falls silent.
+    /// After the last one, acks continue as usual. Faults of acks count the acks of the script, and strike after it:
+    /// `ack-script=3` with `ack-drop after=1` is a server that acks offset 3 and then sends no more acks.
     #[must_use]
     pub fn ack_script(steps: impl IntoIterator<Item = (i64, Duration)>) -> Self {
         let steps = steps.into_iter().map(|(offset, delay)| AckStep { offset, delay });
@@ -153,13 +152,13 @@ impl Fault {
         Self::new(Kind::End)
     }
 
-    /// Each request waits so long before the next is read.
+    /// Waits after each request before the next one is read.
     #[must_use]
     pub const fn latency(latency: Duration) -> Self {
         Self::new(Kind::Latency(latency))
     }
 
-    /// The answer that opens a stream comes so much later.
+    /// The response that opens a stream is delayed.
     #[must_use]
     pub const fn open_delay(delay: Duration) -> Self {
         Self::new(Kind::OpenDelay(delay))
@@ -171,7 +170,7 @@ impl Fault {
         Self::new(Kind::OpenStatus(status, error_code))
     }
 
-    /// The connection is cut, without a word; what was sent last may be stored and is not acked.
+    /// The connection is cut without a status. The last requests may be stored, but are not acked.
     #[must_use]
     pub const fn reset() -> Self {
         Self::new(Kind::Reset)
@@ -183,7 +182,7 @@ impl Fault {
         Self::new(Kind::Status(status, error_code))
     }
 
-    /// A call is refused as if its token were not good: UNAUTHENTICATED.
+    /// A call is refused as if its token were invalid: UNAUTHENTICATED.
     #[must_use]
     pub const fn token_rejected() -> Self {
         Self::new(Kind::TokenRejected)
@@ -195,24 +194,24 @@ impl Fault {
         Self::new(Kind::TokenStatus(status))
     }
 
-    /// Strikes a stream once that many of its requests are handled (for acks: that many acks); 0 is at its opening.
+    /// Strikes a stream after this number of its requests (for faults of acks: of its acks); 0 is at its opening.
     ///
-    /// What delays or spoils acks, and latency, goes on from there; everything else strikes a stream once. A fault of
-    /// calls or of tokens leaves the first that many calls or token requests alone, and strikes each one behind them.
+    /// Faults of acks and latency continue from there; all others strike a stream once. Faults of calls and of tokens
+    /// skip this number of calls or token requests, and strike every later one.
     #[must_use]
     pub const fn after(mut self, requests: u64) -> Self {
         self.after = requests;
         self
     }
 
-    /// Strikes at random, with this probability each time it could, from the seed of the emulator.
+    /// Strikes with this probability at each opportunity, from the emulator's seed.
     #[must_use]
     pub const fn chance(mut self, probability: f64) -> Self {
         self.chance = Some(probability);
         self
     }
 
-    /// Strikes only streams into this table.
+    /// Strikes only streams of this table.
     #[must_use]
     pub fn table(mut self, table: impl Into<String>) -> Self {
         self.table = Some(table.into());
@@ -256,7 +255,7 @@ impl Fault {
         )
     }
 
-    /// Whether it strikes again and again once its time has come.
+    /// Whether it strikes repeatedly once it has begun.
     fn goes_on(&self) -> bool {
         self.chance.is_some() || self.point() != Point::Request || matches!(self.kind, Kind::Latency(_))
     }

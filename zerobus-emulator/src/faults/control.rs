@@ -1,7 +1,7 @@
-//! The control path: `/emulator/faults`, to arm faults while the emulator runs.
+//! `/emulator/faults`: lists, arms and disarms faults while the emulator runs.
 //!
-//! `GET` reports the seed, the armed faults and those that have struck; `POST` arms faults in their text form, one a
-//! line; `DELETE` disarms all.
+//! `GET` reports the seed, the armed faults and those that struck. `POST` arms faults in their text form, one per line.
+//! `DELETE` disarms all.
 
 use axum::Json;
 use axum::extract::State;

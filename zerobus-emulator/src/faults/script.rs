@@ -1,4 +1,4 @@
-//! The faults that are armed, and those that have struck.
+//! The armed faults, and those that struck.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,18 +11,18 @@ use zerobus_codegen::Printable;
 
 use super::{Fault, Kind, Point};
 
-/// Strikes that are remembered.
+/// How many strikes are kept.
 const STRUCK: usize = 1_000;
 
 /// All faults of an emulator.
 #[derive(Debug)]
 pub(crate) struct Faults {
     seed: u64,
-    /// Each stream draws its own chances, so that one stream's do not depend on how streams run side by side.
+    /// Each stream has its own random numbers, so that they do not depend on how streams interleave.
     streams: AtomicU64,
     armed: Mutex<Vec<Armed>>,
     struck: Mutex<VecDeque<String>>,
-    /// How often a fault has struck, those that are forgotten included.
+    /// How many faults struck, including those that are no longer kept.
     strikes: AtomicU64,
 }
 
@@ -30,20 +30,20 @@ pub(crate) struct Faults {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AckStep {
     pub(crate) offset: i64,
-    /// How long after the offset is stored.
+    /// The delay after the offset is stored.
     pub(crate) delay: Duration,
 }
 
 #[derive(Debug)]
 struct Armed {
     fault: Fault,
-    /// How often it still may strike.
+    /// How many more times it may strike.
     left: Option<u64>,
-    /// The calls or token requests that it could have struck: what it counts where there is no stream yet.
+    /// The calls or token requests that it could have struck: what is counted while there is no stream.
     occasions: u64,
 }
 
-/// The chances of one stream.
+/// The random numbers of one stream.
 #[derive(Debug)]
 pub(crate) struct StreamFaults {
     number: u64,
@@ -71,34 +71,34 @@ impl Faults {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// What can still strike.
+    /// The faults that can still strike.
     pub(crate) fn armed(&self) -> Vec<String> {
         let armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
         armed.iter().filter(|armed| armed.left != Some(0)).map(|armed| armed.fault.to_string()).collect()
     }
 
-    /// What has struck last, in order, each with the stream and its place there.
+    /// The last strikes in order, each with its stream and the position there.
     pub(crate) fn struck(&self) -> Vec<String> {
         self.struck.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    /// How often a fault has struck.
+    /// How many faults struck.
     pub(crate) fn strikes(&self) -> u64 {
         self.strikes.load(Ordering::Relaxed)
     }
 
-    /// The seed, what is armed and what has struck.
+    /// The seed, the armed faults, and those that struck.
     pub(crate) fn json(&self) -> Value {
         json!({ "seed": self.seed, "armed": self.armed(), "struck": self.struck(), "strikes": self.strikes() })
     }
 
-    /// The chances of a new stream, or of a token request with an empty table.
+    /// The random numbers of a new stream, or of a token request, whose table is empty.
     pub(crate) fn stream(&self, table: &str) -> StreamFaults {
         let number = self.streams.fetch_add(1, Ordering::Relaxed);
         StreamFaults { number, table: table.to_owned(), rng: Rng::with_seed(mixed(mixed(self.seed) ^ number)) }
     }
 
-    /// What strikes at this point, after that many requests or acks of the stream.
+    /// The faults that strike at this point, after this number of the stream's requests or acks.
     pub(crate) fn strike(&self, stream: &mut StreamFaults, point: Point, handled: u64) -> Vec<Kind> {
         let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kinds = Vec::new();
@@ -114,7 +114,7 @@ impl Faults {
             self.log(&armed.fault, stream, handled);
             kinds.push(armed.fault.kind.clone());
             if armed.fault.is_final() {
-                // Nothing is left that another fault could strike, so it keeps its turn.
+                // The target is gone, so other faults keep their turns.
                 break;
             }
         }
@@ -139,7 +139,7 @@ impl Armed {
         Self { left: fault.times, fault, occasions: 0 }
     }
 
-    /// How many occasions came before this one: requests or acks of the stream, else calls or token requests.
+    /// The number of earlier opportunities: requests or acks of the stream, or calls or token requests.
     const fn place(&mut self, point: Point, handled: u64) -> u64 {
         match point {
             Point::Ack | Point::Request => handled,
@@ -152,7 +152,7 @@ impl Armed {
 }
 
 impl StreamFaults {
-    /// The chances of another part of the same stream.
+    /// Random numbers for another part of the same stream.
     pub(crate) fn fork(&mut self) -> Self {
         Self { number: self.number, table: self.table.clone(), rng: self.rng.fork() }
     }
@@ -169,8 +169,8 @@ impl Fault {
     }
 }
 
-/// Spreads seeds that are neighbours over all numbers (the finalizer of `SplitMix64`), so that streams of one seed are
-/// not the streams of the next one, shifted.
+/// Spreads adjacent seeds over all numbers (the finalizer of `SplitMix64`), so that adjacent seeds do not produce the
+/// same streams, shifted by one.
 const fn mixed(seed: u64) -> u64 {
     let mut x = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,4 +1,4 @@
-//! The text form of a fault: written and read.
+//! Formats and parses the text form of a fault.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use zerobus_codegen::Printable;
 
 use super::{AckStep, Fault, Kind};
 
-/// Text that is no fault.
+/// A text that is not a fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not {expected}; write a fault as in `reset after=3 times=2`, `ack-delay=50ms`, `status=UNAVAILABLE/6006 chance=0.1`", Printable(.found))]
 pub struct FaultError {
