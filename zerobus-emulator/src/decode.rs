@@ -1,4 +1,4 @@
-//! From a record on the wire to a checked row: strict, or a reason that names the column.
+//! Decodes a record to a checked row; an error names the column.
 
 mod partition;
 mod plan;
@@ -25,31 +25,31 @@ pub(crate) struct Decoder {
     message: MessageDescriptor,
     plan: Plan,
     partition: PartitionCheck,
-    /// Where JSON records have what fits no column.
+    /// The rescue column of JSON records.
     rescue: Option<Rescue>,
 }
 
 /// Why a record does not decode.
 #[derive(Debug, PartialEq)]
 pub(crate) struct BadRecord {
-    /// The column's path, innermost segment first while it is being built; empty where the record as a whole is bad.
+    /// The column's path, innermost segment first while it is built; empty if the whole record is bad.
     path: Vec<String>,
     why: String,
 }
 
 impl Decoder {
-    /// For records of this message, which the schema check has found to fit the table.
+    /// Decodes records of this message, which fits the table by the schema check.
     pub(crate) fn new(table: &Table, message: MessageDescriptor) -> Self {
         let plan = Plan::new(&table.row, &message);
         Self { message, plan, partition: PartitionCheck::new(table), rescue: None }
     }
 
-    /// For records in JSON.
+    /// Decodes records in JSON.
     pub(crate) fn of_table(table: &Table) -> Result<Self, Refusal> {
         Ok(Self::new(table, client_descriptor::of_table(&table.descriptor())?))
     }
 
-    /// What the records are, as protobuf.
+    /// The records' protobuf message.
     pub(crate) const fn descriptor(&self) -> &MessageDescriptor {
         &self.message
     }
@@ -64,7 +64,7 @@ impl Decoder {
         self.row(message)
     }
 
-    /// The deserializer's words are the service's own.
+    /// The deserializer's error texts are the service's.
     pub(crate) fn json(&self, record: &str) -> Result<Row, BadRecord> {
         let strict = self.strict_json(record);
         match &self.rescue {
@@ -113,7 +113,7 @@ impl BadRecord {
         Self { path: Vec::new(), why: why.into() }
     }
 
-    /// The same, seen from one level further out: the path is built while the error travels up.
+    /// Adds a segment to the path, which is built while the error is returned.
     fn within(mut self, segment: &str) -> Self {
         self.path.push(segment.to_owned());
         self

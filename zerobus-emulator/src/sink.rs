@@ -1,4 +1,4 @@
-//! Where rows go. A row is stored before its offset is reported, and reported in the order in which it came.
+//! Where rows are stored. A row is stored before its offset is reported, and offsets are reported in order.
 
 #[cfg(feature = "delta")]
 pub(crate) mod delta;
@@ -21,11 +21,11 @@ pub(crate) use persistent::{PersistentStream, StreamAction, StreamState};
 #[non_exhaustive]
 pub enum StorageError {
     /// The definition that a table was altered to could not be read or written.
-    #[error("the definition that the table was altered to, {}, cannot be read or written; mend or remove the file, and without it the table has the definition that the emulator is given", .path.display())]
+    #[error("the definition that the table was altered to, {}, cannot be read or written; repair the file, or remove it to use the definition that the emulator was started with", .path.display())]
     Definition {
         /// The definition's file.
         path: PathBuf,
-        /// What went wrong.
+        /// The cause.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// The data folder was removed, and cannot be used again.
@@ -33,10 +33,10 @@ pub enum StorageError {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What went wrong.
+        /// The cause.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// The Delta table at the place does not have the columns of the snapshot.
+    /// The Delta table does not have the columns of the snapshot.
     #[error("the Delta table at {} has other columns than the snapshot of the table; name another data folder, or remove that one", .path.display())]
     Drift {
         /// The table's folder.
@@ -47,11 +47,11 @@ pub enum StorageError {
     Failed {
         /// The table's folder.
         path: PathBuf,
-        /// What was being done, as `written`.
+        /// The operation that failed, such as `written`.
         doing: &'static str,
-        /// What to do about it, as `; free space on its disk`; empty where the cause says it.
+        /// What to do about it, such as `; free space on its disk`; empty if the cause has it.
         remedy: &'static str,
-        /// What went wrong.
+        /// The cause.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// The Delta table has a feature that Zerobus does not write to.
@@ -64,8 +64,8 @@ pub enum StorageError {
         /// The feature.
         obstacle: Box<Obstacle>,
     },
-    /// Another program gave the Delta table a feature that the emulator cannot write to.
-    #[error("the emulator cannot write to the Delta table at {}; take from it what another program gave it, or name another data folder", .path.display())]
+    /// Another program enabled a feature that the emulator does not support.
+    #[error("the emulator cannot write to the Delta table at {}; remove the feature that another program enabled, or name another data folder", .path.display())]
     Unwritable {
         /// The table's folder.
         path: PathBuf,
@@ -74,35 +74,35 @@ pub enum StorageError {
         /// The feature.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// Rows could not be acked before their commit, or not be brought into their table after a kill.
+    /// The log of acked rows could not be read or written.
     #[error("the log of acked rows at {} cannot be read or written{remedy}", .path.display())]
     Log {
         /// The log's file.
         path: PathBuf,
         /// What to do about it.
         remedy: &'static str,
-        /// What went wrong.
+        /// The cause.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// A request of a persistent stream does not follow the last one that is stored.
+    /// A request of a persistent stream does not follow the last stored one.
     #[error(
-        "offset {offset} of a persistent stream does not follow {committed}, the last that is stored; resume the stream"
+        "offset {offset} of a persistent stream does not follow {committed}, the last stored one; resume the stream"
     )]
     OutOfSequence {
-        /// The last offset that is stored, -1 if there is none.
+        /// The last stored offset, -1 if there is none.
         committed: i64,
         /// The offset of the request.
         offset: i64,
     },
-    /// The table is being removed, again and again.
-    #[error("the table at {} is being removed; send the rows again when that is over", .path.display())]
+    /// The table's folder is being removed.
+    #[error("the table at {} is being removed; send the rows again later", .path.display())]
     Removed {
         /// The table's folder.
         path: PathBuf,
-        /// What was missing at last.
+        /// The last error.
         source: Arc<StorageError>,
     },
-    /// A row does not fit the definition that its table was altered to.
+    /// A row does not fit the new definition of its table.
     #[error("a row does not fit table {}, which was altered: {why}", Printable(.table))]
     Unfit {
         /// The table.
@@ -110,7 +110,7 @@ pub enum StorageError {
         /// What does not fit.
         why: String,
     },
-    /// The emulator stops, and takes no more rows.
+    /// The emulator is stopping, and takes no more rows.
     #[error("the emulator is stopping")]
     Stopping,
 }
@@ -126,7 +126,7 @@ impl StorageError {
 pub(crate) struct TableHealth {
     /// Why the table could not be opened or written to at the last attempt.
     pub(crate) problem: Option<StorageError>,
-    /// Acked rows that are not in the table yet; none if their log cannot be read.
+    /// Acked rows that are not in the table yet; `None` if their log cannot be read.
     pub(crate) logged_rows: Option<u64>,
 }
 
@@ -136,37 +136,37 @@ impl Default for TableHealth {
     }
 }
 
-/// How much a table holds.
+/// The size of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Holding {
     pub(crate) rows: u64,
-    /// What only a table on disk has.
+    /// `None` for a table in memory.
     pub(crate) files: Option<FileHolding>,
 }
 
-/// How much a table on disk holds.
+/// The size of a table on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileHolding {
-    /// The table's version, which counts its commits from 0.
+    /// The table's version; commits count from 0.
     pub(crate) version: u64,
     pub(crate) count: u64,
     pub(crate) bytes: u64,
-    /// Acknowledged rows that no longer fitted the table, in files beside it.
+    /// Acked rows that did not fit the altered table, in files beside it.
     pub(crate) rejected: u64,
 }
 
-/// The rows of one request, on their way into a table.
+/// The rows of one request to a table.
 #[derive(Debug)]
 pub(crate) struct Append {
-    /// The definition of the table that the rows were decoded by.
+    /// The definition that the rows were decoded with.
     pub(crate) table: Arc<Table>,
     pub(crate) rows: Vec<Row>,
     pub(crate) offset: i64,
-    /// The memory that the rows take.
+    /// The rows' memory in bytes.
     #[cfg_attr(not(feature = "delta"), expect(dead_code, reason = "memory has no queue to bound"))]
     pub(crate) weight: usize,
     pub(crate) stored: Stored,
-    /// The stream whose offset is stored together with the rows.
+    /// The persistent stream whose offset is stored with the rows.
     pub(crate) stream: Option<Arc<PersistentStream>>,
 }
 
@@ -181,17 +181,17 @@ impl Append {
         Self { stream, ..self }
     }
 
-    /// Reports to the stream whether the rows are stored.
+    /// Reports the result to the stream.
     pub(crate) fn report(&self, result: Result<(), StorageError>) {
-        // A stream that has gone needs no report.
+        // A stream that has ended needs no report.
         let _ = self.stored.send(result.map(|()| self.offset));
     }
 }
 
-/// Where to report that every offset of a stream up to this one is stored.
+/// Reports that every offset of a stream up to this one is stored.
 pub(crate) type Stored = mpsc::UnboundedSender<Result<i64, StorageError>>;
 
-/// One place for all tables.
+/// The store of all tables.
 #[derive(Debug)]
 pub(crate) enum Sink {
     #[cfg(feature = "delta")]
@@ -199,7 +199,7 @@ pub(crate) enum Sink {
     Memory(Memory),
 }
 
-/// One table's end of the sink; cheap to clone.
+/// A handle on one table; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) enum TableSink {
     #[cfg(feature = "delta")]
@@ -208,7 +208,7 @@ pub(crate) enum TableSink {
 }
 
 impl Sink {
-    /// Makes the table ready for rows.
+    /// Opens the table for rows.
     pub(crate) async fn open(&self, table: &Arc<Table>) -> Result<TableSink, StorageError> {
         match self {
             #[cfg(feature = "delta")]
@@ -217,8 +217,8 @@ impl Sink {
         }
     }
 
-    /// Brings into their tables what an emulator that was killed had acked. A table that cannot take its rows keeps
-    /// them in the log, and is refused; the others are not affected.
+    /// Commits the rows that a killed emulator had acked. If a table cannot take its rows, they stay in the log and the
+    /// table is refused; other tables are not affected.
     #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory leaves nothing"))]
     pub(crate) async fn recover(self: &Arc<Self>, tables: Vec<Arc<Table>>) {
         #[cfg(feature = "delta")]
@@ -237,7 +237,7 @@ impl Sink {
         }
     }
 
-    /// What keeps the table from taking rows, as far as that is known.
+    /// What keeps the table from taking rows, if that is known.
     #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory always takes rows"))]
     pub(crate) fn health(&self, table: &TableName) -> TableHealth {
         match self {
@@ -247,7 +247,7 @@ impl Sink {
         }
     }
 
-    /// Every row that is stored.
+    /// All stored rows.
     pub(crate) async fn rows(&self, table: &Arc<Table>) -> Result<Vec<Row>, StorageError> {
         match self {
             #[cfg(feature = "delta")]
@@ -256,7 +256,7 @@ impl Sink {
         }
     }
 
-    /// The stored rows from this number on.
+    /// Stored rows, without the first `skip`.
     pub(crate) async fn page(&self, table: &Arc<Table>, skip: u64, limit: usize) -> Result<Vec<Row>, StorageError> {
         match self {
             #[cfg(feature = "delta")]
@@ -265,7 +265,7 @@ impl Sink {
         }
     }
 
-    /// How much the table holds.
+    /// The table's size.
     pub(crate) async fn holding(&self, table: &Arc<Table>) -> Result<Holding, StorageError> {
         match self {
             #[cfg(feature = "delta")]
@@ -274,7 +274,7 @@ impl Sink {
         }
     }
 
-    /// Removes every row, after all requests that were queued before.
+    /// Removes all rows, after the requests that are already queued.
     pub(crate) async fn reset(&self, table: &Arc<Table>) -> Result<(), StorageError> {
         match self {
             #[cfg(feature = "delta")]
@@ -286,7 +286,7 @@ impl Sink {
         }
     }
 
-    /// Replaces a table's definition, after all requests that were queued before. Its rows stay, or it is an error.
+    /// Replaces a table's definition, after the requests that are already queued. An error if a row does not fit.
     pub(crate) async fn alter(&self, from: &Arc<Table>, to: &Arc<Table>) -> Result<(), StorageError> {
         match self {
             #[cfg(feature = "delta")]
@@ -295,7 +295,7 @@ impl Sink {
         }
     }
 
-    /// The table that is stored under this name, where that outlives the emulator.
+    /// The definition of the table on disk, if there is one.
     #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory outlives nothing"))]
     pub(crate) async fn stored(&self, name: &TableName) -> Result<Option<Arc<Table>>, StorageError> {
         match self {
@@ -305,7 +305,7 @@ impl Sink {
         }
     }
 
-    /// The folder of the definitions that tables were altered to.
+    /// The folder of the altered tables' definitions.
     pub(crate) fn definitions(&self) -> Option<PathBuf> {
         match self {
             #[cfg(feature = "delta")]
@@ -314,7 +314,7 @@ impl Sink {
         }
     }
 
-    /// How many acknowledged rows no longer fitted the table, and lie in files beside it.
+    /// The number of acked rows that did not fit the altered table and are in files beside it.
     #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory rejects no row that it acknowledged"))]
     pub(crate) fn rejected(&self, table: &TableName) -> u64 {
         match self {
@@ -324,7 +324,7 @@ impl Sink {
         }
     }
 
-    /// Makes the table where it is missing, so that a reader finds it before its first row.
+    /// Creates the table if it is missing, so that readers find it before its first row.
     #[cfg_attr(not(feature = "delta"), expect(unused_variables, reason = "memory has nothing to make"))]
     pub(crate) async fn prepare(&self, table: &Arc<Table>) -> Result<(), StorageError> {
         match self {
@@ -344,7 +344,7 @@ impl Sink {
         }
     }
 
-    /// Stores what is on its way, and takes no more.
+    /// Stores queued rows, and takes no more.
     pub(crate) async fn close(&self) {
         match self {
             #[cfg(feature = "delta")]
@@ -355,7 +355,7 @@ impl Sink {
 }
 
 impl TableSink {
-    /// Acts on a persistent stream, after all requests that were queued before; returns its state afterwards.
+    /// Acts on a persistent stream, after the requests that are already queued; returns its new state.
     pub(crate) async fn stream(&self, id: &str, action: StreamAction) -> Result<StreamState, StorageError> {
         match self {
             #[cfg(feature = "delta")]
@@ -364,7 +364,7 @@ impl TableSink {
         }
     }
 
-    /// Hands rows over; waits while too much is on its way.
+    /// Queues rows; waits while the queue is full.
     pub(crate) async fn append(&self, append: Append) -> Result<(), StorageError> {
         match self {
             #[cfg(feature = "delta")]

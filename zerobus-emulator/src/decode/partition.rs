@@ -1,8 +1,8 @@
-//! The values of partition columns: each names a folder, so not every value of the type can be stored.
+//! Checks values of partition columns: each is a folder's name, so not every value of its type can be stored.
 //!
 //! | value | why it is refused |
 //! |---|---|
-//! | one that makes a folder's name longer than 255 bytes, or a path of folders longer than 2,048 | no file system has it |
+//! | one that makes a folder's name longer than 255 bytes, or a path of folders longer than 2,048 | file systems do not support it |
 //! | BINARY that is not UTF-8 | the log holds partition values as text |
 //! | an empty string or BINARY in a NOT NULL column | Delta reads it as NULL |
 
@@ -11,9 +11,9 @@ use zerobus_codegen::{DataType, Field, Table};
 use super::BadRecord;
 use crate::row::{Cell, Row};
 
-/// The longest name of a folder that common file systems take.
+/// The longest folder name that common file systems support.
 const NAME_BYTES: usize = 255;
-/// The longest path of a table's partition folders; the data folder and the file's own name come on top.
+/// The longest path of a table's partition folders, without the data folder and the file's own name.
 const PATH_BYTES: usize = 2_048;
 
 /// Checks the partition columns of a table's rows.
@@ -50,7 +50,7 @@ fn value(column: &Field, cell: &Cell) -> Result<usize, BadRecord> {
         (DataType::Scalar(_), Cell::Text(text)) => text.as_bytes(),
         (DataType::Scalar(_), Cell::Bytes(bytes)) if std::str::from_utf8(bytes).is_ok() => bytes,
         (_, Cell::Bytes(_)) => return Err(BadRecord::value("a partition column's BINARY has to be UTF-8")),
-        // Numbers, dates and times are short.
+        // Numbers, dates and times are always short enough.
         _ => return Ok(0),
     };
     if bytes.is_empty() && !column.nullable {
@@ -65,7 +65,7 @@ fn value(column: &Field, cell: &Cell) -> Result<usize, BadRecord> {
     Ok(length)
 }
 
-/// What Hive's names of partition folders write as `%XX`.
+/// Whether a character of a partition folder's name is written as `%XX`, by Hive's rules.
 const fn is_escaped(byte: u8) -> bool {
     matches!(
         byte,

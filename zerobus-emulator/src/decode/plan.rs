@@ -1,4 +1,4 @@
-//! Which field of a client's message feeds which column, found once for a stream; then message by message to rows.
+//! Maps the fields of a client's message to columns, once for a stream, and then decodes its messages to rows.
 
 use std::collections::HashMap;
 
@@ -12,9 +12,9 @@ use crate::row::{Cell, Row};
 #[derive(Debug)]
 pub(crate) struct Plan {
     columns: Vec<Column>,
-    /// The places of the columns by the numbers of the fields that carry them.
+    /// The columns' positions, by field number.
     places: HashMap<u32, u32>,
-    /// How many columns every row must give a value for.
+    /// The number of columns that every row must have a value for.
     required: usize,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Plan {
 pub(super) struct Column {
     name: String,
     nullable: bool,
-    /// The field that carries the column; none where the client leaves the column out for good.
+    /// The column's field; `None` if the client's message has no such field.
     source: Option<FieldDescriptor>,
     shape: Shape,
 }
@@ -67,7 +67,7 @@ impl Plan {
             let why = format!("field number {} is not in the descriptor", unknown.number());
             return Err(BadRecord::value(why));
         }
-        // Twice the places, since a sparse cell is larger and slower to find.
+        // A sparse cell is larger and slower to find, so it counts twice.
         if message.fields().take(self.columns.len()).count() * 2 < self.columns.len() {
             return self.sparse(message);
         }
@@ -109,12 +109,12 @@ impl Column {
         self.nullable
     }
 
-    /// The cell of a message that may lack all others.
+    /// The cell of a field, which may be absent.
     pub(super) fn take(&self, mut message: DynamicMessage) -> Result<Cell, BadRecord> {
         self.cell(self.source.as_ref().and_then(|field| message.take_field(field)))
     }
 
-    /// A collection that is left out is an empty one, so it is never missing.
+    /// An absent collection is empty, so it is never missing.
     const fn is_required(&self) -> bool {
         !self.nullable && matches!(self.shape, Shape::Scalar(_) | Shape::Struct(_))
     }
@@ -150,7 +150,7 @@ impl Item {
 
     fn map(&self, key: Scalar, entries: impl IntoIterator<Item = (MapKey, Value)>) -> Result<Cell, BadRecord> {
         let mut entries: Vec<(MapKey, Value)> = entries.into_iter().collect();
-        // The map arrives in the order of a hash.
+        // The decoded map has no order.
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         let cells = entries.into_iter().map(|(map_key, value)| {
             let key = scalar::cell(key, Value::from(map_key)).map_err(|bad| bad.within("key"))?;
@@ -180,7 +180,7 @@ fn item(element: &Element, kind: Option<Kind>) -> Item {
     }
 }
 
-/// Where the client has no such field, no message of it ever arrives, and the plan stays empty.
+/// Without such a field in the client's message there is nothing to decode, and the plan stays empty.
 fn plan(row: &Struct, kind: Option<Kind>) -> Plan {
     match kind {
         Some(Kind::Message(message)) => Plan::new(row, &message),

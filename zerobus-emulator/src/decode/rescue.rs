@@ -1,6 +1,6 @@
-//! The rescue column: what of a JSON record fits no column is kept there, as one JSON object.
+//! The rescue column: it keeps values of a JSON record that fit no column, as one JSON object.
 //!
-//! | in the record | what becomes of it |
+//! | in the record | result |
 //! |---|---|
 //! | a field that is no column | rescued |
 //! | a value that its nullable column does not take | rescued, and the column is NULL |
@@ -16,12 +16,12 @@ use crate::row::{Cell, Row};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rescue {
     pub(crate) column: String,
-    /// Where it is among the columns.
+    /// Its position among the columns.
     pub(crate) place: usize,
 }
 
 impl Rescue {
-    /// The row of a record; `strict` is what the columns make of the whole of it.
+    /// Decodes a record; `strict` decodes it without the rescue column.
     pub(super) fn row(
         &self,
         decoder: &Decoder,
@@ -52,7 +52,7 @@ impl Rescue {
 }
 
 impl Decoder {
-    /// Whether a field has to stay with its column: the column takes the value, or may not be without one.
+    /// Whether a field stays in its column: the column accepts the value, or is NOT NULL.
     fn takes(&self, name: &str, value: &Value) -> bool {
         let Some(column) = self.plan.column(name) else { return false };
         if !column.is_nullable() {

@@ -1,4 +1,4 @@
-//! A single value from the wire to a cell, against the range of its column's type.
+//! Decodes a single value to a cell, and checks the range of its column's type.
 //!
 //! | column | rule |
 //! |---|---|
@@ -57,7 +57,7 @@ fn out_of_range(scalar: Scalar, value: impl std::fmt::Display) -> BadRecord {
     BadRecord::value(format!("{value} is out of the range of {scalar}"))
 }
 
-/// The digits of plain decimal text as one integer of the column's scale.
+/// A decimal text as one integer of the column's scale.
 fn decimal(text: &str, precision: u8, scale: u8) -> Option<i128> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));

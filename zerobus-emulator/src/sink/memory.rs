@@ -21,7 +21,7 @@ pub(crate) struct Rows(Arc<Mutex<Content>>);
 
 #[derive(Debug)]
 struct Content {
-    /// The definition that the rows are of.
+    /// The definition of the rows.
     table: Arc<Table>,
     rows: Vec<Row>,
     /// The persistent streams that write to the table.

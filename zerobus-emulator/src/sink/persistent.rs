@@ -1,4 +1,4 @@
-//! A persistent stream as the sink knows it: its id, and up to which offset its requests are stored.
+//! A persistent stream in the sink: its id, and the last stored offset.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// The offset before the first.
 const NOTHING: i64 = -1;
 
-/// A persistent stream that requests may come on; shared by them and by the writer of their table.
+/// An open persistent stream, shared by its requests and the writer of their table.
 #[derive(Debug)]
 pub(crate) struct PersistentStream {
     id: String,
-    /// Only the writer of the table moves it, in the order of the commits.
+    /// Advanced by the table's writer only, in commit order.
     committed: AtomicI64,
 }
 
-/// What a table knows of a persistent stream.
+/// The state of a persistent stream in its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StreamState {
     /// Every offset up to this one is stored; -1 before the first.
@@ -23,7 +23,7 @@ pub(crate) enum StreamState {
     Unknown,
 }
 
-/// What is to be done with the persistent stream of an id.
+/// An action on a persistent stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StreamAction {
     Create,
@@ -52,7 +52,7 @@ impl PersistentStream {
 impl StreamState {
     pub(crate) const NEW: Self = Self::Open(NOTHING);
 
-    /// The state that the action leads to.
+    /// The state after the action.
     pub(crate) const fn after(self, action: StreamAction) -> Self {
         match (action, self) {
             (StreamAction::Create, _) => Self::NEW,
