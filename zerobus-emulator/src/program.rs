@@ -1,4 +1,4 @@
-//! The program: arguments in, an emulator until a signal comes or a command has ended, an exit code out.
+//! The program: runs an emulator until a signal arrives or a command has ended.
 
 mod arguments;
 mod conformance;
@@ -59,7 +59,7 @@ fn health(url: &str) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves until a signal comes.
+/// Serves until a signal arrives.
 async fn serve(options: Serve) -> Result<ExitCode, Box<dyn Error>> {
     let mut signals = Signals::listen()?;
     let (emulator, environment) = start(options, PORT).await?;
@@ -72,7 +72,7 @@ async fn serve(options: Serve) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// An emulator, and the environment of its clients.
+/// Starts an emulator; returns it with the environment of its clients.
 async fn start(options: Serve, port: u16) -> Result<(Emulator, Environment), Box<dyn Error>> {
     let (folder, file) = (options.tls.clone(), options.env_file.clone());
     let emulator = options.builder(port).start().await?;
@@ -83,7 +83,7 @@ async fn start(options: Serve, port: u16) -> Result<(Emulator, Environment), Box
     Ok((emulator, environment))
 }
 
-/// Stores what has arrived, unless another signal hurries.
+/// Stores what has arrived; another signal stops at once.
 async fn shut_down(emulator: Emulator, signals: &mut Signals) {
     tokio::select! {
         () = emulator.shutdown() => {}

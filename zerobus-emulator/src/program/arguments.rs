@@ -20,10 +20,10 @@ pub(super) struct Arguments {
     pub(super) command: Option<Command>,
     #[command(flatten)]
     pub(super) serve: Serve,
-    /// Continues in the background once the emulator is ready; `ZEROBUS_EMULATOR_PID` is exported, to end it by `kill`.
+    /// Continues in the background once the emulator is ready, and exports `ZEROBUS_EMULATOR_PID` for `kill`.
     #[arg(long)]
     pub(super) detach: bool,
-    /// Where the log of an emulator in the background goes; a new file in the folder for temporary files if omitted.
+    /// The log file of an emulator in the background; a new file in the temporary folder if omitted.
     #[arg(long, value_name = "FILE", requires = "detach")]
     pub(super) log: Option<PathBuf>,
 }
@@ -41,27 +41,27 @@ pub(super) struct Serve {
     /// The folder of the Delta tables; rows are kept in memory if omitted.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// `fast` acks rows once they are in their table; `service` acks them after about 150 ms, brings them into the
-    /// table some seconds later, and has the quotas of the service.
+    /// `fast` acks rows once they are in their table; `service` acks them after about 150 ms, commits them to the table
+    /// some seconds later, and has the quotas of the service.
     #[arg(long, value_enum, default_value_t = ProfileName::Fast)]
     profile: ProfileName,
-    /// How long rows are acked and not in their table with `--profile service`, in milliseconds.
+    /// With `--profile service`, the milliseconds between the ack of a row and its commit to the table.
     #[arg(long, default_value_t = 4500, value_name = "MILLISECONDS")]
     commit_interval: u64,
-    /// The address to listen on. On one that other machines reach, as a container needs (`0.0.0.0`), requests for any
-    /// name are served, and the page and the control paths ask for a token.
+    /// The address to listen on. On one that other machines can reach, as containers need (`0.0.0.0`), requests for any
+    /// host name are served, and the page and the control paths require a token.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
-    /// The token of the page and the control paths; random with `--host`, none without.
+    /// The token of the page and the control paths. If omitted it is random with `--host`; without, none is required.
     #[arg(long, env = "ZEROBUS_EMULATOR_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// The port; 0 picks a free one, which is the default of `exec`.
     #[arg(long)]
     port: Option<u16>,
-    /// Serves HTTPS beside HTTP, with certificates that are kept in this folder and made there at first.
+    /// Serves HTTPS beside HTTP. The certificates are kept in this folder, and created if missing.
     #[arg(long, value_name = "FOLDER")]
     pub(super) tls: Option<PathBuf>,
-    /// Writes a client's environment to this file once the emulator is ready, one `NAME=value` a line; the file is
+    /// Writes a client's environment to this file once the emulator is ready, one `NAME=value` per line. The file is
     /// removed when the emulator ends.
     #[arg(long, value_name = "FILE")]
     pub(super) env_file: Option<PathBuf>,
@@ -71,14 +71,14 @@ pub(super) struct Serve {
     /// The client's secret; random if omitted.
     #[arg(long, env = "ZEROBUS_EMULATOR_CLIENT_SECRET", hide_env_values = true)]
     client_secret: Option<String>,
-    /// A token that is always valid, for every table and for the tables API: for clients whose headers a test sets
-    /// itself.
+    /// A token that is always valid, for every table and for the tables API. For clients whose headers are set by the
+    /// test.
     #[arg(long, value_name = "TOKEN")]
     fixed_token: Option<String>,
     /// Another client that gets tokens, as `ID:SECRET`; may be given more than once.
     #[arg(long = "principal", value_name = "ID:SECRET", value_parser = principal)]
     principals: Vec<(String, String)>,
-    /// A file of GRANT statements: principals may do what these say, and nothing else; may be given more than once.
+    /// A file of GRANT statements; may be given more than once. Principals have the granted privileges and no others.
     /// Without it every principal may write to every table.
     #[arg(long, value_name = "FILE")]
     grants: Vec<PathBuf>,
@@ -86,31 +86,31 @@ pub(super) struct Serve {
     /// once.
     #[arg(long, value_name = "ID")]
     without_workspace_access: Vec<String>,
-    /// Misbehaviour, such as `reset after=3 times=2`, `ack-delay=50ms`, `status=UNAVAILABLE/6006 chance=0.1`; may be
-    /// given more than once, and more can be posted to /emulator/faults while the emulator runs.
+    /// A fault, such as `reset after=3 times=2`, `ack-delay=50ms`, `status=UNAVAILABLE/6006 chance=0.1`; may be given
+    /// more than once. Further faults can be posted to /emulator/faults while the emulator runs.
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Fault>,
     /// The seed of faults that strike at random; random if omitted.
     #[arg(long)]
     seed: Option<u64>,
-    /// After how many seconds a stream is asked to close.
+    /// The seconds after which a stream is asked to close.
     #[arg(long, default_value_t = 900, value_name = "SECONDS")]
     stream_lifetime: u64,
     /// How long a token is valid.
     #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
     token_lifetime: u64,
-    /// Refuses tokens to clients that do not ask for the operation `zerobuswrite`, as old ones do not.
+    /// Refuses tokens to clients that do not request the operation `zerobuswrite`; old clients do not.
     #[arg(long)]
     require_operations: bool,
-    /// The longest that a commit waits for more rows, in milliseconds. The wait adapts: there is none for a client that
-    /// waits for each ack.
+    /// The longest time that a commit waits for more rows, in milliseconds. The wait adapts: a client that waits for
+    /// each ack is not delayed.
     #[arg(long, default_value_t = 20, value_name = "MILLISECONDS")]
     linger: u64,
-    /// The memory that rows may take before they are committed, in MiB; streams wait while it is used up.
+    /// The memory for rows that are not committed yet, in MiB; streams wait while it is exhausted.
     #[arg(long, default_value_t = 128, value_name = "MIB")]
     memory: usize,
-    /// How long old versions of a table stay readable, for time travel. If omitted, they stay as long as a running
-    /// query may need them.
+    /// How long old versions of a table stay readable, for time travel. If omitted, they stay long enough for running
+    /// queries.
     #[arg(long, value_name = "SECONDS")]
     history: Option<u64>,
     /// How many partitions of a table may be written within five seconds; no limit unless given.
@@ -138,19 +138,19 @@ impl From<ProfileName> for Profile {
 pub(super) enum Command {
     /// Probes an endpoint for every rule of the service that a client can observe.
     ///
-    /// The endpoint is the one that the environment names, as for every client: `ZEROBUS_SERVER_ENDPOINT`,
-    /// `DATABRICKS_WORKSPACE_URL`, `DATABRICKS_CLIENT_ID`, `DATABRICKS_CLIENT_SECRET`. The report says what the
-    /// emulator does, what this endpoint did, and whether that is the same; it holds no secret and no name of the
-    /// workspace. The exit code is 0 if all is the same, 1 if something differs, 2 if nothing could be probed.
+    /// The endpoint comes from the environment, as for every client: `ZEROBUS_SERVER_ENDPOINT`,
+    /// `DATABRICKS_WORKSPACE_URL`, `DATABRICKS_CLIENT_ID`, `DATABRICKS_CLIENT_SECRET`. The report compares the endpoint
+    /// with the emulator; it contains no secret and no name of the workspace. The exit code is 0 if they agree, 1 if
+    /// something differs, 2 if nothing could be probed.
     #[command(after_help = conformance::EXAMPLES)]
     Conformance(conformance::Options),
-    /// Asks a running emulator whether it is ready; the exit code is 0 if it is. What a container's health check runs.
+    /// Exits with 0 if a running emulator is ready. For the health check of a container.
     Health {
         /// Where the emulator listens.
         #[arg(long, default_value = "http://127.0.0.1:8471")]
         url: String,
     },
-    /// Runs a command with the environment set, and ends with its exit code.
+    /// Runs a command with the client's environment, and exits with its exit code.
     Exec {
         #[command(flatten)]
         serve: Box<Serve>,
@@ -173,7 +173,7 @@ Examples:
 fn principal(text: &str) -> Result<(String, String), String> {
     match text.split_once(':') {
         Some((id, secret)) if !id.is_empty() && !secret.is_empty() => Ok((id.to_owned(), secret.to_owned())),
-        // The text itself may hold a secret.
+        // The text itself may contain a secret.
         _ => Err("a principal is an id and a secret, with a colon in between".to_owned()),
     }
 }

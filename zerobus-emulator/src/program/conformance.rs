@@ -10,10 +10,10 @@ use crate::Emulator;
 use crate::conformance::{self, Target};
 use crate::error_chain::ErrorChain;
 
-/// What the command line asks for.
+/// The options on the command line.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Prints the statements that create the tables which the probes write to, and grant what they need.
+    /// Prints the statements that create the probes' tables and grant what they need.
     #[arg(long, conflicts_with_all = ["json", "emulator"])]
     ddl: bool,
     /// The schema of these tables.
@@ -72,7 +72,7 @@ async fn probe(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     Ok(if report.different().next().is_some() { ExitCode::from(DIFFERENT) } else { ExitCode::SUCCESS })
 }
 
-/// An emulator in memory that has the tables.
+/// Starts an emulator in memory with the tables.
 async fn emulator(schema: &str) -> Result<Emulator, Box<dyn Error>> {
     let folder = Folder::new()?;
     for (name, json) in conformance::schemas(schema)? {
@@ -81,7 +81,7 @@ async fn emulator(schema: &str) -> Result<Emulator, Box<dyn Error>> {
     Ok(Emulator::builder().schemas(&folder.0).start().await?)
 }
 
-/// A temporary folder, which is gone when the emulator has read it.
+/// A temporary folder, removed when the emulator has read it.
 struct Folder(std::path::PathBuf);
 
 impl Folder {
@@ -94,7 +94,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What stays behind is a few kilobytes in the folder for such things.
+        // At worst a few kilobytes stay in the temporary folder.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

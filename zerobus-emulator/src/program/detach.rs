@@ -1,4 +1,4 @@
-//! The program again, in the background: this one ends as soon as that one is ready.
+//! Starts the program again in the background, and ends as soon as that one is ready.
 
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
@@ -15,7 +15,7 @@ pub(super) fn run(log: Option<PathBuf>) -> io::Result<ExitCode> {
     command.args(arguments());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
     #[cfg(unix)]
-    // Ctrl-C in the terminal is for the terminal's own programs.
+    // Ctrl-C in the terminal must not reach it.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn()?;
     let lines = child.stdout.take().map(BufReader::new).into_iter().flat_map(io::BufRead::lines);
@@ -29,17 +29,17 @@ pub(super) fn run(log: Option<PathBuf>) -> io::Result<ExitCode> {
         writeln!(out, "{line}")?;
     }
     let status = child.wait()?;
-    // Why it did not start; without the log there is the exit code alone.
+    // The log has the reason of the failed start.
     io::stderr().write_all(&std::fs::read(&log).unwrap_or_default())?;
     if is_ours {
-        // All of it was printed, and nobody knows its name; it may be gone already.
+        // It was printed, and the user does not know its name.
         let _ = std::fs::remove_file(&log);
     }
     let code = status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0);
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// The arguments of this program without those that say to go into the background.
+/// The arguments of this program without `--detach` and `--log`.
 fn arguments() -> Vec<std::ffi::OsString> {
     let mut arguments = Vec::new();
     let mut given = std::env::args_os().skip(1);

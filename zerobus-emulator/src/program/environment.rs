@@ -1,4 +1,4 @@
-//! What a client's environment has to hold.
+//! The environment variables of clients.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use crate::{Emulator, random, tls};
 #[derive(Debug)]
 pub(super) struct Environment {
     variables: Vec<(&'static str, String)>,
-    /// The file that holds them, until this is dropped, and its text.
+    /// The file of the variables and its text; removed on drop.
     file: Option<(PathBuf, String)>,
 }
 
@@ -26,7 +26,7 @@ impl Environment {
             ("DATABRICKS_CLIENT_ID", emulator.client_id().to_owned()),
             ("DATABRICKS_CLIENT_SECRET", emulator.client_secret().to_owned()),
         ];
-        // A program that names no table means the only one.
+        // A client without a table name then uses the only one.
         if let Some(table) = emulator.only_table() {
             variables.push(("ZEROBUS_TABLE_NAME", table));
         }
@@ -34,7 +34,7 @@ impl Environment {
             variables.push(("ZEROBUS_EMULATOR_TOKEN", token.to_owned()));
         }
         if let Some(folder) = certificates {
-            // Other programs run elsewhere, so they need the whole path.
+            // Clients may run in other folders, so the path is absolute.
             let authority = tls::authority(folder).canonicalize()?.display().to_string();
             for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
                 variables.push((name, authority.clone()));
@@ -47,7 +47,7 @@ impl Environment {
         &self.variables
     }
 
-    /// Writes a file of `NAME=value` lines, which only the user may read: it holds the secret.
+    /// Writes a file of `NAME=value` lines. It contains the secret, so only its owner may read it.
     pub(super) fn write(&mut self, path: &Path) -> io::Result<()> {
         let mut text = String::new();
         for (name, value) in &self.variables {
@@ -63,12 +63,12 @@ impl Environment {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        // Whoever waits for the file finds it whole. A file of the user never has the name.
+        // The rename makes the whole file appear at once, and the random name cannot be that of a user's file.
         let mut new = path.as_os_str().to_owned();
         new.push(format!(".{}", random::text(8)));
         let written = options.open(&new).and_then(|mut file| file.write_all(text.as_bytes()));
         if let Err(error) = written.and_then(|()| std::fs::rename(&new, path)) {
-            // What is left of it holds the secret; it may be missing.
+            // The file contains the secret; it may not exist.
             let _ = std::fs::remove_file(new);
             return Err(error);
         }
@@ -76,7 +76,7 @@ impl Environment {
         Ok(())
     }
 
-    /// Prints what a shell evaluates, and a last line.
+    /// Prints `export` lines for a shell, and a last line.
     pub(super) fn print(&self, last: &str) -> io::Result<()> {
         let mut text = String::new();
         for (name, value) in &self.variables {
@@ -93,15 +93,15 @@ impl Environment {
 impl Drop for Environment {
     fn drop(&mut self) {
         let Some((file, text)) = &self.file else { return };
-        // Another emulator may have written its own since.
+        // Another emulator may have replaced the file.
         if std::fs::read_to_string(file).is_ok_and(|found| found == *text) {
-            // What it names does not answer any more; it may have been removed already.
+            // Its endpoint no longer exists. The file may be gone already.
             let _ = std::fs::remove_file(file);
         }
     }
 }
 
-/// A value as a POSIX shell reads it back.
+/// A value, quoted for a POSIX shell.
 fn quoted(value: &str) -> Cow<'_, str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+=,".contains(&byte);
     if !value.is_empty() && value.bytes().all(plain) {

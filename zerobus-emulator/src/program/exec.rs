@@ -1,4 +1,4 @@
-//! A command run with the emulator's environment.
+//! Runs a command with the emulator's environment.
 
 use std::io::{self, IsTerminal as _};
 use std::process::{ExitCode, ExitStatus};
@@ -9,10 +9,10 @@ use zerobus_codegen::Printable;
 
 use super::signals::{Signals, Stop};
 
-/// How long the command has to end after a signal, before the next one.
+/// How long the command may take to end before the next signal.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Why the command has no exit code.
+/// The command could not be run.
 #[derive(Debug, thiserror::Error)]
 #[error("the command `{}` cannot be run", Printable(.command))]
 pub(super) struct ExecError {
@@ -22,8 +22,8 @@ pub(super) struct ExecError {
 
 /// Runs the command to its end.
 ///
-/// A signal that asks us to stop is passed on, and the command is waited for. If it goes on, SIGTERM and then SIGKILL
-/// follow; a second signal to us brings the next one at once.
+/// A signal to stop is forwarded to the command, which then has time to end. SIGTERM and SIGKILL follow if it does not;
+/// a second signal to the emulator sends the next one at once.
 pub(super) async fn run(
     command: &[String],
     environment: &[(&str, String)],
@@ -45,7 +45,7 @@ pub(super) async fn run(
 }
 
 async fn end(child: &mut Child, stop: Stop, signals: &mut Signals) -> io::Result<ExitStatus> {
-    // Ctrl-C in a terminal reaches the command as well, and a second one often means "at once".
+    // Ctrl-C in a terminal reaches the command as well, and commands often take a second one as "stop at once".
     if stop != Stop::Interrupt || !io::stdin().is_terminal() {
         send(child, stop);
     }
@@ -62,7 +62,7 @@ async fn end(child: &mut Child, stop: Stop, signals: &mut Signals) -> io::Result
     child.wait().await
 }
 
-/// The command's end; none if it goes on for too long, or a signal hurries it.
+/// Waits for the command; `None` after the grace period or at another signal.
 async fn wait(child: &mut Child, signals: &mut Signals) -> Option<io::Result<ExitStatus>> {
     tokio::select! {
         status = child.wait() => Some(status),
@@ -90,7 +90,7 @@ fn send(child: &Child, stop: Stop) {
 #[cfg(not(unix))]
 fn send(_: &Child, _: Stop) {}
 
-/// As a shell does: 128 and the signal's number for a command that a signal has ended.
+/// The exit code as in a shell: 128 plus the signal's number if a signal ended the command.
 fn code(status: ExitStatus) -> ExitCode {
     #[cfg(unix)]
     {

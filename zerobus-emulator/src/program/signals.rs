@@ -16,7 +16,7 @@ pub(super) enum Stop {
     Terminate,
 }
 
-/// Listens from the moment it is made, so that no signal ends the program in between.
+/// Listens as soon as it is created, so that no early signal ends the program.
 #[derive(Debug)]
 pub(super) struct Signals {
     #[cfg(unix)]
