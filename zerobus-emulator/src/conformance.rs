@@ -1,17 +1,17 @@
 //! The rules of CONFORMANCE.md that a client can observe, as probes against any endpoint.
 //!
-//! A probe does one thing over the network and reports the outcome. The emulator's own answer is known; the report puts
-//! the endpoint's beside it. So one command proves the emulator right, or corrects it.
+//! A probe does one thing over the network and reports the outcome. The report compares it with the emulator's known
+//! outcome, so one command shows where the emulator and the service differ.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `target` | the endpoint, the credentials, and the tables that the probes write to |
 //! | `target_error` | why an endpoint cannot be probed |
-//! | `tables` | these tables: their DDL, their grants, their descriptors |
-//! | `call` | one EphemeralStream call, of which no rule is kept |
+//! | `tables` | the DDL, grants and descriptors of these tables |
+//! | `call` | one EphemeralStream call without any checks |
 //! | `outcome` | the outcome of a probe |
 //! | `probes` | every probe, by area |
-//! | `report` | the answers side by side |
+//! | `report` | the comparison |
 
 mod call;
 mod outcome;
@@ -29,7 +29,7 @@ pub(crate) use report::{Finding, Report};
 pub(crate) use tables::{ddl, schemas};
 pub(crate) use target::Target;
 
-/// How long a probe may take; one that does not end is an outcome of its own.
+/// How long a probe may take; a timeout is an outcome as well.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs every probe against the target, one after the other.
@@ -93,7 +93,7 @@ mod tests {
         assert!(!text.contains(emulator.client_secret()) && !text.contains(emulator.client_id()), "{text}");
     }
 
-    /// The report of an endpoint that is not there says so for every probe, and ends.
+    /// An endpoint that does not exist fails every probe, and the run ends.
     #[tokio::test(flavor = "multi_thread")]
     async fn an_endpoint_that_is_not_there_fails_every_probe() {
         let target = Target::new(target::Settings {

@@ -1,4 +1,4 @@
-//! One EphemeralStream call, of which no rule is kept, so that probes can break each of them.
+//! One EphemeralStream call without any checks, so that probes can break every rule.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -27,7 +27,7 @@ pub(super) struct Call {
     responses: Streaming<EphemeralStreamResponse>,
 }
 
-/// How the metadata of a call is filled.
+/// The metadata of a call.
 pub(super) struct Metadata<'a> {
     pub(super) token: Option<&'a str>,
     pub(super) table: Option<&'a str>,
@@ -78,7 +78,7 @@ impl Call {
         Ok(call)
     }
 
-    /// An open stream of JSON rows that sends these requests and half-closes; taken if the last offset is acknowledged.
+    /// Opens a stream of JSON rows, sends these requests and half-closes; `Taken` if the last offset is acked.
     pub(super) async fn json_with(target: &Target, requests: Vec<Option<Payload>>, last: i64) -> Outcome {
         match Self::json(target).await {
             Ok(mut call) => {
@@ -92,17 +92,17 @@ impl Call {
     }
 
     pub(super) async fn send(&mut self, payload: impl Into<Option<Payload>>) {
-        // A stream that the server has ended takes nothing: the probe reads why.
+        // If the server has ended the stream, the probe reads the reason.
         let _ = self.requests.send(EphemeralStreamRequest { payload: payload.into() }).await;
     }
 
-    /// The next answer; none at the end of a stream that ended well.
+    /// The next response; `None` at the end of a stream that ended with OK.
     pub(super) async fn next(&mut self) -> Result<Option<Answer>, Outcome> {
         let answer = self.responses.message().await.map_err(|status: Status| Outcome::refused(&status))?;
         Ok(answer.and_then(|answer| answer.payload))
     }
 
-    /// Reads the answer that opens the stream.
+    /// Reads the response that opens the stream.
     pub(super) async fn opened(&mut self) -> Result<String, Outcome> {
         match self.next().await? {
             Some(Answer::CreateStreamResponse(created)) => Ok(created.stream_id().to_owned()),
@@ -110,7 +110,7 @@ impl Call {
         }
     }
 
-    /// Half-closes and reads to the end: taken if every request up to this offset was acknowledged.
+    /// Half-closes and reads to the end; `Taken` if every request up to this offset was acked.
     pub(super) async fn finish(mut self, last: i64) -> Outcome {
         self.requests = mpsc::channel(1).0;
         let mut acked = -1;
@@ -154,7 +154,7 @@ pub(super) fn proto_row(offset: i64, record: Bytes) -> Payload {
     Payload::IngestRecordBatch(IngestRecordBatchRequest { offset_id: Some(offset), batch })
 }
 
-/// Calls a method of any name with an empty message.
+/// Calls any method with an empty message.
 pub(super) async fn other_method(target: &Target, method: &'static str) -> Outcome {
     let channel = match target.channel().await {
         Ok(channel) => channel,

@@ -1,4 +1,4 @@
-//! The outcome of a probe, in just enough words to distinguish two servers.
+//! The outcome of a probe, detailed enough to compare two servers.
 
 use std::collections::HashMap;
 use std::fmt::{self, Display};
@@ -11,11 +11,11 @@ use zerobus_runtime::ServerCode;
 /// What an endpoint did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It could not be found out: the network, or an answer that no rule foresees.
+    /// The probe failed: a network error, or an unexpected response.
     Failed(String),
-    /// An HTTP answer: the status, and the error that its body names.
+    /// An HTTP response: the status, and the error in its body.
     Http { status: u16, error: String, text: String },
-    /// It did what was asked.
+    /// The request succeeded.
     Taken,
     /// A gRPC status.
     Refused { status: String, code: Option<ServerCode>, causes: String, text: String },
@@ -39,7 +39,7 @@ impl Outcome {
         Self::Http { status, error: error.to_owned(), text: description.to_owned() }
     }
 
-    /// The server's own words.
+    /// The server's text.
     pub(crate) fn text(&self) -> &str {
         match self {
             Self::Failed(text) | Self::Http { text, .. } | Self::Refused { text, .. } => text,
@@ -80,7 +80,7 @@ fn screaming(name: &str) -> String {
     screaming
 }
 
-/// The causes that `google.rpc.ErrorInfo` names, if the details hold one.
+/// The causes in `google.rpc.ErrorInfo`, if the details contain one.
 fn causes(details: &[u8]) -> String {
     #[derive(Clone, PartialEq, Message)]
     struct RpcStatus {

@@ -17,19 +17,18 @@ type Run = for<'a> fn(&'a Target) -> Pin<Box<dyn Future<Output = Outcome> + Send
 
 /// One rule that a client can observe.
 pub(crate) struct Probe {
-    /// As CONFORMANCE.md names it.
+    /// Its name in CONFORMANCE.md.
     pub(crate) name: &'static str,
     /// The rule, in a sentence.
     pub(crate) rule: &'static str,
-    /// What the emulator does. A star after a code marks the emulator's own choice, where no source has the service's
-    /// code.
+    /// The emulator's outcome. A star after a code marks the emulator's own choice: no source has the service's code.
     pub(crate) emulator: &'static str,
     /// Whether a public source says that the service does the same.
     pub(crate) is_certain: bool,
     pub(crate) run: Run,
 }
 
-/// How an answer compares with the emulator's.
+/// How an outcome compares with the emulator's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Likeness {
     Different,
@@ -62,14 +61,14 @@ impl std::fmt::Debug for Probe {
     }
 }
 
-/// All of them, in the order in which CONFORMANCE.md has them.
+/// All probes, in the order of CONFORMANCE.md.
 pub(crate) fn all() -> Vec<&'static Probe> {
     let areas: [&[Probe]; 6] =
         [tokens::PROBES, opening::PROBES, descriptor::PROBES, requests::PROBES, records::PROBES, rest::PROBES];
     areas.into_iter().flatten().collect()
 }
 
-/// A probe of a rule that a public source knows.
+/// A probe of a rule that a public source documents.
 const fn known(name: &'static str, rule: &'static str, emulator: &'static str, run: Run) -> Probe {
     Probe { name, rule, emulator, is_certain: true, run }
 }

@@ -1,4 +1,4 @@
-//! The answers of the emulator and of the endpoint, side by side.
+//! Compares the outcomes of the emulator and of the endpoint.
 
 use std::fmt::Write as _;
 
@@ -7,14 +7,14 @@ use zerobus_codegen::Printable;
 
 use super::{Likeness, Outcome, Probe};
 
-/// One probe's answer.
+/// One probe's outcome.
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) probe: &'static Probe,
     pub(crate) observed: Outcome,
 }
 
-/// All answers.
+/// All outcomes.
 #[derive(Debug)]
 pub(crate) struct Report {
     findings: Vec<Finding>,
@@ -27,7 +27,7 @@ impl Finding {
         self.probe.compare(&self.observed)
     }
 
-    /// What the answer means.
+    /// The verdict.
     fn verdict(&self) -> &'static str {
         match (self.likeness(), &self.observed, self.probe.is_certain) {
             (Likeness::Same, _, true) => "same",
@@ -50,12 +50,12 @@ impl Report {
         &self.findings
     }
 
-    /// The probes that this endpoint answered otherwise than the emulator, or not at all.
+    /// The probes whose outcome differs from the emulator's, or that failed.
     pub(crate) fn different(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.likeness() == Likeness::Different)
     }
 
-    /// A table in Markdown, and below it the words of every answer that differs.
+    /// A table in Markdown, followed by the texts of the outcomes that differ.
     pub(crate) fn text(&self) -> String {
         let mut text = String::from("| probe | rule | emulator | this endpoint | verdict |\n|---|---|---|---|---|\n");
         for finding in &self.findings {
@@ -88,7 +88,7 @@ impl Report {
         json!({ "version": env!("CARGO_PKG_VERSION"), "findings": findings.collect::<Vec<_>>() })
     }
 
-    /// A server's words without what names the workspace or opens it, and on one line of a table.
+    /// A server's text on one line, without secrets and names of the workspace.
     fn shown(&self, text: &str) -> String {
         let hide = |text: String, (hidden, shown): &(String, &str)| text.replace(hidden, shown);
         let text = self.hidden.iter().fold(text.to_owned(), hide);

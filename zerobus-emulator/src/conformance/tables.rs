@@ -12,13 +12,13 @@ pub(super) const ROWS: &str = "zerobus_conformance";
 pub(super) const GENERATED: &str = "zerobus_conformance_generated";
 /// A view.
 pub(super) const VIEW: &str = "zerobus_conformance_view";
-/// A table to which nothing is granted, or none at all.
+/// A table without grants, or that does not exist.
 pub(super) const MISSING: &str = "zerobus_conformance_missing";
 
-/// The statements that create the tables in a schema and grant what the probes need.
+/// The statements that create the tables in a schema, and grant what the probes need.
 ///
 /// # Errors
-/// If the schema's name is not one of SQL.
+/// If the schema's name is not a valid SQL name.
 pub(crate) fn ddl(schema: &str, grantee: &str) -> Result<String, TargetError> {
     infos(schema)?;
     let catalog = schema.split('.').next().unwrap_or_default();
@@ -65,10 +65,10 @@ CREATE OR REPLACE TABLE {schema}.{GENERATED} (
     )
 }
 
-/// The tables as snapshots, by their full names, for an emulator that is to be probed.
+/// The tables as snapshots, by their full names, for an emulator to probe.
 ///
 /// # Errors
-/// If the schema's name is not one of SQL.
+/// If the schema's name is not a valid SQL name.
 pub(crate) fn schemas(schema: &str) -> Result<Vec<(String, String)>, TargetError> {
     let tables = infos(schema)?;
     let mut schemas = Vec::new();
@@ -93,7 +93,7 @@ pub(super) fn rows_table(schema: &str) -> Result<Table, TargetError> {
 }
 
 fn infos(schema: &str) -> Result<Vec<TableInfo>, TargetError> {
-    // Nothing but two names, since it becomes part of statements.
+    // Only plain names are accepted, since they become part of statements.
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if schema.split('.').count() != 2 || !schema.split('.').all(is_name) {
         return Err(TargetError::schema(schema));
@@ -101,7 +101,7 @@ fn infos(schema: &str) -> Result<Vec<TableInfo>, TargetError> {
     ddl::tables(&tables_sql(schema)).map_err(|_| TargetError::schema(schema))
 }
 
-/// The field of this name, with a change.
+/// Changes the field of this name.
 pub(super) fn change_field(
     descriptor: &mut DescriptorProto,
     name: &str,

@@ -15,7 +15,7 @@ use super::target_error::TargetError;
 use super::{Outcome, tables};
 use crate::Emulator;
 
-/// What the environment says.
+/// The settings from the environment.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) endpoint: String,
@@ -26,7 +26,7 @@ pub(super) struct Settings {
     pub(super) schema: String,
 }
 
-/// An endpoint, and what is known of it.
+/// An endpoint and its credentials.
 pub(crate) struct Target {
     settings: Settings,
     pub(super) table: Table,
@@ -44,7 +44,7 @@ impl Target {
     /// The endpoint that the environment names, by the variables of every Zerobus client.
     ///
     /// # Errors
-    /// If a variable is missing, or is no address.
+    /// If a variable is missing, or is not an address.
     pub(crate) fn from_env(schema: String) -> Result<Self, TargetError> {
         let read =
             |name: &str| env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
@@ -149,7 +149,7 @@ impl Target {
         &self.settings.client_id
     }
 
-    /// The token of a table's streams, minted once.
+    /// The token of a table's streams, requested once.
     pub(super) async fn table_token(&self, table: &str) -> Result<String, Outcome> {
         self.token(table, self.token_form(table)).await
     }
@@ -206,7 +206,7 @@ impl Target {
         asked.await.map_err(|error| error.to_string())?
     }
 
-    /// What must not stand in a report: the secret, and what names the workspace.
+    /// What a report must not contain: the secret, and names of the workspace.
     pub(super) async fn hidden(&self) -> Vec<(String, &'static str)> {
         let host = |url: &str| url.split("://").last().unwrap_or_default().to_owned();
         let tokens = self.tokens.lock().await;
@@ -221,7 +221,7 @@ impl Target {
     }
 }
 
-/// What a table's token is asked for.
+/// The authorization details of a table's token.
 pub(super) fn details(table: &str) -> Value {
     let parts: Vec<&str> = table.split('.').collect();
     let (catalog, schema) = (parts.first().copied().unwrap_or_default(), parts.get(1).copied().unwrap_or_default());

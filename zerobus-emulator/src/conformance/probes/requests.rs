@@ -8,7 +8,7 @@ use super::{Probe, known, settle, uncertain};
 use crate::conformance::call::{Call, create, json_row, json_rows, proto_row};
 use crate::conformance::{Outcome, Target, tables};
 
-/// What the service takes in one request, in bytes.
+/// The most bytes of records in one request.
 const LIMIT: usize = 10 << 20;
 
 pub(super) const PROBES: &[Probe] = &[
