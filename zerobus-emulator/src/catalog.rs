@@ -1,4 +1,4 @@
-//! The tables of this emulator: the JSON each was given as, and what the model makes of it.
+//! The emulator's tables: the JSON of each, and the checked model of it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use zerobus_codegen::{Printable, Table, TableInfo, snapshot_json};
 
 use crate::refusal::Refusal;
 
-/// Why the tables could not be read.
+/// Why tables could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
-    /// A file that is not of CREATE TABLE statements.
+    /// A file does not contain CREATE TABLE statements.
     #[cfg(feature = "ddl")]
     #[error("{} does not hold CREATE TABLE statements", .path.display())]
     Ddl {
@@ -32,21 +32,21 @@ pub enum CatalogError {
         /// The file that was read second.
         second: PathBuf,
     },
-    /// A folder or a file without a table.
+    /// A folder or a file contains no table.
     #[error("{} describes no table; put the JSON of a table there (`zerobus-codegen fetch catalog.schema.table`), or name a file of CREATE TABLE statements", .path.display())]
     Empty {
         /// The folder or the file.
         path: PathBuf,
     },
-    /// A file that cannot be read.
+    /// A file could not be read.
     #[error("{} cannot be read; name a file or a folder of table JSON", .path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file that is not JSON of a table.
+    /// A file is not the JSON of a table.
     #[error("{} is not the JSON of a table as the tables API returns it", .path.display())]
     Json {
         /// The file.
@@ -56,20 +56,20 @@ pub enum CatalogError {
     },
 }
 
-/// All tables, by their full names in lower case: Unity Catalog compares names without regard to case.
+/// All tables, by their full names in lower case: Unity Catalog's names are case-insensitive.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Catalog {
     entries: BTreeMap<String, Arc<Entry>>,
 }
 
-/// One table: as it was given, and as the model sees it.
+/// One table: its JSON, and its checked model.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) info: TableInfo,
-    /// With every key of the original, for the tables API.
+    /// All keys of the original, for the tables API.
     pub(crate) json: Value,
     pub(crate) table: Result<Arc<Table>, String>,
-    /// The definition in the file, if the table was altered.
+    /// The definition from the file, if the table was altered since.
     pub(crate) given: Option<Value>,
     file: PathBuf,
 }
@@ -121,7 +121,7 @@ impl Catalog {
         self.entries.values().map(|entry| &**entry)
     }
 
-    /// The same catalog with another definition of one table.
+    /// A copy of the catalog with another definition of one table.
     pub(crate) fn with(&self, entry: Entry) -> Self {
         let mut catalog = self.clone();
         catalog.entries.insert(entry.info.full_name().to_ascii_lowercase(), Arc::new(entry));
@@ -189,13 +189,13 @@ impl Entry {
         Self { info, json, table, given: None, file }
     }
 
-    /// The same table with another definition.
+    /// A copy of the entry with another definition.
     pub(crate) fn altered(&self, info: TableInfo, json: Value) -> Self {
         let given = self.given.as_ref().unwrap_or(&self.json);
         Self { given: Some(given.clone()), ..Self::new(info, json, self.file.clone()) }
     }
 
-    /// What the table is, if it is not a managed Delta table.
+    /// The table's kind, if it is not a managed Delta table.
     fn unsupported_kind(&self) -> Option<String> {
         let kind = self.info.table_type.as_deref().unwrap_or("MANAGED");
         if !["MANAGED", "STREAMING_TABLE"].iter().any(|known| kind.eq_ignore_ascii_case(known)) {
@@ -206,7 +206,7 @@ impl Entry {
     }
 }
 
-/// A file may hold one table, an array of tables, or an answer of the list call.
+/// A file holds one table, an array of tables, or a response of the list call.
 fn tables_of(json: Value) -> Vec<Value> {
     match json {
         Value::Array(tables) => tables,

@@ -1,4 +1,4 @@
-//! The descriptor that a client opens a stream with: self-contained, or refused as the service refuses it.
+//! The descriptor that a client opens a stream with. It has to be self-contained, as at the service.
 
 use prost::Message;
 use prost_reflect::{DescriptorPool, MessageDescriptor};
@@ -9,8 +9,8 @@ use crate::refusal::Refusal;
 
 /// Reads a serialized `DescriptorProto`.
 ///
-/// Its type names are absolute; a package that only the client knows may stand in front of them (`.t.Air.Pos`), since
-/// that is what `protoc` makes of a `.proto` with a package.
+/// Its type names are absolute. They may begin with the client's own package (`.t.Air.Pos`): `protoc` writes that for
+/// a `.proto` with a package.
 pub(crate) fn read(bytes: &[u8]) -> Result<MessageDescriptor, Refusal> {
     let mut root = DescriptorProto::decode(bytes).map_err(|error| Refusal::bad_descriptor(&error.to_string()))?;
     let package = self_contained_package(&root).map_err(|error| refused(&error))?;
@@ -27,12 +27,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<MessageDescriptor, Refusal> {
     pool.get_message_by_name(&name).ok_or_else(|| Refusal::bad_descriptor("its name is not an identifier"))
 }
 
-/// The message of a descriptor that is known to be whole: the table's own, for JSON records.
+/// The message of a descriptor that is known to be complete: the table's own, for JSON records.
 pub(crate) fn of_table(descriptor: &DescriptorProto) -> Result<MessageDescriptor, Refusal> {
     read(&descriptor.encode_to_vec())
 }
 
-/// The service names the field alone, without the message that has it.
+/// The service's text has the field's name without its message.
 fn refused(error: &DescriptorError) -> Refusal {
     match error {
         DescriptorError::NotSelfContained { field, type_name } => {

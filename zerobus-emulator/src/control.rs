@@ -1,4 +1,4 @@
-//! The emulator's own paths, beside those of the service: what tests and tools in every language use.
+//! The emulator's own paths beside those of the service, for tests and tools in every language.
 //!
 //! | path | methods | what it is |
 //! |---|---|---|
@@ -6,8 +6,8 @@
 //! | `/emulator/health` | GET | ready, with the version |
 //! | `/emulator/status` | GET | streams, tables, refusals, faults: what the page shows |
 //! | `/emulator/faults` | GET, POST, DELETE | faults: listed, armed, disarmed |
-//! | `/emulator/tables/{name}` | GET, PUT | a table's columns, and how much it holds; its definition, altered |
-//! | `/emulator/tables/{name}/rows` | GET, POST, DELETE | a table's rows: read, stored, removed |
+//! | `/emulator/tables/{name}` | GET, PUT | describes a table and its size; alters its definition |
+//! | `/emulator/tables/{name}/rows` | GET, POST, DELETE | reads, stores and removes a table's rows |
 //! | `/emulator/tables/{name}/columns/{column}/tags` | PUT | the tags of a column |
 //! | `/emulator/rows` | DELETE | the rows of all tables |
 //! | `/metrics` | GET | counters, in Prometheus' format |

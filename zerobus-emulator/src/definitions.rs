@@ -1,4 +1,4 @@
-//! The catalog while the emulator runs: how a table is altered, and who is notified.
+//! The catalog at run time: how a table is altered, and who is notified.
 
 mod store;
 
@@ -18,17 +18,17 @@ use store::{Record, Store};
 #[derive(Debug)]
 pub(crate) struct Definitions {
     current: watch::Sender<Arc<Catalog>>,
-    /// Held by those who read rows by a definition, and alone by an alteration.
+    /// Shared by readers of rows, which depend on a definition; exclusive for an alteration.
     steady: RwLock<()>,
-    /// None where rows do not outlive the emulator.
+    /// `None` if rows do not outlive the emulator.
     store: Option<Store>,
 }
 
-/// What an alteration has changed; none where one of the two definitions takes no rows.
+/// The changes of an alteration; `None` if one of the two definitions takes no rows.
 pub(crate) type Altered = Option<Drift>;
 
 impl Definitions {
-    /// The catalog that the emulator is given, with what its tables were altered to before.
+    /// The given catalog, with the definitions that its tables were altered to earlier.
     pub(crate) async fn open(given: Catalog, sink: &Sink) -> Self {
         let store = sink.definitions().map(Store::new);
         let catalog = match &store {
@@ -42,18 +42,18 @@ impl Definitions {
         Arc::clone(&self.current.borrow())
     }
 
-    /// The catalog at each alteration from now on.
+    /// Receives the catalog after each alteration from now on.
     pub(crate) fn changes(&self) -> watch::Receiver<Arc<Catalog>> {
         self.current.subscribe()
     }
 
-    /// No table is altered while this is held.
+    /// Keeps tables from being altered while the guard is held.
     pub(crate) async fn steady(&self) -> RwLockReadGuard<'_, ()> {
         self.steady.read().await
     }
 
-    /// Replaces a table's definition: where its rows are, then in the catalog. A definition that takes no rows leaves
-    /// the rows as they are.
+    /// Replaces a table's definition, first in the sink, then in the catalog. A definition that takes no rows leaves
+    /// the rows unchanged.
     pub(crate) async fn alter<E: From<StorageError>>(
         &self,
         sink: &Sink,
@@ -78,7 +78,8 @@ impl Definitions {
     }
 }
 
-/// An alteration that is written down before it is done, so that a kill in the middle of it leaves no doubt.
+/// An alteration, recorded before it is made: after a kill in the middle, the record and the rows on disk show which
+/// definition holds.
 struct Intent<'a> {
     store: Option<&'a Store>,
     name: &'a str,
@@ -113,7 +114,7 @@ impl<'a> Intent<'a> {
         self.put(self.before.as_ref());
     }
 
-    /// The intent says both definitions, and the rows which of them holds; so nothing is lost if this fails.
+    /// A failure loses nothing: the record has both definitions, and the rows on disk show which of them holds.
     fn put(&self, record: Option<&Record>) {
         if let Some(Err(error)) = self.store.map(|store| store.put(self.name, record)) {
             tracing::warn!(table = self.name, error = %ErrorChain(&error), "an alteration stays recorded as unfinished");
@@ -121,8 +122,8 @@ impl<'a> Intent<'a> {
     }
 }
 
-/// The catalog with what its tables were altered to. A table whose definition cannot be read has the given one, and is
-/// refused if its rows are of another.
+/// The catalog with the definitions that its tables were altered to. A table whose record cannot be read gets the given
+/// definition, and is refused if its rows have another one.
 async fn restored(given: Catalog, store: &Store, sink: &Sink) -> Catalog {
     let mut catalog = given.clone();
     for entry in given.entries() {
@@ -131,11 +132,11 @@ async fn restored(given: Catalog, store: &Store, sink: &Sink) -> Catalog {
             Ok(record) => record,
             Err(error) => {
                 let error = failed(store, &name, error);
-                tracing::error!(table = %Printable(&name), error = %ErrorChain(&error), "the table has the definition that the emulator was given");
+                tracing::error!(table = %Printable(&name), error = %ErrorChain(&error), "the altered definition cannot be used; the table has the given one");
                 continue;
             }
         };
-        // Another definition is given than the one that was altered: it is the newer one.
+        // The given definition has changed since the alteration, so it is the newer one.
         let Some(record) = record.filter(|record| record.given == entry.json) else { continue };
         if let Some(altered) = holding(entry, record, sink).await {
             tracing::info!(table = %altered.info.full_name(), "the table has the definition that it was altered to");
@@ -145,7 +146,7 @@ async fn restored(given: Catalog, store: &Store, sink: &Sink) -> Catalog {
     catalog
 }
 
-/// The definition that the rows on the disk are of; none if it is the given one.
+/// The definition of the rows on disk; `None` if it is the given one.
 async fn holding(entry: &Entry, record: Record, sink: &Sink) -> Option<Entry> {
     let redefined = |json: Value| Some(entry.altered(serde_json::from_value(json.clone()).ok()?, json));
     let (altered, next) = (redefined(record.altered), record.next.and_then(redefined));
@@ -156,7 +157,7 @@ async fn holding(entry: &Entry, record: Record, sink: &Sink) -> Option<Entry> {
         Ok(Some(stored)) => stored,
         Ok(None) => return altered,
         Err(error) => {
-            tracing::error!(table = %table.name, error = %ErrorChain(&error), "the table cannot be read, so its last alteration may not hold");
+            tracing::error!(table = %table.name, error = %ErrorChain(&error), "the table cannot be read, so it is not known whether its last alteration was made");
             return altered;
         }
     };

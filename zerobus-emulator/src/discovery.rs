@@ -25,7 +25,7 @@ pub(crate) async fn authorization_server(State(app): State<App>, headers: Header
     }))
 }
 
-/// This server as the client calls it.
+/// This server's URL, under the name that the client used.
 fn host(app: &App, headers: &HeaderMap) -> String {
     let name = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1");
     format!("{}://{name}", app.scheme())

@@ -1,9 +1,10 @@
-//! What principals may do: GRANT statements, and what the service makes of them.
+//! What principals may do: GRANT statements, by the service's rules.
 //!
-//! A stream needs SELECT and MODIFY on its table by name: ALL PRIVILEGES, and what a schema or a catalog hands down,
-//! are enough for a token and not for a stream. Without any statement every principal may write to every table.
+//! A stream needs SELECT and MODIFY, granted by name on the table itself. ALL PRIVILEGES and privileges inherited from
+//! a schema or a catalog suffice for a token, but not for a stream. Without any statement every principal may write to
+//! every table.
 //!
-//! The entitlement Workspace access is not granted by a statement: every principal has it, except those that are named.
+//! The entitlement Workspace access has no statement: every principal has it unless it was removed.
 //!
 //! ```text
 //! statement  = GRANT privilege {, privilege} ON kind name TO principal ;
@@ -20,24 +21,24 @@ use zerobus_codegen::{Printable, TableName};
 
 use crate::refusal::Refusal;
 
-/// Why a file of grants cannot be used.
+/// Why a file of grants could not be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrantsError {
-    /// The file cannot be read.
+    /// The file could not be read.
     #[error("{} cannot be read; name a file of GRANT statements", .path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Something that is not a GRANT statement.
+    /// A statement that is not a valid GRANT statement.
     #[error("{}, line {line}: {what}; write `GRANT SELECT, MODIFY ON TABLE catalog.schema.table TO principal;`", .path.display())]
     Statement {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line number, from 1.
         line: usize,
         /// What is wrong there.
         what: String,
@@ -47,7 +48,7 @@ pub enum GrantsError {
 /// All grants, by principal.
 #[derive(Debug, Default)]
 pub(crate) struct Grants {
-    /// Objects and privileges in upper case; none if no file was read.
+    /// Objects and privileges in upper case; `None` if no file was read.
     by_principal: Option<BTreeMap<String, Vec<Grant>>>,
     /// The principals without the entitlement Workspace access.
     without_access: BTreeSet<String>,
@@ -69,12 +70,12 @@ struct Word {
 }
 
 impl Grants {
-    /// Takes the entitlement Workspace access from a principal.
+    /// Removes the entitlement Workspace access from a principal.
     pub(crate) fn take_access(&mut self, principal: String) {
         self.without_access.insert(principal);
     }
 
-    /// Whether a principal may use the workspace at all.
+    /// Checks that a principal may use the workspace at all.
     pub(crate) fn check_access(&self, principal: &str) -> Result<(), Refusal> {
         if self.without_access.contains(principal) {
             return Err(Refusal::missing_entitlement(principal));
@@ -117,7 +118,8 @@ impl Grants {
         }
     }
 
-    /// On the object of the table's first parts, or on one above it; ALL PRIVILEGES counts.
+    /// Whether a privilege is granted on the object that the table's first parts name, or on one above it. ALL
+    /// PRIVILEGES counts.
     fn has(&self, principal: &str, privilege: &str, table: &TableName, parts: usize) -> bool {
         let name = parts_of(table);
         self.of(principal).is_none_or(|mut grants| {
@@ -135,7 +137,7 @@ impl Grants {
             .is_none_or(|mut grants| grants.any(|grant| grant.privilege == privilege && grant.object == name))
     }
 
-    /// The privileges of a principal on an object, each with the parts of the object that it was granted on.
+    /// The privileges of a principal on an object, each with the name of the object that it was granted on.
     pub(crate) fn effective(&self, principal: &str, object: &[&str]) -> Vec<(&str, Vec<String>)> {
         let object: Vec<String> = object.iter().map(|part| part.to_uppercase()).collect();
         let Some(grants) = self.of(principal) else {
@@ -150,7 +152,7 @@ impl Grants {
         reaches.map(|grant| (grant.privilege.as_str(), grant.object.clone())).collect()
     }
 
-    /// None if there are no grants at all.
+    /// `None` if there are no grants at all.
     fn of(&self, principal: &str) -> Option<impl Iterator<Item = &Grant>> {
         let all = self.by_principal.as_ref()?;
         Some(all.get(principal).into_iter().flatten())

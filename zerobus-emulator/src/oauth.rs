@@ -94,7 +94,7 @@ fn injected(app: &App) -> Option<StatusCode> {
 
 fn grant(app: &App, headers: &HeaderMap, form: &HashMap<String, String>) -> Result<Scope, OauthError> {
     let field = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
-    // Before the credentials: a token exchange carries none.
+    // Checked before the credentials: a token exchange has none.
     match field("grant_type") {
         Some("client_credentials") => {}
         Some(_) => {
@@ -124,7 +124,7 @@ fn grant(app: &App, headers: &HeaderMap, form: &HashMap<String, String>) -> Resu
     }
 }
 
-/// Basic goes before the form, as RFC 6749 wants it.
+/// Basic takes precedence over the form, as RFC 6749 requires.
 fn credentials(headers: &HeaderMap, form: &HashMap<String, String>) -> Option<Credentials> {
     let Some(header) = headers.get(header::AUTHORIZATION) else {
         let (client_id, client_secret) = (form.get("client_id")?.clone(), form.get("client_secret")?.clone());
@@ -163,7 +163,7 @@ fn check_operations(table: &Privilege, rule: TokenOperations) -> Result<(), Stri
     }
 }
 
-/// The table that the details name, if they ask for all that a stream needs.
+/// The table that the details name, if they ask for every privilege that a stream needs.
 fn table_scope(app: &App, principal: &str, details: &str) -> Result<String, OauthError> {
     let bad = |description: String| OauthError::bad("invalid_authorization_details", description);
     let privileges: Vec<Privilege> = serde_json::from_str(details).map_err(|error| bad(error.to_string()))?;

@@ -12,7 +12,7 @@ use crate::tables_api::{ApiError, authorize};
 
 /// Answers `GET /api/2.1/unity-catalog/effective-permissions/{kind}/{full_name}?principal=…`.
 ///
-/// An emulator without grants reports what writing needs for everybody, since everybody may.
+/// Without grants every principal may write, so the privileges for writing are reported for every principal.
 pub(crate) async fn effective(
     State(app): State<App>,
     headers: HeaderMap,

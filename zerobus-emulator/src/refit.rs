@@ -1,6 +1,6 @@
-//! Rows of a table brought into another definition of it.
+//! Converts rows to another definition of their table.
 //!
-//! A row fits if the table as it is defined now would take it as a JSON record, so the rules are those of `decode`.
+//! A row fits if the new definition would accept it as a JSON record, so the rules are those of `decode`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use crate::row::{Cell, Row};
 use crate::rows;
 use crate::sink::StorageError;
 
-/// What becomes of the values of a column that was dropped.
+/// What happens to the values of a dropped column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dropped {
-    /// They go with it: the row was in the table when the column was dropped.
+    /// They are dropped: the row was in the table when the column was dropped.
     Forgotten,
-    /// A row with such a value does not fit: it was acknowledged, and is not in the table yet.
+    /// The row does not fit: it was acknowledged and is not in the table yet, so its value must not be lost.
     Unfit,
 }
 
-/// Brings rows of one definition into another.
+/// Converts rows of one definition to another.
 pub(crate) struct Refit {
     from: Arc<Table>,
     #[cfg_attr(not(feature = "delta"), expect(dead_code, reason = "memory makes one for each request"))]
     to: Arc<Table>,
-    /// None if rows of the first definition are rows of the second as they are.
+    /// `None` if rows need no conversion.
     conversion: Option<Conversion>,
 }
 
@@ -36,7 +36,7 @@ struct Conversion {
     decoder: Decoder,
 }
 
-/// The fields of a row that are kept, by their places; each with those inside it.
+/// Which fields of a row are kept, by position, recursively.
 struct Kept(Vec<Option<Kept>>);
 
 impl Refit {
@@ -51,13 +51,13 @@ impl Refit {
         Ok(Self { from: Arc::clone(from), to: Arc::clone(to), conversion })
     }
 
-    /// Whether this brings rows of the one definition into the other.
+    /// Whether this converts between these two definitions.
     #[cfg(feature = "delta")]
     pub(crate) fn is_between(&self, from: &Arc<Table>, to: &Arc<Table>) -> bool {
         Arc::ptr_eq(&self.from, from) && Arc::ptr_eq(&self.to, to)
     }
 
-    /// Whether every row fits as it is.
+    /// Whether rows need no conversion.
     pub(crate) const fn is_trivial(&self) -> bool {
         self.conversion.is_none()
     }
@@ -69,14 +69,14 @@ impl Refit {
         }
     }
 
-    /// All rows, or the first that does not fit, by its place.
+    /// Converts all rows; the error is the position of the first that does not fit.
     pub(crate) fn rows(&self, rows: &[Row]) -> Result<Vec<Row>, (usize, BadRecord)> {
         rows.iter().enumerate().map(|(place, row)| self.row(row).map_err(|bad| (place, bad))).collect()
     }
 }
 
-/// Whether every row of the one definition is a row of the other: there are columns more at the end, and none of the
-/// others asks more of its values.
+/// Whether rows of one definition are valid in the other without conversion: only nullable columns were added, at the
+/// end, and no other column became stricter.
 fn keeps_rows(from: &Table, to: &Table) -> bool {
     let (old, new) = (from.columns(), to.columns());
     let same = |(old, new): (&Field, &Field)| {
@@ -89,7 +89,7 @@ fn keeps_rows(from: &Table, to: &Table) -> bool {
 }
 
 impl Kept {
-    /// Without a second definition all fields are kept.
+    /// Keeps all fields if there is no second definition.
     fn of(from: &[Field], to: Option<&[Field]>) -> Self {
         let to: Option<HashMap<&str, &Field>> =
             to.map(|to| to.iter().map(|field| (field.name.as_str(), field)).collect());
@@ -113,7 +113,7 @@ fn fields(data_type: &DataType) -> &[Field] {
     }
 }
 
-/// The values of a row as a JSON record, without those that are absent: NULLs, and empty collections.
+/// A row as a JSON record, without NULLs and empty collections.
 fn record(fields: &[Field], kept: &Kept, row: &Row) -> Value {
     let present = fields.iter().zip(&kept.0).enumerate().filter_map(|(place, (field, kept))| {
         let value = value(&field.data_type, kept.as_ref()?, row.cell(place, &field.data_type))?;

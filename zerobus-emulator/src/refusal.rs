@@ -11,13 +11,13 @@ use zerobus_codegen::{Obstacle, Printable, TableName};
 use crate::error_chain::ErrorChain;
 use crate::sink::StorageError;
 
-/// How many characters of a text are sent: it travels in an HTTP/2 header, which clients take up to 16 KiB of.
+/// The most characters of a text that are sent: it travels in an HTTP/2 header, which clients limit to 16 KiB.
 const LONGEST_TEXT: usize = 2_000;
 
 /// The longest text of a refusal.
 const TEXT_BYTES: usize = 2_000;
 
-/// What a descriptor does against a table's schema, as the service names it in the detail of a refusal.
+/// How a descriptor differs from a table's schema, as the service names it in the details of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
     FieldCountMismatch,
@@ -46,7 +46,7 @@ impl Refusal {
         Self::new(Code::Unauthenticated, 16, format!("the token is refused: {why}"))
     }
 
-    /// The token is good, but not for this table.
+    /// The token is valid, but not for this table.
     pub(crate) fn not_granted(table: &str) -> Self {
         let text = format!(
             "the token does not carry SELECT and MODIFY on table {}; ask for one with its authorization_details",
@@ -86,7 +86,7 @@ impl Refusal {
         Self::new(Code::NotFound, 5, "no such path; rows go to /zerobus/v1/tables/<catalog.schema.table>/insert")
     }
 
-    /// What the service knows and this door of it does not do.
+    /// A request that the service does not support on this path.
     pub(crate) fn unimplemented(what: impl Display) -> Self {
         Self::new(Code::Unimplemented, 12, what.to_string())
     }
@@ -106,7 +106,7 @@ impl Refusal {
         Self::new(Code::InvalidArgument, 1022, text)
     }
 
-    /// A property of the table that the service does not write to.
+    /// The table has a property that the service does not write to.
     pub(crate) fn obstacle(table: &TableName, obstacle: &Obstacle) -> Self {
         let text = |what: &str| format!("{what}: table {table} has {obstacle}; {}", obstacle.help());
         match obstacle {
@@ -117,12 +117,12 @@ impl Refusal {
         }
     }
 
-    /// A table that other programs gave features which the emulator does not write to.
+    /// Another program enabled a table feature that the emulator does not write to.
     pub(crate) fn unwritable(table: &TableName, why: impl Display) -> Self {
         Self::new(Code::InvalidArgument, 4024, format!("unsupported table kind: table {table}: {why}"))
     }
 
-    /// The table as such cannot take rows: a type that Zerobus does not carry.
+    /// The table cannot take rows: a column has a type that Zerobus does not support.
     pub(crate) fn unsupported_table(report: &str) -> Self {
         Self::new(Code::InvalidArgument, 8001, report)
     }
@@ -144,7 +144,7 @@ impl Refusal {
         Self { state: 4, ..Self::new(Code::InvalidArgument, 4033, text) }
     }
 
-    /// A record that does not decode, by its place in the stream.
+    /// A record does not decode; the text has its position in the stream.
     pub(crate) fn bad_record(offset: i64, index: usize, why: &str) -> Self {
         let text = format!("record {index} of the request at offset {offset} does not decode: {}", Printable(why));
         Self::new(Code::InvalidArgument, 4044, text)
@@ -178,7 +178,7 @@ impl Refusal {
         Self::new(Code::Internal, 5001, format!("the rows could not be stored: {why}"))
     }
 
-    /// The table was altered in a way that the stream, or one of its rows, does not fit.
+    /// The table was altered so that the stream, or one of its rows, no longer fits.
     pub(crate) fn altered(table: &str, causes: Vec<Cause>, why: &str) -> Self {
         let table = Printable(table);
         let text =
@@ -191,12 +191,12 @@ impl Refusal {
         Self::new(Code::Unavailable, 5001, why.to_string())
     }
 
-    /// The stream has lived its time, and the client did not heed the signal.
+    /// The stream's lifetime is over, and the client ignored CloseStreamSignal.
     pub(crate) fn stream_timeout() -> Self {
         Self::new(Code::Unavailable, 6002, "the stream has reached the end of its life; open a new one")
     }
 
-    /// The call was opened, but `create_stream` did not follow in time.
+    /// `create_stream` did not follow the start of the call in time.
     pub(crate) fn not_opened(grace: Duration) -> Self {
         Self::new(Code::DeadlineExceeded, 4001, format!("create_stream did not come within {grace:?}"))
     }
@@ -216,7 +216,7 @@ impl Refusal {
         Self::new(Code::Aborted, 4005, "another connection has resumed or retired the persistent stream")
     }
 
-    /// What a fault asks for.
+    /// An injected fault.
     pub(crate) fn injected(status: Code, code: u32) -> Self {
         Self::new(status, code, "injected fault")
     }
@@ -263,7 +263,7 @@ impl From<Refusal> for Status {
     }
 }
 
-/// A text travels in a header, and a client's own value in it may be megabytes long.
+/// The text travels in a header, and may contain a client's value of megabytes.
 fn shortened(mut text: String) -> String {
     if text.len() > TEXT_BYTES {
         let end = (0..=TEXT_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
@@ -273,7 +273,7 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-/// The text with a full stop at its end, since the code follows in a sentence of its own.
+/// The text with a full stop at its end: the code follows in a sentence of its own.
 struct Sentence<'a>(&'a str);
 
 impl Display for Sentence<'_> {

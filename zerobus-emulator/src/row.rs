@@ -6,7 +6,7 @@ use zerobus_codegen::DataType;
 
 /// The cells of a row or of a struct.
 ///
-/// A row with few values in a wide table stores only those, so that memory follows the values and not the columns.
+/// A row with few values in a wide table stores only these, so that memory grows with the values, not the columns.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row(Cells);
 
@@ -14,7 +14,7 @@ pub(crate) struct Row(Cells);
 enum Cells {
     /// A cell for each column.
     Dense(Vec<Cell>),
-    /// The places and cells of the columns that have a value, in the order of the columns.
+    /// The positions and cells of the columns that have a value, in column order.
     Sparse(Vec<(u32, Cell)>),
 }
 
@@ -23,7 +23,7 @@ enum Cells {
 pub(crate) enum Cell {
     Bool(bool),
     Bytes(Bytes),
-    /// The digits without the point; the column's type has the scale.
+    /// The digits without the decimal point; the column's type has the scale.
     Decimal(i128),
     Double(f64),
     Float(f32),
@@ -32,7 +32,7 @@ pub(crate) enum Cell {
     List(Vec<Cell>),
     /// BIGINT, and the microseconds of TIMESTAMP and TIMESTAMP_NTZ.
     Long(i64),
-    /// In the order of the keys as text, so that a row reads the same every time.
+    /// Sorted by the keys as text, so that the order is stable.
     Map(Vec<(Cell, Cell)>),
     Null,
     Struct(Row),
@@ -50,13 +50,13 @@ impl Row {
         Self(Cells::Dense(cells))
     }
 
-    /// A row of the cells that have a value, each with the place of its column, in the order of the columns.
+    /// A row of the cells that have a value, each with the position of its column, in column order.
     pub(crate) const fn sparse(cells: Vec<(u32, Cell)>) -> Self {
         Self(Cells::Sparse(cells))
     }
 
-    /// The cell of a column. A column without a value is NULL, or an empty collection: the wire cannot tell a
-    /// collection that is left out from an empty one.
+    /// The cell of a column. A column without a value is NULL, or an empty collection: on the wire, absent and empty
+    /// collections are the same.
     pub(crate) fn cell(&self, place: usize, data_type: &DataType) -> &Cell {
         self.get(place).unwrap_or(match data_type {
             DataType::Array(_) => &EMPTY_LIST,
@@ -90,7 +90,7 @@ impl Row {
 }
 
 impl Cell {
-    /// The memory of the value and of what it points to; bytes shared with the request are counted as its own.
+    /// The memory of the value and of what it points to, including bytes that it shares with the request.
     fn weight(&self) -> usize {
         let inner = match self {
             Self::Bytes(bytes) => bytes.len(),

@@ -1,4 +1,4 @@
-//! Rows as JSON, for tests and for people.
+//! Rows as JSON.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use zerobus_codegen::{DataType, Element, Field, MapKey, Scalar, Table};
 
 use crate::row::{Cell, Row};
 
-/// A row as an object, a column a key.
+/// A row as an object with a key for each column.
 pub(crate) fn json(table: &Table, row: &Row) -> Value {
     object(table.columns(), row)
 }
@@ -47,7 +47,7 @@ fn scalar(scalar: Scalar, cell: &Cell) -> Value {
         Cell::Bytes(bytes) => json!(STANDARD.encode(bytes)),
         Cell::Decimal(digits) => json!(decimal(*digits, scalar)),
         Cell::Double(x) => number(*x),
-        // By its own shortest text: 0.1, not 0.10000000149011612.
+        // The shortest text of the float: 0.1, not 0.10000000149011612.
         Cell::Float(x) => x.to_string().parse().map_or(Value::Null, number),
         Cell::Int(n) => json!(n),
         Cell::Long(n) => json!(n),

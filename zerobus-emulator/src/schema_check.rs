@@ -1,4 +1,4 @@
-//! The descriptor of a stream against its table: names, types, and what a row must not leave out.
+//! Checks a stream's descriptor against its table: names, types, required columns.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use zerobus_codegen::{DataType, Element, Field, Scalar, Struct, Table};
 
 use crate::refusal::{Cause, Refusal};
 
-/// Rules that some paths of the service keep and others do not.
+/// Rules that only some paths of the service enforce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ColumnOrder {
@@ -19,7 +19,7 @@ pub enum ColumnOrder {
     Strict,
 }
 
-/// Holds the descriptor against the table.
+/// Checks the descriptor against the table.
 pub(crate) fn check(table: &Table, message: &MessageDescriptor, order: ColumnOrder) -> Result<(), Refusal> {
     let mut findings = Findings::default();
     findings.message("", &table.row, message);
@@ -101,7 +101,7 @@ impl Findings {
         }
     }
 
-    /// Whether it is a message at all; what is wrong inside becomes findings of its own.
+    /// Whether the field is a message; problems inside it are findings of their own.
     fn check_struct(&mut self, path: &str, row: &Struct, kind: &Kind) -> bool {
         let Kind::Message(message) = kind else { return false };
         if !message.is_map_entry() {

@@ -11,7 +11,7 @@ use zerobus_codegen::Printable;
 
 use crate::app::App;
 
-/// Tables on a page where the caller leaves the number to the server.
+/// The tables of a page if the caller sets no number.
 const DEFAULT_PAGE: usize = 50;
 
 /// A refused request, in the shape of the REST API.
@@ -125,8 +125,8 @@ fn required<'a>(parameters: &'a HashMap<String, String>, name: &str) -> Result<&
     })
 }
 
-/// One page. Between two full pages comes an empty one that carries a token, as the service may answer: a client that
-/// stops at an empty page loses tables here too.
+/// One page. An empty page with a token follows each full one, as the service may send it: a client that stops at an
+/// empty page misses tables here too.
 fn page(key: &str, items: Vec<Value>, parameters: &HashMap<String, String>) -> Result<Value, ApiError> {
     let bad = |name: &str| {
         ApiError::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", format!("Parameter {name} is not valid."))

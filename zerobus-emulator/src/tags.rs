@@ -7,7 +7,7 @@ use zerobus_codegen::{DataType, Printable, Scalar, Table};
 
 use crate::decode::Rescue;
 
-/// The tag of the column that takes what fits no column.
+/// The tag of the rescue column, which takes values that fit no other column.
 pub(crate) const RESCUE: &str = "zerobus-rescue";
 
 /// The tags of a column.

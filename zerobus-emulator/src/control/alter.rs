@@ -1,4 +1,4 @@
-//! `PUT /emulator/tables/{name}`: a table is given another definition while streams write to it, as `ALTER TABLE` does.
+//! `PUT /emulator/tables/{name}`: alters a table while streams write to it, like `ALTER TABLE`.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -12,14 +12,14 @@ use crate::catalog::{Catalog, Entry};
 use crate::sink::StorageError;
 use crate::tables_api::ApiError;
 
-/// Alters the table; the body is what the tables API answers for it, or CREATE TABLE.
+/// Alters the table. The body is its JSON as the tables API returns it, or a CREATE TABLE statement.
 pub(crate) async fn put(
     State(app): State<App>,
     Path(name): Path<String>,
     body: String,
 ) -> Result<Json<Value>, ApiError> {
     let json = definition(&body)?;
-    // A client that goes away must not leave an alteration half done.
+    // A client that disconnects must not leave an alteration half done.
     let altering = tokio::spawn(async move { alter(&app, &name, json).await });
     altering.await.unwrap_or_else(|_| Err(storage(&StorageError::Stopping)))
 }
@@ -65,7 +65,7 @@ fn definition(body: &str) -> Result<Value, ApiError> {
     serde_json::from_str(body).map_err(|error| bad(&format_args!("the body is not the JSON of a table: {error}")))
 }
 
-/// The entry with the new definition, under the names that the table has.
+/// The entry with the new definition and the table's own names.
 fn redefined(entry: &Entry, mut json: Value) -> Result<Entry, ApiError> {
     let known = &entry.info;
     let Some(object) = json.as_object_mut() else { return Err(bad(&"the body is not the JSON of a table")) };
@@ -100,7 +100,7 @@ fn missing(name: &str) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", text)
 }
 
-/// Why the table keeps its definition.
+/// Why a table was not altered.
 enum Unaltered {
     Refused(ApiError),
     Storage(StorageError),

@@ -1,4 +1,4 @@
-//! The emulator's own view of a table's rows: `/emulator/tables/{name}/rows`, and `/emulator/rows` for all tables.
+//! A table's rows on the emulator's own paths: `/emulator/tables/{name}/rows`, and `/emulator/rows` for all tables.
 //!
 //! | request | what it does |
 //! |---|---|
@@ -28,9 +28,9 @@ use crate::rows;
 use crate::sink::StorageError;
 use crate::tables_api::ApiError;
 
-/// Rows of an answer unless the caller asks for another number.
+/// The rows of a response, unless the caller asks for another number.
 const DEFAULT_LIMIT: usize = 1_000;
-/// The most rows of an answer.
+/// The most rows of a response.
 const LIMIT: usize = 100_000;
 
 #[derive(Debug, Deserialize)]
@@ -109,7 +109,7 @@ pub(crate) async fn reset(State(app): State<App>, Path(name): Path<String>) -> R
     Ok(Json(json!({})))
 }
 
-/// Answers `DELETE /emulator/rows`. A table that cannot be emptied leaves the others to be emptied.
+/// Answers `DELETE /emulator/rows`. If one table cannot be emptied, the others still are.
 pub(crate) async fn reset_all(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let mut failed = Vec::new();
     for table in app.catalog().all_writable() {
@@ -128,7 +128,7 @@ pub(super) fn table(app: &App, name: &str) -> Result<Arc<Table>, ApiError> {
     app.catalog().writable(name).map_err(|refusal| refused(&refusal))
 }
 
-/// A JSON array, or a JSON object a line.
+/// Reads a JSON array, or NDJSON.
 fn records(body: &str) -> Result<Vec<Value>, ApiError> {
     let bad = |place: usize, error: &dyn std::fmt::Display| {
         let text = format!("record {place} is not JSON: {}", Printable(&error.to_string()));

@@ -1,8 +1,7 @@
-//! Definitions that tables were altered to, beside their rows, so that a restart knows them.
+//! The definitions that tables were altered to, stored in the data folder for the next start.
 //!
-//! Each table has a file of its own: the definition that the emulator was given, and the one that the table was altered
-//! to. While the table is altered the file has both that it goes from and that it goes to; the rows on the disk say
-//! which of them holds.
+//! Each altered table has a file with the definition that the emulator was started with and the one that the table was
+//! altered to. During an alteration the file has the old and the new one; the rows on disk show which of them holds.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -18,11 +17,11 @@ pub(crate) struct Store(PathBuf);
 /// The definitions of one table.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// What the emulator was given at its start. If that is another one at the next start, the rest is out of date.
+    /// The definition at the emulator's start. If it differs at the next start, the record is out of date.
     pub(crate) given: Value,
-    /// What the table was altered to.
+    /// The definition that the table was altered to.
     pub(crate) altered: Value,
-    /// What the table is being altered to.
+    /// The definition of an alteration that is not finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<Value>,
 }
@@ -44,7 +43,7 @@ impl Store {
         !self.0.is_dir()
     }
 
-    /// The file of the table is on the disk when this returns; without a record it is removed.
+    /// Writes and syncs the table's file; removes it if there is no record.
     pub(crate) fn put(&self, table: &str, record: Option<&Record>) -> io::Result<()> {
         let path = self.path(table);
         match record {
@@ -64,7 +63,7 @@ impl Store {
         sync(&self.0)
     }
 
-    /// Names are compared without regard to case, and may have any characters where a table takes no rows.
+    /// Names are case-insensitive, and those of tables without rows may contain any character.
     pub(crate) fn path(&self, table: &str) -> PathBuf {
         let encoded = |byte| match byte {
             b'a'..=b'z' | b'0'..=b'9' | b'_' => char::from(byte).to_string(),
