@@ -1,4 +1,4 @@
-//! Activity: streams, rows, refusals; for the page and for tests, never for a decision.
+//! Counters and recent events: streams, rows, refusals. The page and tests read them; nothing is decided by them.
 
 mod history;
 
@@ -15,7 +15,7 @@ use zerobus_codegen::{Printable, Table};
 use crate::connection::Connection;
 use history::History;
 
-/// Refusals that are remembered.
+/// How many refusals are kept.
 const REFUSALS: usize = 200;
 
 /// The activity of an emulator.
@@ -41,7 +41,7 @@ struct Refused {
 /// What one table holds and has received.
 #[derive(Debug, Default)]
 struct TableActivity {
-    /// The rows that the table had at the start, and those that came since.
+    /// The rows that the table had at the start, and those received since.
     rows: AtomicU64,
     bytes: AtomicU64,
     received: AtomicU64,
@@ -60,11 +60,11 @@ struct StreamActivity {
     rows: AtomicU64,
     bytes: AtomicU64,
     acked: AtomicI64,
-    /// When each request came that is not acked.
+    /// The requests that are not acked, and when each arrived.
     waiting: Mutex<VecDeque<(i64, Instant)>>,
 }
 
-/// A stream's end of the activity; the stream is open as long as it is held.
+/// A stream's handle on the activity. The stream counts as open until the handle is dropped.
 #[derive(Debug)]
 pub(crate) struct Watched {
     activity: Arc<Activity>,
@@ -91,7 +91,7 @@ pub(crate) struct TableCounts {
     pub(crate) bytes: u64,
 }
 
-/// How far a stream is.
+/// A stream's progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
     requests: u64,
@@ -119,7 +119,7 @@ impl Activity {
         }
     }
 
-    /// Watches a stream that opens; the first offset is that of its next request.
+    /// Watches a stream that opens; `first` is the offset of its next request.
     pub(crate) fn watch(
         self: &Arc<Self>,
         connection: &Connection,
@@ -145,7 +145,7 @@ impl Activity {
         Watched { activity: Arc::clone(self), number, stream, table: self.table(&name), schema: Arc::clone(schema) }
     }
 
-    /// The table had rows before the emulator started.
+    /// Counts the rows that the table had before the emulator started.
     pub(crate) fn found(&self, table: &str, rows: u64) {
         self.table(table).rows.fetch_add(rows, Ordering::Relaxed);
     }
@@ -155,14 +155,14 @@ impl Activity {
         !locked(&self.tables).contains_key(table)
     }
 
-    /// The table has been emptied.
+    /// Sets the table's counters to 0.
     pub(crate) fn reset(&self, table: &str) {
         let table = self.table(table);
         table.rows.store(0, Ordering::Relaxed);
         table.bytes.store(0, Ordering::Relaxed);
     }
 
-    /// Remembers and logs a refusal; the table is as the client gave it.
+    /// Records and logs a refusal. The table's name is untrusted text from the client.
     pub(crate) fn refused(&self, connection: &Connection, table: &str, refusal: &impl Display) {
         tracing::info!(table = %Printable(table), %refusal, "refused");
         let (at, client) = (SystemTime::now(), connection.peer());
@@ -175,7 +175,7 @@ impl Activity {
         refusals.push_back(refused);
     }
 
-    /// The refusals that are remembered, oldest first.
+    /// The recorded refusals, oldest first.
     pub(crate) fn refusals(&self) -> Vec<String> {
         locked(&self.refusals).iter().map(|refused| refused.text.clone()).collect()
     }
@@ -195,7 +195,7 @@ impl Activity {
         }
     }
 
-    /// Everything, for the page.
+    /// The whole state, for the page.
     pub(crate) fn snapshot(&self) -> Value {
         let up = self.started.elapsed();
         let streams: Vec<Value> = locked(&self.streams).iter().map(|(number, stream)| stream.json(*number)).collect();
@@ -218,7 +218,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Watched {
-    /// A request has been handed to the sink.
+    /// Counts a request that the sink has.
     pub(crate) fn ingested(&self, offset: i64, rows: usize, bytes: usize) {
         let (rows, bytes) = (rows as u64, bytes as u64);
         self.stream.requests.fetch_add(1, Ordering::Relaxed);
@@ -237,13 +237,13 @@ impl Watched {
         &self.schema
     }
 
-    /// How far the stream is.
+    /// The stream's progress.
     pub(crate) fn progress(&self) -> Progress {
         let requests = self.stream.requests.load(Ordering::Relaxed);
         Progress { requests, acked: self.stream.acked.load(Ordering::Relaxed) - self.stream.first }
     }
 
-    /// An ack is sent.
+    /// Counts an ack that is sent.
     pub(crate) fn acked(&self, offset: i64) {
         self.stream.acked.store(offset, Ordering::Relaxed);
         let mut longest = None;

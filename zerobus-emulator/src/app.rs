@@ -25,7 +25,7 @@ use crate::tokens::Tokens;
 pub(crate) enum Access {
     /// Only programs on this machine.
     Loopback,
-    /// Anyone who reaches the port, under any name.
+    /// Every client that reaches the port, whatever name it used.
     Network,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) activity: Arc<Activity>,
     pub(crate) definitions: Arc<Definitions>,
-    /// What the emulator's own paths ask for.
+    /// The token that the emulator's own paths require.
     pub(crate) control_token: Option<Arc<str>>,
     /// All principals; the first is the one whose secret is exported.
     pub(crate) principals: Arc<[Credentials]>,
@@ -48,7 +48,7 @@ pub(crate) struct App {
     pub(crate) tags: Arc<Tags>,
     /// True once the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
-    /// Held by every running stream, so that the other end knows when the last has ended.
+    /// Held by every running stream, so that the receiver sees the end of the last one.
     pub(crate) streams: mpsc::Sender<()>,
     /// Accepts TLS beside plain HTTP.
     #[cfg(feature = "tls")]
@@ -70,7 +70,7 @@ impl App {
     pub(crate) fn authorize(&self, header: Option<&str>, table: &str) -> Result<(), Refusal> {
         let principal = self.tokens.check_table(header, table)?;
         self.grants.check_access(&principal)?;
-        // What is no table is refused for that, later.
+        // A name without a table is refused later, with a better reason.
         match self.catalog().entry(table).map(|entry| entry.table.as_ref()) {
             Some(Ok(table)) => self.grants.check(&principal, &table.name),
             _ => Ok(()),
@@ -93,8 +93,8 @@ impl App {
     }
 }
 
-/// Ends when the server stops.
+/// Returns when the server stops.
 pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // A sender that is gone is a server that is gone.
+    // Without a sender there is no server.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }

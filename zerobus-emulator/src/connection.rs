@@ -1,4 +1,4 @@
-//! One TCP connection: a fault can cut it, and it is closed when it has no request for too long.
+//! One TCP connection. A fault can cut it, and it is closed after too long without a request.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::limits::Limits;
 
-/// A handle on the connection of a call; rides in the call's extensions.
+/// A handle on the connection of a call, carried in the call's extensions.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection(Arc<Inner>);
 
@@ -31,7 +31,7 @@ struct Inner {
 #[derive(Debug)]
 struct Requests {
     active: usize,
-    /// When the connection was made, or the last request ended.
+    /// When the connection was opened, or its last request ended.
     since: Instant,
     served: bool,
 }
@@ -57,17 +57,17 @@ impl Connection {
         self.0.peer
     }
 
-    /// Closes the socket at once, without telling the client.
+    /// Closes the socket at once, without a message to the client.
     pub(crate) fn cut(&self) {
         self.0.cut.notify_one();
     }
 
-    /// Ends when the connection is to be cut.
+    /// Returns when the connection has to be cut.
     pub(crate) async fn is_cut(&self) {
         self.0.cut.notified().await;
     }
 
-    /// Ends when the connection has had no request for too long.
+    /// Returns when the connection has had no request for too long.
     pub(crate) async fn is_idle(&self, limits: &Limits) {
         loop {
             let until = self.idle_at(limits);

@@ -1,4 +1,4 @@
-//! The emulator in process: built, started, asked for its rows, shut down.
+//! The emulator in process: builder, start, rows, shutdown.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -36,29 +36,29 @@ use crate::sink::{Memory, Sink, StorageError};
 use crate::tls::{self, TlsError};
 use crate::tokens::Tokens;
 
-/// How long the service gathers rows before it acks them.
+/// How long the service collects rows before it acks them.
 #[cfg(feature = "delta")]
 const ACK_AFTER: Duration = Duration::from_millis(150);
-/// How long rows are acked and not in their table, at the service.
+/// How long acked rows take to reach their table at the service.
 #[cfg(feature = "delta")]
 const COMMIT_INTERVAL: Duration = Duration::from_millis(4_500);
 
-/// Why an emulator does not start.
+/// Why an emulator could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The port is taken, or not allowed.
+    /// The port is in use or not permitted.
     #[error("cannot listen on {address}; choose another port, or 0 for a free one")]
     Bind {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The tables cannot be read.
+    /// The tables could not be read.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// The grants cannot be read.
+    /// The grants could not be read.
     #[error(transparent)]
     Grants(#[from] GrantsError),
     /// The data folder cannot be used.
@@ -66,10 +66,10 @@ pub enum StartError {
     Data {
         /// The folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The profile acks rows before they are in their table, and there is no folder to keep them in.
+    /// [`Profile::Service`] acks rows before they are in their table, and needs a folder to keep them in.
     #[cfg(feature = "delta")]
     #[error(
         "the profile `service` needs a data folder, where acked rows survive a kill; name one with --data or Builder::data"
@@ -81,17 +81,17 @@ pub enum StartError {
     Tls(#[from] TlsError),
 }
 
-/// Why rows cannot be read back.
+/// Why rows could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowsError {
-    /// The table cannot be read.
+    /// The table could not be read.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// No table of this name can hold rows.
     #[error("table {} is not one of this emulator's that take rows; give its JSON to Builder::schemas", Printable(.table))]
     UnknownTable {
-        /// The name asked for.
+        /// The requested name.
         table: String,
     },
 }
@@ -109,19 +109,19 @@ pub enum RowsError {
 /// # }
 /// ```
 ///
-/// An emulator that is dropped without [`shutdown`](Self::shutdown) stops listening; rows on their way may be lost, as
-/// none of them was acked.
+/// An emulator that is dropped without [`shutdown`](Self::shutdown) stops listening. Rows that were not acked may be
+/// lost.
 #[derive(Debug)]
 pub struct Emulator {
     app: App,
     url: String,
     stop: watch::Sender<bool>,
-    /// Ends when the last stream has ended.
+    /// Closed when the last stream has ended.
     streams: mpsc::Receiver<()>,
     server: JoinHandle<()>,
 }
 
-/// How an [`Emulator`] is to be.
+/// Configures and starts an [`Emulator`].
 #[derive(Debug)]
 #[must_use]
 pub struct Builder {
@@ -151,7 +151,8 @@ pub struct Builder {
 }
 
 impl Emulator {
-    /// An emulator without tables, on a free port of the loopback interface, that keeps rows in memory.
+    /// Configures an emulator; without further calls it has no tables, listens on a free port of the loopback interface
+    /// and keeps rows in memory.
     pub fn builder() -> Builder {
         Builder {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
@@ -204,13 +205,13 @@ impl Emulator {
         &self.app.principals[0].client_secret
     }
 
-    /// The token that the emulator's own paths ask for, if they ask for one: `authorization: Bearer <token>`.
+    /// The token that the emulator's own paths require, if any: `authorization: Bearer <token>`.
     #[must_use]
     pub fn control_token(&self) -> Option<&str> {
         self.app.control_token.as_deref()
     }
 
-    /// The full names of all tables, those that take no rows included.
+    /// The full names of all tables, including those that take no rows.
     pub fn tables(&self) -> impl Iterator<Item = String> {
         let names: Vec<String> = self.app.catalog().entries().map(|entry| entry.info.full_name()).collect();
         names.into_iter()
@@ -224,8 +225,8 @@ impl Emulator {
         tables.next().filter(|_| tables.next().is_none()).map(|table| table.name.to_string())
     }
 
-    /// The folder of a table's Delta table, which is made soon after the start; none without a data folder, and
-    /// for what is no table's full name.
+    /// The folder of a Delta table, which is created soon after the start. `None` without a data folder, or if the name
+    /// is not a full table name.
     #[must_use]
     pub fn table_path(&self, table: &str) -> Option<PathBuf> {
         if let Some(Ok(known)) = self.app.catalog().entry(table).map(|entry| entry.table.as_ref()) {
@@ -235,13 +236,13 @@ impl Emulator {
         self.app.sink.path(&name)
     }
 
-    /// Every row that is stored in the table, in the order in which they were committed, as one JSON object a row.
+    /// Every row of the table in commit order, each as a JSON object.
     ///
-    /// TIMESTAMP and TIMESTAMP_NTZ are integers (microseconds), DATE an integer (days), DECIMAL and VARIANT strings
-    /// (a VARIANT's is JSON text), BINARY a string (base64), a MAP an object; floats that are not finite are strings.
+    /// TIMESTAMP and TIMESTAMP_NTZ are integers (microseconds), DATE is an integer (days), DECIMAL a string, VARIANT a
+    /// string of JSON text, BINARY a string (base64), MAP an object. Floats that are not finite are strings.
     ///
     /// # Errors
-    /// If the table is not known, takes no rows, or cannot be read.
+    /// If the table is unknown, takes no rows, or cannot be read.
     pub async fn rows(&self, table: &str) -> Result<Vec<Value>, RowsError> {
         let unknown = |_| RowsError::UnknownTable { table: table.to_owned() };
         let _steady = self.app.definitions.steady().await;
@@ -260,25 +261,26 @@ impl Emulator {
         self.app.faults.disarm_all();
     }
 
-    /// The last thousand faults that have struck, in order, one a line: seed, fault, stream, table and place.
+    /// The last thousand faults that struck, in order. Each line has the seed, the fault, the stream, the table and the
+    /// position.
     #[must_use]
     pub fn struck_faults(&self) -> Vec<String> {
         self.app.faults.struck()
     }
 
-    /// The last refusals, oldest first, in the words that the clients got.
+    /// The last refusals, oldest first, with the text that the client received.
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         self.app.activity.refusals()
     }
 
-    /// Stops: asks every stream to end, stores and acks what has arrived, and returns when all is on the disk.
+    /// Stops the emulator: asks every stream to end, stores and acks what has arrived, and returns when it is on disk.
     ///
-    /// Streams that do not end by themselves are ended after [`Limits::shutdown_grace`].
+    /// Streams that stay open are ended after [`Limits::shutdown_grace`].
     pub async fn shutdown(mut self) {
-        // Without a receiver there is nothing left to stop.
+        // Without a receiver the server has already stopped.
         let _ = self.stop.send(true);
-        // The server and its connections hold a sender too, hence the limit.
+        // Connections hold a sender as well, so the wait needs a limit.
         let grace = self.app.limits.shutdown_grace + Duration::from_secs(1);
         drop(self.server);
         let sink = Arc::clone(&self.app.sink);
@@ -288,9 +290,7 @@ impl Emulator {
             sink.close().await;
         };
         if tokio::time::timeout(grace, drained).await.is_err() {
-            tracing::warn!(
-                "streams were still open when the emulator stopped; what they had not been acked may be lost"
-            );
+            tracing::warn!("streams were still open when the emulator stopped; rows that were not acked may be lost");
         }
     }
 }
@@ -298,8 +298,8 @@ impl Emulator {
 impl Builder {
     /// Adds the tables of a JSON file, or of every `.json` file in a folder.
     ///
-    /// A file holds a table as the tables API returns it (what `zerobus-codegen fetch` writes), an array of tables, or
-    /// a whole answer of the list call.
+    /// A file holds one table as the tables API returns it (`zerobus-codegen fetch` writes such files), an array of
+    /// tables, or a response of the list call.
     pub fn schemas(mut self, path: impl Into<PathBuf>) -> Self {
         self.schemas.push(path.into());
         self
@@ -312,40 +312,40 @@ impl Builder {
         self
     }
 
-    /// Writes rows to Delta tables below this folder, `<data>/<catalog>/<schema>/<table>`; what is already there
-    /// goes on.
+    /// Writes rows to Delta tables below this folder, `<data>/<catalog>/<schema>/<table>`. Existing tables are
+    /// appended to.
     #[cfg(feature = "delta")]
     pub fn data(mut self, path: impl Into<PathBuf>) -> Self {
         self.data = Some(path.into());
         self
     }
 
-    /// The longest that a commit waits for rows of other requests and streams; 20 ms if not set.
+    /// The longest time that a commit waits for rows of other requests and streams; 20 ms by default.
     ///
-    /// The wait adapts: there is none for a client that waits for each ack.
+    /// The wait adapts: a client that waits for each ack is not delayed.
     #[cfg(feature = "delta")]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.storage.linger = linger;
         self
     }
 
-    /// How close to the service the emulator is; [`Profile::Fast`] if not set.
+    /// How closely the emulator follows the service's timing; [`Profile::Fast`] by default.
     #[cfg(feature = "delta")]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
         self
     }
 
-    /// How long rows are acked and not in their table with [`Profile::Service`]; 4.5 s if not set.
+    /// With [`Profile::Service`], the time between the ack of a row and its commit to the table; 4.5 s by default.
     #[cfg(feature = "delta")]
     pub fn commit_interval(mut self, interval: Duration) -> Self {
         self.commit_interval = interval;
         self
     }
 
-    /// The memory in bytes that rows of all tables may take before they are committed; 128 MiB if not set.
+    /// The memory in bytes for rows of all tables that are not committed yet; 128 MiB by default.
     ///
-    /// Streams wait while it is used up.
+    /// Streams wait while it is exhausted.
     #[cfg(feature = "delta")]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.storage.memory = bytes;
@@ -354,19 +354,18 @@ impl Builder {
 
     /// How long old versions of a table stay readable, for time travel.
     ///
-    /// If not set, they stay for the minute that a reader at work may need them, or for some seconds if they take more
-    /// room than the table itself.
+    /// By default they stay for a minute, so that running queries can finish, or for some seconds if they take more
+    /// space than the table itself.
     #[cfg(feature = "delta")]
     pub fn history(mut self, history: Duration) -> Self {
         self.storage.history = History::Keep(history);
         self
     }
 
-    /// Serves HTTPS beside HTTP on the same port, with certificates that are kept in this folder and made there at
-    /// first.
+    /// Serves HTTPS beside HTTP on the same port. The certificates are kept in this folder, and created if missing.
     ///
-    /// Clients trust `ca.pem` in the folder: `SSL_CERT_FILE` names it to Rust programs that use the system's roots,
-    /// `REQUESTS_CA_BUNDLE` to Python's requests.
+    /// Clients have to trust `ca.pem` in the folder: set `SSL_CERT_FILE` to it for Rust programs that use the system's
+    /// roots, `REQUESTS_CA_BUNDLE` for Python's requests.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, folder: impl Into<PathBuf>) -> Self {
         self.tls = Some(folder.into());
@@ -375,59 +374,60 @@ impl Builder {
 
     /// Listens on this address instead of a free port of the loopback interface.
     ///
-    /// On an address that other machines reach, requests for any name are served, and the emulator's own paths (the
-    /// page, the faults, the rows) ask for [`Emulator::control_token`].
+    /// On an address that other machines can reach, requests for any host name are served, and the emulator's own paths
+    /// (the page, the faults, the rows) require [`Emulator::control_token`].
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Listens on this port; 0 is a free one.
+    /// Listens on this port; 0 picks a free one.
     pub fn port(mut self, port: u16) -> Self {
         self.address.set_port(port);
         self
     }
 
-    /// The token of the emulator's own paths, instead of none on the loopback interface and a random one elsewhere.
+    /// The token of the emulator's own paths. By default none is required on the loopback interface, and a random one
+    /// elsewhere.
     pub fn control_token(mut self, token: impl Into<String>) -> Self {
         self.control_token = Some(token.into());
         self
     }
 
-    /// A token that is always valid, for every table and for the tables API: for clients whose headers a test sets
-    /// itself.
+    /// A token that is always valid, for every table and for the tables API. For clients whose headers are set by the
+    /// test.
     pub fn fixed_token(mut self, token: impl Into<String>) -> Self {
         self.fixed_token = Some(token.into());
         self
     }
 
-    /// The id of the client that gets tokens.
+    /// The id of the client that gets tokens; `zerobus-emulator` by default.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.credentials.client_id = client_id.into();
         self
     }
 
-    /// The secret of the client that gets tokens, instead of a random one.
+    /// The secret of the client that gets tokens; random by default.
     pub fn client_secret(mut self, client_secret: impl Into<String>) -> Self {
         self.credentials.client_secret = client_secret.into();
         self
     }
 
-    /// Another client that gets tokens.
+    /// Adds a client that gets tokens.
     pub fn principal(mut self, client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
         self.principals.push(Credentials { client_id: client_id.into(), client_secret: client_secret.into() });
         self
     }
 
-    /// A file of GRANT statements: principals may do what these say, and nothing else.
+    /// Adds a file of GRANT statements. Principals have the granted privileges and no others.
     ///
-    /// Without one every principal may write to every table.
+    /// Without such a file every principal may write to every table.
     pub fn grants(mut self, path: impl Into<PathBuf>) -> Self {
         self.grants.push(path.into());
         self
     }
 
-    /// Takes the entitlement Workspace access from a principal: it gets tokens, and its streams and rows are refused.
+    /// Removes the entitlement Workspace access from a principal: it gets tokens, but its streams and rows are refused.
     pub fn without_workspace_access(mut self, client_id: impl Into<String>) -> Self {
         self.without_access.push(client_id.into());
         self
@@ -445,13 +445,13 @@ impl Builder {
         self
     }
 
-    /// The seed of faults that strike at random; random if omitted.
+    /// The seed of faults that strike at random; random by default.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Starts the emulator on the runtime of the caller.
+    /// Starts the emulator on the caller's runtime.
     ///
     /// # Errors
     /// If a table's JSON cannot be read, the data folder cannot be used, or the port is taken.
@@ -536,7 +536,7 @@ impl Builder {
     }
 }
 
-/// Makes the tables that are missing, and counts the rows of the others, while the emulator serves.
+/// Creates missing tables and counts the rows of the others, while the emulator serves.
 async fn prepare(app: App) {
     let tables: Vec<_> = app.catalog().all_writable().collect();
     let App { sink, activity, mut stopping, .. } = app;
@@ -544,7 +544,7 @@ async fn prepare(app: App) {
         for table in tables {
             let name = table.name.to_string();
             match (sink.holding(&table).await, sink.prepare(&table).await) {
-                // Rows that came while they were counted would count twice.
+                // Rows that arrived during the count would count twice.
                 (Ok(holding), Ok(())) if activity.is_new(&name) => activity.found(&name, holding.rows),
                 (Ok(_), Ok(())) => {}
                 (Err(error), _) | (_, Err(error)) => {
@@ -559,7 +559,7 @@ async fn prepare(app: App) {
     }
 }
 
-/// The address under which this machine reaches itself: not all addresses at once.
+/// An address under which this machine reaches the port, also if it listens on all addresses.
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if !ip.is_unspecified() => address,

@@ -5,9 +5,9 @@ use std::fmt::{self, Display};
 
 pub(crate) struct ErrorChain<'a>(pub(crate) &'a dyn Error);
 
-/// How the first frame of a backtrace begins, which `delta_kernel` puts into the texts of its errors.
+/// The start of a backtrace's first frame: `delta_kernel` puts backtraces into its error texts.
 const FIRST_FRAME: &str = "\n   0: ";
-/// How it begins texts of errors that have no type of their own.
+/// The prefixes that it puts before errors without a type of their own.
 const PREFIXES: [&str; 2] = ["Generic error: ", "Generic delta kernel error: "];
 
 impl Display for ErrorChain<'_> {
@@ -17,7 +17,7 @@ impl Display for ErrorChain<'_> {
         let mut source = self.0.source();
         while let Some(error) = source {
             let text = plain(error);
-            // `delta_kernel` repeats a cause in the text of the error that it causes.
+            // `delta_kernel` repeats a cause in the text of the error above it.
             if !last.ends_with(&text) {
                 write!(f, ": {text}")?;
                 last = text;
@@ -28,7 +28,7 @@ impl Display for ErrorChain<'_> {
     }
 }
 
-/// The error's own text, without what `delta_kernel` adds to it.
+/// The error's own text, without the backtrace and the prefix of `delta_kernel`.
 fn plain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     if let Some(end) = text.find(FIRST_FRAME) {
@@ -49,12 +49,12 @@ mod tests {
         #[error("generic: {0}")]
         Repeats(#[source] Box<Nested>),
         #[error("cannot be read")]
-        Tells(#[source] Box<Nested>),
+        Reports(#[source] Box<Nested>),
     }
 
     #[test]
     fn a_cause_that_the_text_before_it_repeats_is_left_out() {
-        let error = Nested::Tells(Box::new(Nested::Repeats(Box::new(Nested::Cause))));
+        let error = Nested::Reports(Box::new(Nested::Repeats(Box::new(Nested::Cause))));
         assert_eq!(ErrorChain(&error).to_string(), "cannot be read: generic: no file");
     }
 

@@ -1,8 +1,8 @@
-//! Who may call: programs on this machine, and not the web pages that its browser shows.
+//! Who may call: programs on this machine, but not web pages in its browser.
 //!
 //! | request | refused if | what that stops |
 //! |---|---|---|
-//! | any | its `Host` is not a name of this machine | a page whose own name resolves to 127.0.0.1 |
+//! | any | its `Host` is not a name of this machine | a web page whose host name resolves to 127.0.0.1 |
 //! | any | its `Origin` is not the emulator itself | a page of another server |
 //! | one that changes the emulator | it lacks the `x-zerobus-emulator` header | a page of another server: the header needs a preflight, which is refused |
 //! | one that shows or changes the emulator | a token is set, and the request does not carry it | anyone else who can reach the port |
@@ -25,7 +25,7 @@ use crate::tables_api::ApiError;
 /// The header that a request needs to change the emulator; its value is ignored.
 pub(crate) const HEADER: &str = "x-zerobus-emulator";
 
-/// Lets a request through, or answers it.
+/// Passes a request on, or refuses it.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     if let Err(refusal) = admit(&app, &request) {
         return refusal.into_response();
@@ -62,7 +62,7 @@ fn control(app: &App, request: &Request) -> Result<(), ApiError> {
         return Err(refused(text));
     }
     let Some(token) = &app.control_token else { return Ok(()) };
-    // The page itself holds no data; it asks for that with the token.
+    // The page contains no data; it fetches them with the token.
     if request.uri().path() == "/" || request.uri().path() == "/emulator/health" {
         return Ok(());
     }
@@ -90,7 +90,7 @@ fn is_loopback(host: &str) -> bool {
     if let Ok(address) = address.parse::<IpAddr>() {
         return address.to_canonical().is_loopback();
     }
-    // A name below `localhost` is never looked up elsewhere.
+    // Names below `localhost` always resolve to this machine.
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost")
 }

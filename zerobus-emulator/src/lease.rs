@@ -1,5 +1,5 @@
-//! Who may write to a persistent stream: the connection that resumed it last. The one before is ended first, so that
-//! requests of two connections never mix.
+//! Which connection may write to a persistent stream: the one that resumed it last. The connection before it is ended
+//! first, so that requests of two connections never mix.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ type Key = (String, String);
 #[derive(Debug, Default)]
 struct Slot {
     holder: Arc<tokio::sync::Mutex<()>>,
-    /// How many have asked for the lease.
+    /// How many connections have asked for the lease.
     asked: watch::Sender<u64>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Lease {
     _guard: OwnedMutexGuard<()>,
 }
 
-/// Reports to the holder of a lease that somebody else asks for it.
+/// Notifies the holder of a lease that another connection asks for it.
 #[derive(Debug)]
 pub(crate) struct Revocation {
     turn: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Revocation {
 }
 
 impl Leases {
-    /// Revokes the lease of whoever holds it, and waits until it is released.
+    /// Revokes the current holder's lease, and waits until it is released.
     pub(crate) async fn take(&self, table: &str, id: &str) -> (Lease, Revocation) {
         let key = (table.to_owned(), id.to_owned());
         let slot = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
@@ -52,11 +52,11 @@ impl Leases {
 }
 
 impl Revocation {
-    /// Ends when somebody else asks for the lease.
+    /// Returns when another connection asks for the lease.
     pub(crate) async fn revoked(&mut self) {
         let turn = self.turn;
         if self.asked.wait_for(|asked| *asked > turn).await.is_err() {
-            // Nobody can ask any more.
+            // No connection can ask any more.
             std::future::pending::<()>().await;
         }
     }

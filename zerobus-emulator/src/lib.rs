@@ -4,12 +4,12 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `emulator` | the emulator in process: built, started, shut down |
+//! | `emulator` | the emulator in process: builder, start, shutdown |
 //! | `server` | the one port: connections, and the router |
-//! | `app` | the state that handlers share |
-//! | `tls` | HTTPS, with an authority of the emulator's own |
+//! | `app` | the handlers' shared state |
+//! | `tls` | HTTPS with the emulator's own certificate authority |
 //! | `catalog` | the tables, from their JSON |
-//! | `definitions` | the catalog while the emulator runs: how it is altered, and who is notified |
+//! | `definitions` | the catalog at run time: alterations, and who is notified of them |
 //! | `credentials` | the client id and secret of a principal |
 //! | `oauth`, `tokens` | the token endpoint, and the tokens that it has issued |
 //! | `tables_api` | the REST API that describes tables |
@@ -20,7 +20,7 @@
 //! | `client_descriptor`, `schema_check` | a client's descriptor, and whether it fits the table |
 //! | `control` | the emulator's own paths |
 //! | `decode`, `row` | a record on the wire to a checked row |
-//! | `refit` | rows of a table brought into another definition of it |
+//! | `refit` | converting rows to another definition of their table |
 //! | `lease` | which connection may write to a persistent stream |
 //! | `tags`, `tags_api` | tags of columns, and the REST API that reports them |
 //! | `sink` | where rows go: Delta tables, or memory |
@@ -30,9 +30,9 @@
 //! | `grants` | what principals may do |
 //! | `guard` | who may call |
 //! | `activity`, `page` | counters of streams and tables, and the page that shows them |
-//! | `profile` | how close to the service an emulator is |
+//! | `profile` | how closely an emulator follows the service's timing |
 //! | `partition_quota` | how many partitions of a table may be written within five seconds |
-//! | `limits` | what a stream may do, and for how long |
+//! | `limits` | limits of streams, requests and tokens |
 //! | `random` | random text for tokens, secrets and names |
 //! | `refusal` | every refusal: status, code, text |
 //! | `error_chain` | an error with all its causes |

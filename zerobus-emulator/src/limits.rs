@@ -21,11 +21,11 @@ pub struct Limits {
     pub bytes_per_second: Option<usize>,
     /// How long a stream has, after CloseStreamSignal, to end by itself.
     pub close_grace: Duration,
-    /// How long a client may take to its first request, to a request's head, or to the message that opens a stream.
+    /// How long a client may take to send its first request, the head of a request, or the message that opens a stream.
     pub connect_grace: Duration,
     /// Whether the descriptor must follow the table's order of columns.
     pub column_order: ColumnOrder,
-    /// How long a connection may be without a request.
+    /// How long a connection may have no request.
     pub idle_grace: Duration,
     /// The partitions of one table that may be written within five seconds; no limit if `None`, since the service's is
     /// soft.
@@ -44,14 +44,14 @@ pub struct Limits {
     pub shutdown_grace: Duration,
     /// How long a stream lives until the server sends CloseStreamSignal.
     pub stream_lifetime: Duration,
-    /// How long a token is good.
+    /// How long a token is valid.
     pub token_lifetime: Duration,
-    /// Whether a token's request has to name its operations.
+    /// Whether a token request has to name its operations.
     pub token_operations: TokenOperations,
 }
 
 impl Limits {
-    /// The quotas of the service, where no other is set.
+    /// Sets the service's quotas where none is set.
     #[cfg(feature = "delta")]
     pub(crate) fn with_quotas_of_the_service(mut self) -> Self {
         self.bytes_per_second.get_or_insert(100_000_000);
@@ -61,7 +61,7 @@ impl Limits {
     }
 }
 
-/// Whether a token's request has to name what the token is for.
+/// Whether a token request has to name the operations that the token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum TokenOperations {

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// A dozen threads allocate for commits. glibc keeps the memory that each of them has freed, and grows for hours;
-/// jemalloc returns it.
+/// Commits allocate on a dozen threads. glibc keeps the freed memory of each thread, and grows for hours; jemalloc
+/// returns it.
 #[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

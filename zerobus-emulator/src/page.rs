@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::refusal::Refusal;
 
 const PAGE: &str = include_str!("page.html");
-/// Nothing but what the page itself holds may run or load.
+/// Only scripts and styles of the page itself may run or load.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
 
 /// Answers `GET /`.

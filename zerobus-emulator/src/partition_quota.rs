@@ -19,7 +19,7 @@ pub(crate) struct PartitionQuota {
     tables: Mutex<HashMap<String, Window>>,
 }
 
-/// The partitions that were written within the five seconds that run.
+/// The partitions that were written within the current five seconds.
 #[derive(Debug)]
 struct Window {
     since: Instant,
@@ -31,7 +31,7 @@ impl PartitionQuota {
         Self { most, tables: Mutex::default() }
     }
 
-    /// Counts the partitions of a request; a refusal if they are too many.
+    /// Counts the partitions of a request; an error if there are too many.
     pub(crate) fn take(&self, table: &Table, rows: &[Row], now: Instant) -> Result<(), Refusal> {
         let Some(most) = self.most.filter(|_| !table.partition_columns.is_empty()) else { return Ok(()) };
         let partitions: HashSet<u64> = rows.iter().map(|row| partition(table, row)).collect();

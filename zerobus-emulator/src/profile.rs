@@ -1,15 +1,15 @@
-//! How close to the service an emulator is.
+//! How closely an emulator follows the service's timing.
 
-/// What matters more: speed, or the times and quotas of the service.
+/// Speed, or the timing and the quotas of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Profile {
-    /// Rows are acked once they are in their table, so a test that has its acks can read the table.
+    /// Rows are acked once they are in their table, so a test can read them as soon as it has the acks.
     #[default]
     Fast,
     /// Rows are acked once they are in a log, after about 150 ms, and are in their table up to five seconds later. The
     /// quotas of the service are on.
     ///
-    /// It needs [`Builder::data`](crate::Builder::data).
+    /// Needs [`Builder::data`](crate::Builder::data).
     Service,
 }

@@ -1,4 +1,4 @@
-//! Random text from the system's cryptographic source, for tokens, secrets and names that nobody may guess.
+//! Random text from the system's cryptographic source, for tokens, secrets and names that must not be guessed.
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -8,7 +8,7 @@ pub(crate) fn text(length: usize) -> String {
     let mut bytes = [0; 64];
     while text.len() < length {
         fill(&mut bytes);
-        // A byte beyond the last whole alphabet would make the first letters more likely.
+        // Bytes beyond the last whole alphabet would make the first letters more likely.
         let letters = bytes.iter().filter(|byte| usize::from(**byte) < 4 * ALPHABET.len());
         let letters = letters.map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
         text.extend(letters.take(length - text.len()));

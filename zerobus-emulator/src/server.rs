@@ -37,13 +37,13 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The receive window of an HTTP/2 stream: a message of the largest size fits in, so that a client never stalls.
 const WINDOW_BYTES: u32 = 16 << 20;
 
-/// The most of a refusal's text that is read.
+/// The longest text of a refusal that is read.
 const REFUSAL_BYTES: usize = 64 << 10;
 
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The first byte of a TLS connection: a handshake record. No HTTP request begins so.
+/// The first byte of a TLS connection: a handshake record. No HTTP request begins with it.
 #[cfg(feature = "tls")]
 const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -60,7 +60,7 @@ pub(crate) async fn serve(app: App, listener: TcpListener) {
             Ok((socket, _)) => {
                 tokio::spawn(connection(app.clone(), router.clone(), socket));
             }
-            // Out of file descriptors, or a client that was gone before it was accepted.
+            // The process has no file descriptors left, or the client has already disconnected.
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -70,7 +70,7 @@ pub(crate) async fn serve(app: App, listener: TcpListener) {
 }
 
 fn router(app: App) -> Router {
-    // The handler refuses what is too large in the service's words; this only keeps a body from growing without end.
+    // The handler refuses large bodies with the service's text; this limit only bounds memory.
     let insert_body = DefaultBodyLimit::max(app.limits.record_bytes.saturating_mul(2));
     let rest = Router::new()
         .route("/oidc/v1/token", post(oauth::token))
@@ -111,7 +111,7 @@ fn router(app: App) -> Router {
         .layer(middleware::from_fn(connection::count))
 }
 
-/// Puts what the router itself refuses (a query, a body that is no text, a method) into the shape of the REST APIs.
+/// Converts refusals of the router itself (a query, a body that is not text, a method) to the REST APIs' format.
 async fn in_json(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let response = next.run(request).await;
@@ -129,7 +129,7 @@ async fn in_json(request: Request, next: Next) -> Response {
     ApiError::new(status, "INVALID_PARAMETER_VALUE", Printable(&text).to_string()).into_response()
 }
 
-/// Limits how long a request of the REST APIs may take, its body included; a stream has limits of its own.
+/// Limits the duration of a REST request, its body included. Streams have limits of their own.
 async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
     let grace = app.limits.request_grace;
     tokio::time::timeout(grace, next.run(request)).await.unwrap_or_else(|_| {
@@ -138,7 +138,7 @@ async fn in_time(State(app): State<App>, request: Request, next: Next) -> Respon
     })
 }
 
-/// Serves one connection to its end; the server's end, or a fault's, is its end too.
+/// Serves one connection until it ends, the server stops or a fault cuts it.
 async fn connection(app: App, router: Router, socket: TcpStream) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a socket keeps its delay");
@@ -184,7 +184,7 @@ where
     let mut stopping = app.stopping.clone();
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(app.limits.connect_grace);
-    // A client that is gone without a word is found by a ping that it does not answer.
+    // A client that vanished without closing the connection does not answer pings.
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_TIMEOUT);
     builder.http2().initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
     let serving = builder.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));

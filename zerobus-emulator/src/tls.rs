@@ -5,7 +5,7 @@
 //! | `ca.pem` | the authority's certificate, for clients to trust |
 //! | `server.pem`, `server.key` | the server's certificate and its key |
 //!
-//! The authority's key is thrown away once it has signed, so that nothing else can ever be signed with it.
+//! The authority's key is discarded after the first signature, so that nothing else can be signed with it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,10 +25,10 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The certificates could not be made.
+    /// The certificates could not be created.
     #[error("a certificate cannot be made")]
     Certificate(#[from] rcgen::Error),
-    /// The certificate and its key are not fit for TLS.
+    /// The certificate or its key is not usable for TLS.
     #[error("the certificate is refused; remove server.pem and server.key, and start again")]
     Config(#[from] rustls::Error),
     /// A file cannot be read or written.
@@ -36,7 +36,7 @@ pub enum TlsError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// A file holds no PEM.
@@ -49,12 +49,12 @@ pub enum TlsError {
     },
 }
 
-/// The certificate that clients have to trust.
+/// The path of the certificate that clients have to trust.
 pub(crate) fn authority(folder: &Path) -> PathBuf {
     folder.join("ca.pem")
 }
 
-/// What accepts TLS, by the certificates in the folder; they are made if one is missing.
+/// Accepts TLS with the certificates in the folder; they are created if one is missing.
 pub(crate) fn acceptor(folder: &Path) -> Result<TlsAcceptor, TlsError> {
     let (certificate, key) = (folder.join("server.pem"), folder.join("server.key"));
     if !(authority(folder).is_file() && certificate.is_file() && key.is_file()) {
@@ -94,7 +94,7 @@ fn write(path: &Path, text: &str) -> Result<(), TlsError> {
     std::fs::write(path, text).map_err(|source| TlsError::Io { path: path.to_owned(), source })
 }
 
-/// For the owner's eyes only, from the moment the file is there.
+/// Creates the file readable by its owner only.
 fn write_secret(path: &Path, text: &str) -> Result<(), TlsError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);

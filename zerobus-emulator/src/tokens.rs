@@ -9,7 +9,7 @@ use crate::credentials::same;
 use crate::random;
 use crate::refusal::Refusal;
 
-/// What a token opens.
+/// What a token is valid for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// The tables API.
@@ -17,14 +17,14 @@ pub(crate) enum Scope {
     Everything {
         principal: String,
     },
-    /// Rows into one table, by its full name, for one principal.
+    /// Writing rows to one table, by its full name, for one principal.
     Table {
         table: String,
         principal: String,
     },
 }
 
-/// All tokens that are still good.
+/// All valid tokens.
 pub(crate) struct Tokens {
     lifetime: Duration,
     /// A token that is always valid, for every table and the tables API, and its principal.
@@ -46,7 +46,7 @@ impl Tokens {
         self.lifetime
     }
 
-    /// A new token; opaque, so that no client reads anything into it.
+    /// Issues a token. It is opaque, so that no client relies on its content.
     pub(crate) fn issue(&self, scope: Scope) -> String {
         let token = random::text(48);
         let now = Instant::now();

@@ -12,8 +12,7 @@ use crate::tables_api::ApiError;
 
 /// Answers every path that no other handler has.
 ///
-/// A REST error would not do for gRPC: the official client takes a 404 for a failure that may pass, and tries for
-/// seconds.
+/// gRPC calls need a gRPC status: the official client takes a 404 for a transient failure, and retries for seconds.
 pub(crate) async fn path(request: Request) -> Response {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if content_type.is_some_and(|content_type| content_type.starts_with("application/grpc")) {

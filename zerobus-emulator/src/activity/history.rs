@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Seconds that are remembered.
+/// How many seconds are kept.
 const SECONDS: u64 = 120;
 
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(super) struct History(VecDeque<Second>);
 
 #[derive(Debug, Default, Clone)]
 struct Second {
-    /// Since the start.
+    /// Seconds since the start.
     at: u64,
     rows: u64,
     bytes: u64,
@@ -33,7 +33,7 @@ impl History {
         second.ack = second.ack.max(waited);
     }
 
-    /// Every second up to now, those without anything included.
+    /// Every second up to now, idle ones included.
     pub(super) fn json(&self, now: Duration) -> Value {
         let now = now.as_secs();
         let first = (now + 1).saturating_sub(SECONDS);
@@ -54,7 +54,7 @@ impl History {
             }
             self.0.push_back(Second { at, ..Second::default() });
         }
-        // Clocks of two threads may disagree by a moment: the last second takes both.
+        // Two threads may read the clock in another order than they get here: the last second counts both.
         let last = self.0.len() - 1;
         &mut self.0[last]
     }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_without_anything_are_there_and_old_ones_are_not() {
+    fn idle_seconds_are_listed_and_old_ones_are_dropped() {
         let mut history = History::default();
         for second in [0, 1, 1, 5, 500, 502] {
             history.received(Duration::from_secs(second), 10, 100);
