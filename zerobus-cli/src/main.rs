@@ -36,6 +36,7 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use failure::Failure;
+use tokio::runtime::Builder;
 
 /// Buffers of rows are allocated by one thread and freed by another. glibc gives their memory back to the system and
 /// takes it anew, a page fault for each page; jemalloc keeps it for the next.
@@ -87,9 +88,12 @@ fn main() -> ExitCode {
     let Arguments { command, quiet } = arguments::parse();
     let verbosity = if quiet { Verbosity::Quiet } else { Verbosity::Normal };
     match command {
-        Command::Doctor(arguments) => finish(with_runtime(doctor::run(arguments))),
-        Command::Replay(arguments) => finish(with_runtime(replay::run(arguments))),
-        Command::Send(arguments) => finish(with_runtime(send::run(arguments, verbosity))),
+        Command::Doctor(arguments) => finish(with_runtime(two_threads(), doctor::run(arguments))),
+        Command::Replay(arguments) => finish(with_runtime(two_threads(), replay::run(arguments))),
+        Command::Send(arguments) => {
+            let threads = if arguments.lanes.get() == 1 { one_thread() } else { two_threads() };
+            finish(with_runtime(threads, send::run(arguments, verbosity)))
+        }
         #[cfg(feature = "codegen")]
         Command::Codegen(command) => {
             let outcome = command.run(verbosity.into());
@@ -122,10 +126,20 @@ fn finish(result: Result<Outcome, Failure>) -> ExitCode {
     outcome.into()
 }
 
-fn with_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    // Beside the main thread, which writes rows, one that sends them: a second one would be woken for work that the first
-    // has done by then.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+/// A runtime whose tasks share the thread of the command: rows are sent by the core that has written them.
+fn one_thread() -> Builder {
+    Builder::new_current_thread()
+}
+
+/// A runtime with a thread for its tasks, for streams that together send more than the command's own thread can.
+fn two_threads() -> Builder {
+    let mut threads = Builder::new_multi_thread();
+    threads.worker_threads(1);
+    threads
+}
+
+fn with_runtime<T>(mut threads: Builder, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = threads.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new("cannot start threads", error))?;
     let result = runtime.block_on(work);
     // A read of standard input may block for ever.

@@ -24,8 +24,8 @@ use crate::terminal;
 /// How often what is durable is noted on disk.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// How many rows may be sent without a look at the clock.
-const UNTIMED: usize = 256;
+/// How many rows may be accepted without a look at the clock, and before the tasks that send them have a turn.
+const UNTIMED: usize = 1_024;
 
 /// How many rows are sent at once.
 const AT_ONCE: usize = 16;
@@ -267,6 +267,9 @@ impl<'a> Sender<'a> {
             };
             at += sent.rows;
             self.done(sent)?;
+            if self.untimed == UNTIMED {
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }
