@@ -3,7 +3,7 @@
 //! Between a check and its use a file, a folder or the whole table may vanish. Such work is retried until the
 //! removal is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io;
@@ -29,59 +29,46 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Backoff {
     folder: PathBuf,
     since: Instant,
+    /// When the attempt began that may fail.
+    attempt: Instant,
     pause: Duration,
-    /// What the folder looked like, and since when.
-    seen: (Signs, Instant),
 }
-
-/// What a removal changes in a folder long before its end: the folders in it, and when each was last changed.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Signs(BTreeMap<PathBuf, Option<SystemTime>>);
 
 impl Backoff {
     pub(super) fn new(folder: &Path) -> Self {
-        let (now, signs) = (Instant::now(), Signs::of(folder));
-        let quiet_since = signs.age().and_then(|age| now.checked_sub(age)).unwrap_or(now);
-        Self { folder: folder.to_owned(), since: now, pause: FIRST_PAUSE, seen: (signs, quiet_since) }
+        let now = Instant::now();
+        Self { folder: folder.to_owned(), since: now, attempt: now, pause: FIRST_PAUSE }
     }
 
     /// Sleeps; false if nothing is being removed, or the time is over. Must be called where blocking is allowed.
     pub(super) fn wait(&mut self) -> bool {
-        let signs = Signs::of(&self.folder);
-        if signs != self.seen.0 {
-            self.seen = (signs, Instant::now());
-        }
-        if self.seen.1.elapsed() >= QUIET || self.since.elapsed() >= LONGEST_REMOVAL {
+        if self.is_quiet() || self.since.elapsed() >= LONGEST_REMOVAL {
             return false;
         }
         std::thread::sleep(self.pause);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.attempt = Instant::now();
         true
+    }
+
+    /// Whether the folder has not changed during the attempt, and for some time before.
+    fn is_quiet(&self) -> bool {
+        let age = last_change(&self.folder).and_then(|changed| SystemTime::now().duration_since(changed).ok());
+        age.is_some_and(|age| age >= self.attempt.elapsed() + QUIET)
     }
 }
 
-impl Signs {
-    fn of(folder: &Path) -> Self {
-        let mut signs = Self::default();
-        signs.add(folder);
-        signs
-    }
-
-    fn add(&mut self, folder: &Path) {
-        let changed = std::fs::metadata(folder).and_then(|metadata| metadata.modified()).ok();
-        self.0.insert(folder.to_owned(), changed);
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                self.add(&entry.path());
-            }
+/// When an entry was last added or removed in the folder or in one below it, which a removal does all the time; none if
+/// that is not known, as of a folder that is gone.
+fn last_change(folder: &Path) -> Option<SystemTime> {
+    let mut last = std::fs::metadata(folder).ok()?.modified().ok()?;
+    for entry in std::fs::read_dir(folder).ok()? {
+        let entry = entry.ok()?;
+        if entry.file_type().ok()?.is_dir() {
+            last = last.max(last_change(&entry.path())?);
         }
     }
-
-    /// How long ago the last change was; none if that is not known.
-    fn age(&self) -> Option<Duration> {
-        let changes: Option<Vec<SystemTime>> = self.0.values().copied().collect();
-        SystemTime::now().duration_since(changes?.into_iter().max()?).ok()
-    }
+    Some(last)
 }
 
 /// Retries the work if it fails because files of the table vanish.
@@ -183,9 +170,9 @@ mod tests {
             assert!(Backoff::new(table.path()).wait(), "{}", folder.display());
             std::fs::File::open(folder).unwrap().set_modified(long_ago).unwrap();
         }
+        // An attempt during which the folder changed is made again.
         let mut backoff = Backoff::new(table.path());
-        backoff.since = Instant::now();
-        std::fs::remove_dir(&inner).unwrap();
+        backoff.attempt -= 4 * QUIET;
         assert!(backoff.wait());
         std::fs::remove_dir_all(table.path()).unwrap();
         assert!(Backoff::new(table.path()).wait());
