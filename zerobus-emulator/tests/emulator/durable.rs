@@ -200,22 +200,30 @@ mod folder {
         builder(data.path()).start().await.unwrap().shutdown().await;
     }
 
+    /// Removes a folder that the emulator may be writing to.
+    fn remove(folder: &Path) {
+        while folder.exists() {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+
     #[cfg(unix)]
     #[tokio::test]
     async fn a_folder_that_is_removed_stays_with_the_emulator_that_uses_it_first_again() {
         for profile in [Profile::Fast, Profile::Service] {
             let data = tempfile::tempdir().unwrap();
-            let start = || builder(data.path()).profile(profile).start();
+            // No commit of its own accord, which would take the folder again.
+            let start = || builder(data.path()).profile(profile).commit_interval(Duration::from_secs(3_600)).start();
             let first = start().await.unwrap();
             let mut call = Call::json(&first, ORDERS).await;
             call.send_json(0, &order(0)).await;
             call.acked(0).await;
-            std::fs::remove_dir_all(data.path()).unwrap();
+            remove(data.path());
             call.send_json(1, &order(1)).await;
             call.acked(1).await;
             let error = start().await.map(drop).unwrap_err();
             assert!(matches!(error, StartError::Data { .. }), "{error}");
-            std::fs::remove_dir_all(data.path()).unwrap();
+            remove(data.path());
             let second = start().await.unwrap();
             call.send_json(2, &order(2)).await;
             let status = call.refusal().await;
@@ -233,6 +241,27 @@ mod folder {
             let found = builder(data.path()).start().await.unwrap();
             let ids = ids(&found).await;
             assert!(ids.ends_with(&[4]) && ids.contains(&3) && !ids.contains(&2), "{ids:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_removed_stays_away_if_no_row_comes() {
+        for profile in [Profile::Fast, Profile::Service] {
+            let data = tempfile::tempdir().unwrap();
+            let start = builder(data.path()).profile(profile).commit_interval(Duration::ZERO).start();
+            let emulator = start.await.unwrap();
+            let mut call = Call::json(&emulator, ORDERS).await;
+            call.send_json(0, &order(0)).await;
+            call.acked(0).await;
+            drop(call);
+            // The last table that is created at the start, and the row.
+            let last = data.path().join("main/types/every_type/_delta_log/00000000000000000000.json");
+            while !last.is_file() || ids(&emulator).await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            remove(data.path());
+            emulator.shutdown().await;
+            assert!(!data.path().exists());
         }
     }
 

@@ -26,7 +26,8 @@ pub(super) struct Open {
 impl Open {
     /// Commits everything that is acked.
     pub(super) fn flush(&mut self) -> Result<(), StorageError> {
-        let Some(log) = &mut self.log else { return Ok(()) };
+        // Without acked rows a folder that was removed stays away.
+        let Some(log) = self.log.as_mut().filter(|log| !log.is_empty()) else { return Ok(()) };
         match self.folder.hold() {
             Ok(()) => log.commit(&mut self.table),
             Err(error) => Err(log.fail(error)),

@@ -30,6 +30,9 @@ const ROOM: usize = 1 << 20;
 pub(super) struct Folder {
     root: PathBuf,
     lock: Mutex<File>,
+    /// Whether the file system tells a file from another one of its name by a number, as some network file systems
+    /// do not.
+    has_numbers: bool,
 }
 
 impl Folder {
@@ -46,15 +49,20 @@ impl Folder {
             tokio::time::sleep(PAUSE).await;
         }
         probe(&root)?;
-        Ok(Self { root, lock: Mutex::new(lock) })
+        let has_numbers = is_at(&lock, &root.join(LOCK))?;
+        Ok(Self { root, lock: Mutex::new(lock), has_numbers })
+    }
+
+    /// Whether the folder is still the one that was locked.
+    pub(super) fn is_held(&self) -> bool {
+        self.owns(&self.lock.lock().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
     }
 
     /// Makes sure that the folder is this emulator's. One that was removed, its lock with it, is created and locked
     /// anew, unless another emulator has done that first.
     pub(super) fn hold(&self) -> Result<(), StorageError> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_ours = |lock: &File| is_at(lock, &self.root.join(LOCK));
-        let held = (0..TRIES).try_fold((), |(), _| match is_ours(&lock) {
+        let held = (0..TRIES).try_fold((), |(), _| match self.owns(&lock) {
             Ok(true) => ControlFlow::Break(Ok(())),
             Ok(false) => match lock_again(&self.root) {
                 Ok(new) => {
@@ -67,6 +75,11 @@ impl Folder {
         });
         let held = held.break_value().unwrap_or_else(|| Err(io::Error::other("it is being removed")));
         held.map_err(|error| StorageError::Folder { path: self.root.clone(), source: Arc::new(error) })
+    }
+
+    fn owns(&self, lock: &File) -> io::Result<bool> {
+        let path = self.root.join(LOCK);
+        if self.has_numbers { is_at(lock, &path) } else { path.try_exists() }
     }
 
     pub(super) fn table(&self, table: &TableName) -> PathBuf {

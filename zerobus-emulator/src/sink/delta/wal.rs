@@ -165,6 +165,11 @@ impl Wal {
         self.due
     }
 
+    /// Whether every acked row is in the table.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     pub(super) const fn is_large(&self) -> bool {
         self.weight >= WEIGHT
     }

@@ -104,7 +104,7 @@ impl Run {
         }
         let closed = self.kernel.run(move || {
             let flushed = open.flush();
-            if open.folder.hold().is_ok() {
+            if open.folder.is_held() {
                 open.table.close();
             }
             flushed
@@ -133,7 +133,7 @@ impl Run {
         let may_merge = self.merging.is_none();
         let done = self.kernel.run(move || {
             work(&mut open);
-            if open.folder.hold().is_err() {
+            if !open.folder.is_held() {
                 return (open, None, None);
             }
             let large = if may_merge { maintain(&mut open.table, turn) } else { None };
