@@ -22,7 +22,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::error::{Details, Error, Fault, Status, Violation};
+use crate::error::{Details, Error, Fault, Status};
 use crate::event::StreamEvent;
 use crate::offset::Offset;
 use crate::persisted::Persisted;

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::disk::*;
 use super::*;
+use crate::error::Violation;
 
 /// A row of this length fills a request.
 const LARGE: usize = 97;
