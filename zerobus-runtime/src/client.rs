@@ -41,7 +41,7 @@ pub struct Client {
     tokens: Arc<Cache>,
     /// The byte budget that the client's streams share.
     budget: Option<Arc<Budget>>,
-    /// What inserts rows by REST.
+    /// Inserts rows by REST.
     rest: Arc<Agent>,
 }
 
@@ -63,7 +63,7 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Gets a token for a table, as a stream into it would: whether these credentials may write there is known then.
+    /// Gets a token for a table, as opening a stream into it would: this checks that these credentials may write there.
     ///
     /// # Errors
     /// If the token endpoint refuses or cannot be reached, or the name is not `catalog.schema.table`.

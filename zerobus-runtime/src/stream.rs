@@ -179,7 +179,7 @@ impl<T> IngestStream<T> {
 
     /// Accepts every row of an iterator, in order, and returns the offset of the last.
     ///
-    /// A row that is refused and that the sink for [dead letters](StreamBuilder::dead_letters) takes does not end it.
+    /// A refused row that the sink for [dead letters](StreamBuilder::dead_letters) takes does not end it.
     ///
     /// Dropping the future drops the iterator, including the rows that were not accepted.
     ///

@@ -107,7 +107,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Exchanges a JWT of another identity provider for a workspace token (RFC 8693); no secret is needed.
+    /// Exchanges a JWT of another identity provider for a workspace token (RFC 8693); no client secret is needed.
     ///
     /// `jwt` is called for every exchange, on a thread that may block. The id from [`credentials`](Self::credentials)
     /// or the environment is sent with it if set.
@@ -149,7 +149,7 @@ impl ClientBuilder {
     /// Connects through this HTTP proxy, `http://user:password@host:port`; by default the proxy that `HTTPS_PROXY`,
     /// `HTTP_PROXY` or `ALL_PROXY` names, unless `NO_PROXY` excepts the host.
     ///
-    /// [`build`](Self::build) fails for a proxy that is reached by TLS (`https://`) or SOCKS.
+    /// [`build`](Self::build) fails if the proxy itself is reached by TLS (`https://`) or SOCKS.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = ProxyChoice::Address(url.into());
         self
@@ -170,21 +170,21 @@ impl ClientBuilder {
     /// Replaces how connections to the service are made, below TLS and HTTP/2: for a custom tunnel, or a simulated
     /// network in tests.
     ///
-    /// The proxy and [`keep_alive`](Self::keep_alive) are not used then; tokens are asked for over the system's network
-    /// as before.
+    /// The proxy and [`keep_alive`](Self::keep_alive) are then not used; tokens are still requested over the system's
+    /// network.
     pub fn dial(mut self, dial: impl Dial) -> Self {
         self.dial = Some(Arc::new(dial));
         self
     }
 
-    /// Lets rows and tokens go unencrypted to another machine, where the address says `http://`.
+    /// Allows unencrypted rows and tokens to another machine, where the address says `http://`.
     pub const fn allow_plain_http(mut self) -> Self {
         self.plain_http = PlainHttp::Anywhere;
         self
     }
 
-    /// How many bytes the streams of this client, all together, may have accepted and not yet made durable; no limit by
-    /// default, beside the one of each [stream](crate::StreamBuilder::max_unacked_bytes).
+    /// The most bytes that all streams of this client together may have accepted and not yet made durable; no limit by
+    /// default, in addition to the limit of each [stream](crate::StreamBuilder::max_unacked_bytes).
     pub fn max_unacked_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.max_unacked_bytes = bytes.into();
         self
@@ -196,9 +196,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a connection is idle before the system asks the other end whether it is still there (TCP keep-alive),
-    /// and how often from then on; 20 seconds by default, at least one second, never with `None`. Three questions
-    /// without an answer end the connection.
+    /// How long a connection is idle before the system probes the peer (TCP keep-alive), and the interval between
+    /// probes; 20 seconds by default, at least one second, no probes with `None`. Three unanswered probes end the
+    /// connection.
     pub fn keep_alive(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.keep_alive = interval.into();
         self
@@ -210,7 +210,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Fills what is not set from the environment; [`Client::from_env`] names the variables.
+    /// Fills in from the environment what is not set; [`Client::from_env`] lists the variables.
     pub fn from_env(mut self) -> Self {
         self.endpoint = self.endpoint.or_else(|| env::read(env::ENDPOINT));
         self.workspace_url =
@@ -222,7 +222,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes the client; nothing is connected yet.
+    /// Builds the client, without connecting.
     ///
     /// # Errors
     /// If a part is missing or is not valid.

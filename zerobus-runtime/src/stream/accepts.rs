@@ -33,7 +33,7 @@ pub trait Accepts<R: ?Sized>: sealed::Sealed {
     #[doc(hidden)]
     fn write(row: &R, out: &mut Encoder) -> Result<(), Error>;
 
-    /// The row as far as it can be kept, if it was refused.
+    /// The row, as far as it can be kept, if it is refused.
     #[doc(hidden)]
     fn original(row: &R) -> Original {
         let mut out = Encoder::new();
@@ -50,18 +50,18 @@ pub enum Json {}
 #[derive(Debug)]
 pub enum Encoded {}
 
-/// The mark of a stream of messages that prost generated: see [`Client::prost_stream`](crate::Client::prost_stream).
+/// Marker of streams of prost messages: see [`Client::prost_stream`](crate::Client::prost_stream).
 #[derive(Debug)]
 pub struct Prost<T>(PhantomData<fn() -> T>);
 
 thread_local! {
-    /// Where a text that is no JSON is kept while a refused row is; serde has no place for it.
+    /// Keeps a text that is not JSON while its row is refused; serde has no place for it.
     static SALVAGED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
 /// A row that is already JSON text; a JSON stream sends it unchanged.
 ///
-/// It is parsed once, so that `send` fails on anything but a JSON object, not the server.
+/// It is parsed once, so that `send`, not the server, refuses anything but a JSON object.
 ///
 /// ```no_run
 /// # fn f(stream: &zerobus_runtime::JsonStream) -> Result<(), zerobus_runtime::Error> {
@@ -104,7 +104,7 @@ impl<T: ZerobusMessage> Accepts<T> for T {
     fn original(row: &T) -> Original {
         let mut out = Encoder::new();
         row.encode_to(&mut out);
-        // A value that is too long was written; one that has no encoding is missing.
+        // A value that is too long is in the bytes; one that has no encoding is missing.
         let is_whole = out.is_whole();
         Original { kind: RecordKind::Proto, row: out.into_bytes().into(), is_whole }
     }

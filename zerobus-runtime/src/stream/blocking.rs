@@ -62,7 +62,7 @@ pub struct BlockingLanes<T> {
     driven: Arc<Driven<Lanes<T>>>,
 }
 
-/// A runtime on this thread, for what a program without async waits for.
+/// A runtime on this thread, for the waits of a program without async.
 pub(crate) fn current_thread() -> Result<Runtime, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| Fault::Thread { source }.into())

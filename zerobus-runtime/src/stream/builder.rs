@@ -212,15 +212,15 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// Fills in three columns of every row, so that rows which were delivered more than once are known by them.
+    /// Fills in three columns of every row, so that duplicates of rows delivered more than once can be recognized.
     ///
     /// A row keeps its stamp over lost connections and, with a [spool](Self::spool), over restarts; no two rows have
-    /// the same one. `zerobus-codegen ddl --dedup` prints the view that has each row once, and the query that finds
+    /// the same one. `zerobus-codegen ddl --dedup` prints the view that holds each row once, and the query that finds
     /// gaps.
     ///
-    /// The row's type has the columns, and what it says of them is overwritten: in a struct they are `Option`s that
+    /// The row's type has these columns, and the stream overwrites their values: in a struct they are `Option`s that
     /// stay `None`. A JSON row leaves them out. A generated or derived type can name its
-    /// [`Stamps`](crate::message::Stamps) itself; its streams need no call of this. Rows of
+    /// [`Stamps`](crate::message::Stamps) itself; its streams need no call of `stamp`. Rows of
     /// [`send_undelivered`](crate::IngestStream::send_undelivered) that may be in the table keep the stamp that they
     /// have.
     ///
@@ -234,7 +234,7 @@ impl<T> StreamBuilder<T> {
     /// ```
     ///
     /// # Errors
-    /// [`open`](Self::open) fails if the row's type has no such columns, or of other types.
+    /// [`open`](Self::open) fails if the row's type lacks these columns, or if they have other types.
     #[cfg(feature = "spool")]
     pub fn stamp(mut self, columns: StampColumns) -> Self {
         self.stamps.columns = Some(columns);
@@ -243,16 +243,16 @@ impl<T> StreamBuilder<T> {
 
     /// The name of this producer in the rows' stamps; random by default, and the same for every run with one spool.
     ///
-    /// No two streams that are open at a time may have one name; lanes add their number to it.
+    /// No two streams that are open at the same time may have the same name; lanes add their number to it.
     #[cfg(feature = "spool")]
     pub fn producer(mut self, name: impl Into<String>) -> Self {
         self.stamps.producer = Some(name.into());
         self
     }
 
-    /// Where each refused row goes, by the server's or by `send`'s refusal; by default it is returned.
+    /// Where each row goes that the server or `send` refused; by default it is returned.
     ///
-    /// See [`DeadLetters`] for what the stream promises of them.
+    /// See [`DeadLetters`] for the guarantees.
     pub fn dead_letters(mut self, sink: DeadLetters) -> Self {
         self.dead_letters = Some(sink);
         self

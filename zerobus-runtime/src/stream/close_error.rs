@@ -7,7 +7,7 @@ use crate::undelivered::Undelivered;
 
 /// Why closing a stream did not make every row durable, with the rows that are not.
 ///
-/// It does not turn into an [`Error`] by itself, so that `?` never drops rows unseen: take them with
+/// It does not convert into an [`Error`], so that `?` never drops rows unnoticed: take them with
 /// [`into_undelivered`](Self::into_undelivered), or drop them on purpose with [`into_reason`](Self::into_reason).
 ///
 /// ```

@@ -55,7 +55,7 @@ struct Record<'a> {
 }
 
 impl DeadLetter {
-    /// The statement that creates a table of dead letters, for [`DeadLetters::table`](crate::DeadLetters::table).
+    /// The statement that creates a table for dead letters; see [`DeadLetters::table`](crate::DeadLetters::table).
     ///
     /// ```
     /// use zerobus_runtime::DeadLetter;
@@ -78,10 +78,10 @@ impl DeadLetter {
 }
 
 impl DeadLetters {
-    /// Sends each refused row to another table, one row a dead letter, and waits until it is durable there.
+    /// Sends each refused row to another table, one row per dead letter, and waits until it is durable there.
     ///
     /// The table has the columns of [`DeadLetter::create_table`]. A dead letter that its table refuses goes no further:
-    /// the refused row stays with the stream it came from. Close the stream of the dead letters last.
+    /// the refused row stays with the stream that refused it. Close the stream of the dead letters last.
     ///
     /// ```no_run
     /// # async fn f(client: zerobus_runtime::Client) -> Result<(), Box<dyn std::error::Error>> {

@@ -168,7 +168,7 @@ impl Handle {
         })
     }
 
-    /// Accepts the first of these rows, and those behind it that can be accepted under the same lock.
+    /// Accepts the first of these rows, and those after it that can be accepted under the same lock.
     pub(super) fn try_send_many<R: Row>(
         &self,
         rows: impl Iterator<Item = R> + Clone,
@@ -281,7 +281,7 @@ impl Handle {
         }
     }
 
-    /// The error of a row that was not accepted. If the row is to blame, the stream's sink gets it.
+    /// The error of a row that was not accepted. If the row itself is at fault, the stream's sink gets it.
     #[cold]
     pub(super) fn refuse(&self, refused: Refused, row: impl Row) -> Error {
         let is_to_blame = matches!(refused, Refused::Row(_) | Refused::TooLarge { .. });
@@ -292,13 +292,13 @@ impl Handle {
         error
     }
 
-    /// Whether the row of this refusal is with the stream's sink, so that the next one can be sent.
+    /// Whether the stream's sink has the row of this refusal, so that the next row can be sent.
     #[cold]
     pub(super) async fn has_letter(&self, error: &Error) -> bool {
         error.kind() == ErrorKind::Rejected && self.shared().has_sink() && self.shared().has_letter(error).await
     }
 
-    /// The error of a row that found no room: with a full spool it may be dropped.
+    /// The error of a row that found no room: a full spool may drop the row.
     pub(super) fn dropped_or(&self, refused: Refused) -> Error {
         let dropped = matches!(refused, Refused::Full).then(|| self.shared().lock().session.drop_newest());
         dropped.flatten().unwrap_or_else(|| self.refusal(refused))

@@ -51,8 +51,8 @@ use crate::undelivered::Undelivered;
 /// refuses them. Memory is bounded by the byte budget of each lane.
 ///
 /// With a [spool](super::StreamBuilder::spool) each lane has a folder in the stream's folder, and a key belongs to the
-/// same lane in every process. The rows of a lane that gave up stay on its disk, and so do its keys: a row for one of
-/// them is refused until the lanes are opened again. The number of lanes stays the same as long as rows are left.
+/// same lane in every process. The rows of a lane that gave up stay on its disk, and so do its keys: a row with one of
+/// them is refused until the lanes are opened again. The number of lanes cannot change while rows are left.
 ///
 /// The guarantees are those of a [stream](super::IngestStream): clones are cheap, every accepted row ends as durable or
 /// returned, and dropping a handle or cancelling a future loses nothing.
@@ -171,7 +171,7 @@ impl<T> Lanes<T> {
         Ok(())
     }
 
-    /// Whether the row of this refusal is with the sink, so that the next one can be sent.
+    /// Whether the sink has the row of this refusal, so that the next row can be sent.
     pub(super) async fn has_letter(&self, error: &Error) -> bool {
         self.inner.has_letter(error).await
     }
@@ -380,7 +380,7 @@ impl Inner {
         match placed.unwrap_or_else(|error| Err(Refused::Row(error))) {
             Ok(Ok(offset)) => Ok(offset),
             Ok(Err(bytes)) => self.wait_anywhere(&bytes).await,
-            // Any lane has the sink.
+            // Every lane has the sink.
             Err(refused) => Err(self.handles[self.set.route(first)].refuse(refused, row)),
         }
     }
@@ -418,9 +418,9 @@ impl Inner {
         }
     }
 
-    /// Whether the row of this refusal is with the sink of the lanes, so that the next one can be sent.
+    /// Whether the lanes' sink has the row of this refusal, so that the next row can be sent.
     async fn has_letter(&self, error: &Error) -> bool {
-        // A lane that has not seen the refusal has no reason to deny it.
+        // A lane that has not seen the refusal returns `true`.
         for handle in &self.handles {
             if !handle.has_letter(error).await {
                 return false;
@@ -431,7 +431,7 @@ impl Inner {
 
     /// Continues on another lane if this lane gave up; otherwise returns the error.
     fn after(&self, lane: usize, error: Error) -> Result<(), Error> {
-        // No other lane would take a row that is to blame, and the sink has it.
+        // No other lane would accept a row that is itself at fault, and the sink has it.
         let is_to_blame = error.kind() == ErrorKind::Rejected;
         let goes_on = !is_to_blame && self.set.error(lane).is_some() && self.set.go_on_after(lane).is_ok();
         if goes_on { Ok(()) } else { Err(error) }
@@ -487,7 +487,7 @@ impl Inner {
 }
 
 impl Inner {
-    /// That rows stay in the spools of lanes which gave up.
+    /// Whether rows stay in the spools of lanes that gave up.
     fn kept(&self) -> Option<Error> {
         let kept = self.handles.iter().map(|handle| handle.shared().lock().session.kept());
         let rows: u64 = kept.sum();

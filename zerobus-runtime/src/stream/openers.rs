@@ -38,12 +38,12 @@ impl Client {
         StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Proto, Some(descriptor.clone()))
     }
 
-    /// A stream of messages that prost generated from a `.proto` of one's own, with the message's descriptor.
+    /// A stream of messages that prost generated from your own `.proto`, with the message's descriptor.
     ///
-    /// [`descriptor_of`](crate::descriptor_of) makes it of what `protoc --descriptor_set_out` writes. The service holds
-    /// it against the table before `open` is ready, and so before the first row: a field that is no column, a type that
-    /// does not fit and a NOT NULL column without a field are errors of `open`. That `T` is the message of the
-    /// descriptor is the program's to see to.
+    /// [`descriptor_of`](crate::descriptor_of) makes it from the output of `protoc --descriptor_set_out`. The service
+    /// checks it against the table before `open` is ready, and so before the first row: a field that is not a column, a
+    /// type that does not fit and a NOT NULL column without a field are errors of `open`. The program must ensure that
+    /// `T` is the message of the descriptor.
     ///
     /// A proto3 field without `optional` is not written where it is zero or empty, and arrives as NULL.
     ///
@@ -64,8 +64,8 @@ impl Client {
         StreamBuilder::new(self.clone(), table.as_ref(), RecordKind::Proto, Some(descriptor.clone()))
     }
 
-    /// A stream of rows that are known at run time, into the table of this plan; its rows are [`RowPlan::json`] and the
-    /// like.
+    /// A stream of rows whose schema is known at run time, into the table of this plan; its rows are those of
+    /// [`RowPlan::json`] and its sibling methods.
     ///
     /// [`RowPlan::json`]: crate::dynamic::RowPlan::json
     #[cfg(feature = "dynamic")]

@@ -111,7 +111,7 @@ impl Opening {
     #[cfg(feature = "spool")]
     fn with_spool(&self, options: &SpoolOptions) -> Result<Opened, Error> {
         let (mut settings, table) = (self.settings.clone(), self.table.clone());
-        // Before the folder is touched: what is wrong here is wrong in the program.
+        // Checked before the folder is touched: an error here is a mistake in the program.
         self.stamps.stamper(self.descriptor.as_deref(), &Producer::new(None))?;
         let spool = Spool::open(options, &table.to_string(), settings.kind.name(), self.request.clone())?;
         settings.spool = Some(spool.found);
@@ -128,7 +128,7 @@ impl Opening {
     }
 }
 
-/// Runs what opens spools, which can block, off the runtime's threads.
+/// Runs a function that opens spools, which can block, off the runtime's threads.
 #[cfg(feature = "spool")]
 pub(super) async fn off_the_runtime<T: Send + 'static>(
     open: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -136,7 +136,7 @@ pub(super) async fn off_the_runtime<T: Send + 'static>(
     tokio::task::spawn_blocking(open).await.unwrap_or_else(|_| Err(Fault::ShutDown.into()))
 }
 
-/// The bytes of a self-contained descriptor. The service refuses others, but only after token and connection.
+/// The bytes of a self-contained descriptor. The service refuses any other, but only after token and connection.
 fn encoded(descriptor: &DescriptorProto) -> Result<Bytes, Error> {
     zerobus_codegen::self_contained_package(descriptor).map_err(Fault::Descriptor)?;
     Ok(descriptor.encode_to_vec().into())

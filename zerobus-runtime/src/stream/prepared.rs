@@ -1,4 +1,4 @@
-//! Opening a stream: its state, its driver, and the answer of the first attempt.
+//! Opening a stream: its state, its driver, and the result of the first attempt.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A row as a stream takes it: how it is written, and what is kept of it if it is refused.
+//! A row as a stream accepts it: how it is written, and what is kept of it if it is refused.
 
 use std::marker::PhantomData;
 
@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::letter::Original;
 use crate::message::Encoder;
 
-/// A row of the caller.
+/// A row from the caller.
 pub(super) trait Row: Copy {
     /// Whether `write` runs no user code, so that it can run under the stream's lock.
     const IS_PLAIN: bool;
@@ -15,11 +15,11 @@ pub(super) trait Row: Copy {
     /// Writes the row in its wire encoding.
     fn write(self, out: &mut Encoder) -> Result<(), Error>;
 
-    /// The row as far as it can be kept.
+    /// The row, as far as it can be kept.
     fn original(self) -> Original;
 }
 
-/// A row of type `R` for a stream of `T`.
+/// A row of type `R`, for a stream of `T`.
 pub(super) struct Of<'a, T, R: ?Sized> {
     row: &'a R,
     stream: PhantomData<fn() -> T>,

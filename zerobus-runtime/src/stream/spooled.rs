@@ -63,7 +63,7 @@ impl<T> StreamBuilder<T> {
     /// The most bytes that the spool may take on disk; 10 GiB by default, at least 1 MiB.
     ///
     /// When the spool is full, rows wait in memory and then in `send`, unless [`spool_overflow`](Self::spool_overflow)
-    /// asks for something else.
+    /// sets another policy.
     pub fn max_spool_bytes(self, bytes: u64) -> Self {
         self.with_spool(|spool| spool.max_bytes = bytes)
     }
@@ -74,8 +74,8 @@ impl<T> StreamBuilder<T> {
     /// [`SpoolDropped`](crate::StreamEvent::SpoolDropped).
     ///
     /// # Errors
-    /// [`open`](Self::open) fails where the oldest rows are to be dropped and [`exactly_once`](Self::exactly_once) is
-    /// asked for: the offsets of a persistent stream have no gaps.
+    /// [`open`](Self::open) fails if the oldest rows are to be dropped and [`exactly_once`](Self::exactly_once) is
+    /// set: the offsets of a persistent stream have no gaps.
     pub fn spool_overflow(mut self, overflow: SpoolOverflow) -> Self {
         self.settings.overflow = overflow;
         self.with_spool(|_| {})
@@ -88,15 +88,15 @@ impl<T> StreamBuilder<T> {
         self.with_spool(|spool| spool.segment_bytes = bytes)
     }
 
-    /// Delivers each row exactly once, over lost connections, crashes and restarts.
+    /// Delivers each row exactly once, across lost connections, crashes and restarts.
     ///
-    /// The rows go on one of the service's persistent streams, whose name the spool keeps: the next process that opens
-    /// the folder asks the service how far it has come, and goes on behind that. The promise is as strong as the
-    /// [level](Self::spool_level) of the spool is for a row to be kept at all; a row that is kept is in the table once.
-    /// Requests are never cut anew: where the server refuses a row, the whole request that holds it is returned.
+    /// The rows are sent on one of the service's persistent streams, and the spool stores its name: the next process
+    /// that opens the folder asks the service which of them it has, and continues after those. Which rows survive a
+    /// crash depends on the [level](Self::spool_level) of the spool; a row that survives is in the table once.
+    /// Requests are never split again: if the server refuses a row, the whole request that holds it is returned.
     ///
-    /// The persistent streams of the service are in development. [`IngestStream::retire`] ends one when it is not
-    /// needed any more.
+    /// The persistent streams of the service are in development. [`IngestStream::retire`] ends one that is no longer
+    /// needed.
     ///
     /// # Errors
     /// [`open`](Self::open), or the stream, fails if the service has no persistent streams.
@@ -104,8 +104,8 @@ impl<T> StreamBuilder<T> {
         self.with_spool(|spool| spool.exactly_once = Some(Otherwise::Fail))
     }
 
-    /// As [`exactly_once`](Self::exactly_once), and at least once where the service has no persistent streams: an event
-    /// [`AtLeastOnce`](crate::StreamEvent::AtLeastOnce) and a warning say so.
+    /// As [`exactly_once`](Self::exactly_once), but at least once where the service has no persistent streams: an event
+    /// [`AtLeastOnce`](crate::StreamEvent::AtLeastOnce) and a warning then report it.
     pub fn exactly_once_if_available(self) -> Self {
         self.with_spool(|spool| spool.exactly_once = Some(Otherwise::AtLeastOnce))
     }
@@ -155,7 +155,7 @@ impl<T> IngestStream<T> {
         self.handle.spooled(offset).await
     }
 
-    /// Accepts a row, and waits until it has the promise of the spool's level: [`send`](Self::send) and
+    /// Accepts a row, and waits until it is as durable as the spool's level promises: [`send`](Self::send) and
     /// [`spooled`](Self::spooled) in one.
     ///
     /// # Errors
@@ -169,20 +169,20 @@ impl<T> IngestStream<T> {
         Ok(offset)
     }
 
-    /// Delivers every row, closes the stream, and ends the persistent stream that it wrote to for good: the next one
-    /// that is opened with this folder begins another.
+    /// Delivers every row, closes the stream, and permanently ends the persistent stream that it wrote to: the next
+    /// stream that is opened with this folder creates another one.
     ///
-    /// A stream that is only closed goes on when its folder is opened again.
+    /// A persistent stream that is only closed continues when its folder is opened again.
     ///
     /// # Errors
-    /// As [`close`](Self::close), and if another stream has opened the folder; nothing is ended then. Also if the
-    /// service does not answer in the time of [`open_timeout`](StreamBuilder::open_timeout); the folder has left the
-    /// persistent stream then, and this may be called again to end it.
+    /// As [`close`](Self::close), and if another stream has opened the folder; nothing is then ended. Also if the
+    /// does not answer within [`open_timeout`](StreamBuilder::open_timeout); the folder then no longer names the
+    /// persistent stream, and `retire` can be called again to end it.
     pub async fn retire(&self) -> Result<Report, CloseError> {
         let report = self.close().await?;
         let stream_id = self.handle.shared().lock().session.persistent_stream();
         let Some(stream_id) = stream_id else { return Ok(report) };
-        // First, since a folder that names a stream which is no more cannot be opened.
+        // The note goes first, since a folder that names a stream which no longer exists cannot be opened.
         self.forget_stream().await?;
         self.end_stream(&stream_id).await?;
         Ok(report)
@@ -226,11 +226,11 @@ impl Handle {
 }
 
 impl<T> Lanes<T> {
-    /// Waits until this row, and every row before it on its lane, has the promise of the spool's level: see
+    /// Waits until this row, and every row before it on its lane, is as durable as the spool's level promises: see
     /// [`IngestStream::spooled`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`IngestStream::spooled`].
     pub async fn spooled(&self, row: LaneOffset) -> Result<(), Error> {
         match self.handles().get(row.lane()) {
             Some(handle) => handle.spooled(row.offset()).await,
@@ -238,7 +238,7 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Accepts a row, and waits until it has the promise of the spool's level: [`send`](Self::send) and
+    /// Accepts a row, and waits until it is as durable as the spool's level promises: [`send`](Self::send) and
     /// [`spooled`](Self::spooled) in one.
     ///
     /// # Errors
@@ -254,10 +254,10 @@ impl<T> Lanes<T> {
 }
 
 impl<T> BlockingLanes<T> {
-    /// Accepts a row, and waits until it has the promise of the spool's level: see [`Lanes::send_spooled`].
+    /// Accepts a row, and waits until it is as durable as the spool's level promises: see [`Lanes::send_spooled`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Lanes::send_spooled`].
     pub fn send_spooled<R: ?Sized>(&self, key: &(impl Hash + ?Sized), row: &R) -> Result<LaneOffset, Error>
     where
         T: Accepts<R>,
@@ -268,17 +268,17 @@ impl<T> BlockingLanes<T> {
     /// Waits until this row is as durable as the spool's level promises: see [`Lanes::spooled`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Lanes::spooled`].
     pub fn spooled(&self, row: LaneOffset) -> Result<(), Error> {
         self.with(|lanes| block_on(lanes.spooled(row)))
     }
 }
 
 impl<T> BlockingStream<T> {
-    /// Accepts a row, and waits until it has the promise of the spool's level: see [`IngestStream::send_spooled`].
+    /// Accepts a row, and waits until it is spooled: see [`IngestStream::send_spooled`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`IngestStream::send_spooled`].
     pub fn send_spooled<R: ?Sized>(&self, row: &R) -> Result<Offset, Error>
     where
         T: Accepts<R>,
@@ -289,7 +289,7 @@ impl<T> BlockingStream<T> {
     /// Delivers every row, closes the stream, and ends its persistent stream: see [`IngestStream::retire`].
     ///
     /// # Errors
-    /// As there, and if no runtime can be started for the question to the service.
+    /// As [`IngestStream::retire`], and if no runtime can be started for the request to the service.
     pub fn retire(&self) -> Result<Report, CloseError> {
         let runtime = current_thread()?;
         self.with(|stream| runtime.block_on(stream.retire()))

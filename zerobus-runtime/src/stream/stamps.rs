@@ -1,4 +1,4 @@
-//! Columns that a stream fills in by itself, so that duplicates and gaps can be seen in the table.
+//! Columns that a stream fills in itself, so that duplicates and gaps can be seen in the table.
 
 use prost_types::DescriptorProto;
 use prost_types::field_descriptor_proto::Type;
@@ -18,11 +18,11 @@ use crate::spool::Producer;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StampColumns {
-    /// Who sent the row: a STRING.
+    /// The producer that sent the row: a STRING.
     pub producer: String,
-    /// Which run of the producer sent it: a BIGINT, higher in every run.
+    /// The run of the producer that sent it: a BIGINT, higher in every run.
     pub epoch: String,
-    /// Which row of the stream it is: a BIGINT, its offset.
+    /// The number of the row in the stream: a BIGINT, its offset.
     pub sequence: String,
 }
 
@@ -40,7 +40,7 @@ impl From<Stamps> for StampColumns {
     }
 }
 
-/// What the rows of a stream are stamped with.
+/// The stamp of a stream's rows.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stamping {
     pub(super) columns: Option<StampColumns>,
@@ -62,7 +62,7 @@ impl Stamping {
         self.producer.as_deref()
     }
 
-    /// What stamps the rows of a stream: messages of this descriptor, or JSON.
+    /// The stamper for the rows of a stream: messages of this descriptor, or JSON.
     pub(super) fn stamper(
         &self,
         descriptor: Option<&DescriptorProto>,

@@ -15,9 +15,9 @@ pub struct LanesBuilder<T> {
 }
 
 impl<T> StreamBuilder<T> {
-    /// Opens this many streams into the table, with the order kept by key.
+    /// Opens this many streams into the table; rows of one key keep their order.
     ///
-    /// The service accepts about 100 MB/s for a stream, and a hundred times that for a table.
+    /// The service accepts about 100 MB/s per stream, and a hundred times that per table.
     pub fn lanes(self, lanes: NonZeroUsize) -> LanesBuilder<T> {
         LanesBuilder::new(self, lanes)
     }

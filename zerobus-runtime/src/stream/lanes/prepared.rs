@@ -22,15 +22,15 @@ const STAGGER: Duration = Duration::from_millis(50);
 /// Lanes whose spools are not opened yet.
 pub(in super::super) struct Openings {
     lanes: Vec<Opening>,
-    /// The folder that has a folder of each lane.
+    /// The folder that holds each lane's folder.
     #[cfg(feature = "spool")]
     folder: Option<(std::path::PathBuf, NonZeroUsize)>,
 }
 
-/// Lanes that can begin.
+/// Lanes that are ready to start.
 pub(in super::super) struct OpenedLanes {
     lanes: Vec<Opened>,
-    /// Which lane a key belongs to.
+    /// The salt of the hash that assigns keys to lanes.
     salt: u64,
 }
 
@@ -89,7 +89,7 @@ impl<T> LanesBuilder<T> {
         Ok(lanes)
     }
 
-    /// The lanes with sound options, whose spools are not opened yet.
+    /// The lanes, with valid options, before their spools are opened.
     pub(in super::super) fn openings(&self) -> Result<Openings, Error> {
         let opening = |lane| Opening::new(&self.stream).map(|opening| opening.of_lane(lane));
         let lanes = (0..self.lanes.get()).map(opening).collect::<Result<_, _>>()?;
@@ -124,8 +124,8 @@ impl<T> LanesBuilder<T> {
     }
 }
 
-/// The longest pause between opening two of this many lanes: half of the time in which each must be open is left to the
-/// last.
+/// The longest pause between opening two of this many lanes: the last lane keeps half of the time in which each must be
+/// open.
 fn longest_pause(lanes: usize, open_timeout: Option<Duration>) -> Duration {
     let lanes = u32::try_from(lanes).unwrap_or(u32::MAX).saturating_mul(2);
     open_timeout.map_or(STAGGER, |timeout| STAGGER.min(timeout / lanes.max(1)))

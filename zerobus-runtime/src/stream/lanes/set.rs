@@ -138,7 +138,7 @@ impl LaneSet {
     fn settle_moves(&self) -> Vec<Option<Move>> {
         let mut moves = self.moves();
         let (mut done, mut woken) = (Vec::new(), Vec::new());
-        // A lane that ends while it is given rows gives them up, and they move once more.
+        // A lane that ends while it receives rows gives them up, and they move once more.
         while let Some((lane, first)) = self.next_move(&moves) {
             done.push((lane, self.move_rows(&mut moves, lane, first, &mut woken)));
         }

@@ -1,4 +1,4 @@
-//! What lanes do while one of them has given up, and nobody has moved its rows yet.
+//! Lanes of which one has given up, before its rows have moved.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
