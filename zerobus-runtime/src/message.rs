@@ -2,17 +2,17 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `convert` | how a field's value becomes the column's where an attribute says so |
+//! | `convert` | how an attribute converts a field's value to the column's |
 //! | `encoder` | the buffer that rows are written into, and protobuf's wire format |
-//! | `held` | a derived struct held against its table by the compiler |
-//! | `limits` | what a column asks of a value beyond its protobuf type |
+//! | `held` | the comparison of a derived struct with its table, at compile time |
+//! | `limits` | what a column requires of a value beyond its protobuf type |
 //! | `refusal` | a value that its column cannot hold, with its column path |
 //! | `schema` | the schema of a row as constants, and its descriptor |
-//! | `value` | what may stand in a column, and which column type it is |
+//! | `value` | which types a column can hold, and the column type of each |
 //! | `stamps` | the columns that a stream fills in |
-//! | `standard` | the values of the standard library that travel as another one |
-//! | `field` | what may be a field of a row: a value, an optional one, a collection |
-//! | `with` | a function between a field and its column |
+//! | `standard` | types of the standard library that are written as another type |
+//! | `field` | which types can be a field of a row: a value, an optional value, a collection |
+//! | `with` | functions between a field and its column |
 
 pub(crate) mod convert;
 mod encoder;
@@ -36,12 +36,12 @@ pub use zerobus_codegen::Scalar;
 
 use prost_types::DescriptorProto;
 
-/// A row of a table, or a struct inside one: what `#[derive(ZerobusMessage)]` implements.
+/// A row of a table, or a struct inside one: the trait that `#[derive(ZerobusMessage)]` implements.
 pub trait ZerobusMessage {
     /// The full name of the table that the struct was made for: `catalog.schema.table`.
     const TABLE: Option<&'static str> = None;
 
-    /// The columns that the stream fills in, if it does: see [`Stamps`].
+    /// The columns that the stream fills in, if any: see [`Stamps`].
     const STAMPS: Option<Stamps> = None;
 
     /// The fields, in the order of their numbers.
@@ -65,8 +65,8 @@ pub trait ZerobusMessage {
     /// The statement that creates a table for rows of this type.
     ///
     /// Arrays and maps become nullable columns, since the wire cannot tell a null one from an empty one. Without a
-    /// [`TABLE`](Self::TABLE) the table is called `main.default.<the struct's name>`: replace it with the name that you
-    /// want.
+    /// [`TABLE`](Self::TABLE) the table is called `main.default.<the struct's name>`: replace that name with your
+    /// own.
     ///
     /// ```
     /// use zerobus_runtime::{Decimal, Timestamp, ZerobusMessage};

@@ -1,4 +1,4 @@
-//! How a field's value becomes the column's where an attribute says so.
+//! How an attribute converts a field's value to the column's.
 //!
 //! | attribute | from | to |
 //! |---|---|---|
@@ -7,9 +7,9 @@
 //! | `duration(unit)` | a duration of the standard library, chrono, jiff or time | BIGINT of that unit, floored |
 //! | `decimal(p, s)` | an integer, plain text, a decimal of `rust_decimal` | DECIMAL(p, s) |
 //! | `json` | any `Serialize` | VARIANT |
-//! | `default` | an `Option` | what is inside, or its substitute |
+//! | `default` | an `Option` | the value inside, or its substitute |
 //!
-//! The conversions of a single value reach through `Option`, through arrays, and through an `Option` of an array.
+//! The conversions of a single value also apply through `Option`, through arrays, and through an `Option` of an array.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -34,11 +34,11 @@ use crate::values::{Date, Decimal, Timestamp, TimestampNtz, ValueError};
     note = "each of them also converts an Option or a Vec of these; for any other type name a function: #[zerobus(with = path)]"
 )]
 pub trait Convert<To> {
-    /// What the column holds.
+    /// The type that the column holds.
     type Out: Element;
     /// The column type.
     const TYPE: ColumnType = <Self::Out as Value>::TYPE;
-    /// How the value lies on the wire.
+    /// The wire type.
     const WIRE: WireType = <Self::Out as Value>::WIRE;
 
     /// The value as the column holds it.
@@ -62,10 +62,10 @@ pub trait Convert<To> {
 pub trait ConvertField<To> {
     /// The column type.
     const TYPE: ColumnType;
-    /// Whether a value must be there.
+    /// Whether a value is required.
     const PRESENCE: Presence;
 
-    /// Appends the field with its key, or nothing where there is no value.
+    /// Appends the field with its key, or nothing if there is no value.
     fn encode_converted(&self, number: u32, out: &mut Encoder);
 }
 
@@ -92,9 +92,9 @@ pub struct Count<Unit>(PhantomData<Unit>);
 
 /// A unit of time.
 pub trait Unit {
-    /// Its name, of more than one.
+    /// Its name, in the plural.
     const NAME: &'static str;
-    /// How many nanoseconds it has.
+    /// Its length in nanoseconds.
     const NANOS: i128;
 }
 
@@ -114,7 +114,7 @@ units! {
     Secs "seconds" 1_000_000_000;
 }
 
-/// A single value is a field.
+/// A single value as a field.
 macro_rules! single {
     ([$($generics:tt)*] $from:ty => $to:ty) => {
         #[diagnostic::do_not_recommend]
@@ -197,13 +197,13 @@ const fn too_long<U: Unit>(found: i128) -> Result<i64, ValueError> {
     Err(ValueError::TooLong { found, unit: U::NAME })
 }
 
-/// The integer in the type that the constructor takes.
+/// The integer as the type that the constructor takes.
 fn widen<T: Copy + Into<i128>, Wide: TryFrom<i128>>(value: T, unit: &'static str) -> Result<Wide, ValueError> {
     let found = value.into();
     Wide::try_from(found).map_err(|_| ValueError::OutOfRange { found, unit })
 }
 
-/// A pointer to a single value, which converts as that does.
+/// A pointer to a single value, which converts as that value does.
 macro_rules! pointer {
     ($([$($generics:tt)*] $pointer:ty;)*) => {$(
         #[diagnostic::do_not_recommend]
@@ -292,14 +292,14 @@ impl<T: Serialize + ?Sized> Value for Json<'_, T> {
     }
 }
 
-/// An `Option`, for which a default can stand in.
+/// An `Option` that a default can replace.
 #[diagnostic::on_unimplemented(
     message = "`default` is for an Option, and `{Self}` is none",
     label = "never None, so no default can stand in for it",
     note = "remove the attribute: a value that is always there fills a NOT NULL column as it is"
 )]
 pub trait Optional {
-    /// What the `Option` holds.
+    /// The type inside the `Option`.
     type Inner: Value;
     /// The column type.
     const TYPE: ColumnType;

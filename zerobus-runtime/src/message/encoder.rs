@@ -1,7 +1,7 @@
 //! The buffer that rows are written into, and protobuf's wire format.
 //!
-//! A key and what follows it are written at once, in arrays of a constant size: one check for room, and plain stores.
-//! An integer of unknown length is written in eight bytes, of which those that do not count are taken back.
+//! A key and the value after it are written at once, in arrays of constant size: one check for room, and plain stores.
+//! An integer of unknown length is written as eight bytes, and the unused ones are truncated.
 //!
 //! A length precedes its content. Content of less than 128 bytes, which is nearly every nested message, is written
 //! after one reserved byte that is filled in later; only longer content is moved to make room. So a row is written in
@@ -70,13 +70,13 @@ impl Encoder {
         self.refusal = None;
     }
 
-    /// What was written.
+    /// The bytes written so far.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// What was written, as the buffer itself.
+    /// The bytes written so far, as the buffer itself.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
@@ -111,13 +111,13 @@ impl Encoder {
     }
 
     /// As `refuse`, of a value that was written already: `end` is behind the key of its field, `path` leads on from
-    /// there.
+    /// from there.
     #[cold]
     pub(super) fn refuse_within(&mut self, error: ValueError, end: usize, path: Vec<Step>) {
         self.refusal.get_or_insert_with(|| Box::new(Refusal::within(error, end, path)));
     }
 
-    /// Whether every value was written, also one that is refused for its length.
+    /// Whether every value was written, including one that is refused for its length.
     pub(crate) fn is_whole(&self) -> bool {
         self.refusal.as_ref().is_none_or(|refusal| refusal.is_written())
     }
@@ -128,7 +128,7 @@ impl Encoder {
         self.refusal.take().map(|refusal| refusal.into_error())
     }
 
-    /// As `take_refusal`, with the path of the column in a row of this schema, which begins at `start`.
+    /// As `take_refusal`, with the path of the column in a row of this schema that begins at `start`.
     #[inline]
     pub(crate) fn take_located(&mut self, schema: &MessageSchema, start: usize) -> Option<(String, ValueError)> {
         let refusal = self.refusal.take()?;
@@ -173,7 +173,7 @@ impl Encoder {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Writes bytes behind their length.
+    /// Writes bytes after their length.
     #[inline]
     pub fn delimited(&mut self, bytes: &[u8]) {
         self.varint(bytes.len() as u64);
@@ -237,7 +237,7 @@ impl Encoder {
         self.raw(bytes);
     }
 
-    /// Writes a whole field of up to 12 bytes, which are the lowest of `bytes`: all of it is one store.
+    /// Writes a whole field of up to 12 bytes, which are the lowest of `bytes`, in one store.
     #[cfg(feature = "arrow")]
     #[inline]
     pub(crate) fn short_field(&mut self, number: u32, bytes: u128, len: u8) {
@@ -249,7 +249,7 @@ impl Encoder {
         self.store(key | u128::from(len) << (8 * size) | bytes << (8 * size + 8), size + 1 + usize::from(len));
     }
 
-    /// Writes a whole field that is an integer, mostly a long one: all of it is one store.
+    /// Writes a whole field that is an integer, usually a long one, in one store.
     #[cfg(feature = "arrow")]
     #[inline]
     pub(crate) fn long_field(&mut self, number: u32, value: u64) {
@@ -267,7 +267,7 @@ impl Encoder {
     #[inline]
     fn store(&mut self, word: u128, len: usize) {
         let (word, end) = (word.to_le_bytes(), self.bytes.len() + len);
-        // A buffer that is nearly full is not grown for bytes that do not count.
+        // A buffer that is nearly full is not grown for unused bytes.
         if self.bytes.capacity() - self.bytes.len() < word.len() {
             return self.raw(&word[..len]);
         }
@@ -275,7 +275,7 @@ impl Encoder {
         self.bytes.truncate(end);
     }
 
-    /// Writes what `content` writes behind its length.
+    /// Writes the length of what `content` writes, and then that.
     #[inline]
     pub fn nested(&mut self, content: impl FnOnce(&mut Self)) {
         let start = self.bytes.len();
@@ -306,7 +306,7 @@ impl Encoder {
         }
     }
 
-    /// Ends the record that began there; what to reserve for a record like it.
+    /// Ends the record that began there; returns how many bytes to reserve for a record like it.
     #[inline]
     pub(crate) fn end_record(&mut self, start: usize, reserved: Reserved) -> Reserved {
         let len = self.bytes.len() - start - 1 - reserved as usize;
@@ -323,15 +323,15 @@ impl Encoder {
         reserved
     }
 
-    /// Writes a message of prost's, without its length.
+    /// Writes a prost message, without its length.
     pub fn prost(&mut self, message: &impl prost::Message) {
-        // A message is refused only where there is no room, and a `Vec` makes room.
+        // Encoding fails only where there is no room, and a `Vec` makes room.
         let _ = message.encode(&mut self.bytes);
     }
 
-    /// Writes a length that does not match the reserved bytes, and moves the content.
+    /// Writes a length that does not fit the reserved bytes, and moves the content.
     fn long_prefix(&mut self, start: usize, reserved: usize, len: usize) {
-        // Nothing that fits into memory reaches the end of a short varint.
+        // Nothing that fits into memory reaches the upper end of a short varint.
         let (prefix, size) = base_128(len as u64 & (SHORT_VARINT - 1));
         let (from, to) = (start + reserved, start + size);
         let end = self.bytes.len();
@@ -343,7 +343,7 @@ impl Encoder {
         }
     }
 
-    /// Writes an integer of any size, a negative one above all.
+    /// Writes an integer of any size, in particular a negative one.
     #[inline(never)]
     fn slow_varint(&mut self, mut value: u64) {
         while value >= 0x80 {
@@ -367,11 +367,11 @@ pub(crate) enum Reserved {
 /// A field's encoded key; constant if the number is constant.
 #[derive(Clone, Copy)]
 enum Key {
-    /// Of a number from 2048 on, to be written in base 128.
+    /// For numbers from 2048 on; written in base 128.
     Long(u64),
-    /// Of a number below 16.
+    /// For numbers below 16.
     One(u8),
-    /// Of a number below 2048, and so of every column that a table can have.
+    /// For numbers below 2048, which covers every column that a table can have.
     Two([u8; 2]),
 }
 
@@ -392,10 +392,10 @@ impl Key {
 /// Integers below this take at most eight bytes in base 128.
 const SHORT_VARINT: u64 = 1 << 56;
 
-/// An integer below [`SHORT_VARINT`] in base 128, and how many of the bytes count.
+/// An integer below [`SHORT_VARINT`] in base 128, and how many of the bytes are used.
 ///
-/// The groups of seven bits are spread to eight bits in three steps, from halves to quarters to eighths; all but the
-/// last byte that counts get the bit that says that more follow.
+/// The groups of seven bits are spread to eight bits in three steps, from halves to quarters to eighths; all used bytes
+/// but the last get the continuation bit.
 #[inline]
 const fn base_128(value: u64) -> ([u8; 8], usize) {
     let halves = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
@@ -405,13 +405,13 @@ const fn base_128(value: u64) -> ([u8; 8], usize) {
     ((groups | FOLLOWS[bits]).to_le_bytes(), bytes_of(bits))
 }
 
-/// A seventh, rounded up, for numbers of 1 to 64: nine sixty-fourths are near enough.
+/// A seventh, rounded up, for numbers from 1 to 64: nine sixty-fourths are close enough.
 #[inline]
 const fn bytes_of(bits: usize) -> usize {
     (9 * bits + 64) / 64
 }
 
-/// The bits that say that more bytes follow, by the number of bits that an integer has.
+/// The continuation bits, by the number of bits of an integer.
 const FOLLOWS: [u64; 65] = {
     let mut follows = [0; 65];
     let mut bits = 1;

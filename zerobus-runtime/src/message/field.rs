@@ -1,4 +1,4 @@
-//! What may be a field of a row: a value, an optional one, a collection.
+//! Which types can be a field of a row: a value, an optional value, a collection.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -11,7 +11,7 @@ use super::value::{Element, Key, Value};
 
 /// A field of a row.
 ///
-/// Every [`Value`] is one, as a NOT NULL column; `Option` makes it nullable; `Vec`, slices, arrays and sets of an
+/// Every [`Value`] is a field, as a NOT NULL column; `Option` makes it nullable; `Vec`, slices, arrays and sets of an
 /// [`Element`] are ARRAY; `HashMap` and `BTreeMap` are MAP. So are a `&` and an `Arc` of these, and a `Cow` of a slice.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a row",
@@ -23,17 +23,17 @@ use super::value::{Element, Key, Value};
 pub trait Field {
     /// The column type.
     const TYPE: ColumnType;
-    /// Whether a value must be there.
+    /// Whether a value is required.
     const PRESENCE: Presence;
-    /// Whether writing it runs no code but this crate's and the derive's: see [`Value::IS_PLAIN`].
+    /// Whether writing it runs only code of this crate and of the derive: see [`Value::IS_PLAIN`].
     const IS_PLAIN: bool = false;
 
-    /// Appends the field with its key, or nothing where there is no value.
+    /// Appends the field with its key, or nothing if there is no value.
     fn encode_field(&self, number: u32, out: &mut Encoder);
 }
 
 impl FieldType {
-    /// What the Rust type `F` says.
+    /// The field type of the Rust type `F`.
     #[must_use]
     pub const fn of<F: Field + ?Sized>() -> Self {
         Self { column_type: F::TYPE, presence: F::PRESENCE }
@@ -69,7 +69,7 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
-/// What holds elements one after the other.
+/// Types that hold elements in sequence.
 macro_rules! arrays {
     ($([$($generics:tt)*] $array:ty;)*) => {$(
         #[diagnostic::do_not_recommend]
@@ -108,7 +108,7 @@ arrays! {
     [T: Element, const N: usize] [T; N];
 }
 
-/// What holds a value for each of its keys.
+/// Types that hold a value for each key.
 macro_rules! maps {
     ($([$($generics:tt)*] $map:ty;)*) => {$(
         #[diagnostic::do_not_recommend]
@@ -150,7 +150,7 @@ pub(crate) fn entry<K: Key, V: Element>(number: u32, key: &K, value: &V, out: &m
 
 /// Writes a map entry's key or value, unless it is the default, which a reader fills in.
 ///
-/// In every wire type the default, and nothing else, is written as zeros alone: a zero, an empty length.
+/// In every wire type the default, and only the default, is written as zero bytes alone: a zero, an empty length.
 fn entry_part<T: Value>(number: u32, part: &T, out: &mut Encoder) {
     let before_key = out.len();
     out.key(number, T::WIRE);

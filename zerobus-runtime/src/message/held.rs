@@ -1,7 +1,7 @@
-//! A derived struct held against its table, by the compiler: types are compared as constants, so that an alias or a
-//! newtype counts as what it is.
+//! Compares a derived struct with its table at compile time: types are compared as constants, so that an alias or a
+//! newtype counts as the type behind it.
 //!
-//! | the column | what may fill it |
+//! | the column | what can fill it |
 //! |---|---|
 //! | an integer | an integer of the same range or a smaller one |
 //! | DECIMAL(p, s) | a `Decimal` of no more digits on either side of the point |
@@ -14,7 +14,7 @@ use zerobus_codegen::Scalar;
 
 use super::schema::{ColumnType, FieldSchema, FieldType, MessageSchema, Presence};
 
-/// The column that a field fills, as the snapshot has it.
+/// The column that a field fills, as in the snapshot.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     /// The name, the number, the type and the presence.
@@ -31,7 +31,7 @@ pub trait Found<const INDEX: usize> {
     const TYPE: FieldType;
 }
 
-/// Everything that is wrong with a field, a line each; or nothing.
+/// Every mismatch of a field, one per line; `None` if there is none.
 #[must_use]
 pub const fn mismatch(found: FieldType, column: &Column) -> Option<Text> {
     let mut report = Report { path: Text::new(), lines: Text::new(), field: column.field, holder: None };
@@ -44,7 +44,7 @@ pub const fn mismatch(found: FieldType, column: &Column) -> Option<Text> {
     if report.lines.len == 0 { None } else { Some(report.lines) }
 }
 
-/// The schema under which a field goes out: the table's own, but for structs, which may leave out fields.
+/// The schema that a field is sent with: the table's own, except for structs, which may leave out fields.
 #[must_use]
 pub const fn schema_of(found: FieldType, expected: FieldSchema) -> FieldSchema {
     let column_type = if holds_struct(&expected.column_type) { found.column_type } else { expected.column_type };
@@ -57,10 +57,10 @@ pub const fn declared(found: FieldType, expected: FieldSchema) -> FieldSchema {
     FieldSchema { presence: found.presence, ..schema_of(found, expected) }
 }
 
-/// A table's name that the derive could not look at, since it is a constant.
+/// Checks a table's name that the derive could not check, since it is a constant.
 ///
 /// # Panics
-/// If it does not have three parts: while the program is compiled, where it is evaluated.
+/// If it does not have three parts; at compile time, where it is evaluated.
 #[track_caller]
 pub const fn check_table_name(name: Option<&str>) {
     let Some(name) = name else { return };
@@ -78,7 +78,7 @@ pub const fn check_table_name(name: Option<&str>) {
     assert!(parts == 3 && len > 0, "a table's full name has three parts; write catalog.schema.table");
 }
 
-/// Text that is put together while compiling.
+/// Text that is built at compile time.
 #[derive(Debug, Clone, Copy)]
 pub struct Text {
     bytes: [u8; Self::CAPACITY],
@@ -101,7 +101,7 @@ impl Text {
         }
     }
 
-    /// Appends a text, or nothing where it does not fit: a cut could fall inside a character.
+    /// Appends a text, or nothing if it does not fit: truncating it could split a character.
     const fn push(&mut self, text: &str) {
         self.push_bytes(text.as_bytes());
     }
@@ -178,12 +178,12 @@ impl Text {
     }
 }
 
-/// What was found so far, and where the comparison is.
+/// The mismatches found so far, and the position of the comparison.
 struct Report {
     /// `main.geo.earthquakes.location`.
     path: Text,
     lines: Text,
-    /// The field, as its author wrote it; inside a struct its column alone.
+    /// The field, as its author wrote it; inside a struct only its column.
     field: &'static str,
     /// The struct of the field, if it is not the row.
     holder: Option<&'static str>,
@@ -276,7 +276,7 @@ impl Report {
         }
     }
 
-    /// Adds a segment to the path; how long it was before.
+    /// Adds a segment to the path; returns its previous length.
     const fn enter(&mut self, segment: &str) -> usize {
         let here = self.path.len;
         self.path.push(".");
@@ -341,7 +341,7 @@ const fn scalar_fits(found: Scalar, expected: Scalar) -> bool {
         | (Scalar::Date, Scalar::Date)
         | (Scalar::Double, Scalar::Double)
         | (Scalar::Float, Scalar::Float)
-        // Lengths are held against the texts themselves, when a row is sent.
+        // Lengths are checked against the texts themselves, when a row is sent.
         | (
             Scalar::Char(_) | Scalar::String | Scalar::Varchar(_),
             Scalar::Char(_) | Scalar::String | Scalar::Varchar(_),

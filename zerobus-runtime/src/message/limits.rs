@@ -1,18 +1,18 @@
-//! What a column asks of a value beyond its protobuf type, held against the bytes that were written.
+//! What a column requires of a value beyond its protobuf type, checked on the bytes that were written.
 //!
 //! | column | rule |
 //! |---|---|
 //! | CHAR(n), VARCHAR(n) | at most n characters, which are Unicode's scalar values |
 //! | DATE, TIMESTAMP, TIMESTAMP_NTZ | in the years 0001 to 9999 |
-//! | DECIMAL(p, s) | plain decimal text of its digits |
+//! | DECIMAL(p, s) | plain decimal text with no more digits than it has |
 //! | TINYINT, SMALLINT | in their ranges |
 //! | VARIANT | JSON |
 //!
-//! The types of the derive can break the first rule alone, and nearly every text takes no more bytes than its column
-//! takes characters: so the length in bytes is compared first. The structs of prost have protobuf's own types, and any
-//! value of theirs may break a rule.
+//! Types of the derive can break only the first rule, and nearly every text has no more bytes than its column allows
+//! characters: so the length in bytes is compared first. Prost's structs have protobuf's own types, so any of their
+//! values may break a rule.
 //!
-//! The bytes are searched and not the fields, so that a value counts wherever it is, in arrays, maps and structs,
+//! The bytes are searched, not the fields, so that a value is checked wherever it is, in arrays, maps and structs,
 //! and for any Rust type.
 
 use zerobus_codegen::Scalar;
@@ -22,27 +22,27 @@ use super::refusal::{Step, Written};
 use super::schema::{ColumnType, MessageSchema};
 use crate::values::{Date, Timestamp, ValueError, unscaled};
 
-/// The types of a field: what goes out, whose numbers those of the fields are, and what the table has.
+/// The types of a field: as sent, with the numbers of its fields, and as the table has them.
 #[derive(Debug, Clone, Copy)]
 pub struct Lengths {
-    /// What goes out.
+    /// The type as sent.
     pub found: ColumnType,
-    /// What the table has; structs may have other numbers there, and more fields.
+    /// The table's type; its structs may have other numbers, and more fields.
     pub expected: ColumnType,
 }
 
 /// Refuses the row if a text of the field that was written since `start` is too long for its column.
 ///
-/// `shortest` is the least of the lengths in the field's type.
+/// `shortest` is the smallest of the lengths in the field's type.
 #[inline]
 pub fn hold_lengths(out: &mut Encoder, start: usize, shortest: u32, lengths: &'static Lengths) {
-    // No text has more characters than all of the field has bytes.
+    // No text has more characters than the whole field has bytes.
     if out.len() - start > shortest as usize {
         look_through(out, start, |_| Some((lengths.found, lengths.expected)));
     }
 }
 
-/// Refuses the row of prost's that was written since `start` if a value does not fit its column.
+/// Refuses the prost row that was written since `start` if a value does not fit its column.
 pub fn hold_row(out: &mut Encoder, start: usize, schema: &'static MessageSchema) {
     look_through(out, start, |number| schema.types(schema, number));
 }
@@ -99,7 +99,7 @@ fn in_fields(message: &[u8], types: impl Fn(u32) -> Option<(ColumnType, ColumnTy
 }
 
 impl MessageSchema {
-    /// The types of the field of this number, here and in a struct of the same names.
+    /// The types of the field of this number, here and in a struct with the same names.
     fn types(&self, expected: &Self, number: u32) -> Option<(ColumnType, ColumnType)> {
         let place = self.fields.binary_search_by_key(&number, |field| field.number).ok()?;
         let found = self.fields.get(place)?;
@@ -140,7 +140,7 @@ fn in_range(is_in_range: bool, content: &[u8], column: Scalar) -> Result<(), Val
     if is_in_range { Ok(()) } else { Err(ValueError::Range { found: integer(content), column }) }
 }
 
-/// Of a text that goes out as it is, zeros count as digits too.
+/// For a text that is sent unchanged, zeros count as digits too.
 fn plain_decimal(text: &str, precision: u8, scale: u8) -> Result<(), ValueError> {
     unscaled(text, precision, scale)?;
     match text.split_once('.') {
@@ -149,13 +149,13 @@ fn plain_decimal(text: &str, precision: u8, scale: u8) -> Result<(), ValueError>
     }
 }
 
-/// An integer as it was written.
+/// Reads back an integer.
 fn integer(mut content: &[u8]) -> i64 {
-    // What was written is a whole varint.
+    // The content is a whole varint.
     prost::encoding::decode_varint(&mut content).unwrap_or_default().cast_signed()
 }
 
-/// A text as it was written, which was one.
+/// Reads back a text, which is valid UTF-8.
 fn text(content: &[u8]) -> &str {
     str::from_utf8(content).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! A value that its column cannot hold, with its column path.
 //!
-//! Whoever refuses a value knows no column. But the bytes before it do: the last key that was written is that of its
-//! field. So the path is read off the row, from the innermost message outwards, as each message ends.
+//! The code that refuses a value does not know its column. But the bytes before the value do: the last key written is
+//! that of its field. So the path is read from the row, from the innermost message outwards, as each message ends.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use crate::values::ValueError;
 #[derive(Debug)]
 pub(super) struct Refusal {
     error: ValueError,
-    /// How far the row was written when the value was refused, and then where the message around it begins.
+    /// The length of the row when the value was refused, and later the start of the message around it.
     end: usize,
     /// The fields around the value, innermost first.
     path: Vec<Step>,
@@ -35,7 +35,7 @@ impl Refusal {
         Self { error, end, path: Vec::new(), is_written: false }
     }
 
-    /// Ends the message whose length is at `start`. If the value is inside, the message is a step of its path.
+    /// Ends the message whose length is at `start`. If the value is inside, the message becomes a step of its path.
     #[cold]
     pub(super) fn leave(&mut self, bytes: &[u8], start: usize) {
         if start < self.end {
@@ -48,7 +48,7 @@ impl Refusal {
         self.error
     }
 
-    /// The path of the column in a row of this schema that begins at `start`, and what is wrong with its value.
+    /// The path of the column in a row of this schema that begins at `start`, and the reason of the refusal.
     #[cold]
     pub(super) fn located(mut self, schema: &MessageSchema, bytes: &[u8], start: usize) -> (String, ValueError) {
         self.step(bytes.get(start..self.end).unwrap_or_default());
@@ -70,7 +70,7 @@ impl Refusal {
         (path, self.error)
     }
 
-    /// A value that was written and then refused: `end` is behind the key of its field, `path` leads on from there.
+    /// A value that was written and then refused: `end` is after its field's key, and `path` continues from there.
     pub(super) const fn within(error: ValueError, end: usize, path: Vec<Step>) -> Self {
         Self { error, end, path, is_written: true }
     }
@@ -79,7 +79,7 @@ impl Refusal {
         self.is_written
     }
 
-    /// The last field of a message that is written so far.
+    /// Adds the last field of a message that is written so far.
     fn step(&mut self, written: &[u8]) {
         let last = Written::new(written).enumerate().last();
         self.path.extend(last.map(|(index, (number, _))| Step::of(written, index, number)));
@@ -87,7 +87,7 @@ impl Refusal {
 }
 
 impl Step {
-    /// The field that follows this many others in a message.
+    /// The field that comes after this many others in a message.
     #[cold]
     pub(super) fn of(message: &[u8], index: usize, number: u32) -> Self {
         let before = Written::new(message).take(index).filter(|(before, _)| *before == number);
@@ -95,7 +95,7 @@ impl Step {
     }
 }
 
-/// The fields of a message that is written so far, each with its number and its content: the bytes behind its length,
+/// The fields of a message that is written so far, each with its number and its content: the bytes after its length,
 /// if it has one.
 pub(super) struct Written<'a> {
     rest: &'a [u8],
@@ -127,7 +127,7 @@ impl<'a> Iterator for Written<'a> {
         }
         let (mut content, _) = behind_key.split_at(behind_key.len() - self.rest.len());
         if wire_type == WireType::LengthDelimited {
-            // What was skipped has a length.
+            // The content that was skipped starts with a length.
             let _ = decode_varint(&mut content);
         }
         Some((number, content))
@@ -138,8 +138,8 @@ fn skip(wire_type: WireType, number: u32, written: &mut &[u8]) -> bool {
     skip_field(wire_type, number, written, DecodeContext::default()).is_ok()
 }
 
-/// Goes on inside of a field: the message there, if there is one; an element is named by its place, a map's by its
-/// part.
+/// Continues inside a field: returns its message, if it has one. An element is named by its index, a map entry's part
+/// by `key` or `value`.
 fn inside<'a>(
     field: &FieldSchema,
     step: Step,

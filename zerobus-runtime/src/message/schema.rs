@@ -6,7 +6,7 @@ use zerobus_codegen::{DataType, Element, Field, MapKey, Scalar, Struct, TableNam
 /// The schema of a message: its name and its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageSchema {
-    /// The message's name; inside another message the service's rules name it for its path instead.
+    /// The message's name; inside another message the service's rules name it by its path instead.
     pub name: &'static str,
     /// The fields, in the order of their numbers.
     pub fields: &'static [FieldSchema],
@@ -21,16 +21,16 @@ pub struct FieldSchema {
     pub number: u32,
     /// The column's type.
     pub column_type: ColumnType,
-    /// Whether the value must be there.
+    /// Whether the value is required.
     pub presence: Presence,
 }
 
-/// Whether a field's value must be there.
+/// Whether a field's value is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// It may be left out.
     Optional,
-    /// Any number of values may be there, none as well: arrays and maps.
+    /// Any number of values, including none: arrays and maps.
     Repeated,
     /// It is always there.
     Required,
@@ -50,13 +50,13 @@ pub enum ColumnType {
 }
 
 impl MessageSchema {
-    /// The descriptor of this message: what a stream of its rows is opened with.
+    /// The descriptor of this message; a stream of its rows is opened with it.
     #[must_use]
     pub fn descriptor(&self) -> DescriptorProto {
         zerobus_codegen::descriptor(self.name, &self.row())
     }
 
-    /// The statement that creates a table of this name, or of one made up, for rows of this message.
+    /// The statement that creates a table of this name, or of a made-up name, for rows of this message.
     pub(super) fn create_table(&self, table: Option<&str>) -> String {
         let given = table.and_then(|name| name.parse().ok());
         // The derive refuses a name that does not parse, and a Rust identifier is a name that does.
@@ -64,19 +64,19 @@ impl MessageSchema {
         name.map(|name| self.row().create_table(&name)).unwrap_or_default()
     }
 
-    /// The schema in the terms of the model.
+    /// The schema as the model's type.
     #[must_use]
     pub fn row(&self) -> Struct {
         Struct { fields: self.fields.iter().map(FieldSchema::field).collect() }
     }
 }
 
-/// What a Rust type says of the column that it fills.
+/// The column type and the presence that a Rust type implies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldType {
     /// The column's type.
     pub column_type: ColumnType,
-    /// Whether the value must be there.
+    /// Whether the value is required.
     pub presence: Presence,
 }
 

@@ -1,15 +1,15 @@
-//! Types of the standard library that travel as another value.
+//! Types of the standard library that are written as another type.
 //!
 //! | Rust | column type |
 //! |---|---|
-//! | `NonZero<T>`, atomics | what the integer or `bool` inside is |
+//! | `NonZero<T>`, atomics | that of the integer or `bool` inside |
 //! | `SystemTime` | TIMESTAMP |
 //! | `char` | STRING |
 //! | `IpAddr`, `SocketAddr` and their like | STRING, as `Display` writes them |
 //! | `Path`, `PathBuf` | STRING; a path that is not Unicode refuses its row |
 //! | `serde_json::Value`, `Map`, `RawValue` | VARIANT |
 //!
-//! An atomic is read when its row is written, without an order between it and others (`Relaxed`).
+//! An atomic is read when its row is written, without ordering between it and others (`Relaxed`).
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -76,7 +76,7 @@ keys! {
     [] char => Scalar::String;
 }
 
-/// What `Display` writes, behind its length.
+/// Writes the `Display` text after its length.
 macro_rules! displayed {
     ($($rust:ty),*) => {$(
         #[diagnostic::do_not_recommend]

@@ -1,4 +1,4 @@
-//! What may stand in a column, and which column type it is.
+//! Which types a column can hold, and the column type of each.
 //!
 //! | Rust | column type |
 //! |---|---|
@@ -17,7 +17,7 @@
 //! | an enum with it, whose variants hold no data | STRING |
 //! | `&T`, `Box<T>`, `Rc<T>`, `Arc<T>`, `Cow<T>` | what `T` is |
 //!
-//! `standard` has those of the standard library that travel as one of these, `values::foreign` those of other crates.
+//! `standard` has the standard library's types that are written as one of these, `values::foreign` has other crates'.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -32,8 +32,8 @@ use crate::values::{Date, Decimal, Timestamp, TimestampNtz, ValueError, Variant}
 
 /// A value that is never null: of a NOT NULL column, of an array's element, of a map's value.
 ///
-/// Implement it for a type of your own by handing on to one that implements it, or derive
-/// [`ZerobusMessage`](macro@crate::ZerobusMessage) on a tuple struct of one field, which does just that.
+/// Implement it for your own type by delegating to a type that implements it, or derive
+/// [`ZerobusMessage`](macro@crate::ZerobusMessage) on a tuple struct of one field, which does the same.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the value of any column type",
     label = "no column type holds a `{Self}`",
@@ -43,20 +43,20 @@ use crate::values::{Date, Decimal, Timestamp, TimestampNtz, ValueError, Variant}
 pub trait Value {
     /// The column type.
     const TYPE: ColumnType;
-    /// How the value lies on the wire.
+    /// The wire type.
     const WIRE: WireType;
-    /// Whether writing it runs no code but this crate's and the derive's.
+    /// Whether writing it runs only code of this crate and of the derive.
     ///
-    /// Rows of such values are written under the stream's lock, straight into the request; others are encoded before,
-    /// and copied. Leave it `false` for a type of your own, unless all that it does is hand on to a plain one.
+    /// Rows of such values are written under the stream's lock, straight into the request; others are encoded first,
+    /// and copied. Leave it `false` for your own type, unless it only delegates to a plain one.
     const IS_PLAIN: bool = false;
 
-    /// Appends the value without its key, behind its length where it has one.
+    /// Appends the value without its key, after its length if it has one.
     fn encode(&self, out: &mut Encoder);
 
-    /// Appends the value behind its key.
+    /// Appends the value after its key.
     ///
-    /// What it appends by default is right for every value; the values of this crate do it in one step.
+    /// The default is right for every value; the values of this crate do it in one step.
     #[inline]
     fn encode_with_key(&self, number: u32, out: &mut Encoder) {
         out.key(number, Self::WIRE);
@@ -64,7 +64,7 @@ pub trait Value {
     }
 }
 
-/// A value that an array can hold, or a map as its value: every [`Value`] but `u8`, since a `Vec<u8>` is BINARY.
+/// A value that an array, or a map as its value, can hold: every [`Value`] but `u8`, since a `Vec<u8>` is BINARY.
 #[diagnostic::on_unimplemented(
     message = "an ARRAY or a MAP cannot hold a `{Self}`",
     label = "not an element",
@@ -73,7 +73,7 @@ pub trait Value {
 )]
 pub trait Element: Value {}
 
-/// A value that may be a map's key: integers, booleans, strings and what travels as one of these.
+/// A value that can be a map's key: integers, booleans, strings and types that are written as one of these.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the key of a MAP",
     label = "not a key",
@@ -127,7 +127,7 @@ varint! {
     u32 => Long, Element;
 }
 
-/// What is bytes behind their length.
+/// Values that are bytes after their length.
 macro_rules! delimited {
     ($([$($generics:tt)*] $rust:ty => $scalar:ident, |$value:ident| $bytes:expr;)*) => {$(
         #[diagnostic::do_not_recommend]
@@ -187,7 +187,7 @@ fixed! {
     f64 => Double, Fixed64, fixed_64_field;
 }
 
-/// What travels as another value, by code of this crate: of that value's column type, or of the one that is named.
+/// Types that are written as another one, by code of this crate: with that type's column type, or with the one named.
 macro_rules! travels_as {
     (@type $inner:ty) => { <$inner as $crate::message::Value>::TYPE };
     (@type $inner:ty, $scalar:ident) => {
@@ -243,7 +243,7 @@ impl<const P: u8, const S: u8> Value for Decimal<P, S> {
     }
 }
 
-/// A value that was converted while its row is written, or the reason why that failed.
+/// A value that is converted while its row is written, or the reason why that failed.
 #[derive(Debug, Clone)]
 pub struct Checked<V>(pub Result<V, ValueError>);
 
@@ -266,7 +266,7 @@ impl<V: Value> Value for Checked<V> {
         match &self.0 {
             Ok(value) => value.encode_with_key(number, out),
             Err(error) => {
-                // The key says which column it is.
+                // The key identifies the column.
                 out.key(number, Self::WIRE);
                 out.refuse(error.clone());
             }
@@ -331,7 +331,7 @@ pub(crate) use elements;
 
 elements! { [u8], Bytes, Date, String, Timestamp, TimestampNtz, Variant, Vec<u8>, f32, f64, str }
 
-/// Values that may be a map's key.
+/// Values that can be a map's key.
 macro_rules! keys {
     ($([$($generics:tt)*] $rust:ty => $scalar:expr;)*) => {$(
         #[diagnostic::do_not_recommend]

@@ -1,12 +1,12 @@
 //! `#[zerobus(with = …)]`: a function or a closure between a field and its column.
 //!
-//! The function takes a reference to the field, or to what is inside its `Option`, its `Vec`, or both; what it returns
-//! fills the column. A `Result` is taken apart: its error refuses the row.
+//! The function takes a reference to the field, or to the content of its `Option`, its `Vec`, or both; its result
+//! fills the column. The error of a `Result` refuses the row.
 //!
-//! Which of these a closure takes is read off the field's type by the derive, so that the closure's argument needs no
-//! type. A path names a function whose type the compiler alone knows. For it there is a trait for each possibility,
+//! The derive reads from the field's type which of these a closure takes, so that the closure's argument needs no
+//! type. A path names a function whose type only the compiler knows. For it there is a trait for each possibility,
 //! implemented for a different receiver: method lookup takes references off the receiver one by one, and so tries the
-//! traits in the order in which they stand here, until one's bounds hold.
+//! traits in the order in which they are declared here, until the bounds of one hold.
 
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -20,14 +20,14 @@ use super::schema::{ColumnType, FieldType, Presence};
 use super::value::{Checked, Element, Key, Value};
 use crate::values::ValueError;
 
-/// What a function may return: a field, or a `Result` with a value.
+/// What a function may return: a field, or a `Result` of a value.
 #[diagnostic::on_unimplemented(
     message = "what the function returns, a `{Self}`, cannot fill a column",
     label = "returns a `{Self}`, which no column type holds",
     note = "a function returns a value, an Option or a collection of values, or a Result of a value and an error to show"
 )]
 pub trait Returned {
-    /// What is written.
+    /// The type that is written.
     type Column: Field;
 
     /// The value as it is written.
@@ -54,27 +54,27 @@ impl<V: Value, E: Display> Returned for Result<V, E> {
     }
 }
 
-/// What the function makes of a field: of the field itself, or of what is inside it.
+/// The result of a function for a field: for the field itself, or for its content.
 pub trait Output {
-    /// What it says of the column.
+    /// The column type and presence.
     const FIELD_TYPE: FieldType;
 
-    /// Appends the field with its key, or nothing where there is no value.
+    /// Appends the field with its key, or nothing if there is no value.
     fn encode(self, number: u32, out: &mut Encoder);
 }
 
-/// What the function makes of a field that is a single value.
+/// The result of a function for a field that is a single value.
 pub trait Single: Output {
-    /// What is written.
+    /// The type that is written.
     type Value: Value;
 
     /// The value as it is written.
     fn value(self) -> Self::Value;
 }
 
-/// What makes of a field of type `T` what is written for it.
+/// A function of a field of type `T`, with the encoding of its result.
 ///
-/// It holds what it needs of the output, so that one that is no field is an error where it is made, and nowhere else.
+/// It holds what it needs of `Output`, so that a result that is not a field is an error only where this is made.
 #[derive(Debug)]
 pub struct Function<'a, T: ?Sized, O> {
     call: fn(&'a T) -> O,
@@ -90,20 +90,20 @@ pub const fn function<'a, T: ?Sized, O: Output>(call: fn(&'a T) -> O) -> Functio
 }
 
 impl<'a, T: ?Sized, O> Function<'a, T, O> {
-    /// What the function says of the column.
+    /// The column type and presence of the function's result.
     #[must_use]
     pub const fn field_type(&self) -> FieldType {
         self.field_type
     }
 
-    /// Appends what the function makes of the field.
+    /// Appends the function's result for the field.
     #[inline]
     pub fn encode(&self, field: &'a T, number: u32, out: &mut Encoder) {
         (self.encode)((self.call)(field), number, out);
     }
 }
 
-/// A function that makes a single value.
+/// A function that returns a single value.
 #[derive(Debug)]
 pub struct ValueFunction<'a, T: ?Sized, O> {
     call: fn(&'a T) -> O,
@@ -127,34 +127,34 @@ impl<'a, T: ?Sized, O> ValueFunction<'a, T, O> {
         self.column_type
     }
 
-    /// How the value lies on the wire.
+    /// The wire type.
     #[must_use]
     pub const fn wire(&self) -> WireType {
         self.wire
     }
 
-    /// Appends what the function makes of the field.
+    /// Appends the function's result for the field.
     #[inline]
     pub fn encode(&self, field: &'a T, out: &mut Encoder) {
         (self.encode)((self.call)(field), out);
     }
 }
 
-/// The type of a map's key that a function makes.
+/// The type of a map's key that a function returns.
 #[must_use]
 pub const fn key<'a, T: ?Sized + 'a, O: Single<Value: Key>>(_: fn(&'a T) -> O) -> Scalar {
     <O::Value as Key>::KEY
 }
 
-/// What the function makes of the field as it is.
+/// The function's result for the whole field.
 #[derive(Debug)]
 pub struct Whole<R>(R);
 
-/// What the function makes of the value inside an `Option`.
+/// The function's result for the value inside an `Option`.
 #[derive(Debug)]
 pub struct Inside<R>(Option<R>);
 
-/// The elements of an array, each of which the function makes what is written.
+/// The elements of an array, to each of which the function is applied.
 #[derive(Debug)]
 pub struct Each<'a, T, F, By = Itself> {
     elements: &'a [T],
@@ -252,7 +252,7 @@ impl<'a, T, F, By: Call<'a, T, F, Returned: Returned<Column: Element>>> Output f
 
 /// How a function takes a value.
 pub trait Call<'a, T: ?Sized, F> {
-    /// What it returns.
+    /// Its return type.
     type Returned;
 
     /// Calls the function with the value.
@@ -285,24 +285,24 @@ impl<'a, T: Deref<Target: 'a> + ?Sized, R, F: Fn(&'a T::Target) -> R> Call<'a, T
     }
 }
 
-/// A function that a path names, for a field of type `T`.
+/// A function named by a path, for a field of type `T`.
 #[derive(Debug)]
 pub struct Named<'a, T: ?Sized, F>(F, PhantomData<&'a T>);
 
-/// Names the field's type for the function of a path.
+/// Names the field's type for a function that a path names.
 #[must_use]
 pub const fn named<'a, T: ?Sized, F>(function: F) -> Named<'a, T, F> {
     Named(function, PhantomData)
 }
 
-/// One possibility of what the function of a path takes, for each layering of the field's type.
+/// One possible parameter of a function named by a path, for each nesting of the field's type.
 macro_rules! possibility {
     ($name:ident $receiver:ident $by:ident:
         $([$($generics:tt)*] $whole:ty, $value:ty => $output:ty, |$field:ident, $function:ident| $call:expr;)*
     ) => {
-        /// See the module.
+        /// See the module's documentation.
         pub trait $name<'a, T: ?Sized> {
-            /// What the function makes of the field.
+            /// The function's result for the field.
             type Output;
 
             /// Calls the function with the field.
@@ -337,7 +337,7 @@ type Try8<'r, T> = &'r T;
 /// What a function returns for a value.
 type ReturnedBy<'a, By, T, F> = <By as Call<'a, T, F>>::Returned;
 
-// Bytes are a value, although a function of any type would also take each of them.
+// A `Vec<u8>` is one value, although a function of any type would also take each of its bytes.
 possibility! { NamedBytes Try1 Itself:
     [] Vec<u8>, Vec<u8> => Whole<ReturnedBy<'a, Itself, Vec<u8>, F>>, |field, function| Whole(Itself::call(&function, field));
     [] Option<Vec<u8>>, Vec<u8> => Inside<ReturnedBy<'a, Itself, Vec<u8>, F>>,
@@ -374,7 +374,7 @@ possibility! { NamedWholeTarget Try8 Target:
 }
 
 impl<'a, T: ?Sized, F> Named<'a, T, F> {
-    /// Where nothing else holds: says what the function should have taken.
+    /// The last resort, if no trait applies: its bound makes the compiler report what the function should have taken.
     #[inline]
     pub fn call_named<R>(&self, field: &'a T) -> Whole<R>
     where
@@ -384,7 +384,7 @@ impl<'a, T: ?Sized, F> Named<'a, T, F> {
     }
 }
 
-/// The traits without their names, so that a glob import brings the methods alone into the scope of the user's
+/// The traits without their names, so that a glob import brings only their methods into the scope of the user's
 /// function.
 pub mod possibilities {
     pub use super::{

@@ -91,7 +91,7 @@ impl<T> StreamBuilder<T> {
     /// Delivers each row exactly once, across lost connections, crashes and restarts.
     ///
     /// The rows are sent on one of the service's persistent streams, and the spool stores its name: the next process
-    /// that opens the folder asks the service which of them it has, and continues after those. Which rows survive a
+    /// that opens the folder asks the service which rows it has, and continues after those. Which rows survive a
     /// crash depends on the [level](Self::spool_level) of the spool; a row that survives is in the table once.
     /// Requests are never split again: if the server refuses a row, the whole request that holds it is returned.
     ///
@@ -176,8 +176,8 @@ impl<T> IngestStream<T> {
     ///
     /// # Errors
     /// As [`close`](Self::close), and if another stream has opened the folder; nothing is then ended. Also if the
-    /// does not answer within [`open_timeout`](StreamBuilder::open_timeout); the folder then no longer names the
-    /// persistent stream, and `retire` can be called again to end it.
+    /// service does not answer within [`open_timeout`](StreamBuilder::open_timeout); the folder no longer names the
+    /// persistent stream then, and `retire` can be called again to end it.
     pub async fn retire(&self) -> Result<Report, CloseError> {
         let report = self.close().await?;
         let stream_id = self.handle.shared().lock().session.persistent_stream();
