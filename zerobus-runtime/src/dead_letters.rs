@@ -1,4 +1,4 @@
-//! Where a stream puts the rows that are refused: a callback, a file, another table.
+//! Where a stream puts refused rows: a callback, a file, another table.
 //!
 //! | file | what it owns |
 //! |---|---|
@@ -19,20 +19,20 @@ pub(crate) use sink_thread::SinkThread;
 use crate::error::Error;
 use crate::letter::DeadLetter;
 
-/// Where a stream puts each row that is refused, by the server or by `send`: see
+/// Where a stream puts each row that the server or `send` refuses: see
 /// [`StreamBuilder::dead_letters`](crate::StreamBuilder::dead_letters).
 ///
-/// The sink gets each refused row once, in order, on a thread of its own. It may be slow and it may use the stream,
+/// The sink gets each refused row once, in order, on a separate thread. It may be slow and it may use the stream,
 /// even close it. Streams and lanes with clones of one sink share it; each of them passes one row at a time.
 ///
 /// - **A row that the sink took** is settled. [`take_rejected`](crate::IngestStream::take_rejected),
 ///   [`flush`](crate::IngestStream::flush) and [`close`](crate::IngestStream::close) do not report it.
-///   [`wait`](crate::IngestStream::wait) still fails for that row, and `send` returns its refusal.
+/// [`wait`](crate::IngestStream::wait) still fails for that row, and `send` returns its refusal.
 /// - **A row that the server refused is settled only when the sink has it**: until then `wait`, `flush`, `close`,
-///   [`acked`](crate::IngestStream::acked) and the ack hook do not pass it. So a program that commits its source's
-///   position by them loses no dead letter when it is killed; a spool keeps the row as long, except exactly once.
-/// - **A sink that fails or panics** loses nothing: the row stays with `take_rejected` and `close`, the stream goes on,
-///   and [`DeadLetterFailed`](crate::StreamEvent::DeadLetterFailed) says so. The sink is asked again for the next row.
+/// [`acked`](crate::IngestStream::acked) and the ack hook do not pass it. So a program that commits its source's
+/// position by them loses no dead letter when it is killed; a spool keeps the row until then, except exactly once.
+/// - **A sink that fails or panics** loses nothing: the row stays with `take_rejected` and `close`, the stream
+/// continues and emits [`DeadLetterFailed`](crate::StreamEvent::DeadLetterFailed). The next row goes to the sink again.
 /// - [`max_rejected_rows`](crate::StreamBuilder::max_rejected_rows) still applies to rows that the server refuses.
 ///
 /// ```no_run
@@ -52,7 +52,7 @@ pub struct DeadLetters(Arc<dyn Sink>);
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What takes refused rows.
+/// A destination for refused rows.
 pub(crate) trait Sink: fmt::Debug + Send + Sync {
     /// Takes one row, or fails and leaves it with the stream.
     fn deliver(&self, letter: &DeadLetter) -> Result<(), BoxError>;
@@ -82,7 +82,7 @@ impl DeadLetters {
     /// while this value lives.
     ///
     /// # Errors
-    /// If the file cannot be opened, another process has locked it, or it ends in something that is no dead letter.
+    /// If the file cannot be opened, another process has locked it, or it ends in something other than a dead letter.
     pub fn file(path: impl AsRef<Path>) -> Result<Self, Error> {
         Ok(Self(Arc::new(Mutex::new(DeadLetterFile::open(path)?))))
     }

@@ -63,7 +63,7 @@ pub enum ErrorKind {
     Rejected,
     /// The rows do not match the table's schema, or the table cannot be written through Zerobus.
     Schema,
-    /// The disk of the spool or of the dead letters failed or is full, or their sink refused one.
+    /// The disk of the spool or of the dead letters failed or is full, or the sink refused a dead letter.
     Storage,
     /// A time limit expired.
     Timeout,
@@ -133,7 +133,7 @@ impl Error {
         self.fault.code()
     }
 
-    /// The path of the column whose value a row was refused for, if one is known: `lines.element.price`.
+    /// The path of the column whose value the row was refused for, if known: `lines.element.price`.
     #[must_use]
     pub fn column(&self) -> Option<String> {
         self.fault.column()

@@ -44,11 +44,11 @@ pub enum StreamEvent {
         /// Why the stream gave up.
         error: Error,
     },
-    /// The service has no persistent streams: rows are delivered at least once, as `exactly_once_if_available` asks
-    /// for.
+    /// The service has no persistent streams: rows are delivered at least once, as `exactly_once_if_available`
+    /// allows.
     #[non_exhaustive]
     AtLeastOnce {
-        /// What the service said.
+        /// The service's error.
         reason: Error,
     },
     /// The spool held rows of another process, which are sent first.
@@ -68,7 +68,7 @@ pub enum StreamEvent {
     Opened {
         /// The server's id of the stream, as in the workspace's system tables.
         stream_id: Arc<str>,
-        /// How many rows that were sent or waiting before are sent on this connection.
+        /// How many rows, sent or waiting before, are sent on this connection.
         replays: u64,
     },
     /// The connection was lost or refused; another attempt follows.
@@ -93,13 +93,13 @@ pub enum StreamEvent {
         /// How many rows.
         rows: u64,
     },
-    /// The spool is full, and rows were dropped, as [`SpoolOverflow`](crate::SpoolOverflow) asks for.
+    /// The spool is full, and rows were dropped, as its [`SpoolOverflow`](crate::SpoolOverflow) says.
     #[non_exhaustive]
     SpoolDropped {
-        /// How many rows since the last of these events.
+        /// How many rows since the last event of this kind.
         rows: u64,
     },
-    /// The disk of the spool fails or is full. Writes are retried, and `send` waits when the memory is exhausted.
+    /// The disk of the spool fails or is full. Writes are retried, and `send` waits when memory is exhausted.
     #[non_exhaustive]
     SpoolFailing {
         /// The reason.

@@ -4,17 +4,17 @@
 //! | key | value |
 //! |---|---|
 //! | `table` | its table |
-//! | `encoding` | `proto` or `json`: what `row` is |
-//! | `offset`, `lane` | where it was accepted; absent if it was refused before, or there is one lane |
+//! | `encoding` | `proto` or `json`: the encoding of `row` |
+//! | `offset`, `lane` | where it was accepted; absent if it was refused before that, `lane` also without lanes |
 //! | `persisted` | `no` or `possibly`: whether the table may contain it |
-//! | `kind`, `reason`, `code`, `state` | why: the error's kind and text, and the service's numbers if it sent any |
+//! | `kind`, `reason`, `code`, `state` | why: the error's kind and text, and the service's codes if it sent any |
 //! | `column` | the path of the column it was refused for, if known |
 //! | `attempts` | how often it was sent; absent if never |
 //! | `time` | when it was refused |
 //! | `source` | where it was read: a file and a line |
-//! | `partial` | `true` if `row` is only what could be written of it |
+//! | `partial` | `true` if `row` is only the part that could be written |
 //! | `row` | the row in base64 |
-//! | `json` | for readers: the row as JSON, where it decodes |
+//! | `json` | for readers: the row as JSON, if it decodes |
 //!
 //! Keys that are absent have no value; unknown keys are ignored. The file `decoded` writes a protobuf message as JSON.
 
@@ -39,7 +39,7 @@ use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
 use crate::values::Timestamp;
 
-/// A row that was refused or not delivered, with the reason: what a [sink](crate::DeadLetters) gets.
+/// A row that was refused or not delivered, with the reason: the input of a [sink](crate::DeadLetters).
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     pub(crate) table: String,
@@ -58,13 +58,13 @@ pub struct DeadLetter {
     pub(crate) json: Option<Box<RawValue>>,
 }
 
-/// A row as its program has it, if it could not be sent.
+/// A row as the program passed it, if it could not be sent.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Original {
     pub(crate) kind: RecordKind,
     pub(crate) row: Bytes,
-    /// Whether nothing of the row is missing.
+    /// Whether no part of the row is missing.
     pub(crate) is_whole: bool,
 }
 
@@ -118,14 +118,14 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 impl DeadLetter {
     /// A row, as JSON text, that was refused before it was sent.
     ///
-    /// For programs that read rows from somewhere; a stream makes the dead letters of its own rows.
+    /// For programs that read rows from elsewhere; a stream makes the dead letters of its own rows.
     #[must_use]
     pub fn refused(table: impl Into<String>, json: &[u8], reason: &Error) -> Self {
         let original = Original { kind: RecordKind::Json, row: Bytes::copy_from_slice(json), is_whole: true };
         Self::unaccepted(table.into(), original, reason)
     }
 
-    /// What could be read of a row that is not one: `zerobus replay` keeps it and never sends it.
+    /// The readable part of something that is not a row: `zerobus replay` keeps it and never sends it.
     #[must_use]
     pub fn unreadable(table: impl Into<String>, bytes: &[u8], reason: impl Into<String>) -> Self {
         let original = Original { kind: RecordKind::Json, row: Bytes::copy_from_slice(bytes), is_whole: false };
@@ -155,7 +155,7 @@ impl DeadLetter {
         }
     }
 
-    /// Says where the row was read, such as a file and a line.
+    /// Records where the row was read, such as a file and a line.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<String>) -> Self {
         self.source = Some(source.into());
@@ -219,7 +219,7 @@ impl DeadLetter {
         self.time
     }
 
-    /// Where it was read, if its program has said so.
+    /// Where it was read, if the program recorded it.
     #[must_use]
     pub fn source(&self) -> Option<&str> {
         self.source.as_deref()
@@ -237,13 +237,13 @@ impl DeadLetter {
         self.is_partial
     }
 
-    /// The row: what travels on the wire, or JSON text where a row that is known at run time was refused by `send`.
+    /// The row: its wire encoding, or JSON text if `send` refused a row whose schema is known at run time.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {
         &self.row
     }
 
-    /// The row as one line of JSON, as a JSON stream takes it: times are integers, decimals text, BINARY is base64.
+    /// The row as one line of JSON, as a JSON stream accepts it: times are integers, decimals text, BINARY is base64.
     ///
     /// `None` if the row does not decode.
     #[must_use]
@@ -333,7 +333,7 @@ impl DeadLetter {
     }
 }
 
-/// The letters of each line that is not blank, with its number.
+/// The dead letter of each line that is not blank, with the line's number.
 pub(crate) fn read_lines(input: impl io::BufRead) -> impl Iterator<Item = (u64, Result<DeadLetter, Error>)> {
     (1..).zip(input.lines()).filter_map(|(number, line)| {
         let letter = match line {
@@ -345,7 +345,7 @@ pub(crate) fn read_lines(input: impl io::BufRead) -> impl Iterator<Item = (u64, 
     })
 }
 
-/// JSON text on one line; line breaks can only occur between its tokens. `None` if it is no JSON.
+/// JSON text on one line; line breaks can only occur between its tokens. `None` if it is not JSON.
 pub(crate) fn json_on_one_line(text: &[u8]) -> Option<Box<RawValue>> {
     let text = std::str::from_utf8(text).ok()?;
     let line = if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ").into() } else { Cow::Borrowed(text) };

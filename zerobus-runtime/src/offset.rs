@@ -23,7 +23,7 @@ impl Display for Offset {
     }
 }
 
-/// The offsets of rows that were accepted together, and follow each other: of one row at least.
+/// The offsets of rows that were accepted together; they are consecutive, and there is at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offsets {
     first: Offset,

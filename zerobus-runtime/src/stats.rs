@@ -15,7 +15,7 @@ pub struct Stats {
     pub rows_durable: u64,
     /// Rows that were returned, or are waiting to be taken.
     pub rows_returned: u64,
-    /// Refused rows that the sink for [dead letters](crate::DeadLetters) took, also those that `send` refused.
+    /// Refused rows that the sink for [dead letters](crate::DeadLetters) took, including those that `send` refused.
     pub dead_letters: u64,
     /// Rows that are neither durable nor returned.
     pub rows_in_flight: u64,
@@ -43,7 +43,7 @@ pub struct Stats {
     pub stream_id: Option<Arc<str>>,
     /// Rows that are only on disk, not in memory; 0 without a spool.
     pub rows_on_disk: u64,
-    /// Rows that a full spool dropped, as `spool_overflow` asks for; those of `DropOldest` are among the returned ones.
+    /// Rows that a full spool dropped, as `spool_overflow` says; those of `DropOldest` are among the returned ones.
     pub rows_dropped: u64,
     /// Rows that the spool held when the stream was opened.
     pub rows_recovered: u64,

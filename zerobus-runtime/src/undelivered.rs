@@ -40,17 +40,17 @@ use crate::record_kind::RecordKind;
 pub struct Undelivered {
     table: String,
     kind: RecordKind,
-    /// For the JSON of protobuf rows.
+    /// For decoding protobuf rows into JSON.
     descriptor: Option<Arc<DescriptorProto>>,
     parts: VecDeque<Part>,
 }
 
-/// Rows as they came back.
+/// Rows, by where they came from.
 #[derive(Debug, Clone)]
 enum Part {
     /// From a stream of this process.
     Batch(ReturnedBatch),
-    /// From a line: a row and the offset that it had.
+    /// From a line: a row and its offset.
     Letter(Offset, Box<DeadLetter>),
 }
 
@@ -75,7 +75,7 @@ impl Undelivered {
         (!parts.is_empty()).then_some(Self { table, kind, descriptor: None, parts })
     }
 
-    /// As `new`, of rows that follow this descriptor.
+    /// As `new`, for rows that have this descriptor.
     pub(crate) fn described_by(mut self, descriptor: Option<Arc<DescriptorProto>>) -> Self {
         self.descriptor = descriptor;
         self
@@ -145,7 +145,7 @@ impl Undelivered {
     fn letter(&self, row: UndeliveredRow, part: &ReturnedBatch) -> DeadLetter {
         let json = match (self.kind, &self.descriptor) {
             (RecordKind::Json, _) => json_on_one_line(&row.bytes),
-            // Rows of a spool may follow another schema, which has another number.
+            // Rows of a spool may have another schema, which has another number.
             (RecordKind::Proto, Some(descriptor)) if part.batch.schema == 0 => json_of(descriptor, &row.bytes),
             (RecordKind::Proto, _) => None,
         };

@@ -1,4 +1,4 @@
-//! A file of dead letters: appended to, locked, and whole after a disk that ran full.
+//! A file of dead letters: appended to, locked, and left with whole lines after a full disk.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Fault};
 use crate::letter::DeadLetter;
 
-/// How much of a line's end is read at a time.
+/// How many bytes are read at a time to find the end of a line.
 const STEP: u64 = 4096;
 
-/// What every line begins with.
+/// The start of every line.
 const BEGIN: &[u8] = b"{\"table\":";
 
-/// A file that dead letters are appended to. It is locked while it is open, so that nobody replaces it meanwhile.
+/// A file that dead letters are appended to. It is locked while it is open, so that no other process replaces it.
 ///
-/// A stream uses one by [`DeadLetters::file`](crate::DeadLetters::file). This is for programs that collect dead letters
-/// themselves.
+/// A stream uses one by [`DeadLetters::file`](crate::DeadLetters::file). This type is for programs that collect dead
+/// letters themselves.
 #[derive(Debug)]
 pub struct DeadLetterFile {
     path: PathBuf,
@@ -29,7 +29,7 @@ pub struct DeadLetterFile {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// It is no file.
+    /// Not a regular file.
     Device,
     /// More than `len` bytes may have been written.
     Torn,
@@ -37,12 +37,12 @@ enum State {
 }
 
 impl DeadLetterFile {
-    /// Opens a file to append to, and creates it if there is none.
+    /// Opens a file to append to, and creates it if it is missing.
     ///
-    /// What a killed process wrote of its last line is cut off: the row of that line was never settled.
+    /// A partial last line of a killed process is cut off: the row of that line was never settled.
     ///
     /// # Errors
-    /// If the file cannot be opened, another process has locked it, or it ends in something that is no dead letter.
+    /// If the file cannot be opened, another process has locked it, or it ends in something other than a dead letter.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         let opened = Self::open_locked(&path);
@@ -53,7 +53,7 @@ impl DeadLetterFile {
         loop {
             let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
             if !file.metadata()?.is_file() {
-                // A device or a pipe has no lines to look at, no lock, and nothing to sync.
+                // A device or a pipe has no lines to check, no lock, and nothing to sync.
                 return Ok(Self { path: path.to_owned(), file, len: 0, is_synced: true, state: State::Device });
             }
             match file.try_lock() {
@@ -81,7 +81,7 @@ impl DeadLetterFile {
     /// Appends a line. It is on disk after [`sync`](Self::sync).
     ///
     /// # Errors
-    /// If the file cannot be written, as on a full disk. It then has the lines before this one, and can be appended to.
+    /// If the file cannot be written, as on a full disk. It then has the lines before this one and can be appended to.
     pub fn append(&mut self, letter: &DeadLetter) -> io::Result<()> {
         let line = letter.line()?;
         self.mend()?;
@@ -101,7 +101,7 @@ impl DeadLetterFile {
     /// Waits until every line is on disk.
     ///
     /// # Errors
-    /// If the disk fails: lines appended since the last call may then be lost with the machine's power.
+    /// If the disk fails: lines appended since the last call may then be lost when the machine loses power.
     pub fn sync(&mut self) -> io::Result<()> {
         if !self.is_synced {
             self.file.sync_data()?;
@@ -110,7 +110,7 @@ impl DeadLetterFile {
         Ok(())
     }
 
-    /// Cuts off what was written of a line that did not become whole.
+    /// Cuts off a partial line.
     fn mend(&mut self) -> io::Result<()> {
         if self.state == State::Torn {
             self.file.set_len(self.len)?;
@@ -120,7 +120,7 @@ impl DeadLetterFile {
     }
 }
 
-/// Whether the path still leads to this file: another process may have replaced it before the lock was taken.
+/// Whether the path still names this file: another process may have replaced it before the lock was taken.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
@@ -135,7 +135,7 @@ const fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// How many bytes the whole lines of a file take. What follows them must be the beginning of a dead letter.
+/// How many bytes the whole lines of a file take. What follows them must be the start of a dead letter.
 fn end_of_lines(file: &mut File) -> io::Result<u64> {
     let end = file.seek(SeekFrom::End(0))?;
     let mut from = end;

@@ -1,4 +1,4 @@
-//! Passes refused rows to the sink, on a thread that lives while there are some.
+//! Passes refused rows to the sink, on a thread that lives while there are any.
 
 use std::sync::Arc;
 use std::thread;
@@ -17,7 +17,7 @@ use crate::record_kind::RecordKind;
 use crate::shared::{LetterThread, Shared, inside_sink};
 use crate::values::Timestamp;
 
-/// What passes on the refused rows of one stream.
+/// Passes on the refused rows of one stream.
 #[derive(Debug)]
 pub(crate) struct SinkThread {
     pub(crate) sink: DeadLetters,
@@ -87,13 +87,13 @@ impl SinkThread {
             time: Timestamp::try_from(SystemTime::now()).ok(),
             source: None,
             is_partial: false,
-            // Rows of a spool may follow another schema, which has another number.
+            // Rows of a spool may have another schema, which has another number.
             json: self.json(self.kind, &row, part.batch.schema == 0),
             row,
         }
     }
 
-    /// The row as JSON; a message only if it is one of the stream's own.
+    /// The row as JSON; a message only if it has the stream's own schema.
     fn json(&self, kind: RecordKind, row: &[u8], is_own: bool) -> Option<Box<RawValue>> {
         match kind {
             RecordKind::Json => json_on_one_line(row),

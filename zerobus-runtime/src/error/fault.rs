@@ -178,7 +178,7 @@ pub(crate) struct Status {
     pub(crate) source: Option<BoxError>,
 }
 
-/// A refusal by HTTP, of the token endpoint or of an insert.
+/// A refusal by HTTP, from the token endpoint or of an insert.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) http_status: u16,
@@ -336,7 +336,7 @@ impl Fault {
         }
     }
 
-    /// Whether the service does not have the call.
+    /// Whether the service does not implement the call.
     pub(crate) fn is_unimplemented(&self) -> bool {
         matches!(self, Self::Status(Status { code: UNIMPLEMENTED, .. }))
     }
@@ -513,7 +513,7 @@ impl Status {
     }
 }
 
-/// Of an insert, whose answers are the service's own.
+/// A refused insert; its responses are the service's own.
 impl Refusal {
     const fn insert_kind(&self) -> ErrorKind {
         match self.http_status {

@@ -23,11 +23,11 @@ impl ServerCode {
     pub const MISSING_MODIFY: u32 = 3;
     /// The offsets of a stream's requests do not count up from 0.
     pub const NON_SEQUENTIAL_OFFSET: u32 = 4002;
-    /// The descriptor refers to a type that is not inside it, or by a relative name.
+    /// The descriptor refers to a type that it does not contain, or by a relative name.
     pub const NOT_SELF_CONTAINED: u32 = 4033;
     /// A record does not decode.
     pub const RECORD_DOES_NOT_DECODE: u32 = 4044;
-    /// The schema of the rows is not that of the table.
+    /// The schema of the rows does not match the table.
     pub const SCHEMA_VALIDATION: u32 = 8001;
     /// The stream has reached its maximum age.
     pub const STREAM_TIMEOUT: u32 = 6002;

@@ -2,7 +2,7 @@
 
 use super::StreamEvent;
 
-/// Logs an event, under the name that the documentation lists.
+/// Logs an event under its documented name.
 pub(crate) fn log(event: &StreamEvent) {
     match event {
         StreamEvent::AtLeastOnce { reason } => {

@@ -1,4 +1,4 @@
-//! A protobuf message as JSON, by its descriptor: as the service's JSON records are, in the order of the descriptor.
+//! A protobuf message as JSON, by its descriptor: like the service's JSON records, in the order of the descriptor.
 //!
 //! | field | JSON |
 //! |---|---|
@@ -7,8 +7,8 @@
 //! | string, bytes, enum | text, base64, its number |
 //! | message, map, repeated | an object, an object, an array |
 //!
-//! Fields without a value are left out. A message that does not follow its descriptor has no JSON: a field of another
-//! type, text that is no UTF-8, a field that the descriptor lacks.
+//! Fields without a value are left out. A message that does not follow its descriptor has no JSON form: a field of
+//! another type, text that is not UTF-8, a field that the descriptor lacks.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto};
 use serde_json::value::RawValue;
 
-/// How many messages may lie inside each other.
+/// How deep messages may be nested.
 const DEEPEST: u32 = 100;
 
 /// The message as one line of JSON; `None` if it does not follow its descriptor.
@@ -29,7 +29,7 @@ pub(crate) fn json_of(descriptor: &DescriptorProto, message: &[u8]) -> Option<Bo
     RawValue::from_string(out).ok()
 }
 
-/// A value as it came over the wire.
+/// A value as received on the wire.
 #[derive(Debug, Clone, Copy)]
 enum Wire<'a> {
     Bytes(&'a [u8]),
@@ -116,7 +116,7 @@ impl<'d> Writer<'d, '_> {
         Some(())
     }
 
-    /// A key of an object is a text, whatever its type.
+    /// The key of a JSON object is text, whatever its type.
     fn key(&mut self, field: &FieldDescriptorProto, wire: Wire<'_>) -> Option<()> {
         let is_text = field.r#type() == Type::String;
         if !is_text {
@@ -150,7 +150,7 @@ impl<'d> Writer<'d, '_> {
     }
 }
 
-/// A value that is no message.
+/// A value that is not a message.
 fn scalar(kind: Type, wire: Wire<'_>) -> Option<String> {
     Some(match (kind, wire) {
         (Type::String, Wire::Bytes(bytes)) => quoted(std::str::from_utf8(bytes).ok()?)?,
@@ -181,7 +181,7 @@ fn float(value: f64) -> Option<String> {
     if value.is_finite() { serde_json::to_string(&value).ok() } else { Some(not_finite(value)) }
 }
 
-/// With the digits that tell floats of 32 bits apart.
+/// With digits that distinguish 32-bit floats.
 fn single(value: f32) -> Option<String> {
     if value.is_finite() { serde_json::to_string(&value).ok() } else { Some(not_finite(value.into())) }
 }
@@ -197,7 +197,7 @@ fn not_finite(value: f64) -> String {
     format!("\"{name}\"")
 }
 
-/// The low half: a negative `int32` travels in 64 bits.
+/// The low half: a negative `int32` has 64 bits on the wire.
 fn low(bits: u64) -> u32 {
     let [a, b, c, d, ..] = bits.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
@@ -207,7 +207,7 @@ const fn is_delimited(kind: Type) -> bool {
     matches!(kind, Type::Bytes | Type::Group | Type::Message | Type::String)
 }
 
-/// The fields of a message by their numbers; `None` if it is broken.
+/// The fields of a message by their numbers; `None` if it is malformed.
 fn fields(mut message: &[u8]) -> Option<BTreeMap<u32, Vec<Wire<'_>>>> {
     let mut values = BTreeMap::<_, Vec<_>>::new();
     while !message.is_empty() {

@@ -110,7 +110,7 @@ impl Encoder {
         self.refusal.get_or_insert_with(|| Box::new(Refusal::new(error, end)));
     }
 
-    /// As `refuse`, of a value that was written already: `end` is behind the key of its field, `path` leads on from
+    /// As `refuse`, for a value that is already written: `end` is after its field's key, and `path` continues
     /// from there.
     #[cold]
     pub(super) fn refuse_within(&mut self, error: ValueError, end: usize, path: Vec<Step>) {
