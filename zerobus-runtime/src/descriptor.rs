@@ -7,11 +7,11 @@ use prost_types::{DescriptorProto, FileDescriptorSet};
 
 use crate::error::{Error, Fault};
 
-/// The descriptor of a message as [`encoded_stream`](crate::Client::encoded_stream) takes it: it contains imported and
+/// The descriptor of a message for [`encoded_stream`](crate::Client::encoded_stream): it contains imported and
 /// sibling messages, and type names are absolute, without a package.
 ///
-/// `files` is a `FileDescriptorSet`, or its bytes: what `protoc --include_imports --descriptor_set_out` writes, and
-/// prost-build with `file_descriptor_set_path`. `message` is the full name, `shop.Order`.
+/// `files` is a `FileDescriptorSet`, or its bytes: the output of `protoc --include_imports --descriptor_set_out` or
+/// of prost-build with `file_descriptor_set_path`. `message` is the full name, `shop.Order`.
 ///
 /// A proto3 field without `optional` is not written if it is zero or empty, so it arrives as NULL: use `optional`.
 ///

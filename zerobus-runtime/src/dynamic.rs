@@ -2,24 +2,24 @@
 //! batches. The schema is a snapshot, a fetched table or DDL.
 //!
 //! A [`RowPlan`] is compiled once from the checked table. A row is then written in one pass as the message that the
-//! table's descriptor says, with everything checked that the schema knows: types, ranges, lengths, NOT NULL.
+//! table's descriptor describes, and checked against the whole schema: types, ranges, lengths, NOT NULL.
 //!
-//! | column | takes | and from text (a JSON string, a cell) |
+//! | column | accepts | and from text (a JSON string, a cell) |
 //! |---|---|---|
 //! | BOOLEAN | `true`, `false` | `true`, `false` in any case |
 //! | TINYINT, SMALLINT, INT, BIGINT | whole numbers in its range | the same |
 //! | FLOAT, DOUBLE | numbers in its range | numbers, `NaN`, `Infinity`, `-Infinity` |
-//! | DECIMAL(p, s) | numbers, read from their digits and so exact | the same |
+//! | DECIMAL(p, s) | numbers, read from their digits and therefore exact | the same |
 //! | STRING, VARCHAR(n), CHAR(n) | | any text, of at most n characters |
 //! | BINARY | | base64 |
-//! | DATE | days since 1970, where [a unit is named](RowPlan::integer_times) | `2026-01-31` |
-//! | TIMESTAMP | an integer, where [its unit is named](RowPlan::integer_times) | RFC 3339, `2026-01-31 12:00:00.5+01:00`; without a zone it is UTC |
-//! | TIMESTAMP_NTZ | as TIMESTAMP | `2026-01-31 12:00:00.5`, with `T` or a blank, and no zone |
-//! | VARIANT | any JSON | a JSON string as such; a cell as JSON text |
+//! | DATE | days since 1970, if [a unit is set](RowPlan::integer_times) | `2026-01-31` |
+//! | TIMESTAMP | an integer, if [its unit is set](RowPlan::integer_times) | RFC 3339, `2026-01-31 12:00:00.5+01:00`; without a zone it is UTC |
+//! | TIMESTAMP_NTZ | as TIMESTAMP | `2026-01-31 12:00:00.5`, with `T` or a space, and no zone |
+//! | VARIANT | any JSON | a JSON string as a string; a cell as JSON text |
 //! | ARRAY, MAP, STRUCT | an array, an object, an object | a cell as JSON text |
 //!
-//! Column names are compared without regard to case, as in Unity Catalog. `null` is NULL, and refused where the
-//! column is NOT NULL, in an array and as a map's value. A column that is named twice, or is not in the table, is
+//! Column names are compared without regard to case, as in Unity Catalog. `null` is NULL, and refused if the
+//! column is NOT NULL, in an array and as a map's value. A column that occurs twice, or is not in the table, is
 //! refused; [`RowPlan::unknown_columns`] can leave unknown ones out.
 //!
 //! ```no_run
@@ -37,11 +37,11 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `plan` | a table as rows are written by it |
-//! | `direct` | JSON text into a row, without a parser where it is JSON and fits |
+//! | `plan` | a table compiled for writing rows |
+//! | `direct` | JSON text into a row, without a parser if it is JSON and fits |
 //! | `lexer` | the tokens of that text |
-//! | `literal` | a name that is expected in it |
-//! | `json` | JSON text into a row, or why it is refused |
+//! | `literal` | an expected name in that text |
+//! | `json` | JSON text into a row, or the reason of its refusal |
 //! | `cells` | cells of text into a row |
 //! | `arrow` | rows of Arrow's record batches, with the feature `arrow` |
 //! | `scalar` | one value into its column |
@@ -80,7 +80,7 @@ use crate::message::Encoder;
 use crate::record_kind::RecordKind;
 use crate::stream::{Accepts, sealed};
 
-/// How rows of one table are written: compiled once, used for every row.
+/// How rows of one table are written: compiled once, and used for every row.
 #[derive(Debug, Clone)]
 pub struct RowPlan {
     table: String,
@@ -99,7 +99,7 @@ struct Options {
     mark: DecimalMark,
 }
 
-/// The unit of a time that is an integer.
+/// The unit of an integer time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimeUnit {
     /// Microseconds.
@@ -122,7 +122,7 @@ pub enum UnknownColumns {
     Refuse,
 }
 
-/// The mark between the digits and the fraction of a number in a cell.
+/// The mark between the whole part and the fraction of a number in a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum DecimalMark {
     /// `1,5`.
@@ -145,7 +145,7 @@ impl RowPlan {
         }
     }
 
-    /// Takes integers as times of this unit; without it they are refused, since a unit is never guessed.
+    /// Accepts integers as times of this unit; without it they are refused, since a unit is never guessed.
     ///
     /// An integer in a DATE column then counts days.
     #[must_use]
@@ -161,7 +161,7 @@ impl RowPlan {
         self
     }
 
-    /// The mark between the digits and the fraction of a number in a cell; a point by default.
+    /// The mark between the whole part and the fraction of a number in a cell; a point by default.
     #[must_use]
     pub const fn decimal_mark(mut self, mark: DecimalMark) -> Self {
         self.options.mark = mark;
@@ -191,7 +191,7 @@ impl RowPlan {
         DynamicRow { plan: self, source: Source::Value(value) }
     }
 
-    /// The columns of text cells, by their names in a header.
+    /// The columns of text cells, by the names in a header.
     ///
     /// # Errors
     /// If a name is not a column's or occurs twice, or if a NOT NULL column is missing.
@@ -199,7 +199,7 @@ impl RowPlan {
         CellColumns::new(self, header).map_err(refused)
     }
 
-    /// Writes a row behind what the encoder holds: for an [`EncodedStream`](crate::EncodedStream), and for tests.
+    /// Appends a row to the encoder: for an [`EncodedStream`](crate::EncodedStream), and for tests.
     ///
     /// # Errors
     /// If the row is not JSON or does not fit the table; of the kind [`Rejected`](crate::ErrorKind::Rejected).
@@ -208,7 +208,7 @@ impl RowPlan {
     }
 }
 
-/// A row that is written by a plan.
+/// A row and the plan that writes it.
 #[derive(Debug, Clone, Copy)]
 pub struct DynamicRow<'a> {
     plan: &'a RowPlan,
@@ -224,7 +224,7 @@ enum Source<'a> {
     Value(&'a Value),
 }
 
-/// The mark of a stream of rows that are known at run time: see
+/// Marker of streams of rows whose schema is known at run time: see
 /// [`Client::dynamic_stream`](crate::Client::dynamic_stream).
 #[derive(Debug)]
 pub enum Dynamic {}
@@ -232,7 +232,7 @@ pub enum Dynamic {}
 impl sealed::Sealed for Dynamic {}
 
 impl Accepts<DynamicRow<'_>> for Dynamic {
-    // Parsers and Arrow's arrays run no code of the user.
+    // Parsers and Arrow's arrays run no user code.
     const IS_PLAIN: bool = true;
 
     fn write(row: &DynamicRow<'_>, out: &mut Encoder) -> Result<(), Error> {
@@ -241,7 +241,7 @@ impl Accepts<DynamicRow<'_>> for Dynamic {
             Source::Arrow(rows, number) => rows.write(number, out),
             Source::Cells(columns, cells) => columns.write(cells, out),
             Source::Json(text) => json::write_row(row.plan, text, out),
-            // A number of a value is written with the digits that give it back, so that a DECIMAL is what was meant.
+            // A number is written with the digits that round-trip, so that a DECIMAL is what was meant.
             Source::Value(value) => json::write_row(row.plan, value.to_string().as_bytes(), out),
         };
         written.map_err(refused)
@@ -253,7 +253,7 @@ impl Accepts<DynamicRow<'_>> for Dynamic {
 }
 
 impl DynamicRow<'_> {
-    /// The row as JSON text, from which [`RowPlan::json`] writes the same row: for a row that is kept.
+    /// The row as JSON text, from which [`RowPlan::json`] writes the same row: for keeping the row.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         match self.source {

@@ -1,6 +1,6 @@
 //! Rows by REST, for places that cannot hold a stream: one request after the other, each stored whole or not at all.
 //!
-//! The token is the table's, as a stream has it. A request that may fare better is sent again, after the pause that the
+//! The token is the table's, as for a stream. A request that may succeed later is sent again, after the pause that the
 //! server asks for or one that doubles; a rejected token is renewed once. Delivery is at least once.
 
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::error::{Error, Fault, Refusal};
 use crate::message::Encoder;
 use crate::stream::{Accepts, Json, current_thread};
 
-/// How often a request is sent before it is given up.
+/// How often a request is sent before it fails.
 const ATTEMPTS: u32 = 6;
 
 /// The pause after the first failed attempt, and the longest that a server may ask for.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The service's answer where it refuses.
+/// The service's response if it refuses.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Refused {
@@ -33,7 +33,7 @@ struct Refused {
     message: String,
 }
 
-/// What an attempt came to.
+/// The outcome of an attempt.
 enum Answer {
     Failed(Error),
     /// The token was rejected.
@@ -42,16 +42,16 @@ enum Answer {
 }
 
 impl Client {
-    /// Inserts rows that serialize as JSON objects, by REST and without a stream; how many there were.
+    /// Inserts rows that serialize as JSON objects, by REST and without a stream; returns their number.
     ///
     /// Rows are as those of a [`JsonStream`](crate::JsonStream). They go in as few requests as the service's limit of
     /// about 10 MB allows, in order; every row is durable when this returns. A stream is faster from a few rows a
-    /// second on.
+    /// a stream is faster.
     ///
     /// # Errors
-    /// If a row does not serialize or is above the limit, the service refuses or cannot be reached. The error's text
-    /// says how many rows, the first ones, are durable all the same; where a connection was lost, those of one more
-    /// request may be there as well.
+    /// If a row does not serialize or exceeds the limit, or the service refuses or cannot be reached. The error's text
+    /// says how many rows, the first ones, are durable all the same; if a connection was lost, those of one more
+    /// request may be durable as well.
     ///
     /// ```no_run
     /// # async fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
@@ -109,7 +109,7 @@ impl Client {
         Ok(())
     }
 
-    /// Sends one request until it is stored; how many rows it has.
+    /// Sends one request until it is stored; returns how many rows it has.
     async fn insert_request(&self, table: &TableName, request: Request) -> Result<u64, Error> {
         let rows = request.rows;
         let body = request.into_body();
@@ -158,7 +158,7 @@ fn encoded<R: Serialize>(row: &R) -> Result<Vec<u8>, Error> {
     Ok(out.into_bytes())
 }
 
-/// An array of rows, as it grows.
+/// A JSON array of rows that grows.
 #[derive(Default)]
 struct Request {
     json: Vec<u8>,
@@ -166,7 +166,7 @@ struct Request {
 }
 
 impl Request {
-    /// What the service takes, its envelope aside.
+    /// The service's limit, minus the envelope.
     const LIMIT: usize = Settings::REQUEST_LIMIT;
 
     fn has_room(&self, row: &[u8]) -> bool {
@@ -205,7 +205,7 @@ impl Post {
         if status == StatusCode::OK {
             return Answer::Stored;
         }
-        // What cannot be read says nothing.
+        // An unreadable response counts as empty.
         let text = answer.body_mut().read_to_string().unwrap_or_default();
         let Refused { error_code, message } = serde_json::from_str(&text).unwrap_or_default();
         let refusal = Refusal { http_status: status.as_u16(), error: error_code, description: message, retry_after };

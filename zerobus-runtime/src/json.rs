@@ -1,6 +1,6 @@
-//! Columns as JSON, for the attributes of serde: written as the service's JSON path takes them, read with leniency.
+//! Columns as JSON, for the attributes of serde: written as the service's JSON path expects them, read leniently.
 //!
-//! Generated types have these attributes with the option `serde`; a struct of your own may have them too.
+//! Generated types have these attributes with the option `serde`; your own structs may have them too.
 //!
 //! | format | written | also read |
 //! |---|---|---|
@@ -63,7 +63,7 @@ pub trait Format<T> {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error>;
 }
 
-/// Writes a value in the format `F`: what `serialize_with` names.
+/// Writes a value in the format `F`: the function for `serialize_with`.
 ///
 /// # Errors
 /// If the serializer fails.
@@ -71,7 +71,7 @@ pub fn write<F: Format<T>, T, S: Serializer>(value: &T, serializer: S) -> Result
     F::write(value, serializer)
 }
 
-/// Reads a value in the format `F`: what `deserialize_with` names.
+/// Reads a value in the format `F`: the function for `deserialize_with`.
 ///
 /// # Errors
 /// If the input is not such a value.
@@ -83,7 +83,7 @@ pub fn read<'de, F: Format<T>, T, D: Deserializer<'de>>(deserializer: D) -> Resu
 #[derive(Debug)]
 pub struct Binary;
 
-/// What serde writes by itself.
+/// The value as serde writes it.
 #[derive(Debug)]
 pub struct Plain;
 

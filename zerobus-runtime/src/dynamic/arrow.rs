@@ -1,7 +1,7 @@
-//! Rows of Arrow's record batches: the columns are held against the table once a batch, and each row is then written
+//! Rows of Arrow's record batches: the columns are matched with the table once per batch, and each row is then written
 //! from the arrays directly.
 //!
-//! | column | takes |
+//! | column | accepts |
 //! |---|---|
 //! | BOOLEAN | Boolean |
 //! | TINYINT, SMALLINT, INT, BIGINT | integers of every width, and floats that are whole |
@@ -12,19 +12,19 @@
 //! | DATE | Date32, Date64 |
 //! | TIMESTAMP | Timestamp of every unit, with a zone or without, which is UTC |
 //! | TIMESTAMP_NTZ | Timestamp of every unit, without a zone |
-//! | VARIANT | Utf8 and its like, as JSON text; Boolean, integers and floats |
+//! | VARIANT | `Utf8` and the other text types, as JSON text; Boolean, integers and floats |
 //! | ARRAY | `List`, `LargeList`, `FixedSizeList` |
 //! | MAP | Map |
 //! | STRUCT | Struct, its fields by name |
 //!
-//! A column of text is taken for every type as a cell is, a dictionary for the type of its values, and Arrow's Null
-//! where the column is nullable. What is finer than a microsecond is floored.
+//! A text column is accepted for every type, like a cell; a dictionary for the type of its values; and Arrow's Null
+//! if the column is nullable. Times finer than a microsecond are floored.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `arrays` | arrays of plain values, and one value of them |
-//! | `values` | the arrays of a batch, held against the columns |
-//! | `direct` | values that are written as they are |
+//! | `values` | the arrays of a batch, matched with the columns |
+//! | `direct` | values that are written unchanged |
 //! | `write` | one value into its column |
 //! | `json` | a row as JSON |
 
@@ -96,18 +96,18 @@ impl<'a> ArrowRows<'a> {
         self.rows == 0
     }
 
-    /// The row of this number, counted from 0; `None` past the last row.
+    /// The row with this number, counted from 0; `None` past the last row.
     #[must_use]
     pub fn row(&self, number: usize) -> Option<DynamicRow<'_>> {
         (number < self.rows).then_some(DynamicRow { plan: self.plan, source: Source::Arrow(self, number) })
     }
 
-    /// The rows in their order.
+    /// The rows in order.
     pub fn iter(&self) -> impl Iterator<Item = DynamicRow<'_>> {
         (0..self.rows).filter_map(|number| self.row(number))
     }
 
-    /// The row as JSON, from which [`RowPlan::json`] writes the same row: for a row that is kept. `null` behind the
+    /// The row as JSON, from which [`RowPlan::json`] writes the same row: for keeping the row. `null` past the
     /// last row.
     #[must_use]
     pub fn json(&self, number: usize) -> Value {

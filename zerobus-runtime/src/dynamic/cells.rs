@@ -1,4 +1,4 @@
-//! Text cells into a row, as a CSV file has them: a header says once which column each cell belongs to.
+//! Text cells into a row, as from a CSV file: the header says once which column each cell belongs to.
 
 use serde_json::{Map, Value};
 use zerobus_codegen::Scalar;
@@ -12,7 +12,7 @@ use crate::message::Encoder;
 #[derive(Debug)]
 pub struct CellColumns<'p> {
     plan: &'p RowPlan,
-    /// The place of each cell's column; none for a cell that is left out.
+    /// The index of each cell's column; none for a cell that is left out.
     places: Vec<Option<usize>>,
 }
 
@@ -40,14 +40,14 @@ impl<'p> CellColumns<'p> {
     }
 
     /// A row of these cells, in the header's order; `None` is NULL.
-    ///
+    /// In a NOT NULL text column `None` is the empty text, since most cell formats do not distinguish the two.
     /// In a NOT NULL column of text `None` is the empty text, since most files of cells do not tell the two apart.
     #[must_use]
     pub const fn row<'a>(&'a self, cells: &'a [Option<&'a str>]) -> DynamicRow<'a> {
         DynamicRow { plan: self.plan, source: Source::Cells(self, cells) }
     }
 
-    /// The row of these cells as JSON, from which [`RowPlan::json`] writes the same row: for a row that is kept.
+    /// The row of these cells as JSON, from which [`RowPlan::json`] writes the same row: for keeping the row.
     #[must_use]
     pub fn json(&self, cells: &[Option<&str>]) -> Value {
         let mut object = Map::new();

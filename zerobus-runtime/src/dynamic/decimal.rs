@@ -1,13 +1,13 @@
-//! Decimals from digits: a sign, digits, a point, an exponent; never by way of a float.
+//! Decimals from digits: a sign, digits, a point, an exponent; never converted through a float.
 
 use super::RowProblem;
 use super::problem::quoted;
 use crate::message::Encoder;
 
-/// The longest exponent that can still give a decimal of 38 digits from a text of usual length.
+/// The longest exponent that can still yield a decimal of 38 digits from a text of usual length.
 const MOST_EXPONENT: i64 = 10_000;
 
-/// A number as its digits: `digits * 10^exponent`, without zeros at its edges.
+/// A number as its digits: `digits * 10^exponent`, without zeros at either end.
 struct Parts<'a> {
     is_negative: bool,
     whole: &'a str,
@@ -51,7 +51,7 @@ fn parse(text: &str) -> Option<Parts<'_>> {
     is_number.then_some(Parts { is_negative, whole, fraction, exponent })
 }
 
-/// The number in plain digits, if it has no more of them than the column.
+/// The number in plain digits, if it has no more digits than the column.
 fn shifted(parts: &Parts<'_>, whole_digits: usize, scale: usize) -> Option<String> {
     let digits: String = [parts.whole, parts.fraction].concat();
     let leading = digits.len() - digits.trim_start_matches('0').len();

@@ -14,9 +14,9 @@ pub(super) const POWERS_OF_TEN: [u64; MOST + 1] = {
     powers
 };
 
-/// Reads the digits that a text begins with behind those of `number`: the text after them, and the new number.
+/// Reads the leading digits of a text and appends them to `number`: returns the rest of the text, and the new number.
 ///
-/// The number is right if it has at most [`MOST`] digits; a longer one is wrapped.
+/// The number is right if it has at most [`MOST`] digits; a longer one wraps around.
 #[inline]
 pub(super) fn leading(mut text: &[u8], mut number: u64) -> (&[u8], u64) {
     while let Some((word, after)) = text.split_first_chunk() {
@@ -42,7 +42,7 @@ pub(super) fn leading(mut text: &[u8], mut number: u64) -> (&[u8], u64) {
 /// How many of the lowest bytes of a word are digits.
 #[inline]
 const fn count(word: u64) -> usize {
-    // Of a digit, and of nothing else, the other half is that of `0` and the sum stays below 0x80.
+    // For a digit, and only for a digit, the high half is that of `0` and the sum stays below 0x80.
     let other = word ^ 0x3030_3030_3030_3030;
     let beyond = (other & 0x7f7f_7f7f_7f7f_7f7f).wrapping_add(0x7676_7676_7676_7676) | other;
     (beyond & 0x8080_8080_8080_8080).trailing_zeros() as usize / 8

@@ -1,7 +1,7 @@
-//! JSON text into a row without a parser in between: for text that is JSON and fits the table, as nearly all rows are.
+//! JSON text into a row without a parser: for text that is JSON and fits the table, as nearly all rows do.
 //!
 //! What is written here is what `json` writes for the same text. A row that is refused, or not read here for any other
-//! reason, is `None`: the caller forgets what was written and lets `json` decide, which has the reasons of refusals.
+//! reason, is `None`: the caller discards the bytes and calls `json`, which decides and has the reasons for refusals.
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +14,7 @@ use super::scalar::{self, Number};
 use super::{Options, RowPlan, UnknownColumns, decimal, time};
 use crate::message::{Encoder, WireType};
 
-/// A row that was written whole.
+/// `Some` if the row was written as a whole.
 type Written = Option<()>;
 
 /// Writes a row.
@@ -31,20 +31,20 @@ pub(super) fn write_cell(plan: &RowPlan, slot: &Slot, text: &str, out: &mut Enco
     cell.text.is_at_end().then_some(())
 }
 
-/// A row that is read.
+/// A row that is being read.
 struct Direct<'t> {
     text: Lexer<'t>,
     options: Options,
 }
 
-/// What a field's name names.
+/// The column that a field's name refers to.
 enum Name {
     Column(usize),
     Unknown,
 }
 
 impl Direct<'_> {
-    /// An object of a struct's fields.
+    /// Writes an object with a struct's fields.
     fn fields(&mut self, plan: &StructPlan, out: &mut Encoder) -> Written {
         self.text.take(b'{')?;
         let mut guess = self.fields_in_order(plan, out)?;
@@ -69,8 +69,8 @@ impl Direct<'_> {
         plan.check_complete(&seen).ok()
     }
 
-    /// The fields that an object begins with, as far as they are those of the struct, in their order and without blanks
-    /// before names, as most programs write them; how many there are.
+    /// Writes the leading fields of an object, as long as they are the struct's fields in order, without blanks before
+    /// names, as most programs write them; returns how many there are.
     #[inline]
     fn fields_in_order(&mut self, plan: &StructPlan, out: &mut Encoder) -> Option<usize> {
         for (place, column) in plan.columns.iter().enumerate() {
@@ -83,7 +83,7 @@ impl Direct<'_> {
         Some(plan.columns.len())
     }
 
-    /// Reads the next name and the colon behind it.
+    /// Reads the next name and the colon after it.
     #[inline]
     fn column(&mut self, plan: &StructPlan, guess: usize) -> Option<Name> {
         self.text.peek()?;
@@ -95,7 +95,7 @@ impl Direct<'_> {
         self.other_column(plan, guess)
     }
 
-    /// As `column`, of a name that is not where it is in the table, or not written alike.
+    /// As `column`, for a name that is not in the table's order, or is written differently.
     fn other_column(&mut self, plan: &StructPlan, guess: usize) -> Option<Name> {
         let name = self.text.string()?;
         self.text.take(b':')?;
@@ -167,7 +167,7 @@ impl Direct<'_> {
         Some(())
     }
 
-    /// A string in a column that is no STRING.
+    /// A string in a column that is not text.
     fn text(&mut self, scalar: Scalar, field: u32, out: &mut Encoder) -> Written {
         let text = self.text.string()?;
         if scalar == Scalar::Timestamp

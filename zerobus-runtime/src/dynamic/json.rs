@@ -1,4 +1,4 @@
-//! JSON text into a row, in one pass: what the parser meets is written at once, as the plan says.
+//! JSON text into a row, in one pass: each parsed value is written at once, as the plan says.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use super::scalar::{self, Number};
 use super::{Options, RowPlan, RowProblem, UnknownColumns, direct};
 use crate::message::{Encoder, WireType};
 
-/// The error that the parser gets for a value that does not fit; the problem itself is kept aside, with its path.
+/// The error that the parser gets for a value that does not fit; the problem itself is stored apart, with its path.
 const REFUSED: &str = "the row was refused";
 
 /// What all values of a row share.
@@ -31,7 +31,7 @@ impl Context<'_> {
         E::custom(REFUSED)
     }
 
-    /// Adds a step to the path of a problem on its way out.
+    /// Adds a step to the path of a problem.
     fn leave<T, E>(&mut self, result: Result<T, E>, segment: &str) -> Result<T, E> {
         if let (Err(_), Some(problem)) = (&result, &mut self.problem) {
             problem.leave(segment);
@@ -50,7 +50,7 @@ pub(super) fn write_row(plan: &RowPlan, text: &[u8], out: &mut Encoder) -> Resul
     parse_row(plan, text, out)
 }
 
-/// As `write_row`, by a parser, which knows why a row is refused.
+/// As `write_row`, with a parser, which knows why a row is refused.
 pub(super) fn parse_row(plan: &RowPlan, text: &[u8], out: &mut Encoder) -> Result<(), RowProblem> {
     parse(plan, text, |context, parser| Row { plan: &plan.row, context, out }.deserialize(parser))
 }
@@ -223,7 +223,7 @@ impl Visitor<'_> for Name<'_> {
     }
 }
 
-/// A value in its place.
+/// A value and its slot.
 struct Cell<'p, 'c, 'o> {
     slot: &'p Slot,
     context: &'c mut Context<'o>,
@@ -236,7 +236,7 @@ impl<'de> DeserializeSeed<'de> for Cell<'_, '_, '_> {
     fn deserialize<D: Deserializer<'de>>(self, parser: D) -> Result<(), D::Error> {
         match self.slot.shape {
             // Of a number with a fraction the digits count, since the parser's own floats may be off by their last bit;
-            // of a VARIANT the whole text.
+            // a VARIANT is read from its whole text.
             Shape::Scalar(scalar @ (Scalar::Decimal { .. } | Scalar::Double | Scalar::Float | Scalar::Variant)) => {
                 self.raw(scalar, <&RawValue>::deserialize(parser)?.get())
             }
@@ -353,7 +353,7 @@ impl<'de> Visitor<'de> for Cell<'_, '_, '_> {
     }
 }
 
-/// Writes the next entry of a map; whether there was one.
+/// Writes the next entry of a map; returns whether there was one.
 fn entry<'de, A: MapAccess<'de>>(
     number: u32,
     (key, value): (Scalar, &Slot),
@@ -389,7 +389,7 @@ fn write_entry<'de, A: MapAccess<'de>>(
     Ok(true)
 }
 
-/// The key of a map's entry, which JSON has as text.
+/// The key of a map's entry, which is text in JSON.
 struct MapKeySeed<'c, 'o> {
     key: Scalar,
     context: &'c mut Context<'o>,

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::digits;
 use super::literal::Literal;
 
-/// A text, and how far it is read.
+/// A text, and the current position.
 pub(super) struct Lexer<'t> {
     text: &'t [u8],
     at: usize,
@@ -50,8 +50,8 @@ const fn zeros(word: u64) -> u64 {
 
 /// Whether a text is ASCII without backslashes and control characters.
 fn is_plain(text: &[u8]) -> bool {
-    // Without a way out before the end of a chunk, so that it is compiled to vector instructions. As a signed number,
-    // what is not ASCII is negative.
+    // There is no early exit before the end of a chunk, so that this is compiled to vector instructions. As a signed
+    // number, a byte that is not ASCII is negative.
     let special = |byte: &u8| u8::from(byte.cast_signed() < 0x20) | u8::from(*byte == b'\\');
     let (chunks, rest) = text.as_chunks::<64>();
     let has_special = |chunk: &[u8]| chunk.iter().fold(0, |found, byte| found | special(byte)) != 0;
@@ -83,7 +83,7 @@ impl<'t> Lexer<'t> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    /// Reads what follows an element or a field: whether there is another one before this end.
+    /// Reads what follows an element or a field: returns whether there is another one before this end.
     #[inline]
     pub(super) fn another_before(&mut self, end: u8) -> Option<bool> {
         let byte = self.peek()?;
@@ -101,7 +101,7 @@ impl<'t> Lexer<'t> {
         self.rest().starts_with(literal).then(|| self.at += literal.len())
     }
 
-    /// Reads a name and the colon behind it, if they come next.
+    /// Reads a name and the colon after it, if they come next.
     #[inline]
     pub(super) fn name(&mut self, name: &Literal) -> Option<()> {
         name.begins(self.rest()).then(|| self.at += name.len())
@@ -120,7 +120,7 @@ impl<'t> Lexer<'t> {
         self.string_with_escapes(start)
     }
 
-    /// As `string`, where there may be escapes: it begins at `start`.
+    /// As `string`, for a string that may have escapes: it begins at `start`.
     fn string_with_escapes(&mut self, start: usize) -> Option<Cow<'t, [u8]>> {
         let end = self.end_of_plain_text(start)?;
         match self.text.get(end)? {
@@ -143,13 +143,13 @@ impl<'t> Lexer<'t> {
         serde_json::from_slice(self.text.get(start - 1..self.at)?).ok()
     }
 
-    /// The place of the next quote.
+    /// The position of the next quote.
     #[inline]
     fn next_quote(&self, start: usize) -> Option<usize> {
         self.find(start, |word| zeros(word ^ QUOTES), |byte| byte == b'"')
     }
 
-    /// The place of the first quote or backslash; none if a control character comes before.
+    /// The position of the first quote or backslash; none if a control character comes before.
     #[inline]
     fn end_of_plain_text(&self, start: usize) -> Option<usize> {
         let marks = |word: u64| {
@@ -159,7 +159,7 @@ impl<'t> Lexer<'t> {
         self.if_not_control(self.find(start, marks, |byte| matches!(byte, b'"' | b'\\' | 0..0x20))?)
     }
 
-    /// The place of the first byte that is looked for: the lowest mark in the words of eight bytes, or one of the rest.
+    /// The position of the first match: the lowest mark in the words of eight bytes, or one of the remaining bytes.
     #[inline]
     fn find(&self, start: usize, marks: impl Fn(u64) -> u64, is_found: impl Fn(u8) -> bool) -> Option<usize> {
         let (mut at, mut rest) = (start, self.text.get(start..)?);
@@ -231,7 +231,7 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// Reads an exponent; what follows it.
+/// Reads an exponent; returns the text after it.
 #[cold]
 fn exponent(text: &[u8]) -> Option<&[u8]> {
     let ([_, b'+' | b'-', exponent @ ..] | [_, exponent @ ..]) = text else { return None };
@@ -244,7 +244,7 @@ impl Numeral<'_> {
     #[inline]
     pub(super) fn whole(&self) -> Option<i128> {
         let is_whole = self.fraction == 0 && !self.has_exponent && self.length <= digits::MOST;
-        // `serde_json` takes -0 for a float.
+        // `serde_json` reads -0 as a float.
         if !is_whole || self.is_negative && self.digits == 0 {
             return None;
         }
@@ -252,14 +252,14 @@ impl Numeral<'_> {
         Some(if self.is_negative { -whole } else { whole })
     }
 
-    /// Whether it has no more digits than these before and behind its point, and no exponent.
+    /// Whether it has no more digits than these before and after its point, and no exponent.
     #[inline]
     pub(super) fn is_within(&self, whole: u8, fraction: u8) -> bool {
         let (whole, fraction) = (usize::from(whole), usize::from(fraction));
         !self.has_exponent && self.fraction <= fraction && self.length - self.fraction <= whole
     }
 
-    /// The DOUBLE that is nearest, if it is finite.
+    /// The nearest DOUBLE, if it is finite.
     #[inline]
     pub(super) fn float(&self) -> Option<f64> {
         if self.has_exponent || self.length > EXACT_DIGITS {

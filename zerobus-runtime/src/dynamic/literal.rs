@@ -1,4 +1,4 @@
-//! A text that is looked for at the beginning of others: up to 16 bytes are compared at once, without a call.
+//! A text that others are compared with at their start: up to 16 bytes are compared at once, without a call.
 
 /// How many bytes are compared at once.
 const HEAD: usize = 16;
@@ -7,7 +7,7 @@ const HEAD: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Literal {
     text: Vec<u8>,
-    /// Its first bytes, and which of them count.
+    /// Its first bytes, and a mask of the bytes in use.
     head: u128,
     mask: u128,
 }

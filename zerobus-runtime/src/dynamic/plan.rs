@@ -1,4 +1,4 @@
-//! A table compiled for writing rows: each name's column and type, so that no row looks at the schema again.
+//! A table compiled for writing rows: each name's column and type, so that no row needs the schema again.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use super::literal::Literal;
 #[derive(Debug, Clone)]
 pub(super) struct StructPlan {
     pub(super) columns: Vec<ColumnPlan>,
-    /// The place of each column, by its name in lower case.
+    /// The index of each column, by its name in lower case.
     by_name: HashMap<String, usize>,
-    /// The places of the columns that are NOT NULL and whose absence the wire tells.
+    /// The indexes of the NOT NULL columns whose absence is visible on the wire.
     required: Vec<usize>,
 }
 
@@ -21,14 +21,14 @@ pub(super) struct StructPlan {
 #[derive(Debug, Clone)]
 pub(super) struct ColumnPlan {
     pub(super) name: String,
-    /// The name and a colon, as JSON has them before a value.
+    /// The name and a colon, as in JSON before a value.
     pub(super) json_name: Literal,
-    /// The same behind a comma.
+    /// The same after a comma.
     pub(super) next_json_name: Literal,
     pub(super) slot: Slot,
 }
 
-/// A place for a value: its number on the wire and its type.
+/// A place for a value: its field number and its type.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
     pub(super) number: u32,
@@ -39,9 +39,9 @@ pub(super) struct Slot {
 /// What a slot holds.
 #[derive(Debug, Clone)]
 pub(super) enum Shape {
-    /// Of the element's slot, which has the list's own number.
+    /// With the element's slot, which has the list's own number.
     List(Box<Slot>),
-    /// Of the key's type, and the slots of key and value.
+    /// With the key's type, and the slots of key and value.
     Map(Scalar, Box<(Slot, Slot)>),
     Scalar(Scalar),
     Struct(StructPlan),
@@ -69,7 +69,7 @@ impl StructPlan {
         }
     }
 
-    /// The columns that may be meant by a name that is none.
+    /// The columns that an unknown name may refer to.
     pub(super) fn likely(&self, name: &str) -> Option<&str> {
         zerobus_codegen::likely(name, self.columns.iter().map(|column| column.name.as_str()))
     }
@@ -116,12 +116,12 @@ impl Shape {
         }
     }
 
-    /// Whether every text is a value of it, the empty one too.
+    /// Whether every text is a valid value, including the empty one.
     pub(super) const fn is_text(&self) -> bool {
         matches!(self, Self::Scalar(Scalar::Char(_) | Scalar::String | Scalar::Varchar(_)))
     }
 
-    /// What is expected there, in a word or the type's.
+    /// The expected type, for an error.
     pub(super) fn name(&self) -> String {
         match self {
             Self::List(_) => "ARRAY".to_owned(),
@@ -133,7 +133,7 @@ impl Shape {
 }
 
 impl Slot {
-    /// What a list or a map holds: never null.
+    /// The slot of a list's element or a map's value: never null.
     fn element(element: &Element, number: u32) -> Self {
         let shape = match element {
             Element::Scalar(scalar) => Shape::Scalar(*scalar),
@@ -143,7 +143,7 @@ impl Slot {
     }
 }
 
-/// The columns that a row has named; without an allocation for a struct of up to 128.
+/// The columns that a row has named; no allocation for a struct of up to 128 fields.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     first: [u64; 2],
@@ -151,7 +151,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Of the first columns.
+    /// Marks this many columns, from the first.
     pub(super) fn first(columns: usize) -> Self {
         let mut seen = Self::default();
         for place in 0..columns {
@@ -160,7 +160,7 @@ impl Seen {
         seen
     }
 
-    /// Marks a column; whether it was not marked before.
+    /// Marks a column; returns whether it was not marked before.
     #[inline]
     pub(super) fn mark(&mut self, place: usize) -> bool {
         let (place, bit) = (place / 64, 1 << (place % 64));

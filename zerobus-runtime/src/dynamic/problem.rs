@@ -7,13 +7,13 @@ use zerobus_codegen::Printable;
 /// How much of a value an error shows.
 const SHOWN: usize = 64;
 
-/// A row that does not fit its table; one word, so that a row that fits carries no more.
+/// A row that does not fit its table; one word in size, so that it costs a row that fits nothing more.
 #[derive(Debug)]
 pub(crate) struct RowProblem(Box<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    /// The column's path, its last segment first: it is built while the row is left.
+    /// The column's path, its last segment first: it is built on the way out of the row.
     path: Vec<String>,
     found: String,
     expected: String,
@@ -25,7 +25,7 @@ impl RowProblem {
         Self(Box::new(Parts { path: Vec::new(), found: found.into(), expected: expected.into() }))
     }
 
-    /// Leaves a column, an element or a value.
+    /// Adds a segment for a column, an element or a value.
     pub(super) fn leave(&mut self, segment: &str) {
         self.0.path.push(segment.to_owned());
     }
@@ -48,7 +48,7 @@ impl Display for RowProblem {
 
 impl std::error::Error for RowProblem {}
 
-/// A text as an error shows it: quoted, and not all of a long one.
+/// A text for an error: quoted, and shortened if it is long.
 pub(super) fn quoted(text: &str) -> String {
     let mut chars = text.chars();
     let shown: String = chars.by_ref().take(SHOWN).collect();

@@ -1,4 +1,4 @@
-//! One value into its column: the module above has the table of accepted forms.
+//! One value into its column; the table in the module above lists the accepted forms.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::values::{Date, Timestamp};
 
 type Written = Result<(), RowProblem>;
 
-/// A number as JSON has it.
+/// A number in JSON.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Number {
     Float(f64),
@@ -73,7 +73,7 @@ pub(super) fn text(scalar: Scalar, field: u32, text: &str, out: &mut Encoder) ->
         Scalar::Decimal { precision, scale } => return decimal::write((precision, scale), field, text, out),
         Scalar::Double | Scalar::Float => {
             let value: f64 = text.parse().map_err(|_| mismatch_text(text, scalar))?;
-            // What is too large a number is no infinity.
+            // A number that is too large is not infinity.
             let is_named = !text.bytes().any(|byte| byte.is_ascii_digit());
             let is_written = (value.is_finite() || is_named) && float(scalar, field, value, out).is_some();
             return if is_written { Ok(()) } else { Err(mismatch_text(text, scalar)) };
@@ -87,10 +87,10 @@ pub(super) fn text(scalar: Scalar, field: u32, text: &str, out: &mut Encoder) ->
     Ok(())
 }
 
-/// A cell as a JSON string has it: with a point before a fraction.
+/// A cell as a JSON string: with a point before a fraction.
 pub(super) fn plain(scalar: Scalar, cell: &str, options: Options) -> Cow<'_, str> {
     let is_number = matches!(scalar, Scalar::Decimal { .. } | Scalar::Double | Scalar::Float);
-    // A point is no comma: the number stays as it is, and is refused.
+    // With a decimal comma a point is not accepted: the number stays unchanged, and is refused.
     if is_number && options.mark == DecimalMark::Comma && !cell.contains('.') {
         return cell.replace(',', ".").into();
     }
@@ -213,7 +213,7 @@ fn beyond(scalar: Scalar, whole: i128) -> RowProblem {
     RowProblem::new(format!("the number {whole}"), format!("{scalar} within the years 0001 to 9999"))
 }
 
-/// An integer as a varint has it.
+/// An integer as a varint's value.
 const fn sign_extended(value: i64) -> u64 {
     value.cast_unsigned()
 }

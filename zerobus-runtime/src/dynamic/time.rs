@@ -1,10 +1,10 @@
-//! Times and dates from text: the usual layout by hand, and what else is allowed by the value types.
+//! Times and dates from text: the usual layout is read here, other valid layouts by the value types.
 
 use super::problem::quoted;
 use super::{RowProblem, digits};
 use crate::values::{Date, Timestamp, TimestampNtz};
 
-/// A zone behind a time.
+/// The zone after a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Zone {
     None,
@@ -22,7 +22,7 @@ pub(super) fn timestamp(text: &str) -> Result<i64, RowProblem> {
         .map_err(|_| RowProblem::new(quoted(text), "TIMESTAMP, as in 2026-01-31T12:00:00Z or 2026-01-31 12:00:00"))
 }
 
-/// As `timestamp`, of the usual layout alone.
+/// As `timestamp`, for the usual layout only.
 pub(super) fn usual_timestamp(text: &[u8]) -> Option<i64> {
     let (micros, zone) = usual(text)?;
     let east = if let Zone::Seconds(east) = zone { east } else { 0 };
@@ -46,9 +46,9 @@ pub(super) fn date(text: &str) -> Result<Date, RowProblem> {
     text.parse().map_err(|_| RowProblem::new(quoted(text), "DATE, as in 2026-01-31"))
 }
 
-/// Microseconds since 1970 of `YYYY-MM-DD`, a `T` or a blank, `HH:MM:SS`, a fraction and a zone, `Z` or `±HH:MM`.
+/// Microseconds since 1970 of `YYYY-MM-DD`, a `T` or a space, `HH:MM:SS`, a fraction and a zone, `Z` or `±HH:MM`.
 ///
-/// Anything else is left to the value types, leap seconds and times out of range among it.
+/// Anything else is left to the value types, including leap seconds and times out of range.
 fn usual(text: &[u8]) -> Option<(i64, Zone)> {
     let (head, rest) = text.split_first_chunk::<19>()?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ', h1, h2, b':', n1, n2, b':', s1, s2] = *head
@@ -86,14 +86,14 @@ fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     }
 }
 
-/// As `fraction`, of six digits, which most programs write.
+/// As `fraction`, for six digits, which most programs write.
 fn six_digits(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let ([d1, d2, d3, d4, d5, d6], rest) = bytes.split_first_chunk()?;
     let micros = 10_000 * i64::from(pair(*d1, *d2)?) + 100 * i64::from(pair(*d3, *d4)?) + i64::from(pair(*d5, *d6)?);
     (!rest.first().is_some_and(u8::is_ascii_digit)).then_some((micros, rest))
 }
 
-/// As `fraction`, of any number of digits.
+/// As `fraction`, for any number of digits.
 fn any_fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (rest, number) = digits::leading(bytes, 0);
     let micros = match bytes.len() - rest.len() {

@@ -13,11 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{Binary, Format};
 use crate::values::{Date, Decimal, Timestamp, TimestampNtz, ValueError, Variant};
 
-/// A number or a text, as it is found.
+/// A number or a text, as found in the input.
 enum Found<'de> {
     Float(f64),
     Integer(i128),
-    /// A number of any length, where `serde_json` keeps it as it is written.
+    /// A number of any length, if `serde_json` keeps its text.
     Number(String),
     Text(Cow<'de, str>),
 }
@@ -158,7 +158,7 @@ impl<const P: u8, const S: u8> Decimal<P, S> {
     }
 }
 
-/// The plain text of a number, if it is the text that was read: up to 15 digits no two decimals share an `f64`.
+/// The plain text of a number, if it must equal the text that was read: up to 15 digits no two decimals share an `f64`.
 fn exact_text<E: de::Error>(number: f64) -> Result<String, E> {
     let text = number.to_string();
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -268,7 +268,7 @@ impl<'de> Visitor<'de> for BinaryVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<u8>, E> {
-        // The alphabet of addresses is read as well.
+        // The URL-safe alphabet is read as well.
         let text = text.replace('-', "+").replace('_', "/");
         BASE64.decode(text).map_err(E::custom)
     }

@@ -21,7 +21,7 @@ pub(super) enum Decimals<'a> {
     I256(&'a Decimal256Array),
 }
 
-/// One of them.
+/// A decimal value.
 #[derive(Debug)]
 pub(super) enum Decimal {
     /// Its digits as an integer, and how many of them follow the point.
@@ -97,7 +97,7 @@ impl Floats<'_> {
         }
     }
 
-    /// The shortest digits that give the value back.
+    /// The shortest digits that round-trip.
     pub(super) fn digits(&self, row: usize) -> String {
         match self {
             Self::F16(values) => values[row].to_string(),

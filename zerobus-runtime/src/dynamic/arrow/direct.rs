@@ -1,4 +1,4 @@
-//! Columns whose values are written as they are in the array: none is converted, and none can be refused.
+//! Columns whose values are written unchanged from the array: none is converted, and none can be refused.
 
 use arrow_array::{BooleanArray, StringViewArray};
 
@@ -18,7 +18,7 @@ pub(super) enum Direct<'a> {
     Views(&'a StringViewArray),
 }
 
-/// A view of a text of up to this many bytes holds the text, behind the 32 bits of its length (Arrow's columnar format).
+/// A view of a text of up to this many bytes holds the text, after the 32 bits of its length (Arrow's columnar format).
 const LONGEST_IN_VIEW: u8 = 12;
 
 impl Direct<'_> {

@@ -1,4 +1,4 @@
-//! A row of a batch as JSON, from which a plan writes the same row: for a row that is kept.
+//! A row of a batch as JSON, from which a plan writes the same row: for keeping the row.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -32,7 +32,7 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize) -> Value {
         (Kind::Dictionary(places, values), _) => value(slot, values, places[row]),
         (Kind::Float(values), _) => {
             let digits = values.digits(row);
-            // What JSON has no number for is a text, as a plan takes it.
+            // A value without a JSON number is text, which a plan accepts.
             serde_json::from_str(&digits).unwrap_or_else(|_| Value::from(digits.replace("inf", "Infinity")))
         }
         (Kind::Integer(values), _) => {
@@ -69,7 +69,7 @@ fn day(days: i64) -> Value {
     date.map_or_else(|| days.into(), |date| date.to_string().into())
 }
 
-/// A map's key as JSON has it.
+/// A map's key in JSON.
 fn name(key: &Value) -> String {
     key.as_str().map_or_else(|| key.to_string(), ToOwned::to_owned)
 }

@@ -1,4 +1,4 @@
-//! Values that are written as they are: the same as if each was converted.
+//! Values that are written unchanged: the same bytes as if each was converted.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ fn batch(array: impl Array + 'static) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable([("c", Arc::new(array) as _, true)]).unwrap()
 }
 
-/// Checks that each value is written as it is written where all are converted.
+/// Checks that each value is written with the same bytes as where all are converted.
 fn check(column: &str, array: impl Array + 'static) -> Result<(), TestCaseError> {
     let (plan, batch) = (plan(column), batch(array));
     let rows = plan.arrow(&batch).unwrap();

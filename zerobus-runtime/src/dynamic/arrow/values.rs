@@ -1,4 +1,4 @@
-//! The arrays of a batch, held against the columns: what is left to do for a row is to look a value up.
+//! The arrays of a batch, matched with the columns, so that a row only needs to look its values up.
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
@@ -22,27 +22,27 @@ use crate::values::{Date, Timestamp};
 /// The values of one column.
 #[derive(Debug)]
 pub(super) struct Values<'a> {
-    /// Which are null, if some are.
+    /// Which values are null, if any.
     nulls: Option<NullBuffer>,
     pub(super) kind: Kind<'a>,
-    /// The same values, if they are written as they are.
+    /// The same values, if they are written unchanged.
     pub(super) direct: Option<Direct<'a>>,
 }
 
-/// What the values are.
+/// The kind of the values.
 #[derive(Debug)]
 pub(super) enum Kind<'a> {
     Boolean(&'a BooleanArray),
     Bytes(Bytes<'a>),
     Days(&'a [i32]),
     Decimal(Decimals<'a>),
-    /// Each value is one of a few, by its place among them.
+    /// Each value is an index into the distinct values.
     Dictionary(Vec<usize>, Box<Values<'a>>),
     Float(Floats<'a>),
     Integer(Integers<'a>),
     List(Ranges<'a>, Box<Values<'a>>),
     Map(&'a [i32], Box<(Values<'a>, Values<'a>)>),
-    /// Milliseconds of a day's begin.
+    /// Milliseconds at the start of a day.
     MillisOfDay(&'a [i64]),
     Null,
     Struct(Vec<(&'a ColumnPlan, Values<'a>)>),
@@ -91,7 +91,7 @@ fn unknown(plan: &StructPlan, name: &str) -> RowProblem {
 }
 
 impl<'a> Values<'a> {
-    /// The values of an array for a slot, if that takes their type.
+    /// The values of an array for a slot, if the slot accepts their type.
     fn of(slot: &'a Slot, array: &'a ArrayRef, options: Options) -> Result<Self, RowProblem> {
         let kind = nested(slot, array, options)?.or_else(|| flat(array));
         let kind = kind
@@ -108,11 +108,11 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Whether a column takes values of this kind.
+/// Whether a column accepts values of this kind.
 fn takes(shape: &Shape, kind: &Kind<'_>, data_type: &DataType) -> bool {
     let is_null = matches!(kind, Kind::Null | Kind::Dictionary(..));
     let Shape::Scalar(scalar) = shape else {
-        // Text is JSON there, as in a cell; what else is nested was held against the shape already.
+        // Text is JSON there, as in a cell; other nested values were matched with the shape already.
         return is_null || matches!(kind, Kind::List(..) | Kind::Map(..) | Kind::Struct(_) | Kind::Text(_));
     };
     let is_number = matches!(kind, Kind::Integer(_) | Kind::Float(_));
@@ -132,7 +132,7 @@ fn takes(shape: &Shape, kind: &Kind<'_>, data_type: &DataType) -> bool {
         }
 }
 
-/// The values of an array for a column of this type, if all of them can be written as they are.
+/// The values of an array for a column of this type, if all of them can be written unchanged.
 fn direct<'a>(scalar: Scalar, kind: &Kind<'a>) -> Option<Direct<'a>> {
     let is_time = |micros: &i64| Timestamp::from_micros(*micros).is_ok();
     let is_day = |days: &i32| Date::from_days(*days).is_ok();
@@ -155,7 +155,7 @@ fn direct<'a>(scalar: Scalar, kind: &Kind<'a>) -> Option<Direct<'a>> {
     })
 }
 
-/// An array that has others inside; none if it has not, or the slot is of another kind.
+/// An array that contains others; none if it does not, or the slot has another kind.
 fn nested<'a>(slot: &'a Slot, array: &'a ArrayRef, options: Options) -> Result<Option<Kind<'a>>, RowProblem> {
     if let Some(dictionary) = array.as_any_dictionary_opt() {
         if dictionary.values().is_empty() {
@@ -197,7 +197,7 @@ fn nested<'a>(slot: &'a Slot, array: &'a ArrayRef, options: Options) -> Result<O
     })
 }
 
-/// An array of plain values, if it is one that some column takes.
+/// An array of plain values, if some column accepts it.
 fn flat(array: &ArrayRef) -> Option<Kind<'_>> {
     Some(match array.data_type() {
         DataType::Null => Kind::Null,

@@ -13,7 +13,7 @@ use crate::dynamic::{RowPlan, RowProblem, decimal, digits, json};
 use crate::message::{Encoder, WireType};
 type Written = Result<(), RowProblem>;
 
-/// The milliseconds of a day.
+/// The milliseconds in a day.
 pub(super) const DAY: i64 = 86_400_000;
 
 /// Writes the fields of a row or of a struct.
@@ -24,7 +24,7 @@ pub(super) fn fields(fields: &[(&ColumnPlan, Values<'_>)], row: usize, plan: &Ro
     Ok(())
 }
 
-/// Adds a step to the path of a problem on its way out.
+/// Adds a step to the path of a problem.
 fn left(segment: &str) -> impl Fn(RowProblem) -> RowProblem {
     move |mut problem| {
         problem.leave(segment);
@@ -44,7 +44,7 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize, plan: &RowPlan, out: &mut
     converted(slot, values, row, plan, out)
 }
 
-/// Writes a value that is not null as its column has it.
+/// Writes a value that is not null in the form of its column.
 pub(super) fn converted(slot: &Slot, values: &Values<'_>, row: usize, plan: &RowPlan, out: &mut Encoder) -> Written {
     match (&values.kind, &slot.shape) {
         (Kind::Dictionary(places, values), _) => value(slot, values, places[row], plan, out),
@@ -172,7 +172,7 @@ fn exact(scalar: Scalar, field: u32, values: &Decimals<'_>, row: usize, out: &mu
         && places <= usize::from(scale)
         && value.unsigned_abs() < POWERS_OF_TEN[usize::from(precision - scale) + places]
     {
-        // It fits, and its digits need no look.
+        // It fits, so its digits need no check.
         out.delimited_field(field, point(value, places, &mut buffer));
         return Ok(());
     }
@@ -191,7 +191,7 @@ pub(super) fn decimal_text(decimal: Decimal, buffer: &mut [u8; LONGEST]) -> Cow<
     }
 }
 
-/// The first number of more digits than a DECIMAL has, by its digits.
+/// The first number with more digits than a DECIMAL has, by its digits.
 const POWERS_OF_TEN: [u128; MOST_SCALE + 1] = {
     let mut powers = [1; MOST_SCALE + 1];
     let mut digits = 1;
@@ -202,7 +202,7 @@ const POWERS_OF_TEN: [u128; MOST_SCALE + 1] = {
     powers
 };
 
-/// The most digits behind the point that are written without an allocation; Arrow's decimals of 128 bits have no more.
+/// The most digits after the point that are written without an allocation; Arrow's decimals of 128 bits have no more.
 const MOST_SCALE: usize = 38;
 
 /// A sign, the 39 digits of the largest number, a point, and a zero before it.
@@ -211,7 +211,7 @@ pub(super) const LONGEST: usize = 42;
 /// A number as plain digits, with a point before the last `scale` of them.
 fn point(value: i128, scale: usize, buffer: &mut [u8; LONGEST]) -> &[u8] {
     let magnitude = value.unsigned_abs();
-    // A division of 64 bits is much cheaper than one of 128.
+    // A 64-bit division is much cheaper than a 128-bit one.
     let mut start = match (u64::try_from(magnitude), digits::POWERS_OF_TEN.get(scale)) {
         (Ok(small), Some(power)) => {
             let mut end = put(small % power, scale, LONGEST, buffer);
@@ -241,7 +241,7 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// Puts a number of at least this many digits before `end`; where it begins.
+/// Writes a number of at least this many digits before `end`; returns its start.
 fn put(mut number: u64, least: usize, end: usize, buffer: &mut [u8; LONGEST]) -> usize {
     let mut start = end;
     while number >= 10 || end - start + 1 < least {
@@ -256,7 +256,7 @@ fn put(mut number: u64, least: usize, end: usize, buffer: &mut [u8; LONGEST]) ->
     start
 }
 
-/// Puts a number of any length with its point at the end of the buffer; where it begins.
+/// Writes a number of any length with its point at the end of the buffer; returns its start.
 fn long_point(mut number: u128, scale: usize, buffer: &mut [u8; LONGEST]) -> usize {
     let (mut start, mut written) = (LONGEST, 0);
     while number > 0 || written <= scale {

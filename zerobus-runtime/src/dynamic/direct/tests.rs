@@ -1,4 +1,4 @@
-//! What is read directly is what the parser makes of it.
+//! The direct reader and the parser write the same row.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use super::*;
 use crate::dynamic::{Table, TableInfo, TimeUnit, json};
 
-/// Plans of each combination of options.
+/// Plans for each combination of options.
 static PLANS: LazyLock<[RowPlan; 4]> = LazyLock::new(|| [0, 1, 2, 3].map(plan));
 
 /// A table with a column of every kind, read in one of four ways.
@@ -42,7 +42,7 @@ fn plan(options: u8) -> RowPlan {
     if options & 2 == 0 { plan } else { plan.unknown_columns(UnknownColumns::Ignore) }
 }
 
-/// Rows that are taken where integers are times and unknown columns are left out.
+/// Rows that are accepted where integers are times and unknown columns are left out.
 const ROWS: [&str; 4] = [
     r#"{"id":9007199254740993,"small":-128,"at":"2026-01-31T12:00:00.123456Z","wall":"2026-01-31 12:00:00",
         "day":"2026-01-31","name":"order \"placed\" 😀","code":"äöü","price":1234.56,"amount":3.25,"narrow":1e3,
@@ -53,7 +53,7 @@ const ROWS: [&str; 4] = [
     r#"{"small":127,"id":"12","narrow":3.4e38,"price":"1e2","any":true,"place":{"inner":null,"lat":0.1}}"#,
 ];
 
-/// What takes the place of a piece of a row.
+/// What replaces a piece of a row.
 const PIECES: [&str; 24] = [
     "",
     "{",
