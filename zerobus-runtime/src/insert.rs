@@ -44,9 +44,9 @@ enum Answer {
 impl Client {
     /// Inserts rows that serialize as JSON objects, by REST and without a stream; returns their number.
     ///
-    /// Rows are as those of a [`JsonStream`](crate::JsonStream). They go in as few requests as the service's limit of
-    /// about 10 MB allows, in order; every row is durable when this returns. A stream is faster from a few rows a
-    /// a stream is faster.
+    /// Rows have the form of those of a [`JsonStream`](crate::JsonStream). They are sent in order, in as few requests
+    /// as the service's limit of about 10 MB allows; every row is durable when this returns. From a few rows per second
+    /// on, a stream is faster.
     ///
     /// # Errors
     /// If a row does not serialize or exceeds the limit, or the service refuses or cannot be reached. The error's text

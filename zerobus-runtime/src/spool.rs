@@ -5,12 +5,12 @@
 //! | `folder` | the folder's owner: lock, table, version |
 //! | `writer` | the thread between session and log |
 //! | `bell` | wakes the writer |
-//! | `storage` | the file layer: one folder, with every operation that a promise rests on |
+//! | `storage` | the file layer: one folder, with every operation that the log's promises depend on |
 //! | `format` | the bytes of a segment |
 //! | `segment` | one file of the log: its creation, its header, its end |
-//! | `walk` | reading records one after the other, past damage |
+//! | `walk` | reading one record after the other, past damage |
 //! | `position` | how far the log is acknowledged |
-//! | `stream_note` | what is kept of a persistent stream |
+//! | `stream_note` | the note of a persistent stream |
 //! | `producer` | the producer in the rows' stamps |
 //! | `log` | appending, syncing, reading back, removing |
 //! | `recovery` | opening the log that another process left |
@@ -59,7 +59,7 @@ use crate::shared::Shared;
 
 /// What a spooled row survives; each level includes the ones before it.
 ///
-/// | level | process killed | machine lost its power | cost |
+/// | level | process killed | machine lost power | cost |
 /// |---|---|---|---|
 /// | [`Process`](Self::Process) | every spooled row is kept | rows may be lost | one write for many rows |
 /// | [`Interval`](Self::Interval) | every row that was written is kept | every spooled row is kept; others may be lost | and a sync now and then |
@@ -72,9 +72,9 @@ pub enum SpoolLevel {
     /// The end of the process, `kill -9` included.
     #[default]
     Process,
-    /// The loss of power as well, for rows that were written this long ago.
+    /// Also the loss of power, for rows that were written at least this long ago.
     Interval(Duration),
-    /// The loss of power as well: a row is synced to disk before it is sent.
+    /// Also the loss of power: a row is synced to disk before it is sent.
     Power,
 }
 
@@ -85,7 +85,7 @@ pub(crate) struct SpoolOptions {
     pub(crate) level: SpoolLevel,
     pub(crate) segment_bytes: u64,
     pub(crate) max_bytes: u64,
-    /// Delivers each row once; and the fallback where the service cannot do that.
+    /// Delivers each row once, with the fallback where the service cannot do that.
     pub(crate) exactly_once: Option<Otherwise>,
 }
 

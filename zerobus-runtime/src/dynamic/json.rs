@@ -235,8 +235,8 @@ impl<'de> DeserializeSeed<'de> for Cell<'_, '_, '_> {
 
     fn deserialize<D: Deserializer<'de>>(self, parser: D) -> Result<(), D::Error> {
         match self.slot.shape {
-            // Of a number with a fraction the digits count, since the parser's own floats may be off by their last bit;
-            // a VARIANT is read from its whole text.
+            // A number with a fraction is read from its digits, since the parser's own floats may be off by their last
+            // bit; a VARIANT is read from its whole text.
             Shape::Scalar(scalar @ (Scalar::Decimal { .. } | Scalar::Double | Scalar::Float | Scalar::Variant)) => {
                 self.raw(scalar, <&RawValue>::deserialize(parser)?.get())
             }

@@ -1,4 +1,4 @@
-//! Wakes the thread that writes.
+//! Wakes the thread that writes the spool.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -31,7 +31,7 @@ struct Label {
     encoding: String,
 }
 
-/// The part of the label that every version has.
+/// The part of the label that is the same in every version.
 #[derive(Debug, Deserialize)]
 struct Version {
     format: u32,
@@ -89,7 +89,7 @@ impl Claim {
         Ok(claim)
     }
 
-    /// Locks a folder that is a spool, of any table; returns the table and the encoding of its rows.
+    /// Locks a folder that is a spool, for any table; returns the table and the encoding of its rows.
     pub(super) fn look(path: &Path) -> Result<(Self, String, String), Refusal> {
         if !path.join(LABEL).is_file() {
             return Err(Refusal::NoSpool);
@@ -119,12 +119,12 @@ impl Claim {
         &self.path
     }
 
-    /// The folder's files, as long as this is the folder.
+    /// The folder's files, as long as the path leads to this folder.
     pub(crate) fn storage(&self) -> Folder {
         Folder::marked(self.path.clone(), self.marker.clone())
     }
 
-    /// Checks that the folder is for these rows; a folder without a label gets this one.
+    /// Checks that the folder is for these rows; labels a folder that has no label.
     fn check_label(&self, label: Label) -> Result<(), Refusal> {
         let text = match fs::read_to_string(self.path.join(LABEL)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(self.write_label(&label)?),

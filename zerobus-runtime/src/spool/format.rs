@@ -13,9 +13,9 @@
 //!             schema
 //! ```
 //!
-//! The body is the batch as it goes on the wire; the schema is the encoded `CreateIngestStreamRequest` that the rows
-//! were written for. Each segment has a random nonce, so that no row can hold the image of a record that would be
-//! believed.
+//! The body is the batch as sent on the wire; the schema is the encoded `CreateIngestStreamRequest` that the rows
+//! were written for. Each segment has a random nonce, so that no row can hold the image of a record that would pass
+//! for one.
 
 use bytes::Bytes;
 
@@ -63,7 +63,7 @@ pub(super) struct RecordHeader {
 }
 
 impl Request {
-    /// The offset behind the last row.
+    /// The offset after the last row.
     pub(crate) fn end(&self) -> u64 {
         self.row + u64::from(self.rows)
     }
@@ -114,7 +114,7 @@ impl SegmentHeader {
         })
     }
 
-    /// The number of bytes that suffices for [`full_len`](Self::full_len).
+    /// How many bytes are enough for [`full_len`](Self::full_len).
     pub(super) const START: usize = SEGMENT_HEADER;
 }
 

@@ -1,4 +1,4 @@
-//! A spool's folder that no stream has open: its contents, whether they are whole, and its rows as text.
+//! Inspects a spool's folder that no stream has open: its contents, whether they are whole, and its rows as text.
 //!
 //! Nothing in the folder is changed.
 
@@ -48,7 +48,7 @@ pub struct SpoolFile {
     pub name: String,
     /// Its length.
     pub bytes: u64,
-    /// The offset of its first row; none where that cannot be read.
+    /// The offset of its first row; none if it cannot be read.
     pub first: Option<Offset>,
 }
 
@@ -64,8 +64,8 @@ pub struct SpoolFileCheck {
     pub rows: u64,
     /// How many of them are not known to be in the table.
     pub waiting: u64,
-    /// Some of it cannot be read. At the end of the last file that is what a killed process did not write to its end,
-    /// and was promised to nobody.
+    /// Part of it cannot be read. At the end of the last file that is a record which a killed process did not complete;
+    /// its rows were not spooled.
     pub is_damaged: bool,
 }
 
@@ -100,7 +100,7 @@ impl SpoolFolder {
         self.with_folder(self.list())
     }
 
-    /// Reads every row and compares the checksums.
+    /// Reads every row and verifies the checksums.
     ///
     /// # Errors
     /// If the folder cannot be read. Damage is not an error.
@@ -171,13 +171,13 @@ impl SpoolFolder {
         Ok(count)
     }
 
-    /// The rows of a request behind the first ones, if there are some.
+    /// The rows of a request after the first ones, if any are left.
     fn undelivered(&self, request: Request, done: u64) -> Option<Undelivered> {
         let Request { body, row: first, rows, .. } = request;
         let text = "the row was left in the spool".to_owned();
         let reason = Fault::Recorded { kind: ErrorKind::Storage, text, code: None }.into();
         let since = Duration::ZERO;
-        // Whether it was sent before is not known.
+        // Whether it was sent before is unknown.
         let batch = Batch { body, first, rows, since, sent_at: since, attempts: 1, schema: 0, sequence: 0 };
         let mut rows = Undelivered::new(self.table.clone(), self.kind, vec![ReturnedBatch { batch, reason }])?;
         for _ in 0..done {

@@ -22,7 +22,7 @@ struct Label {
     salt: u64,
 }
 
-/// What the folder of a lane says of itself, so that two of them cannot be mixed up.
+/// The label of a lane's folder, so that two of them cannot be mixed up.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct LaneLabel {
     lane: usize,
@@ -34,11 +34,11 @@ pub(crate) fn folder_of(folder: &Path, lane: usize) -> PathBuf {
     folder.join(format!("lane-{lane}"))
 }
 
-/// The salt of the folder's keys, created if there is none.
+/// The salt of the folder's keys, created if it is missing.
 ///
 /// # Errors
-/// If the folder cannot be used, has another number of lanes, or a folder of a lane is not at its place: a key would
-/// move to another lane, and its rows overtake those that wait.
+/// If the folder cannot be used, has another number of lanes, or a lane's folder is not in its place: a key would
+/// move to another lane, and its rows would overtake those that wait.
 pub(crate) fn salt(folder: &Path, lanes: NonZeroUsize) -> Result<u64, Error> {
     let salt = read_salt(folder, lanes).and_then(|salt| {
         (0..lanes.get()).try_for_each(|lane| check_lane(&folder_of(folder, lane), &LaneLabel { lane, salt }))?;
@@ -64,7 +64,7 @@ fn read_salt(folder: &Path, lanes: NonZeroUsize) -> Result<u64, Refusal> {
     }
 }
 
-/// Checks that a folder is that of this lane; a folder without a label gets this one.
+/// Checks that a folder is that of this lane; labels a folder that has no label.
 fn check_lane(folder: &Path, label: &LaneLabel) -> Result<(), Refusal> {
     let text = match fs::read(folder.join(LANE_NAME)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),

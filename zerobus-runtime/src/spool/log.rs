@@ -1,7 +1,7 @@
-//! The log: requests are appended, made durable, read back, and let go when their rows are settled.
+//! The log: requests are appended, made durable, read back, and removed when their rows are settled.
 //!
-//! A log executes calls in their order, and has neither threads nor a clock. Every method that
-//! fails leaves the log as it was, and may be called again.
+//! A log executes calls in order, and has neither threads nor a clock. Every method that
+//! fails leaves the log unchanged, and may be called again.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -17,7 +17,7 @@ use super::stream_note;
 use super::walk::{Item, Walk};
 use crate::core::{StreamNote, Wanted};
 
-/// How many records go in one write; a system takes up to 1024 parts.
+/// How many records are written at once; a system accepts up to 1024 parts.
 const MOST_PARTS: usize = 256;
 
 /// The options of a log.
@@ -59,13 +59,13 @@ pub(crate) struct Log<S: Storage> {
     unsynced: Vec<Request>,
     /// The requests whose sync failed.
     unwritten: VecDeque<Request>,
-    /// Behind the end of the log may be what a failed write or sync left. The next process reads it, unless another
-    /// segment with a durable name says where the log ends.
+    /// A failed write or sync may have left bytes after the end of the log. The next process reads them, unless another
+    /// segment with a durable name marks the end of the log.
     has_leftovers: bool,
     reader: Option<Reader<S::File>>,
     pub(super) read_row: u64,
     pub(super) read_sequence: u64,
-    /// The first row of this process; rows missing before it were lost with a machine.
+    /// The first row of this process; rows missing before it were lost when the machine lost power.
     pub(super) begin_row: u64,
 }
 
@@ -73,11 +73,11 @@ pub(crate) struct Log<S: Storage> {
 #[derive(Debug)]
 pub(super) struct Active<F> {
     file: F,
-    /// The name is not durable.
+    /// The file's name is not durable.
     is_new: bool,
-    /// Bytes behind its records could not be cut off, so nothing more is written to it.
+    /// Bytes after its records could not be cut off, so nothing more is written to it.
     is_spoiled: bool,
-    /// What is durable of it: its length, and the ends of its rows and requests.
+    /// Its durable part: its length, and the ends of its rows and requests.
     synced: (u64, u64, u64),
 }
 
@@ -207,8 +207,8 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    /// Leaves what is not durable to the caller, who has all of it and appends it again, or not. How many requests that
-    /// is.
+    /// Leaves the requests that are not durable to the caller, who has all of them and appends them again, or not.
+    /// Returns how many there are.
     pub(crate) fn forget_unsynced(&mut self) -> usize {
         if !self.unsynced.is_empty() {
             self.take_back_unsynced();
@@ -226,7 +226,7 @@ impl<S: Storage> Log<S> {
         self.unsynced.iter().chain(&self.unwritten).map(Request::record_len).sum()
     }
 
-    /// Notes that every row below is settled, and removes the segments that are not needed any more.
+    /// Notes that every row below is settled, and removes the segments that are no longer needed.
     pub(crate) fn acked(&mut self, row: u64) -> io::Result<()> {
         self.acked = self.acked.max(row);
         self.note_position()?;
@@ -253,8 +253,8 @@ impl<S: Storage> Log<S> {
 
     /// Continues to read where it last stopped.
     ///
-    /// Each request is read once; where none is returned, nothing is left to be read, or the next one waits for room.
-    /// The first may hold rows that are settled.
+    /// Each request is read once; if none is returned, nothing is left to read, or the next one waits for room.
+    /// The first may hold rows that are already settled.
     pub(crate) fn read(&mut self, wanted: Wanted) -> io::Result<Batch> {
         let Wanted { most_bytes, at_least_one, end } = wanted;
         let mut batch = Batch::default();
@@ -290,7 +290,7 @@ impl<S: Storage> Log<S> {
                     batch.requests.push(request);
                 }
                 Ok(None) => self.end_segment(index, &mut batch.lost),
-                // What was read before is not read again.
+                // Requests that were read before are not read again.
                 Err(_) if !batch.requests.is_empty() || !batch.lost.is_empty() => break,
                 Err(error) => return Err(error),
             }
@@ -309,14 +309,14 @@ impl<S: Storage> Log<S> {
         self.read_row = end_row;
     }
 
-    /// Leaves the request that was found last for the next read.
+    /// Leaves the last request that was found for the next read.
     const fn unread(&mut self) {
         if let Some(reader) = &mut self.reader {
             reader.walk.back_to(reader.last);
         }
     }
 
-    /// The next request of a segment that was not read before.
+    /// The next unread request of a segment.
     fn read_next(&mut self, index: usize) -> io::Result<Option<Request>> {
         let segment = &mut self.segments[index];
         let mut reader = match self.reader.take() {
@@ -340,7 +340,7 @@ impl<S: Storage> Log<S> {
                         break Ok(Some(request));
                     }
                     if sequence + 1 == segment.end_sequence {
-                        // Behind the last one may be what a failed write left, which is no damage.
+                        // A failed write may have left bytes after the last one; they are not damage.
                         break Ok(None);
                     }
                 }
@@ -358,7 +358,7 @@ impl<S: Storage> Log<S> {
         found
     }
 
-    /// Goes on to the next segment: what was not found in this one is lost.
+    /// Continues with the next segment: rows that were not found in this one are lost.
     fn end_segment(&mut self, index: usize, lost: &mut Vec<Range<u64>>) {
         let segment = &mut self.segments[index];
         if self.read_row < segment.end_row {
@@ -394,12 +394,12 @@ impl<S: Storage> Log<S> {
         let mut parts: Vec<_> =
             headers.iter().zip(bodies).flat_map(|(header, body)| [IoSlice::new(header), body]).collect();
         if let Err(error) = active.file.write_at(segment.len, &mut parts) {
-            // The bytes written are not counted, and must not stay in front of the next ones; a file without a name is
+            // The bytes written are not counted, and must not precede the next ones; a file without a name is
             // left.
             let has_name = error.kind() != io::ErrorKind::NotFound;
             let is_cut = has_name && active.file.set_len(segment.len).is_ok();
             active.is_spoiled = !is_cut;
-            // Cut off, it may still come back with the loss of power.
+            // Even if cut off, they may come back after the loss of power.
             self.has_leftovers |= has_name && (!is_cut || self.options.durability == Durability::Power);
             return Err(error.into());
         }
@@ -438,14 +438,14 @@ impl<S: Storage> Log<S> {
             made_at: super::now_ms(),
             schema: self.options.schema.clone(),
         };
-        // Rows are taken without it as well; it is tried again with each acknowledgement.
+        // Rows are accepted without it as well; it is tried again with each acknowledgement.
         let _ = self.position.take_room(&self.storage);
         let is_synced = self.options.durability == Durability::Power;
         let (segment, file) = Segment::create(&self.storage, &header, is_synced)?;
-        // Where power counts, the new end of the log is durable with the first sync.
+        // With `Power`, the new end of the log is durable with the first sync.
         self.has_leftovers &= is_synced;
         if let Some(empty) = self.segments.back().filter(|last| !last.holds_records()) {
-            // A new one of the same name has replaced it; another one says now where the log ends.
+            // A new one of the same name has replaced it; otherwise the new one marks the end of the log.
             if empty.sequence != segment.sequence {
                 let _ = self.storage.remove(&name_of(empty.sequence));
             }
@@ -484,7 +484,7 @@ impl<S: Storage> Log<S> {
         let is_cut = active.file.set_len(len).and_then(|()| active.file.sync()).is_ok();
         self.has_leftovers = !is_cut || (active.is_new && self.has_leftovers);
         let name = name_of(segment.sequence);
-        // An empty one behind others stays, because it says where the one before it ends.
+        // An empty segment after others stays, because it marks the end of the one before it.
         if !segment.holds_records() && self.segments.len() == 1 && self.storage.remove(&name).is_ok() {
             self.bytes -= len;
             self.segments.pop_back();
@@ -532,7 +532,7 @@ impl<S: Storage> Log<S> {
                 self.storage.remove(&name_of(sequence))
             };
             match gone {
-                // Another program has removed it, and it takes no space any more.
+                // Another program has removed it, so it takes no space.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 gone => gone?,
             }
@@ -548,7 +548,7 @@ impl<S: Storage> Log<S> {
     }
 }
 
-/// Notes rows that cannot be read; adjacent ones are one range.
+/// Notes rows that cannot be read; adjacent rows form one range.
 fn note_lost(lost: &mut Vec<Range<u64>>, rows: Range<u64>) {
     match lost.last_mut() {
         _ if rows.is_empty() => {}

@@ -1,14 +1,14 @@
 //! How far the log is acknowledged, in a file that survives torn writes.
 //!
-//! The file has three slots, each in its own page. A slot that is durable is not touched until another one is durable
-//! too, so one of them is whole whenever the power goes. Where nothing is synced they take turns, so that one of them
-//! is whole whenever the process is killed.
+//! The file has three slots, each in its own page. A slot that is durable is not overwritten until another one is
+//! durable too, so one of them is whole whenever the power fails. If nothing is synced they take turns, so that one of
+//! them is whole whenever the process is killed.
 //!
-//! Two would do within one process. The next one does not know whether the latest slot is durable, because its sync may
-//! have failed: it can rely neither on that one nor on the one before, and writes a third.
+//! Two would be enough within one process. The next one does not know whether the latest slot is durable, because its
+//! sync may have failed: it can rely neither on that slot nor on the one before, and writes a third.
 //!
 //! ```text
-//! slot  8  counter: the higher one counts
+//! slot  8  counter: the highest one is current
 //!       8  row: all below are settled
 //!       8  the offset that the next row gets
 //!       8  the sequence that the next request gets
@@ -47,12 +47,12 @@ pub(super) struct Position<F> {
     is_dirty: bool,
     /// The current slot was written.
     is_written: bool,
-    /// The name of the file is not durable.
+    /// The file's name is not durable.
     is_new: bool,
 }
 
 impl<F: File> Position<F> {
-    /// Reads the file; what cannot be read is taken as never written, so that all the rows in the log are sent.
+    /// Reads the file; an unreadable part counts as never written, so that all the rows in the log are sent.
     pub(super) fn read<S: Storage<File = F>>(storage: &S, names: &[String]) -> Self {
         let mut position = Self {
             file: None,
@@ -71,7 +71,7 @@ impl<F: File> Position<F> {
         let Some(read) = (0..MOST_READS).find_map(|_| file.read_at(0, &mut bytes).ok()) else { return position };
         bytes.truncate(read);
         position.file = Some(file);
-        // Another process may have written what is not durable yet.
+        // Another process may have written marks that are not durable yet.
         (position.is_dirty, position.is_new) = (true, true);
         let slots = PLACES.map(|place| {
             let place = usize::try_from(place).unwrap_or(FILE_LEN);
@@ -92,7 +92,7 @@ impl<F: File> Position<F> {
         self.marks
     }
 
-    /// Whether the marks were read or written, and not made up.
+    /// Whether the marks were read or written, and are not the defaults.
     pub(super) const fn is_known(&self) -> bool {
         self.counter > 0
     }
@@ -119,7 +119,7 @@ impl<F: File> Position<F> {
         Ok(())
     }
 
-    /// Takes the room of the file before there are rows, so that a disk that they fill does not keep acknowledgements
+    /// Allocates the file before there are rows, so that a disk that they fill does not keep acknowledgements
     /// from being noted.
     pub(super) fn take_room<S: Storage<File = F>>(&mut self, storage: &S) -> io::Result<()> {
         if self.file.is_none() {
@@ -130,21 +130,21 @@ impl<F: File> Position<F> {
         Ok(())
     }
 
-    /// What was written counts from now on: the next write goes to another slot.
+    /// The slot that was written is current from now on: the next write goes to another slot.
     pub(super) const fn turn(&mut self) {
         if self.is_written {
             (self.slot, self.is_written) = ((self.slot + 1) % PLACES.len(), false);
         }
     }
 
-    /// Leaves a file that another program deleted: the next write creates another one.
+    /// Drops a file that another program deleted: the next write creates another one.
     fn forget_nameless(&mut self, result: &io::Result<()>) {
         if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             self.file = None;
         }
     }
 
-    /// Makes what another process left durable: it is written again, because the sync of that process may have failed.
+    /// Makes another process's marks durable: they are written again, because the sync of that process may have failed.
     pub(super) fn renew<S: Storage<File = F>>(&mut self, storage: &S) -> io::Result<()> {
         if self.is_known() {
             let marks = std::mem::take(&mut self.marks);
@@ -153,13 +153,13 @@ impl<F: File> Position<F> {
         self.sync(storage)
     }
 
-    /// Makes what was written durable.
+    /// Makes the written marks durable.
     pub(super) fn sync<S: Storage<File = F>>(&mut self, storage: &S) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
         if self.is_dirty {
             let synced = file.sync();
             if synced.is_err() {
-                // What a failed sync leaves in the cache may never reach the disk: it is written again.
+                // Data that a failed sync leaves in the cache may never reach the disk: it is written again.
                 self.marks = Marks::default();
                 self.forget_nameless(&synced);
                 return synced;

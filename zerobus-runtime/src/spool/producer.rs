@@ -1,4 +1,4 @@
-//! The producer of a folder's rows and its run, which make the stamps of two processes differ.
+//! The producer of a folder's rows and its run, which keep the stamps of two processes distinct.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    /// A new producer, not from a folder.
+    /// A new producer, without a folder.
     pub(crate) fn new(name: Option<&str>) -> Self {
         let random = || format!("{:032x}", fastrand::u128(..));
         Self { producer: name.map_or_else(random, str::to_owned), epoch: super::now_ms() }
@@ -28,7 +28,7 @@ impl Producer {
     pub(crate) fn of_folder(folder: &Path, name: Option<&str>) -> io::Result<Self> {
         let before = match fs::read(folder.join(NAME)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            // A damaged file counts as missing: the new run gets a number that none had before.
+            // A damaged file counts as missing: the new run gets a number that no run had before.
             text => serde_json::from_slice::<Self>(&text?).ok(),
         };
         let next = match before {
@@ -40,7 +40,7 @@ impl Producer {
         };
         let text = serde_json::to_vec(&next)?;
         match Folder::new(folder.to_owned()).replace(NAME, &text) {
-            // A full disk has room again when its rows are sent, so it keeps no stream from its start.
+            // A full disk has room again once its rows are sent, so it must not keep a stream from starting.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => overwrite(folder, &text)?,
             written => written?,
         }
@@ -48,7 +48,7 @@ impl Producer {
     }
 }
 
-/// Writes into the space that the file has.
+/// Overwrites the file in the space that it already has.
 fn overwrite(folder: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).open(folder.join(NAME))?;
     file.write_all(text)?;

@@ -1,4 +1,4 @@
-//! Opens a log that another process left behind, whatever its state. It always ends with a log that can go on.
+//! Opens a log that another process left, in any state. It always ends with a log that can continue.
 
 use std::io;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use super::segment::{self, MOST_READS, Segment, name_of, sequence_of};
 use super::storage::{File, Storage};
 use super::walk::Item;
 
-/// What was found in the folder.
+/// The contents of the folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Recovery {
     /// The rows that are sent first.
@@ -56,7 +56,7 @@ impl<S: Storage> Log<S> {
         log.read_sequence = log.segments.front().map_or(log.next_sequence, |front| front.sequence);
         log.acked = log.acked.max(log.read_row);
         if log.options.durability == Durability::Power {
-            // What it does not make durable is as good as before.
+            // If that fails, it is as durable as before.
             let _ = log.position.renew(&log.storage);
         }
         recovery.rows = log.next_row - log.read_row;
@@ -66,8 +66,8 @@ impl<S: Storage> Log<S> {
     }
 
     /// The first row that is not known to be settled.
-    ///
     /// Rows before the first segment were settled, unless the position says otherwise where it is durable before a
+    /// segment is removed: then another program removed them.
     /// segment goes: then another program removed them.
     fn first_row(&self) -> u64 {
         let is_sure = self.position.is_known() && self.options.durability == Durability::Power;
@@ -104,7 +104,7 @@ impl<S: Storage> Log<S> {
         (0..MOST_READS).find_map(|_| Segment::open(&self.storage, sequence).ok()).flatten()
     }
 
-    /// Finds the end of the last segment that was found: where the next one begins, or else the last whole record.
+    /// Finds the end of the last segment that was found: the start of the next one, or else its last whole record.
     fn end_last(&mut self, next: Option<&Segment>, recovery: &mut Recovery) {
         let Some(mut last) = self.segments.pop_back() else { return };
         if let Some(next) = next {
@@ -114,14 +114,14 @@ impl<S: Storage> Log<S> {
         }
         self.next_row = self.next_row.max(last.end_row);
         self.next_sequence = self.next_sequence.max(last.end_sequence);
-        // An empty one behind others stays, because it says where the one before it ends.
+        // An empty segment after others stays, because it marks the end of the one before it.
         if last.holds_records() || !(last.is_damaged || self.segments.is_empty()) {
             self.segments.push_back(last);
             return;
         }
         self.bytes -= last.len;
         if last.is_damaged {
-            // Its name is not used again, whether it can be changed or not.
+            // Its name is not used again, whether it can be renamed or not.
             self.next_sequence = self.next_sequence.max(last.sequence + 1);
             self.set_aside(&mut vec![last.sequence], next.map(|next| next.row), recovery);
         } else {
@@ -139,7 +139,7 @@ impl<S: Storage> Log<S> {
         (last.end_sequence, last.end_row) = (scan.end_sequence, scan.end_row);
         last.is_damaged = scan.is_damaged;
         if scan.is_unreadable && last.holds_records() {
-            // It gets its other name when the rest of it is delivered.
+            // It is renamed when the rest of it is delivered.
             let (file, rows) = (name_of(last.sequence), scan.end_row..u64::MAX);
             recovery.set_aside.push(SetAside { file, rows });
         }
@@ -153,19 +153,19 @@ impl<S: Storage> Log<S> {
     fn cut(&self, last: &Segment, torn: u64) {
         let Ok(mut file) = self.storage.open(&name_of(last.sequence)) else { return };
         if torn > 0 {
-            // The next segment says where this one ends, so that nothing depends on it.
+            // The next segment marks the end of this one, so nothing depends on it.
             let _ = file.set_len(last.len);
         }
         if self.options.durability == Durability::Power {
-            // Nothing was promised of bytes that are not durable.
+            // Bytes that are not durable were not promised.
             let _ = file.sync();
         }
     }
 
-    /// Sets segments aside whose header cannot be read: they lie between the last one that was found and `next`.
+    /// Sets aside segments with an unreadable header: they lie between the last one that was found and `next`.
     fn set_aside(&mut self, unreadable: &mut Vec<u64>, next: Option<u64>, recovery: &mut Recovery) {
         let start = self.segments.back().map_or(self.acked, |last| last.end_row);
-        // Where nothing follows, nobody knows where it ended.
+        // If no segment follows, their end is unknown.
         let rows = start..next.unwrap_or(u64::MAX).max(start);
         for sequence in unreadable.drain(..) {
             let aside = (0..MOST_READS).find_map(|_| segment::set_aside(&self.storage, sequence, rows.clone()).ok());

@@ -1,4 +1,4 @@
-//! One file of the log, as the log knows it.
+//! One file of the log.
 
 use std::io::{self, IoSlice};
 
@@ -19,18 +19,18 @@ pub(super) struct Segment {
     pub(super) row: u64,
     /// The sequence after the last request.
     pub(super) end_sequence: u64,
-    /// The row after the last one.
+    /// The row after the last row.
     pub(super) end_row: u64,
     pub(super) header_len: u64,
     /// The length of the file's records.
     pub(super) len: u64,
     pub(super) nonce: u32,
     pub(super) schema: Bytes,
-    /// Some of it cannot be read: the file is kept when the rest is delivered.
+    /// Part of it cannot be read: the file is kept when the rest is delivered.
     pub(super) is_damaged: bool,
 }
 
-/// What reading a segment from its start to its end found.
+/// The result of reading a segment from start to end.
 #[derive(Debug)]
 pub(super) struct Scan {
     pub(super) end_sequence: u64,
@@ -38,7 +38,7 @@ pub(super) struct Scan {
     /// The position after the last whole record.
     pub(super) end: u64,
     pub(super) is_damaged: bool,
-    /// Some of it could not be read at all, so what follows it is not known.
+    /// Part of it could not be read at all, so what follows that part is unknown.
     pub(super) is_unreadable: bool,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn sequence_of(name: &str) -> Option<u64> {
     name.strip_suffix(SUFFIX).filter(|digits| digits.len() == 20)?.parse().ok()
 }
 
-/// Whether a file is what a crash left of the making of a segment.
+/// Whether a file is an unfinished segment that a crash left.
 pub(super) fn is_unfinished(name: &str) -> bool {
     name.strip_suffix(UNFINISHED).is_some_and(|name| sequence_of(name).is_some())
 }
@@ -161,7 +161,7 @@ impl Segment {
         }
     }
 
-    /// What a scan says of a file that cannot be opened.
+    /// The scan of a file that cannot be opened.
     pub(super) const fn unreadable(&self) -> Scan {
         Scan { is_damaged: true, is_unreadable: true, ..self.empty() }
     }

@@ -1,7 +1,7 @@
-//! The file layer under the log: one folder of files, with every operation that the log's promises rest on.
+//! The file layer under the log: one folder of files, with every operation that the log's promises depend on.
 //!
-//! What is written is durable only after [`File::sync`], and a name only after [`Storage::sync_folder`]. Tests put a
-//! layer below the log that forgets what was not synced.
+//! Written data is durable only after [`File::sync`], and a name only after [`Storage::sync_folder`]. Tests put a
+//! layer below the log that forgets data that was not synced.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
@@ -16,10 +16,10 @@ pub(crate) trait Storage: Send {
     /// The names of all files.
     fn names(&self) -> io::Result<Vec<String>>;
 
-    /// Creates an empty file to be read and written, in place of one that has the name.
+    /// Creates an empty file for reading and writing; it replaces a file that has the name.
     fn create(&self, name: &str) -> io::Result<Self::File>;
 
-    /// Opens a file to be read and written.
+    /// Opens a file for reading and writing.
     fn open(&self, name: &str) -> io::Result<Self::File>;
 
     /// Renames a file, and replaces a file that has the new name.
@@ -30,12 +30,12 @@ pub(crate) trait Storage: Send {
     /// Makes the names of the folder durable.
     fn sync_folder(&self) -> io::Result<()>;
 
-    /// Replaces a small file. It is durable when this returns; until then the one before it counts.
+    /// Replaces a small file. It is durable when this returns; until then the previous one is valid.
     fn replace(&self, name: &str, text: &[u8]) -> io::Result<()> {
         let unfinished = format!("{name}.new");
         let mut file = self.create(&unfinished)?;
         if let Err(error) = file.write_at(0, &mut [IoSlice::new(text)]).and_then(|()| file.sync()) {
-            // On a full disk it would keep the room.
+            // On a full disk it would keep its space.
             let _ = self.remove(&unfinished);
             return Err(error);
         }
@@ -46,15 +46,15 @@ pub(crate) trait Storage: Send {
 
 /// A file of that folder.
 ///
-/// A file that lost its name, which another program did, can be neither written nor synced: the error is
+/// A file whose name was removed by another program can be neither written nor synced: the error is
 /// [`NotFound`](io::ErrorKind::NotFound).
 pub(crate) trait File: Send {
     fn len(&self) -> io::Result<u64>;
 
-    /// Reads at a place until the buffer is full or the file ends; the number of bytes.
+    /// Reads at a position until the buffer is full or the file ends; returns the number of bytes.
     fn read_at(&mut self, place: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes all the parts behind each other, or fails and may have written some of it.
+    /// Writes all parts in sequence, or fails and may have written some of them.
     fn write_at(&mut self, place: u64, parts: &mut [IoSlice<'_>]) -> io::Result<()>;
 
     fn set_len(&mut self, len: u64) -> io::Result<()>;
@@ -65,15 +65,15 @@ pub(crate) trait File: Send {
 
 /// A folder of the file system.
 ///
-/// Where it has a marker, the marker is looked for before a name is used: it is missing when the folder was deleted or
-/// moved, or its disk unmounted, and another file when another process made the folder anew.
+/// If it has a marker, the marker is checked before a name is used: it is missing when the folder was deleted or
+/// moved, or its disk unmounted, and another file when another process recreated the folder.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
     marker: Option<Marker>,
 }
 
-/// A file by which a folder is known.
+/// A file that identifies a folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Marker {
     path: PathBuf,
@@ -85,12 +85,12 @@ pub(crate) struct Marker {
 #[derive(Debug)]
 pub(crate) struct DiskFile {
     file: fs::File,
-    /// Where the file's own cursor is; none after a failure.
+    /// The position of the file's own cursor; none after a failure.
     cursor: Option<u64>,
 }
 
 impl Marker {
-    /// The file at a path, which is open.
+    /// The marker for an open file and its path.
     pub(crate) fn new(path: PathBuf, file: &fs::File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self {
@@ -101,7 +101,7 @@ impl Marker {
     }
 
     fn is_there(&self) -> bool {
-        // Windows does not delete or move what is open.
+        // Windows does not delete or move an open file.
         #[cfg(unix)]
         return fs::metadata(&self.path).is_ok_and(|metadata| inode(&metadata) == self.inode);
         #[cfg(not(unix))]
@@ -119,7 +119,7 @@ impl Folder {
         Self { path, marker: None }
     }
 
-    /// A folder that is this one only while its marker is there.
+    /// A folder that is valid only while its marker is there.
     pub(crate) const fn marked(path: PathBuf, marker: Marker) -> Self {
         Self { path, marker: Some(marker) }
     }
@@ -134,7 +134,7 @@ impl Folder {
         Err(io::Error::other(text))
     }
 
-    /// Creates a folder and those above it, each with a durable name.
+    /// Creates a folder and its parents, each with a durable name.
     pub(crate) fn create_all(path: &Path) -> io::Result<()> {
         if path.is_dir() {
             return Ok(());
@@ -157,7 +157,7 @@ impl Storage for Folder {
     fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path)? {
-            // Ours are ASCII; another name is not our file.
+            // The spool's names are ASCII; another name is not one of its files.
             names.extend(entry?.file_name().into_string().ok());
         }
         Ok(names)
@@ -190,7 +190,7 @@ impl DiskFile {
         file.map(|file| Self { file, cursor: Some(0) })
     }
 
-    /// Fails if the file has no name: what is in it is gone when it is closed.
+    /// Fails if the file has no name: its contents are lost when it is closed.
     fn check_name(&self) -> io::Result<()> {
         #[cfg(unix)]
         if self.file.metadata()?.nlink() == 0 {
@@ -231,7 +231,7 @@ impl File for DiskFile {
         self.check_name()?;
         self.seek(place)?;
         let mut written = 0;
-        // Nothing is left when only empty parts are.
+        // If all parts are empty, none is left after this.
         IoSlice::advance_slices(&mut parts, 0);
         while !parts.is_empty() {
             match self.file.write_vectored(parts) {
@@ -258,13 +258,13 @@ impl File for DiskFile {
     }
 }
 
-/// Makes the names of a folder durable, where the system can.
+/// Makes the names of a folder durable, if the system can.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
     fs::File::open(path)?.sync_all()
 }
 
-/// Windows keeps names durable by its own journal, and cannot sync a folder.
+/// Windows keeps names durable in its own journal, and cannot sync a folder.
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())

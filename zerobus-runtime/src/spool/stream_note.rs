@@ -1,4 +1,4 @@
-//! What the spool keeps of a persistent stream: a line of JSON, and its CRC32C on the next.
+//! The spool's note of a persistent stream: a line of JSON, and its CRC32C on the next line.
 
 use std::io::{self, IoSlice};
 
@@ -9,11 +9,11 @@ use super::storage::{File, Storage};
 use crate::core::StreamNote;
 
 pub(super) const NAME: &str = "stream.json";
-/// The next note is written here; the file keeps the room for it, so that a full disk keeps no row from being sent.
+/// The next note is written here; the file reserves its space, so that a full disk does not keep rows from being sent.
 pub(super) const UNFINISHED: &str = "stream.json.new";
 const DAMAGED: &str = "stream.json.damaged";
 
-/// The note as it is written.
+/// The note as stored.
 #[derive(Debug, Serialize, Deserialize)]
 struct Text {
     stream_id: String,
@@ -21,10 +21,10 @@ struct Text {
     end: Option<u64>,
 }
 
-/// What was found.
+/// The note that was found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// It cannot be read, and has this name now.
+    /// It cannot be read, and was renamed to this name.
     Damaged(&'static str),
     Nothing,
     Whole(StreamNote),
@@ -44,7 +44,7 @@ pub(super) fn read<S: Storage>(storage: &S) -> io::Result<Found> {
     Ok(Found::Damaged(DAMAGED))
 }
 
-/// Writes the note; it is durable when this returns, and until then the one before it counts.
+/// Writes the note; it is durable when this returns, and until then the previous one is valid.
 pub(super) fn write<S: Storage>(storage: &S, note: &StreamNote) -> io::Result<()> {
     let bytes = encode(note)?;
     let mut file = match storage.open(UNFINISHED) {
@@ -57,12 +57,12 @@ pub(super) fn write<S: Storage>(storage: &S, note: &StreamNote) -> io::Result<()
     drop(file);
     storage.rename(UNFINISHED, NAME)?;
     storage.sync_folder()?;
-    // The note before it has left its room. Without the file the next note takes what room there is.
+    // The space of the previous note is free. Without this file the next note takes the space that is left.
     let _ = storage.create(UNFINISHED).and_then(|mut file| file.write_at(0, &mut [IoSlice::new(&bytes)]));
     Ok(())
 }
 
-/// Removes the note of a stream that is no more.
+/// Removes the note of a stream that was retired.
 pub(super) fn remove<S: Storage>(storage: &S) -> io::Result<()> {
     let names = storage.names()?;
     let ours = [NAME, UNFINISHED].into_iter().filter(|ours| names.iter().any(|name| name == ours));

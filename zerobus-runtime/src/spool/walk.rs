@@ -1,4 +1,4 @@
-//! Reads the records of a segment one after the other, and finds the next whole one behind damage.
+//! Reads one record of a segment after the other, and finds the next whole one after damage.
 
 use std::io;
 
@@ -10,13 +10,13 @@ use super::storage::File;
 /// How many bytes are read at once, unless a record is longer.
 const CHUNK: usize = 256 * 1024;
 
-/// How many bytes are passed over where the file cannot be read.
+/// How many bytes are skipped where the file cannot be read.
 const BLOCK: u64 = 4096;
 
-/// What a segment holds at one position.
+/// The item of a segment at one position.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// Bytes that are no record.
+    /// Bytes that are not a record.
     Damage,
     Record {
         sequence: u64,
@@ -24,7 +24,7 @@ pub(super) enum Item {
     },
 }
 
-/// A place in a segment, with the bytes around it.
+/// A position in a segment, with the bytes around it.
 #[derive(Debug)]
 pub(super) struct Walk<F> {
     file: F,
@@ -35,24 +35,24 @@ pub(super) struct Walk<F> {
 }
 
 impl<F: File> Walk<F> {
-    /// Begins behind the header of a segment.
+    /// Begins after the header of a segment.
     pub(super) const fn new(file: F, nonce: u32, header: u64) -> Self {
         Self { file, nonce, place: header, chunk: Bytes::new(), chunk_place: 0 }
     }
 
-    /// Goes back to the record that was read last.
+    /// Returns to the record that was read last.
     pub(super) const fn back_to(&mut self, place: u64) {
         self.place = place;
     }
 
-    /// Where the next item begins.
+    /// The start of the next item.
     pub(super) const fn place(&self) -> u64 {
         self.place
     }
 
-    /// The next item before `end`; nothing at the end.
+    /// The next item before `end`; none at the end.
     ///
-    /// After an error the same place may be read again.
+    /// After an error the same position may be read again.
     pub(super) fn next(&mut self, end: u64) -> io::Result<Option<Item>> {
         if self.place >= end {
             return Ok(None);
@@ -69,7 +69,7 @@ impl<F: File> Walk<F> {
         let record = self.bytes(len, end)?;
         self.place += len as u64;
         let body = record.slice(RECORD_HEADER.min(record.len())..);
-        // A body that the file cuts off has another checksum.
+        // A body that the file's end cuts off has another checksum.
         if !header.fits(&body, self.nonce) {
             return Ok(Some(Item::Damage));
         }
@@ -77,7 +77,7 @@ impl<F: File> Walk<F> {
         Ok(Some(Item::Record { sequence, request: Request { body, row, rows, accepted_at } }))
     }
 
-    /// Passes over what cannot be read.
+    /// Skips bytes that cannot be read.
     pub(super) fn skip_block(&mut self, end: u64) -> io::Result<()> {
         self.place = ((self.place / BLOCK + 1) * BLOCK).min(end);
         self.find_header(end)
@@ -88,7 +88,7 @@ impl<F: File> Walk<F> {
         Ok(RecordHeader::decode(&bytes, self.nonce).filter(|header| header.rows > 0))
     }
 
-    /// Goes on to the next header that is whole, or to the end.
+    /// Moves to the next header that is whole, or to the end.
     fn find_header(&mut self, end: u64) -> io::Result<()> {
         let mut place = self.place + 1;
         while place < end {
@@ -110,7 +110,7 @@ impl<F: File> Walk<F> {
         self.bytes_at(self.place, len, end)
     }
 
-    /// The bytes at a place; fewer where the segment ends before.
+    /// The bytes at a position; fewer at the end of the segment.
     fn bytes_at(&mut self, place: u64, len: usize, end: u64) -> io::Result<Bytes> {
         let left = usize::try_from(end - place).unwrap_or(usize::MAX);
         let len = len.min(left);

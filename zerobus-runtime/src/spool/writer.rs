@@ -1,7 +1,7 @@
 //! The thread between a session and its log: it asks the session for a job, does it on disk, and reports the result.
 //!
 //! It has its own thread, named `zerobus-spool`, and is not a blocking task of tokio: a sync takes as long as the disk
-//! likes, the order of writes is that of one thread, and rows that were accepted are still written when the runtime
+//! needs, the order of writes is that of one thread, and rows that were accepted are still written when the runtime
 //! shuts down.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::shared::Shared;
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What is not synced is kept in memory as well, so that a sync that fails loses nothing; it is synced at this size.
+/// Unsynced data is kept in memory as well, so that a failed sync loses nothing; it is synced at this size.
 const MOST_UNSYNCED: u64 = 8 * 1024 * 1024;
 
 /// Writes the rows of one stream.
@@ -31,13 +31,13 @@ pub(crate) struct Writer<S: Storage> {
     log: Log<S>,
     level: SpoolLevel,
     schemas: Schemas,
-    /// How many of the session's batches are in the log without its knowledge: they are not synced.
+    /// How many of the session's batches are in the log without the session's knowledge: they are not synced.
     appended: usize,
     acked: u64,
-    /// Since when something waits for a sync.
+    /// Since when written data waits for a sync.
     unsynced_since: Option<Duration>,
     pause: Duration,
-    /// The time of the system's clock at the start of the stream.
+    /// The system clock at the start of the stream.
     start: u64,
     claim: Option<Claim>,
 }
@@ -100,7 +100,7 @@ impl<S: Storage> Writer<S> {
         }
     }
 
-    /// Makes room on a full disk, if the policy is to drop the oldest rows for it.
+    /// Makes room on a full disk, if the policy is to drop the oldest rows.
     fn drop_oldest(&mut self, shared: &Shared) -> bool {
         let Some(end) = self.log.end_of_oldest().filter(|_| shared.drops_oldest()) else { return false };
         let before = self.log.bytes();
@@ -109,13 +109,13 @@ impl<S: Storage> Writer<S> {
         self.log.bytes() < before
     }
 
-    /// Takes back what is not durable, and which the session does not know to be in the log: it may return those rows.
+    /// Takes back batches that are not durable and that the session does not know to be in the log: it may return them.
     fn take_back(&mut self, shared: &Shared) {
         if self.level != SpoolLevel::Power {
             return;
         }
         let durable = std::mem::take(&mut self.appended).saturating_sub(self.log.forget_unsynced());
-        // The end of a segment has synced them.
+        // The end of a segment has synced these.
         if durable > 0 {
             self.tell_written(shared, durable);
             self.promise(shared);
@@ -123,13 +123,13 @@ impl<S: Storage> Writer<S> {
     }
 
     fn work(&mut self, shared: &Shared, job: &Job) -> Result<Work, Refusal> {
-        // Free space first: the rest may wait for it.
+        // Free space first: the rest may need it.
         if job.settled > self.acked {
             self.acknowledge(job.settled);
         }
         let noted = job.note.as_ref().map_or(Ok(()), |note| self.note(shared, note));
         let written = noted.and_then(|()| self.write(shared, &job.write)).and_then(|()| self.sync_if_due(shared));
-        // A log that is full has room again when what is read here is delivered.
+        // A full log has room again when the rows read here are delivered.
         let read = job.read.map_or(Ok(Work::Done), |wanted| self.read(shared, wanted));
         written.and(read)
     }
@@ -145,7 +145,7 @@ impl<S: Storage> Writer<S> {
         if self.sync_due().is_some_and(|due| due <= shared.now()) { self.sync(shared) } else { Ok(()) }
     }
 
-    /// Notes which rows are settled. A failure is repeated with the next acknowledgement, and no row is lost meanwhile.
+    /// Notes which rows are settled. A failure is retried with the next acknowledgement; no row is lost meanwhile.
     fn acknowledge(&mut self, row: u64) {
         match self.log.acked(row) {
             Ok(()) => self.acked = row,
@@ -157,7 +157,7 @@ impl<S: Storage> Writer<S> {
     }
 
     fn write(&mut self, shared: &Shared, batches: &[Batch]) -> Result<(), Refusal> {
-        // A session that is over may have returned what was not synced.
+        // A session that is over may have returned unsynced rows.
         self.appended = self.appended.min(batches.len());
         let requests: Vec<_> = batches[self.appended..].iter().map(|batch| self.request(batch)).collect();
         let written = self.append(shared, &requests);
@@ -196,7 +196,7 @@ impl<S: Storage> Writer<S> {
         Ok(())
     }
 
-    /// When what was written has to be synced.
+    /// When the written data must be synced.
     fn sync_due(&self) -> Option<Duration> {
         let SpoolLevel::Interval(interval) = self.level else { return None };
         let since = self.unsynced_since?;
@@ -211,7 +211,7 @@ impl<S: Storage> Writer<S> {
         let requests = read.sequences.into_iter().zip(read.requests);
         let batches = requests.map(|(sequence, request)| batch(sequence, request, schema, shared.now())).collect();
         shared.loaded(batches, read.lost);
-        // What a failed sync took back is read when it is written again; room is made by acknowledgements, which ring.
+        // Rows that a failed sync took back are read when they are written again; acknowledgements make room and ring.
         Ok(if is_nothing { Work::Waits } else { Work::Done })
     }
 
@@ -241,7 +241,7 @@ impl<S: Storage> Writer<S> {
         .into()
     }
 
-    /// Ends the stream: settled rows are removed, and the rest is as safe as the level promises.
+    /// Ends the stream: settled rows are removed, and the others are as durable as the level promises.
     fn end(&mut self, job: &Job) {
         let noted = self.log.acked(job.settled);
         if let Err(error) = noted.map_err(Refusal::Io).and_then(|()| self.log.close()) {
@@ -260,7 +260,7 @@ enum Work {
     Waits,
 }
 
-/// A request as the session's batch; whether it was sent before the session knows.
+/// A request as the session's batch; the session knows whether it was sent before.
 fn batch(sequence: u64, request: Request, schema: usize, now: Duration) -> Batch {
     let Request { body, row: first, rows, .. } = request;
     Batch { body, first, rows, since: now, sent_at: Duration::ZERO, attempts: 0, schema, sequence }
