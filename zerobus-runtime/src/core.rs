@@ -1,22 +1,22 @@
 //! The streaming core: a state machine without I/O, clock, tokio or tonic.
 //!
 //! Events go in ([`Session::hear`], [`Session::push`], [`Session::pull`], [`Session::tick`]), actions come out
-//! ([`Session::next_action`]); time is an argument, counted from the start of the session.
+//! ([`Session::next_action`]). Time is an argument, counted from the start of the session.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `settings` | the limits and times that a stream is made with |
+//! | `settings` | the limits and timeouts of a stream |
 //! | `batch` | the batch that rows are written into, and the batches that are cut from it |
 //! | `pace` | the rate at which rows arrive |
 //! | `rate` | the limit of rows and bytes per second |
-//! | `window` | the batches that are not yet durable: which are sent, which offset each has on the wire |
+//! | `window` | the batches that are not yet durable: which are sent, and which offset each has on the wire |
 //! | `allowance` | how much may be in flight after lost connections |
 //! | `suspects` | the search for a row that the server refuses |
-//! | `found` | what a session finds when it begins: rows on disk, and the persistent stream |
-//! | `spooled`, `disk` | which rows are on disk, and what is done there, for a session with a spool |
-//! | `job` | what a session wants done on disk |
+//! | `found` | what a session finds at its start: rows on disk, and their persistent stream |
+//! | `spooled`, `disk` | which rows are on disk, and the work on disk, for a session with a spool |
+//! | `job` | the work that a session wants done on disk |
 //! | `persistent`, `exactly_once` | a persistent stream, and what a session does with it |
-//! | `stamper` | the columns that tell rows apart |
+//! | `stamper` | the columns that identify each row |
 //! | `dropping` | rows that a full spool drops |
 //! | `ledger` | where every accepted row is, and the sum that must hold |
 //! | `retry` | backoff with jitter, and the budget of attempts between two acknowledgements |

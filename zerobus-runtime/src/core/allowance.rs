@@ -1,8 +1,8 @@
 //! How much may be in flight after connections were lost (slow start).
 //!
 //! Something between client and server may pass only a limited number of bytes: a proxy with a body limit, a network
-//! that resets. Sending everything at once would then fail every time. So after a connection is lost with rows in
-//! flight, the next starts small and grows with acknowledgements. If some bytes get through, all rows eventually do.
+//! that resets connections. Sending everything at once would then fail every time. So after a connection is lost with
+//! rows in flight, the next starts small and grows with acknowledgements. If some bytes get through, all rows do.
 
 /// The initial allowance after a connection was lost without an acknowledgement, in bytes.
 const SMALL: usize = 16 * 1024;

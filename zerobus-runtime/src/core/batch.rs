@@ -1,7 +1,7 @@
 //! The batch that rows are written into, and the batches that are cut from it.
 //!
 //! A record in a batch is the key of field 1, its length and its bytes: the wire form of `ProtoEncodedBatch.records`,
-//! of `JsonBatch.records` alike. So the bytes of a batch are the body of its request, a replay only needs a new
+//! and of `JsonBatch.records`. So the bytes of a batch are the body of its request, a replay only needs a new
 //! envelope, and a record can be found again without a second index.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::persisted::Persisted;
 /// The batch that is being written.
 #[derive(Debug)]
 pub(super) struct OpenBatch {
-    /// How many bytes a batch has at most, unless a single row is longer.
+    /// The most bytes in a batch, unless a single row is longer.
     room: usize,
     out: Encoder,
     rows: u32,
@@ -32,7 +32,7 @@ pub(super) struct OpenBatch {
 /// Rows that are sent in one request.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
-    /// The records, each behind its key and length.
+    /// The records, each after its key and length.
     pub(crate) body: Bytes,
     /// The offset of the first row.
     pub(crate) first: u64,
@@ -139,7 +139,7 @@ impl OpenBatch {
         Ok(self.out.len() - start)
     }
 
-    /// As `append`, of a row that is not stamped.
+    /// As `append`, for a row that is not stamped.
     #[inline]
     pub(super) fn append_as_it_is<E>(&mut self, write: impl FnOnce(&mut Encoder) -> Result<(), E>) -> Result<usize, E> {
         #[cfg(feature = "spool")]
@@ -211,7 +211,7 @@ struct Unfinished<'a> {
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         self.out.truncate(self.start);
-        // A row whose code panicked after it was refused must not refuse the next one.
+        // A row whose code panicked after it was refused must not affect the next one.
         drop(self.out.take_refusal());
     }
 }

@@ -121,7 +121,7 @@ impl Session {
         }
     }
 
-    /// By the silence since rows were last made durable, or since the oldest row in flight was sent. Duplicate
+    /// The time counts from when rows were last made durable, or from when the oldest row in flight was sent. Duplicate
     /// acknowledgements count as silence.
     fn ack_deadline(&self) -> Option<Duration> {
         let oldest = self.window.oldest_sent()?;

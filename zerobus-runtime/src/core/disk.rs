@@ -1,11 +1,11 @@
-//! Where a session keeps its rows on disk before they go, and what it knows of the disk.
+//! Which rows a session keeps on disk before they are sent, and what it knows of the disk.
 //!
 //! ```text
 //!          settled            disk.start         disk.end                        accepted
-//!   durable   | window: in flight, next |  on disk alone  | unwritten: in memory | open batch
+//!   durable   | window: in flight, next |  only on disk   | unwritten: in memory | open batch
 //! ```
 //!
-//! A batch is written before it goes. It then joins the window if that has room and nothing older waits on disk;
+//! A batch is written before it is sent. It then joins the window if that has room and nothing older waits on disk;
 //! otherwise its memory is freed, and it is read back when its turn comes. The window has half of the byte budget at
 //! most, so that rows are accepted and written however long an outage lasts. The spool's thread asks for a [`Job`],
 //! does it, and reports the result.
@@ -32,7 +32,7 @@ impl Session {
             self.cut();
         }
         let linger_end = if self.open.is_empty() { None } else { self.open.since().checked_add(self.linger()) };
-        // Exactly once, a request that was refused is behind the server's watermark, and cannot be sent again.
+        // With exactly-once delivery, a refused request is below the server's watermark, and cannot be sent again.
         let held = self.held.filter(|_| self.persistent.is_none());
         let settled = held.map_or(self.settled, |row| row.min(self.settled));
         let read = self.wanted_from_disk();
@@ -56,13 +56,13 @@ impl Session {
         wants.then_some(Wanted { most_bytes, at_least_one: self.window.is_empty(), end: spool.disk.end })
     }
 
-    /// How many bytes the batches that go next may have in memory.
+    /// How many bytes of the next batches may be in memory.
     pub(super) const fn window_limit(&self) -> usize {
         self.settings.max_unacked_bytes / 2
     }
 
-    /// The first batches were written, from this sequence on: those that go to the window need not be read back. How
-    /// many these are, and the end of their rows.
+    /// The first batches were written, from this sequence on: those that join the window need not be read back. Returns
+    /// how many these are, and the end of their rows.
     pub(crate) fn wrote(&mut self, now: Duration, batches: usize, mut sequence: u64) -> (u64, u64) {
         let limit = self.window_limit();
         let (mut kept, mut end) = (0, 0);
@@ -73,7 +73,7 @@ impl Session {
             spool.unwritten_bytes -= batch.body.len();
             let batch_end = batch.first + u64::from(batch.rows);
             let fits = self.window.is_empty() || self.window.bytes() + batch.body.len() <= limit;
-            // What is behind the disk's rows waits behind them.
+            // Batches after the rows on disk wait until those are sent.
             if spool.disk.is_empty() && fits && !matches!(self.state, State::Failed(_)) {
                 (kept, end) = (kept + 1, batch_end);
                 spool.disk = batch_end..batch_end;
@@ -101,7 +101,7 @@ impl Session {
         self.spool.as_ref().map_or(0, |spool| spool.promised)
     }
 
-    /// Takes batches that were read from disk, and rows that cannot be read.
+    /// Takes batches that were read from disk, and records rows that cannot be read.
     pub(crate) fn loaded(&mut self, now: Duration, batches: Vec<Batch>, lost: Vec<Range<u64>>) {
         let settled = self.settled;
         let Some(spool) = &mut self.spool else { return };
@@ -225,7 +225,7 @@ impl Session {
         if is_closed { self.error().map(|error| Err(error.clone())) } else { None }
     }
 
-    /// Opens another call where the next rows were written for another schema than the last ones.
+    /// Opens another call if the next rows were written for another schema than the last ones.
     pub(super) fn turn_schema(&mut self, now: Duration) {
         let Some(next) = self.window.next().map(|batch| batch.schema) else { return };
         if self.window.has_sent() {
@@ -253,7 +253,7 @@ impl Session {
         self.spool.as_ref().map_or(0, |spool| spool.disk.end - spool.disk.start)
     }
 
-    /// The rows that were there at the start.
+    /// The rows that were on disk at the start.
     pub(crate) fn rows_recovered(&self) -> u64 {
         self.spool.as_ref().map_or(0, |spool| spool.found.end - spool.found.first)
     }

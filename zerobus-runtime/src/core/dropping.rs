@@ -1,4 +1,4 @@
-//! Rows that a full spool drops, where a policy asks for it: they are counted, reported, and an error for anyone who
+//! Rows that a full spool drops, if its policy says so: they are counted, reported, and an error for anyone who
 //! waits for one of them.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::event::StreamEvent;
 use crate::offset::Offset;
 
 impl Session {
-    /// Counts a row that is dropped instead of accepted: why, if the spool is full and the policy says so.
+    /// Counts a row that is dropped instead of accepted, and returns why; `None` unless the policy drops it.
     pub(crate) fn drop_newest(&mut self) -> Option<Error> {
         let cause = self.drops_newest()?.clone();
         self.count_dropped(1);
@@ -28,7 +28,7 @@ impl Session {
         self.settings.overflow == SpoolOverflow::DropOldest
     }
 
-    /// Drops the rows below, which are the oldest on disk. Rows in flight are given up as
+    /// Drops the rows below this one, which are the oldest on disk. Rows in flight are given up as
     /// well. Returns the row below which all are settled.
     pub(crate) fn drop_oldest(&mut self, now: Duration, end: u64) -> u64 {
         self.seen = self.seen.max(now);

@@ -20,7 +20,7 @@ pub(crate) enum Heard {
     Ended(Option<Error>),
     /// The server created the stream with this id.
     Opened(Arc<str>),
-    /// The server goes on with the stream, and has every offset up to this one.
+    /// The server resumed the stream, and has every offset up to this one.
     Resumed(Option<i64>),
     /// The server broke the protocol in a way that does not concern acknowledgements.
     Violated(Violation),
@@ -48,7 +48,7 @@ pub(crate) enum Over {
     SameConnection,
 }
 
-/// What the transport gets when it can send.
+/// The transport's next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Pull {
     /// The request side must be closed.

@@ -1,22 +1,22 @@
-//! Exactly once: a stream of the server's that goes on over calls and processes, and how far the server has come with
-//! it.
+//! Exactly once: a persistent stream of the server that continues across calls and processes, and how much of it the
+//! server has.
 //!
 //! ```text
 //!   sequence   base                  committed            end
-//!              |  the server has it  |  it may have some  |  it has nothing of it
+//!              |  the server has it  |  it may have some  |  it has none of it
 //!   offset     0                     watermark + 1
 //! ```
 //!
-//! A request's offset on the wire is its sequence in the spool, counted from the stream's first request. The server
-//! says on resume up to which offset it has everything, so what is sent from there on is there once. Three things make
-//! that true. A request never changes once it was sent: it is not split, joined or searched for a refused row. The
-//! stream's id is noted in the spool before a row goes on it. And a stream whose next offset would not be that of the
-//! next request is left, and another one created: rows between were settled otherwise, so nothing that follows was sent
+//! A request's offset on the wire is its sequence in the spool, counted from the stream's first request. On resume
+//! the server reports up to which offset it has everything, so requests sent after that arrive once. Three rules make
+//! that true. A request never changes after it was sent: it is not split, joined or searched for a refused row. The
+//! stream's id is noted in the spool before a row is sent on it. And a stream whose next offset is not that of the
+//! next request is left, and another one created: the rows between were settled otherwise, so no later row was sent
 //! on it.
 //!
-//! A log that was not synced may end before what the server has: its `end` at the start of a process is noted until the
-//! server was asked, and a watermark above it says that the tail was lost. What is there is then committed, and what
-//! follows goes on another stream.
+//! A log that was not synced may end before what the server has. Its `end` at the start of a process is noted until the
+//! server was asked, and a watermark above it shows that the tail was lost. Requests up to that end are then committed,
+//! and later ones are sent on another stream.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,13 +33,13 @@ impl Session {
         self.persistent.as_ref().map_or(Begin::Ephemeral, |persistent| persistent.begin())
     }
 
-    /// The spool keeps this of the stream.
+    /// The spool has stored this note of the stream.
     pub(crate) fn noted(&mut self, now: Duration, note: &StreamNote) {
         self.seen = self.seen.max(now);
         if let Some(persistent) = &mut self.persistent
             && persistent.unnoted().as_ref() == Some(note)
         {
-            // What was left is kept first.
+            // The note of a stream that was left is stored first.
             if persistent.left.take().is_none() {
                 persistent.is_noted = true;
             }
@@ -59,7 +59,7 @@ impl Session {
         }
     }
 
-    /// A call goes on with the stream, of which the server has every offset up to this one.
+    /// A call resumes the stream, of which the server has every offset up to this one.
     pub(super) fn resumed(&mut self, now: Duration, generation: u64, watermark: Option<i64>) {
         if generation != self.generation || !matches!(self.state, State::Opening { .. }) {
             return;
@@ -85,7 +85,7 @@ impl Session {
             return self.settle(now);
         }
         if let Some(end) = persistent.end.take() {
-            // The process before may have sent all that is in the log, and the server may still make it durable.
+            // The previous process may have sent everything in the log, and the server may still make it durable.
             persistent.sent_to = persistent.sent_to.max(end);
             persistent.is_noted = false;
         }
@@ -95,7 +95,7 @@ impl Session {
         self.settle(now);
     }
 
-    /// Settles what the server said it has, as far as that is in memory.
+    /// Settles the requests that the server has, as far as they are in memory.
     pub(super) fn settle_committed(&mut self, now: Duration) {
         let Some(below) = self.persistent.as_ref().map(|persistent| persistent.committed) else { return };
         let mut is_progress = false;
@@ -114,7 +114,7 @@ impl Session {
         }
     }
 
-    /// Begins the numbers of a new stream at the next request, and leaves one whose numbers do not go on there.
+    /// Starts a new stream's offsets at the next request, and leaves a stream whose offsets do not continue there.
     pub(super) fn turn_stream(&mut self, now: Duration) {
         if self.window.has_sent() || !matches!(self.state, State::Streaming) {
             return;
@@ -133,7 +133,7 @@ impl Session {
         }
     }
 
-    /// A request is refused: once it is known which, it is returned as a whole, since it cannot be cut anew.
+    /// A request is refused: once it is identified, it is returned as a whole, since it cannot be split.
     pub(super) fn refused_whole(&mut self, now: Duration, error: &Error) -> Whole {
         let Some(persistent) = &mut self.persistent else { return Whole::GoesOn };
         let Some(front) = self.window.front().filter(|_| self.window.has_sent()) else { return Whole::GoesOn };
@@ -158,13 +158,13 @@ impl Session {
         Whole::GoesOn
     }
 
-    /// The server asks for another call: this one comes to its end first, since a stream has one call at a time.
+    /// The server asks for another call: the current one ends first, since a stream has one call at a time.
     pub(super) fn close_signal_in_turn(&mut self, now: Duration, grace: Duration) {
         let until = end_of(now, grace.saturating_add(self.settings.end_timeout));
         self.state = State::HalfClosed { until };
     }
 
-    /// Goes on without persistent streams, where the service has none and that was asked for.
+    /// Continues without persistent streams, if the service has none and the fallback was chosen.
     pub(super) fn without_persistent(&mut self, now: Duration, error: &Error) -> bool {
         let goes_on = error.fault().is_unimplemented()
             && self.persistent.as_ref().is_some_and(|persistent| persistent.otherwise == Otherwise::AtLeastOnce);
@@ -177,7 +177,7 @@ impl Session {
     }
 }
 
-/// What a refused request means for its session.
+/// The effect of a refused request on its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whole {
     GivesUp,

@@ -1,8 +1,8 @@
-//! What a session finds when it begins: rows on disk, and the persistent stream that they go on.
+//! What a session finds at its start: rows on disk, and their persistent stream.
 
 use std::sync::Arc;
 
-/// The number of a schema: what rows were written for; 0 is the program's own.
+/// The number of a schema that rows were written for; 0 is the program's own.
 pub(crate) type Schema = usize;
 
 /// The rows that a session finds on disk.
@@ -11,7 +11,7 @@ pub(crate) struct Found {
     /// The rows on disk.
     pub(crate) first: u64,
     pub(crate) end: u64,
-    /// What the first of them was written for.
+    /// The schema of the first of them.
     pub(crate) schema: Schema,
 }
 
@@ -29,32 +29,32 @@ pub(crate) enum Otherwise {
     Fail,
 }
 
-/// What the spool keeps of a persistent stream.
+/// The spool's note of a persistent stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StreamNote {
     /// The server's name of the stream.
     pub(crate) stream_id: Arc<str>,
     /// The sequence of the request whose offset is 0; all before it is settled.
     pub(crate) base: u64,
-    /// Where the log ended when a process opened it, until the server says what it has.
+    /// Where the log ended when a process opened it, until the server reports what it has.
     pub(crate) end: Option<u64>,
 }
 
 impl StreamNote {
-    /// The note for a process that finds a log which ends here: it may end before it did for a process that was killed
+    /// The note for a process that finds a log with this end: the log may have ended later for one that was killed
     /// before the server was asked.
     pub(crate) fn at_start(self, end: u64) -> Self {
         Self { end: Some(self.end.map_or(end, |before| before.min(end))), ..self }
     }
 }
 
-/// How a call begins.
+/// How a call starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Begin {
-    /// A stream that ends with the call.
+    /// With a stream that ends with the call.
     Ephemeral,
-    /// A new persistent stream.
+    /// With a new persistent stream.
     Create,
-    /// The persistent stream of this name.
+    /// With the persistent stream of this name.
     Resume(Arc<str>),
 }

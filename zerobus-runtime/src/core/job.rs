@@ -1,13 +1,13 @@
-//! What a session wants done on disk.
+//! The work that a session wants done on disk.
 
 use std::time::Duration;
 
 use super::{Batch, StreamNote};
 
-/// What is to be done on disk.
+/// The work to do on disk.
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// What is to be noted of the persistent stream before anything is written.
+    /// The note of the persistent stream to store before anything is written.
     pub(crate) note: Option<StreamNote>,
     pub(crate) write: Vec<Batch>,
     /// Every row below is settled.
@@ -20,12 +20,12 @@ pub(crate) struct Job {
     pub(crate) is_last: bool,
 }
 
-/// What is to be read from disk.
+/// The rows to read from disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     pub(crate) most_bytes: usize,
     /// One batch is wanted even if it is larger: nothing else is in memory.
     pub(crate) at_least_one: bool,
-    /// Rows below: what comes behind them is in memory.
+    /// The end of the rows to read: later rows are in memory.
     pub(crate) end: u64,
 }

@@ -14,7 +14,7 @@ pub(crate) struct Ledger {
     pub(crate) durable: u64,
     pub(crate) durable_bytes: u64,
     pub(crate) returned: u64,
-    /// Rows that a full spool dropped, whether they were accepted before or not.
+    /// Rows that a full spool dropped, whether they had been accepted or not.
     pub(crate) dropped: u64,
     pub(crate) batches_sent: u64,
     pub(crate) rows_replayed: u64,
@@ -23,13 +23,13 @@ pub(crate) struct Ledger {
     /// From sending to acknowledgement, smoothed over the last acknowledgements; `None` before the first.
     pub(crate) ack_latency: Option<Duration>,
     pub(crate) longest_ack_latency: Duration,
-    /// That of the last acknowledgement that made rows durable, and how many of these there were.
+    /// The latency of the last acknowledgement that made rows durable, and how many of these there were.
     pub(crate) last_ack_latency: Duration,
     pub(crate) latencies: u64,
 }
 
 impl Ledger {
-    /// The ledger of a session that finds rows on disk; those before it are settled.
+    /// The ledger of a session that finds rows on disk; earlier rows are settled.
     pub(super) fn beginning_at(found: Found) -> Self {
         Self { before: found.first, accepted: found.end, durable: found.first, ..Self::default() }
     }

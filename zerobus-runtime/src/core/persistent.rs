@@ -1,4 +1,4 @@
-//! A persistent stream of the server's: which of its requests the server has.
+//! A persistent stream of the server: which of its requests the server has.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ pub(super) struct Persistent {
     pub(super) end: Option<u64>,
     /// The spool's note agrees with this state.
     pub(super) is_noted: bool,
-    /// What the spool has to keep of a stream that was left, until it keeps another: where the log ended.
+    /// The note of a stream that was left, with the end of the log, until the note of another stream replaces it.
     pub(super) left: Option<StreamNote>,
     /// The server has every request below.
     pub(super) committed: u64,
-    /// Behind the last request that may have been sent on the stream.
+    /// The end of the requests that may have been sent on the stream.
     pub(super) sent_to: u64,
-    /// Requests below go alone: one of them was refused.
+    /// Requests below are sent alone: one of them was refused.
     pub(super) alone_to: u64,
 }
 
@@ -43,7 +43,7 @@ impl Persistent {
         Self { stream: Some(stream_id), base: Some(base), end, is_noted: false, committed, ..new }
     }
 
-    /// What the spool is to note before anything else is written or sent.
+    /// The note that the spool must store before anything else is written or sent.
     pub(super) fn unnoted(&self) -> Option<StreamNote> {
         let note = || Some(StreamNote { stream_id: self.stream.clone()?, base: self.base?, end: self.end });
         self.left.clone().or_else(|| if self.is_noted { None } else { note() })
@@ -53,7 +53,7 @@ impl Persistent {
         self.stream.clone().map_or(Begin::Create, Begin::Resume)
     }
 
-    /// Whether the next request of the window may go now.
+    /// Whether the next request of the window may be sent now.
     pub(super) fn may_send(&self, window: &Window) -> bool {
         let Some(next) = window.next() else { return true };
         let waits = next.sequence < self.alone_to && window.has_sent();

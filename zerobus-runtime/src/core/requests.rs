@@ -40,12 +40,12 @@ impl Session {
         if !self.may_send() {
             return Pull::Idle;
         }
-        // With a spool a batch is cut when it is written.
+        // With a spool, a batch is cut when it is written.
         if self.spool.is_none() && !self.window.has_unsent() && self.is_due(now) {
             self.cut();
         }
         match (&mut self.persistent, self.window.next()) {
-            // What was sent once is not cut anew.
+            // A request that was sent is not cut again.
             (Some(persistent), Some(next)) => persistent.sent(next.sequence),
             _ => self.shorten_next(),
         }

@@ -44,7 +44,7 @@ impl Returned {
         self.times.len() < settings.max_rejected_rows && self.rejected_bytes + bytes <= settings.max_rejected_bytes
     }
 
-    /// Takes in rows that the server refused: one, or a request that cannot be cut.
+    /// Takes in rows that the server refused: one row, or a request that cannot be split.
     pub(super) fn reject(&mut self, now: Duration, mut batch: Batch, reason: Error) {
         // Only the row's bytes, not the whole buffer.
         batch.body = batch.body.to_vec().into();

@@ -33,7 +33,7 @@ pub(crate) struct Session {
     pub(super) window: Window,
     /// The spool's state, if rows are kept on disk.
     pub(super) spool: Option<Box<Spooled>>,
-    /// The server's stream that goes on over calls, where each request is to be in the table once.
+    /// The persistent stream, if each request must be in the table once.
     pub(super) persistent: Option<Box<Persistent>>,
     /// The schema of the rows of the current call.
     pub(super) schema: Schema,
@@ -62,7 +62,7 @@ pub(crate) struct Session {
     pub(super) has_rotated: bool,
     pub(super) last_error: Option<Error>,
     pub(super) returned: Returned,
-    /// The first refused row that is still to be passed on; the spool keeps it.
+    /// The first refused row that is still to be passed to the sink; the spool keeps it.
     pub(super) held: Option<u64>,
     /// The first row that was in flight when the session gave up.
     pub(super) lost_from: Option<u64>,
@@ -180,7 +180,7 @@ impl Session {
         }
         let appended = match persisted {
             Persisted::No => self.open.append(write),
-            // It has the stamp that it was sent with.
+            // It has its original stamp.
             Persisted::Possibly => self.open.append_as_it_is(write),
         };
         let bytes = appended.map_err(Refused::Row)?;
@@ -423,7 +423,7 @@ impl Session {
         self.lost_from
     }
 
-    /// Keeps refused rows in the spool, from this one on, until they are passed on.
+    /// Keeps refused rows in the spool, from this one on, until they are passed to the sink.
     pub(crate) const fn hold_from(&mut self, row: Option<u64>) {
         self.held = row;
     }

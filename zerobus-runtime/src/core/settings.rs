@@ -64,9 +64,9 @@ pub(crate) struct Settings {
     pub(crate) spool: Option<Found>,
     /// What happens when the spool is full.
     pub(crate) overflow: super::SpoolOverflow,
-    /// Each request is in the table once.
+    /// Whether each request must be in the table once, and how.
     pub(crate) exactly_once: Option<ExactlyOnce>,
-    /// What is written into each row.
+    /// The columns written into each row.
     #[cfg(feature = "spool")]
     pub(crate) stamper: Option<Stamper>,
 }

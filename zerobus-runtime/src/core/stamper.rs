@@ -1,13 +1,13 @@
-//! Columns that the stream writes into each row: which producer sent it, in which run, and as which of its rows.
+//! Columns that the stream writes into each row: its producer, the run of the producer, and its number in the stream.
 //!
-//! A row is stamped once, when it joins its batch, so a replay has the same stamps, from disk too. In a message a field
-//! that comes again counts in place of the first one; so a stamp is appended.
+//! A row is stamped once, when it joins its batch, so a replay has the same stamps, also from disk. If a field is
+//! repeated in a message, the last one is valid; so a stamp is appended.
 
 use std::fmt::Write as _;
 
 use crate::message::{Encoder, WireType};
 
-/// What is appended to each row.
+/// Appends the stamp of each row.
 #[derive(Debug, Clone)]
 pub(crate) struct Stamper {
     /// Producer and epoch, the same for every row.
@@ -19,11 +19,11 @@ pub(crate) struct Stamper {
 #[derive(Debug, Clone)]
 enum Sequence {
     Field(u32),
-    /// The name as JSON, behind a comma and before a colon.
+    /// The name as JSON, with a comma before it and a colon after it.
     Json(Vec<u8>),
 }
 
-/// The columns by what they are called in a row: the number of a field, or a name.
+/// The columns by their identifiers in a row: a field number, or a name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Columns<C> {
     pub(crate) producer: C,
@@ -44,7 +44,7 @@ impl Stamper {
     pub(crate) fn of_json(columns: Columns<&str>, producer: &str, epoch: u64) -> Self {
         let name = |name: &str| serde_json::Value::from(name).to_string();
         let mut constant = String::new();
-        // A string takes any text.
+        // A string column accepts any text.
         let _ = write!(constant, "{}:{},{}:{epoch}", name(columns.producer), name(producer), name(columns.epoch));
         Self {
             constant: constant.into_bytes(),
@@ -52,7 +52,7 @@ impl Stamper {
         }
     }
 
-    /// How many bytes a stamp has at most.
+    /// The most bytes in a stamp.
     pub(crate) fn len(&self) -> usize {
         let sequence = match &self.sequence {
             Sequence::Field(_) => 5,
@@ -75,7 +75,7 @@ impl Stamper {
 
     fn stamp_object(&self, out: &mut Encoder, name: &[u8], sequence: u64) {
         let last = |bytes: &[u8]| bytes.iter().rposition(|byte| !byte.is_ascii_whitespace());
-        // What is no object is refused by the server, as it would be without a stamp.
+        // The server refuses anything but an object, as it would without a stamp.
         let Some(end) = last(out.as_slice()).filter(|end| out.as_slice()[*end] == b'}') else { return };
         let is_empty = last(&out.as_slice()[..end]).is_none_or(|before| out.as_slice()[before] == b'{');
         out.truncate(end);

@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(refuse(&mut suspects, &mut window), Verdict::Found);
     }
 
-    /// The server has refused rows, and taken the first of them when it came alone.
+    /// The server has refused rows, and accepted the first of them when it was sent alone.
     fn lagging(rows: u64) -> (Suspects, Window) {
         let (mut suspects, mut window) = (Suspects::default(), window(rows, usize::try_from(rows).unwrap()));
         refuse(&mut suspects, &mut window);

@@ -27,7 +27,7 @@ impl Session {
         match heard {
             Heard::Acked(up_to) => self.acked(now, generation, up_to),
             Heard::CloseSignal(grace) if generation == self.generation => self.close_signal(now, grace),
-            // What the server asks for is already in progress.
+            // The requested end is already in progress.
             Heard::CloseSignal(_) => {}
             Heard::Ended(error) => self.ended(now, generation, error),
             Heard::Opened(stream_id) => self.opened(now, generation, stream_id),
@@ -50,7 +50,7 @@ impl Session {
         self.turn_schema(now);
     }
 
-    /// The call takes rows from here on.
+    /// The call accepts rows from now on.
     pub(super) fn is_streaming(&mut self, stream_id: Arc<str>) {
         self.ledger.opened += 1;
         self.allowance.restart();

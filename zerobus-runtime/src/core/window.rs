@@ -104,7 +104,7 @@ impl Window {
         self.batches.get(self.sent)
     }
 
-    /// Leaves this many rows in the batch that is sent next, and makes another of the rest.
+    /// Leaves this many rows in the batch that is sent next, and makes another batch of the rest.
     pub(crate) fn split_next(&mut self, rows: u32) {
         let Some(next) = self.batches.get_mut(self.sent) else { return };
         if let Some(rest) = next.split_off(rows) {
@@ -112,7 +112,7 @@ impl Window {
         }
     }
 
-    /// Makes two batches of the front one.
+    /// Splits the front batch in two.
     pub(crate) fn halve_front(&mut self) {
         let Some(front) = self.batches.front_mut() else { return };
         if let Some(rest) = front.split_off(front.rows / 2) {
@@ -170,7 +170,7 @@ impl Window {
         self.front = 0;
     }
 
-    /// A call goes on with a stream of the server's: all is unsent, and the next request has this offset.
+    /// A call resumes a persistent stream: all batches are unsent, and the next request has this offset.
     pub(crate) const fn restart_at(&mut self, offset: i64) {
         self.restart();
         self.front = offset;
@@ -187,7 +187,7 @@ impl Window {
         last.map_or(0, |batch| batch.sequence + 1)
     }
 
-    /// The server says that every offset up to this one is durable.
+    /// The server reports that every offset up to this one is durable.
     ///
     /// `None` if it repeats an earlier one; a server may send -1 before anything is durable.
     pub(crate) fn ack(&mut self, up_to: i64) -> Result<Option<Acked>, Violation> {

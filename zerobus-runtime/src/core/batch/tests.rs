@@ -14,7 +14,7 @@ fn rows_len(rows: u64, bytes: usize) -> usize {
     usize::try_from(rows).unwrap() * bytes
 }
 
-/// Writes a record that takes this many bytes, of which it has fewer than 130.
+/// Writes a record that takes this many bytes; its row has fewer than 130.
 fn write(open: &mut OpenBatch, bytes: usize) {
     let before = open.len();
     let row = if bytes < 130 { bytes - 2 } else { bytes - 3 };
@@ -25,7 +25,7 @@ fn write(open: &mut OpenBatch, bytes: usize) {
     assert_eq!((appended, open.len()), (Ok(bytes), before + bytes));
 }
 
-/// An open batch of this room with one record of this many bytes.
+/// An open batch with this room that holds one record of this many bytes.
 fn open_of(room: usize, bytes: usize) -> OpenBatch {
     let mut open = OpenBatch::new(room);
     open.begin(0, Duration::ZERO);

@@ -1,4 +1,4 @@
-//! Batches: when one goes, and which rows it holds.
+//! Batches: when one is sent, and which rows it holds.
 
 use super::*;
 
@@ -56,7 +56,7 @@ fn a_full_batch_goes_whatever_the_linger_and_a_row_that_does_not_fit_begins_the_
     assert_eq!(world.received()[2..], [[10], [11]], "the longer row does not fit behind the shorter");
 }
 
-/// A session with an open call, to which rows came so fast that a batch waits for more; one of them waits.
+/// A session with an open call whose rows came so fast that a batch waits for more; one of them waits.
 fn fast() -> World {
     let mut world = streaming(7);
     for rows in [7, 1] {

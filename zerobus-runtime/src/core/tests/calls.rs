@@ -1,8 +1,8 @@
-//! Calls: what counts that is said on them, what is void, and when they are asked for more.
+//! Calls: which of their events count, which are ignored, and when they are polled again.
 
 use super::*;
 
-/// What the session wants done after this is said.
+/// The actions of the session after this event.
 fn hear(world: &mut World, generation: u64, heard: Heard) -> Vec<Action> {
     world.session.hear(world.now, generation, heard);
     std::iter::from_fn(|| world.session.next_action()).collect()
@@ -12,7 +12,7 @@ fn is_reset(actions: &[Action], call: u64) -> bool {
     actions.iter().any(|action| matches!(action, Action::Reset { generation } if *generation == call))
 }
 
-/// A call that drains, whose rows are acknowledged, and the one beside it that is being opened.
+/// A draining call whose rows are acknowledged, and the next call, which is being opened.
 fn rotating() -> (World, u64, u64) {
     let mut world = streaming(1);
     world.pull();

@@ -1,4 +1,4 @@
-//! Time: what ends a session, a call or a wait, and what does not.
+//! Timeouts: which end a session, a call or a wait, and which do not.
 
 use super::*;
 
@@ -117,7 +117,7 @@ fn repeated_acknowledgements_are_silence() {
 fn a_process_that_stood_still_listens_before_it_judges() {
     let mut world = streaming(3);
     world.pull();
-    // Nothing runs for ten minutes; what the server said meanwhile lies in the socket.
+    // Nothing runs for ten minutes; the server's responses of that time are still in the socket.
     world.now += Duration::from_secs(600);
     world.tick();
     assert!(!world.session.is_over());

@@ -1,17 +1,17 @@
-//! A session, its calls, and the disk that its rows are kept on.
+//! A session, its calls, and the disk that it keeps its rows on.
 
 use std::ops::Range;
 
 use super::*;
 
-/// A session with a spool. What it writes is on disk at once.
+/// A session with a spool. Its writes are on disk at once.
 pub(super) struct Disk {
     pub(super) world: World,
     /// The requests on disk, by their sequence.
     pub(super) requests: Vec<Batch>,
 }
 
-/// A job of the spool's thread: the rows to write, request by request; the most bytes to read, and below which row.
+/// A job of the spool's thread: the rows to write, by request; the most bytes to read, and the end of their rows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) write: Vec<Range<u64>>,
@@ -25,7 +25,7 @@ pub(super) fn spooling(found: Range<u64>) -> Settings {
     settings
 }
 
-/// A request of these rows, each with this many bytes behind its number.
+/// A request of these rows, each with this many bytes after its number.
 pub(super) fn request(rows: Range<u64>, bytes: usize) -> Batch {
     let mut body = Vec::new();
     for n in rows.clone() {
@@ -74,7 +74,7 @@ impl Disk {
         }
     }
 
-    /// Writes what is to be written. Returns how many of the requests stay in memory, and the end of their rows.
+    /// Does the writes of a job. Returns how many of the requests stay in memory, and the end of their rows.
     pub(super) fn write(&mut self) -> (u64, u64) {
         let job = self.job();
         let sequence = self.requests.len() as u64;
@@ -98,13 +98,13 @@ impl Disk {
         self.world.act();
     }
 
-    /// The connection takes everything that it may.
+    /// The connection takes every request that it may.
     pub(super) fn pull(&mut self) -> &[Vec<u64>] {
         (0..20).for_each(|_| self.world.pull());
         self.world.received()
     }
 
-    /// The server makes everything durable that it has.
+    /// The server makes everything that it has durable.
     pub(super) fn keep(&mut self) {
         self.world.keep(self.world.newest(), 1.0, true);
     }

@@ -1,4 +1,4 @@
-//! Persistent streams: which requests the server has, and which go on which stream.
+//! Persistent streams: which requests the server has, and which are sent on which stream.
 
 #![expect(clippy::single_range_in_vec_init, reason = "a list of ranges of rows")]
 
@@ -31,14 +31,14 @@ fn created(requests: u8) -> Disk {
     disk
 }
 
-/// A session that finds requests 10 to 13 on disk, of rows 20 to 23, and a stream that began with request 10.
+/// A session that finds requests 10 to 13 on disk, of rows 20 to 23, and a stream that started with request 10.
 fn restarted() -> Disk {
     let mut disk = Disk::new(exactly_once(20..24, Some(note(10, Some(14)))));
     disk.note();
     disk
 }
 
-/// A process that cannot read request 12, whose stream has what lies before it.
+/// A process that cannot read request 12, whose stream has the requests before it.
 fn resumed_behind_a_gap() -> Disk {
     let mut disk = restarted();
     let requests = [10, 11, 13].map(|sequence| Batch { sequence, ..request(sequence + 10..sequence + 11, 1) });
@@ -53,12 +53,12 @@ impl Disk {
         self.world.act();
     }
 
-    /// How the newest call begins.
+    /// How the newest call starts.
     fn begin(&self) -> Option<Begin> {
         self.world.call(self.world.newest()).and_then(|call| call.begin.clone())
     }
 
-    /// The spool keeps what it is to note.
+    /// The spool stores the pending note.
     fn note(&mut self) -> Option<StreamNote> {
         let note = self.job().note;
         if let Some(note) = &note {
@@ -68,7 +68,7 @@ impl Disk {
         note
     }
 
-    /// What goes on the newest call now: the offsets on the wire, and the rows.
+    /// What is sent on the newest call now: the offsets on the wire, and the rows.
     fn sent(&mut self) -> Vec<(i64, Vec<u64>)> {
         let call = self.world.newest().unwrap();
         std::iter::from_fn(|| match self.world.session.pull(self.world.now, call) {

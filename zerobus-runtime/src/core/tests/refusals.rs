@@ -1,4 +1,4 @@
-//! Refused rows: how few calls find them, and what becomes of the rows beside them.
+//! Refused rows: how few calls find them, and what happens to the rows beside them.
 
 use super::*;
 
@@ -15,7 +15,7 @@ pub(super) fn poisoned() -> World {
     world
 }
 
-/// Serves until nothing is left; how many calls there were.
+/// Serves until nothing is left; returns how many calls there were.
 pub(super) fn serve(world: &mut World) -> u32 {
     let mut calls = 0;
     for _ in 0..5000 {
@@ -37,7 +37,7 @@ pub(super) fn serve(world: &mut World) -> u32 {
 
 #[test]
 fn a_row_that_is_refused_is_found_by_one_call_where_the_server_answers_fast_and_by_two_else() {
-    // Row 49, and row 99, with nothing in flight behind it: so it is certain at once.
+    // Row 49, and row 99, which has nothing in flight after it and is therefore certain at once.
     for (latency, expected) in [(1, 2), (150, 3)] {
         let mut world = poisoned();
         world.latency = Duration::from_millis(latency);

@@ -1,4 +1,4 @@
-//! Rows: which are accepted, which are not and why, and what becomes of them.
+//! Rows: which are accepted, which are not and why, and how they end.
 
 use super::refusals::{poisoned, serve};
 use super::*;
@@ -32,7 +32,7 @@ fn given_up() -> Session {
     session
 }
 
-/// The first row, the number of rows and the doubt of each part.
+/// The first row, the number of rows and the `persisted` state of each part.
 fn parts(rows: &[ReturnedBatch]) -> Vec<(u64, u32, Persisted)> {
     rows.iter().map(|part| (part.batch.first, part.batch.rows, part.batch.persisted())).collect()
 }

@@ -1,4 +1,4 @@
-//! Rows on disk: when they are written, which are read back, and what becomes of them.
+//! Rows on disk: when they are written, which are read back, and how they end.
 
 #![expect(clippy::single_range_in_vec_init, reason = "a list of ranges of rows")]
 
@@ -135,7 +135,7 @@ fn a_request_that_is_longer_than_the_window_goes_alone() {
 fn rows_are_read_back_when_half_of_the_window_is_free() {
     let mut disk = Disk::streaming(spooling(0..10));
     assert_eq!(disk.look().read, Some((500, true, 10)));
-    // A record has 4 bytes more than these.
+    // A record takes 4 bytes more than these.
     disk.load(vec![request(0..1, 245)], Vec::new());
     assert_eq!(disk.look().read, Some((251, false, 10)));
     disk.load(vec![request(1..2, 0)], Vec::new());

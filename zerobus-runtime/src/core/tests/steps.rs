@@ -1,8 +1,8 @@
-//! What may happen to a session, for generated sequences.
+//! Steps of a session, for generated sequences.
 
 use proptest::prelude::*;
 
-/// One thing that happens to a session.
+/// One step of a session.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Push {
@@ -13,7 +13,7 @@ pub(super) enum Step {
         requests: u8,
     },
     Open,
-    /// The server makes this part of what it has received durable, and says so, or does not.
+    /// The server makes this part of the received rows durable, and acknowledges it or not.
     Keep {
         part: f64,
         says: bool,
@@ -25,9 +25,9 @@ pub(super) enum Step {
         millis: u64,
     },
     End(Ending),
-    /// The call that drains comes to its end.
+    /// The draining call ends.
     EndDrained(Ending),
-    /// The server makes this part of what the call that drains has received durable, and says so.
+    /// The server makes this part of the draining call's received rows durable, and acknowledges it.
     KeepDrained {
         part: f64,
     },
@@ -35,7 +35,7 @@ pub(super) enum Step {
         millis: u64,
     },
     Flush,
-    /// Rows come that another stream could not deliver.
+    /// Rows arrive that another stream could not deliver.
     Adopt {
         rows: u8,
         bytes: usize,

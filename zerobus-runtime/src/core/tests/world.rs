@@ -1,10 +1,10 @@
-//! A session, the calls that it believes to have, and a model of what the server has made durable.
+//! A session, the calls that it believes it has, and a model of the rows that the server has made durable.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
-/// A session, the calls that it believes to have, and what the server knows.
+/// A session, the calls that it believes it has, and the state of the server.
 pub(super) struct World {
     pub(super) session: Session,
     pub(super) now: Duration,
@@ -12,7 +12,7 @@ pub(super) struct World {
     pub(super) calls: BTreeMap<u64, Call>,
     pub(super) durable: BTreeSet<u64>,
     pub(super) accepted: u64,
-    /// The bytes of rows that came from another stream, for which no room is asked.
+    /// The bytes of rows from another stream, which need no room.
     pub(super) adopted_bytes: usize,
     /// The server refuses the last of this many rows.
     pub(super) poison: u64,
@@ -34,15 +34,15 @@ pub(super) struct Call {
     pub(super) kept: usize,
     pub(super) last_ack: i64,
     pub(super) half_closed: bool,
-    /// How it was asked for.
+    /// How it was opened.
     #[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "persistent streams need the spool"))]
     pub(super) begin: Option<Begin>,
 }
 
-/// A time that ends beyond all time.
+/// A time whose end is beyond the clock's range.
 pub(super) const NO_END: Duration = Duration::MAX;
 
-/// No row is this one.
+/// The number of no row.
 pub(super) const NEVER: u64 = u64::MAX;
 
 pub(super) fn settings(linger: Duration) -> Settings {
@@ -58,7 +58,7 @@ pub(super) fn settings(linger: Duration) -> Settings {
     settings
 }
 
-/// A row that has its number, and this many bytes behind it.
+/// A row that holds its number, and this many bytes after it.
 fn row(n: u64, bytes: usize) -> Vec<u8> {
     let mut row = Vec::new();
     prost::encoding::encode_varint(n, &mut row);
@@ -114,7 +114,7 @@ impl World {
         self.check();
     }
 
-    /// The call that was opened last, if it is there.
+    /// The call that was opened last, if it is still there.
     pub(super) fn newest(&self) -> Option<u64> {
         self.calls.iter().next_back().filter(|(_, call)| !call.was_asked_to_close).map(|(generation, _)| *generation)
     }
@@ -166,7 +166,7 @@ impl World {
         self.act();
     }
 
-    /// Every call asks for what it is to send.
+    /// Every call polls for its next request.
     pub(super) fn pull(&mut self) {
         let Some(first) = self.calls.keys().next().copied() else { return };
         assert_eq!(self.session.pull(self.now, first.wrapping_sub(1)), Pull::End, "an older call gets nothing");
@@ -201,7 +201,7 @@ impl World {
         }
     }
 
-    /// A row goes on the next call only when all of the call before are acknowledged or lost.
+    /// A row is sent on the next call only when all rows of the call before are acknowledged or lost.
     pub(super) fn check_that_calls_do_not_mix(&self) {
         let (Some(drained), Some(newest)) = (self.call(self.drained()), self.call(self.newest())) else { return };
         if !newest.received.is_empty() {
@@ -216,7 +216,7 @@ impl World {
         self.say(Some(generation), Heard::Opened(Arc::from("s")));
     }
 
-    /// The server makes a part of what a call has received durable, up to the first row that it refuses.
+    /// The server makes part of a call's received rows durable, up to the first row that it refuses.
     pub(super) fn keep(&mut self, generation: Option<u64>, part: f64, says: bool) {
         let (poison, lags) = (self.poison, self.lags);
         let Some(call) = generation.and_then(|generation| self.calls.get_mut(&generation)) else { return };
@@ -260,7 +260,7 @@ impl World {
         let Some(call) = self.call(newest).filter(|call| call.is_open) else { return };
         let sent = i64::try_from(call.received.len()).unwrap();
         if offset >= call.last_ack && offset < sent {
-            // Nobody can tell such an acknowledgement from a true one.
+            // Such an acknowledgement cannot be distinguished from a true one.
             return;
         }
         let durable = self.session.ledger().durable;
@@ -371,7 +371,7 @@ impl World {
         panic!("a closed session does not end: {:?}", self.session);
     }
 
-    /// Every accepted row is durable or returned, and what is said of it is true.
+    /// Every accepted row is durable or returned, and its reported state is true.
     pub(super) fn settle(&mut self) {
         let returned = self.session.take_returned();
         assert_eq!(returned.is_empty(), self.session.ledger().returned == 0);
