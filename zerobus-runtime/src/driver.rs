@@ -34,7 +34,7 @@ pub(crate) struct Driver {
     pub(crate) table: TableName,
     pub(crate) kind: RecordKind,
     pub(crate) schemas: Schemas,
-    /// Rows are kept on disk, so they are accepted even during an outage at the start.
+    /// Rows are kept on disk, so they are accepted even if the service is away at the start.
     pub(crate) is_spooled: bool,
     pub(crate) hooks: Hooks,
     pub(crate) meter: Meter,
@@ -44,7 +44,7 @@ pub(crate) struct Driver {
     pub(crate) delay: Duration,
     /// The waiter for the first stream.
     pub(crate) first_open: Option<oneshot::Sender<Result<(), Error>>>,
-    /// Why `open` fails. The answer waits for the end of the stream, when its spool has left the folder.
+    /// Why `open` fails. It is reported at the end of the stream, when its spool has left the folder.
     pub(crate) open_error: Option<Error>,
 }
 
@@ -150,7 +150,7 @@ impl Driver {
         }
     }
 
-    /// Reports rows that are settled since the sink has those before them.
+    /// Reports rows that are settled because the sink took or refused those before them.
     fn report_letters(&mut self) {
         if self.shared.take_letter_news() {
             self.report_acks();
@@ -210,7 +210,7 @@ impl Driver {
         }
     }
 
-    /// Answers `open`, unless it was answered before.
+    /// Completes `open`, unless it was completed before.
     fn answer(&mut self, answer: Result<(), Error>) {
         if let Some(first_open) = self.first_open.take() {
             // The caller may have been dropped meanwhile; the stream then closes on its own.

@@ -60,9 +60,9 @@ pub(crate) struct Shared {
     driver: Notify,
     start: Instant,
     budget: Option<Arc<Budget>>,
-    /// What the rows follow, if they are messages.
+    /// The descriptor of the rows, if they are messages.
     descriptor: Option<Arc<DescriptorProto>>,
-    /// Passes refused rows to a sink.
+    /// The desk that passes refused rows to a sink.
     desk: Option<Arc<dyn LetterThread>>,
     /// Wakes the spool's writer.
     #[cfg(feature = "spool")]
@@ -92,7 +92,7 @@ impl Shared {
         Self::with_desk(settings, budget, None, None)
     }
 
-    /// As `new`, of a stream whose refused rows go to a sink, if there is a desk.
+    /// As `new`, for a stream whose refused rows go to a sink, if there is a desk.
     pub(crate) fn with_desk(
         mut settings: Settings,
         budget: Option<Arc<Budget>>,
@@ -173,7 +173,7 @@ impl Shared {
 
     /// Accepts rows as `push` does, under one lock: up to the first that is not accepted, or that begins a batch.
     ///
-    /// `None` if the first is not accepted; `push` has the reason.
+    /// `None` if the first is not accepted; `push` returns the reason.
     pub(crate) fn push_many<W>(&self, mut writes: impl Iterator<Item = W>) -> Option<Offsets>
     where
         W: FnOnce(&mut Encoder) -> Result<(), Error>,
@@ -190,7 +190,7 @@ impl Shared {
         {
             offsets.extend();
         }
-        // If the last row was not accepted, `push` finds that again.
+        // If the last row was not accepted, the next `push` reports that.
         if inner.session.has_begun_batch() {
             self.rouse(inner, false);
         }
@@ -523,7 +523,7 @@ impl Inner {
     }
 }
 
-/// Writes an encoded row.
+/// Copies an encoded row.
 #[inline]
 fn copy(row: &[u8]) -> impl FnOnce(&mut Encoder) -> Result<(), Error> {
     move |out| {

@@ -3,7 +3,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `endpoint` | the service's address: its parts, and which are allowed |
-//! | `connection` | the byte stream below TLS, and what a program may replace it by |
+//! | `connection` | the byte stream below TLS, and how a program can replace it |
 //! | `dial` | connecting to an endpoint, with TLS for https |
 //! | `socket` | the TCP connection: direct or through a proxy |
 //! | `tunnel` | a connection through a proxy |
@@ -11,8 +11,8 @@
 //! | `envelope` | the bytes before a batch on the wire |
 //! | `requests` | the call's request side: a body that pulls batches from the core on demand |
 //! | `call` | the call itself |
-//! | `responses` | what the server says on it |
-//! | `retire` | the call that ends a persistent stream for good |
+//! | `responses` | the server's messages on it |
+//! | `retire` | the call that permanently ends a persistent stream |
 
 mod call;
 mod coalescing;

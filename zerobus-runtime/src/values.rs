@@ -31,7 +31,7 @@ pub enum ValueError {
     /// More digits than the column has, before or after the point.
     #[error("{found} does not fit DECIMAL({precision},{scale}); round it, or widen the column")]
     Digits {
-        /// The number, as given.
+        /// The number as passed.
         found: Box<str>,
         /// The column's precision.
         precision: u8,
@@ -77,7 +77,7 @@ pub enum ValueError {
         "{found} {unit} since 1970-01-01 lie outside of the years 0001 to 9999; is {unit} the unit of this number?"
     )]
     OutOfRange {
-        /// The number, as given.
+        /// The number as passed.
         found: i128,
         /// Its unit.
         unit: &'static str,

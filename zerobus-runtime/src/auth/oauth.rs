@@ -36,7 +36,7 @@ struct Granted {
     expires_in: Option<Seconds>,
 }
 
-/// Some token endpoints quote the number.
+/// `expires_in`: some token endpoints quote the number.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Seconds {

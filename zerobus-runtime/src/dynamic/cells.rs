@@ -40,8 +40,8 @@ impl<'p> CellColumns<'p> {
     }
 
     /// A row of these cells, in the header's order; `None` is NULL.
+    ///
     /// In a NOT NULL text column `None` is the empty text, since most cell formats do not distinguish the two.
-    /// In a NOT NULL column of text `None` is the empty text, since most files of cells do not tell the two apart.
     #[must_use]
     pub const fn row<'a>(&'a self, cells: &'a [Option<&'a str>]) -> DynamicRow<'a> {
         DynamicRow { plan: self.plan, source: Source::Cells(self, cells) }

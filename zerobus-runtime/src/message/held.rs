@@ -1,5 +1,5 @@
-//! Compares a derived struct with its table at compile time: types are compared as constants, so that an alias or a
-//! newtype counts as the type behind it.
+//! The comparison of a derived struct with its table, at compile time: types are compared as constants, so that an
+//! alias or a newtype counts as the type behind it.
 //!
 //! | the column | what can fill it |
 //! |---|---|

@@ -15,14 +15,14 @@ impl Shared {
         self.lock().session.disk_job(now)
     }
 
-    /// The spool keeps this of the persistent stream.
+    /// The spool has stored this note of the persistent stream.
     pub(crate) fn noted(&self, note: &StreamNote) {
         let now = self.now();
         self.change(|inner| inner.session.noted(now, note));
     }
 
-    /// The first batches were written, from this sequence on; how many of them need not be read back, and the end of
-    /// their rows.
+    /// The first batches were written, from this sequence on. Returns how many of them need not be read back, and the
+    /// end of their rows.
     pub(crate) fn wrote(&self, batches: usize, sequence: u64) -> (u64, u64) {
         let now = self.now();
         self.change(|inner| inner.session.wrote(now, batches, sequence))
@@ -33,13 +33,13 @@ impl Shared {
         self.change(|inner| inner.session.promised(row));
     }
 
-    /// Batches were read back, and these rows could not be.
+    /// Batches were read back; these other rows could not be read.
     pub(crate) fn loaded(&self, batches: Vec<Batch>, lost: Vec<Range<u64>>) {
         let now = self.now();
         self.change(|inner| inner.session.loaded(now, batches, lost));
     }
 
-    /// Drops the oldest rows on disk, up to this one; the row below which all are settled.
+    /// Drops the oldest rows on disk, up to this one; returns the row below which all are settled.
     pub(crate) fn drop_oldest(&self, end: u64) -> u64 {
         let now = self.now();
         self.change(|inner| inner.session.drop_oldest(now, end))
@@ -54,7 +54,7 @@ impl Shared {
         self.change(|inner| inner.session.disk_left(persisted));
     }
 
-    /// The disk currently fails.
+    /// The disk is failing.
     pub(crate) fn disk_fails(&self, error: Error) {
         self.change(|inner| inner.session.disk_fails(error));
     }

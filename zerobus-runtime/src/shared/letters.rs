@@ -1,7 +1,7 @@
 //! Refused rows on their way to the stream's sink, if it has one.
 //!
-//! A row that the server refused counts as settled, for whoever waits, when the sink has taken or refused it. The
-//! sink's own thread does not wait for it.
+//! A row that the server refused counts as settled only once the sink took or refused it. Only the sink's own thread
+//! does not wait for that.
 
 #[cfg(test)]
 mod tests;
@@ -26,13 +26,13 @@ thread_local! {
     static INSIDE: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// Passes on the refused rows of a stream.
+/// The thread that passes on the refused rows of a stream.
 pub(crate) trait LetterThread: Debug + Send + Sync {
     /// Starts the thread. It ends when no row is left.
     fn start(self: Arc<Self>, shared: &Arc<Shared>);
 }
 
-/// Calls the sink of this stream: a wait for the sink on this thread would be one for itself.
+/// Calls the sink of this stream. A wait for the sink on this thread would wait for itself, so the thread is marked.
 pub(crate) fn inside_sink<R>(shared: &Shared, call: impl FnOnce() -> R) -> R {
     INSIDE.set(shared.lock().letters.number);
     let result = call();
@@ -56,7 +56,7 @@ pub(super) struct Letters {
     kept: Vec<ReturnedBatch>,
     /// The reason of the last of them that `flush` has not reported.
     unreported: Option<Error>,
-    /// The reasons of rows that `send` refused, and that the sink did not take or not as a whole.
+    /// The reasons of rows that `send` refused, and that the sink did not take, or did not get as a whole.
     untaken: VecDeque<Error>,
     /// How many rows were queued, and how many of them the sink took or refused.
     queued: u64,
@@ -75,7 +75,7 @@ impl Letters {
         Self { number: Some(NEXT.fetch_add(1, Ordering::Relaxed)), ..Self::default() }
     }
 
-    /// Whether this thread has one of the rows in the sink: a wait for the sink would be one for itself.
+    /// Whether this thread is the sink's and has one of the rows: a wait for the sink would wait for itself.
     fn is_inside(&self) -> bool {
         self.number.is_some() && INSIDE.get() == self.number
     }
@@ -115,7 +115,7 @@ impl Letters {
         }
     }
 
-    /// Notes that the row of this refusal is not, or not as a whole, with the sink.
+    /// Notes that the sink does not have the row of this refusal, or not as a whole.
     fn forget(&mut self, reason: Error) {
         if self.untaken.len() == MOST_UNTAKEN {
             self.untaken.pop_front();
@@ -123,7 +123,7 @@ impl Letters {
         self.untaken.push_back(reason);
     }
 
-    /// Takes the row in hand as done, unless the stream has ended without waiting for it.
+    /// Marks the row in hand as done, unless the stream has ended without waiting for it.
     fn put_down(&mut self) -> Option<Letter> {
         let letter = self.in_hand.take()?;
         self.done += 1;
@@ -138,7 +138,7 @@ impl Shared {
         self.desk.is_some()
     }
 
-    /// Starts to pass on refused rows, if there are some and nobody does.
+    /// Starts to pass on refused rows, if there are any and no thread does.
     pub(crate) fn pass_on_letters(self: &Arc<Self>) {
         let Some(desk) = &self.desk else { return };
         {
@@ -200,7 +200,7 @@ impl Shared {
         self.report_loss();
     }
 
-    /// Waits until the sink took or refused every row that it is to get.
+    /// Waits until the sink took or refused every row that was queued for it.
     pub(crate) async fn letters_passed_on(&self) {
         if self.has_sink() {
             let passed_on = |inner: &mut Inner| inner.has_passed_on(inner.letters.queued).then_some(());
@@ -208,12 +208,12 @@ impl Shared {
         }
     }
 
-    /// Waits until the sink took or refused the row of this refusal; whether it took it, and as a whole.
+    /// Waits until the sink took or refused the row of this refusal; returns whether it took the row, as a whole.
     pub(crate) async fn has_letter(&self, reason: &Error) -> bool {
         Settled::new(self, u64::MAX, |inner: &mut Inner| inner.has_letter(reason)).await
     }
 
-    /// Wakes whoever waits for the sink.
+    /// Wakes all tasks that wait for the sink.
     pub(super) fn letters_changed(&self) {
         let mut woken = Vec::new();
         self.lock().settled.wake_all(&mut woken);
@@ -260,7 +260,7 @@ impl Inner {
         self.session.hold_from(self.letters.first());
     }
 
-    /// Whether the sink has the row of this refusal, as a whole; `None` while that is open.
+    /// Whether the sink has the row of this refusal, as a whole; `None` while that is undecided.
     fn has_letter(&mut self, reason: &Error) -> Option<bool> {
         let letters = &mut self.letters;
         if letters.holds(reason) && !letters.is_inside() {
@@ -270,7 +270,7 @@ impl Inner {
         Some(place.is_none_or(|place| letters.untaken.remove(place).is_none()))
     }
 
-    /// The offset below which every row is settled, for this thread.
+    /// The offset below which every row is settled, as seen by this thread.
     pub(crate) fn delivered(&self) -> u64 {
         let delivered = self.session.delivered();
         match self.letters.first() {
@@ -297,7 +297,7 @@ impl Inner {
 
     /// Whether the stream has ended and nothing is left to do for it.
     pub(crate) fn is_finished(&self) -> bool {
-        // The spool, too, waits for the row that this thread may have.
+        // The spool, too, waits for a row that this thread may have.
         if self.letters.is_inside() {
             self.session.is_over()
         } else {
@@ -329,7 +329,7 @@ impl Inner {
         all
     }
 
-    /// Refused rows that nobody took.
+    /// Refused rows that were not taken.
     pub(super) fn take_refused(&mut self) -> Vec<ReturnedBatch> {
         if self.letters.number.is_some() {
             std::mem::take(&mut self.letters.kept)

@@ -8,7 +8,7 @@ use super::{Budget, Shared};
 
 /// The place of a row that found no room.
 ///
-/// Dropping it releases the place, and its room to the rows behind it.
+/// Dropping it releases the place, and passes its room to the rows behind it.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     shared: &'a Shared,

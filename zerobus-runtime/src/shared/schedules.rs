@@ -19,7 +19,7 @@ use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
 
-/// What a stream may hold; three rows are too much.
+/// The byte budget; three rows exceed it.
 const ROOM: usize = 25;
 const ROW: [u8; 8] = [0; 8];
 const SCHEDULES: usize = 300;
@@ -54,7 +54,7 @@ async fn drive(shared: Arc<Shared>, requests: usize) {
             }
             Ok(Action::Stop) => return,
             Ok(Action::Reset { .. } | Action::Tell(_)) => {}
-            // A pause between attempts; what takes longer does not come to its end here.
+            // A pause between attempts; longer waits do not expire in this test.
             Err(Some(at)) if at < shared.now() + Duration::from_secs(1) => {
                 thread::sleep(Duration::ZERO);
                 shared.tick();
@@ -86,7 +86,7 @@ async fn send(shared: &Shared) -> Result<Offset, Refused> {
     shared.push_placed(&mut place, &ROW, Persisted::No)
 }
 
-/// As `send`, given up at the first wait.
+/// As `send`, dropped at the first wait.
 async fn send_or_leave(shared: &Shared) -> bool {
     let mut sending = pin!(send(shared));
     poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx).is_ready())).await
@@ -102,7 +102,7 @@ async fn over(shared: &Shared) {
     Settled::new(shared, u64::MAX, |inner: &mut Inner| inner.session.is_over().then_some(())).await;
 }
 
-/// Sends a few rows, waits for them, and gives one up now and then.
+/// Sends a few rows, waits for them, and drops one now and then.
 fn sender(shared: &Arc<Shared>, rows: usize) -> thread::JoinHandle<u64> {
     let shared = Arc::clone(shared);
     thread::spawn(move || {
@@ -119,7 +119,7 @@ fn sender(shared: &Arc<Shared>, rows: usize) -> thread::JoinHandle<u64> {
     })
 }
 
-/// Closes a stream whose senders are done, and checks that nothing is left of it.
+/// Closes a stream whose senders are done, and checks that nothing is left in it.
 fn settle(shared: &Shared, driver: thread::JoinHandle<()>, sent: u64) {
     shared.close();
     block_on(over(shared));

@@ -1,4 +1,4 @@
-//! Who is woken, and for what, on a stream without a driver or a connection.
+//! Which tasks are woken, and when, on a stream without a driver or a connection.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -65,7 +65,7 @@ fn streaming(budget: Option<&Arc<Budget>>) -> (Arc<Shared>, u64) {
     streaming_with(settings(), budget)
 }
 
-/// As `streaming`, with rows that wait long for others to join them.
+/// As `streaming`, with a long linger.
 fn lingering(budget: Option<&Arc<Budget>>) -> (Arc<Shared>, u64) {
     let mut settings = settings();
     settings.linger = Duration::from_secs(20);

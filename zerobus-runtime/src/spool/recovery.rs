@@ -66,9 +66,9 @@ impl<S: Storage> Log<S> {
     }
 
     /// The first row that is not known to be settled.
+    ///
     /// Rows before the first segment were settled, unless the position says otherwise where it is durable before a
     /// segment is removed: then another program removed them.
-    /// segment goes: then another program removed them.
     fn first_row(&self) -> u64 {
         let is_sure = self.position.is_known() && self.options.durability == Durability::Power;
         match self.segments.front() {

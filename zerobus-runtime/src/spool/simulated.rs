@@ -1,4 +1,4 @@
-//! A disk that keeps no more than it must: what was not synced may be gone, torn, or there without what came before it.
+//! A disk that keeps no more than it must: data that was not synced may be lost, torn, or kept without earlier data.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::storage::{File, Storage};
 
-/// What is written whole or not at all: a sector of a disk, or less where a disk does not keep to that.
+/// The units of atomic writes: a sector of a disk, or less where a disk does not guarantee that.
 const PIECES: [usize; 2] = [512, 8];
 
 /// One folder of a simulated disk.
@@ -24,13 +24,13 @@ pub(crate) struct SimulatedFile {
 pub(crate) enum Crash {
     /// One of the two, at random.
     Either,
-    /// The process is killed: what the system took stays.
+    /// The process is killed: data that the system accepted stays.
     Process,
-    /// The power goes: what was synced stays, and any part of the rest.
+    /// The power fails: synced data stays, and any part of the rest.
     Power,
 }
 
-/// How often an operation fails by itself, in a thousand.
+/// How often an operation fails, per thousand.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Faults {
     pub(crate) failures: u32,
@@ -71,7 +71,7 @@ enum Naming {
     Rename(String, String, usize),
 }
 
-/// Whether an operation takes place.
+/// The outcome of an operation.
 enum Fate {
     Dies,
     Fails,
@@ -115,7 +115,7 @@ impl Disk {
         self.lock().operations
     }
 
-    /// What the next process finds.
+    /// The state that the next process finds.
     pub(crate) fn restart(&self, crash: Crash) {
         let mut state = self.lock();
         let state = &mut *state;
@@ -133,7 +133,7 @@ impl Disk {
         (state.is_dead, state.crash_at) = (false, None);
     }
 
-    /// Flips one bit of one file; the name and the place.
+    /// Flips one bit of one file; returns the name and the position.
     pub(crate) fn flip_bit(&self) -> Option<(String, usize)> {
         let mut state = self.lock();
         let state = &mut *state;
@@ -167,7 +167,7 @@ impl Disk {
         copy
     }
 
-    /// Changes the contents of a file behind the back of everybody.
+    /// Changes the contents of a file without its users' knowledge.
     pub(crate) fn edit(&self, name: &str, edit: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
         let inode = state.names[name];
@@ -189,7 +189,7 @@ impl State {
         if failures > 0 && self.random.u32(..1000) < failures { Fate::Fails } else { Fate::Happens }
     }
 
-    /// Whether an operation on names or lengths takes place; one during which the process dies may have.
+    /// Whether an operation on names or lengths takes place; if the process dies during one, it may have.
     fn change(&mut self) -> (bool, io::Result<()>) {
         match self.fate(self.faults.failures) {
             Fate::Dies => (self.random.bool(), Err(dead())),
@@ -217,26 +217,26 @@ impl Inode {
         self.pending.push(Change::Write(place, bytes.to_vec()));
     }
 
-    /// What was written since the last sync, whether it worked or not, is durable.
+    /// Data written since the last sync, whether that worked or not, becomes durable.
     fn sync(&mut self) {
         for change in std::mem::take(&mut self.pending) {
             change.apply(&mut self.durable);
         }
     }
 
-    /// All that the cache holds is durable.
+    /// The whole cache becomes durable.
     fn settle(&mut self) {
         self.durable = self.cached.clone();
         self.pending.clear();
     }
 
-    /// Of what was not synced any pieces may be there, in any order.
+    /// Any pieces of the unsynced data remain, in any order.
     fn lose_power(&mut self, random: &mut fastrand::Rng) {
         self.sync_in_part(random);
         self.cached = self.durable.clone();
     }
 
-    /// Any pieces of what was not synced become durable, in any order; the others never will be.
+    /// Any pieces of the unsynced data become durable, in any order; the others never do.
     fn sync_in_part(&mut self, random: &mut fastrand::Rng) {
         let piece = PIECES[random.usize(..PIECES.len())];
         for change in std::mem::take(&mut self.pending) {
@@ -303,7 +303,7 @@ impl Storage for Disk {
         let (happens, result) = state.change();
         let inode = state.inodes.len();
         if happens {
-            // Truncating is another operation than a new file; which of the two happens is the system's affair.
+            // Truncating differs from creating a new file; the system may do either.
             state.inodes.push(Inode::default());
             let naming = Naming::Name(name.to_owned(), inode);
             naming.apply(&mut state.names);
@@ -423,7 +423,7 @@ impl File for SimulatedFile {
             }
             Fate::Fails => {
                 if !state.is_dead {
-                    // What a sync could not write is clean for the system: no later sync writes it.
+                    // Data that a sync could not write is clean for the system: no later sync writes it.
                     let State { inodes, random, .. } = &mut *state;
                     inodes[self.inode].sync_in_part(random);
                 }

@@ -1,4 +1,4 @@
-//! The log on a disk that forgets, by seed: a crash at any operation, several in a row, and all that must hold after.
+//! The log on a disk that loses unsynced data, by seed: a crash at any operation, several in a row, and the invariants.
 
 mod known_faults;
 mod model;
@@ -21,7 +21,7 @@ fn seeds() -> u64 {
     std::env::var("ZEROBUS_SPOOL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1000)
 }
 
-/// Runs a plan with every seed; the panic of one says which.
+/// Runs a plan with every seed; a panic names the seed.
 fn check(plan: Plan) {
     let only = std::env::var("ZEROBUS_SPOOL_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
     for seed in only.map_or(0..seeds(), |seed| seed..seed + 1) {
@@ -91,7 +91,7 @@ fn a_crash_at_every_single_operation_loses_no_synced_row() {
     }
 }
 
-/// Runs a scene with every seed; how many rows were dropped. Of a single seed that is asked for it says nothing.
+/// Runs a scene with every seed; returns how many rows were dropped, or `None` for a single seed.
 fn play(scene: Scene) -> Option<usize> {
     let only = std::env::var("ZEROBUS_SPOOL_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
     let mut dropped = 0;

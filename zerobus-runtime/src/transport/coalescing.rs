@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    /// A connection of so much room, and its other end.
+    /// A connection with a buffer of this size, and its other end.
     fn connection(room: usize) -> (CoalescingStream<DuplexStream>, DuplexStream) {
         let (near, far) = duplex(room);
         (CoalescingStream::new(near), far)

@@ -1,4 +1,4 @@
-//! The byte stream below TLS and HTTP/2, and what a program may replace it by.
+//! The byte stream below TLS and HTTP/2, and how a program can replace it.
 
 use std::fmt::Debug;
 use std::future::Future;

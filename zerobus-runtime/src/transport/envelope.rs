@@ -27,7 +27,7 @@ const PROTO_BATCH_KEY: u8 = 0x12;
 const JSON_BATCH_KEY: u8 = 0x1a;
 const LONGEST_PREFIX: usize = GRPC_FRAME + 1 + 10 + 1 + 10 + 1 + 10;
 
-/// Which of the service's calls carries a stream.
+/// The service's call that carries a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rpc {
     Ephemeral,
@@ -82,7 +82,7 @@ pub(crate) fn create_request(kind: RecordKind, table: &str, descriptor: Option<B
     create.encode_to_vec().into()
 }
 
-/// The whole first message of a call, which creates the stream, or goes on with one.
+/// The whole first message of a call, which creates or resumes the stream.
 pub(crate) fn first_message(request: &[u8], begin: &Begin) -> Bytes {
     let message = match begin {
         Begin::Ephemeral => field(CREATE_STREAM_KEY, request),
@@ -101,7 +101,7 @@ pub(crate) fn first_message(request: &[u8], begin: &Begin) -> Bytes {
     framed.freeze()
 }
 
-/// A field of a message that has one.
+/// A message with a single field, which holds a message.
 fn field(key: u8, content: &[u8]) -> BytesMut {
     let mut message = BytesMut::with_capacity(content.len() + LONGEST_PREFIX);
     message.put_u8(key);

@@ -1,4 +1,4 @@
-//! What the server says on a call.
+//! The server's messages on a call.
 
 use http::Response;
 use tonic::Status;
@@ -45,7 +45,7 @@ impl Responses {
         Self { begin, has_begun: false, messages }
     }
 
-    /// The next thing that the server says.
+    /// The server's next message, as an event.
     pub(super) async fn next(&mut self) -> Result<Heard, Box<Status>> {
         let heard = match &mut self.messages {
             Messages::Ephemeral(messages) => messages.message().await?.map(|response| ephemeral(response.payload)),

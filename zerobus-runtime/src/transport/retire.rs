@@ -1,4 +1,4 @@
-//! The call that ends a persistent stream for good.
+//! The call that permanently ends a persistent stream.
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, header};
@@ -14,7 +14,7 @@ use crate::error::{Error, Fault};
 use crate::wire::retire_stream_request::Identifier;
 use crate::wire::{RETIRE_STREAM, RetireStreamRequest, RetireStreamResponse, TABLE_NAME_HEADER};
 
-/// Ends the stream of this name; to end it once more changes nothing.
+/// Ends the stream with this name; ending it again changes nothing.
 pub(crate) async fn retire(transport: &Transport, token: &Token, table: &str, stream_id: &str) -> Result<(), Error> {
     let channel = connect(transport).await?;
     let mut grpc = Grpc::with_origin(channel, transport.endpoint.uri().clone());

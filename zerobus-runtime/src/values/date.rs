@@ -90,7 +90,7 @@ impl Display for Date {
 impl FromStr for Date {
     type Err = ValueError;
 
-    /// Reads `YYYY-MM-DD`. A whole number is read as days since 1970-01-01, as the JSON of a row has it.
+    /// Reads `YYYY-MM-DD`. A whole number is read as days since 1970-01-01, as in the JSON of a row.
     fn from_str(text: &str) -> Result<Self, ValueError> {
         if let Some(days) = super::whole_number(text, "days") {
             return Self::from_days(days?);

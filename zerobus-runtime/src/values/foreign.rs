@@ -30,7 +30,7 @@ mod url;
 #[cfg(feature = "uuid")]
 mod uuid;
 
-/// Makes a foreign type, whose range is wider than the column's, a value that is checked while its row is written.
+/// Implements the value traits for a foreign type with a wider range than its column, checked while a row is written.
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]
 macro_rules! checked_value {
     ($([$($generics:tt)*] $foreign:ty => $ours:ty, |$value:ident| $convert:expr;)*) => {$(

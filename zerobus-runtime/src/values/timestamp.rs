@@ -190,8 +190,8 @@ impl Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = ValueError;
 
-    /// Reads RFC 3339, with the zone that it demands; floors what is finer than a microsecond. A whole number is read
-    /// as microseconds since 1970-01-01T00:00:00Z, as the JSON of a row has it.
+    /// Reads RFC 3339, which requires a zone; floors what is finer than a microsecond. A whole number is read
+    /// as microseconds since 1970-01-01T00:00:00Z, as in the JSON of a row.
     ///
     /// A space may replace the `T`, as RFC 3339 allows, and the zone may omit its colon or its minutes: `+0100`, `+01`.
     fn from_str(text: &str) -> Result<Self, ValueError> {
@@ -210,7 +210,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// The day and the time of day, parted by a `T` or a space.
+/// The day and the time of day, separated by a `T` or a space.
 fn split(text: &str) -> Option<(&str, &str)> {
     text.split_once(['T', 't', ' '])
 }
@@ -244,7 +244,7 @@ impl FromStr for TimestampNtz {
     type Err = ValueError;
 
     /// Reads ISO 8601 without a zone, with a `T` or a space between day and time; floors what is finer than a
-    /// microsecond. A whole number is read as microseconds since 1970-01-01T00:00:00, as the JSON of a row has it.
+    /// microsecond. A whole number is read as microseconds since 1970-01-01T00:00:00, as in the JSON of a row.
     fn from_str(text: &str) -> Result<Self, ValueError> {
         if let Some(micros) = whole_number(text) {
             return Self::from_micros(micros?);

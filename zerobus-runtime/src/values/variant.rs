@@ -39,7 +39,7 @@ impl Variant {
     /// The JSON text as a value.
     #[must_use]
     pub fn to_value(&self) -> serde_json::Value {
-        // Only deeper than serde_json reads into a value can fail; the text itself was checked.
+        // This fails only for text nested too deeply for serde_json's values; the text itself was checked.
         serde_json::from_str(&self.0).unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! Refused rows on a stream whose sink is played by the test, without a driver or a connection.
+//! Refused rows on a stream whose sink is the test, without a driver or a connection.
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,7 +16,7 @@ use crate::letter::Original;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
 
-/// The thread of a sink that the test plays itself.
+/// The thread of a sink that the test runs itself.
 #[derive(Debug)]
 struct Played;
 
@@ -60,7 +60,7 @@ fn post(shared: &Arc<Shared>, bytes: usize, is_whole: bool) -> Error {
     reason
 }
 
-/// A row that the server refuses, on this call or on one that the row asks for.
+/// A row that the server refuses, on this call or on one that the row requests.
 fn refuse(shared: &Shared, call: Option<u64>) {
     shared.push_row(&[0; 8], Persisted::No).unwrap();
     let call = call.unwrap_or_else(|| open(shared));
@@ -71,7 +71,7 @@ fn refuse(shared: &Shared, call: Option<u64>) {
     shared.hear(call, Heard::Ended(Some(Fault::Status(status).into())));
 }
 
-/// Whether the sink has the row of this refusal; `None` while that is open.
+/// Whether the sink has the row of this refusal; `None` while that is undecided.
 fn has_letter(shared: &Shared, reason: &Error) -> Option<bool> {
     shared.lock().has_letter(reason)
 }
@@ -144,7 +144,7 @@ fn a_row_that_the_server_refused_is_settled_by_the_sink_and_not_those_before_it(
 
 #[test]
 fn refused_rows_stay_with_the_stream_while_too_many_wait_for_the_sink() {
-    // A refused row has 8 bytes, and its key and length.
+    // A refused row takes 8 bytes, plus its key and length.
     let (shared, call) = with_sink(20);
     for (call, queued) in [(Some(call), 1), (None, 2), (None, 3), (None, 3), (None, 3)] {
         refuse(&shared, call);

@@ -15,11 +15,11 @@ pub(in super::super) fn set(is_explored: bool) {
     IS_EXPLORED.set(is_explored);
 }
 
-/// Takes a lock as one task of an explored schedule; nothing outside of one.
+/// Takes a lock as one task of an explored schedule; `None` outside of one.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     IS_EXPLORED.get().then(|| {
         loop {
-            // A switch and nothing else; `yield_now` would wake this task as well, and hide that nobody else does.
+            // A switch and nothing else; `yield_now` would also wake this task, and hide that no other task does.
             thread::sleep(Duration::ZERO);
             match mutex.try_lock() {
                 Ok(guard) => return guard,

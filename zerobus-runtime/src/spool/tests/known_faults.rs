@@ -1,4 +1,4 @@
-//! One test for each fault that other programs' disk buffers are known for.
+//! One test for each known fault of other programs' disk buffers.
 
 use std::io::IoSlice;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn request(row: u64, bytes: usize) -> Request {
     Request { body: vec![u8::try_from(row % 251).unwrap(); bytes].into(), row, rows: 1, accepted_at: 7 }
 }
 
-/// Appends one request after the other until the log is full; how many.
+/// Appends one request after the other until the log is full; returns how many.
 fn fill(log: &mut Log<Disk>, bytes: usize) -> u64 {
     for n in 0.. {
         match log.append(&[request(log.next_row(), bytes)]) {
@@ -43,7 +43,7 @@ fn fill(log: &mut Log<Disk>, bytes: usize) -> u64 {
     0
 }
 
-/// Reads everything; the rows.
+/// Reads everything; returns the rows.
 fn read_all(log: &mut Log<Disk>) -> Vec<u64> {
     let mut rows = Vec::new();
     loop {
@@ -227,7 +227,7 @@ fn no_damage_keeps_the_log_from_going_on() {
     }
 }
 
-/// A damaged log opens, delivers most of its rows, and takes new ones.
+/// A damaged log opens, delivers most of its rows, and accepts new ones.
 fn goes_on(disk: &Disk, rows: u64) {
     let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
     let read = read_all(&mut log);
@@ -246,7 +246,7 @@ fn goes_on(disk: &Disk, rows: u64) {
 fn a_row_that_holds_the_image_of_a_record_is_not_taken_for_one() {
     let disk = Disk::new(7);
     let (mut log, _) = Log::open(disk.clone(), OPTIONS).unwrap();
-    // Who sees one segment knows its nonce, and forges a record with it for the next one.
+    // A producer that sees one segment knows its nonce, and forges a record with it for the next one.
     log.append(&[request(0, 1950)]).unwrap();
     let mut nonce = 0;
     disk.edit(&name_of(0), |bytes| nonce = u32_at(bytes, 16));

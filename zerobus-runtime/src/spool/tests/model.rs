@@ -1,4 +1,4 @@
-//! A program, a server and a log: what the program was promised is held against what the server has at the end.
+//! A program, a server and a log: the promises to the program are compared with the server's rows at the end.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -11,7 +11,7 @@ use crate::spool::log::{Durability, Log, Options, Refusal};
 use crate::spool::segment::sequence_of;
 use crate::spool::simulated::{Crash, Disk, Faults};
 
-/// What a run is made of.
+/// The parameters of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) durability: Durability,
@@ -28,17 +28,17 @@ pub(super) struct Model {
     plan: Plan,
     random: fastrand::Rng,
     disk: Disk,
-    /// The body of every request that was ever given to a log.
+    /// The body of every request that was ever passed to a log.
     known: BTreeSet<Bytes>,
     made: u64,
-    /// The requests that have the level's promise, by their first row.
+    /// The requests that are as durable as the level promises, by their first row.
     promised: BTreeMap<u64, Bytes>,
-    /// What the server has.
+    /// The server's rows.
     table: BTreeSet<Bytes>,
     /// Rows that a log has reported as lost.
     lost: Vec<Range<u64>>,
     may_lose: bool,
-    /// The offset and the sequence behind what was promised.
+    /// The offset and the sequence after the promised requests.
     ends: (u64, u64),
     /// Rows below are not read again by the next process, unless the power is lost.
     acked: u64,
@@ -79,7 +79,7 @@ impl Model {
         }
     }
 
-    /// Crashes at random, several times, and delivers what is left.
+    /// Crashes at random, several times, and delivers the rest.
     pub(super) fn run(mut self) {
         for _ in 0..PROCESSES {
             self.disk.set_faults(self.plan.faults);
@@ -97,7 +97,7 @@ impl Model {
         self.disk.operations()
     }
 
-    /// Crashes at this operation, and delivers what is left.
+    /// Crashes at this operation, and delivers the rest.
     pub(super) fn crash_at(mut self, operation: u64) {
         self.disk.crash_after(operation);
         self.live();
@@ -129,12 +129,12 @@ impl Model {
         };
         assert_eq!(recovery.rows, log.next_row() - log.read_row());
         if !self.plan.flips && self.plan.durability == Durability::Power && !self.disk.is_dead() {
-            // What fails to be read looks like damage.
+            // A failed read looks like damage.
             assert!(recovery.set_aside.is_empty() || self.plan.faults.read_failures > 0, "{recovery:?}");
         }
         self.lost.extend(recovery.set_aside.iter().map(|aside| aside.rows.clone()));
         if self.plan.flips && recovery.cut > 0 {
-            // The last record of all may be the one that was damaged.
+            // The very last record may be the damaged one.
             let end = log.segments.back().map_or(0, |last| last.end_row);
             self.lost.push(end..u64::MAX);
         }
@@ -148,9 +148,9 @@ impl Model {
         Some(Process { log, appended, waiting, in_flight, read_to, found_to })
     }
 
-    /// No offset and no sequence is given twice, and what was noted as settled is not read again.
+    /// No offset and no sequence is assigned twice, and rows noted as settled are not read again.
     fn check_position(&self, log: &Log<Disk>) {
-        // What cannot be read counts as never written.
+        // An unreadable part counts as never written.
         if self.may_lose || self.plan.faults.read_failures > 0 || self.disk.is_dead() {
             return;
         }
@@ -164,7 +164,7 @@ impl Model {
         );
     }
 
-    /// The counters of a log equal the disk.
+    /// The counters of a log match the disk.
     fn check_counters(&self, log: &Log<Disk>) {
         if self.disk.is_dead() || self.plan.faults.failures > 0 || self.plan.faults.capacity.is_some() {
             return;
@@ -174,7 +174,7 @@ impl Model {
         assert_eq!(log.bytes(), on_disk as u64, "the counters differ from the disk: {:?}", self.disk.lens());
     }
 
-    /// A program that sends until it dies, or for a while.
+    /// A program that sends until it dies, or for some steps.
     fn live(&mut self) {
         let Some(mut process) = self.open() else { return };
         for _ in 0..80 {
@@ -196,7 +196,7 @@ impl Model {
         }
     }
 
-    /// What is durable of the position is never lost.
+    /// The durable part of the position is never lost.
     fn note_durable(&mut self, process: &Process) {
         let position = &process.log.position;
         if !position.is_durable() || self.plan.durability != Durability::Power {
@@ -250,7 +250,7 @@ impl Model {
         }
     }
 
-    /// Ends the process in order; whether that worked.
+    /// Ends the process in order; returns whether that worked.
     fn close(&mut self, process: &mut Process) -> bool {
         let is_closed = process.log.close().is_ok();
         if is_closed {
@@ -261,7 +261,7 @@ impl Model {
     }
 
     fn promise(&mut self, process: &mut Process) {
-        // Rows that a process found are durable only if their sync at its start worked, or rows behind them are.
+        // Rows that a process found are durable only if its sync at the start worked, or if later rows are.
         if self.plan.faults.failures == 0 || !process.appended.is_empty() {
             self.ends = (process.log.next_row(), process.log.next_sequence());
         }
@@ -311,7 +311,7 @@ impl Model {
             self.table.insert(request.body);
         }
         if let Some(row) = row {
-            // What fails is done again with the next acknowledgement, or the same.
+            // A failure is retried with the next acknowledgement, or with this one.
             while process.log.acked(row).is_err() {
                 if self.random.bool() || self.disk.is_dead() {
                     return;
@@ -321,7 +321,7 @@ impl Model {
         }
     }
 
-    /// A process on a sound disk delivers everything, and leaves nothing behind.
+    /// A process on a sound disk delivers everything, and leaves no files.
     fn deliver_the_rest(&mut self) {
         self.disk.set_faults(Faults::default());
         let mut process = self.open().expect("the disk is sound");
@@ -362,7 +362,7 @@ impl Model {
         }
     }
 
-    /// Every row that was promised is in the table, or among those that are reported as lost.
+    /// Every promised row is in the table, or among those reported as lost.
     fn judge(&self) {
         for (row, body) in &self.promised {
             let is_excused = (self.may_lose && !self.plan.flips)

@@ -1,4 +1,4 @@
-//! Small files that are replaced, and crashes while they are.
+//! Small files that are replaced, and crashes during the replacement.
 
 use crate::spool::simulated::{Crash, Disk, Faults};
 use crate::spool::storage::{File as _, Storage as _};

@@ -25,7 +25,7 @@ use crate::spool::writer::{Next, Writer};
 /// How many processes follow each other before the one that delivers the rest.
 const PROCESSES: u32 = 4;
 
-/// What a run is made of.
+/// The parameters of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scene {
     pub(super) level: SpoolLevel,
@@ -42,14 +42,14 @@ pub(super) enum Delivery {
     ExactlyOnce,
 }
 
-/// What the server has.
+/// The state of the server.
 #[derive(Debug, Default)]
 struct Server {
-    /// Every row, as often as it came.
+    /// Every row, as often as it arrived.
     rows: Vec<u64>,
     /// The schema that each was sent for.
     schemas: BTreeSet<(Bytes, u64)>,
-    /// Up to which offset each persistent stream is committed.
+    /// The committed offset of each persistent stream.
     streams: BTreeMap<String, i64>,
 }
 
@@ -57,14 +57,14 @@ struct Server {
 struct Call {
     generation: u64,
     schema: Bytes,
-    /// The requests that are not acknowledged, each with its rows where they are not committed.
+    /// The requests that are not acknowledged, each with its rows if they are not committed.
     pending: Vec<(i64, Vec<u64>)>,
-    /// The persistent stream, and the offset that comes next.
+    /// The persistent stream, and the next offset.
     stream: Option<(String, i64)>,
 }
 
 impl Server {
-    /// Makes requests durable; the offset of the last.
+    /// Makes requests durable; returns the offset of the last.
     fn commit(&mut self, call: &mut Call, count: usize) -> Option<i64> {
         let mut last = None;
         for (offset, rows) in call.pending.drain(..count) {
@@ -87,7 +87,7 @@ struct Process {
     writer: Writer<Disk>,
     schemas: Schemas,
     call: Option<Call>,
-    /// The offsets that were given, and the rows that have them.
+    /// The assigned offsets, and their rows.
     given: Vec<(Offset, u64)>,
     own: Bytes,
 }
@@ -99,13 +99,13 @@ pub(super) struct Whole {
     server: Server,
     next_row: u64,
     promised: BTreeSet<u64>,
-    /// The row that each offset was given to last.
+    /// The row that each offset was assigned to last.
     offsets: BTreeMap<u64, u64>,
     /// Rows that a full spool dropped.
     dropped: BTreeSet<u64>,
     /// Rows that were returned without having been sent.
     returned: BTreeSet<u64>,
-    /// The offset behind the last promised row.
+    /// The offset after the last promised row.
     promised_to: u64,
     /// The schema of the program that sent each row.
     sent: BTreeSet<(Bytes, u64)>,
@@ -113,7 +113,7 @@ pub(super) struct Whole {
 
 impl Whole {
     pub(super) fn new(seed: u64, scene: Scene) -> Self {
-        // The session's pauses and the nonces of segments are taken from this one.
+        // The session's pauses and the nonces of segments use the global generator.
         fastrand::seed(seed);
         Self {
             scene,
@@ -130,7 +130,7 @@ impl Whole {
         }
     }
 
-    /// Plays the scene; how many rows were dropped.
+    /// Runs the scene; returns how many rows were dropped.
     pub(super) fn run(mut self) -> usize {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
@@ -140,7 +140,7 @@ impl Whole {
                 self.live(n).await;
                 self.disk.restart(self.scene.crash);
                 if self.scene.level == SpoolLevel::Process && self.scene.crash != Crash::Process {
-                    // What was never synced goes with the power.
+                    // Data that was never synced is lost with the power.
                     self.promised.clear();
                 }
             }
@@ -227,7 +227,7 @@ impl Whole {
         }
         self.note_promises(process);
         self.lose_call(process);
-        // What is never synced and was cut off may come back with the loss of power.
+        // Unsynced data that was cut off may come back after the loss of power.
         let comes_back = self.scene.level == SpoolLevel::Process && self.scene.crash != Crash::Process;
         if comes_back || self.disk.is_dead() {
             return;
@@ -243,7 +243,7 @@ impl Whole {
     fn send(&mut self, process: &mut Process) {
         let mut row = self.next_row.to_le_bytes().to_vec();
         row.resize(8 + self.random.usize(..400), 0);
-        // Refused where there is no room: that is what back-pressure is.
+        // Refused if there is no room: that is back-pressure.
         if let Ok(offset) = process.shared.push_row(&row, Persisted::No) {
             self.sent.insert((process.own.clone(), self.next_row));
             process.given.push((offset, self.next_row));
@@ -268,7 +268,7 @@ impl Whole {
         });
     }
 
-    /// Does what the session wants of its driver.
+    /// Performs the session's actions for its driver.
     fn act(&mut self, process: &mut Process) {
         while let Ok(action) = process.shared.next_action() {
             match action {
@@ -387,7 +387,7 @@ impl Whole {
         }
         let stats = process.shared.stats();
         assert_eq!((stats.rows_in_flight, stats.rows_on_disk), (0, 0));
-        // Of what was not synced a later part may have reached the disk and an earlier one not.
+        // Of the unsynced data a later part may have reached the disk and an earlier one not.
         let is_torn = |name: &String| self.scene.crash == Crash::Power && name.ends_with(".damaged");
         let left = self.disk.lens().into_keys().filter(|name| {
             !["position", stream_note::NAME, stream_note::UNFINISHED].contains(&name.as_str()) && !is_torn(name)

@@ -57,7 +57,7 @@ impl From<Date> for NaiveDate {
 }
 
 checked_value! {
-    // The time zone is code of anybody's, and not asked.
+    // The time zone is foreign code, and is not called.
     [Tz: TimeZone] DateTime<Tz> => Timestamp, |time| Timestamp::from_micros(time.timestamp_micros());
     [] NaiveDateTime => TimestampNtz, |time| (*time).try_into();
     [] NaiveDate => Date, |date| (*date).try_into();

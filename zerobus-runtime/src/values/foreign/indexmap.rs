@@ -1,4 +1,4 @@
-//! The types of the crate `indexmap`: what they hold is written in the order in which it was inserted.
+//! The types of the crate `indexmap`: their elements are written in insertion order.
 
 use indexmap::{IndexMap, IndexSet};
 

@@ -5,7 +5,7 @@ use crate::values::{Decimal, ValueError};
 impl<const P: u8, const S: u8> TryFrom<rust_decimal::Decimal> for Decimal<P, S> {
     type Error = ValueError;
 
-    /// Takes the number exactly: digits that the column has no room for are an error, zeros behind them are not.
+    /// Takes the number exactly: digits that do not fit the column are an error, trailing zeros are not.
     fn try_from(number: rust_decimal::Decimal) -> Result<Self, ValueError> {
         let error = || ValueError::Digits { found: number.to_string().into(), precision: P, scale: S };
         let exact = number.normalize();
