@@ -31,7 +31,7 @@ use crate::letter::DeadLetter;
 /// - **A row that the server refused is settled only when the sink has it**: until then `wait`, `flush`, `close`,
 ///   [`acked`](crate::IngestStream::acked) and the ack hook do not pass it. So a program that commits its source's
 ///   position by them loses no dead letter when it is killed; a spool keeps the row until then, except exactly once.
-/// - **A sink that fails or panics** loses nothing: the row stays with `take_rejected` and `close`, the stream
+/// - **A sink that fails or panics** loses nothing: the row stays with `take_rejected` and `close`, the stream goes on,
 ///   and emits [`DeadLetterFailed`](crate::StreamEvent::DeadLetterFailed). The next row goes to the sink again.
 /// - [`max_rejected_rows`](crate::StreamBuilder::max_rejected_rows) still applies to rows that the server refuses.
 ///
