@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 use zerobus_codegen::Printable;
 
-use super::log::{self, Checkpoint, Listed, LogFile, Start};
+use super::log::{self, Checkpoint, Incomplete, LogFile, Start};
 use super::sidecars;
 
 const HINT: &str = "_last_checkpoint";
@@ -29,10 +29,8 @@ pub(super) enum Damage {
         "{HINT} names version {version}, and the log has no whole checkpoint of it or of a later version; remove {HINT}, and readers look for an older one"
     )]
     Hint { version: u64 },
-    #[error(
-        "the log begins with a checkpoint of version {version} of which files are missing or empty (found: {found}); restore them, or remove the table's folder"
-    )]
-    Incomplete { version: u64, found: String },
+    #[error(transparent)]
+    Incomplete(#[from] Incomplete),
     #[error(
         "the checkpoint {checkpoint} names the sidecar {}, which is missing; restore the file, or remove the checkpoint and {HINT}, and readers take an older one if the log still has the commits since", Printable(.sidecar)
     )]
@@ -47,22 +45,13 @@ pub(super) enum Damage {
 pub(super) fn of(table: &Path) -> Option<Damage> {
     let log = log::folder(table);
     match log::start(table) {
-        Err(damage) => Some(damage),
+        Err(incomplete) => Some(incomplete.into()),
         Ok(start) => {
             let start = start?;
             let found = bad_hint(&log, &start).or_else(|| checkpoint(&log, &start));
             found.or_else(|| commits(&log, &start))
         }
     }
-}
-
-/// The damage of a log that has no beginning, and parts of a checkpoint.
-pub(super) fn incomplete(files: &[Listed]) -> Option<Damage> {
-    let parts = || files.iter().filter(|file| matches!(file.file, LogFile::Checkpoint(_)));
-    let version = parts().map(|file| file.version).max()?;
-    let mut found: Vec<&str> = parts().filter(|file| file.version == version).map(|file| file.name.as_str()).collect();
-    found.sort_unstable();
-    Some(Damage::Incomplete { version, found: found.join(", ") })
 }
 
 fn bad_hint(log: &Path, start: &Start) -> Option<Damage> {
@@ -150,7 +139,7 @@ mod tests {
             (vec![&first], None),
             (vec![&first, &cut], None),
             (vec![&whole, &hint], None),
-            (vec![&part, &hint], Some(Damage::Incomplete { version: 9, found: part.0.clone() })),
+            (vec![&part, &hint], Some(Incomplete { version: 9, found: part.0.clone() }.into())),
             (vec![&first, &part, &hint], Some(Damage::Hint { version: 9 })),
             (vec![&torn, &hint], Some(Damage::Torn { name: torn.0.clone() })),
         ] {

@@ -13,8 +13,6 @@ use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::damage::{self, Damage};
-
 const UUID_LENGTH: usize = 36;
 
 /// What a file in a log is.
@@ -54,6 +52,16 @@ pub(super) struct Checkpoint {
 pub(super) enum Start {
     Checkpoint(Checkpoint),
     First,
+}
+
+/// A log without a beginning that has a part of a checkpoint.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the log begins with a checkpoint of version {version} of which files are missing or empty (found: {found}); restore them, or remove the table's folder"
+)]
+pub(super) struct Incomplete {
+    pub(super) version: u64,
+    pub(super) found: String,
 }
 
 impl Checkpoint {
@@ -139,7 +147,7 @@ pub(super) fn checkpoints(files: &[Listed]) -> Vec<Checkpoint> {
 
 /// Where the log of a table begins; none if there is no table: a kill may have left the folder of a log whose first
 /// commit never came.
-pub(super) fn start(table: &Path) -> Result<Option<Start>, Damage> {
+pub(super) fn start(table: &Path) -> Result<Option<Start>, Incomplete> {
     let Ok(files) = list(&folder(table)) else { return Ok(None) };
     if let Some(last) = checkpoints(&files).pop() {
         return Ok(Some(Start::Checkpoint(last)));
@@ -147,7 +155,15 @@ pub(super) fn start(table: &Path) -> Result<Option<Start>, Damage> {
     if files.iter().any(|file| file.version == 0 && file.file == LogFile::Commit) {
         return Ok(Some(Start::First));
     }
-    damage::incomplete(&files).map_or(Ok(None), Err)
+    incomplete(&files).map_or(Ok(None), Err)
+}
+
+fn incomplete(files: &[Listed]) -> Option<Incomplete> {
+    let parts = || files.iter().filter(|file| matches!(file.file, LogFile::Checkpoint(_)));
+    let version = parts().map(|file| file.version).max()?;
+    let mut found: Vec<&str> = parts().filter(|file| file.version == version).map(|file| file.name.as_str()).collect();
+    found.sort_unstable();
+    Some(Incomplete { version, found: found.join(", ") })
 }
 
 /// The version of a file in a log, and what the file is.
@@ -229,7 +245,7 @@ pub(super) mod tests {
         let json = (name(9, &format!("checkpoint.{UUID}.json")), "x");
         let incomplete = || {
             let found = format!("{}, {}", missing[0].0, missing[1].0);
-            Damage::Incomplete { version: 9, found }
+            Incomplete { version: 9, found }
         };
         let at = |version, files: &[&str]| {
             let files = files.iter().map(|name| (*name).to_owned()).collect();
