@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -62,19 +61,18 @@ impl Folder {
     /// anew, unless another emulator has done that first.
     pub(super) fn hold(&self) -> Result<(), StorageError> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = (0..TRIES).try_fold((), |(), _| match self.owns(&lock) {
-            Ok(true) => ControlFlow::Break(Ok(())),
-            Ok(false) => match lock_again(&self.root) {
-                Ok(new) => {
-                    *lock = new;
-                    ControlFlow::Continue(())
-                }
-                Err(error) => ControlFlow::Break(Err(error)),
-            },
-            Err(error) => ControlFlow::Break(Err(error)),
-        });
-        let held = held.break_value().unwrap_or_else(|| Err(io::Error::other("it is being removed")));
+        let held = self.take_again(&mut lock);
         held.map_err(|error| StorageError::Folder { path: self.root.clone(), source: Arc::new(error) })
+    }
+
+    fn take_again(&self, lock: &mut File) -> io::Result<()> {
+        for _ in 0..TRIES {
+            if self.owns(lock)? {
+                return Ok(());
+            }
+            *lock = lock_again(&self.root)?;
+        }
+        Err(io::Error::other("it is being removed"))
     }
 
     fn owns(&self, lock: &File) -> io::Result<bool> {
