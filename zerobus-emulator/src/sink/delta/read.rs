@@ -31,10 +31,12 @@ pub(super) fn start(path: &Path) -> KernelResult<Option<Start>> {
 /// The last version of a table. An error names the file of the log that is damaged, if one is.
 pub(super) fn snapshot(kernel: &Kernel, path: &Path) -> KernelResult<SnapshotRef> {
     let built = Snapshot::builder_for(folder_url(path)?).build(kernel.engine().as_ref());
-    built.map_err(|error| match damage::of(path) {
+    built.map_err(|error| {
         // A missing file may be part of a removal of the whole table.
-        Some(damage) if !chain_has_missing(&error) => KernelError::generic_err(damage),
-        _ => error,
+        if chain_has_missing(&error) {
+            return error;
+        }
+        damage::of(path).map_or(error, KernelError::generic_err)
     })
 }
 
