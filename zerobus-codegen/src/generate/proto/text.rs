@@ -1,4 +1,4 @@
-//! A `.proto` file as text: what stands on each line, and how deep.
+//! A `.proto` file as text: its lines, each indented by how deep its message is nested.
 
 use super::{File, Line, Message};
 
