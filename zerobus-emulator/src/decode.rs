@@ -4,6 +4,7 @@ mod partition;
 mod plan;
 mod rescue;
 mod scalar;
+mod wire;
 
 use std::fmt::{self, Display};
 
@@ -60,8 +61,18 @@ impl Decoder {
     }
 
     pub(crate) fn proto(&self, record: Bytes) -> Result<Row, BadRecord> {
+        let row = match wire::row(&self.plan, &record) {
+            Some(row) => row,
+            None => self.reflected(record)?,
+        };
+        self.partition.check(&row)?;
+        Ok(row)
+    }
+
+    /// The row by way of prost-reflect's message.
+    fn reflected(&self, record: Bytes) -> Result<Row, BadRecord> {
         let message = DynamicMessage::decode(self.message.clone(), record).map_err(BadRecord::whole)?;
-        self.row(message)
+        self.plan.row(message)
     }
 
     /// The deserializer's error texts are the service's.

@@ -1,7 +1,5 @@
 //! Maps the fields of a client's message to columns, once for a stream, and then decodes its messages to rows.
 
-use std::collections::HashMap;
-
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 use zerobus_codegen::{DataType, Element, Field, Scalar, Struct};
 
@@ -10,12 +8,14 @@ use crate::row::{Cell, Row};
 
 /// The columns of a row, or the fields of a struct.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    columns: Vec<Column>,
-    /// The columns' positions, by field number.
-    places: HashMap<u32, u32>,
+pub(super) struct Plan {
+    pub(super) columns: Vec<Column>,
+    /// The numbers of the client's fields, ascending, each with the position of its column.
+    pub(super) fields: Vec<(u32, u32)>,
     /// The number of columns that every row must have a value for.
     required: usize,
+    /// Whether fields are independent: none belongs to a oneof, none is a group, and each can be absent.
+    pub(super) is_plain: bool,
 }
 
 #[derive(Debug)]
@@ -24,11 +24,11 @@ pub(super) struct Column {
     nullable: bool,
     /// The column's field; `None` if the client's message has no such field.
     source: Option<FieldDescriptor>,
-    shape: Shape,
+    pub(super) shape: Shape,
 }
 
 #[derive(Debug)]
-enum Shape {
+pub(super) enum Shape {
     List(Item),
     Map(Scalar, Item),
     Scalar(Scalar),
@@ -36,25 +36,31 @@ enum Shape {
 }
 
 #[derive(Debug)]
-enum Item {
+pub(super) enum Item {
     Scalar(Scalar),
     Struct(Plan),
 }
 
 impl Plan {
-    pub(crate) fn new(row: &Struct, message: &MessageDescriptor) -> Self {
+    pub(super) fn new(row: &Struct, message: &MessageDescriptor) -> Self {
         let column = |field: &Field| {
             let source = message.get_field_by_name(&field.name);
             let shape = shape(field, source.as_ref());
             Column { name: field.name.clone(), nullable: field.nullable, source, shape }
         };
-        Self::of(row.fields.iter().map(column).collect())
+        let mut fields = message.fields();
+        let is_plain = fields.all(|field| !field.is_group() && (field.supports_presence() || is_repeated(&field)))
+            // A field of its own in a oneof is what `optional` of proto3 becomes.
+            && message.oneofs().all(|oneof| oneof.fields().len() == 1);
+        Self::of(row.fields.iter().map(column).collect(), is_plain)
     }
 
-    fn of(columns: Vec<Column>) -> Self {
-        let places = (0..).zip(&columns).filter_map(|(place, column)| Some((column.source.as_ref()?.number(), place)));
-        let (places, required) = (places.collect(), columns.iter().filter(|column| column.is_required()).count());
-        Self { columns, places, required }
+    fn of(columns: Vec<Column>, is_plain: bool) -> Self {
+        let fields = (0..).zip(&columns).filter_map(|(place, column)| Some((column.source.as_ref()?.number(), place)));
+        let mut fields: Vec<(u32, u32)> = fields.collect();
+        fields.sort_unstable();
+        let required = columns.iter().filter(|column| column.is_required()).count();
+        Self { columns, fields, required, is_plain }
     }
 
     /// The column of this name.
@@ -62,42 +68,44 @@ impl Plan {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    pub(crate) fn row(&self, mut message: DynamicMessage) -> Result<Row, BadRecord> {
+    pub(super) fn row(&self, mut message: DynamicMessage) -> Result<Row, BadRecord> {
         if let Some(unknown) = message.unknown_fields().next() {
             let why = format!("field number {} is not in the descriptor", unknown.number());
             return Err(BadRecord::value(why));
         }
-        // A sparse cell is larger and slower to find, so it counts twice.
-        if message.fields().take(self.columns.len()).count() * 2 < self.columns.len() {
-            return self.sparse(message);
+        let mut cells = Vec::new();
+        for (field, value) in message.take_fields() {
+            let Ok(index) = self.fields.binary_search_by_key(&field.number(), |(number, _)| *number) else { continue };
+            let place = self.fields[index].1;
+            let column = &self.columns[place as usize];
+            cells.push((place, column.cell(value).map_err(|bad| bad.within(&column.name))?));
         }
-        let cell = |column: &Column| {
-            let value = column.source.as_ref().and_then(|field| message.take_field(field));
-            column.cell(value).map_err(|bad| bad.within(&column.name))
-        };
-        self.columns.iter().map(cell).collect::<Result<_, _>>().map(Row::dense)
+        self.row_of(cells)
     }
 
-    fn sparse(&self, mut message: DynamicMessage) -> Result<Row, BadRecord> {
-        let mut cells = Vec::new();
-        let mut required = 0;
-        for (field, value) in message.take_fields() {
-            let Some(&place) = self.places.get(&field.number()) else { continue };
-            let column = &self.columns[place as usize];
-            required += usize::from(column.is_required());
-            cells.push((place, column.cell(Some(value)).map_err(|bad| bad.within(&column.name))?));
-        }
+    /// The row of these cells, each with the position of its column; the other columns have no value.
+    pub(super) fn row_of(&self, mut cells: Vec<(u32, Cell)>) -> Result<Row, BadRecord> {
         cells.sort_unstable_by_key(|(place, _)| *place);
-        if required < self.required {
+        // A sparse cell is larger and slower to find, so it counts twice.
+        if cells.len() * 2 < self.columns.len() {
             self.check_required(&cells)?;
+            return Ok(Row::sparse(cells));
         }
-        Ok(Row::sparse(cells))
+        let mut cells = cells.into_iter().peekable();
+        let cell = |(place, column): (u32, &Column)| match cells.next_if(|(at, _)| *at == place) {
+            Some((_, cell)) => Ok(cell),
+            None => column.absent().map_err(|bad| bad.within(&column.name)),
+        };
+        (0..).zip(&self.columns).map(cell).collect::<Result<_, _>>().map(Row::dense)
     }
 
     fn check_required(&self, cells: &[(u32, Cell)]) -> Result<(), BadRecord> {
+        if cells.iter().filter(|(place, _)| self.columns[*place as usize].is_required()).count() == self.required {
+            return Ok(());
+        }
         for (place, column) in (0_u32..).zip(&self.columns) {
             if column.is_required() && cells.binary_search_by_key(&place, |(place, _)| *place).is_err() {
-                column.cell(None).map_err(|bad| bad.within(&column.name))?;
+                column.absent().map_err(|bad| bad.within(&column.name))?;
             }
         }
         Ok(())
@@ -109,9 +117,10 @@ impl Column {
         self.nullable
     }
 
-    /// The cell of a field, which may be absent.
+    /// The cell of a message's field, which may be absent.
     pub(super) fn take(&self, mut message: DynamicMessage) -> Result<Cell, BadRecord> {
-        self.cell(self.source.as_ref().and_then(|field| message.take_field(field)))
+        let value = self.source.as_ref().and_then(|field| message.take_field(field));
+        value.map_or_else(|| self.absent(), |value| self.cell(value))
     }
 
     /// An absent collection is empty, so it is never missing.
@@ -119,17 +128,25 @@ impl Column {
         !self.nullable && matches!(self.shape, Shape::Scalar(_) | Shape::Struct(_))
     }
 
-    fn cell(&self, value: Option<Value>) -> Result<Cell, BadRecord> {
+    fn cell(&self, value: Value) -> Result<Cell, BadRecord> {
         match (&self.shape, value) {
-            (Shape::List(item), Some(Value::List(values))) => item.list(values),
-            (Shape::List(_), None) => Ok(Cell::List(Vec::new())),
-            (Shape::Map(key, item), Some(Value::Map(entries))) => item.map(*key, entries),
-            (Shape::Map(..), None) => Ok(Cell::Map(Vec::new())),
-            (Shape::Scalar(scalar), Some(value)) => scalar::cell(*scalar, value),
-            (Shape::Struct(plan), Some(Value::Message(inner))) => plan.row(inner).map(Cell::Struct),
-            (_, None) if self.nullable => Ok(Cell::Null),
-            (_, None) => Err(BadRecord::value("it is NOT NULL, and the record leaves it out")),
-            (_, Some(_)) => Err(BadRecord::value("the value is of another type than the descriptor says")),
+            (Shape::List(item), Value::List(values)) => item.list(values),
+            (Shape::Map(key, item), Value::Map(entries)) => item.map(*key, entries),
+            (Shape::Scalar(scalar), value) => scalar::cell(*scalar, value),
+            (Shape::Struct(plan), Value::Message(inner)) => plan.row(inner).map(Cell::Struct),
+            (_, _) => Err(BadRecord::value("the value is of another type than the descriptor says")),
+        }
+    }
+
+    /// The cell of a record that has no value for the column.
+    fn absent(&self) -> Result<Cell, BadRecord> {
+        match &self.shape {
+            Shape::List(_) => Ok(Cell::List(Vec::new())),
+            Shape::Map(..) => Ok(Cell::Map(Vec::new())),
+            Shape::Scalar(_) | Shape::Struct(_) if self.nullable => Ok(Cell::Null),
+            Shape::Scalar(_) | Shape::Struct(_) => {
+                Err(BadRecord::value("it is NOT NULL, and the record leaves it out"))
+            }
         }
     }
 }
@@ -160,6 +177,10 @@ impl Item {
     }
 }
 
+fn is_repeated(field: &FieldDescriptor) -> bool {
+    field.is_list() || field.is_map()
+}
+
 fn shape(field: &Field, source: Option<&FieldDescriptor>) -> Shape {
     let kind = source.map(FieldDescriptor::kind);
     match &field.data_type {
@@ -184,6 +205,6 @@ fn item(element: &Element, kind: Option<Kind>) -> Item {
 fn plan(row: &Struct, kind: Option<Kind>) -> Plan {
     match kind {
         Some(Kind::Message(message)) => Plan::new(row, &message),
-        _ => Plan::of(Vec::new()),
+        _ => Plan::of(Vec::new(), false),
     }
 }
