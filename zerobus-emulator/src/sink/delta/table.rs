@@ -507,7 +507,11 @@ impl DeltaTable {
         Ok(())
     }
 
+    /// A table that was removed has nothing to merge, so that is no failure.
     fn not_merged(&self, error: &KernelError) {
+        if !self.is_present() {
+            return;
+        }
         tracing::warn!(path = %self.path.display(), error = %ErrorChain(error), "small files were not merged");
     }
 
