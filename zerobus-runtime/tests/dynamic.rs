@@ -236,7 +236,7 @@ fn cells_are_text_and_a_header_says_their_columns() {
         (&[Some("n"), None, None, None, None], "column id: found no value, expected BIGINT NOT NULL"),
         (
             &[Some("n"), Some("1"), Some("1,5"), None, None],
-            "column price: found the text \"1,5\", expected DECIMAL(4,2)",
+            "column price: found the text \"1,5\", expected DECIMAL(4,2) with a decimal point",
         ),
         (
             &[Some("n"), Some("1"), None, Some("a"), None],

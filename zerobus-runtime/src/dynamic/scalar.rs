@@ -100,8 +100,12 @@ pub(super) fn plain(scalar: Scalar, cell: &str, options: Options) -> Cow<'_, str
 /// Writes a cell of text, where a comma may stand before a fraction.
 pub(super) fn cell(scalar: Scalar, field: u32, cell: &str, options: Options, out: &mut Encoder) -> Written {
     let is_number = matches!(scalar, Scalar::Decimal { .. } | Scalar::Double | Scalar::Float);
-    if is_number && options.mark == DecimalMark::Comma && cell.contains('.') {
-        return Err(RowProblem::new(quoted(cell), format!("{scalar} with a decimal comma")));
+    let (other, expected) = match options.mark {
+        DecimalMark::Comma => ('.', "comma"),
+        DecimalMark::Point => (',', "point"),
+    };
+    if is_number && cell.contains(other) {
+        return Err(RowProblem::new(quoted(cell), format!("{scalar} with a decimal {expected}")));
     }
     text(scalar, field, &plain(scalar, cell, options), out)
 }
