@@ -89,6 +89,7 @@ impl Plan {
         // A sparse cell is larger and slower to find, so it counts twice.
         if cells.len() * 2 < self.columns.len() {
             self.check_required(&cells)?;
+            cells.shrink_to_fit();
             return Ok(Row::sparse(cells));
         }
         let mut cells = cells.into_iter().peekable();
