@@ -98,3 +98,8 @@ pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // Without a sender there is no server.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
+
+/// Whether the server stops.
+pub(crate) fn is_stopped(stopping: &watch::Receiver<bool>) -> bool {
+    *stopping.borrow() || stopping.has_changed().is_err()
+}

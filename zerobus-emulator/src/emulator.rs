@@ -119,6 +119,8 @@ pub struct Emulator {
     /// Closed when the last stream has ended.
     streams: mpsc::Receiver<()>,
     server: JoinHandle<()>,
+    /// Creates the missing tables.
+    preparing: JoinHandle<()>,
 }
 
 /// Configures and starts an [`Emulator`].
@@ -287,6 +289,8 @@ impl Emulator {
         drop(self.app);
         let drained = async {
             self.streams.recv().await;
+            // A table that is being created now would be created in a folder that is another emulator's, or removed.
+            let _ = self.preparing.await;
             sink.close().await;
         };
         if tokio::time::timeout(grace, drained).await.is_err() {
@@ -500,9 +504,9 @@ impl Builder {
             tokens: Arc::new(tokens),
         };
         let server = tokio::spawn(server::serve(app.clone(), listener));
-        tokio::spawn(prepare(app.clone()));
+        let preparing = tokio::spawn(prepare(app.clone()));
         let scheme = app.scheme();
-        Ok(Emulator { app, url: format!("{scheme}://{}", reachable(address)), stop, streams, server })
+        Ok(Emulator { app, url: format!("{scheme}://{}", reachable(address)), stop, streams, server, preparing })
     }
 
     #[cfg(feature = "delta")]
@@ -539,23 +543,20 @@ impl Builder {
 /// Creates missing tables and counts the rows of the others, while the emulator serves.
 async fn prepare(app: App) {
     let tables: Vec<_> = app.catalog().all_writable().collect();
-    let App { sink, activity, mut stopping, .. } = app;
-    let work = async {
-        for table in tables {
-            let name = table.name.to_string();
-            match (sink.holding(&table).await, sink.prepare(&table).await) {
-                // Rows that arrived during the count would count twice.
-                (Ok(holding), Ok(())) if activity.is_new(&name) => activity.found(&name, holding.rows),
-                (Ok(_), Ok(())) => {}
-                (Err(error), _) | (_, Err(error)) => {
-                    tracing::warn!(table = %name, error = %ErrorChain(&error), "a table cannot be used");
-                }
+    let App { sink, activity, stopping, .. } = app;
+    for table in tables {
+        if app::is_stopped(&stopping) {
+            return;
+        }
+        let name = table.name.to_string();
+        match (sink.holding(&table).await, sink.prepare(&table).await) {
+            // Rows that arrived during the count would count twice.
+            (Ok(holding), Ok(())) if activity.is_new(&name) => activity.found(&name, holding.rows),
+            (Ok(_), Ok(())) => {}
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::warn!(table = %name, error = %ErrorChain(&error), "a table cannot be used");
             }
         }
-    };
-    tokio::select! {
-        () = work => {}
-        () = app::stopped(&mut stopping) => {}
     }
 }
 

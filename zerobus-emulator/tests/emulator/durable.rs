@@ -200,6 +200,18 @@ mod folder {
         builder(data.path()).start().await.unwrap().shutdown().await;
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_folder_that_is_removed_after_a_shutdown_stays_removed() {
+        let folders: Vec<_> = (0..30).map(|_| tempfile::tempdir().unwrap()).collect();
+        for folder in &folders {
+            builder(folder.path()).start().await.unwrap().shutdown().await;
+            std::fs::remove_dir_all(folder.path()).unwrap();
+        }
+        for folder in &folders {
+            assert!(!folder.path().exists());
+        }
+    }
+
     /// Removes a folder that the emulator may be writing to.
     fn remove(folder: &Path) {
         while folder.exists() {
