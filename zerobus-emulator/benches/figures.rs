@@ -152,8 +152,10 @@ async fn open(program: &Program, table: &str) -> Call {
     Call::open(&program.credentials, table, RecordType::Json, None).await.unwrap()
 }
 
-/// One row a commit, each acked before the next is sent.
+/// One row a commit, each acked before the next is sent. A stream ends well before its lifetime does.
 async fn commits(number: i64) {
+    const OF_A_STREAM: i64 = 10_000;
+
     let folder = tempfile::tempdir().unwrap();
     readings(folder.path(), "readings");
     let program = Program::start(folder.path());
@@ -161,8 +163,13 @@ async fn commits(number: i64) {
     let begin = Instant::now();
     let mut early = 0.0;
     for id in 0..number {
-        call.send_json(id, &reading(id)).await;
-        call.acked(id).await;
+        let offset = id % OF_A_STREAM;
+        if id > 0 && offset == 0 {
+            call.finish().await.unwrap();
+            call = open(&program, "main.bench.readings").await;
+        }
+        call.send_json(offset, &reading(id)).await;
+        call.acked(offset).await;
         if id == 999 {
             early = program.memory().0;
         }
