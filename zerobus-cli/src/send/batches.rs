@@ -1,4 +1,4 @@
-//! Parquet and Arrow IPC: record batches, whose columns have types already.
+//! Reads Parquet and Arrow IPC files as record batches, whose columns already have types.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
@@ -15,10 +15,10 @@ use super::piece::{Flow, Rows, Target};
 use super::source::{PIECE, Source};
 use crate::failure::Failure;
 
-/// The most rows of a batch.
+/// The maximum number of rows in a batch.
 const MOST: usize = 4_096;
 
-/// What the file format of Arrow IPC begins with; the stream format does not.
+/// The magic bytes of the Arrow IPC file format; the stream format has none.
 const ARROW_FILE: &[u8] = b"ARROW1";
 
 /// Reads a Parquet file to its end.
@@ -47,12 +47,12 @@ pub(super) fn parquet(path: &Path, target: &Target<'_>) -> Result<Flow, Failure>
     Ok(Flow::Goes)
 }
 
-/// A file whose texts are read as views into its pages, which costs less than a copy of each.
+/// Makes the reader return strings as views into the file's pages, which is cheaper than copying each one.
 fn viewed(metadata: ArrowReaderMetadata) -> ArrowReaderMetadata {
     let schema = metadata.schema();
     let viewed = Schema::new_with_metadata(fields_viewed(schema.fields()), schema.metadata().clone());
     let options = ArrowReaderOptions::new().with_schema(viewed.into());
-    // Where the reader takes no views, copies are as good.
+    // If the reader rejects the schema with views, it copies the strings.
     ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).unwrap_or(metadata)
 }
 
@@ -70,13 +70,13 @@ fn field_viewed(field: &FieldRef) -> FieldRef {
     field.as_ref().clone().with_data_type(data_type).into()
 }
 
-/// How many rows are about a piece.
+/// The number of rows that make up about one piece.
 fn batch_size(rows: u64, bytes: u64) -> usize {
     let row = (bytes / rows.max(1)).max(1);
     usize::try_from(PIECE as u64 / row).unwrap_or(MOST).clamp(16, MOST)
 }
 
-/// Reads an Arrow IPC file to its end.
+/// Reads an Arrow IPC file to its end; `None` if the file does not have the file format.
 pub(super) fn arrow_file(path: &Path, target: &Target<'_>) -> Result<Option<Flow>, Failure> {
     let failed = |error| Failure::new("it cannot be read", error);
     let mut file = File::open(path).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! The streams that rows go over: one, or several between which no order is kept.
+//! Lanes: one or more open streams that carry the rows. Rows on different lanes have no order.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,39 +10,39 @@ use super::StreamIds;
 use crate::arguments::Send;
 use crate::failure::Failure;
 
-/// How many bytes of rows may be unacknowledged, over all lanes.
+/// The maximum number of unacknowledged bytes over all lanes.
 const MOST_UNACKED: usize = 64 << 20;
 
-/// A lane has room for the largest row.
+/// The minimum for one lane, so that the largest row fits.
 const LEAST_UNACKED: usize = 16 << 20;
 
-/// Open streams, one of which takes rows at a time.
+/// Open streams; rows go to the current one.
 #[derive(Clone)]
 pub(super) struct Lanes {
     streams: Vec<IngestStream<Dynamic>>,
     current: usize,
 }
 
-/// What the streams have done together.
+/// The sums of the streams' statistics.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {
     pub(super) rows_durable: u64,
     pub(super) rows_replayed: u64,
-    /// Rows that another process left in the spool.
+    /// Rows that an earlier process left in the spool.
     pub(super) rows_recovered: u64,
     /// Rows that stay in the spool.
     pub(super) rows_on_disk: u64,
     pub(super) bytes_durable: u64,
 }
 
-/// What became of a row, and of those that were sent with it.
+/// The outcome for a row and the rows that were sent with it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sent {
-    /// Where the first was accepted; none if it was refused.
+    /// Where the first row was accepted; `None` if it was refused.
     pub(super) first: Option<Accepted>,
-    /// How many rows there are.
+    /// The number of rows.
     pub(super) rows: usize,
-    /// Whether there was no room for it at once.
+    /// Whether the row had to wait for room.
     pub(super) has_waited: bool,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Accepted {
     pub(super) offset: u64,
 }
 
-/// Gives each lane its own folder, if there is a spool.
+/// Gives the lane its own folder in the spool, if a spool is configured.
 fn spooled(stream: StreamBuilder<Dynamic>, spool: Option<&Path>, lane: usize) -> StreamBuilder<Dynamic> {
     match spool {
         Some(folder) => stream.spool(folder.join(format!("lane-{lane}"))),
@@ -77,10 +77,10 @@ impl Lanes {
         let mut stream = client.dynamic_stream(plan).max_unacked_bytes((MOST_UNACKED / lanes).max(LEAST_UNACKED));
         if let Some(rate) = arguments.rate {
             let rate = rate.div_ceil(u32::try_from(lanes).unwrap_or(u32::MAX));
-            // A request goes at once: one of many rows would be a burst.
+            // All rows of a request are sent at once, so a large request would be a burst.
             stream = stream.max_rows_per_second(rate).max_batch_rows((rate / 10).max(1));
         }
-        // The server's refusals count among those of `--max-rejected`.
+        // Rows that the server refuses count towards `--max-rejected`.
         let most = usize::try_from(arguments.max_rejected).unwrap_or(usize::MAX);
         stream = stream.max_rejected_rows(most).rejected_within(Duration::MAX);
         let mut streams = Vec::with_capacity(lanes);
@@ -91,12 +91,12 @@ impl Lanes {
         Ok(Self { streams, current: 0 })
     }
 
-    /// Lets the next lane take rows.
+    /// Makes the next lane the current one.
     pub(super) const fn advance(&mut self) {
         self.current = (self.current + 1) % self.streams.len();
     }
 
-    /// Sends the first of these rows, or more of them: without a wait where there is room.
+    /// Sends one or more rows from the start of the slice. It waits only if there is no room for the first row.
     pub(super) async fn send(&self, rows: &[DynamicRow<'_>]) -> Result<Option<Sent>, Error> {
         let stream = &self.streams[self.current];
         let accepted = |offset: Offset| Accepted { lane: self.current, offset: offset.value() };
@@ -109,7 +109,7 @@ impl Lanes {
         }
     }
 
-    /// Of each lane the offset below which every row is durable, or was refused.
+    /// For each lane, the offset below which every row is durable or was refused.
     pub(super) fn settled(&self) -> Vec<u64> {
         self.streams.iter().map(|stream| stream.acked().map_or(0, |offset| offset.value() + 1)).collect()
     }
@@ -129,9 +129,10 @@ impl Lanes {
         })
     }
 
-    /// Lets every row become durable, within a time if one is given; the errors of the lanes that failed.
+    /// Waits until every row is durable, within a time limit if one is given. Returns the errors of the lanes that
+    /// failed.
     pub(super) async fn close(&self, within: Option<Duration>) -> Vec<CloseError> {
-        // Each stream delivers by itself, so waiting for one after the other takes as long as the slowest.
+        // The streams deliver concurrently, so waiting for one after another takes only as long as the slowest.
         let until = within.map(|within| tokio::time::Instant::now() + within);
         let mut errors = Vec::new();
         for stream in &self.streams {

@@ -1,4 +1,4 @@
-//! Rows into the stream: what is refused goes aside, what is durable is noted.
+//! Sends rows to the lanes, keeps refused rows as dead letters, and records progress in the checkpoint.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -21,49 +21,49 @@ use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::terminal;
 
-/// How often what is durable is noted on disk.
+/// How often the checkpoint is saved.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// How many rows may be accepted without a look at the clock, and before the tasks that send them have a turn.
+/// How many rows may be accepted before the clock is checked and the tasks that send them get a turn.
 const UNTIMED: usize = 1_024;
 
-/// How many rows are sent at once.
+/// How many rows are passed to a lane in one call.
 const AT_ONCE: usize = 16;
 
-/// How the rows came to an end.
+/// Why the run ended.
 #[derive(Debug)]
 pub(super) enum Ending {
-    /// It cannot go on.
+    /// The run cannot continue.
     Failed(Failure),
-    /// Somebody asked it to stop.
+    /// A signal asked the program to stop.
     Stopped,
-    /// Every row was read.
+    /// Every input was read to its end.
     Whole,
 }
 
-/// Sends rows and keeps count of them.
+/// Sends rows and counts them.
 pub(super) struct Sender<'a> {
     plan: &'a RowPlan,
     lanes: Lanes,
     columns: Option<Rc<CellColumns<'a>>>,
-    /// A text that is NULL in a cell.
+    /// The text that means NULL in a cell.
     null: Option<String>,
     names: Vec<String>,
     dead_letters: Option<DeadLetters>,
     max_rejected: u64,
     checkpoint: Checkpoint,
     marks: Marks,
-    /// The input that is read, and how many of its rows were sent or refused.
+    /// The input that is being read, and how many of its rows were sent or refused.
     at: (usize, u64),
-    /// How many rows may be sent before the clock is looked at.
+    /// How many more rows may be sent before the clock is checked.
     untimed: usize,
     progress: &'a Progress,
     started: Instant,
     next_note: Instant,
     read: u64,
-    /// Whether the last of them is neither accepted nor refused.
+    /// Whether the last row that was read is neither accepted nor refused yet.
     is_open: bool,
-    /// Rows that were refused before they were sent, and by the server.
+    /// Rows that were refused, before they were sent or by the server.
     refused: u64,
 }
 
@@ -97,7 +97,8 @@ impl<'a> Sender<'a> {
         })
     }
 
-    /// Sends what is received, until its end, a signal or a failure, and gives the buffers of sent rows back.
+    /// Sends all received rows until the input ends, a signal arrives or something fails. Buffers of sent rows go back
+    /// to the reader for reuse.
     pub(super) async fn run(
         &mut self,
         mut pieces: mpsc::Receiver<Result<Piece, Failure>>,
@@ -126,7 +127,7 @@ impl<'a> Sender<'a> {
             let sent = tokio::select! {
                 biased;
                 stopped = &mut stop => {
-                    // The row that waited for room was not sent.
+                    // The row that was waiting for room was not sent.
                     self.read -= u64::from(std::mem::take(&mut self.is_open));
                     return stopped.map_or_else(Ending::Failed, |()| Ending::Stopped);
                 }
@@ -136,7 +137,7 @@ impl<'a> Sender<'a> {
                 return Ending::Failed(failure);
             }
             if piece.rows.has_buffers() {
-                // At the end of the files nobody takes them.
+                // The reader may have finished.
                 let _ = sent_rows.send(piece.rows);
             }
         }
@@ -162,17 +163,17 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// A row is read.
+    /// Counts a row that was read.
     const fn begin(&mut self) {
         self.read += 1;
         self.is_open = true;
     }
 
-    /// A row was sent, and others with it, or refused for good.
+    /// Marks a row as refused, or a row and those sent with it as accepted.
     fn done(&mut self, sent: Sent) -> Result<(), Failure> {
         let (input, before) = self.at;
         self.marks.push(input, before, sent);
-        // The first was counted when it was begun.
+        // `begin` has counted the first row.
         self.at.1 += sent.rows as u64;
         self.read += sent.rows as u64 - 1;
         self.is_open = false;
@@ -240,7 +241,7 @@ impl<'a> Sender<'a> {
         self.rows(&rows, |row| places[row]).await
     }
 
-    /// The rows of a batch, of which `read` rows of the file were read with the last.
+    /// Sends the rows of a batch; `read` counts the rows of the file up to the end of this batch.
     #[cfg(feature = "parquet")]
     async fn batch(&mut self, input: usize, read: u64, batch: &arrow_array::RecordBatch) -> Result<(), Failure> {
         let plan = self.plan;
@@ -255,7 +256,7 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// Sends rows, and takes those aside that are refused.
+    /// Sends rows, and keeps refused ones as dead letters.
     async fn rows(&mut self, rows: &[DynamicRow<'_>], place: impl Fn(usize) -> Place) -> Result<(), Failure> {
         let mut at = 0;
         while let Some(row) = rows.get(at) {
@@ -274,7 +275,7 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// A row that the plan or the stream refuses; any other error ends the run.
+    /// Handles a row that the plan or the stream refused; any other error ends the run.
     fn refused(&mut self, place: Place, row: &DynamicRow<'_>, error: &Error) -> Result<Sent, Failure> {
         if error.kind() != ErrorKind::Rejected {
             return Err(Failure::new("the rows cannot be sent", error.clone()));
@@ -287,7 +288,7 @@ impl<'a> Sender<'a> {
         Ok(Sent::REFUSED)
     }
 
-    /// A row that could not be read.
+    /// Handles a row that could not be read.
     fn unreadable(&mut self, place: Place, reason: &str) -> Result<(), Failure> {
         self.begin();
         let source = place.source(&self.names);
@@ -313,10 +314,10 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// Takes aside what the server refused, and notes on disk what is durable.
+    /// Writes rows that the server refused to the dead letters, and saves the checkpoint.
     fn note(&mut self) -> Result<(), Failure> {
         self.next_note = Instant::now() + EVERY;
-        // In this order: what was refused below this offset is taken aside before it counts as done.
+        // The offsets are read first: rows refused below them become dead letters before the checkpoint counts them.
         let settled = self.lanes.settled();
         let rejected: Vec<Undelivered> = self.lanes.take_rejected().collect();
         let counted = rejected.iter().try_for_each(|rows| self.returned(rows));
@@ -329,7 +330,7 @@ impl<'a> Sender<'a> {
         counted
     }
 
-    /// Rows that the server refused.
+    /// Handles rows that the server refused.
     fn returned(&mut self, rows: &Undelivered) -> Result<(), Failure> {
         if let Some(letters) = &mut self.dead_letters {
             letters.returned(rows)?;
@@ -338,7 +339,7 @@ impl<'a> Sender<'a> {
         self.count_refused("the server", &reason, rows.len())
     }
 
-    /// Lets what was accepted become durable, and counts.
+    /// Waits until the accepted rows are durable, and returns the receipt.
     pub(super) async fn close(mut self, ending: Ending, grace: Duration, ids: &StreamIds) -> Receipt {
         let (failed, unnoted) = self.drain(&ending, grace).await;
         let is_whole = ending.is_whole();
@@ -348,7 +349,7 @@ impl<'a> Sender<'a> {
             Ending::Whole => Vec::new(),
         };
         errors.extend(unnoted.map(|failure| failure.to_string()));
-        // What the server refused is counted before what was not delivered.
+        // Rows that the server refused count as refused, not as undelivered.
         let mut undelivered = 0;
         for error in failed {
             let rows = error.clone().into_undelivered();
@@ -384,8 +385,8 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Closes the lanes, and notes meanwhile what becomes durable. A signal bounds the time of what was read whole, and
-    /// a second one ends the wait.
+    /// Closes the lanes, and saves the checkpoint meanwhile. If all inputs were read, the wait has no limit until a
+    /// signal arrives; then `grace` is the limit. One more signal ends the wait.
     async fn drain(&mut self, ending: &Ending, grace: Duration) -> (Vec<CloseError>, Option<Failure>) {
         let lanes = self.lanes.clone();
         let closing = async {
@@ -414,10 +415,10 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Keeps rows that were not delivered; how many there are.
+    /// Keeps rows that were not delivered as dead letters, and returns their number.
     fn keep(&mut self, rows: Option<Undelivered>, errors: &mut Vec<String>) -> u64 {
         let Some(rows) = rows else { return 0 };
-        // With a checkpoint they are sent by the same command, and would come twice by `replay`.
+        // With a checkpoint, running the same command again sends them, so `replay` would send them twice.
         if let Some(letters) = self.dead_letters.as_mut().filter(|_| !self.checkpoint.is_on_disk()) {
             let kept = letters.returned(&rows).and_then(|()| letters.sync());
             errors.extend(kept.err().map(|failure| failure.to_string()));
@@ -430,7 +431,7 @@ impl<'a> Sender<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Place {
     input: usize,
-    /// What the number counts.
+    /// What `number` counts.
     unit: &'static str,
     number: u64,
 }
@@ -445,7 +446,7 @@ impl Place {
         Self { input, unit: "row", number }
     }
 
-    /// As messages and dead letters have it.
+    /// The place as messages and dead letters name it.
     fn source(self, names: &[String]) -> String {
         format!("{}, {} {}", names[self.input], self.unit, self.number)
     }
