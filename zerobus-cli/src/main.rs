@@ -1,22 +1,22 @@
-//! The program `zerobus`: rows of files into tables, and what is wrong where they do not arrive.
+//! The program `zerobus`: it sends rows from files to tables, and finds out why rows do not arrive.
 //!
-//! It knows no rules of its own. What a table is, comes from `zerobus-codegen`; how rows are written and delivered,
-//! from `zerobus-runtime`.
+//! It has no rules of its own: `zerobus-codegen` defines what a table is, and `zerobus-runtime` encodes and delivers
+//! rows.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `arguments` | the commands and their help |
-//! | `workspace` | where the service is and as whom to ask it |
-//! | `schema` | where the schema of a table comes from |
-//! | `doctor` | `doctor`: layer by layer, what works and what does not |
-//! | `send` | `send`: files into a table |
-//! | `replay` | `replay`: rows that were returned or refused, once more |
-//! | `dead_letters` | such rows as lines of a file |
-//! | `replace` | a file whose content is replaced at once |
-//! | `emulator` | `emulator`: the program of that name |
+//! | `workspace` | the addresses of workspace and service, and the credentials |
+//! | `schema` | the source of a table's schema |
+//! | `doctor` | `doctor`: checks layer by layer what works and what does not |
+//! | `send` | `send`: sends the rows of files to a table |
+//! | `replay` | `replay`: sends rows again that were returned or refused |
+//! | `dead_letters` | the file of dead letters |
+//! | `replace` | a file whose content is replaced atomically |
+//! | `emulator` | `emulator`: runs the program `zerobus-emulator` |
 //! | `manual` | `completions` and `man` |
-//! | `terminal` | what is printed |
-//! | `failure` | an error with everything that led to it |
+//! | `terminal` | output to stdout and stderr |
+//! | `failure` | an error with its causes |
 
 mod arguments;
 mod dead_letters;
@@ -38,29 +38,29 @@ use arguments::{Arguments, Command};
 use failure::Failure;
 use tokio::runtime::Builder;
 
-/// Buffers of rows are allocated by one thread and freed by another. glibc gives their memory back to the system and
-/// takes it anew, a page fault for each page; jemalloc keeps it for the next.
+/// One thread allocates the row buffers and another frees them. glibc would return their memory to the system, and
+/// every new buffer would cost a page fault for each page; jemalloc keeps the memory for the next buffer.
 #[cfg(all(unix, feature = "jemalloc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What the program leaves behind, as its exit code.
+/// How a command ended; it determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     /// Everything was done.
     Done,
-    /// Something was not.
+    /// Something failed.
     Failed,
-    /// Everything was done but for rows that were refused.
+    /// Everything was done except that some rows were refused.
     SomeRefused,
 }
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verbosity {
-    /// What is being done as well.
+    /// Progress as well.
     Normal,
-    /// What went wrong, and what was asked for.
+    /// Only problems, and the output that the command is for.
     Quiet,
 }
 
@@ -97,7 +97,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "codegen")]
         Command::Codegen(command) => {
             let outcome = command.run(verbosity.into());
-            // Whoever reads may have gone away (`| head`): the exit code is still theirs.
+            // The reader may be gone (`| head`); the exit code still counts.
             let _ = io::stdout().write_all(outcome.out.as_bytes());
             let _ = io::stderr().write_all(outcome.err.as_bytes());
             ExitCode::from(outcome.code)
@@ -110,7 +110,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints what was asked for.
+/// Prints the output of a command.
 fn print(text: &[u8]) -> Result<Outcome, Failure> {
     match io::stdout().write_all(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new("cannot print", error)),
@@ -126,12 +126,12 @@ fn finish(result: Result<Outcome, Failure>) -> ExitCode {
     outcome.into()
 }
 
-/// A runtime whose tasks share the thread of the command: rows are sent by the core that has written them.
+/// A runtime whose tasks run on the command's own thread, so that rows are sent on the core that wrote them.
 fn one_thread() -> Builder {
     Builder::new_current_thread()
 }
 
-/// A runtime with a thread for its tasks, for streams that together send more than the command's own thread can.
+/// A runtime with a second thread for its tasks, for several streams: one thread cannot keep up with them.
 fn two_threads() -> Builder {
     let mut threads = Builder::new_multi_thread();
     threads.worker_threads(1);
@@ -142,7 +142,7 @@ fn with_runtime<T>(mut threads: Builder, work: impl Future<Output = Result<T, Fa
     let runtime = threads.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new("cannot start threads", error))?;
     let result = runtime.block_on(work);
-    // A read of standard input may block for ever.
+    // A read of standard input may block forever.
     runtime.shutdown_background();
     result
 }

@@ -1,22 +1,24 @@
-//! `send`: files into a table. Files are read by a thread of their own, rows are written and sent here, and what is
-//! durable, refused and returned is counted at the end.
+//! `send`: sends the rows of files to a table.
+//!
+//! A separate thread reads the files; the task here encodes and sends their rows. At the end a receipt counts the rows
+//! that are durable, refused and undelivered.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `inputs` | which files, and what each is |
-//! | `source` | a file as bytes, decompressed |
-//! | `lines`, `records` | rows of text in one buffer: lines, and cells |
-//! | `piece` | rows on their way from the thread that reads to the task that sends |
-//! | `ndjson`, `csv`, `batches` | from a file to such pieces: NDJSON, CSV, Parquet and Arrow |
-//! | `reader` | the thread that reads one file after the other |
-//! | `sender` | rows into the stream, refused ones aside |
-//! | `lanes` | the streams that rows go over |
+//! | `inputs` | the input files and their formats |
+//! | `source` | the decompressed bytes of a file |
+//! | `lines`, `records` | rows of text in one buffer: lines and CSV records |
+//! | `piece` | the rows that the reader thread passes to the sender |
+//! | `ndjson`, `csv`, `batches` | the formats: NDJSON, CSV, and Parquet with Arrow |
+//! | `reader` | the thread that reads the files, one after another |
+//! | `sender` | sending rows, and keeping refused ones |
+//! | `lanes` | the streams that carry the rows |
 //! | `signal` | Ctrl-C and SIGTERM |
-//! | `marks` | which row has which offset |
-//! | `checkpoint` | how far the rows are durable, on disk |
-//! | `start` | how a file begins |
-//! | `progress` | a bar on a terminal, a line now and then elsewhere |
-//! | `receipt` | what was done, in figures |
+//! | `marks` | the lane and offset of each row that is not settled |
+//! | `checkpoint` | the file that records how many rows are durable |
+//! | `start` | the checksum that recognises a file by its first bytes |
+//! | `progress` | the progress bar, or a progress line every few seconds |
+//! | `receipt` | the figures of a run |
 
 #[cfg(feature = "parquet")]
 mod batches;
@@ -50,7 +52,7 @@ use progress::Progress;
 pub(crate) use receipt::{Receipt, StreamIds};
 use sender::{Ending, Sender};
 
-/// How many pieces may be read ahead.
+/// How many pieces the reader may be ahead of the sender.
 const AHEAD: usize = 8;
 
 /// Sends the rows, and prints the receipt.
@@ -75,7 +77,7 @@ pub(crate) async fn run(arguments: Send, verbosity: Verbosity) -> Result<Outcome
     let ending = sender.run(received, &sent).await;
     let receipt = sender.close(ending, arguments.grace, &ids).await;
     progress.finish();
-    // Where it was stopped, the reader may wait for a line that never comes.
+    // After a signal, the reader may still be waiting for a line that never comes.
     if reader.is_finished() && reader.join().is_err() {
         return Err(Failure::text("the reader of the files ended unexpectedly"));
     }
@@ -83,7 +85,6 @@ pub(crate) async fn run(arguments: Send, verbosity: Verbosity) -> Result<Outcome
     Ok(receipt.outcome())
 }
 
-/// Why it ended before the files did.
 impl Ending {
     const fn is_whole(&self) -> bool {
         matches!(self, Self::Whole)

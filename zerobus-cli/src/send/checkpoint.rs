@@ -1,4 +1,5 @@
-//! How far the rows of each file are durable, on disk, so that the same command goes on there.
+//! The checkpoint: a file that records how many rows of each input are durable, so that the same command continues
+//! there.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -12,7 +13,7 @@ use super::start::Start;
 use crate::failure::Failure;
 use crate::replace::Replacement;
 
-/// The file as it lies on disk.
+/// The content of the file on disk.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     table: String,
@@ -24,23 +25,23 @@ struct Kept {
 struct KeptFile {
     file: String,
     rows: u64,
-    /// How it begins, so that another file of its name is not taken for it.
+    /// Recognises the file, so that another file with its name is not mistaken for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     start: Option<Start>,
 }
 
-/// The checkpoint of a run; one without a file forgets everything.
+/// The checkpoint of a run; without a path it exists only in memory.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     path: Option<PathBuf>,
     kept: Kept,
-    /// The place in `kept` of each input.
+    /// The index of each input in `kept`.
     places: Vec<usize>,
     is_saved: bool,
 }
 
 impl Checkpoint {
-    /// Reads what an earlier run left.
+    /// Reads the checkpoint of an earlier run, or starts an empty one.
     pub(super) fn open(path: Option<&Path>, table: &TableName, inputs: &Inputs) -> Result<Self, Failure> {
         let fresh = || Kept { table: table.to_string(), files: Vec::new() };
         let mut kept = match path {
@@ -72,12 +73,12 @@ impl Checkpoint {
             places.push(place);
         }
         let mut checkpoint = Self { path: path.map(Path::to_owned), kept, places, is_saved: false };
-        // A disk that cannot take it is known before the first row.
+        // Saving here reports an unwritable path before the first row is sent.
         checkpoint.save()?;
         Ok(checkpoint)
     }
 
-    /// Whether it outlives the process.
+    /// Whether the checkpoint outlives the process.
     pub(super) const fn is_on_disk(&self) -> bool {
         self.path.is_some()
     }
@@ -87,12 +88,12 @@ impl Checkpoint {
         self.places.iter().map(|place| self.kept.files[*place].rows).collect()
     }
 
-    /// What the inputs are called.
+    /// The names of the inputs.
     pub(super) fn names(&self) -> Vec<String> {
         self.places.iter().map(|place| self.kept.files[*place].file.clone()).collect()
     }
 
-    /// Notes how many rows of an input are durable.
+    /// Records that this many rows of an input are durable.
     pub(super) fn reached(&mut self, input: usize, rows: u64) {
         let file = &mut self.kept.files[self.places[input]];
         if rows > file.rows {
@@ -101,7 +102,7 @@ impl Checkpoint {
         }
     }
 
-    /// Writes it whole: beside the old one, then in its place.
+    /// Replaces the file on disk, if something changed.
     pub(super) fn save(&mut self) -> Result<(), Failure> {
         let Some(path) = self.path.as_deref().filter(|_| !self.is_saved) else { return Ok(()) };
         write(path, &self.kept).map_err(|error| Failure::file("write the checkpoint", path, error))?;

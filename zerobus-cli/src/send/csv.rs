@@ -1,4 +1,4 @@
-//! CSV: a header of column names, then a row of cells a record; cells may hold line ends.
+//! Reads CSV: a header with column names, then one row per record. Cells may contain line ends.
 
 use std::io::{self, BufRead as _, BufReader, Cursor, Read as _};
 
@@ -9,10 +9,10 @@ use super::records::{Records, Texts};
 use super::source::{LONGEST, PIECE, Source};
 use crate::failure::Failure;
 
-/// What may stand between two cells where nothing else is named.
+/// The delimiters that are detected if none is given.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
-/// Reads a file to its end, with the separator of its cells.
+/// Reads a file to its end; without a delimiter, the header decides.
 pub(super) fn read(file: Source, delimiter: Option<u8>, target: &Target<'_>) -> Result<Flow, Failure> {
     let (first, file) = first_line(file).map_err(|error| Failure::new("it cannot be read", error))?;
     let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(&first));
@@ -37,7 +37,7 @@ pub(super) fn read(file: Source, delimiter: Option<u8>, target: &Target<'_>) -> 
                 return target.check_count(rows).map(|()| flow);
             }
             Err(error) => {
-                // The rows before what cannot be read are sent.
+                // The rows before the unreadable part are sent.
                 reading.send(target, rows);
                 return Err(Failure::new(format_args!("line {} cannot be read", reading.line), error));
             }
@@ -45,26 +45,26 @@ pub(super) fn read(file: Source, delimiter: Option<u8>, target: &Target<'_>) -> 
     }
 }
 
-/// A file that is read, row by row.
+/// The state of a file that is being read.
 struct Reading {
     file: Source,
     parser: Reader,
-    /// The rows that were read and not sent, and what is there of the next.
+    /// The rows that were read and not sent yet, and the part of the next row that was read.
     records: Records,
-    /// How many ends of lines were skipped before rows, which the parser did not see.
+    /// How many line ends were skipped before rows; the parser did not see them.
     skipped: u64,
-    /// The line where the next row begins.
+    /// The line on which the next row begins.
     line: u64,
-    /// How many bytes of the file the next row has so far.
+    /// How many bytes of the next row were read so far.
     length: usize,
 }
 
-/// What comes next of a file.
+/// The result of reading on.
 enum Next {
     End,
-    /// A whole row.
+    /// A complete row.
     Row,
-    /// Nothing at once, while there are rows to send.
+    /// The next read may block, and there are rows to send first.
     Wait,
 }
 
@@ -88,15 +88,15 @@ impl Reading {
         }
         let names = texts.rows().flatten().map(|name| name.unwrap_or_default().trim().to_owned()).collect::<Vec<_>>();
         if names.is_empty() {
-            return Err(Failure::text("it has no header, which names the columns"));
+            return Err(Failure::text("it has no header with the names of the columns"));
         }
         Ok(names)
     }
 
-    /// Reads on to the end of the next row, which `end_row` then keeps.
+    /// Reads to the end of the next row, which `end_row` then keeps or drops.
     fn next(&mut self) -> io::Result<Next> {
         loop {
-            // Whoever waits at a pipe's other end is not kept waiting for more rows.
+            // A pipe may deliver its next rows much later; the rows at hand are not held back until then.
             if self.file.buffer().is_empty() && self.records.has_rows() {
                 return Ok(Next::Wait);
             }
@@ -104,7 +104,7 @@ impl Reading {
                 self.line = self.parser.line() + self.skipped;
             }
             let part = self.file.fill_buf()?;
-            // Empty lines are no rows. The parser would skip them as well, and count them for the row before.
+            // Empty lines are not rows. The parser would skip them too, but count them as part of the row before.
             let line_ends = part.iter().take_while(|byte| self.length == 0 && matches!(byte, b'\r' | b'\n')).count();
             if line_ends > 0 {
                 self.skipped += memchr::memchr_iter(b'\n', &part[..line_ends]).count() as u64;
@@ -123,7 +123,7 @@ impl Reading {
                 ReadRecordResult::OutputFull => self.records.grow_bytes(),
                 ReadRecordResult::Record => return Ok(Next::Row),
             }
-            // A quote that nobody closes would take the rest of the file for a cell.
+            // An unclosed quote would turn the rest of the file into one cell.
             if self.length > LONGEST {
                 return Err(io::Error::other(format!(
                     "found a row above {LONGEST} bytes; is one of its quotes never closed?"
@@ -142,7 +142,7 @@ impl Reading {
         self.length = 0;
     }
 
-    /// Sends the rows that are whole, of which `rows` of the file were read with the last.
+    /// Sends the complete rows; `rows` is how many rows of the file were read so far.
     fn send(&mut self, target: &Target<'_>, rows: u64) -> Flow {
         if !self.records.has_rows() {
             return Flow::Goes;
@@ -155,14 +155,14 @@ impl Reading {
     }
 }
 
-/// The first line, even if a pipe delivers it in pieces, and what follows it.
+/// The complete first line, even if a pipe delivers it in parts, and the rest of the file.
 fn first_line(mut file: Source) -> io::Result<(Vec<u8>, Source)> {
     let mut first = Vec::new();
     file.by_ref().take(LONGEST as u64).read_until(b'\n', &mut first)?;
     Ok((first, file))
 }
 
-/// What the first line has most of, outside of quotes.
+/// The delimiter that occurs most often in the first line, outside of quotes.
 fn likely_delimiter(start: &[u8]) -> u8 {
     let mut counts = [0_usize; DELIMITERS.len()];
     let mut is_quoted = false;
@@ -200,7 +200,7 @@ mod tests {
         }
     }
 
-    /// A file that a pipe delivers in parts of this many bytes.
+    /// A pipe that delivers a file in parts of this many bytes.
     struct Parts(&'static [u8], usize);
 
     impl io::Read for Parts {
@@ -210,10 +210,10 @@ mod tests {
         }
     }
 
-    /// The cells of a row, or why it has none, with its line.
+    /// The line of a row, and its cells or the reason why they cannot be read.
     type Row = (u64, Result<Vec<Option<String>>, String>);
 
-    /// The header, and the rows behind it.
+    /// The header and the rows after it.
     fn rows(file: Parts) -> (Vec<String>, Vec<Row>) {
         let mut reading = Reading::new(Box::new(file), b',');
         let header = reading.header().unwrap();
@@ -224,7 +224,7 @@ mod tests {
                 reading.end_row(true);
                 continue;
             }
-            // As the reader and the sender pass buffers to each other.
+            // The buffer is reused, as between reader and sender.
             whole = reading.records.take_whole(whole);
             let mut texts = Texts::default();
             for record in whole.iter() {
@@ -283,7 +283,7 @@ mod tests {
             }
         };
         assert!(error.contains("never closed"), "{error}");
-        // So are rows of commas alone, which have no text.
+        // The same holds for a row of nothing but commas, which has no text.
         let mut reading = Reading::new(Box::new(io::Cursor::new(b"a\n").chain(io::repeat(b','))), b',');
         reading.header().unwrap();
         assert!(reading.next().is_err());

@@ -1,4 +1,4 @@
-//! Which files are read, and what each of them is.
+//! The inputs of a run: which files are read, and the format of each.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use crate::failure::Failure;
 /// One input.
 #[derive(Debug, Clone)]
 pub(crate) struct Input {
-    /// None for standard input.
+    /// `None` is standard input.
     pub(crate) path: Option<PathBuf>,
     pub(crate) format: Format,
 }
 
 impl Input {
-    /// Whether it is a file on disk, which the next run finds again.
+    /// Whether it is a file on disk, which a later run can read again.
     fn is_file(&self) -> bool {
         self.path.as_ref().is_some_and(|path| path.is_file())
     }
 
-    /// What it is called in messages and in a checkpoint.
+    /// Its name in messages and in a checkpoint.
     pub(crate) fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string())
     }
@@ -31,14 +31,14 @@ impl Input {
 pub(crate) struct Inputs(pub(crate) Vec<Input>);
 
 impl Inputs {
-    /// The files that the arguments name: each is there, and what it is is known.
+    /// Finds the files that the arguments name, and the format of each.
     pub(crate) fn find(arguments: &Send) -> Result<Self, Failure> {
         let standard = vec!["-".to_owned()];
         let names = if arguments.files.is_empty() { &standard } else { &arguments.files };
         let (mut inputs, mut places): (Vec<Input>, Vec<Option<PathBuf>>) = Default::default();
         for name in names {
             for path in expand(name)? {
-                // The same file may have two names.
+                // Two names may refer to the same file.
                 let place = path.as_deref().map(fs::canonicalize).and_then(Result::ok);
                 if places.contains(&place) {
                     let name = path.as_deref().unwrap_or(Path::new("-")).display().to_string();
@@ -51,13 +51,13 @@ impl Inputs {
         if let Some(input) = inputs.iter().find(|input| arguments.checkpoint.is_some() && !input.is_file()) {
             let name = input.name();
             return Err(Failure::text(format!(
-                "{name} cannot be read twice, so it takes no --checkpoint; name a file"
+                "{name} cannot be read twice, so --checkpoint does not apply to it; name a file"
             )));
         }
         Ok(Self(inputs))
     }
 
-    /// How many bytes they have in all; none where that is not known.
+    /// The total size in bytes; `None` if the size of one input is not known.
     pub(crate) fn bytes(&self) -> Option<u64> {
         let size = |input: &Input| {
             let found = fs::metadata(input.path.as_ref()?).ok()?;
@@ -67,7 +67,7 @@ impl Inputs {
     }
 }
 
-/// The files of a name or a pattern, sorted; `None` is standard input.
+/// The files that match a name or a pattern, sorted; `None` is standard input.
 fn expand(name: &str) -> Result<Vec<Option<PathBuf>>, Failure> {
     if name == "-" {
         return Ok(vec![None]);
@@ -79,7 +79,7 @@ fn expand(name: &str) -> Result<Vec<Option<PathBuf>>, Failure> {
         }
         return Ok(vec![Some(path)]);
     }
-    let found = glob::glob(name).map_err(|error| Failure::new(format_args!("{name} is no pattern"), error))?;
+    let found = glob::glob(name).map_err(|error| Failure::new(format_args!("{name} is not a valid pattern"), error))?;
     let found = found.collect::<Result<Vec<_>, _>>().map_err(|error| Failure::new("cannot read a folder", error))?;
     let files: Vec<_> = found.into_iter().filter(|path| path.is_file()).map(Some).collect();
     if files.is_empty() {
@@ -104,9 +104,9 @@ fn format(arguments: &Send, path: Option<&Path>) -> Result<Format, Failure> {
         Some("parq" | "parquet") => Ok(Format::Parquet),
         #[cfg(not(feature = "parquet"))]
         Some("arrow" | "arrows" | "feather" | "ipc" | "parq" | "parquet") => Err(Failure::text(format!(
-            "this build reads no {}; `cargo install zerobus-cli` has all formats",
+            "this build cannot read {}; `cargo install zerobus-cli` includes all formats",
             path.display()
         ))),
-        _ => Err(Failure::text(format!("what {} is, its name does not say; name it with --format", path.display()))),
+        _ => Err(Failure::text(format!("the name of {} does not show its format; name it with --format", path.display()))),
     }
 }

@@ -1,24 +1,24 @@
-//! Lines of a file, one behind the other in the buffer that the file is read into.
+//! The lines of a file, in the buffer that the file is read into.
 
 use std::io::{self, Read};
 
 use super::source::{LONGEST, PIECE};
 
-/// A buffer above this size had a long line, and is not used again.
+/// A buffer larger than this held a long line and is not reused.
 const MOST: usize = 4 * PIECE;
 
-/// Whole lines, and behind them what is there of the next.
+/// Complete lines, followed by the part of the next line that was read.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// What was read, and room for more.
+    /// The bytes that were read, and room for more.
     bytes: Vec<u8>,
     /// How many bytes were read.
     used: usize,
-    /// How many of them were searched for the end of a line.
+    /// How many of these bytes were searched for the end of a line.
     searched: usize,
-    /// Of each line its number in the file, and where it is; a line that is too long has only its length.
+    /// The number of each complete line in the file, and its place in the buffer.
     whole: Vec<(u64, Place)>,
-    /// The next line, as far as it is there.
+    /// The next line, as far as it was read.
     next: Next,
 }
 
@@ -28,12 +28,12 @@ enum Place {
     TooLong(u64),
 }
 
-/// A line that is not kept yet.
+/// The line that is being read.
 #[derive(Debug, Default, Clone, Copy)]
 struct Next {
     start: usize,
     end: usize,
-    /// How many bytes of it were dropped, since it is too long.
+    /// How many of its bytes were dropped because it is too long.
     dropped: u64,
 }
 
@@ -41,17 +41,17 @@ struct Next {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Line<'a> {
     Text(&'a [u8]),
-    /// It had this many bytes, and was not kept.
+    /// A line of this many bytes, which was not kept.
     TooLong(u64),
 }
 
 impl Lines {
-    /// How many whole lines there are.
+    /// The number of complete lines.
     pub(super) const fn len(&self) -> usize {
         self.whole.len()
     }
 
-    /// The whole lines, with their numbers.
+    /// The complete lines, with their numbers in the file.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Line<'_>)> {
         self.whole.iter().map(|(number, place)| match *place {
             Place::At { start, end } => (*number, Line::Text(&self.bytes[start..end])),
@@ -59,10 +59,10 @@ impl Lines {
         })
     }
 
-    /// Reads on, as much as the file gives at once: how many bytes.
+    /// Reads once from the file, and returns the number of bytes read.
     pub(super) fn read(&mut self, file: &mut impl Read) -> io::Result<usize> {
         if self.bytes.len() < self.used + PIECE {
-            // A little more, so that the begin of another line finds room beside a whole piece.
+            // A little more than a piece: the buffer also has to hold the start of the next line.
             self.bytes.resize(self.used + PIECE + PIECE / 8, 0);
         }
         loop {
@@ -77,7 +77,7 @@ impl Lines {
         }
     }
 
-    /// Finds the end of the next line in what was read.
+    /// Searches the bytes that were read for the end of the next line.
     pub(super) fn find_end(&mut self) -> bool {
         let place = memchr::memchr(b'\n', &self.bytes[self.searched..self.used]);
         if let Some(place) = place {
@@ -89,7 +89,7 @@ impl Lines {
         place.is_some()
     }
 
-    /// The next line ends with what was read, so far or for good.
+    /// Sets the end of the next line to the end of what was read. It may still grow.
     fn end_here(&mut self) {
         (self.next.end, self.searched) = (self.used, self.used);
         if self.is_too_long() {
@@ -98,17 +98,17 @@ impl Lines {
         }
     }
 
-    /// Whether the next line has begun.
+    /// Whether any byte of the next line was read.
     pub(super) const fn has_begun(&self) -> bool {
         self.length() > 0
     }
 
-    /// Whether the next line has nothing but blanks.
+    /// Whether the next line is empty or all white space.
     pub(super) fn is_blank(&self) -> bool {
         !self.is_too_long() && self.bytes[self.next.start..self.next.end].iter().all(u8::is_ascii_whitespace)
     }
 
-    /// The next line is whole and has this number.
+    /// Adds the next line, which is complete, under this number.
     pub(super) fn keep(&mut self, number: u64) {
         let Next { start, end, .. } = self.next;
         let place = if self.is_too_long() { Place::TooLong(self.length()) } else { Place::At { start, end } };
@@ -116,12 +116,12 @@ impl Lines {
         self.forget();
     }
 
-    /// Forgets the next line.
+    /// Skips the next line.
     pub(super) const fn forget(&mut self) {
         self.next = Next { start: self.searched, end: self.searched, dropped: 0 };
     }
 
-    /// Takes the whole lines; what is there of the next stays, in the buffer of lines that are no longer used.
+    /// Returns the complete lines. The start of the next line moves to the spare buffer.
     pub(super) fn take_whole(&mut self, spare: Self) -> Self {
         let mut next = if spare.bytes.len() > MOST { Self::default() } else { spare };
         next.whole.clear();
@@ -129,7 +129,7 @@ impl Lines {
         std::mem::replace(self, next)
     }
 
-    /// Moves what is there of the next line to the begin of the buffer, where no whole lines are before it.
+    /// Moves the start of the next line to the start of the buffer. There must be no complete lines.
     pub(super) fn make_room(&mut self) {
         self.bytes.copy_within(self.next.start..self.used, 0);
         self.used -= self.next.start;
@@ -146,7 +146,7 @@ impl Lines {
         self.next = Next { start: 0, end: begun.len(), dropped };
     }
 
-    /// How many bytes the next line has.
+    /// The bytes of the next line so far.
     const fn length(&self) -> u64 {
         self.next.dropped + (self.next.end - self.next.start) as u64
     }

@@ -1,17 +1,17 @@
-//! Which rows of which input were accepted under which offsets, so that a checkpoint is exact to the row.
+//! Marks: which rows of which input were accepted at which offsets, so that a checkpoint is exact to the row.
 
 use std::collections::VecDeque;
 
 use super::lanes::{Accepted, Sent};
 
-/// Rows that follow each other in one input and whose offsets follow each other as well.
+/// Consecutive rows of one input that have consecutive offsets.
 #[derive(Debug, PartialEq, Eq)]
 struct Run {
     input: usize,
-    /// How many rows of the input come before the first of these.
+    /// How many rows of the input come before the first of the run.
     before: u64,
     rows: u64,
-    /// Where the first row was accepted; none for rows that were refused before they were sent.
+    /// Where the first row was accepted; `None` for rows that were refused before they were sent.
     first: Option<Accepted>,
 }
 
@@ -22,7 +22,7 @@ impl Run {
         self.input == input && self.first.map(next) == accepted
     }
 
-    /// How many of its rows are settled if the offsets of each lane below these are.
+    /// How many rows of the run are settled if, in each lane, the offsets below `below` are.
     fn settled(&self, below: &[u64]) -> u64 {
         self.first.map_or(self.rows, |first| below[first.lane].saturating_sub(first.offset).min(self.rows))
     }
@@ -33,7 +33,7 @@ impl Run {
 pub(super) struct Marks(VecDeque<Run>);
 
 impl Marks {
-    /// Notes the next row of an input, which `before` rows precede, and those that were sent with it.
+    /// Records the next row of an input, which comes after `before` rows, and the rows that were sent with it.
     pub(super) fn push(&mut self, input: usize, before: u64, sent: Sent) {
         let (first, rows) = (sent.first, sent.rows as u64);
         match self.0.back_mut() {
@@ -42,8 +42,8 @@ impl Marks {
         }
     }
 
-    /// Takes the rows that are settled once the offsets of each lane below `below` are, up to the first that is not,
-    /// and reports for each input how many of its rows are settled from the start.
+    /// Removes the settled rows up to the first row that is not settled, where `below` has for each lane the offset
+    /// below which all are settled. Reports for each input how many of its rows are settled, counted from its start.
     pub(super) fn settle(&mut self, below: &[u64], mut reached: impl FnMut(usize, u64)) {
         while let Some(run) = self.0.front_mut() {
             let settled = run.settled(below);
@@ -81,7 +81,7 @@ mod tests {
         for row in 0..1_000 {
             marks.push(0, row, at(0, row));
         }
-        assert_eq!(marks.0.len(), 1, "what follows each other costs one mark");
+        assert_eq!(marks.0.len(), 1, "consecutive rows need one run");
         assert_eq!(settled(&mut marks, &[0]), []);
         assert_eq!(settled(&mut marks, &[7]), [(0, 7)]);
         assert_eq!(settled(&mut marks, &[7]), []);
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn refused_rows_and_inputs_end_a_run() {
         let mut marks = Marks::default();
-        // Two rows that were durable before, then one sent, two refused, one sent; then a second input.
+        // Two rows were durable before. Then one is sent, two are refused, one is sent; then a second input begins.
         marks.push(0, 2, at(0, 0));
         marks.push(0, 3, Sent::REFUSED);
         marks.push(0, 4, Sent::REFUSED);

@@ -1,4 +1,4 @@
-//! NDJSON: a row a line; empty lines are none.
+//! Reads NDJSON: one row per line; empty lines are not rows.
 
 use std::io::{BufRead as _, Read};
 
@@ -11,12 +11,12 @@ use crate::failure::Failure;
 pub(super) fn read(mut file: Source, target: &Target<'_>) -> Result<Flow, Failure> {
     if starts_with_an_array(&mut file)? {
         return Err(Failure::text(
-            "it is a JSON array, and NDJSON has an object a line; `jq -c '.[]'` makes one of the other",
+            "it is a JSON array, and NDJSON has one object per line; `jq -c '.[]'` converts it",
         ));
     }
     let mut reading = Reading::new(target.skip);
     while reading.read(&mut file)? {
-        // Whoever waits at a pipe's other end is not kept waiting for more lines.
+        // A pipe may deliver its next lines much later; the lines at hand are not held back until then.
         if reading.send(target) == Flow::Stopped {
             return Ok(Flow::Stopped);
         }
@@ -25,21 +25,21 @@ pub(super) fn read(mut file: Source, target: &Target<'_>) -> Result<Flow, Failur
     target.check_count(reading.rows).map(|()| flow)
 }
 
-/// Whether what is at hand of the file begins as an array; no row does.
+/// Whether the file starts with `[`, as a JSON array does and no row can.
 fn starts_with_an_array(file: &mut Source) -> Result<bool, Failure> {
     let start = file.fill_buf().map_err(|error| Failure::new("it cannot be read", error))?;
     Ok(start.trim_ascii_start().first() == Some(&b'['))
 }
 
-/// A file that is read in parts, which end anywhere.
+/// The state of a file that is read in parts; a part may end within a line.
 struct Reading {
-    /// The lines that were read and not sent.
+    /// The lines that were read and not sent yet.
     lines: Lines,
     /// How many lines were read.
     number: u64,
-    /// How many of them are rows.
+    /// How many of these lines are rows.
     rows: u64,
-    /// How many rows are left out.
+    /// How many rows to skip.
     skip: u64,
 }
 
@@ -48,7 +48,7 @@ impl Reading {
         Self { lines: Lines::default(), number: 0, rows: 0, skip }
     }
 
-    /// Reads the next part of a file; whether it was not at its end.
+    /// Reads the next part of the file, and returns `false` at its end.
     fn read(&mut self, file: &mut impl Read) -> Result<bool, Failure> {
         let read = self.lines.read(file);
         let read =
@@ -56,14 +56,14 @@ impl Reading {
         while self.lines.find_end() {
             self.end_line();
         }
-        // The last line may have no end.
+        // The last line may lack a line end.
         if read == 0 && self.lines.has_begun() {
             self.end_line();
         }
         Ok(read > 0)
     }
 
-    /// The next line is whole.
+    /// Keeps the next line, which is complete, if it is a row to send.
     fn end_line(&mut self) {
         let is_row = !self.lines.is_blank();
         self.number += 1;
@@ -75,7 +75,7 @@ impl Reading {
         }
     }
 
-    /// Sends the lines that are whole.
+    /// Sends the complete lines.
     fn send(&mut self, target: &Target<'_>) -> Flow {
         if self.lines.len() == 0 {
             self.lines.make_room();
@@ -99,7 +99,7 @@ mod tests {
         if let Line::Text(text) = line { Some(text.to_vec()) } else { None }
     }
 
-    /// The numbers and texts of the rows of a file that is read in parts of this many bytes.
+    /// Reads a file in parts of this many bytes, and returns the numbers and texts of its rows.
     fn read(file: &[u8], part: usize, skip: u64) -> Vec<(u64, Option<Vec<u8>>)> {
         let (mut reading, mut spare, mut rows) = (Reading::new(skip), Lines::default(), Vec::new());
         for mut part in file.chunks(part).chain([&[][..]]) {
@@ -109,7 +109,7 @@ mod tests {
                 reading.lines.make_room();
                 continue;
             }
-            // As the reader and the sender pass buffers to each other.
+            // The buffer is reused, as between reader and sender.
             spare = reading.lines.take_whole(spare);
             rows.extend(spare.iter().map(|(number, line)| (number, text(line))));
         }

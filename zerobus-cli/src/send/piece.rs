@@ -1,4 +1,4 @@
-//! Pieces of whole rows, and the way from the thread that reads them to the task that sends them.
+//! Pieces: groups of rows that the reader thread passes to the task that sends them.
 
 use tokio::sync::mpsc;
 
@@ -9,10 +9,10 @@ use crate::failure::Failure;
 /// Rows of one file.
 #[derive(Debug)]
 pub(super) struct Piece {
-    /// The place of the file among the inputs.
+    /// The index of the file among the inputs.
     pub(super) input: usize,
     pub(super) rows: Rows,
-    /// How many rows of the file were read with the last of these, refused ones included.
+    /// How many rows of the file were read up to the end of this piece, refused ones included.
     pub(super) read: u64,
 }
 
@@ -20,15 +20,15 @@ pub(super) struct Piece {
 pub(super) enum Rows {
     #[cfg(feature = "parquet")]
     Batch(arrow_array::RecordBatch),
-    /// Cells of one row after the other.
+    /// Rows of cells.
     Cells(Records),
-    /// The names of the columns, before the first cells.
+    /// The names of the columns, sent before the first cells.
     Header(Vec<String>),
     Lines(Lines),
 }
 
 impl Rows {
-    /// How many rows these are.
+    /// The number of rows.
     pub(super) fn len(&self) -> u64 {
         match self {
             #[cfg(feature = "parquet")]
@@ -39,31 +39,31 @@ impl Rows {
         }
     }
 
-    /// Whether the reader can use their buffers for other rows.
+    /// Whether the reader can reuse the buffers for other rows.
     pub(super) const fn has_buffers(&self) -> bool {
         matches!(self, Self::Cells(_) | Self::Lines(_))
     }
 }
 
-/// The far end of the thread: a piece, or why there is none.
+/// The channel from the reader: pieces, or the failure that ended it.
 pub(super) type Pieces = mpsc::Sender<Result<Piece, Failure>>;
 
-/// Rows that were sent, on their way back: their buffers take others.
+/// The channel back to the reader: sent rows, whose buffers it reuses.
 pub(super) type Spares = std::sync::mpsc::Receiver<Rows>;
 
-/// Whether anybody wants more.
+/// Whether the sender takes more pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
     Goes,
     Stopped,
 }
 
-/// Where the pieces of one file go.
+/// Where the reader of one file puts its pieces.
 pub(super) struct Target<'a> {
     pieces: &'a Pieces,
     spares: &'a Spares,
     input: usize,
-    /// How many of its rows are left out, since they are durable.
+    /// How many of its rows to skip because they are durable.
     pub(super) skip: u64,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Target<'a> {
         Self { pieces, spares, input, skip }
     }
 
-    /// Rows that were sent, if there are some.
+    /// Rows that were sent, whose buffers can be reused.
     pub(super) fn spare(&self) -> Option<Rows> {
         self.spares.try_recv().ok()
     }
@@ -82,14 +82,14 @@ impl<'a> Target<'a> {
         if self.pieces.blocking_send(Ok(piece)).is_ok() { Flow::Goes } else { Flow::Stopped }
     }
 
-    /// Refuses a file with fewer rows than were durable before.
+    /// Fails if the file has fewer rows than the checkpoint counts.
     pub(super) fn check_count(&self, read: u64) -> Result<(), Failure> {
         if read >= self.skip {
             return Ok(());
         }
         let skip = self.skip;
         Err(Failure::text(format!(
-            "it has {read} rows, and the checkpoint says that {skip} of them are durable, so it is another file; remove the checkpoint to send it whole"
+            "it has {read} rows, and the checkpoint says that {skip} of them are durable, so it is another file; remove the checkpoint to send all of it"
         )))
     }
 }

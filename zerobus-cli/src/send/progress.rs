@@ -1,4 +1,4 @@
-//! How far it is: a bar on a terminal, a line now and then elsewhere.
+//! Progress output: a bar on a terminal, otherwise a line every few seconds.
 
 use std::io::{IsTerminal as _, stderr};
 use std::sync::Arc;
@@ -10,33 +10,33 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{Verbosity, terminal};
 
-/// How often a line is printed where there is no terminal.
+/// How often a line is printed if stderr is not a terminal.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// What the user sees while rows go.
+/// What the user sees while rows are sent.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     verbosity: Verbosity,
     started: Instant,
-    /// Bytes that were read of the files, as they lie on disk.
+    /// Bytes that were read from the files, before decompression.
     bytes: Arc<AtomicU64>,
     next_line: std::cell::Cell<Instant>,
 }
 
 impl Progress {
-    /// For that many bytes, if their number is known.
+    /// `bytes` is the total size of the inputs, if it is known.
     pub(super) fn new(bytes: Option<u64>, verbosity: Verbosity) -> Self {
         let now = Instant::now();
         let bar = (verbosity == Verbosity::Normal && stderr().is_terminal()).then(|| bar(bytes));
         Self { bar, verbosity, started: now, bytes: Arc::default(), next_line: (now + EVERY).into() }
     }
 
-    /// What the reader counts with.
+    /// The counter of bytes that the reader adds to.
     pub(super) fn counter(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.bytes)
     }
 
-    /// Shows how far it is.
+    /// Shows the current figures.
     pub(super) fn show(&self, read: u64, refused: u64, totals: Totals) {
         let durable = totals.rows_durable;
         if let Some(bar) = &self.bar {
@@ -49,12 +49,12 @@ impl Progress {
             return;
         }
         self.next_line.set(now + EVERY);
-        #[expect(clippy::cast_precision_loss, reason = "for the eye")]
+        #[expect(clippy::cast_precision_loss, reason = "a rounded figure for display")]
         let speed = totals.bytes_durable as f64 / 1e6 / self.started.elapsed().as_secs_f64();
         terminal::remark(format_args!("{read} rows read, {durable} durable, {refused} refused, {speed:.1} MB/s"));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! From files to pieces of whole rows, on a thread of its own.
+//! The reader: a thread that reads the files, one after another, and passes their rows on in pieces.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -11,11 +11,11 @@ use super::{csv, ndjson, source};
 use crate::arguments::{Cells, Format};
 use crate::failure::Failure;
 
-/// What a thread reads.
+/// What the thread reads.
 pub(super) struct Reading {
     inputs: Vec<Input>,
     delimiter: Option<u8>,
-    /// How many rows of each file are durable already.
+    /// How many rows of each file are already durable.
     done: Vec<u64>,
     counter: Arc<AtomicU64>,
 }
@@ -25,7 +25,7 @@ impl Reading {
         Self { inputs: inputs.0.clone(), delimiter: cells.delimiter, done, counter }
     }
 
-    /// Reads every file to its end, or until nobody listens.
+    /// Reads every file to its end, or stops when the receiver is gone.
     pub(super) fn run(self, pieces: &Pieces, spares: &Spares) {
         for (place, input) in self.inputs.iter().enumerate() {
             let skip = self.done.get(place).copied().unwrap_or_default();
@@ -34,7 +34,7 @@ impl Reading {
                 Ok(Flow::Goes) => {}
                 Ok(Flow::Stopped) => return,
                 Err(error) => {
-                    // Nobody listens: it has ended for another reason.
+                    // If the receiver is gone, the run has already ended for another reason.
                     let _ = pieces.blocking_send(Err(Failure::text(format!("{}: {error}", input.name()))));
                     return;
                 }

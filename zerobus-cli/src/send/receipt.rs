@@ -1,4 +1,4 @@
-//! What was done, in figures: for people, or as one JSON document.
+//! The receipt: the figures of a run, as text or as one JSON document.
 
 use std::fmt::{self, Display};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +9,12 @@ use zerobus_runtime::StreamEvent;
 
 use crate::{Outcome, terminal};
 
-/// The server's ids of the streams that were opened, by which the workspace's system tables know them.
+/// The ids that the server assigned to the opened streams; the workspace's system tables use the same ids.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StreamIds(Arc<Mutex<Vec<String>>>);
 
 impl StreamIds {
-    /// A hook for the events of a stream, which adds each id that the server assigns.
+    /// An event hook for a stream that adds each id that the server assigns.
     pub(crate) fn hook(&self) -> impl Fn(&StreamEvent) + Send + Sync + 'static {
         let ids = Arc::clone(&self.0);
         move |event| {
@@ -36,17 +36,17 @@ pub(crate) struct Receipt {
     pub(crate) read: u64,
     pub(crate) durable: u64,
     pub(crate) refused: u64,
-    /// Rows that another process left in the spool.
+    /// Rows that an earlier process left in the spool.
     pub(crate) recovered: u64,
     /// Rows that stay in the spool for the next run.
     pub(crate) spooled: u64,
     /// Rows that were read and are neither durable nor refused.
     pub(crate) undelivered: u64,
-    /// Rows that were sent again after a lost connection, and so may be there twice.
+    /// Rows that were sent again after a lost connection, and so may be in the table twice.
     pub(crate) possibly_twice: u64,
     pub(crate) time: Duration,
     pub(crate) streams: Vec<String>,
-    /// Why it did not come to its end.
+    /// Why the run did not complete.
     pub(crate) error: Option<String>,
 }
 

@@ -1,13 +1,13 @@
-//! Rows of cells, one behind the other in one buffer.
+//! CSV records: rows of cells that share one buffer.
 
 use super::source::PIECE;
 
-/// Whole rows, and behind them the row that is being read.
+/// Complete rows, followed by the row that is being read.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// The texts of the cells, and room for more.
+    /// The text of the cells, and room for more.
     bytes: Vec<u8>,
-    /// Where each cell ends in the text of its row, and room for more.
+    /// The end of each cell, relative to the start of its row, and room for more.
     ends: Vec<usize>,
     rows: Vec<Row>,
     /// How much of both is in use.
@@ -23,17 +23,17 @@ struct Used {
 
 #[derive(Debug)]
 struct Row {
-    /// Where it begins in the file.
+    /// The line of the file where the row begins.
     line: u64,
-    /// What is in use with its last cell.
+    /// How much is in use up to the end of the row.
     end: Used,
 }
 
-/// The cells of some rows as text; none for NULL.
+/// The cells of some rows as text; `None` is NULL.
 #[derive(Debug, Default)]
 pub(super) struct Texts<'a> {
     cells: Vec<Option<&'a str>>,
-    /// Where each row ends among the cells.
+    /// The end of each row in `cells`.
     ends: Vec<usize>,
 }
 
@@ -50,17 +50,17 @@ impl Records {
         !self.rows.is_empty()
     }
 
-    /// How many whole rows there are.
+    /// The number of complete rows.
     pub(super) const fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Where more of the row that is being read is written: bytes, and the ends of cells.
+    /// The free space for the row that is being read: bytes, and the ends of cells.
     pub(super) fn room(&mut self) -> (&mut [u8], &mut [usize]) {
         (&mut self.bytes[self.used.bytes..], &mut self.ends[self.used.ends..])
     }
 
-    /// Counts what was written there.
+    /// Marks this much of the free space as used.
     pub(super) const fn extend(&mut self, bytes: usize, ends: usize) {
         self.used.bytes += bytes;
         self.used.ends += ends;
@@ -76,17 +76,17 @@ impl Records {
         self.ends.resize((2 * self.ends.len()).max(1024), 0);
     }
 
-    /// The row that was read is whole.
+    /// Adds the row that was read, which is complete.
     pub(super) fn keep_row(&mut self, line: u64) {
         self.rows.push(Row { line, end: self.used });
     }
 
-    /// Forgets the row that was read.
+    /// Discards the row that was read.
     pub(super) fn drop_row(&mut self) {
         self.used = self.end_of_rows();
     }
 
-    /// Takes the whole rows; the row that is being read stays, in the buffers of rows that are no longer used.
+    /// Returns the complete rows. The row that is being read moves to the spare buffers.
     pub(super) fn take_whole(&mut self, spare: Self) -> Self {
         let end = self.end_of_rows();
         let (bytes, ends) = (&self.bytes[end.bytes..self.used.bytes], &self.ends[end.ends..self.used.ends]);
@@ -100,12 +100,12 @@ impl Records {
         std::mem::replace(self, next)
     }
 
-    /// Whether a single row needed so much room that it is not used again.
+    /// Whether a single row made the buffers so large that they are not reused.
     const fn is_large(&self) -> bool {
         self.bytes.len() > 4 * PIECE || self.ends.len() > PIECE
     }
 
-    /// The whole rows.
+    /// The complete rows.
     pub(super) fn iter(&self) -> impl Iterator<Item = Record<'_>> {
         let mut start = Used::default();
         self.rows.iter().map(move |row| {
@@ -121,10 +121,10 @@ impl Records {
 }
 
 impl<'a> Texts<'a> {
-    /// Adds a row; `null` and the empty text are NULL.
+    /// Adds a row; cells that are empty or equal to `null` are NULL.
     ///
     /// # Errors
-    /// If a cell is not UTF-8; the row is not added.
+    /// If a cell is not UTF-8; then the row is not added.
     pub(super) fn add(&mut self, record: Record<'a>, null: Option<&str>) -> Result<(), String> {
         let start = self.cells.len();
         let added = record.add_to(&mut self.cells, null);
@@ -135,7 +135,7 @@ impl<'a> Texts<'a> {
         added
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub(super) const fn len(&self) -> usize {
         self.ends.len()
     }
@@ -154,7 +154,7 @@ impl<'a> Texts<'a> {
 
 impl<'a> Record<'a> {
     fn add_to(self, texts: &mut Vec<Option<&'a str>>, null: Option<&str>) -> Result<(), String> {
-        // One look at the whole row is cheaper than one at each cell, but does not tell which cell it is.
+        // Checking the row once is cheaper than checking each cell, but does not show which cell is wrong.
         let row = str::from_utf8(self.bytes).ok();
         let mut start = 0;
         for (place, end) in self.ends.iter().enumerate() {

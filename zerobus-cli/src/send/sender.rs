@@ -308,7 +308,7 @@ impl<'a> Sender<'a> {
             let (most, refused) = (self.max_rejected, self.refused);
             let rows = if refused == 1 { "row was" } else { "rows were" };
             return Err(Failure::text(format!(
-                "{refused} {rows} refused, and --max-rejected allows {most}; mend the rows, or allow more and keep them with --dead-letters"
+                "{refused} {rows} refused, and --max-rejected allows {most}; fix the rows, or allow more and keep them with --dead-letters"
             )));
         }
         Ok(())
@@ -345,7 +345,7 @@ impl<'a> Sender<'a> {
         let is_whole = ending.is_whole();
         let mut errors: Vec<String> = match ending {
             Ending::Failed(failure) => vec![failure.to_string()],
-            Ending::Stopped => vec!["it was stopped; the same command with the same --checkpoint goes on".to_owned()],
+            Ending::Stopped => vec!["it was stopped; the same command with the same --checkpoint continues".to_owned()],
             Ending::Whole => Vec::new(),
         };
         errors.extend(unnoted.map(|failure| failure.to_string()));

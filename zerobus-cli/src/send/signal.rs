@@ -4,7 +4,7 @@ use crate::failure::Failure;
 
 /// Waits for Ctrl-C or SIGTERM.
 pub(super) async fn stop() -> Result<(), Failure> {
-    let failed = |error| Failure::new("signals cannot be heard", error);
+    let failed = |error| Failure::new("cannot listen for signals", error);
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

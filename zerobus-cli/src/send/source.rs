@@ -1,4 +1,4 @@
-//! A file as its rows are read from it: decompressed, without a byte order mark, counted.
+//! The source of an input's bytes: decompressed, without a byte order mark, and counted.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::inputs::Input;
 
-/// How many bytes of rows a piece has, about.
+/// The approximate size of a piece in bytes.
 pub(super) const PIECE: usize = 256 * 1024;
 
-/// The longest row that is read: above what a request can hold, so that a longer one is refused without being kept.
+/// The longest row that is read. A request cannot hold a longer one, so such a row is refused without being kept.
 pub(super) const LONGEST: usize = 16 << 20;
 
-/// A file as its rows are read from it.
+/// The bytes that the rows of an input are read from.
 pub(super) type Source = BufReader<Box<dyn Read>>;
 
-/// Opens an input, decompressed, without a byte order mark.
+/// Opens an input, and detects compression and byte order mark by its first bytes.
 pub(super) fn open(input: &Input, counter: &Arc<AtomicU64>) -> io::Result<Source> {
     let raw: Box<dyn Read> = match &input.path {
         Some(path) => Box::new(File::open(path)?),
@@ -30,7 +30,7 @@ pub(super) fn open(input: &Input, counter: &Arc<AtomicU64>) -> io::Result<Source
         [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::new(file)?),
         #[cfg(not(feature = "zstd"))]
         [0x28, 0xb5, 0x2f, 0xfd] => {
-            return Err(io::Error::other("it is compressed by zstd, which this build leaves out"));
+            return Err(io::Error::other("it is compressed with zstd, which this build does not support"));
         }
         [b'P', b'A', b'R', b'1'] => return Err(io::Error::other("it is a Parquet file; `--format parquet` reads it")),
         _ => Box::new(file),
@@ -43,14 +43,14 @@ pub(super) fn open(input: &Input, counter: &Arc<AtomicU64>) -> io::Result<Source
     Ok(BufReader::with_capacity(PIECE, Box::new(Cursor::new(start).chain(rest))))
 }
 
-/// The first four bytes, or as many as there are, and the rest.
+/// Reads the first four bytes, or fewer if the file is shorter.
 fn peek<R: Read>(mut file: R) -> io::Result<(Vec<u8>, R)> {
     let mut start = Vec::with_capacity(4);
     file.by_ref().take(4).read_to_end(&mut start)?;
     Ok((start, file))
 }
 
-/// Counts what is read of a file, as it lies on disk.
+/// Counts the bytes that are read, before decompression.
 struct Counted {
     inner: Box<dyn Read>,
     counter: Arc<AtomicU64>,

@@ -1,4 +1,5 @@
-//! How a file begins: the same for a file that grows, and another for one that took its place.
+//! The start of a file: a checksum of its first bytes. A file that grew has the same start; a file that replaced it
+//! has another.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-/// How much of a file is looked at.
+/// How many bytes of a file are read.
 const MOST: u64 = 64 * 1024;
 
 /// The checksum of the first bytes of a file.
@@ -20,7 +21,7 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// Reads how a file begins, which must be as it was known before.
+    /// Reads the start of a file, and fails if the known start differs.
     pub(super) fn of(path: &Path, known: Option<&Self>) -> Result<Self, Failure> {
         let failed = |error| Failure::file("read", path, error);
         let mut start = Vec::new();
@@ -33,7 +34,7 @@ impl Start {
             return Ok(Self::new(&start));
         }
         Err(Failure::text(format!(
-            "{}: it is another file than the checkpoint's: it begins in another way; name another --checkpoint to send it whole",
+            "{}: it is not the checkpoint's file, since it begins differently; name another --checkpoint to send all of it",
             path.display()
         )))
     }

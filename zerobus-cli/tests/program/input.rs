@@ -122,7 +122,7 @@ async fn input_that_is_no_file_of_rows_is_named() {
         (&["days"][..], "days is a folder; name its files, as in 'days/*.ndjson'"),
         (&["days/*"], "there is no file days/*"),
         (&["wide.csv"], "wide.csv: it cannot be read: it is UTF-16; convert it"),
-        (&["empty.csv"], "empty.csv: it has no header, which names the columns"),
+        (&["empty.csv"], "empty.csv: it has no header with the names of the columns"),
         (&["twice.csv"], "twice.csv, line 1: column ID: found it twice in the header"),
         (&["unknown.csv"], "unknown.csv, line 1: found the text \"nome\" in the header, expected names of the table"),
         (&["required.csv"], "required.csv, line 1: column id: found no value"),
@@ -149,7 +149,7 @@ async fn a_pipe_with_a_name_is_read_to_its_end_and_takes_no_checkpoint() {
     assert_eq!((run.code, figures(&run)), (0, (1_000, 1_000, 0)), "{run:?}");
     let run = bench.run(&["send", TABLE, "rows.ndjson", "--checkpoint", "c"]).await;
     assert_eq!(run.code, 1, "{run:?}");
-    assert!(run.err.contains("rows.ndjson cannot be read twice, so it takes no --checkpoint"), "{run:?}");
+    assert!(run.err.contains("rows.ndjson cannot be read twice, so --checkpoint does not apply to it"), "{run:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,7 +177,7 @@ async fn a_file_that_was_replaced_is_not_taken_for_the_one_of_the_checkpoint() {
     bench.write("day.ndjson", lines(1_000..1_200));
     let run = bench.run(&arguments).await;
     assert_eq!(run.code, 1, "{run:?}");
-    assert!(run.err.contains("day.ndjson: it is another file than the checkpoint's"), "{run:?}");
+    assert!(run.err.contains("day.ndjson: it is not the checkpoint's file"), "{run:?}");
     assert_eq!(bench.ids().await, (0..100).collect::<Vec<_>>());
 }
 

@@ -329,7 +329,7 @@ async fn input_that_is_nearly_right_is_named() {
     bench.write("wide.csv", "id,name\n1,a,b\n");
     bench.write("more.ndjson", "{\"id\": 1, \"nome\": \"x\"}\n");
     for (file, expected) in [
-        ("array.json", "it is a JSON array, and NDJSON has an object a line"),
+        ("array.json", "it is a JSON array, and NDJSON has one object per line"),
         ("open.csv", "line 3 cannot be read: found a row above 16777216 bytes"),
         ("pretty.ndjson", "pretty.ndjson, line 1: found text that is no JSON"),
         ("twice.ndjson", "column id: found it twice"),
