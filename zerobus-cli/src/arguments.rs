@@ -1,4 +1,4 @@
-//! The commands and their help.
+//! The commands, their arguments and their help.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -9,10 +9,10 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use zerobus_codegen::TableName;
 use zerobus_runtime::dynamic::TimeUnit;
 
-/// Files into Databricks tables through Zerobus.
+/// Send files to Databricks tables through Zerobus.
 ///
-/// `doctor` says what is wrong where rows do not arrive; `send` takes NDJSON, CSV and Parquet files into a table;
-/// `replay` sends again what was refused or returned.
+/// `doctor` finds out why rows do not arrive; `send` sends the rows of NDJSON, CSV, Parquet and Arrow files to a table;
+/// `replay` sends rows again that were refused or returned.
 #[derive(Debug, Parser)]
 #[command(
     name = "zerobus",
@@ -23,9 +23,9 @@ Examples:
   zerobus doctor main.geo.earthquakes                        what is wrong, and what to do
   zerobus send main.geo.earthquakes quakes.ndjson            rows of a file
   zcat quakes.csv.gz | zerobus send main.geo.earthquakes - --format csv
-  zerobus replay dead.ndjson                                 once more, after the cause is mended
+  zerobus replay dead.ndjson                                 again, after the cause is fixed
 
-The environment says where and as whom:
+The environment sets the addresses and the credentials:
   ZEROBUS_SERVER_ENDPOINT   <workspace-id>.zerobus.<region>.cloud.databricks.com
   DATABRICKS_HOST           https://<instance>.cloud.databricks.com (or DATABRICKS_WORKSPACE_URL)
   DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET   a service principal; or a profile of ~/.databrickscfg"
@@ -33,7 +33,7 @@ The environment says where and as whom:
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Print errors and warnings only, and what was asked for.
+    /// Print only errors, warnings and the requested output.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 }
@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Man(Man),
 }
 
-/// Reads the arguments of the process; ends it where they make no sense, or ask for help.
+/// Reads the arguments of the process; exits if they are invalid or ask for help.
 pub(crate) fn parse() -> Arguments {
     let mut command = program();
     let mut matches = command.get_matches_mut();
@@ -61,7 +61,7 @@ pub(crate) fn parse() -> Arguments {
     }
 }
 
-/// What the program takes.
+/// The arguments that the program accepts.
 pub(crate) fn program() -> clap::Command {
     let program = Arguments::command();
     #[cfg(feature = "codegen")]
@@ -69,7 +69,7 @@ pub(crate) fn program() -> clap::Command {
     program
 }
 
-/// The examples of the commands of `zerobus-codegen`, under this program's name.
+/// Puts this program's name into the examples of the commands of `zerobus-codegen`.
 #[cfg(feature = "codegen")]
 fn with_own_name(command: clap::Command) -> clap::Command {
     command.mut_subcommands(|command| match command.get_after_help().map(ToString::to_string) {
@@ -80,7 +80,7 @@ fn with_own_name(command: clap::Command) -> clap::Command {
 
 /// Find out why rows do not arrive: environment, network, credentials, grants, table.
 ///
-/// Reads only. Each layer is one line: what was found and, where it fails, a command that mends it or looks closer.
+/// It changes nothing. Each layer is one line: what was found and, if it fails, a command that fixes it or shows more.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -108,7 +108,7 @@ pub(crate) struct Doctor {
     pub(crate) login: Login,
 }
 
-/// Where the workspace is, and as whom.
+/// The addresses of workspace and service, and the credentials.
 #[derive(Debug, Args)]
 pub(crate) struct Login {
     /// The workspace's URL, instead of `DATABRICKS_HOST`.
@@ -120,31 +120,31 @@ pub(crate) struct Login {
     /// The address of the service, instead of `ZEROBUS_SERVER_ENDPOINT`.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) endpoint: Option<String>,
-    /// An authority to trust besides the system's: a file in PEM form.
+    /// A certificate authority to trust besides the system's: a PEM file.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
 }
 
-/// Send the rows of files into a table.
+/// Send the rows of files to a table.
 ///
-/// NDJSON has one JSON object a line; CSV has a header of column names; Parquet and Arrow files have columns of their
-/// own. Names are compared without regard to case. Files compressed by gzip or zstd are recognised. Rows are checked
-/// against the table before they are sent.
+/// NDJSON has one JSON object per line; CSV has a header of column names; Parquet and Arrow files name their own
+/// columns. Names are compared without regard to case. Files compressed with gzip or zstd are recognised. Rows are
+/// checked against the table before they are sent.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   zerobus send main.geo.earthquakes quakes.ndjson
   zerobus send main.geo.earthquakes 'days/*.csv.gz' --dead-letters dead.ndjson --max-rejected 100
   zerobus send main.nyc.trips 'trips/*.parquet'
-  zerobus send main.geo.earthquakes quakes.ndjson --checkpoint quakes.state      goes on after a kill
+  zerobus send main.geo.earthquakes quakes.ndjson --checkpoint quakes.state      continues after a kill
   tail -f app.ndjson | zerobus send main.logs.app - --spool spool
   zerobus send main.geo.earthquakes quakes.ndjson --ddl tables.sql               without the catalog
 
-What a column takes:
+What a column accepts:
   TIMESTAMP  RFC 3339, or 2026-01-31 12:00:00.5, which is UTC; an integer with --time-unit
   DATE       2026-01-31              DECIMAL  digits, read exactly
   BINARY     base64                  VARIANT, STRUCT, ARRAY, MAP  JSON, also in a CSV cell
-An empty CSV cell is NULL, and empty text in a NOT NULL column of text.
+An empty CSV cell is NULL; in a NOT NULL column of text it is the empty text.
 
 Exit codes:
   0  every row is durable
@@ -153,10 +153,10 @@ Exit codes:
 pub(crate) struct Send {
     /// The table: catalog.schema.table.
     pub(crate) table: TableName,
-    /// Files, or patterns of them; `-` is standard input, which is also read where none is named.
+    /// Files, or patterns of files; `-` is standard input, which is also the default.
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<String>,
-    /// What the files are; by default their names say it (.ndjson, .jsonl, .json, .csv, .tsv, .parquet,
+    /// The format of the files; by default it follows from their names (.ndjson, .jsonl, .json, .csv, .tsv, .parquet,
     /// .arrow, .feather).
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
@@ -164,27 +164,27 @@ pub(crate) struct Send {
     pub(crate) rows: Rows,
     #[command(flatten)]
     pub(crate) cells: Cells,
-    /// Where refused rows go, a line each; they are appended.
+    /// Append refused rows to this file, one per line.
     #[arg(long, value_name = "FILE")]
     pub(crate) dead_letters: Option<PathBuf>,
-    /// How many rows may be refused before it stops.
+    /// How many rows may be refused before the command stops.
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     pub(crate) max_rejected: u64,
-    /// Where it is noted how far the rows are durable; the same command goes on from there.
+    /// Record in this file how many rows are durable; the same command continues from there.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
-    /// Keep rows in this folder until they are durable; what a killed run leaves there is sent first by the next one.
+    /// Keep rows in this folder until they are durable; the next run first sends what a killed run left there.
     ///
-    /// For standard input, which cannot be read twice; a file has --checkpoint.
+    /// This is for standard input, which cannot be read twice; for files use --checkpoint.
     #[arg(long, value_name = "DIR", conflicts_with = "checkpoint")]
     pub(crate) spool: Option<PathBuf>,
     /// How long rows may take to become durable after Ctrl-C or SIGTERM.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) grace: Duration,
-    /// How many streams to send by; above 1, rows of one file are not kept in their order.
+    /// The number of streams; with more than one, the rows of a file may arrive out of order.
     #[arg(long, value_name = "STREAMS", default_value = "1", value_parser = lanes)]
     pub(crate) lanes: NonZeroUsize,
-    /// How many rows a second to send at most.
+    /// The maximum number of rows to send per second.
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: Option<u32>,
     /// Print the receipt as one JSON document.
@@ -194,7 +194,7 @@ pub(crate) struct Send {
     pub(crate) login: Login,
 }
 
-/// What rows are like, and of which table.
+/// The source of the schema, and how rows are matched with it.
 #[derive(Debug, Args)]
 pub(crate) struct Rows {
     /// A folder of snapshots, or a single one, instead of the catalog; may be given more than once.
@@ -203,35 +203,35 @@ pub(crate) struct Rows {
     /// A file of CREATE TABLE statements instead of the catalog; may be given more than once.
     #[arg(long, value_name = "FILE")]
     pub(crate) ddl: Vec<PathBuf>,
-    /// The unit of times that are integers; without it they are refused.
+    /// The unit of times that are integers; without it such times are refused.
     #[arg(long, value_enum, value_name = "UNIT")]
     pub(crate) time_unit: Option<Unit>,
-    /// Leave out what is no column of the table, instead of refusing the row.
+    /// Drop values that have no column in the table, instead of refusing the row.
     #[arg(long)]
     pub(crate) ignore_unknown: bool,
 }
 
-/// The heading of [`Cells`] in the help; `next_help_heading` would also stand over every option behind them.
+/// The heading of [`Cells`] in the help; `next_help_heading` would also apply to every option after them.
 const CSV: &str = "Options of CSV";
 
-/// How cells are written.
+/// How CSV cells are written.
 #[derive(Debug, Args)]
 pub(crate) struct Cells {
-    /// The separator between two cells; by default what the header has most of: `,`, `;`, a tab or `|`.
+    /// The separator between cells; by default the most frequent one in the header: `,`, `;`, a tab or `|`.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter, help_heading = CSV)]
     pub(crate) delimiter: Option<u8>,
-    /// Numbers have a comma before their fraction: 1,5.
+    /// Read a comma as the decimal mark: 1,5.
     #[arg(long, help_heading = CSV)]
     pub(crate) decimal_comma: bool,
-    /// A text that is NULL, besides the empty one: `NULL`, `\N`.
+    /// A text that means NULL, besides the empty cell: `NULL`, `\N`.
     #[arg(long, value_name = "TEXT", help_heading = CSV)]
     pub(crate) null: Option<String>,
 }
 
-/// Send rows again that were refused or returned, after the cause is mended.
+/// Send rows again that were refused or returned, after the cause is fixed.
 ///
-/// The file is one that `send --dead-letters` or `Undelivered::write_to` wrote. Rows that become durable leave it; what
-/// fails again stays.
+/// The file was written by `send --dead-letters` or `Undelivered::write_to`. Rows that become durable are removed from
+/// it; rows that fail again stay.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -254,7 +254,7 @@ pub(crate) struct Replay {
     pub(crate) login: Login,
 }
 
-/// Run a Unity Catalog and a Zerobus on this machine: the program `zerobus-emulator`, if it is installed.
+/// Emulate Unity Catalog and Zerobus on this machine; runs the program `zerobus-emulator`, if it is installed.
 #[derive(Debug, Args)]
 #[command(
     disable_help_flag = true,
@@ -264,7 +264,7 @@ Examples:
   zerobus emulator exec --ddl tables.sql -- zerobus send main.geo.earthquakes quakes.ndjson"
 )]
 pub(crate) struct Emulator {
-    /// Its arguments.
+    /// The arguments of `zerobus-emulator`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     pub(crate) arguments: Vec<OsString>,
 }
@@ -281,7 +281,7 @@ pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// Print the manual page of this program, or of one of its commands.
+/// Print the manual page of this program or of one of its commands.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -292,15 +292,15 @@ pub(crate) struct Man {
     pub(crate) command: Option<String>,
 }
 
-/// What a file is.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Arrow IPC, as a file or as a stream.
     #[cfg(feature = "parquet")]
     Arrow,
-    /// Cells of text behind a header.
+    /// Cells of text below a header.
     Csv,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Ndjson,
     /// Parquet.
     #[cfg(feature = "parquet")]
@@ -332,20 +332,20 @@ impl From<Unit> for TimeUnit {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds".to_owned())?;
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 fn lanes(text: &str) -> Result<NonZeroUsize, String> {
     let lanes = text.parse().ok().filter(|lanes: &NonZeroUsize| lanes.get() <= 64);
-    lanes.ok_or_else(|| "it is a number from 1 to 64".to_owned())
+    lanes.ok_or_else(|| "expected a number from 1 to 64".to_owned())
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {
     match (text, text.as_bytes()) {
         ("\\t" | "tab", _) => Ok(b'\t'),
         (_, [byte]) if byte.is_ascii() => Ok(*byte),
-        _ => Err("it is one ASCII character, or `tab`".to_owned()),
+        _ => Err("expected one ASCII character, or `tab`".to_owned()),
     }
 }
 

@@ -1,7 +1,7 @@
-//! The file that refused rows are appended to, in the format of `zerobus_runtime::DeadLetter`.
+//! The file of dead letters, to which refused rows are appended in the format of `zerobus_runtime::DeadLetter`.
 //!
-//! A row that was refused before it was sent is kept as JSON, one that the server refused or that was returned as the
-//! message that was sent.
+//! A row that was refused before it was sent is kept as JSON. A row that the server refused or that was returned is
+//! kept as the message that was sent.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use zerobus_runtime::{DeadLetter, DeadLetterFile, Undelivered};
 
 use crate::failure::Failure;
 
-/// The file; the rows are on disk when `sync` returns.
+/// The open file. Rows are on disk when `sync` returns.
 pub(crate) struct DeadLetters(DeadLetterFile);
 
 impl DeadLetters {
@@ -22,7 +22,7 @@ impl DeadLetters {
         self.0.append(letter).map_err(|error| self.failure(error))
     }
 
-    /// Adds rows that the server refused, or that were returned.
+    /// Adds rows that the server refused or that were returned.
     pub(crate) fn returned(&mut self, rows: &Undelivered) -> Result<(), Failure> {
         rows.letters().try_for_each(|letter| self.add(&letter))
     }

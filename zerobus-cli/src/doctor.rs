@@ -1,18 +1,18 @@
-//! `doctor`: layer by layer, what works and what does not. It reads, and changes nothing.
+//! `doctor`: checks layer by layer what works and what does not, and changes nothing.
 //!
-//! A layer that fails names one command; those behind it that need it are skipped, since nothing can be said of them.
+//! A layer that fails names a command that helps. Later layers that depend on it are skipped.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `finding` | what a layer found |
-//! | `setup` | environment, profile, the shape of the addresses |
-//! | `network` | name, connection, proxy, TLS, clock |
+//! | `finding` | the result of a layer |
+//! | `setup` | environment, profile, and the form of the addresses |
+//! | `network` | name resolution, connection, proxy, TLS, clock |
 //! | `proxy` | whether a proxy opens a tunnel |
-//! | `certificate` | whose certificate a server shows |
-//! | `access` | tokens, and what only they let one see |
+//! | `certificate` | who issued the server's certificate |
+//! | `access` | tokens, and the checks that need one |
 //! | `entitlement` | whether the principal may use the workspace |
 //! | `grants` | the grants that the workspace reports |
-//! | `table` | kind, properties, columns, drift |
+//! | `table` | the table's kind, properties, columns and drift |
 
 mod access;
 mod certificate;
@@ -29,7 +29,7 @@ use crate::failure::Failure;
 use crate::{Outcome, terminal};
 use finding::Findings;
 
-/// Examines everything and prints what was found.
+/// Runs all checks and prints the findings.
 pub(crate) async fn run(arguments: Doctor) -> Result<Outcome, Failure> {
     let json = arguments.json;
     let table = arguments.table.clone();

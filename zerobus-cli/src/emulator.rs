@@ -1,6 +1,6 @@
-//! `emulator`: the program `zerobus-emulator`, beside this one or on the PATH.
+//! `emulator`: runs the program `zerobus-emulator`, which is beside this one or on the PATH.
 //!
-//! It is a program of its own, so that whoever only sends rows compiles neither a server nor Delta.
+//! It is a separate program so that users who only send rows need not compile a server and Delta.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,10 +10,10 @@ use std::process::{self, ExitCode};
 
 use crate::failure::Failure;
 
-/// What the program is called.
+/// The name of the program.
 const NAME: &str = "zerobus-emulator";
 
-/// Runs the emulator with these arguments; its exit code is ours.
+/// Runs the emulator with these arguments, and returns its exit code.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let mut command = process::Command::new(program());
     command.args(arguments);
@@ -25,14 +25,14 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     })
 }
 
-/// The one beside this program, which is of the same version, or whichever the PATH has.
+/// The one beside this program, which has the same version, or else the one on the PATH.
 fn program() -> PathBuf {
     let name = format!("{NAME}{}", env::consts::EXE_SUFFIX);
     let beside = env::current_exe().ok().map(|own| own.with_file_name(&name));
     beside.filter(|path| path.is_file()).unwrap_or_else(|| name.into())
 }
 
-/// Takes this process's place, so that signals reach it.
+/// Replaces this process, so that signals reach the emulator.
 #[cfg(unix)]
 fn run_to_its_end(command: &mut process::Command) -> io::Result<ExitCode> {
     use std::os::unix::process::CommandExt as _;

@@ -1,24 +1,24 @@
-//! An error with everything that led to it, as it is printed.
+//! Failures: errors with their causes, as they are printed.
 
 use std::fmt::{self, Display};
 use std::path::Path;
 
-/// What went wrong, in one line, and what to do.
+/// One line: what failed, why, and what to do.
 #[derive(Debug)]
 pub(crate) struct Failure(String);
 
 impl Failure {
-    /// What could not be done, and why.
+    /// An operation that failed, and its error.
     pub(crate) fn new(what: impl Display, error: impl std::error::Error) -> Self {
         Self(format!("{what}: {}", chain(&error)))
     }
 
-    /// What is wrong, where no error lies behind it.
+    /// A failure without an underlying error.
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// A file that could not be worked with.
+    /// A failed operation on a file.
     pub(crate) fn file(what: &str, path: &Path, error: impl std::error::Error) -> Self {
         Self::new(format_args!("cannot {what} {}", path.display()), error)
     }
@@ -36,7 +36,7 @@ impl Display for Failure {
     }
 }
 
-/// An error's text, and each that led to it.
+/// The text of an error and of its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

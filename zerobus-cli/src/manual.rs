@@ -1,4 +1,4 @@
-//! `completions` and `man`: what the arguments say of themselves.
+//! `completions` and `man`: shell completions and manual pages, generated from the arguments.
 
 use std::io;
 
@@ -14,7 +14,7 @@ pub(crate) fn completions(arguments: &Completions, mut program: Command) -> Vec<
     script
 }
 
-/// The manual page of the program, or of one of its commands.
+/// The manual page of the program or of one of its commands.
 pub(crate) fn page(arguments: &Man, mut program: Command) -> Result<Vec<u8>, Failure> {
     program.build();
     let command = match &arguments.command {

@@ -1,8 +1,9 @@
-//! `replay`: rows that were refused or returned, once more. What becomes durable leaves the file; the rest stays, with
-//! the reason that it has now.
+//! `replay`: sends rows again that were refused or returned. Rows that become durable are removed from the file; the
+//! others stay, with their new reason.
 //!
-//! The file is read twice, and never held: once to find that every line of it can be read, once to send its rows. What
-//! stays is written beside it and takes its place at the end, so that a run that is killed loses nothing.
+//! The file is never held in memory. It is read twice: first to check that every line can be read, then to send the
+//! rows. Rows that stay are written to a file beside it, which replaces it at the end, so that a killed run loses
+//! nothing.
 
 mod survey;
 mod under_way;
@@ -39,14 +40,14 @@ pub(crate) async fn run(arguments: Replay) -> Result<Outcome, Failure> {
     Ok(receipt.outcome())
 }
 
-/// Rows on their way to their tables.
+/// The state of a replay.
 struct Replaying<'a> {
     arguments: &'a Replay,
     ids: StreamIds,
-    /// The stream of each table; none where it could not be opened.
+    /// The stream of each table; `None` if it could not be opened.
     targets: BTreeMap<String, Option<Target>>,
     under_way: UnderWay,
-    /// The first failure that is no refusal of a row.
+    /// The first failure other than a refused row.
     failure: Option<Failure>,
 }
 
@@ -67,11 +68,11 @@ impl<'a> Replaying<'a> {
         })
     }
 
-    /// Sends a row, and settles those before it once too many are under way.
+    /// Sends a row, and settles rows before it if too many are under way.
     async fn send(&mut self, letter: DeadLetter) -> Result<(), Failure> {
         self.open(letter.table()).await;
         let fate = match self.targets.get(letter.table()) {
-            // What is known of a row in part would be another row.
+            // A partial letter lacks some values, so sending it would store a different row.
             Some(Some(target)) if !letter.is_partial() => match target.send(&letter).await {
                 Ok(offset) => Fate::Sent(target.stream.clone(), offset),
                 Err(error) => Fate::Refused(error),
@@ -81,7 +82,7 @@ impl<'a> Replaying<'a> {
         self.under_way.push(letter, fate).await
     }
 
-    /// Opens the stream of a table, if it is the first row of that.
+    /// Opens the stream of a table at its first row.
     async fn open(&mut self, table: &str) {
         if self.targets.contains_key(table) {
             return;
@@ -91,7 +92,7 @@ impl<'a> Replaying<'a> {
         self.targets.insert(table.to_owned(), target);
     }
 
-    /// Lets every row be settled, and puts what is left in the file's place.
+    /// Waits until every row is settled, and replaces the file with the rows that stay.
     async fn close(mut self) -> Result<Receipt, Failure> {
         let mut receipt = Receipt::default();
         for target in self.targets.values().flatten() {
@@ -117,11 +118,11 @@ impl Target {
         let name: TableName = table.parse().map_err(|error| Failure::new("a row has no table", error))?;
         let mut plan = arguments.rows.plan(&name, &arguments.login).await?;
         if arguments.rows.time_unit.is_none() {
-            // As JSON streams have them.
+            // JSON streams use this unit.
             plan = plan.integer_times(TimeUnit::Micros);
         }
         let stream = arguments.login.client()?.encoded_stream(plan.table(), plan.descriptor()).on_event(ids.hook());
-        // Every row may be refused again, and each is to have its answer.
+        // Every row may be refused again, and each needs its own reason.
         let stream = stream.max_rejected_rows(usize::MAX).open().await?;
         Ok(Self { plan, stream })
     }

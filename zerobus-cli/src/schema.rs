@@ -1,4 +1,4 @@
-//! Where the schema of a table comes from: snapshots, statements, or the catalog.
+//! The source of a table's schema: snapshots, CREATE TABLE statements, or the catalog.
 
 use zerobus_codegen::{Catalog, Snapshots, Table, TableInfo, TableName};
 use zerobus_runtime::dynamic::{RowPlan, UnknownColumns};
@@ -7,7 +7,7 @@ use crate::arguments::{Login, Rows};
 use crate::failure::Failure;
 
 impl Rows {
-    /// The plan by which rows of this table are written.
+    /// The plan for encoding rows of this table.
     pub(crate) async fn plan(&self, table: &TableName, login: &Login) -> Result<RowPlan, Failure> {
         let mut plan = RowPlan::new(&self.table(table, login).await?);
         if let Some(unit) = self.time_unit {
@@ -28,7 +28,7 @@ impl Rows {
     }
 }
 
-/// The table of this name among snapshots.
+/// Finds the table among the snapshots.
 pub(crate) fn in_snapshots(snapshots: &Snapshots, name: &TableName) -> Result<Table, Failure> {
     let is_it = |found: &TableName| found.to_string().eq_ignore_ascii_case(&name.to_string());
     if let Some(found) = snapshots.tables.iter().find(|snapshot| is_it(&snapshot.table.name)) {
@@ -41,9 +41,9 @@ pub(crate) fn in_snapshots(snapshots: &Snapshots, name: &TableName) -> Result<Ta
     Err(Failure::text(format!("the schemas have no table {name}; they have {}", known.join(", "))))
 }
 
-/// The table as the catalog describes it.
+/// Asks the catalog for the table.
 async fn in_catalog(name: TableName, login: &Login) -> Result<TableInfo, Failure> {
     let login = login.catalog()?;
     let asked = tokio::task::spawn_blocking(move || Catalog::connect(login)?.table(&name)).await;
-    Ok(asked.map_err(|error| Failure::new("the catalog was not asked", error))??)
+    Ok(asked.map_err(|error| Failure::new("cannot ask the catalog", error))??)
 }

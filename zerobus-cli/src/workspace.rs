@@ -1,4 +1,4 @@
-//! Where the service is and as whom to ask it: arguments, then the environment, then a profile.
+//! The addresses of workspace and service, and the credentials: from the arguments, the environment, then a profile.
 
 use std::env;
 use std::fs;
@@ -9,7 +9,7 @@ use zerobus_runtime::{Client, ClientBuilder};
 use crate::arguments::Login;
 use crate::failure::Failure;
 
-/// The variable that names the service's address.
+/// The variable with the service's address.
 pub(crate) const ENDPOINT: &str = "ZEROBUS_SERVER_ENDPOINT";
 
 /// A variable that is set and not empty.
@@ -18,7 +18,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 impl Login {
-    /// The address of the service, if one is named.
+    /// The address of the service, if it is set.
     pub(crate) fn endpoint(&self) -> Option<String> {
         self.endpoint.clone().or_else(|| variable(ENDPOINT))
     }
@@ -31,7 +31,7 @@ impl Login {
         zerobus_codegen::Login::from_environment(&options)
     }
 
-    /// The certificate authority that was named.
+    /// The certificate authority from `--ca`.
     pub(crate) fn authority(&self) -> Result<Option<Vec<u8>>, Failure> {
         let Some(path) = &self.ca else { return Ok(None) };
         fs::read(path).map(Some).map_err(|error| Failure::file("read the authority", path, error))

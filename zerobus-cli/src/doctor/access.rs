@@ -1,4 +1,4 @@
-//! Tokens and grants, and what only they let one see.
+//! Access: the tokens, and the checks that need one: entitlement, table, grants and stream.
 
 use zerobus_codegen::{Catalog, CatalogError, RetryPolicy, TableInfo, TableName, ddl};
 use zerobus_runtime::{CloseError, Error, ErrorKind, ServerCode};
@@ -21,7 +21,7 @@ pub(super) async fn examine(setup: &Setup, arguments: &Doctor, findings: &mut Fi
     }
 }
 
-/// Retries for a person who waits.
+/// A short deadline, because a person is waiting.
 fn retry_policy() -> RetryPolicy {
     let mut policy = RetryPolicy::default();
     policy.deadline = std::time::Duration::from_secs(15);
@@ -97,7 +97,7 @@ async fn table_token(setup: &Setup, name: &TableName, statements: &str, findings
     }
 }
 
-/// Opens a stream, and closes it without a row.
+/// Opens a stream, and closes it without sending a row.
 async fn stream(setup: &Setup, name: &TableName, statements: &str, findings: &mut Findings) {
     match opened(setup, name).await {
         Ok(stream_id) => findings.fine(Layer::Stream, format!("opened and closed, stream {stream_id}")),

@@ -1,4 +1,4 @@
-//! Whose certificate a server shows, trusted or not: a proxy in between may present its own.
+//! The certificate that a server presents, trusted or not. A proxy in between may present its own.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -12,15 +12,15 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// The certificate that a server shows.
+/// The certificate that a server presented.
 pub(super) struct Shown {
-    /// Who signed it.
+    /// The authority that issued it.
     pub(super) issuer: String,
     /// Why it is not trusted, if it is not.
     pub(super) problem: Option<String>,
 }
 
-/// Speaks TLS with a server as far as its certificate.
+/// Runs the TLS handshake with a server up to its certificate.
 pub(super) fn shown(host: &str, socket: TcpStream, authority: Option<&[u8]>) -> Result<Shown, String> {
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots(authority)), Arc::new(ring::default_provider()));
@@ -43,7 +43,7 @@ pub(super) fn shown(host: &str, socket: TcpStream, authority: Option<&[u8]>) -> 
     }
 }
 
-/// What this machine trusts, as the client of the service does.
+/// The authorities that the client of the service trusts: the system's, and the given one.
 fn roots(authority: Option<&[u8]>) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -52,7 +52,7 @@ fn roots(authority: Option<&[u8]>) -> RootCertStore {
     roots
 }
 
-/// The usual check, which also keeps what it checked.
+/// Verifies as usual, and also keeps the certificate's data.
 #[derive(Debug)]
 struct Verifier {
     inner: Arc<WebPkiServerVerifier>,
@@ -104,7 +104,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Who signed a certificate, as it says itself.
+/// The issuer that the certificate names.
 fn issuer(certificate: &CertificateDer<'_>) -> String {
     X509Certificate::from_der(certificate)
         .map_or_else(|_| "an unreadable issuer".to_owned(), |(_, certificate)| certificate.issuer().to_string())

@@ -5,12 +5,12 @@ use zerobus_codegen::{Catalog, CatalogError, Principal, Printable};
 use super::finding::{Findings, Layer};
 use super::setup::Setup;
 
-/// What an administrator calls Workspace access.
+/// The API's name for "Workspace access" in the admin settings.
 const NEEDED: &str = "workspace-access";
 
 /// Asks the workspace for the principal's entitlements.
 ///
-/// A missing one is a warning: a group may grant it, which the workspace does not say here.
+/// If it is missing, that is only a warning: the response does not include entitlements from groups.
 pub(super) async fn examine(catalog: Catalog, setup: &Setup, findings: &mut Findings) -> Option<Catalog> {
     let (answer, catalog) = tokio::task::spawn_blocking(move || (catalog.principal(), catalog)).await.ok()?;
     let principal = setup.client_id();
@@ -21,7 +21,7 @@ pub(super) async fn examine(catalog: Catalog, setup: &Setup, findings: &mut Find
         Ok(found) => {
             findings.warning(Layer::Entitlement, missing(principal, &found), grant(&found.id));
         }
-        // A workspace refuses every call of a caller without it, by this word.
+        // A workspace refuses every call of a principal without it, with this word in the message.
         Err(CatalogError::Denied { message, .. }) if message.to_ascii_lowercase().contains("entitlement") => {
             let command = format!("databricks service-principals list --filter 'applicationId eq \"{principal}\"'");
             let found = format!(
@@ -44,9 +44,9 @@ fn missing(principal: &str, found: &Principal) -> String {
     format!("{principal} was not given Workspace access itself{groups}")
 }
 
-/// The command of an administrator.
+/// The command with which an administrator grants the entitlement.
 fn grant(id: &str) -> String {
-    // The number is the server's text, and goes into a command line.
+    // The id comes from the server and goes into a command line.
     let id = if id.bytes().all(|byte| byte.is_ascii_alphanumeric()) { id } else { "<id>" };
     format!(
         "databricks service-principals patch {} --json '{{\"schemas\":[\"urn:ietf:params:scim:api:messages:2.0:PatchOp\"],\

@@ -1,4 +1,4 @@
-//! What a layer found: a state, a sentence, and a command where one helps.
+//! Findings: for each layer a state, a sentence, and a command if one helps.
 
 use std::fmt::{self, Display};
 
@@ -7,7 +7,7 @@ use zerobus_codegen::{Printable, TableName};
 
 use crate::arguments::Doctor;
 
-/// The layers, each resting on those before it.
+/// The layers in order; each depends on those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Layer {
     Environment,
@@ -66,13 +66,13 @@ impl Layer {
         }
     }
 
-    /// Whether it is about a table.
+    /// Whether the layer checks a table.
     const fn needs_table(self) -> bool {
         matches!(self, Self::Table | Self::Grants | Self::TableToken | Self::Kind | Self::Drift | Self::Stream)
     }
 }
 
-/// How a layer fares.
+/// The state of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Failed,
@@ -100,27 +100,27 @@ struct Finding {
     command: Option<String>,
 }
 
-/// What was found so far.
+/// The findings so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// A layer works.
+    /// Adds that a layer works.
     pub(super) fn fine(&mut self, layer: Layer, found: impl Into<String>) {
         self.add(layer, State::Fine, found.into(), None);
     }
 
-    /// A layer does not work; the command mends it or looks closer.
+    /// Adds that a layer does not work; the command fixes it or shows more.
     pub(super) fn failed(&mut self, layer: Layer, found: impl Into<String>, command: impl Into<String>) {
         self.add(layer, State::Failed, found.into(), Some(command.into()));
     }
 
-    /// A layer works, and something should be known of it.
+    /// Adds that a layer may have a problem.
     pub(super) fn warning(&mut self, layer: Layer, found: impl Into<String>, command: impl Into<String>) {
         self.add(layer, State::Warning, found.into(), Some(command.into()));
     }
 
-    /// A layer does not apply.
+    /// Adds that a layer was not checked.
     pub(super) fn skipped(&mut self, layer: Layer, found: impl Into<String>) {
         self.add(layer, State::Skipped, found.into(), None);
     }
@@ -141,7 +141,7 @@ impl Findings {
         self.0.iter().any(|finding| finding.state == State::Failed)
     }
 
-    /// Says of each layer that was not judged why not.
+    /// Adds a reason for each layer that was not checked.
     pub(super) fn skip_the_rest(&mut self, arguments: &Doctor) {
         let broken = self.0.iter().find(|finding| finding.state == State::Failed).map(|finding| finding.layer.name());
         for layer in Layer::ALL {
@@ -162,7 +162,7 @@ impl Findings {
         self.0.sort_by_key(|finding| finding.layer);
     }
 
-    /// One document.
+    /// The findings as one JSON document.
     pub(super) fn json(&self, table: Option<&TableName>) -> Value {
         let checks = self.0.iter().map(|finding| {
             json!({

@@ -1,20 +1,21 @@
-//! The grants that the workspace reports, and the statements for those that are missing.
+//! Grants: which of the needed ones the workspace reports, and the statements for the missing ones.
 
 use zerobus_codegen::{Catalog, CatalogError, Privilege, Securable, TableName, ddl};
 
 use super::finding::{Findings, Layer};
 use super::setup::Setup;
 
-/// What writing needs, from the catalog down. On the table each has to be granted by name, and on the table itself.
+/// The privileges that writing needs, from the catalog down. Those on the table must be granted by name and on the
+/// table itself.
 const NEEDED: [(Securable, &[&str]); 3] = [
     (Securable::Catalog, &["USE CATALOG"]),
     (Securable::Schema, &["USE SCHEMA"]),
     (Securable::Table, &["SELECT", "MODIFY"]),
 ];
 
-/// Examines the grants; the statements for those that are missing, or for all where they cannot be read.
+/// Checks the grants. Returns the statements for the missing ones, or for all if the grants cannot be read.
 ///
-/// A missing one is a warning: a grant to a group of the principal's is not reported, and the token is the proof.
+/// A missing grant is only a warning: grants to the principal's groups are not reported. The token check is decisive.
 pub(super) async fn examine(catalog: Catalog, name: &TableName, setup: &Setup, findings: &mut Findings) -> String {
     let all = ddl::grants_on(name, setup.client_id());
     let (asked, principal) = (name.clone(), setup.client_id().to_owned());

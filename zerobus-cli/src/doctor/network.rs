@@ -1,4 +1,4 @@
-//! From this machine to a server: its name, a connection, the proxy between, TLS, and what its clock says.
+//! The network between this machine and the servers: name resolution, connection, proxy, TLS and clock.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
@@ -12,19 +12,19 @@ use super::finding::{Findings, Layer};
 use super::proxy::{self, Answer};
 use super::setup::{Setup, bare_host, host_of, is_local};
 
-/// How long a server may take for one step.
+/// The timeout of one step.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How far two clocks may differ: a token that begins later than now, or has ended, is refused.
+/// How far two clocks may differ. A server refuses tokens that by its clock are not yet valid or have expired.
 const MOST_SKEW: Duration = Duration::from_secs(60);
 
-/// Examines the way to both servers; whether they are reached.
+/// Checks the way to both servers, and returns whether both can be reached.
 pub(super) fn examine(setup: &Setup, authority: Option<&[u8]>, findings: &mut Findings) -> bool {
     let mut addresses = vec![setup.endpoint.as_str()];
     if host_of(&setup.login.host) != host_of(&setup.endpoint) {
         addresses.push(&setup.login.host);
     }
-    // Each layer of every server before the next layer.
+    // Each layer is checked for all servers before the next layer.
     let places: Vec<Place> = addresses.into_iter().map(Place::of).collect();
     if places.iter().all(|place| place.proxy.is_none()) {
         findings.skipped(Layer::Proxy, "no proxy is set");
@@ -47,7 +47,7 @@ pub(super) fn examine(setup: &Setup, authority: Option<&[u8]>, findings: &mut Fi
     true
 }
 
-/// A server, or the proxy before it.
+/// A server, and the proxy in front of it, if any.
 struct Place {
     host: String,
     port: u16,
@@ -67,7 +67,7 @@ impl Place {
         Self { host: bare_host(host).to_owned(), port, is_tls, proxy }
     }
 
-    /// What is connected to.
+    /// The host and port to connect to.
     fn next(&self) -> (&str, u16) {
         match &self.proxy {
             Some(proxy) => (proxy.host(), proxy.port()),
@@ -118,7 +118,7 @@ fn connection(place: &Place, addresses: &[SocketAddr], findings: &mut Findings) 
     None
 }
 
-/// Opens the way through the proxy, where there is one; whether the way is open.
+/// Opens a tunnel through the proxy, if there is one, and returns whether the server can be reached.
 fn tunnel(place: &Place, socket: &TcpStream, findings: &mut Findings) -> bool {
     let Some(proxy) = &place.proxy else { return true };
     let (target, name) = (format!("{}:{}", place.host, place.port), format!("{}:{}", proxy.host(), proxy.port()));
@@ -144,7 +144,7 @@ fn tunnel(place: &Place, socket: &TcpStream, findings: &mut Findings) -> bool {
     false
 }
 
-/// Bounds the time of each step: a server that answers nothing would be waited for without an end.
+/// Sets the timeouts of a socket; otherwise a silent server would block forever.
 fn limited(socket: &TcpStream) -> io::Result<()> {
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))
@@ -174,7 +174,7 @@ fn tls(place: &Place, socket: TcpStream, authority: Option<&[u8]>, findings: &mu
     }
 }
 
-/// Compares the clocks by the date of an answer.
+/// Compares this machine's clock with the date header of a response.
 fn clock(setup: &Setup, findings: &mut Findings) {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
@@ -197,7 +197,7 @@ fn clock(setup: &Setup, findings: &mut Findings) {
     }
 }
 
-/// How a clock differs from another.
+/// The difference between two clocks.
 #[derive(Debug, PartialEq, Eq)]
 enum Skew {
     Ahead(Duration),
@@ -205,7 +205,7 @@ enum Skew {
     Within(Duration),
 }
 
-/// How this clock differs from the date of an answer.
+/// The difference between this clock and the date of a response.
 fn skew(date: &str, now: SystemTime) -> Option<Skew> {
     let theirs = httpdate::parse_http_date(date).ok()?;
     Some(match now.duration_since(theirs) {

@@ -1,4 +1,4 @@
-//! The proxy between this machine and a server: whether it opens a tunnel, as the client of the service asks it to.
+//! The proxy between this machine and a server: whether it opens a tunnel, as the service's client requests it.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,13 +7,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::Proxy;
 
-/// The longest answer that is read.
+/// The maximum size of a response.
 const LONGEST: usize = 16 * 1024;
 
-/// What the proxy answers.
+/// The proxy's response.
 pub(super) enum Answer {
     Open,
-    /// With this status line.
+    /// Refused with this status line.
     Refused(String),
     WantsCredentials,
 }
@@ -37,7 +37,7 @@ pub(super) fn open(proxy: &Proxy, target: &str, mut socket: &TcpStream) -> io::R
     })
 }
 
-/// The head of the answer. What follows it is the server's, so nothing of that is read.
+/// Reads the head of the response and not a byte more: what follows comes from the server.
 fn head(mut socket: &TcpStream) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

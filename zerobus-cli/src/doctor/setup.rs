@@ -1,4 +1,4 @@
-//! Environment and profile, and the shape of the addresses.
+//! The setup: environment, profile, and the form of the addresses.
 
 use zerobus_codegen::{Credentials, Login};
 use zerobus_runtime::Client;
@@ -7,7 +7,7 @@ use super::finding::{Findings, Layer};
 use crate::arguments;
 use crate::workspace::{ENDPOINT, variable};
 
-/// What is known once environment and profile are read.
+/// The settings that environment and profile define.
 #[derive(Debug, Clone)]
 pub(super) struct Setup {
     pub(super) login: Login,
@@ -16,7 +16,7 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    /// The id of the service principal, if these are its credentials.
+    /// The id of the service principal; a placeholder if the credentials are of another kind.
     pub(super) fn client_id(&self) -> &str {
         match &self.login.credentials {
             Credentials::OAuth { client_id, .. } => client_id,
@@ -29,7 +29,7 @@ const EXPORT_ENDPOINT: &str = "export ZEROBUS_SERVER_ENDPOINT=<workspace-id>.zer
 const EXPORT_HOST: &str = "export DATABRICKS_HOST=https://<instance>.cloud.databricks.com";
 const EXPORT_PRINCIPAL: &str = "export DATABRICKS_CLIENT_ID=<application id> DATABRICKS_CLIENT_SECRET=<OAuth secret>";
 
-/// The clouds: how their endpoints and their workspaces end.
+/// For each cloud, the domain of its endpoints and of its workspaces.
 const CLOUDS: [(&str, &str, &str); 3] = [
     ("AWS", ".cloud.databricks.com", ".cloud.databricks.com"),
     ("Azure", ".azuredatabricks.net", ".azuredatabricks.net"),
@@ -57,7 +57,7 @@ pub(super) fn examine(arguments: &arguments::Login, findings: &mut Findings) -> 
     };
     if !matches!(login.credentials, Credentials::OAuth { .. }) {
         let found = match login.credentials {
-            Credentials::Token(_) => "the credentials are a token, and Zerobus takes a service principal only",
+            Credentials::Token(_) => "the credentials are a token, and Zerobus accepts only a service principal",
             _ => "no credentials are set",
         };
         findings.failed(Layer::Environment, found, EXPORT_PRINCIPAL);
@@ -81,7 +81,7 @@ pub(super) fn examine(arguments: &arguments::Login, findings: &mut Findings) -> 
     }
 }
 
-/// Which source named the workspace.
+/// The workspace, and the source that named it.
 fn workspace_source(arguments: &arguments::Login, host: &str) -> String {
     let source = if arguments.host.is_some() {
         "--host".to_owned()
@@ -119,24 +119,24 @@ pub(super) fn bare_host(host: &str) -> &str {
     }
 }
 
-/// Whether an address is this machine's own: an emulator's, or a tunnel's.
+/// Whether an address is on this machine, as for an emulator or a tunnel.
 pub(super) fn is_local(host: &str) -> bool {
     let host = bare_host(host);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// What is wrong with the shape of an endpoint, beside the workspace.
+/// What is wrong with the form of an endpoint, given the workspace.
 fn shape(endpoint: &str, workspace: &str) -> Option<String> {
     if is_local(endpoint) {
         return None;
     }
     let (endpoint, workspace) = (bare_host(endpoint), bare_host(workspace));
     if endpoint == workspace {
-        return Some(format!("{endpoint} is the workspace's address, and Zerobus has one of its own"));
+        return Some(format!("{endpoint} is the workspace's address, and Zerobus has its own"));
     }
     let cloud = CLOUDS.iter().find(|(_, end, _)| endpoint.ends_with(end));
     let Some((cloud, end, workspace_end)) = cloud else {
-        return Some(format!("{endpoint} is no address of Zerobus on AWS, Azure or GCP"));
+        return Some(format!("{endpoint} is not an address of Zerobus on AWS, Azure or GCP"));
     };
     let labels: Vec<&str> = endpoint.strip_suffix(end).unwrap_or_default().split('.').collect();
     let is_id = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit());
@@ -171,7 +171,7 @@ mod tests {
         }
         for (endpoint, workspace, problem) in [
             (workspace, workspace, "is the workspace's address"),
-            ("example.com", workspace, "is no address of Zerobus"),
+            ("example.com", workspace, "is not an address of Zerobus"),
             ("acme.zerobus.us-west-2.cloud.databricks.com", workspace, "id is a number"),
             ("123.us-west-2.cloud.databricks.com", workspace, "is not <workspace-id>.zerobus.<region>"),
             ("123.zerobus.westeurope.azuredatabricks.net", workspace, "on Azure and the workspace"),

@@ -1,4 +1,4 @@
-//! The table itself: kind, properties, columns, and what changed since its snapshot.
+//! The table: its kind, properties and columns, and its drift from a snapshot.
 
 use std::path::PathBuf;
 
@@ -29,19 +29,19 @@ pub(super) fn examine(info: &TableInfo, schemas: &[PathBuf], findings: &mut Find
         findings.failed(Layer::Kind, format!("{place}{obstacle}"), mending(&table, obstacle));
     }
     if table.obstacles.is_empty() {
-        findings.fine(Layer::Kind, format!("Zerobus carries all {} columns of a row", table.columns().len()));
+        findings.fine(Layer::Kind, format!("Zerobus can write all {} columns", table.columns().len()));
     }
     if !schemas.is_empty() {
         drift(&table, schemas, findings);
     }
 }
 
-/// The statement that takes away the column of a problem, if the problem is the column's type.
+/// The statement that drops the column of a problem, if the problem is the column's type.
 fn without(info: &TableInfo, problem: &Problem) -> Option<String> {
     let [name] = problem.path.segments() else { return None };
     let table = TableName::new(&info.catalog_name, &info.schema_name, &info.name).ok()?;
     let mut column = info.columns.iter().find(|column| column.name == *name)?.clone();
-    // The type alone: without the column's name and place, and without the rest of the table.
+    // Checks the type alone, without the column's name and position and the rest of the table.
     (column.name, column.position) = ("alone".to_owned(), Some(0));
     let mut alone = info.clone();
     (alone.columns, alone.table_type, alone.data_source_format) = (vec![column], None, None);
@@ -55,7 +55,7 @@ fn without(info: &TableInfo, problem: &Problem) -> Option<String> {
     })
 }
 
-/// The statement that takes an obstacle away, or what to do where none does.
+/// The statement that removes an obstacle, or a comment with what to do if no statement can.
 fn mending(table: &Table, obstacle: &Obstacle) -> String {
     let name = ddl::quoted_table(&table.name);
     match obstacle {

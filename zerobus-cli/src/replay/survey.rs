@@ -1,4 +1,4 @@
-//! The file of rows, which nobody else may change meanwhile.
+//! The survey of a file of dead letters: it locks the file and checks that every line can be read.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -9,12 +9,12 @@ use zerobus_runtime::{DeadLetter, DeadLetterFile};
 
 use crate::failure::Failure;
 
-/// A file whose lines can all be read.
+/// A locked file whose lines can all be read.
 pub(super) struct Survey<'a> {
     path: &'a Path,
     tables: BTreeSet<String>,
     rows: u64,
-    /// What another process appended meanwhile would be lost.
+    /// Without the lock, rows that another process appends meanwhile would be lost.
     _lock: DeadLetterFile,
 }
 
@@ -24,7 +24,7 @@ impl<'a> Survey<'a> {
         let found = path.metadata().map_err(|error| Failure::file("read", path, error))?;
         if !found.is_file() {
             return Err(Failure::text(format!(
-                "{} is not a file, so what is left of its rows could not take its place",
+                "{} is not a file, so it could not be replaced by the rows that are left",
                 path.display()
             )));
         }
@@ -39,7 +39,7 @@ impl<'a> Survey<'a> {
         Ok(survey)
     }
 
-    /// The rows, in their order.
+    /// The rows, in the order of the file.
     pub(super) fn letters(&self) -> Result<impl Iterator<Item = Result<DeadLetter, Failure>> + use<'a>, Failure> {
         let path = self.path;
         let file = File::open(path).map_err(|error| Failure::file("read", path, error))?;
@@ -51,7 +51,7 @@ impl<'a> Survey<'a> {
         self.rows
     }
 
-    /// The names of the tables, separated by blanks.
+    /// The names of the tables, separated by spaces.
     pub(super) fn tables(&self) -> String {
         self.tables.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
     }

@@ -1,4 +1,4 @@
-//! Rows whose fate is not known, and the file of those that stay.
+//! Rows under way: sent, but not settled yet. It also writes the file of the rows that stay.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -15,7 +15,7 @@ const MOST_BYTES: usize = 32 << 20;
 /// How many rows may be under way.
 const MOST_ROWS: usize = 16_384;
 
-/// What became of a row so far.
+/// What happened to a row so far.
 pub(super) enum Fate {
     /// It was not sent.
     Kept,
@@ -25,7 +25,7 @@ pub(super) enum Fate {
     Sent(EncodedStream, Offset),
 }
 
-/// Rows in their order, the first of which is settled first.
+/// The rows in their order; they are settled from the front.
 pub(super) struct UnderWay {
     rows: VecDeque<(DeadLetter, Fate)>,
     bytes: usize,
@@ -40,7 +40,7 @@ impl UnderWay {
         Ok(Self { rows: VecDeque::new(), bytes: 0, path: path.to_owned(), left, rows_left: 0 })
     }
 
-    /// Adds a row; waits for those before it if there are too many.
+    /// Adds a row; waits for rows before it if there are too many.
     pub(super) async fn push(&mut self, letter: DeadLetter, fate: Fate) -> Result<(), Failure> {
         self.bytes += letter.bytes().len();
         self.rows.push_back((letter, fate));
@@ -50,12 +50,12 @@ impl UnderWay {
         Ok(())
     }
 
-    /// Settles all rows and replaces the file by those that stay. Returns how many there are.
+    /// Settles all rows, replaces the file with those that stay, and returns their number.
     pub(super) async fn finish(mut self) -> Result<u64, Failure> {
         while !self.rows.is_empty() {
             self.settle_first().await?;
         }
-        // Others may read it as before.
+        // The file keeps its permissions.
         let permissions =
             fs::metadata(&self.path).and_then(|found| self.left.file().set_permissions(found.permissions()));
         permissions.and_then(|()| self.left.commit()).map_err(|error| unwritten(&self.path, error))?;
@@ -70,7 +70,7 @@ impl UnderWay {
             Fate::Refused(error) => letter.with_reason(&error),
             Fate::Sent(stream, offset) => {
                 let settled = stream.receipt(offset).await;
-                // The row is here; the stream need not keep those that it refused.
+                // The letter holds the row, so the stream need not keep refused rows.
                 drop(stream.take_rejected());
                 match settled {
                     Ok(_) => return Ok(()),

@@ -1,5 +1,5 @@
-//! Parquet and Arrow files: their rows arrive, refused ones come back by `replay`, and a checkpoint goes on within
-//! them.
+//! Parquet and Arrow files: their rows arrive, `replay` sends refused ones again, and a checkpoint can end within a
+//! file.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ async fn rows_of_parquet_and_of_both_forms_of_arrow_arrive() {
     let rows = bench.rows().await;
     let row = rows.iter().find(|row| row["id"] == 3_001).unwrap();
     assert_eq!((&row["name"], &row["at"]), (&json!("n3001"), &json!(3_001_000)));
-    // The same command has nothing left to do; with less noted, it sends what is behind that.
+    // The same command has nothing left to do. If the checkpoint counts fewer rows, it sends the rows after those.
     let state = bench.read("state.json");
     assert_eq!(bench.run(&arguments).await.json()["rows_read"], 0);
     bench.write("state.json", state.replace(":5000,", ":4990,").replace(":1000,", ":995,"));
@@ -76,7 +76,7 @@ async fn a_refused_row_of_a_batch_is_kept_as_json_and_replayed() {
     let dead = bench.read("dead.ndjson");
     assert!(dead.contains("a.parquet, row 1") && dead.contains("\"price\":\"1.999\""), "{dead}");
     assert!(dead.contains("found the number 3.5, expected BIGINT"), "{dead}");
-    // What no column takes is an error of the file.
+    // A column with an unsupported type is an error of the file.
     parquet(&bench.path("b.parquet"), &[RecordBatch::try_from_iter([("tags", Arc::new(lists) as ArrayRef)]).unwrap()]);
     let run = bench.run(&["send", TABLE, "b.parquet"]).await;
     assert!(run.err.contains("b.parquet: column tags.element: found Arrow's Int32, expected STRING"), "{run:?}");

@@ -1,4 +1,4 @@
-//! `zerobus doctor`: each layer is broken in turn, and is the one that fails, with one sentence and a command.
+//! `zerobus doctor`: each test breaks one layer, and exactly that layer fails, with one sentence and a command.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::{Bench, DDL, Run, TABLE, bare, finish};
 use serde_json::Value;
 
-/// The layers that failed, each with what was found and the command.
+/// The layers that failed, each with its finding and command.
 fn failed(run: &Run) -> Vec<(String, String, String)> {
     let document = run.json();
     let checks = document["checks"].as_array().unwrap().iter();
@@ -18,7 +18,7 @@ fn failed(run: &Run) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// The one layer that fails, and that it is this one.
+/// Checks that this layer fails, and no other.
 async fn fails_at(command: Command, secret: &str, layer: &str, found: &str, mends: &str) {
     let run = finish(command).await;
     assert_eq!(run.code, 1, "{run:?}");
@@ -28,7 +28,7 @@ async fn fails_at(command: Command, secret: &str, layer: &str, found: &str, mend
     let (_, sentence, command) = &failed[0];
     assert!(sentence.contains(found), "{layer}: {sentence}");
     assert!(command.contains(mends), "{layer}: {command}");
-    // What rests on it is not judged.
+    // Layers that depend on it are not checked.
     let document = run.json();
     let states: Vec<&str> =
         document["checks"].as_array().unwrap().iter().map(|check| check["state"].as_str().unwrap()).collect();
@@ -63,7 +63,7 @@ async fn a_sound_setup_has_nothing_that_fails() {
     }
     assert_eq!((state("tls"), state("proxy")), ("skipped", "skipped"));
     assert!(bench.rows().await.is_empty(), "it reads only");
-    // For people, and without a table.
+    // As text, and without a table.
     let run = bench.run(&["doctor"]).await;
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.out.contains("ok       workspace-token  the workspace knows zerobus-emulator\n"), "{}", run.out);
@@ -134,7 +134,7 @@ async fn each_layer_that_is_broken_is_the_one_that_fails() {
         "nslookup workspace.invalid",
     )
     .await;
-    // A port that nobody listens on any more.
+    // A port on which nothing listens.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     fails(
         with("ZEROBUS_SERVER_ENDPOINT", &format!("http://{closed}")),
@@ -175,7 +175,7 @@ async fn a_certificate_that_is_not_trusted_is_named_by_who_signed_it() {
     assert_eq!(tls["state"], "ok", "{document:#}");
 }
 
-/// A proxy that answers each request with this status, and behind a 200 leads to this address.
+/// A proxy that answers each request with this status, and after a 200 connects to this address.
 fn proxy(status: &'static str, target: Option<String>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -231,7 +231,7 @@ async fn a_proxy_that_refuses_the_way_is_the_layer_that_fails() {
         "export HTTPS_PROXY=http://<user>:<password>@127.0.0.1:",
     )
     .await;
-    // Behind a proxy that lets one through, TLS is judged as without it.
+    // Behind a proxy that opens the tunnel, TLS is checked as without a proxy.
     let open = proxy("200 Connection established", Some(server));
     fails(&open, "tls", "which is not trusted", "export SSL_CERT_FILE=").await;
 }
@@ -280,7 +280,7 @@ async fn a_fault_of_the_table_comes_with_the_statement_that_mends_it() {
         "ALTER TABLE `main`.`shop`.`odd` DROP COLUMN `gap`; -- its values are lost",
     )
     .await;
-    // What is wrong inside of a column, or with its name, does not cost the column.
+    // For a problem inside a column or with its name, the command does not drop the column.
     let found = failed(&finish(program("main.shop.deep")).await);
     let commands: Vec<&str> = found.iter().map(|(_, _, command)| command.as_str()).collect();
     assert_eq!(found.len(), 2, "{found:?}");
@@ -361,14 +361,15 @@ async fn each_missing_grant_is_the_statement_to_run() {
             (&"warning".into(), &missing.into()),
             "{document:#}"
         );
-        // Whichever of these the service refuses, the statement is the same.
+        // The statement is the same for each of the layers that the service refuses.
         for refused in [check("table-token"), check("stream")].into_iter().filter(|check| check["state"] == "failed") {
             assert_eq!(refused["command"], missing, "{document:#}");
         }
     }
 }
 
-/// A workspace that says this of its caller, and is the emulator in all else. It lives as long as the test's process.
+/// A workspace that gives this response about its caller and forwards all other requests to the emulator. It lives as
+/// long as the test's process.
 fn workspace(emulator: &str, status: &'static str, me: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -386,7 +387,7 @@ fn workspace(emulator: &str, status: &'static str, me: &'static str) -> String {
                     return;
                 }
                 let mut server = TcpStream::connect(emulator).unwrap();
-                // One request a connection, so that each is seen.
+                // One request per connection, so that each is seen.
                 let line = start.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
                 for part in [&start[..line], b"connection: close\r\n", &start[line..read]] {
                     server.write_all(part).unwrap();
@@ -431,7 +432,7 @@ async fn the_entitlement_is_judged_by_what_the_workspace_says_of_its_caller() {
     let refusal = r#"{"error_code":"PERMISSION_DENIED","message":"This API needs the workspace-access entitlement"}"#;
     let refused = program("403 Forbidden", refusal);
     fails_at(refused, &secret, "entitlement", "lacks Workspace access", "databricks service-principals list").await;
-    // A workspace that does not answer this one question is not to blame.
+    // If only this request is refused, the layer is skipped and does not fail.
     let run = finish(program("403 Forbidden", r#"{"error_code":"PERMISSION_DENIED","message":"no"}"#)).await;
     assert_eq!(run.code, 0, "{run:?}");
 }

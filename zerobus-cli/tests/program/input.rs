@@ -1,4 +1,5 @@
-//! Input that is broken, odd or not there: a sentence each, and the rows before it durable and counted.
+//! Input that is broken, odd or missing: each is reported in one sentence, and the rows before it are durable and
+//! counted.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -66,7 +67,7 @@ async fn a_truncated_file_is_named_and_the_rows_before_the_cut_are_durable() {
     let mut zstd = zstd::encode_all(lines(next(30_000)).as_bytes(), 1).unwrap();
     zstd.truncate(zstd.len() / 2);
     bench.write("cut.ndjson.zst", zstd);
-    // A frame that is whole, and half of another.
+    // A complete frame, and half of another.
     let mut frames = zstd::encode_all(lines(next(1_000)).as_bytes(), 1).unwrap();
     let second = zstd::encode_all(lines(next(1_000)).as_bytes(), 1).unwrap();
     frames.extend(&second[..second.len() / 2]);
@@ -91,7 +92,7 @@ async fn a_truncated_file_is_named_and_the_rows_before_the_cut_are_durable() {
         assert_eq!(bench.ids().await.len() as u64, expected, "{file}");
         fs::remove_file(bench.path(file.split('.').next().unwrap())).unwrap();
     }
-    // Parquet has its table of contents at its end.
+    // Parquet has its metadata at the end of the file.
     let mut whole = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut whole, ids_of(0..1).schema(), None).unwrap();
     writer.write(&ids_of(0..5_000)).unwrap();
@@ -155,7 +156,7 @@ async fn a_pipe_with_a_name_is_read_to_its_end_and_takes_no_checkpoint() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_grows_while_it_is_read_is_sent_as_far_as_it_is_whole() {
     let bench = Bench::new().await;
-    // The last line has no end yet.
+    // The last line is incomplete.
     bench.write("app.ndjson", format!("{}{{\"id\": 100, \"na", lines(0..100)));
     let arguments = ["send", TABLE, "app.ndjson", "--json", "--checkpoint", "c"];
     let run = bench.run(&arguments).await;
@@ -184,7 +185,7 @@ async fn a_file_that_was_replaced_is_not_taken_for_the_one_of_the_checkpoint() {
 #[tokio::test(flavor = "multi_thread")]
 async fn parquet_of_other_writers_is_read_by_value() {
     let bench = Bench::new().await;
-    // Spark's old times, decimals of fixed length, and dictionaries.
+    // Spark's INT96 times, decimals of fixed length, and dictionaries.
     let schema = "message spark_schema {
         required int64 id; optional int96 at; optional fixed_len_byte_array(5) price (DECIMAL(10,2));
         optional binary name (UTF8);
@@ -263,7 +264,7 @@ async fn a_disk_that_runs_full_under_the_checkpoint_stops_it_and_no_row_counts_t
     let bench = Bench::new().await;
     let disk = bench.path("disk");
     fs::create_dir(&disk).unwrap();
-    // A disk of one page; where none may be mounted, the test has nothing to fill.
+    // A disk of two pages. Without the right to mount one, there is nothing to test.
     let mount = std::process::Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=8k", "none"])
         .arg(&disk)
@@ -296,7 +297,7 @@ async fn a_disk_that_runs_full_under_the_checkpoint_stops_it_and_no_row_counts_t
     assert_eq!(ids, (0..20_000).collect::<Vec<_>>());
 }
 
-/// Alters the table while it is written to.
+/// Alters the table while rows are written to it.
 fn alter(bench: &Bench, ddl: &'static str) {
     let url = format!("{}/emulator/tables/{TABLE}", bench.emulator.url());
     let answer = ureq::put(url).header("x-zerobus-emulator", "1").send(ddl);

@@ -1,4 +1,4 @@
-//! The program against the emulator.
+//! Tests of the program `zerobus` against the emulator.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 mod batches;

@@ -1,4 +1,4 @@
-//! `completions`, `man` and `emulator`.
+//! Tests of `completions`, `man` and `emulator`.
 
 use std::process::Command;
 

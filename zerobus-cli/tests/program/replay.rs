@@ -1,4 +1,4 @@
-//! `zerobus replay`: files of more rows than are held at a time, and what is no file.
+//! `zerobus replay`: files with more rows than are under way at a time, and files that cannot be replayed.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Bench, TABLE, figures};
 
-/// A refused row of the table, as a line.
+/// The line of a dead letter with a refused row of the table.
 fn letter(table: &str, row: &str) -> String {
     let line = json!({
         "table": table, "encoding": "json", "kind": "rejected", "reason": "the table had no such column", "attempts": 1, "persisted": "no",
@@ -34,7 +34,7 @@ async fn more_rows_than_are_held_are_sent_and_those_that_fail_again_stay_in_thei
         (0..20).map(|n| format!("column id: found the text \"row {}\", expected BIGINT", n * 1_000 + 7)).collect();
     assert_eq!(reasons, expected);
 
-    // A row of a table that is not there keeps its reason, and those of other tables are sent all the same.
+    // A row of a table that does not exist keeps its reason; rows of other tables are still sent.
     bench.write("dead.ndjson", [row(ROWS), unknown.clone(), row(ROWS + 1)].concat());
     let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
     assert_eq!(run.code, 1, "{run:?}");

@@ -1,4 +1,4 @@
-//! `zerobus send` and `zerobus replay`: what lies in files is what the emulator holds, and every row is accounted for.
+//! `zerobus send` and `zerobus replay`: the emulator holds the rows of the files, and every row is accounted for.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -24,7 +24,7 @@ async fn ndjson_arrives_as_it_is_and_the_receipt_says_so() {
     assert_eq!((&rows[0]["day"], &rows[0]["tags"], &rows[0]["place"]["lat"]), (&json!(1), &json!(["a"]), &json!(1.5)));
     assert_eq!(serde_json::from_str::<Value>(rows[0]["extra"].as_str().unwrap()).unwrap(), json!({"k": [1]}));
     assert_eq!(rows[1]["id"], 2);
-    // For people.
+    // As text.
     let run = bench.run(&["send", TABLE, "orders.ndjson", "--ddl", "tables.sql"]).await;
     assert!(run.out.starts_with("rows read            2\nrows durable         2\nrows refused         0\n"), "{run:?}");
 }
@@ -107,7 +107,7 @@ async fn refused_rows_go_to_dead_letters_and_come_back_by_replay() {
     let read = read.unwrap();
     assert_eq!((read.len(), read[0].table(), read[0].source()), (3, TABLE, Some("orders.ndjson, line 2")));
 
-    // The first is mended in the file, the others stay as they are.
+    // The first letter is corrected in the file, the others stay as they are.
     let mended = dead.replacen("eyJpZCI6IngiLCJuYW1lIjoibGF0ZXIifQ==", "eyJpZCI6NywibmFtZSI6ImxhdGVyIn0=", 1);
     assert_ne!(mended, dead);
     bench.write("dead.ndjson", mended);
@@ -135,7 +135,7 @@ async fn too_many_refused_rows_stop_it_and_those_before_are_durable() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_the_server_refuses_are_found_kept_and_counted() {
-    // The schema that was named is wider than the table, so that only the server can tell.
+    // The schema from --ddl has a wider type than the table, so only the server can refuse the rows.
     let ddl = "CREATE TABLE main.shop.small (n TINYINT) USING DELTA;";
     let bench = Bench::with(ddl, |builder| builder).await;
     bench.write("wide.sql", ddl.replace("TINYINT", "INT"));
@@ -347,7 +347,7 @@ async fn input_that_is_nearly_right_is_named() {
         assert!(!run.err.contains("panicked"), "{file}: {run:?}");
     }
     assert_eq!(bench.ids().await, [1], "the row before the open quote is durable");
-    // A file that was cut while it was compressed.
+    // A compressed file that was cut off.
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(lines(10..30_000).as_bytes()).unwrap();
     let mut cut = gzip.finish().unwrap();
@@ -454,7 +454,7 @@ async fn what_a_killed_run_leaves_in_the_spool_is_sent_first_by_the_next() {
     assert!(recovered > 0, "{run:?}");
     let mut ids = bench.ids().await;
     ids.dedup();
-    // Rows that were read are there without a gap.
+    // The table has the rows that were read, without a gap.
     assert!(ids.len() > 500, "{}", ids.len());
     assert_eq!(ids, (0..i64::try_from(ids.len()).unwrap()).collect::<Vec<_>>());
     let both = bench.run(&["send", TABLE, "a.ndjson", "--spool", "spool", "--checkpoint", "c"]).await;

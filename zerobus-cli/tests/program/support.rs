@@ -1,4 +1,4 @@
-//! The program against an emulator that keeps its rows in memory.
+//! A test bench: the program, and an emulator that keeps its rows in memory.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use zerobus_emulator::{Builder, Emulator};
 
-/// A table with most that files are likely to hold.
+/// A table with most types that files are likely to hold.
 pub(crate) const DDL: &str = "CREATE TABLE main.shop.orders (
     id BIGINT NOT NULL, name STRING, price DECIMAL(10,2), at TIMESTAMP, day DATE,
     tags ARRAY<STRING>, place STRUCT<lat: DOUBLE, lon: DOUBLE>, extra VARIANT
@@ -17,7 +17,7 @@ pub(crate) const DDL: &str = "CREATE TABLE main.shop.orders (
 
 pub(crate) const TABLE: &str = "main.shop.orders";
 
-/// A folder, an emulator, and programs that run in the folder.
+/// A folder and an emulator; programs run in the folder.
 pub(crate) struct Bench {
     pub(crate) folder: TempDir,
     pub(crate) emulator: Emulator,
@@ -47,7 +47,7 @@ impl Bench {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// The program with the environment of the emulator, and nothing else of this one.
+    /// The program with only the environment variables for the emulator.
     pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         let mut command = bare(self.folder.path(), arguments);
         command
@@ -58,7 +58,7 @@ impl Bench {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Run {
         finish(self.program(arguments)).await
     }
@@ -98,7 +98,7 @@ pub(crate) fn figures(run: &Run) -> (u64, u64, u64) {
     (figure("rows_read"), figure("rows_durable"), figure("rows_refused"))
 }
 
-/// What a run left behind.
+/// The output and exit code of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
