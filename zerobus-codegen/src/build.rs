@@ -172,7 +172,7 @@ impl Configuration {
     pub fn compile<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<(), Error> {
         let paths: Vec<P> = paths.into_iter().collect();
         for path in &paths {
-            // Cargo looks into a folder by itself.
+            // For a folder, cargo watches everything in it.
             println!("cargo::rerun-if-changed={}", path.as_ref().display());
         }
         let options = self.all_options()?;
@@ -210,7 +210,7 @@ fn watch(file: &Path) {
     if file.exists() {
         println!("cargo::rerun-if-changed={}", file.display());
     } else if let Some(out_dir) = env::var_os("OUT_DIR")
-        // Where there are no links, cargo cannot wait for a file; naming it would run the script every time.
+        // Without symbolic links the file cannot be watched: naming a missing file would run the script every time.
         && let Ok(folder) = watch::awaiting(file, Path::new(&out_dir))
     {
         println!("cargo::rerun-if-changed={}", folder.display());

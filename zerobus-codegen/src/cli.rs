@@ -1,18 +1,18 @@
-//! The command line: a function from arguments to text and an exit code, over the library.
+//! The command line: a function from arguments to text and an exit code, built on the library.
 //!
 //! | file | what it owns |
 //! |---|---|
 //! | `arguments` | the commands and their help |
-//! | `check` | `check`: generated files against snapshots, snapshots against the catalog |
-//! | `ddl` | `ddl`: snapshots as SQL |
-//! | `diff` | `diff`: two snapshots or folders of them, or one and a commit |
-//! | `findings` | what a check found, judged by the policy, in one of the formats |
-//! | `fetch` | `fetch`: snapshots from a catalog |
-//! | `generate` | `generate`: Rust, `.proto` and descriptors from snapshots |
+//! | `check` | `check`: compares generated files with snapshots, and snapshots with the catalog |
+//! | `ddl` | `ddl`: prints snapshots as SQL |
+//! | `diff` | `diff`: compares two snapshots or folders of snapshots, or one with a commit |
+//! | `findings` | the findings of a check, with the policy's verdicts, in an output format |
+//! | `fetch` | `fetch`: writes snapshots from a catalog |
+//! | `generate` | `generate`: writes Rust, `.proto` and descriptors from snapshots |
 //! | `git` | the files of a commit |
 //! | `manual` | `completions` and `man` |
-//! | `progress` | a bar on a terminal, nothing in CI |
-//! | `report` | what `fetch` and `generate` did, as text or JSON |
+//! | `progress` | the progress bar |
+//! | `report` | the results of `fetch` and `generate`, as text or JSON |
 
 mod arguments;
 mod check;
@@ -34,28 +34,28 @@ use clap::Parser as _;
 use arguments::{Arguments, ProgramCommand};
 pub use arguments::{Command, Verbosity};
 
-/// What a run of the program leaves behind.
+/// The output and the exit code of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// What belongs on standard output.
+    /// The text for standard output.
     pub out: String,
-    /// What belongs on standard error.
+    /// The text for standard error.
     pub err: String,
-    /// The exit code: 0 for success, 1 for an error, 2 for arguments that make no sense; of `check` and `diff` also the
-    /// class of drift: 3 for safe, 4 for breaking, 5 for some rows refused, 6 for silently wrong.
+    /// The exit code: 0 for success, 1 for an error, 2 for invalid arguments. For `check` and `diff` also the class of
+    /// drift: 3 for safe, 4 for breaking, 5 for some rows refused, 6 for silently wrong.
     pub code: u8,
 }
 
 impl Outcome {
-    /// An error, with everything that led to it.
+    /// An error with its causes.
     fn failed(error: &dyn std::error::Error) -> Self {
         let mut outcome = Self::default();
         outcome.fail(error);
         outcome
     }
 
-    /// Arguments of a command that make no sense together.
+    /// Arguments of a command that are invalid together.
     fn usage(command: &str, text: &str) -> Self {
         let err = format!("error: {text}\n\nFor more information, try `zerobus-codegen {command} --help`.\n");
         Self { err, code: 2, ..Self::default() }
@@ -66,7 +66,7 @@ impl Outcome {
         self.fault(&chain(error));
     }
 
-    /// Adds an error that has only its text.
+    /// Adds an error by its text.
     fn fault(&mut self, text: &str) {
         self.code = 1;
         // Writing to a String cannot fail.

@@ -21,7 +21,7 @@
 //! | `change` | one change: its kind, its class and the reason |
 //! | `order` | which columns were renamed or moved |
 //! | `policy` | which changes are allowed, and which fail a check |
-//! | `retype` | the effect of every change of type |
+//! | `retype` | the effect of each change of type |
 
 mod between;
 mod change;

@@ -36,7 +36,7 @@ pub enum Error {
         /// The cause and the remedy.
         reason: String,
     },
-    /// The environment variable `OUT_DIR` is not set: the caller is no build script.
+    /// The environment variable `OUT_DIR` is not set: the caller is not a build script.
     #[error("OUT_DIR is not set; call `compile` from a build script, or name a folder with `out_dir`")]
     OutDir,
     /// A file or folder could not be read.

@@ -9,13 +9,13 @@
 //! | `layout` | the order of tables and modules |
 //! | `names` | Rust names for columns, structs and modules |
 //! | `paths` | the paths of options, matched against the tables |
-//! | `prost` | the prost flavor: structs of prost-build with a `ZerobusMessage` implementation beside each |
+//! | `prost` | the prost flavor: structs by prost-build, each with a `ZerobusMessage` implementation |
 //! | `proto` | the `.proto` of a table: a view, and the template that renders it |
 //! | `python` | file names that Python can import |
 //! | `rust` | the Rust files of both flavors |
-//! | `serde` | serde's attributes of fields |
+//! | `serde` | serde attributes of fields |
 //! | `text` | tokens formatted as text, indented by module |
-//! | `writer` | the prepared options, and the Rust type of a column |
+//! | `writer` | the parsed options, and the Rust type of a column |
 
 mod column_type;
 mod comments;
@@ -37,7 +37,7 @@ use crate::{TableName, module_name};
 
 /// The stem of a table's file names: the table's full name, each part spelled as its module.
 ///
-/// So it is valid on every file system, and Python can import it: protoc makes a folder of each part.
+/// Such a name is valid on every file system, and Python can import it: protoc makes a folder for each part.
 pub(crate) fn file_stem(table: &TableName) -> String {
     let catalog = python::catalog(module_name(table.catalog()));
     let schema = python::folder(module_name(table.schema()));

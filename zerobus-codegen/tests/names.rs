@@ -163,7 +163,7 @@ fn nesting_too_deep_for_protoc_is_reported() {
         Table::try_from(&serde_json::from_value::<TableInfo>(info).unwrap()).unwrap()
     };
     assert!(proto::warnings(&nested(30)).is_empty(), "31 messages");
-    let text = "protoc refuses this .proto: its messages nest 32 deep, and protoc takes 31; use the descriptor";
+    let text = "protoc refuses this .proto: its messages nest 32 deep, and protoc accepts 31; use the descriptor";
     assert_eq!(proto::warnings(&nested(31)), [text]);
     assert!(proto::file(&nested(31)).contains(&format!("\n// {text}\n")));
 }

@@ -1,4 +1,4 @@
-//! The commands and their help.
+//! The commands, their arguments and their help.
 
 mod judging;
 
@@ -11,7 +11,7 @@ use crate::{Error, Files, Flavor, Options, Policy, Skip, StampedColumns, TablePa
 pub use judging::Verbosity;
 pub(super) use judging::{Format, Judging, ReportFormat};
 
-/// Unity Catalog tables to Rust types and protobuf descriptors for Zerobus.
+/// Generate Rust types and protobuf descriptors for Zerobus from Unity Catalog tables.
 ///
 /// A snapshot of a table's schema lives in your repository; builds read it offline. `fetch` writes it, `build.rs` or
 /// `generate` generates code from it, and `check` detects in CI when table, snapshot and code differ.
@@ -32,7 +32,7 @@ Each command's --help has more."
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: ProgramCommand,
-    /// Print errors and warnings only, and what was asked for.
+    /// Print only errors, warnings and the requested output.
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
 }
@@ -45,7 +45,7 @@ pub(super) enum ProgramCommand {
     Man(Man),
 }
 
-/// The commands that deal with tables, for a program that has others as well: clap flattens them.
+/// The commands for tables, which another program can add to its own: clap flattens them.
 #[derive(Debug, Subcommand)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "clap would print a variant's docs in place of those of its arguments")]
@@ -96,7 +96,7 @@ pub struct Fetch {
     /// Remove snapshots that match a name or pattern and whose table no longer exists.
     #[arg(long)]
     pub(super) prune: bool,
-    /// How to print what was done.
+    /// The format of the output.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(super) format: ReportFormat,
     #[command(flatten)]
@@ -117,7 +117,7 @@ pub(super) struct Completions {
     pub(super) shell: clap_complete::Shell,
 }
 
-/// Print the manual page of this program, or of one of its commands.
+/// Print the manual page of this program or of one of its commands.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -164,7 +164,7 @@ What is written:
 pub struct Generate {
     #[command(flatten)]
     pub(super) outputs: Outputs,
-    /// How to print what was done.
+    /// The format of the output.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(super) format: ReportFormat,
 }
@@ -394,12 +394,12 @@ pub struct Ddl {
     /// The principal to grant to: a service principal by application id, a group or a user by name.
     #[arg(long, value_name = "NAME", default_value = "application id of the service principal")]
     pub(super) grantee: String,
-    /// Print instead what keeps each row once, for rows that the runtime stamps: a view, a flow of a pipeline, and a
-    /// query of the rows that are missing.
+    /// Print SQL that removes duplicates of rows that the runtime stamps: a view, a flow of a pipeline, and a query for
+    /// missing rows.
     #[arg(long)]
     pub(super) dedup: bool,
-    /// The stamped columns: who sent a row, in which run, and as which row; by default those of `stamps` in the options
-    /// file, or `producer`, `epoch` and `sequence`.
+    /// The stamped columns for a row's producer, the producer's run, and the row's number; by default those of `stamps`
+    /// in the options file, or `producer`, `epoch` and `sequence`.
     #[arg(long, num_args = 3, value_names = ["PRODUCER", "EPOCH", "SEQUENCE"], requires = "dedup")]
     pub(super) stamped: Vec<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `check`: generated files against snapshots, and snapshots against the catalog.
+//! `check`: compares generated files with snapshots, and snapshots with the catalog.
 
 use std::collections::HashSet;
 use std::fs;
@@ -79,7 +79,7 @@ fn leftovers(arguments: &Check, expected: &HashSet<PathBuf>) -> Vec<PathBuf> {
     for (folder, extension) in
         [(proto_out, generate::PROTO), (descriptor_out, generate::DESCRIPTOR), (&of_tables, "rs")]
     {
-        // A folder that is not there has its files reported as missing.
+        // If the folder does not exist, its files are already reported as missing.
         let Some(entries) = folder.as_ref().and_then(|folder| fs::read_dir(folder).ok()) else { continue };
         leftovers.extend(entries.flatten().map(|entry| entry.path()).filter(|path| {
             let table = path.file_stem().and_then(|stem| stem.to_str()?.parse::<TableName>().ok());
@@ -106,7 +106,7 @@ fn live(arguments: &Check, options: &Options, snapshots: &[Snapshot], verbosity:
     }
 }
 
-/// A catalog's response is the same for a dropped table and for one that is not visible.
+/// The drift of a table that the catalog does not find; a table that is not visible gives the same response.
 fn not_found(table: &Table) -> Drift {
     let mut drift = Drift::table_dropped(table);
     for change in &mut drift.changes {

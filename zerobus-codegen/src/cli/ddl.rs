@@ -1,4 +1,4 @@
-//! `ddl`: snapshots as SQL.
+//! `ddl`: prints snapshots as SQL.
 
 use super::Outcome;
 use super::arguments::Ddl;
@@ -10,13 +10,13 @@ pub(super) fn run(arguments: &Ddl) -> Outcome {
         Ok(options) => options,
         Err(error) => return Outcome::failed(&error),
     };
-    // One file of a folder may be asked for, and the options name other tables as well.
+    // The arguments may name a single snapshot, while `skip` also has paths of other tables.
     let read = match Snapshots::read_whole(&arguments.schemas, &options.skip.lenient()) {
         Ok(read) => read,
         Err(error) => return Outcome::failed(&error),
     };
     let mut outcome = Outcome::default();
-    // Read as a whole, each snapshot has what the catalog said.
+    // `read_whole` keeps the catalog's description with each snapshot.
     let tables = read.tables.iter().filter_map(|snapshot| Some((snapshot.info.as_ref()?, &snapshot.table)));
     for (i, (info, table)) in tables.enumerate() {
         let apart = if i > 0 { "\n" } else { "" };
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Ddl) -> Outcome {
     outcome
 }
 
-/// The columns that are stamped: those of the arguments, or of the options file, which may name other tables alone.
+/// The stamped columns, from the arguments or the options file; `None` if the file has stamps only for other tables.
 fn stamped(arguments: &Ddl, options: &Options, table: &Table) -> Option<StampedColumns> {
     match &arguments.stamped[..] {
         [producer, epoch, sequence] => {

@@ -1,4 +1,4 @@
-//! `diff`: two snapshots or folders of them, or one and its version in a commit.
+//! `diff`: compares two snapshots or folders of snapshots, or one with its version in a commit.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Diff, verbosity: Verbosity) -> Outcome {
 struct Sides {
     old: Snapshots,
     new: Snapshots,
-    /// Whether each side is one file, whose table is compared under any name.
+    /// Whether each side is one file. Then their tables are compared even if their names differ.
     are_files: bool,
 }
 
@@ -50,7 +50,7 @@ fn of_paths(old: &PathBuf, new: &PathBuf, skip: &Skip, findings: &mut Findings) 
     Ok(Sides { old, new, are_files })
 }
 
-/// A path that is on one side alone has no tables on the other.
+/// If the path exists on only one side, the other side has no tables.
 fn of_commit(reference: &str, path: &Path, skip: &Skip, findings: &mut Findings) -> Result<Sides, AnyError> {
     let committed = Committed::read(reference, path)?;
     let new = match Snapshots::read_without([path], skip) {
@@ -67,7 +67,7 @@ fn of_commit(reference: &str, path: &Path, skip: &Skip, findings: &mut Findings)
     if let Some(committed) = &committed {
         old.tables.iter_mut().for_each(|snapshot| snapshot.path = committed.on_disk(&snapshot.path));
     }
-    // What was broken in the commit cannot be mended there; what it held is not compared.
+    // A file that is broken in the commit cannot be fixed there, so it is a warning; its tables are not compared.
     let broken = old.failures.iter().map(|failure| Warning {
         path: failure.path().to_owned(),
         text: format!("not compared: {}", super::chain(failure)),
@@ -93,7 +93,7 @@ fn compare(Sides { old, new, are_files }: Sides, findings: &mut Findings) {
     }
     for failure in &new.failures {
         match failure {
-            // A table that can no longer be written to has drifted; a snapshot that was never good is an error.
+            // A table that was good and is unsupported has drifted; any other failure is an error.
             Failure::Table { report, path } if gone.remove(&report.table.to_lowercase()).is_some() => {
                 drifts.push((Drift::unsupported(report), path));
             }

@@ -1,4 +1,4 @@
-//! `fetch`: snapshots from a catalog.
+//! `fetch`: writes snapshots of tables from a catalog.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ impl<'a> Wanted<'a> {
         wanted
     }
 
-    /// The tables of a listing that can be fetched; warns of the others.
+    /// The tables of a listing that can be fetched; warns about the others.
     fn named(listing: Listing, report: &mut Report) -> Vec<ListedTable> {
         for error in &listing.invalid {
             report.warn(&format!("left out, since the catalog lists a table that cannot be asked for: {error}"));
@@ -108,7 +108,7 @@ impl<'a> Wanted<'a> {
             if asked == Asked::ByPattern && skip.is_table_skipped(&name.to_string()) {
                 self.skipped.push(name);
             } else if let Some(known) = self.tables.iter_mut().find(|(other, _)| *other == name) {
-                // By name weighs more, whichever came first.
+                // A name takes precedence over a pattern, in either order.
                 if asked == Asked::ByName {
                     known.1 = asked;
                 }
@@ -119,7 +119,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Writes snapshots into a folder and removes them, or says what it would do.
+/// Writes snapshots to a folder and removes them, or only reports differences.
 struct Keeper<'a> {
     folder: &'a Path,
     skip: &'a Skip,
@@ -127,10 +127,9 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
-    /// Keeps the snapshot of a table, unless a pattern brought it along, nothing can be written to it, and there is
-    /// none.
+    /// Writes the snapshot of a table. An unsupported table that has none is left out if only a pattern matched it.
     fn keep(&self, info: &TableInfo, asked: Asked, report: &mut Report) {
-        // The name comes from the server: checked, it cannot lead out of the folder.
+        // The name comes from the server; a checked name cannot lead out of the folder.
         let name = match TableName::new(&info.catalog_name, &info.schema_name, &info.name) {
             Ok(name) => name,
             Err(error) => return report.fail(&error),
@@ -179,7 +178,7 @@ impl Keeper<'_> {
         })
     }
 
-    /// Removes the snapshots that a pattern covers and whose tables are not there.
+    /// Removes the snapshots that match a pattern and whose tables do not exist.
     fn prune(
         &self,
         patterns: &[&TablePattern],
@@ -203,7 +202,7 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// The files that are named as snapshots are.
+    /// The files in the folder whose names are those of snapshots.
     fn snapshots(&self) -> Result<Vec<(PathBuf, TableName)>, crate::Error> {
         let failed = |source| crate::Error::Read { path: self.folder.to_owned(), source };
         let entries = match fs::read_dir(self.folder) {

@@ -1,13 +1,13 @@
-//! The findings of a check, judged by the policy, in one of the formats.
+//! Findings: the results of a check with the policy's verdicts, printed in one of the formats.
 //!
 //! | file | format |
 //! |---|---|
 //! | `github` | annotations of a GitHub workflow: each finding at its line |
 //! | `json` | one JSON document |
-//! | `junit` | JUnit's XML: a test case a change |
-//! | `markdown` | a table, for a comment on a pull request |
+//! | `junit` | JUnit XML: one test case per change |
+//! | `markdown` | a Markdown table, for a comment on a pull request |
 //! | `sarif` | SARIF 2.1.0, for code scanning |
-//! | `text` | lines for people |
+//! | `text` | lines of text |
 
 mod github;
 mod json;
@@ -45,7 +45,7 @@ struct Compared<'a> {
 struct Judged<'a> {
     change: &'a Change,
     verdict: Verdict<'a>,
-    /// The line of its column, where it is known.
+    /// The line of its column, if it is known.
     line: Option<usize>,
 }
 
@@ -56,7 +56,7 @@ impl Findings {
         Self { policy, today: today(), drifts, errors, notes, warnings }
     }
 
-    /// Adds what happened to a table whose snapshot is this file.
+    /// Adds the drift of a table, with the file of its snapshot.
     pub(super) fn drift(&mut self, drift: Drift, snapshot: Option<&Path>) {
         self.drifts.push((drift, snapshot.map(Path::to_owned)));
     }
@@ -66,7 +66,7 @@ impl Findings {
         self.errors.push((text, file.map(Path::to_owned)));
     }
 
-    /// Adds what was done, or not done.
+    /// Adds a remark.
     pub(super) fn note(&mut self, text: String) {
         self.notes.push(text);
     }
@@ -81,7 +81,7 @@ impl Findings {
         !self.errors.is_empty()
     }
 
-    /// Everything in this format, with the exit code that it earns.
+    /// Renders everything in this format, and sets the exit code.
     pub(super) fn outcome(mut self, format: Format, verbosity: Verbosity) -> Outcome {
         let unused: Vec<String> = self.unused().map(stale).collect();
         self.notes.extend(unused);
@@ -109,7 +109,7 @@ impl Findings {
         Compared { drift, file, changes: drift.changes.iter().map(judged).collect() }
     }
 
-    /// 1 for an error; else that of the worst class that counts.
+    /// The exit code: 1 for an error, otherwise that of the worst class that counts.
     fn code(&self, compared: &[Compared<'_>]) -> u8 {
         if self.has_errors() {
             return 1;
@@ -130,7 +130,7 @@ impl Findings {
         }
     }
 
-    /// The allowances for tables that were compared which allow nothing of what was found.
+    /// The allowances for compared tables that match none of the changes.
     fn unused(&self) -> impl Iterator<Item = &Allowance> {
         let concerns = |allowance: &&Allowance| self.drifts.iter().any(|(drift, _)| allowance.concerns(&drift.table));
         let is_used = |allowance: &Allowance| {
@@ -146,13 +146,13 @@ impl Findings {
 }
 
 impl Compared<'_> {
-    /// The worst class of what is not allowed.
+    /// The worst class among the changes that are not allowed.
     fn severity(&self) -> Option<Severity> {
         let counts = |judged: &&Judged| !matches!(judged.verdict, Verdict::Allowed(_));
         self.changes.iter().filter(counts).map(|judged| judged.change.severity).max()
     }
 
-    /// The class as people read it.
+    /// The class in text output.
     fn class(&self) -> String {
         match self.severity() {
             Some(severity) => severity.to_string(),
@@ -161,7 +161,7 @@ impl Compared<'_> {
         }
     }
 
-    /// The class as programs read it.
+    /// The class in machine-readable output.
     fn class_name(&self) -> &'static str {
         match self.severity() {
             Some(severity) => severity.name(),
@@ -172,7 +172,7 @@ impl Compared<'_> {
 }
 
 impl Judged<'_> {
-    /// The change's class, or that it is allowed.
+    /// The change's class, or `allowed`.
     fn class(&self) -> String {
         match self.verdict {
             Verdict::Allowed(_) => "allowed".to_owned(),
@@ -180,7 +180,7 @@ impl Judged<'_> {
         }
     }
 
-    /// The change, with why and how long it is allowed, or was.
+    /// The change, with the reason and the last day of its allowance, if it has one.
     fn text(&self) -> String {
         match self.verdict {
             Verdict::Allowed(Allowance { reason, until, .. }) => {
@@ -198,7 +198,7 @@ fn stale(Allowance { path, until, .. }: &Allowance) -> String {
     format!("the allowance at {} (until {until}) allows nothing; remove it", crate::Printable(path))
 }
 
-/// The day that it is, in UTC.
+/// The current day in UTC.
 fn today() -> Day {
     let date = time::OffsetDateTime::now_utc().date();
     #[expect(
@@ -208,7 +208,7 @@ fn today() -> Day {
     Day::new(date.year(), date.month().into(), date.day()).expect("a day of the calendar")
 }
 
-/// The lines of a source, to find a column's.
+/// The text of a source, in which the lines of columns are looked up.
 struct Lines {
     text: String,
     /// In a snapshot, the first line of each entry by its quoted name.
@@ -228,8 +228,8 @@ impl Lines {
         Self { text, entries }
     }
 
-    /// The line where a change's column begins: of a snapshot its entry, of statements the first one from the
-    /// table's name on that has a word of this name.
+    /// The line of a change's column: in a snapshot the line of its entry; in statements the first line, from the
+    /// table's name on, that contains the column's name as a word.
     fn find(&self, table: &str, change: &Change) -> Option<usize> {
         let column = change.path.segments().first()?;
         if !self.entries.is_empty() {

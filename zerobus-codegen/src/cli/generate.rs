@@ -1,4 +1,4 @@
-//! `generate`: Rust, `.proto` and descriptors from snapshots.
+//! `generate`: writes Rust, `.proto` files and descriptors from snapshots.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &Generate, verbosity: Verbosity) -> Outcome {
     report.finish(members)
 }
 
-/// Writes every file that can be written; what else there is to say, for programs.
+/// Writes every file that can be written. Returns further members for the JSON report.
 fn generate(arguments: &Generate, report: &mut Report) -> Result<Map<String, Value>, Error> {
     let options = arguments.outputs.rust.options()?;
     let read = read(&arguments.outputs, &options)?;
@@ -78,7 +78,7 @@ pub(super) fn read(outputs: &Outputs, options: &Options) -> Result<Snapshots, Er
     Snapshots::read_without(outputs.sources(), &options.skip)
 }
 
-/// Makes every file of these tables; what went wrong with each kind of them.
+/// Writes every file of these tables to the output, and returns the errors.
 pub(super) fn emit(
     outputs: &Outputs,
     options: &Options,
@@ -104,17 +104,17 @@ pub(super) fn emit(
     made.into_iter().filter_map(Result::err).collect()
 }
 
-/// Makes the files of one kind.
+/// Writes the files of one kind.
 type Make<'a> = dyn Fn(&mut dyn Output) -> Result<(), Error> + 'a;
 
-/// The endings of files.
+/// The extensions of files.
 pub(super) const PROTO: &str = "proto";
 pub(super) const DESCRIPTOR: &str = "binpb";
 
-/// The ending, the content and the bytes of a table's file.
+/// The extension, the kind of content, and the bytes of a table's file.
 type Kind<'a> = (&'a str, Content, &'a dyn Fn(&Table) -> Vec<u8>);
 
-/// Makes a file for each table.
+/// Writes a file for each table.
 fn one_for_each(
     tables: &[&Table],
     folder: Option<&Path>,

@@ -1,4 +1,4 @@
-//! The files of a commit of git, by the program `git`.
+//! The files of a git commit, read with the program `git`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,25 +13,25 @@ use crate::snapshot::FileTree;
 /// Why a commit cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GitError {
-    /// Git refuses.
+    /// Git returned an error.
     #[error("git cannot read `{}` of {}: {}", Printable(.reference), .path.display(), Printable(.said))]
     Refused { reference: String, path: PathBuf, said: String },
-    /// The program cannot be run.
+    /// The program could not be run.
     #[error("cannot run git; install it, or compare two folders")]
     Run(#[from] io::Error),
 }
 
 /// A file, or the files of a folder, in a commit.
 pub(super) struct Committed {
-    /// The path as it is shown: `origin/main:schemas`.
+    /// The path as it is printed: `origin/main:schemas`.
     root: PathBuf,
-    /// The path on the disk.
+    /// The path on disk.
     path: PathBuf,
     is_folder: bool,
     files: BTreeMap<PathBuf, Vec<u8>>,
 }
 
-/// Where to ask git: a folder that is there, and the rest of the path from it.
+/// Where to run git: a folder that exists, and the rest of the path below it.
 struct Place<'a> {
     reference: &'a str,
     path: &'a Path,
@@ -43,7 +43,7 @@ impl Committed {
     /// Reads a path in a commit; `None` if it does not exist there.
     pub(super) fn read(reference: &str, path: &Path) -> Result<Option<Self>, GitError> {
         let place = Place::new(reference, path);
-        // A name of a commit may look like an option, and what follows a colon is a path.
+        // The name of a commit may look like an option, and text after a colon would be a path.
         place.output(["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{reference}^{{commit}}")])?;
         let mut object = OsString::from(format!("{reference}:./"));
         object.push(&place.rest);
@@ -61,7 +61,7 @@ impl Committed {
         &self.root
     }
 
-    /// Where a file of it is, or was, on the disk.
+    /// The path on disk of a file of the commit, even if it no longer exists.
     pub(super) fn on_disk(&self, file: &Path) -> PathBuf {
         match file.strip_prefix(&self.root) {
             Ok(rest) if !rest.as_os_str().is_empty() => self.path.join(rest),
@@ -115,7 +115,7 @@ impl<'a> Place<'a> {
         GitError::Refused { reference: self.reference.to_owned(), path: self.path.to_owned(), said }
     }
 
-    /// The files of a tree, by the paths that they are shown with.
+    /// The files of a tree, by the paths under which they are printed.
     fn entries(&self, root: &Path, tree: &str) -> Result<Vec<(PathBuf, String)>, GitError> {
         let listed = self.output(["ls-tree", "--full-tree", "-z", tree])?;
         let entry = |entry: &[u8]| {
@@ -134,20 +134,20 @@ impl<'a> Place<'a> {
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let (Some(mut input), Some(output)) = (input, output) else { return Ok(BTreeMap::new()) };
         let wanted: String = entries.iter().flat_map(|(_, id)| [id.as_str(), "\n"]).collect();
-        // Git answers while it reads, so that one thread alone would wait for itself. Where it ends early, its answers
-        // do.
+        // Git writes responses while it reads requests, so a single thread could deadlock. If git exits early, the
+        // responses end early too.
         let writer = thread::spawn(move || input.write_all(wanted.as_bytes()));
         let mut output = BufReader::new(output);
         let contents =
             entries.iter().map(|(path, _)| Ok((path.clone(), content(&mut output)?))).collect::<io::Result<_>>();
         drop(output);
-        // It received all requests or has failed; the answers above show which.
+        // Git received all requests or failed; the responses above show which.
         let _ = (writer.join(), child.wait());
         Ok(contents?)
     }
 }
 
-/// One answer of `git cat-file --batch`: `<id> <kind> <size>`, the content, the end of a line.
+/// One response of `git cat-file --batch`: `<id> <kind> <size>`, the content, a line end.
 fn content(output: &mut impl io::BufRead) -> io::Result<Vec<u8>> {
     let mut header = String::new();
     output.read_line(&mut header)?;

@@ -1,4 +1,4 @@
-//! `completions` and `man`: what the arguments say of themselves.
+//! `completions` and `man`: shell completions and manual pages, generated from the arguments.
 
 use clap::CommandFactory as _;
 

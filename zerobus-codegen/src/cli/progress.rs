@@ -1,14 +1,14 @@
-//! A bar on a terminal; nothing where standard error is a file or a CI log.
+//! The progress bar on a terminal; nothing is drawn if standard error is a file or a CI log.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::Verbosity;
 
-/// How far a number of equal steps has got.
+/// Progress in a number of equal steps.
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar of this many steps; indicatif draws none where there is no terminal.
+    /// A bar of this many steps; indicatif draws nothing without a terminal.
     pub(super) fn new(steps: usize, verbosity: Verbosity) -> Self {
         let bar = match verbosity {
             Verbosity::Normal => ProgressBar::new(steps as u64),
@@ -20,7 +20,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// One step is done.
+    /// Advances by one step.
     pub(super) fn step(&self) {
         self.0.inc(1);
     }

@@ -1,11 +1,11 @@
-//! What `fetch` and `generate` did, as lines for people or as one JSON document.
+//! The report of `fetch` and `generate`: their results, as lines of text or as one JSON document.
 
 use serde_json::{Map, Value, json};
 
 use super::arguments::{ReportFormat, Verbosity};
 use super::{Outcome, chain};
 
-/// What was done so far.
+/// The results so far.
 pub(super) struct Report {
     format: ReportFormat,
     verbosity: Verbosity,
@@ -23,44 +23,44 @@ impl Report {
         Self { format, verbosity, outcome: Outcome::default(), tables, notes, warnings, errors }
     }
 
-    /// Adds what was done about a table: a line, and the same for programs.
+    /// Adds the result for a table: a line of text, and the same as JSON.
     pub(super) fn table(&mut self, line: impl AsRef<str>, table: Value) {
         self.line(line);
         self.tables.push(table);
     }
 
-    /// Adds a line that says nothing that a program needs.
+    /// Adds a line that appears only in text output.
     pub(super) fn line(&mut self, line: impl AsRef<str>) {
         if self.verbosity == Verbosity::Normal {
             self.outcome.line(line);
         }
     }
 
-    /// Adds something worth knowing.
+    /// Adds a remark.
     pub(super) fn note(&mut self, note: String) {
         self.line(&note);
         self.notes.push(note);
     }
 
-    /// Adds something that the user should act on.
+    /// Adds a warning that the user should act on.
     pub(super) fn warn(&mut self, warning: &dyn std::fmt::Display) {
         self.outcome.warn(warning);
         self.warnings.push(warning.to_string());
     }
 
-    /// Adds an error, with everything that led to it.
+    /// Adds an error with its causes.
     pub(super) fn fail(&mut self, error: &dyn std::error::Error) {
         self.outcome.fail(error);
         self.errors.push(chain(error));
     }
 
-    /// Adds an error that has only its text.
+    /// Adds an error by its text.
     pub(super) fn fault(&mut self, text: String) {
         self.outcome.fault(&text);
         self.errors.push(text);
     }
 
-    /// Everything, with these members added for programs.
+    /// Renders the report; the JSON document also gets these members.
     pub(super) fn finish(self, members: Map<String, Value>) -> Outcome {
         if self.format == ReportFormat::Text {
             return self.outcome;

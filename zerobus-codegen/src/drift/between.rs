@@ -1,4 +1,4 @@
-//! The walk over two tables at once.
+//! Compares two tables column by column.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,9 +17,9 @@ pub(super) fn changes(old: &Table, new: &Table) -> Vec<Change> {
 
 struct Walk<'a> {
     changes: Vec<Change>,
-    /// The columns that the old table computes itself.
+    /// The columns that the old table computes.
     computed_before: &'a [String],
-    /// Those that the new table does.
+    /// The columns that the new table computes.
     computed: &'a [String],
 }
 
@@ -110,7 +110,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What the service refuses the new table for and not the old one, and the other way round.
+    /// Adds the obstacles that only one of the tables has.
     fn obstacles(&mut self, old: &Table, new: &Table) {
         let reported: HashSet<ColumnPath> = self.changes.iter().map(|change| change.path.clone()).collect();
         let is_reported = |obstacle: &Obstacle| reported.contains(&obstacle.path());
@@ -137,7 +137,7 @@ const MOVED: Effect = (Severity::Breaking, "the service may refuse fields out of
 const NO_COLUMN: Effect = (Severity::Breaking, "the service refuses a field that is no column");
 const SENT_ANYWAY: Effect = (Severity::Safe, "a program that sends it goes on writing");
 
-/// What it does that a type is another, where no struct inside has to be looked into.
+/// The effect of a change of type; structs inside are compared elsewhere.
 fn effect(old: &DataType, new: &DataType) -> Option<Effect> {
     match (old, new) {
         (DataType::Array(old), DataType::Array(new)) => element_effect(old, new),
@@ -161,7 +161,7 @@ const fn is_row(element: &Element) -> bool {
     matches!(element, Element::Struct(_))
 }
 
-/// Whether the path is that of one of these columns, and not of a field in one.
+/// Whether the path is that of one of these columns itself, not of a field inside one.
 fn is_column_of(path: &ColumnPath, columns: &[String]) -> bool {
     matches!(path.segments(), [column] if columns.contains(column))
 }

@@ -1,10 +1,10 @@
-//! Which fields of a row were renamed, and which moved.
+//! Finds the fields of a row that were renamed, and those that moved.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::{Field, Struct};
 
-/// The fields that have another name: one gone and one new, of the same type, in the same place.
+/// The renamed fields, by their old names: a dropped and an added field with the same type and place.
 pub(super) fn renamed<'a>(old: &'a Struct, new: &'a Struct) -> HashMap<&'a str, &'a Field> {
     let names = |row: &'a Struct| row.fields.iter().map(|field| field.name.as_str()).collect::<HashSet<&str>>();
     let (known, kept) = (names(old), names(new));
@@ -30,7 +30,7 @@ pub(super) fn moved<'a>(old: &'a Struct, new: &Struct) -> HashSet<&'a str> {
     if common.is_sorted_by_key(|&(_, place)| place) {
         return HashSet::new();
     }
-    // The longest run that is in order stays; `length[i]` is that of the one that ends at i.
+    // Fields on the longest increasing subsequence stay; `length[i]` is the length of the longest that ends at i.
     let (mut length, mut before) = (vec![1; common.len()], vec![None; common.len()]);
     for i in 0..common.len() {
         for j in 0..i {

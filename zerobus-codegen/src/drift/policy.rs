@@ -1,15 +1,15 @@
-//! Which changes of a table are allowed, and which fail a check: the section `[drift]` of `zerobus.toml`.
+//! The policy of drift: which changes are allowed and which fail a check, as `[drift]` of `zerobus.toml` sets it.
 //!
 //! ```toml
 //! [drift]
-//! fail-on = "some-rows-refused"   # this class and every worse one fails; `never`: nothing does
+//! fail-on = "some-rows-refused"   # this class and every worse one fails; `never`: nothing fails
 //! warn-on = "safe"                # of the others, this class and every worse one is a warning, the rest a notice
 //!
 //! [[drift.allow]]
 //! change = "retyped"              # one kind of change, or a list of them
 //! path = "main.iot.readings.note" # a column, a table, or everything below a schema or a catalog
 //! reason = "notes are cut to 80 characters by every writer since March"
-//! until = 2027-06-30              # the last day of it
+//! until = 2027-06-30              # the last day of the allowance
 //! ```
 
 use std::fmt::{self, Display};
@@ -45,10 +45,10 @@ pub struct Allowance {
     pub change: ChangeNames,
     /// The path, as in every other option, without regard to case.
     pub path: String,
-    /// Why.
+    /// The reason for the allowance.
     #[serde(deserialize_with = "said")]
     pub reason: String,
-    /// The last day of it, in UTC.
+    /// The last day of the allowance, in UTC.
     pub until: Day,
 }
 
@@ -56,7 +56,7 @@ pub struct Allowance {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeNames(Vec<&'static str>);
 
-/// A threshold of severity.
+/// A threshold for severities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Threshold {

@@ -1,7 +1,7 @@
-//! Every type to every type: what a program that was built with the old type does to a column of the new one.
+//! The effect of each change of type: what a program built with the old type writes to a column of the new type.
 //!
-//! A stream opens if both types are the same on the wire. Then a retype is *safe* if the column takes every value that
-//! it took before, and stores the result of a CAST to the new type.
+//! A stream opens if both types are the same on the wire. Then a retype is *safe* if the column accepts every value
+//! that it accepted before, and stores the result of a CAST to the new type.
 //!
 //! | wire type | from | to | class |
 //! |---|---|---|---|
@@ -12,7 +12,7 @@
 //! | string | CHAR(n), VARCHAR(n), STRING | as long or longer | safe |
 //! | | | shorter | some rows refused |
 //! | | | DECIMAL, VARIANT | some rows refused |
-//! | | DECIMAL(p,s) | no digit fewer, before or behind the point | safe |
+//! | | DECIMAL(p,s) | no fewer digits, before or after the point | safe |
 //! | | | fewer digits | some rows refused |
 //! | | | text that holds its longest number, VARIANT | safe |
 //! | | | shorter text | some rows refused |
@@ -25,12 +25,12 @@ use crate::Scalar;
 /// A class with its reason.
 pub(super) type Effect = (Severity, &'static str);
 
-/// What it does that a column's wire type is another.
+/// The effect of another wire type.
 pub(super) const OTHER_WIRE_TYPE: Effect = (Severity::Breaking, "the service refuses a field of another type");
 
 const WIDER: Effect = (Severity::Safe, "the column takes every value that it took before");
 
-/// What it does to a single value that its type is another; `None` if it is the same.
+/// The effect of a change of scalar type; `None` if the type is the same.
 pub(super) fn scalars(old: Scalar, new: Scalar) -> Option<Effect> {
     if old == new {
         return None;
@@ -76,14 +76,14 @@ enum Meaning {
     Days,
     Decimal(Digits),
     Instant,
-    /// An integer of 32 bits on the wire, by the bytes of its range.
+    /// An integer of 32 bits on the wire; its range has this many bytes.
     Integer(u8),
     Json,
     /// An integer of 64 bits.
     Long,
-    /// What no other type shares its wire type with.
+    /// A type that shares its wire type with no other.
     Only,
-    /// Text, by the characters that fit.
+    /// Text of at most this many characters.
     Text(u32),
     WallClock,
 }
@@ -99,7 +99,7 @@ impl Digits {
         other.before <= self.before && other.behind <= self.behind
     }
 
-    /// The characters of the longest number: sign, digits, point.
+    /// The number of characters of the longest number: sign, digits, point.
     fn longest_text(self) -> u32 {
         let fraction = if self.behind == 0 { 0 } else { 1 + u32::from(self.behind) };
         1 + u32::from(self.before.max(1)) + fraction

@@ -1,8 +1,8 @@
-//! A column's type in words: as SQL writes it, and what its values count where the wire has plain numbers or text.
+//! The text of a column's type: its SQL, and the meaning of its values where the wire has plain numbers or text.
 
 use crate::{DataType, Element, Field, Scalar};
 
-/// A column's type in SQL, without the fields of structs, which are documented elsewhere.
+/// A column's type in SQL. The fields of structs are left out, since they are documented with the struct.
 pub(super) fn headline(field: &Field) -> String {
     let not_null = if field.nullable { "" } else { " NOT NULL" };
     match &field.data_type {
@@ -13,7 +13,7 @@ pub(super) fn headline(field: &Field) -> String {
     }
 }
 
-/// What the values are, behind a comma: `, microseconds since 1970-01-01T00:00:00Z`; nothing where the type says it.
+/// The meaning of the values, after a comma: `, microseconds since 1970-01-01T00:00:00Z`. Empty if the type shows it.
 pub(super) fn form(field: &Field) -> String {
     let scalars = match &field.data_type {
         DataType::Array(Element::Scalar(scalar)) | DataType::Scalar(scalar) => [Some(*scalar), None],
@@ -28,7 +28,7 @@ pub(super) fn form(field: &Field) -> String {
     }
 }
 
-/// What a value is on the wire, where its protobuf type does not say it.
+/// The meaning of a value on the wire, if its protobuf type does not show it.
 const fn form_of(scalar: Scalar) -> Option<&'static str> {
     match scalar {
         Scalar::Byte => Some("from -128 to 127"),

@@ -1,19 +1,19 @@
-//! Column comments as Rust docs and `.proto` comments, escaped so that they are never code, markup or an end of line.
+//! Column comments as Rust docs and `.proto` comments, escaped so that they cannot act as code, markup or a line end.
 
 use crate::Printable;
 
-/// The comment's lines as rustdoc shows them: every character that Markdown, HTML or rustdoc would act on is escaped.
+/// The comment's lines for rustdoc: every character that Markdown, HTML or rustdoc would interpret is escaped.
 pub(super) fn markdown(comment: &str) -> Vec<String> {
     lines(comment).map(|line| escape(&line)).collect()
 }
 
-/// The comment's lines, safe behind `//`.
+/// The comment's lines, safe after `//`.
 pub(super) fn plain(comment: &str) -> Vec<String> {
     lines(comment).collect()
 }
 
 fn lines(comment: &str) -> impl Iterator<Item = String> {
-    // Four spaces at the start would be code in Markdown.
+    // In Markdown, four spaces at the start of a line mark code.
     comment.trim().lines().map(|line| Printable(line.trim()).to_string())
 }
 
@@ -29,7 +29,7 @@ fn escape(line: &str) -> String {
     escaped
 }
 
-/// Whether Markdown would act on the character there.
+/// Whether Markdown would interpret the character at this position.
 fn acts(line: &[char], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|i| line.get(i));
     let after = line.get(at + 1);
@@ -38,11 +38,11 @@ fn acts(line: &[char], at: usize) -> bool {
         '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '~' => true,
         // An entity: `&amp;`, `&#42;`.
         '&' => is_word(after) || after == Some(&'#'),
-        // Inside a word an underscore is one.
+        // Inside a word an underscore is literal.
         '_' => !(is_word(before) && is_word(after)),
-        // A bare address would be a warning of rustdoc's.
+        // rustdoc warns about a bare URL.
         ':' => after == Some(&'/'),
-        // A heading, a list, a rule, a quote: at the start of a line alone.
+        // A heading, a list, a rule or a quote, only at the start of a line.
         '#' | '-' | '+' | '=' | '!' | '@' | '/' => before.is_none(),
         // `1.` and `1)` begin a list.
         '.' | ')' => at > 0 && line[..at].iter().all(char::is_ascii_digit),

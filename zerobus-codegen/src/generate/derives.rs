@@ -1,5 +1,4 @@
-//! The traits that generated structs derive: those that every one of their fields has, and those that an option asks
-//! for.
+//! The traits that generated structs derive: those that all of their fields implement, and those from options.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -9,7 +8,7 @@ use syn::punctuated::Punctuated;
 use super::writer::Writer;
 use crate::{DataType, Element, Scalar, Struct};
 
-/// What the fields of a struct allow.
+/// The derives that the fields of a struct allow.
 #[derive(Clone, Copy)]
 struct Allowed {
     default: bool,
@@ -19,7 +18,7 @@ struct Allowed {
 
 impl Allowed {
     const ALL: Self = Self { default: true, eq: true, hash: true };
-    /// Of a type of the user's own nothing is known.
+    /// For a user's type: nothing is known about it.
     const NOTHING: Self = Self { default: false, eq: false, hash: false };
 
     const fn and(self, other: Self) -> Self {
@@ -47,17 +46,17 @@ impl Writer {
         own.chain(self.further_derives(path)).collect()
     }
 
-    /// The derives of a struct of the prost flavor, besides those that prost-build writes.
+    /// The derives of a struct of the prost flavor, in addition to those from prost-build.
     #[cfg(feature = "prost")]
     pub(super) fn prost_derives(&self, path: &str, item: &syn::ItemStruct) -> Vec<TokenStream> {
-        // `prost::Message` is also `Debug` and `Default`.
+        // Deriving `prost::Message` also implements `Debug` and `Default`.
         let mut taken: Vec<String> = ["Debug", "Default"].map(str::to_owned).into();
         taken.extend(item.attrs.iter().flat_map(derived).map(|(name, _)| name));
         let further = self.further_derives(path).into_iter();
         further.filter(|derive| last_segment(derive).is_none_or(|name| !taken.contains(&name))).collect()
     }
 
-    /// What the options ask for: serde's, and what is named.
+    /// The derives from options: serde's, and those that the user names.
     fn further_derives(&self, path: &str) -> Vec<TokenStream> {
         let named: Vec<TokenStream> = self.derives(path).into_iter().cloned().collect();
         let has = |name: &str| self.users_derives(path).iter().any(|(found, _)| found == name);
@@ -66,7 +65,7 @@ impl Writer {
         serde.chain(named).collect()
     }
 
-    /// The derives that the user names, as such or in an attribute.
+    /// The derives that the user names, in `derives` or in a derive attribute.
     fn users_derives(&self, path: &str) -> Vec<(String, TokenStream)> {
         let named = self.derives(path).into_iter();
         let named = named.filter_map(|derive| Some((last_segment(derive)?, derive.clone())));
@@ -87,7 +86,7 @@ impl Writer {
                     let key = self.of_scalar(&format!("{path}.key"), key.scalar());
                     let value = self.of_element(&format!("{path}.value"), value);
                     let map = Allowed { hash: self.is_btree_map(&path), ..Allowed::ALL };
-                    // An empty collection needs no default of what it holds.
+                    // An empty collection needs no default for its keys and values.
                     Allowed { default: true, ..key.and(value).and(map) }
                 }
                 DataType::Scalar(scalar) => self.of_scalar(&path, *scalar),
@@ -119,7 +118,7 @@ impl Writer {
 }
 
 impl Allowed {
-    /// `None` and an empty collection need no default of what they could hold.
+    /// A field that can be `None` or an empty collection needs no default for its content.
     fn for_presence(self, field: &crate::Field) -> Self {
         let is_empty = field.nullable || matches!(field.data_type, DataType::Array(_) | DataType::Map(..));
         Self { default: self.default || is_empty, ..self }

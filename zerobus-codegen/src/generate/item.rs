@@ -1,4 +1,4 @@
-//! The items of a table: its struct, and a module with the structs inside it.
+//! The items of a table: its struct, and a module with the nested structs.
 //!
 //! An array's struct is named for its column and `Element`, a map's for its column and `Value`.
 
@@ -16,7 +16,7 @@ use super::writer::Writer;
 use crate::Flavor;
 use crate::{DataType, Error, Field, Stamp, StampedColumns, Struct, Table};
 
-/// A struct to write: what it is called, what documents it, what it holds.
+/// A struct to generate: its name, docs and fields.
 struct Item<'a> {
     ident: &'a Ident,
     /// Its full path: `main.geo.earthquakes.location`.
@@ -25,9 +25,9 @@ struct Item<'a> {
     /// The table's full name, if it is a row.
     table: Option<String>,
     row: &'a Struct,
-    /// The columns that the stream fills in, if it does.
+    /// The columns that the stream fills in, if there are any.
     stamps: Option<&'a StampedColumns>,
-    /// The module of the structs inside it.
+    /// The module of its nested structs.
     module: &'a Ident,
 }
 
@@ -162,7 +162,7 @@ impl Writer {
         Ok(quote! { #docs #derives #(#attributes)* #definition #implementation })
     }
 
-    /// The path of the struct that each field holds, as the row sees it: one that is generated, or one of the user's.
+    /// The path of each field's struct, generated or the user's, relative to the row's module.
     fn inside(&self, item: &Item<'_>, structs: &[Ident]) -> Vec<Option<TokenStream>> {
         let (module, mut structs) = (item.module, structs.iter());
         let path = |field: &Field| {
@@ -173,7 +173,7 @@ impl Writer {
         item.row.fields.iter().map(path).collect()
     }
 
-    /// The structs to generate inside a row, in the order of their fields.
+    /// The nested structs to generate for a row, in the order of their fields.
     fn structs<'a>(&self, path: &str, row: &'a Struct) -> Vec<Part<'a>> {
         let part = |field: &'a Field| {
             let path = format!("{path}.{}", field.name);
@@ -190,16 +190,16 @@ impl Writer {
     }
 }
 
-/// A struct inside a row.
+/// A nested struct.
 struct Part<'a> {
-    /// What its Rust name is made of.
+    /// The name that its Rust name is derived from.
     name: String,
     column: &'a str,
     path: String,
     row: &'a Struct,
 }
 
-/// Keeps rustfmt from the text, so that a check of it agrees with one of the formatting.
+/// Keeps rustfmt from changing the file, so that `check` does not report it as different.
 fn skip() -> TokenStream {
     quote! { #[rustfmt::skip] }
 }
@@ -210,9 +210,9 @@ fn field_idents(row: &Struct) -> Vec<Ident> {
     Scope::default().claim_all(Case::Snake, &names)
 }
 
-/// What the derive's attributes say of a field.
+/// The facts about a field that go into the derive's attributes.
 struct Known<'a> {
-    /// The number that the field has by its place.
+    /// The number that the field would have by its position.
     place: i32,
     sql_type: Option<&'a str>,
     stamp: Option<Stamp>,
@@ -233,7 +233,7 @@ fn field_options(field: &Field, ident: &Ident, known: &Known<'_>) -> Option<Toke
     (!options.is_empty()).then(|| quote! { #[zerobus(#(#options),*)] })
 }
 
-/// The column's type for the derive, which holds the field against it.
+/// The column's type for the derive, which checks the field against it.
 fn declaration(field: &Field) -> String {
     let not_null = if field.nullable { "" } else { " NOT NULL" };
     format!("{}{not_null}", field.data_type)
@@ -252,7 +252,7 @@ fn table_docs(table: &Table) -> Vec<String> {
     docs
 }
 
-/// The comment, and the column's type; where the Rust type does not say it, what its values are.
+/// The docs of a field: the column's comment and type, and the meaning of its values if the Rust type does not show it.
 fn field_docs(field: &Field, form: &str) -> Vec<String> {
     let column = format!("`{}`: `{}`{form}", field.name, headline(field));
     match field.comment.as_deref().map(markdown) {

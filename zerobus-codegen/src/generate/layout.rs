@@ -6,7 +6,7 @@ use crate::{Table, module_name};
 
 /// Tables by catalog and schema, in the order of their modules' names.
 pub(super) struct Layout<'a> {
-    /// The catalogs with their schemas, each under the name of the first table that is in it.
+    /// The catalogs with their schemas, each spelled as in its first table.
     pub(super) catalogs: Vec<(&'a str, Schemas<'a>)>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Names that differ in case alone are one, as they are to Unity Catalog.
+/// Groups tables by a name, without regard to case, as in Unity Catalog.
 fn grouped<'a>(tables: &[&'a Table], name: impl Fn(&'a Table) -> &'a str) -> Vec<(&'a str, Vec<&'a Table>)> {
     let mut groups: BTreeMap<String, (&str, Vec<&Table>)> = BTreeMap::new();
     for table in tables {

@@ -1,8 +1,8 @@
-//! Rust names: of catalogs, schemas and tables each for itself, of columns and their structs in the order of the
-//! columns.
+//! Rust names. Those of catalogs, schemas and tables do not depend on other names; those of columns and their structs
+//! are assigned in column order.
 //!
-//! Columns and structs get heck's spelling, and one that is taken gets the first free of 2, 3, ... A column that is
-//! added comes last, so it never renames another.
+//! Columns and structs are spelled by the crate heck. If a name is taken, the first free number of 2, 3, … is appended.
+//! An added column comes last, so it never renames another.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use proc_macro2::{Ident, Span};
 
 use crate::{module_name, type_name};
 
-/// The words of edition 2024 that a raw identifier (`r#type`) makes usable.
+/// The keywords of edition 2024 that are allowed as raw identifiers (`r#type`).
 const RAW: &[&str] = &[
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
     "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move",
@@ -19,10 +19,10 @@ const RAW: &[&str] = &[
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// The words that not even a raw identifier may be.
+/// The keywords that are not even allowed as raw identifiers.
 const NEVER: &[&str] = &["Self", "_", "crate", "self", "super"];
 
-/// Which spelling a name takes.
+/// The spelling of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Case {
     /// Fields and modules: `depth_km`.
@@ -31,14 +31,14 @@ pub(super) enum Case {
     UpperCamel,
 }
 
-/// The names of one scope, each at most once.
+/// The names of one scope, each unique.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     taken: HashSet<String>,
 }
 
 impl Scope {
-    /// A name for each of these, in their order.
+    /// A unique name for each of these, in order.
     pub(super) fn claim_all(&mut self, case: Case, names: &[&str]) -> Vec<Ident> {
         names.iter().map(|name| self.claim(case, &case.spell(name))).collect()
     }
@@ -66,7 +66,7 @@ pub(super) fn module(name: &str) -> Ident {
 }
 
 impl Case {
-    /// The name in this spelling, at least one character and no digit at its start; perhaps still a keyword.
+    /// Spells a name. The result is not empty and does not start with a digit, but may be a keyword.
     fn spell(self, name: &str) -> String {
         let ascii: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let spelled = match self {
@@ -83,7 +83,7 @@ impl Case {
     }
 }
 
-/// The name as a Rust identifier: a keyword is made raw, or gets an underscore where Rust allows no raw one.
+/// The name as a Rust identifier: a keyword becomes a raw identifier, or gets an underscore if Rust does not allow one.
 fn ident(name: &str) -> Ident {
     if RAW.contains(&name) {
         Ident::new_raw(name, Span::call_site())

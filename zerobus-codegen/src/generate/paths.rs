@@ -13,7 +13,7 @@ use super::writer::Writer;
 use crate::options::{covers, is_same};
 use crate::{DataType, Element, Error, Options, Scalar, Struct, Table, UnmatchedPath, likely};
 
-/// What a path of an option can match.
+/// What an option's path can match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Binary,
@@ -24,7 +24,7 @@ enum Kind {
     Value,
 }
 
-/// A path of an option, and whether it has matched something.
+/// An option's path, and whether it has matched something.
 struct Entry<'a> {
     option: &'static str,
     path: &'a String,
@@ -54,7 +54,7 @@ pub(super) fn check(writer: &Writer, tables: &[&Table], options: &Options) -> Re
     Err(Error::Unmatched(entries.iter().map(|entry| unmatched(entry, writer, tables)).collect()))
 }
 
-/// Every path of the options but `.`, which is everything there is.
+/// Every path of the options except `.`, which matches everything.
 fn entries(options: &Options) -> Vec<Entry<'_>> {
     let Options { btree_maps, bytes, derives, extern_types, field_attributes, stamps, type_attributes, .. } = options;
     let of = |option, kind| move |path| Entry { option, path, kind, is_matched: false };
@@ -87,7 +87,7 @@ fn unmatched(entry: &Entry<'_>, writer: &Writer, tables: &[&Table]) -> Unmatched
     UnmatchedPath { option: entry.option, path: entry.path.clone(), wanted, likely }
 }
 
-/// The place, or its beginning, if one misspelled name makes the path of it.
+/// The place, or a prefix of it, if the entry's path differs from it by one misspelled name.
 fn likely_beginning(entry: &Entry<'_>, place: &str) -> Option<String> {
     let names: Vec<&str> = entry.path.split('.').collect();
     let mut ends = place.match_indices('.').map(|(end, _)| end).chain([place.len()]);
@@ -100,7 +100,7 @@ fn likely_beginning(entry: &Entry<'_>, place: &str) -> Option<String> {
     (others.next().is_none() && likely(name, [found]).is_some()).then(|| beginning.to_owned())
 }
 
-/// Called with each place, and what it is.
+/// Called with each place and its kind.
 type Visit<'a> = dyn FnMut(Kind, &str) + 'a;
 
 fn walk(writer: &Writer, tables: &[&Table], visit: &mut Visit<'_>) {

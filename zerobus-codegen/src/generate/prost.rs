@@ -1,8 +1,7 @@
-//! The prost flavor: each struct as prost-build makes it of its message, with a `ZerobusMessage` implementation beside
-//! it.
+//! The prost flavor: each struct as prost-build generates it, with a `ZerobusMessage` implementation.
 //!
-//! prost-build sees one message at a time, under names of no meaning, and the structs inside as types from elsewhere;
-//! so modules, names, docs and options are those of the typed flavor.
+//! prost-build gets one message at a time, with placeholder names and with nested structs as external types. So
+//! modules, names, docs and options are the same as in the typed flavor.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use prost_build::Module;
@@ -15,19 +14,19 @@ use super::writer::{Writer, holds_struct};
 use crate::options::is_same;
 use crate::{DataType, Element, Error, Field, Options, Scalar, StampedColumns, Struct, Table};
 
-/// The package and the message that prost-build sees, and the package of the structs inside.
+/// The names of the package and the message that prost-build gets, and of the package of nested structs.
 const PACKAGE: &str = "p";
 const MESSAGE: &str = "M";
 const ELSEWHERE: &str = "e";
 
-/// What is known of a struct to write.
+/// A struct to generate.
 pub(super) struct Message<'a> {
     pub(super) ident: &'a Ident,
     pub(super) path: &'a str,
     /// The full name of the table, if it is a row.
     pub(super) table: Option<String>,
     pub(super) row: &'a Struct,
-    /// The columns that the stream fills in, if it does.
+    /// The columns that the stream fills in, if there are any.
     pub(super) stamps: Option<&'a StampedColumns>,
     /// The fields' names.
     pub(super) fields: &'a [Ident],
@@ -42,7 +41,7 @@ pub(super) fn check(tables: &[&Table], options: &Options) -> Result<(), Error> {
         None => Ok(()),
         Some(path) => {
             let reason =
-                format!("{path} is not a STRUCT, and the prost flavor replaces a STRUCT alone; remove the entry");
+                format!("{path} is not a STRUCT, and the prost flavor can replace only a STRUCT; remove the entry");
             Err(Error::Option { name: "extern_types", reason })
         }
     }
@@ -66,7 +65,7 @@ fn scalar_of_the_users(path: &str, row: &Struct, own: &dyn Fn(&str) -> bool) -> 
 }
 
 impl Writer {
-    /// The struct, without its docs and attributes, and its implementation of `ZerobusMessage`.
+    /// The struct without its docs and attributes, and its implementation of `ZerobusMessage`.
     pub(super) fn prost_message(&self, message: &Message<'_>) -> Result<(syn::ItemStruct, TokenStream), Error> {
         let mut item = self.prost_struct(message)?;
         item.ident = message.ident.clone();
@@ -107,12 +106,13 @@ impl Writer {
             Some(syn::Item::Struct(item)) => Ok(item),
             _ => Err(Error::Option {
                 name: "flavor",
-                reason: format!("prost-build makes no struct of {}; use the typed flavor", message.path),
+                reason: format!("prost-build does not generate a struct for {}; use the typed flavor", message.path),
             }),
         }
     }
 
-    /// A message that lets prost-build derive for its holder what the struct itself allows.
+    /// A message in place of a nested struct, so that prost-build derives for the outer struct what the nested one
+    /// allows.
     fn stand_in(&self, path: &str, field: &Field, name: &str) -> DescriptorProto {
         let generated = self.generated_struct(path, &field.data_type);
         let (copy, eq) = (generated.is_some_and(is_copy), generated.is_some_and(is_eq));
@@ -220,7 +220,7 @@ impl Writer {
     }
 }
 
-/// Whether a value of protobuf's types may be none of its column.
+/// Whether the protobuf types have values that the columns do not accept.
 fn has_limits(row: &Struct) -> bool {
     let of_scalar = |scalar: Scalar| match scalar {
         Scalar::Byte
@@ -266,7 +266,7 @@ fn scalar_constant(scalar: Scalar) -> TokenStream {
             let length = Literal::u32_unsuffixed(length);
             quote! { Scalar::Varchar(#length) }
         }
-        // The others are named as their variants are.
+        // Every other constant has the name of its variant.
         other => {
             let variant = format_ident!("{other:?}");
             quote! { Scalar::#variant }
@@ -298,7 +298,7 @@ fn is_eq(row: &Struct) -> bool {
     })
 }
 
-/// Adds a field, and its map's entry if it is one.
+/// Adds a field, and the entry message if it is a map.
 fn add_field(message: &mut DescriptorProto, field: &Field, name: &str) {
     let inside = || (Type::Message, Some(format!(".{ELSEWHERE}.{name}")));
     let of = |element: &Element| match element {

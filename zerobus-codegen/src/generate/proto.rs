@@ -1,9 +1,9 @@
-//! The `.proto` of a table: a view of its descriptor, made ready here, which `text` lays out as lines.
+//! The `.proto` of a table: prepares a view of its descriptor, which `text` prints.
 //!
-//! `protoc` makes of it the descriptor that a stream is opened with, in a package and without `proto3_optional`, which
-//! proto2 does not know. One more thing is out of reach of a `.proto`: `protoc` alone names the entry of a map, for the
-//! field (`AttributesEntry`), and the service's converter names it for the whole path (`LinesElementAttributesEntry`).
-//! Where protoc's name is taken, the map is written as the repeated message that it is on the wire.
+//! `protoc` compiles it to the descriptor that opens a stream, except that it has a package and lacks
+//! `proto3_optional`, which proto2 does not have. Names of map entries differ too: `protoc` derives them from the field
+//! (`AttributesEntry`), the service's converter from the whole path (`LinesElementAttributesEntry`). If protoc's name
+//! is taken, the map is written as a repeated message, which is the same on the wire.
 
 use std::collections::HashMap;
 
@@ -43,17 +43,17 @@ pub fn file(table: &Table) -> String {
     })
 }
 
-/// How deep protoc takes messages inside messages, the outermost one counted.
+/// The deepest nesting of messages that protoc accepts, including the outermost one.
 const PROTOC_NESTING: usize = 31;
 
-/// A warning in the `.proto` that protobuf compilers cannot compile it.
+/// Warnings about the `.proto`, for languages or compilers that cannot use it.
 #[must_use]
 pub fn warnings(table: &Table) -> Vec<String> {
     let mut warnings = Vec::new();
     let nesting = nesting(&table.descriptor());
     if nesting > PROTOC_NESTING {
         warnings.push(format!(
-            "protoc refuses this .proto: its messages nest {nesting} deep, and protoc takes {PROTOC_NESTING}; use the \
+            "protoc refuses this .proto: its messages nest {nesting} deep, and protoc accepts {PROTOC_NESTING}; use the \
              descriptor"
         ));
     }
@@ -61,12 +61,12 @@ pub fn warnings(table: &Table) -> Vec<String> {
     warnings
 }
 
-/// How deep messages nest that are written out.
+/// The depth to which messages nest, including this one.
 fn nesting(message: &DescriptorProto) -> usize {
     1 + message.nested_type.iter().map(nesting).max().unwrap_or(0)
 }
 
-/// The package of a table's `.proto`: its catalog and schema, each as its Rust module is called.
+/// The package of a table's `.proto`: catalog and schema, each with the name of its Rust module.
 #[must_use]
 pub fn package(table: &Table) -> String {
     format!("{}.{}", module_name(table.name.catalog()), module_name(table.name.schema()))
@@ -82,7 +82,7 @@ struct File {
     message: Message,
 }
 
-/// A message and what is nested in it.
+/// A message and its nested messages.
 struct Message {
     comments: Vec<String>,
     name: String,
@@ -91,7 +91,7 @@ struct Message {
 
 /// A field's line: `required string magType = 6 [json_name = "magType"];`.
 struct Line {
-    /// The messages that the field needs; they come before it, so that `protoc` has them in the descriptor's order.
+    /// The messages that the field needs. They come before it, so that they have the descriptor's order in `protoc`.
     messages: Vec<Message>,
     comments: Vec<String>,
     /// Label and type, or the map.
@@ -109,7 +109,7 @@ impl Message {
         Self::of(descriptor.name(), fields.map(|(proto, field)| Line::of_column(&scope, proto, field)).collect())
     }
 
-    /// The entry of a map that cannot be written as a map.
+    /// The entry message of a map that cannot be written as a `map`.
     fn of_entry(entry: &DescriptorProto, name: &str) -> Self {
         let fields = entry.field.iter().map(|proto| Line::new(proto, declaration(proto, last_name(proto))));
         Self::of(name, fields.collect())
@@ -144,23 +144,23 @@ impl Line {
 
     fn new(proto: &FieldDescriptorProto, declaration: String) -> Self {
         let name = proto.name().to_owned();
-        // What `protoc` makes of the name where none is stated.
+        // The JSON name that `protoc` derives by default.
         let options = if capitalize_words(&name, false) == proto.json_name() {
             String::new()
         } else {
-            // A column's name is an identifier, so it needs no escape in quotes.
+            // A column's name is an identifier, so it needs no escaping in quotes.
             format!(" [json_name = \"{}\"]", proto.json_name())
         };
         Self { messages: Vec::new(), comments: Vec::new(), declaration, name, number: proto.number(), options }
     }
 }
 
-/// The messages nested in one message, and what `protoc` can name of them.
+/// The nested messages of one message, and their names in the `.proto`.
 struct Scope<'a> {
     /// By name.
     messages: HashMap<&'a str, &'a DescriptorProto>,
-    /// The entries of maps that are written out, since `protoc` could not name them: what each is called in the
-    /// `.proto`, by its name in the descriptor.
+    /// The map entries that are written out because protoc's name for them is taken: their names in the `.proto`, by
+    /// their names in the descriptor.
     written: HashMap<&'a str, String>,
 }
 
@@ -182,7 +182,7 @@ impl<'a> Scope<'a> {
         self.messages.get(last_name(field)).copied()
     }
 
-    /// What an entry is called where it is an ordinary message of the `.proto`; nothing where the field is a `map`.
+    /// The name of a map entry that is written as an ordinary message; `None` if the field is written as a `map`.
     fn written_name<'b>(&'b self, entry: &'b DescriptorProto) -> Option<&'b str> {
         if is_entry(entry) { self.written.get(entry.name()).map(String::as_str) } else { Some(entry.name()) }
     }

@@ -1,7 +1,7 @@
-//! What Python asks of the names of files: protoc writes `main.geo.quakes.proto` to `main/geo/quakes_pb2.py`, which is
+//! File names that Python can import: protoc compiles `main.geo.quakes.proto` to `main/geo/quakes_pb2.py`, which is
 //! imported as `main.geo.quakes_pb2`.
 
-/// The name of a catalog's folder: not one that Python finds elsewhere first.
+/// The name of a catalog's folder. It must not be a module that Python would find elsewhere first.
 pub(super) fn catalog(name: String) -> String {
     if MODULES.contains(&&*name) { name + "_" } else { folder(name) }
 }
@@ -11,7 +11,7 @@ pub(super) fn folder(name: String) -> String {
     if KEYWORDS.contains(&&*name) { name + "_" } else { name }
 }
 
-/// The words in small letters that no part of an `import` may be.
+/// The lower-case keywords, which are not allowed as a part of an `import`.
 #[rustfmt::skip]
 const KEYWORDS: [&str; 32] = [
     "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except",
@@ -19,7 +19,7 @@ const KEYWORDS: [&str; 32] = [
     "return", "try", "while", "with", "yield",
 ];
 
-/// The modules of the standard library from Python 3.10 on, and the one that generated code imports.
+/// The modules of the standard library since Python 3.10, and the one that generated code imports.
 #[rustfmt::skip]
 const MODULES: [&str; 221] = [
     "abc", "aifc", "annotationlib", "antigravity", "argparse", "array", "ast", "asynchat", "asyncio", "asyncore",

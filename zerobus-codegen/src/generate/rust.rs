@@ -1,4 +1,5 @@
-//! The Rust of some tables: a struct for each, in modules that follow the tables' names, in one file or one for each.
+//! The Rust files of tables: a struct per table, in modules named after catalog and schema, in one file or one per
+//! table.
 //!
 //! ```text
 //! main.geo.earthquakes            pub mod main { pub mod geo { pub struct Earthquakes { … }
@@ -6,7 +7,7 @@
 //! a struct in `location`              pub mod earthquakes { pub mod location { pub struct … } }
 //! ```
 //!
-//! Text is made and handed on one table at a time, so that ten thousand tables take no more memory than one.
+//! Tables are generated and written one at a time, so ten thousand tables need no more memory than one.
 
 use std::path::Path;
 
@@ -24,7 +25,7 @@ use crate::{Error, Options, Table};
 /// The name of the file that a build script writes and `zerobus_runtime::include_tables!()` includes.
 pub(crate) const FILE: &str = "zerobus_tables.rs";
 
-/// The file of these tables.
+/// The Rust file of these tables.
 ///
 /// The text does not depend on the order of the tables. Every path in it is absolute, so it compiles
 /// wherever it is included.
@@ -40,11 +41,11 @@ pub(crate) const FILE: &str = "zerobus_tables.rs";
 /// ```
 #[must_use]
 pub fn file(tables: &[&Table]) -> String {
-    // Only an option can be wrong, and there is none.
+    // Only an option can cause an error, and there is none.
     file_with(tables, &Options::default()).unwrap_or_default()
 }
 
-/// The one file of these tables, as the options want it.
+/// The Rust file of these tables with these options.
 ///
 /// ```
 /// use zerobus_codegen::Options;
@@ -56,13 +57,13 @@ pub fn file(tables: &[&Table]) -> String {
 /// ```
 ///
 /// # Errors
-/// If an option is no Rust of its kind.
+/// If the value of an option is not valid Rust of its kind.
 pub fn file_with(tables: &[&Table], options: &Options) -> Result<String, Error> {
     let mut text = Text(Vec::new());
     text::with_stack_for(tables, || {
         one_file(tables, options, &mut Files { folder: Path::new(""), output: &mut text })
     })?;
-    // Only whole texts were added.
+    // Only strings were added.
     Ok(String::from_utf8(text.0).unwrap_or_default())
 }
 
@@ -82,7 +83,7 @@ impl Output for Text {
     fn abandon(&mut self) {}
 }
 
-/// The files of Rust in a folder.
+/// The Rust files in a folder.
 struct Files<'a> {
     folder: &'a Path,
     output: &'a mut dyn Output,
@@ -98,10 +99,10 @@ impl Files<'_> {
     }
 }
 
-/// Every file of these tables, as the options want them.
+/// Writes every file of these tables with these options.
 ///
 /// # Errors
-/// If an option is no Rust of its kind, or the output fails.
+/// If the value of an option is not valid Rust of its kind, or the output fails.
 pub(crate) fn files(tables: &[&Table], options: &Options, folder: &Path, output: &mut dyn Output) -> Result<(), Error> {
     text::with_stack_for(tables, || {
         let mut files = Files { folder, output: &mut *output };
@@ -120,7 +121,7 @@ fn one_file(tables: &[&Table], options: &Options, files: &mut Files<'_>) -> Resu
     modules(&writer, &layout, files, |table, shell| Ok(shell.format(&writer.table(table)?)))
 }
 
-/// A file for each table, and the one that includes them all.
+/// Writes a file for each table, and the file that includes them all.
 fn a_file_for_each(tables: &[&Table], options: &Options, files: &mut Files<'_>) -> Result<(), Error> {
     let writer = writer(tables, options)?;
     let layout = Layout::new(tables);
@@ -137,7 +138,7 @@ fn a_file_for_each(tables: &[&Table], options: &Options, files: &mut Files<'_>) 
     })
 }
 
-/// The folder of the files of tables.
+/// The folder with a file for each table.
 pub(crate) const FOLDER: &str = "zerobus_tables";
 
 /// The name of a table's file.
@@ -156,7 +157,7 @@ fn writer(tables: &[&Table], options: &Options) -> Result<Writer, Error> {
     Ok(writer)
 }
 
-/// Refuses stamps in columns that a table does not have, or has with other types.
+/// Rejects stamped columns that a table does not have, or has with other types.
 fn check_stamps(tables: &[&Table], options: &Options) -> Result<(), Error> {
     let of_table = |table: &&Table| options.stamps_of(&table.name).and_then(|columns| columns.check(table).err());
     let problems: Vec<String> = tables.iter().filter_map(of_table).map(|problems| problems.to_string()).collect();

@@ -1,7 +1,7 @@
-//! serde's attributes of fields: the columns' own names, values as the service's JSON path takes them, read with
-//! leniency.
+//! The serde attributes of fields. Keys are the columns' own names. Values are written in the forms that the service's
+//! JSON path expects, and read leniently.
 //!
-//! A column that is absent or null is `None`, or an empty collection. What serde writes by itself needs no format.
+//! A column that is absent or null is `None` or an empty collection. Values that serde handles itself need no format.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -9,16 +9,16 @@ use quote::quote;
 use super::writer::Writer;
 use crate::{DataType, Element, Field, Scalar};
 
-/// How a value is written and read, in the text of a type.
+/// How a value is written and read.
 enum Format {
-    /// As serde does it by itself.
+    /// By serde's own implementation.
     Plain,
-    /// By a type of the runtime's.
+    /// By a type of the runtime; this is the type's path.
     Own(String),
 }
 
 impl Writer {
-    /// The attribute of a field, if serde is asked for and has anything to be said.
+    /// The attribute of a field, if the option `serde` is set and the field needs one.
     pub(super) fn serde_attribute(&self, path: &str, field: &Field, ident: &Ident) -> Option<TokenStream> {
         if !self.serde {
             return None;
@@ -112,7 +112,7 @@ impl Writer {
     }
 }
 
-/// A path as people write it.
+/// A path as text, without spaces.
 fn path_text(path: &TokenStream) -> String {
     path.to_string().replace(' ', "")
 }

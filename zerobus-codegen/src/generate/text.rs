@@ -1,7 +1,7 @@
 //! Formats tokens as text, indented by their modules.
 //!
-//! The text of a module's content does not depend on its neighbours. So each table is formatted alone, in a shell of
-//! its modules, and the lines of the shell are taken off.
+//! The text of a module's content does not depend on its neighbours. So each table is formatted alone, inside its
+//! modules, and then the lines of the modules are removed.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -12,14 +12,14 @@ use crate::{Error, Struct, Table};
 /// A module without its braces, with its documentation: `pub mod main`.
 pub(super) type Module = TokenStream;
 
-/// Modules around what is written, outermost first.
+/// The modules around some items, outermost first.
 pub(super) struct Shell {
     modules: Vec<Module>,
     opening: String,
     closing: String,
 }
 
-/// A placeholder item of one line.
+/// A placeholder item, formatted as one line.
 const PLACE: &str = "mod zerobus_place;";
 
 impl Shell {
@@ -33,7 +33,7 @@ impl Shell {
         let modules: Vec<Module> = self.modules.iter().cloned().chain([module]).collect();
         let text = whole(&modules, &quote! { mod zerobus_place; });
         let (opening, closing) = text.split_once(PLACE).unwrap_or((&text, ""));
-        // The indentation before the place is of its line, which is taken away with it.
+        // The indentation before the placeholder is part of its line, so it is removed too.
         let (opening, closing) = (opening.trim_end_matches(' '), closing.trim_start_matches('\n'));
         Self { modules, opening: opening.to_owned(), closing: closing.to_owned() }
     }
@@ -45,7 +45,7 @@ impl Shell {
         text.get(self.opening.len()..end).unwrap_or(&text).to_owned()
     }
 
-    /// The text of the modules with nothing in them.
+    /// The text of the modules without content.
     pub(super) fn empty(&self) -> String {
         whole(&self.modules, &TokenStream::new())
     }
@@ -75,17 +75,17 @@ fn whole(modules: &[Module], items: &TokenStream) -> String {
     format(&modules.iter().rev().fold(items.clone(), |inside, module| quote! { #module { #inside } }))
 }
 
-/// The tokens as people write them.
+/// The formatted text of the tokens.
 fn format(tokens: &TokenStream) -> String {
     match syn::parse2::<syn::File>(tokens.clone()) {
         Ok(file) => prettyplease::unparse(&file),
-        // The tokens are this module's own; unformatted they show a mistake made here instead of hiding it.
+        // Only a bug of this crate makes tokens that do not parse. Unformatted text shows it instead of hiding it.
         Err(_) => tokens.to_string(),
     }
 }
 
-/// Parsing and printing follow the nesting of the modules; a hundred levels of it take more stack than a thread has on
-/// every platform.
+/// Runs the work, on a thread with a larger stack if a table nests deeply. Parsing and printing recurse into modules,
+/// and a hundred levels need more stack than a thread has on some platforms.
 pub(super) fn with_stack_for(
     tables: &[&Table],
     mut work: impl FnMut() -> Result<(), Error> + Send,
@@ -99,7 +99,7 @@ pub(super) fn with_stack_for(
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, &mut work);
         thread.ok().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    // A machine without room for a thread may still have it on this one's stack.
+    // If no thread can be started, this thread's stack may still suffice.
     deep.unwrap_or_else(work)
 }
 

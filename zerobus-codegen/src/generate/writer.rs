@@ -1,4 +1,4 @@
-//! The options made ready to write with, and what they make of a column's type.
+//! The writer: the parsed options, and the Rust type of each column under them.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{DataType, Element, Error, Field, Flavor, Options, Scalar, StampedCol
 pub(super) struct Writer {
     pub(super) flavor: Flavor,
     pub(super) runtime: TokenStream,
-    /// The derive's option that says where the runtime is, if not at its usual place.
+    /// The derive's option with the path of the runtime, if it is not the default.
     pub(super) renamed: Option<TokenStream>,
     pub(super) visibility: TokenStream,
     /// The modules around everything, outermost first.
@@ -33,7 +33,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Reads the options that are Rust.
+    /// Parses the options whose values are Rust.
     pub(super) fn new(options: &Options) -> Result<Self, Error> {
         let path = options.runtime.as_deref().map(|path| tokens::<syn::Path>("runtime", path)).transpose()?;
         let modules = match options.module.as_deref() {
@@ -81,12 +81,12 @@ impl Writer {
         covering(&self.type_attributes, path)
     }
 
-    /// The columns that the stream fills in of this table, if it does.
+    /// The columns of this table that the stream fills in, if there are any.
     pub(super) fn stamps_of(&self, table: &TableName) -> Option<&StampedColumns> {
         innermost(&self.stamps, &table.to_string())
     }
 
-    /// The struct to generate for the type of the column at this path: none if it holds none, or one of the user's.
+    /// The struct to generate for the column at this path; `None` if its type has no struct or the user replaces it.
     pub(super) fn generated_struct<'a>(&self, path: &str, data_type: &'a DataType) -> Option<&'a Struct> {
         let row = holds_struct(data_type)?;
         let inside = match data_type {
@@ -98,7 +98,7 @@ impl Writer {
         (!is_own).then_some(row)
     }
 
-    /// The type of the user's own for the struct of the column at this path.
+    /// The user's type for the struct of the column at this path.
     pub(super) fn users_struct(&self, path: &str, data_type: &DataType) -> Option<TokenStream> {
         let own = match data_type {
             DataType::Array(Element::Struct(_)) => self.extern_type(&format!("{path}.element")),
@@ -117,7 +117,7 @@ impl Writer {
         self.bytes.iter().any(|of| covers(of, path))
     }
 
-    /// The type of a field; `inside` is that of its struct.
+    /// The type of a field; `inside` is the path of its struct.
     pub(super) fn field_type(&self, path: &str, field: &Field, inside: Option<&TokenStream>) -> TokenStream {
         let element = |element: &Element, part: &str| {
             let path = format!("{path}.{part}");
@@ -153,7 +153,7 @@ impl Writer {
         }
     }
 
-    /// Whether the derive needs the column's type: for a type of the user's own, and for texts of a certain length.
+    /// Whether the derive needs the column's type: for a user's type, and for text with a maximum length.
     pub(super) fn declares(&self, path: &str, field: &Field) -> bool {
         let of_scalar = |path: &str, scalar: Scalar| {
             matches!(scalar, Scalar::Char(_) | Scalar::Varchar(_)) || self.has_extern_type(path)
@@ -173,12 +173,12 @@ impl Writer {
             }
     }
 
-    /// Whether the user has a type of their own for exactly this place.
+    /// Whether the user has a type for exactly this place.
     pub(super) fn has_extern_type(&self, path: &str) -> bool {
         self.extern_type(path).is_some()
     }
 
-    /// The user's own type for exactly this place.
+    /// The user's type for exactly this place.
     fn extern_type(&self, path: &str) -> Option<&TokenStream> {
         self.extern_types.iter().find(|(own, _)| is_same(own, path)).map(|(_, own)| own)
     }
@@ -236,7 +236,7 @@ fn by_path<'a>(
     texts.map(|(path, text)| Ok((path.clone(), read(name, text)?))).collect()
 }
 
-/// The text as tokens, if it is Rust of this kind.
+/// Parses an option's value as Rust of this kind.
 fn tokens<T: syn::parse::Parse + quote::ToTokens>(name: &'static str, text: &str) -> Result<TokenStream, Error> {
     let parsed: T = syn::parse_str(text).map_err(|error| wrong(name, text, &error))?;
     Ok(quote! { #parsed })

@@ -7,14 +7,14 @@ use crate::{Policy, Threshold};
 /// The policy of drift and the output format.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Judging {
-    /// How to print what was found.
+    /// The format of the output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(in crate::cli) format: Format,
     /// The least harmful class of drift that fails, instead of drift.fail-on of zerobus.toml: safe,
     /// some-rows-refused, silently-wrong, breaking or never.
     #[arg(long, value_name = "CLASS")]
     fail_on: Option<Threshold>,
-    /// The least harmful class of drift that is a warning where it does not fail.
+    /// The least harmful class of drift that is a warning, unless it fails.
     #[arg(long, value_name = "CLASS")]
     warn_on: Option<Threshold>,
 }
@@ -26,37 +26,37 @@ impl Judging {
     }
 }
 
-/// How to print what was found.
+/// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Format {
     /// Annotations of a GitHub workflow: each finding at its line.
     Github,
     /// One JSON document.
     Json,
-    /// JUnit's XML, for the test report of a CI system.
+    /// JUnit XML, for the test report of a CI system.
     Junit,
-    /// A table of Markdown, for a comment on a pull request.
+    /// A Markdown table, for a comment on a pull request.
     Markdown,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
-    /// Lines for people.
+    /// Lines of text.
     Text,
 }
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verbosity {
-    /// What was done as well.
+    /// Progress as well.
     Normal,
-    /// What went wrong, and what was asked for.
+    /// Only problems, and the output that the command is for.
     Quiet,
 }
 
-/// How to print what was done.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum ReportFormat {
     /// One JSON document.
     Json,
-    /// Lines for people.
+    /// Lines of text.
     Text,
 }

@@ -1,4 +1,4 @@
-//! Annotations of a GitHub workflow, each at its line.
+//! Findings as annotations of a GitHub workflow, each at its line.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! JUnit's XML: a test case a change, a table without one, an error.
+//! Findings as JUnit XML: one test case per change, per table without changes, and per error.
 
 use std::fmt::Write as _;
 
@@ -63,7 +63,7 @@ fn case(cases: &mut String, table: &str, judged: &Judged<'_>) {
     let _ = writeln!(cases, "    <testcase classname=\"{table}\" name=\"{name}\">{result}</testcase>");
 }
 
-/// Text of an element or an attribute; what XML cannot hold is replaced.
+/// Escapes the text of an element or an attribute; characters that XML cannot hold are replaced.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

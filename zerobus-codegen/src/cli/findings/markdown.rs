@@ -1,4 +1,4 @@
-//! A table of Markdown, for a comment on a pull request.
+//! Findings as a Markdown table, for a comment on a pull request.
 
 use super::super::Outcome;
 use super::{Compared, Findings, Judged, shown};
@@ -42,7 +42,7 @@ const fn mark(judged: &Judged<'_>) -> &'static str {
     }
 }
 
-/// Text escaped for Markdown: no markup, no HTML, no mentions, one line.
+/// Escapes text for Markdown: no markup, no HTML, no mentions, one line.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

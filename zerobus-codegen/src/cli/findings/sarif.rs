@@ -1,4 +1,4 @@
-//! SARIF 2.1.0, for code scanning.
+//! Findings as SARIF 2.1.0, for code scanning.
 
 use std::path::{Component, Path};
 
@@ -12,7 +12,7 @@ use crate::{Allowance, ChangeKind, Printable, Verdict};
 /// The characters that need no escape in a URI segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The rules that are no kind of change.
+/// The rules for findings other than changes.
 const ERROR: &str = "error";
 const WARNING: &str = "warning";
 
@@ -59,14 +59,14 @@ fn result(rule: &str, level: &str, text: &str, (file, line): (Option<&Path>, Opt
     let mut result = json!({"ruleId": rule, "level": level, "message": {"text": text}});
     if let Some(file) = file {
         let mut place = json!({"artifactLocation": {"uri": uri(file)}});
-        // Code scanning shows a result without a line nowhere.
+        // Code scanning does not show a result without a line.
         place["region"] = json!({"startLine": line.unwrap_or(1)});
         result["locations"] = json!([{"physicalLocation": place}]);
     }
     result
 }
 
-/// A file as a URI, relative where the path is.
+/// A file as a URI; it is relative if the path is.
 fn uri(file: &Path) -> String {
     let segment = |component: Component<'_>| match component {
         Component::RootDir => Some(String::new()),

@@ -1,4 +1,4 @@
-//! Lines for people.
+//! Findings as lines of text.
 
 use std::fmt::Write as _;
 

@@ -1,12 +1,12 @@
-//! What Java needs of a `.proto`: a package without its keywords, and a class for each file that no other file has.
+//! What Java needs from a `.proto`: a package without Java keywords, and a unique class for each file.
 //!
-//! protoc's own name for that class is the file's with the underscores dropped, one for `events_2024` and `events2024`.
+//! protoc's default class is the file's name without underscores, which is the same for `events_2024` and `events2024`.
 
 use prost_types::DescriptorProto;
 
 use crate::{Table, module_name};
 
-/// The words that no part of a Java package may be.
+/// The words that are not allowed as a part of a Java package.
 const KEYWORDS: [&str; 53] = [
     "abstract",
     "assert",
@@ -68,7 +68,8 @@ pub(super) fn options(table: &Table) -> Vec<(&'static str, String)> {
     let parts = [table.name.catalog(), table.name.schema()].map(module_name);
     let mut options = Vec::new();
     if parts.iter().any(|part| is_keyword(part)) {
-        // No module's name but that of one of Rust's keywords ends with an underscore, and these are none of Java's.
+        // Only modules named after Rust keywords (`self`, `super`, `crate`) end with an underscore, so adding one to a
+        // Java keyword gives a free name.
         let package = parts.map(|part| if is_keyword(&part) { part + "_" } else { part });
         options.push(("java_package", package.join(".")));
     }
@@ -76,7 +77,7 @@ pub(super) fn options(table: &Table) -> Vec<(&'static str, String)> {
     options
 }
 
-/// A nested message has no underscore in its name, so Java finds no class inside another of the same name.
+/// The outer class. Names of nested messages have no underscore, so none of them is equal to it.
 fn class(table: &Table) -> String {
     let module = module_name(table.name.table());
     let mut chars = module.chars();
@@ -84,7 +85,7 @@ fn class(table: &Table) -> String {
     format!("{}{}_Proto", first.unwrap_or('T'), chars.as_str())
 }
 
-/// That Java cannot compile a struct named as its table, if there is one.
+/// A warning if a nested message has the name of the table's message, because Java cannot compile that.
 pub(super) fn warning(table: &Table) -> Option<String> {
     let descriptor = table.descriptor();
     let name = descriptor.name();

@@ -1,4 +1,4 @@
-//! A `.proto` file as text: its lines, each indented by how deep its message is nested.
+//! Prints a `.proto` file: its lines, each indented by the nesting depth of its message.
 
 use super::{File, Line, Message};
 
@@ -41,7 +41,7 @@ impl Text {
         self.line("}");
     }
 
-    /// A field after the messages that it needs, each after a blank line but at the start of its message.
+    /// A field, after the messages that it needs. A blank line comes before each, except at the start of a message.
     fn field(&mut self, field: &Line, is_first: bool) {
         for (index, message) in field.messages.iter().enumerate() {
             if !(is_first && index == 0) {
