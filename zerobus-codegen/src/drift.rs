@@ -8,7 +8,7 @@
 //! | column retyped, same wire type | safe, some rows refused or silently wrong | see `retype` |
 //! | column retyped, another wire type | breaking | the service refuses a field of another type |
 //! | NOT NULL column added, other column made NOT NULL | breaking | the service refuses a row without it |
-//! | column dropped or renamed | breaking | the service refuses a field that is no column |
+//! | column dropped or renamed | breaking | the service refuses a field that is not a column |
 //! | column moved among the others | breaking | some paths of the service refuse fields out of the table's order |
 //! | generated or identity column added, or a column made one | breaking | the service refuses the table |
 //! | another obstacle added: column mapping, a CHECK constraint, … | breaking | the service refuses the table |
@@ -56,7 +56,7 @@ impl Drift {
     /// info.columns.retain(|column| column.name != "mag");
     /// let drift = Drift::between(&old, &Table::try_from(&info)?);
     /// assert_eq!(drift.severity(), Some(Severity::Breaking));
-    /// assert_eq!(drift.changes[0].to_string(), "mag: dropped; the service refuses a field that is no column");
+    /// assert_eq!(drift.changes[0].to_string(), "mag: dropped; the service refuses a field that is not a column");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

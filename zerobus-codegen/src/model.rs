@@ -5,16 +5,16 @@
 //! | `table_name` | the three parts of a table's name |
 //! | `table_info` | the JSON of the tables API, parsed leniently |
 //! | `type_json`, `type_text` | the API's two notations of a column's type |
-//! | `sql_text` | a row in SQL syntax |
+//! | `sql_text` | rows, names and strings in SQL syntax |
 //! | `sql_type` | a type as written, supported or not |
 //! | `data_type` | a type that Zerobus supports |
 //! | `column_source` | defaults, generated and identity columns |
-//! | `column_type` | a column's type, from the first part of its description that has it |
+//! | `column_type` | a column's type, from the first part of its description that has one |
 //! | `table` | a checked table |
-//! | `check` | `TableInfo` to `Table`, with all problems of the table in one report |
+//! | `check` | the check of a `TableInfo`, which gives a `Table` or a report with all problems |
 //! | `problem` | problems of a table: place, cause and remedy |
 //! | `self_contained` | descriptors supplied by users: checked and made self-contained |
-//! | `descriptor` | a checked row to the protobuf descriptor on the wire |
+//! | `descriptor` | the protobuf descriptor of a checked row |
 //! | `file_text` | the text of a file, in UTF-8 or UTF-16 |
 //! | `identifiers` | names of catalogs, schemas and tables in Rust and protobuf |
 //! | `likely` | suggestions for misspelled names |

@@ -1,4 +1,4 @@
-//! Options of the generated Rust. build.rs, the command line program and the derive read them from the same file.
+//! Options for the generated Rust. Build scripts, the command line program and the derive read them from the same file.
 //!
 //! The file is `zerobus.toml` beside the `Cargo.toml`, or `[package.metadata.zerobus]` in it:
 //!
@@ -60,7 +60,8 @@ pub struct OptionsError {
 
 /// A parser of TOML.
 ///
-/// The model has none, so programs that only send rows compile none. The generators and the derive supply one.
+/// The model does not include one, so programs that only send rows do not compile it. The generators and the derive
+/// supply one.
 #[doc(hidden)]
 pub trait Toml {
     /// Parses a document.
@@ -110,7 +111,7 @@ pub enum Visibility {
     Public,
 }
 
-/// Options of the generated Rust.
+/// Options for the generated Rust.
 ///
 /// A path is `.` for everything, or a prefix of `catalog.schema.table.column` in whole names, compared without regard
 /// to case. The segment `element` names an array's element, `key` and `value` a map's key and value. A path that
@@ -185,7 +186,7 @@ struct Metadata {
 }
 
 impl Options {
-    /// Reads the options of this folder and returns them with their file; the defaults if there is no file.
+    /// Reads the options of this folder, and returns them with their file; without a file, the defaults.
     ///
     /// # Errors
     /// If the file cannot be read or has an invalid option, or if both files have options.
@@ -229,7 +230,7 @@ impl Options {
         self.schemas.as_deref().unwrap_or("schemas")
     }
 
-    /// The columns that the stream fills in of this table, if it does.
+    /// The columns of this table that the stream fills in, if there are any.
     #[cfg(feature = "generate")]
     #[must_use]
     pub fn stamps_of(&self, table: &TableName) -> Option<&StampedColumns> {
@@ -279,7 +280,7 @@ pub(crate) fn covers(path: &str, place: &str) -> bool {
     path == "." || place.get(..path.len()).is_some_and(|start| is_same(path, start)) && is_inside()
 }
 
-/// What an option says of a place: the entry with the longest path that covers it.
+/// The entry of an option that applies to a place: the one with the longest path that covers it.
 #[cfg(feature = "generate")]
 pub(crate) fn innermost<'a, T>(entries: &'a BTreeMap<String, T>, place: &str) -> Option<&'a T> {
     let length = |path: &str| if path == "." { 0 } else { path.len() };
@@ -293,7 +294,7 @@ pub(crate) fn is_same(path: &str, place: &str) -> bool {
     path.eq_ignore_ascii_case(place)
 }
 
-/// Types by path; two of them for one path, spelled in another case, contradict each other.
+/// Reads types by path, and rejects two types for paths that differ only in case.
 fn one_of_each_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let types = BTreeMap::<String, String>::deserialize(deserializer)?;
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();

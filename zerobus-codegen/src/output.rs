@@ -1,5 +1,5 @@
-//! Writes generated files piece by piece, replacing a file whole and only when its bytes change, or compares them with
-//! the existing files.
+//! The output of generated files: writes them piece by piece and replaces a file atomically if its bytes changed, or
+//! compares them with the existing files.
 //!
 //! Line endings are ignored, because git may convert them.
 
@@ -180,7 +180,7 @@ impl Aside {
 }
 
 impl Drop for Aside {
-    /// Leftovers of a failed attempt are useless; failing to remove them is the lesser problem.
+    /// Removes the temporary file of a failed attempt; an error while removing it is ignored.
     fn drop(&mut self) {
         if !self.is_kept {
             let _ = fs::remove_file(&self.path);
@@ -208,7 +208,7 @@ impl Existing {
                 self.good += read;
                 true
             }
-            // What cannot be read is not what it should be.
+            // A file that cannot be read counts as different.
             Ok(None) | Err(_) => false,
         }
     }

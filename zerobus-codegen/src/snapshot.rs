@@ -35,7 +35,7 @@ pub struct Warning {
     pub text: String,
 }
 
-/// The tables of some files and folders, with the failures of those that are unusable.
+/// The tables of some files and folders, and the failures of those that cannot be used.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Snapshots {
@@ -52,7 +52,7 @@ pub struct Snapshots {
     keep: Keep,
 }
 
-/// Which descriptions of a table are kept.
+/// What a snapshot keeps in memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Keep {
     /// Also the catalog's description, which takes more memory than everything else.
@@ -245,7 +245,7 @@ impl Snapshots {
         if unmatched.is_empty() { Ok(()) } else { Err(Error::Unmatched(unmatched)) }
     }
 
-    /// Unity Catalog compares names without regard to case, so two snapshots must not differ in case alone.
+    /// Rejects two snapshots whose names differ only in case: Unity Catalog compares names without regard to case.
     fn reject_duplicates(&mut self) {
         let mut seen: HashMap<String, PathBuf> = HashMap::new();
         for snapshot in std::mem::take(&mut self.tables) {
@@ -261,7 +261,7 @@ impl Snapshots {
     }
 }
 
-/// Whether a file holds statements: by its extension, else by its text, which is not JSON's.
+/// Whether a file holds statements: decided by its extension, or by whether its text is JSON.
 fn holds_statements(files: &dyn FileTree, path: &Path) -> bool {
     match extension(path).as_deref() {
         Some("sql") => true,

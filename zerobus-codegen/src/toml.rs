@@ -1,8 +1,8 @@
-//! The parser of TOML that the generators bring.
+//! The TOML parser that the generators supply to the options.
 
 use serde::de::DeserializeOwned;
 
-/// The crate `toml`.
+/// The parser of the crate `toml`.
 pub(crate) struct Parser;
 
 impl crate::Toml for Parser {

@@ -233,7 +233,7 @@ fn a_whole_catalog_leaves_out_what_cannot_be_written() {
     let (server, out) = (Server::start(|request, _| pages(request)), tempfile::tempdir().unwrap());
     let outcome = fetch(&server, &["main.*", "main.geo.a"], out.path());
     assert_eq!(outcome.code, 0, "{}", outcome.err);
-    let warning = "the catalog lists a table that cannot be asked for: `main.sales.../evil` is not a table's full name";
+    let warning = "the catalog lists a table that cannot be requested: `main.sales.../evil` is not a table's full name";
     assert!(outcome.err.contains(warning), "{}", outcome.err);
     assert_eq!(files(out.path()), ["main.geo.a.json", "main.geo.b.json", "main.sales.c.json"]);
     assert!(outcome.out.contains("left out: table main.sales.v cannot be written"), "{}", outcome.out);

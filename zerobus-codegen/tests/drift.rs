@@ -218,7 +218,7 @@ fn the_reason_of_a_retype_is_its_own() {
         ("decimal(3,1)", "variant", "a JSON number"),
         ("decimal(3,1)", "string", "as its text"),
         ("variant", "string", "quotes"),
-        ("variant", "decimal(3,1)", "JSON that is no decimal number"),
+        ("variant", "decimal(3,1)", "JSON that is not a decimal number"),
         ("tinyint", "int", "every value that it took before"),
     ] {
         assert!(reason(old, new).contains(expected), "{old} to {new}: {}", reason(old, new));

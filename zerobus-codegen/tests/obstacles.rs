@@ -172,7 +172,7 @@ fn not_null_cannot_be_skipped_and_a_path_to_nothing_is_an_error() {
     assert_eq!(output.code, 1);
     let expected = "span: the option skip leaves it out, but it is NOT NULL, so the service refuses rows without it";
     assert!(output.err.contains(expected), "{}", output.err);
-    let expected = "the option skip names `shap`, which is no column and no field of the table; did you mean `shape`?";
+    let expected = "the option skip names `shap`, which is not a column or field of the table; did you mean `shape`?";
     assert!(output.err.contains(expected), "{}", output.err);
     assert!(output.out.contains("main.geo.b: 1 columns"), "{}", output.out);
 }

@@ -276,7 +276,7 @@ async fn a_fault_of_the_table_comes_with_the_statement_that_mends_it() {
         program("main.shop.odd"),
         &secret,
         "table-kind",
-        "gap: type INTERVAL DAY, which Zerobus does not carry; store it as a BIGINT",
+        "gap: type INTERVAL DAY, which Zerobus does not support; store it as a BIGINT",
         "ALTER TABLE `main`.`shop`.`odd` DROP COLUMN `gap`; -- its values are lost",
     )
     .await;

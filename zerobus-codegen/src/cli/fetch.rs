@@ -96,7 +96,7 @@ impl<'a> Wanted<'a> {
     /// The tables of a listing that can be fetched; warns about the others.
     fn named(listing: Listing, report: &mut Report) -> Vec<ListedTable> {
         for error in &listing.invalid {
-            report.warn(&format!("left out, since the catalog lists a table that cannot be asked for: {error}"));
+            report.warn(&format!("left out, since the catalog lists a table that cannot be requested: {error}"));
         }
         listing.tables
     }

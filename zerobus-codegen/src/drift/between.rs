@@ -123,7 +123,7 @@ impl Walk<'_> {
         for obstacle in old.obstacles.iter().filter(|obstacle| !new.obstacles.contains(obstacle)) {
             if !is_reported(obstacle) {
                 let kind = ChangeKind::ObstacleRemoved(obstacle.clone());
-                self.change(obstacle.path(), kind, (Severity::Safe, "a row carries what it carried before"));
+                self.change(obstacle.path(), kind, (Severity::Safe, "rows have the same columns as before"));
             }
         }
     }
@@ -134,8 +134,8 @@ const EMPTY: Effect = (Severity::Safe, "one that is absent is empty on the wire,
 const LEFT_OUT: Effect = (Severity::Safe, "a program that leaves it out writes NULL");
 const MISSING: Effect = (Severity::Breaking, "the service refuses a row without it");
 const MOVED: Effect = (Severity::Breaking, "the service may refuse fields out of the table's order");
-const NO_COLUMN: Effect = (Severity::Breaking, "the service refuses a field that is no column");
-const SENT_ANYWAY: Effect = (Severity::Safe, "a program that sends it goes on writing");
+const NO_COLUMN: Effect = (Severity::Breaking, "the service refuses a field that is not a column");
+const SENT_ANYWAY: Effect = (Severity::Safe, "a program that sends it keeps working");
 
 /// The effect of a change of type; structs inside are compared elsewhere.
 fn effect(old: &DataType, new: &DataType) -> Option<Effect> {

@@ -28,7 +28,7 @@ pub(super) type Effect = (Severity, &'static str);
 /// The effect of another wire type.
 pub(super) const OTHER_WIRE_TYPE: Effect = (Severity::Breaking, "the service refuses a field of another type");
 
-const WIDER: Effect = (Severity::Safe, "the column takes every value that it took before");
+const WIDER: Effect = (Severity::Safe, "the column accepts every value that it accepted before");
 
 /// The effect of a change of scalar type; `None` if the type is the same.
 pub(super) fn scalars(old: Scalar, new: Scalar) -> Option<Effect> {
@@ -43,7 +43,7 @@ pub(super) fn scalars(old: Scalar, new: Scalar) -> Option<Effect> {
         (Meaning::Integer(_), Meaning::Integer(_)) => refused("a value out of the narrower range is refused"),
         (Meaning::Text(old), Meaning::Text(new)) if old <= new => WIDER,
         (Meaning::Text(_), Meaning::Text(_)) => refused("a longer text is refused"),
-        (Meaning::Text(_), Meaning::Decimal { .. }) => refused("a text that is no decimal number is refused"),
+        (Meaning::Text(_), Meaning::Decimal { .. }) => refused("a text that is not a decimal number is refused"),
         (Meaning::Text(_), Meaning::Json) => refused("a text that is not JSON is refused"),
         (Meaning::Decimal(old), Meaning::Decimal(new)) if new.holds(old) => WIDER,
         (Meaning::Decimal(_), Meaning::Decimal(_)) => refused("a number with more digits is refused"),
@@ -52,7 +52,7 @@ pub(super) fn scalars(old: Scalar, new: Scalar) -> Option<Effect> {
         }
         (Meaning::Decimal(_), Meaning::Text(_)) => refused("a number whose text is longer is refused"),
         (Meaning::Decimal(_), Meaning::Json) => (Severity::Safe, "every number is stored as a JSON number"),
-        (Meaning::Json, Meaning::Decimal(_)) => refused("JSON that is no decimal number is refused"),
+        (Meaning::Json, Meaning::Decimal(_)) => refused("JSON that is not a decimal number is refused"),
         (Meaning::Json, Meaning::Text(_)) => wrong("JSON is stored as its text, the quotes of a string included"),
         (_, Meaning::Days) => wrong("an integer is stored as days since 1970-01-01"),
         (Meaning::Days, _) => wrong("a date is stored as an integer, its days since 1970-01-01"),

@@ -1,4 +1,5 @@
-//! From `TableInfo` to `Table`: every rule of the service that a schema can break, all problems in one report.
+//! Checks a `TableInfo` and makes a `Table`: every rule of the service that a schema can break, with all problems in
+//! one report.
 
 use std::collections::HashSet;
 
@@ -14,11 +15,11 @@ use super::{
     Struct, Table, TableInfo, TableName, likely,
 };
 
-/// The service's limit of columns in a table.
+/// The service's limit for the columns of a table.
 const MAX_COLUMNS: usize = 2_000;
 /// Field numbers that protobuf keeps for itself.
 const RESERVED_NUMBERS: std::ops::RangeInclusive<i64> = 19_000..=19_999;
-/// How many fields a STRUCT cannot have: they are numbered from 1 without a gap.
+/// The first number that a STRUCT's field cannot have; fields are numbered from 1 without gaps.
 const FIRST_RESERVED: i32 = 19_000;
 /// The highest field number of protobuf.
 const MAX_NUMBER: i64 = (1 << 29) - 1;
@@ -29,17 +30,17 @@ impl TryFrom<&TableInfo> for Table {
     /// Checks a table against the rules of the service.
     ///
     /// # Errors
-    /// With every problem of the table, each with its column path and what to do about it.
+    /// With every problem of the table, each with its column path and remedy.
     fn try_from(info: &TableInfo) -> Result<Self, Report> {
         Self::check(info, &Skip::default())
     }
 }
 
 impl Table {
-    /// Checks a table against the rules of the service, but for what is left out on purpose.
+    /// Checks a table against the rules of the service, without the columns of `skip`.
     ///
     /// # Errors
-    /// With every problem of the table, each with its column path and what to do about it.
+    /// With every problem of the table, each with its column path and remedy.
     pub fn check(info: &TableInfo, skip: &Skip) -> Result<Self, Report> {
         let mut check = Check::new(skip.of_table(&info.full_name()));
         check.kind(info);
@@ -65,7 +66,7 @@ impl Table {
 }
 
 impl Field {
-    /// A column of this name and number, of a type as SQL writes it: `VARCHAR(20)`, `MAP<STRING, INT> NOT NULL`.
+    /// A column with this name, number and SQL type: `VARCHAR(20)`, `MAP<STRING, INT> NOT NULL`.
     ///
     /// ```
     /// use zerobus_codegen::{DataType, Field, Scalar};
@@ -81,7 +82,7 @@ impl Field {
         let start = without_not_null(text);
         let root = ColumnPath::root();
         let sql_type = type_text::parse(start.unwrap_or(text)).map_err(|found| {
-            vec![Problem::new(&root, found, "write a type of SQL, such as VARCHAR(20) or ARRAY<INT> NOT NULL")]
+            vec![Problem::new(&root, found, "write an SQL type, such as VARCHAR(20) or ARRAY<INT> NOT NULL")]
         })?;
         let (none, path) = (Skip::default(), root.join(name));
         let mut check = Check::new(none.of_table(""));
@@ -94,7 +95,7 @@ impl Field {
     }
 }
 
-/// The text before `NOT NULL`, if it ends so.
+/// The text before `NOT NULL`; `None` if the text does not end with it.
 fn without_not_null(text: &str) -> Option<&str> {
     let word = |text: &'_ str, word: &str| {
         let start = text.len().checked_sub(word.len())?;
@@ -106,7 +107,7 @@ fn without_not_null(text: &str) -> Option<&str> {
     text.get(..word(text, "not")?)
 }
 
-/// What the walk over a table gathers.
+/// The results of the walk over a table.
 struct Check<'a> {
     skip: TableSkip<'a>,
     problems: Vec<Problem>,
@@ -159,8 +160,8 @@ impl<'a> Check<'a> {
     fn table_name(&mut self, info: &TableInfo) -> Option<TableName> {
         let root = ColumnPath::root();
         if !info.name.is_empty() && !info.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            let found = format!("its name `{}` is not of ASCII letters, digits and _", info.name);
-            self.problem(&root, found, "rename the table; Zerobus takes no other names");
+            let found = format!("its name `{}` has characters other than ASCII letters, digits and _", info.name);
+            self.problem(&root, found, "rename the table; Zerobus accepts no other names");
             return None;
         }
         TableName::new(&info.catalog_name, &info.schema_name, &info.name)
@@ -178,19 +179,19 @@ impl<'a> Check<'a> {
         self.positions(&columns);
         columns.retain(|(_, column)| !self.skips_column(column));
         self.names(&root, columns.iter().map(|(_, column)| column.name.as_str()));
-        // No room for more: there may be many tables.
+        // The exact capacity, because there may be many tables.
         let mut fields: Vec<Field> = Vec::with_capacity(columns.len());
         fields.extend(columns.iter().filter_map(|&(position, column)| self.column(position, column)));
         self.unknown_skips(info);
         self.notes.extend(conflicts::of_order(info));
         self.warnings.extend(conflicts::of_partitions(info));
         if fields.is_empty() && self.problems.is_empty() {
-            self.problem(&root, "it has no column that a row could carry", "add a column that is not generated");
+            self.problem(&root, "it has no column that a row can fill", "add a column that is not generated");
         }
         Struct { fields }
     }
 
-    /// Whether a column is left out on purpose.
+    /// Whether `skip` omits a column.
     fn skips_column(&mut self, column: &ColumnInfo) -> bool {
         let path = ColumnPath::root().join(&column.name);
         let read = read_type(column).read.ok().and_then(|read| read.nullable);
@@ -204,7 +205,7 @@ impl<'a> Check<'a> {
         }
         self.skipped.push(path.clone());
         if nullable {
-            self.note(path, "left out, as the option skip says: rows have NULL there");
+            self.note(path, "left out by the option skip: rows have NULL there");
         } else {
             let found = "the option skip leaves it out, but it is NOT NULL, so the service refuses rows without it";
             self.problem(path, found, "make the column nullable, or take it out of skip");
@@ -212,18 +213,18 @@ impl<'a> Check<'a> {
         true
     }
 
-    /// Paths to leave out where there is nothing.
+    /// Reports paths of `skip` that match no column.
     fn unknown_skips(&mut self, info: &TableInfo) {
         let unknown: Vec<String> = self.skip.others(&self.skipped).into_iter().map(str::to_owned).collect();
         for path in unknown {
             let names = info.columns.iter().map(|column| column.name.as_str());
             let likely = likely(&path, names).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            let found = format!("the option skip names `{path}`, which is no column and no field of the table{likely}");
+            let found = format!("the option skip names `{path}`, which is not a column or field of the table{likely}");
             self.problem(&ColumnPath::root(), found, "correct the path in skip");
         }
     }
 
-    /// Tells what the service refuses the table for.
+    /// Adds a warning for each obstacle.
     fn refusals(&mut self) {
         let warnings = self
             .obstacles
@@ -242,14 +243,14 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Names of one level: each well formed, no two the same but for case.
+    /// Checks the names of one level: each is well formed, and they are unique without regard to case.
     fn names<'n>(&mut self, parent: &ColumnPath, names: impl Iterator<Item = &'n str>) {
         let mut seen = HashSet::new();
         for name in names {
             let path = parent.join(name);
             if !is_column_name(name) {
                 let found = format!("the name `{name}` is not of the form [A-Za-z_][A-Za-z0-9_]*");
-                self.problem(&path, found, "rename the column; Zerobus takes no other names");
+                self.problem(&path, found, "rename the column; Zerobus accepts no other names");
             } else if !seen.insert(name.to_ascii_lowercase()) {
                 let found = format!("the name `{name}` appears twice, without regard to case");
                 self.problem(&path, found, "rename one of the two columns");
@@ -288,7 +289,7 @@ impl<'a> Check<'a> {
         i32::try_from(number).ok()
     }
 
-    /// The column's type. Adds a warning for what is lost if `type_json` does not have it.
+    /// Reads the column's type. If it is not from `type_json`, a warning says what is not known.
     fn read_type(&mut self, path: &ColumnPath, column: &ColumnInfo) -> Option<TypeJson> {
         let ReadType { read, origin, part } = read_type(column);
         let read = match read {
@@ -301,13 +302,13 @@ impl<'a> Check<'a> {
         match origin {
             Origin::BrokenJson(reason) => {
                 let text = format!(
-                    "its type_json cannot be read ({reason}), and its type_text is taken: whether the table computes the \
+                    "its type_json cannot be read ({reason}), and its type_text is used: whether the table computes the \
                      column, and NOT NULL of nested fields, is not known; fetch the table again"
                 );
                 self.warning(path, text);
             }
             Origin::Text if !matches!(read.sql_type, SqlType::Named(_)) => {
-                self.note(path, "type_json says nothing, so NOT NULL of nested fields is not known");
+                self.note(path, "type_json has no type, so NOT NULL of nested fields is not known");
             }
             Origin::Json | Origin::Text => {}
         }
@@ -334,7 +335,7 @@ impl<'a> Check<'a> {
     fn element(&mut self, path: &ColumnPath, sql_type: &SqlType, depth: usize, holder: &str) -> Option<Element> {
         match sql_type {
             SqlType::Array(_) | SqlType::Map(..) => {
-                let found = format!("{} inside {holder}, which Zerobus does not carry", sql_type.headline());
+                let found = format!("{} inside {holder}, which Zerobus does not support", sql_type.headline());
                 self.problem(path, found, "wrap the inner collection in a STRUCT with one field");
                 None
             }
@@ -349,7 +350,7 @@ impl<'a> Check<'a> {
             _ => None,
         };
         if key.is_none() {
-            let found = format!("a MAP's key of type {}, which Zerobus does not carry", sql_type.headline());
+            let found = format!("a MAP's key of type {}, which Zerobus does not support", sql_type.headline());
             self.problem(path, found, "use a key of an integer type, BOOLEAN or STRING");
         }
         key
@@ -364,7 +365,7 @@ impl<'a> Check<'a> {
             }
             Name::Scalar(scalar) => Some(scalar),
             Name::Unsupported => {
-                let found = format!("type {}, which Zerobus does not carry", name.to_uppercase());
+                let found = format!("type {}, which Zerobus does not support", name.to_uppercase());
                 self.problem(path, found, way_out(name));
                 None
             }
@@ -414,7 +415,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The columns with their positions, which are those of the list where none are given.
+/// The columns by position; a column without one has its index in the list.
 pub(crate) fn by_position(info: &TableInfo) -> Vec<(i64, &ColumnInfo)> {
     let mut columns: Vec<_> =
         (0..).zip(&info.columns).map(|(index, column)| (column.position.unwrap_or(index), column)).collect();
@@ -429,7 +430,7 @@ fn partition_columns(info: &TableInfo) -> Vec<String> {
     columns.into_iter().map(|(_, name)| name).collect()
 }
 
-/// Whether Zerobus writes to a column of this name: `[A-Za-z_][A-Za-z0-9_]*`.
+/// Whether Zerobus accepts a column with this name: `[A-Za-z_][A-Za-z0-9_]*`.
 #[must_use]
 pub fn is_column_name(name: &str) -> bool {
     let mut chars = name.chars();
@@ -445,7 +446,7 @@ fn way_out(name: &str) -> String {
         "null" | "void" => "give the column a type".to_owned(),
         "time" => "store it as a BIGINT of microseconds since midnight, or as a STRING".to_owned(),
         _ => format!(
-            "store `{}` in one of the types that Zerobus carries, for example a STRING or a VARIANT",
+            "store `{}` in one of the types that Zerobus supports, for example a STRING or a VARIANT",
             Printable(word)
         ),
     }

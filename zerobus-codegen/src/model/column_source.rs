@@ -1,5 +1,4 @@
-//! Where a column's value comes from if a row does not bring it, as Delta keeps it in the metadata of the column's
-//! field.
+//! The source of a column's value if a row has none, as Delta stores it in the metadata of the column's field.
 //!
 //! | SQL | metadata |
 //! |---|---|
@@ -16,24 +15,24 @@ const START: &str = "delta.identity.start";
 const STEP: &str = "delta.identity.step";
 const EXPLICIT: &str = "delta.identity.allowExplicitInsert";
 
-/// Where a column's value comes from if a row does not bring it.
+/// The source of a column's value if a row has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ColumnSource {
-    /// An expression that a value in the row replaces.
+    /// An expression; a value in the row takes precedence.
     Default(String),
-    /// An expression; a row may not bring a value.
+    /// An expression; a row must not have a value.
     Generated(String),
     /// A counter.
     Identity {
         start: i64,
         step: i64,
-        /// Whether a row may bring a value.
+        /// Whether a row may have a value.
         explicit: bool,
     },
 }
 
 impl ColumnSource {
-    /// What the metadata of a field says.
+    /// Reads the source from the metadata of a field.
     pub(crate) fn read(metadata: &Map<String, Value>) -> Option<Self> {
         let text = |key: &str| metadata.get(key).map(|value| value.as_str().unwrap_or_default().to_owned());
         if let Some(expression) = text(GENERATED) {
@@ -47,12 +46,12 @@ impl ColumnSource {
         text(DEFAULT).filter(|expression| !expression.is_empty()).map(Self::Default)
     }
 
-    /// Whether the table computes the value, so that a row leaves the column out.
+    /// Whether the table computes the value, so that a row omits the column.
     pub(crate) const fn is_computed(&self) -> bool {
         matches!(self, Self::Generated(_) | Self::Identity { .. })
     }
 
-    /// Says it in the metadata of a field.
+    /// Writes the source to the metadata of a field.
     #[cfg(feature = "ddl")]
     pub(crate) fn write(&self, metadata: &mut Map<String, Value>) {
         let mut say = |key: &str, value: Value| metadata.insert(key.to_owned(), value);

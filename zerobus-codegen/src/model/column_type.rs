@@ -4,9 +4,9 @@ use super::sql_type::SqlType;
 use super::type_json::{self, Metadata, TypeJson};
 use super::{ColumnInfo, type_text};
 
-/// What a column's description says of its type.
+/// A column's type, and the part of its description that it comes from.
 pub(crate) struct ReadType {
-    /// The type, or what was found in its place.
+    /// The type, or the text of a problem.
     pub(crate) read: Result<TypeJson, String>,
     pub(super) origin: Origin,
     pub(super) part: Part,
@@ -22,10 +22,10 @@ pub(super) enum Part {
 
 /// The part of the description that has the type.
 pub(super) enum Origin {
-    /// Not `type_json`, which cannot be read, for this reason.
+    /// Another part than `type_json`, which cannot be read for this reason.
     BrokenJson(String),
     Json,
-    /// Not `type_json`, which says nothing.
+    /// Another part than `type_json`, which has no type.
     Text,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn type_of_text(column: &ColumnInfo) -> Option<Result<SqlType, String
     column.type_text.as_deref().filter(|text| !text.trim().is_empty()).map(type_text::parse)
 }
 
-/// `type_name` has only the outermost name, so it is used for types without parts.
+/// The type of `type_name`, which has only the outermost name: it is enough for types without parts.
 fn type_of_name(column: &ColumnInfo) -> Option<Result<SqlType, String>> {
     let name = column.type_name.as_deref()?.trim().to_lowercase();
     match (name.as_str(), column.type_precision, column.type_scale) {

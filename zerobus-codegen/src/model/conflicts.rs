@@ -1,6 +1,6 @@
-//! Contradictions between the parts of a table's description, each a warning that names the part that is used.
+//! Contradictions between the parts of a table's description. Each is a warning that names the part that is used.
 //!
-//! | what | its parts, the one that is used first |
+//! | property | its parts; the first one is used |
 //! |---|---|
 //! | a column's type | `type_json`, `type_text`, `type_name` with `type_precision` and `type_scale` |
 //! | whether a column is nullable | `nullable`, `type_json` |
@@ -15,10 +15,10 @@ use super::sql_type::{Name, SqlField, SqlType, resolve};
 use super::type_json::TypeJson;
 use super::{ColumnInfo, ColumnPath, Note, Scalar, TableInfo};
 
-/// What to do about any of them.
+/// The remedy for all of them.
 const HELP: &str = "fetch the table again";
 
-/// The contradictions of one column, whose type was read from this part.
+/// The contradictions within one column, whose type was read from this part.
 pub(super) fn of_column(path: &ColumnPath, column: &ColumnInfo, read: &TypeJson, part: Part) -> Vec<Note> {
     let name = read.name.as_deref().filter(|name| !name.eq_ignore_ascii_case(&column.name)).map(|name| {
         let text = format!("its type_json is that of a column `{name}`, and is used; {HELP}");
@@ -40,7 +40,7 @@ pub(super) fn of_column(path: &ColumnPath, column: &ColumnInfo, read: &TypeJson,
     [name, nullable, types].into_iter().flatten().collect()
 }
 
-/// The contradictions of a table's order.
+/// The contradictions in the order of a table's columns.
 pub(super) fn of_order(info: &TableInfo) -> Vec<Note> {
     let mut found = Vec::new();
     let positions = info.columns.iter().filter_map(|column| Some((column.position?, column)));
@@ -62,7 +62,7 @@ pub(super) fn of_partitions(info: &TableInfo) -> Vec<Note> {
     let same = places.windows(2).filter(|pair| pair[0].0 == pair[1].0);
     same.map(|pair| {
         let text = format!(
-            "its partition_index {} is also that of column `{}`, which is taken to be before it; {HELP}",
+            "its partition_index {} is also that of column `{}`, which is assumed to be before it; {HELP}",
             pair[1].0, pair[0].1.name
         );
         Note { path: ColumnPath::root().join(&pair[1].1.name), text }
@@ -70,7 +70,7 @@ pub(super) fn of_partitions(info: &TableInfo) -> Vec<Note> {
     .collect()
 }
 
-/// The difference to `type_text`, if the type is not from there.
+/// The contradiction with `type_text`, if the type was read from another part.
 fn texts(path: &ColumnPath, column: &ColumnInfo, used: &SqlType, part: Part) -> Option<Note> {
     if part != Part::Json {
         return None;
@@ -80,7 +80,7 @@ fn texts(path: &ColumnPath, column: &ColumnInfo, used: &SqlType, part: Part) -> 
     Some(Note { path, text: format!("type_json says {used}, and type_text {other}; type_json is used; {HELP}") })
 }
 
-/// The difference to `type_name`, if the type is not from there.
+/// The contradiction with `type_name`, if the type was read from another part.
 fn names(path: &ColumnPath, column: &ColumnInfo, used: &SqlType, part: Part) -> Option<Note> {
     let from = match part {
         Part::Json => "type_json",
@@ -101,8 +101,7 @@ fn names(path: &ColumnPath, column: &ColumnInfo, used: &SqlType, part: Part) -> 
     Some(Note { path: path.clone(), text })
 }
 
-/// Whether a type can have this `type_name`, which has the outermost word alone; texts of a length are STRING there as
-/// well.
+/// Whether a type can have this `type_name`, which has only the outermost word and may be STRING for CHAR and VARCHAR.
 fn is_headed(sql_type: &SqlType, name: &str) -> bool {
     let text = |scalar: &Scalar| matches!(scalar, Scalar::String | Scalar::Char(_) | Scalar::Varchar(_));
     match (sql_type, resolve(name)) {
@@ -118,7 +117,7 @@ fn is_headed(sql_type: &SqlType, name: &str) -> bool {
     }
 }
 
-/// Where two types differ, and what is there.
+/// The place where two types differ, and what each has there.
 struct Difference {
     path: ColumnPath,
     used: String,
@@ -153,7 +152,7 @@ fn fields(path: &ColumnPath, used: &[SqlField], other: &[SqlField]) -> Option<Di
     (used.len() != other.len()).then(|| Difference { path: path.clone(), used: count(used), other: count(other) })
 }
 
-/// Whether two names mean one type. Names of no type that Zerobus carries are not compared.
+/// Whether two names mean the same type. Names of types that Zerobus does not support are not compared.
 fn is_same(a: &str, b: &str) -> bool {
     match (resolve(a), resolve(b)) {
         (Name::Scalar(a), Name::Scalar(b)) => a == b,

@@ -110,7 +110,7 @@ impl Field {
 }
 
 impl MapKey {
-    /// The scalar as a map's key, if protobuf allows it as one: integers, booleans and strings.
+    /// The scalar as a map's key, if protobuf allows it: integers, booleans and strings.
     #[must_use]
     pub const fn new(scalar: Scalar) -> Option<Self> {
         match scalar {

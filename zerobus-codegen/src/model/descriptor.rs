@@ -1,4 +1,4 @@
-//! Maps a checked row to the protobuf descriptor that opens a stream.
+//! The descriptor: maps a checked row to the protobuf message type that opens a stream.
 //!
 //! | column | field |
 //! |---|---|
@@ -15,11 +15,11 @@
 //! The descriptor is self-contained and its type names are absolute without a package (`.Orders.Customer`): the form
 //! that the official client sends. The service refuses relative names (code 4033).
 //!
-//! Messages are named as by the service's converter, so the descriptor equals the one that the official client
-//! resolves. That client fails if a message has the name of a sibling field (a column `Location STRUCT`), since
-//! protobuf has one scope for both. The descriptor of such a table follows the rules of protobuf compilers: the message
-//! is renamed (`Location2`), a map's entry is named after its field only, and `proto3_optional` is unset, because
-//! compilers accept it in proto3 only.
+//! Message names follow the service's converter, so the descriptor equals the one that the official client resolves.
+//! That client fails if a message has the name of a sibling field (a column `Location STRUCT`), since protobuf has one
+//! scope for both. The descriptor of such a table follows the rules of protobuf compilers: the message is renamed
+//! (`Location2`), a map's entry is named after its field only, and `proto3_optional` is unset, because compilers accept
+//! it only in proto3.
 
 use std::collections::HashSet;
 
@@ -76,7 +76,7 @@ enum Style {
 
 impl Style {
     fn row(self, name: &str, row: &Struct) -> DescriptorProto {
-        // A column's struct is named for the column alone, an inner struct for its parent and itself.
+        // A column's struct is named after the column only, a nested struct after its parent and itself.
         self.message("", name, row, str::to_owned)
     }
 
@@ -98,7 +98,7 @@ impl Style {
             r#type: Some(wire_type.into()),
             type_name,
             json_name: Some(name.to_owned()),
-            // The service's own converter marks a map's value so, and not its key.
+            // The service's converter sets it for a map's value, but not for its key.
             proto3_optional: self.optional(name == "value"),
             ..Default::default()
         }
@@ -137,9 +137,10 @@ pub(crate) fn compiled_entry_name(field: &str) -> String {
     format!("{}Entry", capitalize_words(field, true))
 }
 
-/// The places of the nested messages that are entries of maps, though protobuf does not call them so: where a
-/// compiler's name for the entry is taken, by a field (`tags MAP` beside `TagsEntry`) or by another message (`a_b MAP`
-/// beside `aB MAP`), no `.proto` can say `map`, and the entry is written as a message, `TagsEntry2`.
+/// The indexes of nested messages that are entries of maps without protobuf's option `map_entry`.
+///
+/// If a compiler's name for an entry is taken by a field (`tags MAP` beside `TagsEntry`) or by another message
+/// (`a_b MAP` beside `aB MAP`), the `.proto` cannot use `map`, and the entry is an ordinary message, `TagsEntry2`.
 #[must_use]
 pub fn displaced_entries(parent: &DescriptorProto) -> Vec<usize> {
     let looks_like_one = |nested: &DescriptorProto| {
@@ -168,7 +169,7 @@ pub(crate) fn last_name(field: &FieldDescriptorProto) -> &str {
     field.type_name().rsplit('.').next().unwrap_or_default()
 }
 
-/// The name without underscores, with a capital after each.
+/// Removes the underscores and capitalises the letter after each.
 pub(crate) fn capitalize_words(name: &str, mut capitalize: bool) -> String {
     let mut words = String::with_capacity(name.len());
     for c in name.chars() {
@@ -248,8 +249,8 @@ impl Nested {
         self.push(DescriptorProto { name: Some(name), field, options, ..Default::default() })
     }
 
-    /// The name of a map's entry, and whether it is one for protobuf: to a compiler, an entry of another name than its
-    /// own is a message like any other. Both are the same on the wire.
+    /// The name of a map's entry, and whether it gets protobuf's option `map_entry`. Compilers accept the option only
+    /// with their own name for the entry; without it, the entry is an ordinary message, which is the same on the wire.
     fn entry_name(&mut self, field: &str, base: &str) -> (String, bool) {
         match self.style {
             Style::Compiler => match self.entries.take(&compiled_entry_name(field)) {
@@ -260,7 +261,7 @@ impl Nested {
         }
     }
 
-    /// Adds a message; the type of a field that refers to it.
+    /// Adds a message, and returns the type for the field that refers to it.
     fn push(&mut self, message: DescriptorProto) -> (Type, Option<String>) {
         let type_name = format!("{}.{}", self.scope, message.name());
         self.messages.push(message);

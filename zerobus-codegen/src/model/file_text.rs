@@ -1,4 +1,4 @@
-//! Decodes the text of a file: UTF-8 or UTF-16, with or without a byte order mark.
+//! Decodes the text of files: UTF-8 or UTF-16, with or without a byte order mark.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ pub struct FileTextError {
     encoding: &'static str,
 }
 
-/// The text in a file of UTF-8 or UTF-16.
+/// Decodes the text of a file in UTF-8 or UTF-16.
 ///
 /// A byte order mark is not part of the text. Without one, a file in which every other byte of the first two characters
 /// is zero is UTF-16, as PowerShell's redirection writes it.
@@ -37,7 +37,7 @@ pub fn file_text(file: &[u8]) -> Result<Cow<'_, str>, FileTextError> {
     }
 }
 
-/// The JSON in the file of a snapshot as UTF-8; bytes that are no text are returned as they are.
+/// The JSON of a snapshot's file as UTF-8; bytes that are not valid text are returned unchanged.
 ///
 /// ```
 /// assert_eq!(*zerobus_codegen::snapshot_json(b"\xef\xbb\xbf{}"), *b"{}");

@@ -1,8 +1,7 @@
-//! What catalogs, schemas and tables are called in Rust and in protobuf.
+//! Identifiers: the names of catalogs, schemas and tables in Rust and in protobuf.
 //!
-//! A name depends on nothing but the object's own, so a further table never renames the types of another; and no two
-//! objects get the same name. Unity Catalog compares names without regard to case and keeps them in lower case, and so
-//! does this.
+//! An identifier depends only on the object's own name, so adding a table never renames the types of another. Different
+//! objects get different identifiers. Names are lower-cased first, as in Unity Catalog.
 //!
 //! | object | type, message | module, package |
 //! |---|---|---|
@@ -14,14 +13,15 @@
 //! | `2024_sales` | `N2024Sales__0x1x0d` | `n2024_sales__0x1x0d` |
 //! | `self` | `Self_` | `self_` |
 //!
-//! A name of words joined by single underscores has the usual spelling. Any other gets a code after `__`, which no such
-//! name has: the characters before, between and after the words (a number of underscores, or each character), and a `d`
-//! if the first word begins with a digit. The code begins with a digit, as no nested message does, so that the names
-//! stay apart in Go too, which joins the names of nested messages with `_` and drops one before a small letter.
+//! A name of words joined by single underscores gets the usual spelling. Any other name also gets `__` and a code,
+//! which is unique to it: the characters before, between and after the words (a number of underscores, or each
+//! character), and a `d` if the first word begins with a digit. The code begins with a digit, as no nested message
+//! does. So names are unique in Go too, which joins the names of nested messages with `_` and drops one before a
+//! lower-case letter.
 
 use std::fmt::Write as _;
 
-/// The words that not even a raw identifier of Rust may be.
+/// The keywords that Rust does not even allow as raw identifiers.
 const NEVER: [&str; 4] = ["Self", "crate", "self", "super"];
 
 /// The name of a table's type and message.
@@ -38,7 +38,7 @@ pub fn type_name(name: &str) -> String {
     let parts = Parts::new(name);
     let mut spelled = String::with_capacity(name.len());
     for (i, word) in parts.words.iter().enumerate() {
-        // Without the underscore `events_2024` and `events2024` would be one.
+        // Without the underscore, `events_2024` and `events2024` would be equal.
         if i > 0 && word.starts_with(|c: char| c.is_ascii_digit()) {
             spelled.push('_');
         }
@@ -70,17 +70,17 @@ pub fn module_name(name: &str) -> String {
     parts.finish(spelled, 'n', parts.is_plain() || parts.is_hyphenated())
 }
 
-/// Whether a name is spelled other than one expects: a user should hear of it.
+/// Whether a name has an unexpected spelling, which users should be told about.
 #[must_use]
 pub fn is_spelled_apart(name: &str) -> bool {
     type_name(name).contains('_') || module_name(name).contains("__")
 }
 
-/// A name in lower case, taken apart.
+/// A name in lower case, split into words and the text between them.
 struct Parts {
     /// The runs of letters and digits.
     words: Vec<String>,
-    /// The text before, between and after the words: one more than words.
+    /// The text before, between and after the words: one entry more than words.
     between: Vec<String>,
 }
 
@@ -106,12 +106,12 @@ impl Parts {
         Self { words, between }
     }
 
-    /// Words with single underscores between them, the first of which begins with a letter.
+    /// Whether the words are joined by single underscores, and the first begins with a letter.
     fn is_plain(&self) -> bool {
         self.has_only("_")
     }
 
-    /// The same with a hyphen in the place of some underscores, each before a letter.
+    /// The same, but some of the underscores may be hyphens if a letter follows.
     fn is_hyphenated(&self) -> bool {
         let hyphens = self.between.iter().zip(&self.words).filter(|(run, _)| *run == "-");
         self.has_only("_-") && hyphens.map(|(_, word)| word).all(|word| !begins_with_digit(word))
@@ -125,10 +125,10 @@ impl Parts {
             && between.iter().all(|run| run.len() == 1 && separators.contains(run.as_str()))
     }
 
-    /// The spelled name, with its code if it needs one.
+    /// Completes a spelled name with its code, if it needs one.
     fn finish(&self, spelled: String, letter: char, is_clear: bool) -> String {
         if is_clear {
-            // No name of words ends with an underscore.
+            // No plain name ends with an underscore, so this one is unique.
             return if NEVER.contains(&spelled.as_str()) { spelled + "_" } else { spelled };
         }
         let begins_with_digit = self.words.first().is_some_and(|word| begins_with_digit(word));
@@ -147,7 +147,7 @@ fn begins_with_digit(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// The number of underscores, or each character of what is not underscores alone.
+/// The number of underscores; if there are other characters, the code of each character.
 fn code(run: &str) -> String {
     if run.chars().all(|c| c == '_') {
         return run.len().to_string();
@@ -189,7 +189,7 @@ mod tests {
         assert!(is_spelled_apart("events_2024") && !is_spelled_apart("events2024"));
     }
 
-    /// Every name of up to five of these characters, which are one of each kind.
+    /// Every name of up to five characters from an alphabet with each kind of character.
     fn names() -> Vec<String> {
         let alphabet = ["a", "n", "1", "2", "_", "-", "ü"];
         let mut names = vec![String::new()];
@@ -202,7 +202,7 @@ mod tests {
         names.split_off(1)
     }
 
-    /// As Go names a message.
+    /// The name of a message in Go.
     fn in_go(name: &str) -> String {
         let mut go = String::new();
         let chars: Vec<char> = name.chars().collect();

@@ -1,6 +1,6 @@
 //! Suggestions for misspelled names: the known name at the smallest edit distance.
 
-/// The known name most similar to this one, if one is similar enough; the first of equals.
+/// The known name that is most similar to this one, if it is similar enough; the first one if several are equal.
 ///
 /// Case and underscores are ignored. One typing error is allowed per three characters, at least one: an insertion, a
 /// deletion, a substitution, or a swap of neighbours.

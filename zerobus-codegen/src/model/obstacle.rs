@@ -1,6 +1,6 @@
 //! Obstacles: table features for which the service refuses a table, or is reported to refuse it.
 //!
-//! The only list of them: `fetch`, `generate`, `check`, build scripts and the emulator all use it.
+//! This is the only list of them: `fetch`, `generate`, `check`, build scripts and the emulator use it.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -12,7 +12,7 @@ use super::{ColumnPath, Printable};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Obstacle {
-    /// Commits are managed by the catalog.
+    /// The catalog manages the table's commits.
     CatalogManaged,
     /// The table has a change data feed.
     ChangeDataFeed,
@@ -55,7 +55,7 @@ impl Obstacle {
             Property::RowTracking => is_true(value).then_some(Self::RowTracking),
         };
         let mut obstacles: Vec<Self> = properties.iter().filter_map(obstacle).collect();
-        // Two properties may say the same.
+        // Two properties may turn on the same feature.
         obstacles.dedup();
         obstacles
     }

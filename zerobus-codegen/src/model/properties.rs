@@ -1,4 +1,5 @@
-//! The properties of a table that matter to a writer: those for which the service refuses it, or is reported to.
+//! The properties of a table that matter to a writer: those for which the service refuses it, or is reported to refuse
+//! it.
 //!
 //! | property | what it turns on |
 //! |---|---|
@@ -19,7 +20,7 @@ pub(crate) enum Property<'a> {
     RowTracking,
 }
 
-/// What a property turns on; `None` of one that says nothing to a writer.
+/// The feature that a property turns on; `None` if it does not matter to a writer.
 pub(crate) fn property(key: &str) -> Option<Property<'_>> {
     match key {
         "delta.feature.catalogManaged" | "delta.feature.catalogOwned-preview" => Some(Property::CatalogManaged),

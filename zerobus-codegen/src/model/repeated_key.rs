@@ -1,5 +1,5 @@
-//! A key that appears twice in an object of JSON: parsers keep one of the two values, and which one is meant is not
-//! known.
+//! Rejects JSON objects in which a key appears twice: a parser would keep one of the values, perhaps not the intended
+//! one.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Any JSON in which no object has a key twice.
+/// Any JSON whose objects have unique keys.
 pub(super) struct KeysOnce;
 
 impl<'de> Deserialize<'de> for KeysOnce {

@@ -1,8 +1,8 @@
-//! What privileges are granted on.
+//! Securables: the objects that privileges are granted on.
 
 use crate::TableName;
 
-/// A table, or what it is in.
+/// A table, its schema or its catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Securable {
     /// The table's catalog.
@@ -14,7 +14,7 @@ pub enum Securable {
 }
 
 impl Securable {
-    /// The parts of its name, of which the table's are the last.
+    /// The parts of its name, outermost first.
     #[must_use]
     pub fn parts(self, table: &TableName) -> Vec<&str> {
         match self {

@@ -1,7 +1,7 @@
-//! Descriptors supplied by users: checks that one is self-contained, or makes a message so.
+//! Descriptors supplied by users: checks that a descriptor is self-contained, or makes a self-contained one.
 //!
-//! A stream is opened with one `DescriptorProto` and nothing else, so every type of a field must be the message itself
-//! or lie inside it. Type names are absolute; they can begin with a package (`.shop.Order.Line`), the same for all. The
+//! A stream is opened with a single `DescriptorProto`, so the type of every field must be the message itself or be
+//! nested in it. Type names are absolute; they can begin with a package (`.shop.Order.Line`), the same for all. The
 //! service refuses every other descriptor with code 4033.
 
 mod gather;
@@ -15,15 +15,15 @@ use super::Printable;
 
 pub use gather::descriptor_of;
 
-/// How deep messages may nest; protobuf's own parsers follow about as far.
+/// The deepest nesting of messages; protobuf's own parsers have about the same limit.
 const MAX_DEPTH: usize = 100;
 
 /// Why a descriptor cannot open a stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescriptorError {
-    /// The name of a message is no identifier.
-    #[error("message {} has a name that is no identifier", Printable(.message))]
+    /// The name of a message is not an identifier.
+    #[error("message {} has a name that is not an identifier", Printable(.message))]
     BadName {
         /// The path of the message.
         message: String,
@@ -34,20 +34,20 @@ pub enum DescriptorError {
     /// The files do not have the message.
     #[error("the files have no message {}{}", Printable(.message), others(.found))]
     NoSuchMessage {
-        /// The name that was looked for.
+        /// The requested name.
         message: String,
         /// Messages that the files have, at most ten.
         found: Vec<String>,
     },
     /// The type of a field is not inside the message, or its name is relative.
     #[error(
-        "the descriptor is not self-contained: field {} has type `{}`, which is no absolute name of a type inside the message",
+        "the descriptor is not self-contained: field {} has type `{}`, which is not an absolute name of a type inside the message",
         Printable(.field), Printable(.type_name)
     )]
     NotSelfContained {
         /// The path of the field: `Order.lines`.
         field: String,
-        /// The name of its type, as the descriptor has it.
+        /// The name of its type, as in the descriptor.
         type_name: String,
     },
     /// Messages nest too deep.
@@ -74,7 +74,7 @@ fn others(found: &[String]) -> String {
 }
 
 impl DescriptorError {
-    /// What to do about it, if that is known.
+    /// The remedy, if one is known.
     #[must_use]
     pub const fn remedy(&self) -> Option<&'static str> {
         match self {
@@ -88,7 +88,8 @@ impl DescriptorError {
     }
 }
 
-/// Checks that a descriptor can open a stream; the package that its type names begin with, empty if they have none.
+/// Checks that a descriptor can open a stream. Returns the package that its type names begin with; empty if they have
+/// none.
 ///
 /// # Errors
 /// If a field's type is not inside the message, or its name is relative.
@@ -117,7 +118,7 @@ fn collect(
     Ok(())
 }
 
-/// Checks each message: its name is an identifier, and it is not nested too deep.
+/// Checks each message: its name is an identifier, and it is not nested too deeply.
 fn check(message: &DescriptorProto, path: &str, depth: usize) -> Result<(), DescriptorError> {
     if depth > MAX_DEPTH {
         return Err(DescriptorError::TooDeep { message: path.to_owned() });
@@ -129,19 +130,19 @@ fn check(message: &DescriptorProto, path: &str, depth: usize) -> Result<(), Desc
     if is_identifier { Ok(()) } else { Err(DescriptorError::BadName { message: path.to_owned() }) }
 }
 
-/// Whether a field has a type that is looked up by its name.
+/// Whether a field's type is looked up by name.
 fn has_named_type(field: &FieldDescriptorProto) -> bool {
     let is_named = field.r#type.is_some() && matches!(field.r#type(), Type::Enum | Type::Group | Type::Message);
     is_named || field.type_name.is_some()
 }
 
-/// The packages that are possible for all type names so far.
+/// The packages that fit all type names so far.
 struct Packages<'a> {
     root: &'a str,
     types: HashSet<String>,
-    /// The length of the longest path of a type.
+    /// The length of the longest type path.
     longest: usize,
-    /// Shortest first; none before the first type name.
+    /// The possible packages, shortest first; `None` before the first type name.
     left: Option<Vec<String>>,
 }
 
@@ -179,7 +180,7 @@ impl Packages<'_> {
         }
         let mut left = Vec::new();
         for (start, segment) in segments(name) {
-            // A longer rest is no path of a type: so a name of a thousand parts costs no more than its length.
+            // A longer suffix cannot be a type's path; skipping it keeps the cost of a name with many parts linear.
             let may_be_path = name.len() - start <= self.longest;
             if may_be_path && segment == self.root && self.types.contains(&name[start..]) {
                 left.push(name[..start].trim_end_matches('.').to_owned());

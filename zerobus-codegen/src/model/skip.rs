@@ -41,19 +41,19 @@ impl Skip {
         paths.into_iter().map(Into::into).collect::<Vec<_>>().into()
     }
 
-    /// Adds the paths of another one.
+    /// Adds the paths of another `Skip`.
     pub fn extend(&mut self, other: Self) {
         self.paths.extend(other.paths);
     }
 
-    /// The same paths, but one that matches nothing is accepted: of two versions of a table, only one may have the
-    /// column.
+    /// The same paths, but a path that matches nothing is accepted. This is for two versions of a table, of which only
+    /// one may have the column.
     #[must_use]
     pub fn lenient(&self) -> Self {
         Self { is_lenient: true, ..self.clone() }
     }
 
-    /// Whether the table of this full name is omitted.
+    /// Whether the table with this full name is omitted.
     #[must_use]
     pub fn is_table_skipped(&self, table: &str) -> bool {
         self.names(table)
@@ -65,7 +65,7 @@ impl Skip {
         self.paths.iter().map(String::as_str).filter(|_| !self.is_lenient)
     }
 
-    /// The paths that apply to the table of this full name.
+    /// The paths that apply to the table with this full name.
     pub(super) fn of_table(&self, table: &str) -> TableSkip<'_> {
         let prefix = format!("{}.", table.to_lowercase());
         let inside = |path: &'_ String| path.to_lowercase().starts_with(&prefix);
@@ -94,7 +94,7 @@ impl TableSkip<'_> {
         self.paths.iter().any(|skipped| skipped.to_lowercase() == path)
     }
 
-    /// The paths that match none of these, unless that is accepted.
+    /// The paths that match none of these; empty for a lenient `Skip`.
     pub(super) fn others(&self, found: &[ColumnPath]) -> Vec<&str> {
         if self.is_lenient {
             return Vec::new();

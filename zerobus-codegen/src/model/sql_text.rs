@@ -1,5 +1,5 @@
-//! A row as SQL writes it: every name in backticks, every comment in quotes, so that none can leave its place; and a
-//! quoted string of SQL as text.
+//! Rows, names and strings in SQL syntax. Every name is in backticks and every comment in quotes, so neither can inject
+//! SQL. Also reads quoted strings.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::sql_type::{Name, SqlField, SqlType, resolve};
 use super::{Struct, TableName};
 
 impl Struct {
-    /// The statement that creates a table for rows of this struct.
+    /// The CREATE TABLE statement for rows of this struct.
     ///
     /// ```
     /// use zerobus_codegen::{DataType, Field, Scalar, Struct};
@@ -26,7 +26,7 @@ impl Struct {
     }
 }
 
-/// A column's line, with the text between its type and its comment.
+/// A column's line; `between` goes between its type and its comment.
 pub(crate) fn column_line(field: &SqlField, between: &str) -> String {
     format!(
         "  {} {}{}{between}{}",
@@ -37,7 +37,7 @@ pub(crate) fn column_line(field: &SqlField, between: &str) -> String {
     )
 }
 
-/// The type as a statement writes it.
+/// The type in SQL syntax.
 #[must_use]
 pub(crate) fn sql_type(written: &SqlType) -> String {
     match written {
@@ -71,14 +71,14 @@ fn comment(field: &SqlField) -> String {
     field.comment.as_deref().map(|comment| format!(" COMMENT {}", quoted(comment))).unwrap_or_default()
 }
 
-/// A name as SQL has it, in backticks.
+/// A name in SQL syntax, in backticks.
 #[must_use]
 #[cfg_attr(not(feature = "ddl"), expect(unreachable_pub, reason = "`ddl` exports it"))]
 pub fn quoted_name(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-/// The text as a string of SQL, on one line and without a character that a terminal acts on.
+/// The text as an SQL string, on one line and without characters that a terminal would interpret.
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("'");
     for c in text.chars() {
@@ -94,7 +94,7 @@ pub(crate) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// The text of the quoted string at the beginning, and what follows the string.
+/// Reads the quoted string at the start; returns its text and the rest.
 ///
 /// ```text
 /// string := quote { escape | quote quote | any but quote } quote        quote is \' or "
@@ -108,7 +108,7 @@ pub(crate) fn quoted(text: &str) -> String {
 pub(crate) fn unquoted(text: &str) -> Result<(String, &str), String> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"')).ok_or("a string is in quotes")?;
     let mut rest = &text[1..];
-    // UTF-16, because `\u` may write a character in two halves.
+    // UTF-16, because two `\u` escapes may be the surrogates of one character.
     let mut units: Vec<u16> = Vec::new();
     loop {
         let mut chars = rest.chars();
@@ -127,7 +127,7 @@ pub(crate) fn unquoted(text: &str) -> Result<(String, &str), String> {
     }
 }
 
-/// Reads what follows a backslash, and returns what follows that.
+/// Reads an escape after its backslash, and returns the rest.
 fn escaped<'a>(text: &'a str, units: &mut Vec<u16>) -> &'a str {
     let Some(c) = text.chars().next() else { return text };
     let number = |skip: usize, digits: usize, radix: u32| {

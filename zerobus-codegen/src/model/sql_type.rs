@@ -1,8 +1,8 @@
-//! A type as it was written, in whichever notation, before anything is known to be supported.
+//! A type as the catalog or a statement wrote it, in any notation, before the check that it is supported.
 
 use super::{DataType, Element, Field, Scalar, Struct};
 
-/// The levels of nesting that the service's own converter follows.
+/// The nesting limit of the service's own converter.
 pub(crate) const MAX_NESTING: usize = 100;
 
 /// A type as the catalog wrote it.
@@ -25,7 +25,7 @@ pub(crate) struct SqlField {
 }
 
 impl SqlType {
-    /// The type of this name, in the one spelling that the model compares.
+    /// The type with this name, in the spelling that the model compares.
     pub(crate) fn named(name: &str) -> Self {
         Self::Named(name.trim().to_lowercase())
     }
@@ -89,9 +89,9 @@ impl From<&Field> for SqlField {
 pub(crate) enum Name {
     /// A decimal whose digits are out of range.
     BadDecimal,
-    /// A type that Zerobus carries.
+    /// A type that Zerobus supports.
     Scalar(Scalar),
-    /// A type that it does not carry, or that this crate does not know.
+    /// A type that Zerobus does not support, or that this crate does not know.
     Unsupported,
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn resolve(name: &str) -> Name {
     }
 }
 
-/// The types that take nothing in parentheses.
+/// The types without parameters in parentheses.
 fn unparameterized(word: &str) -> Option<Scalar> {
     Some(match word {
         "bigint" | "long" => Scalar::Long,
@@ -134,7 +134,7 @@ fn unparameterized(word: &str) -> Option<Scalar> {
         "timestamp" | "timestamp_ltz" => Scalar::Timestamp,
         "timestamp_ntz" => Scalar::TimestampNtz,
         "variant" => Scalar::Variant,
-        // A collation changes how strings compare, not how they travel.
+        // A collation changes how strings compare, not how they are sent.
         _ => {
             let collation = word.strip_prefix("string collate ")?;
             let is_name = collation.chars().all(|c| c.is_alphanumeric() || c == '_');
@@ -143,7 +143,7 @@ fn unparameterized(word: &str) -> Option<Scalar> {
     })
 }
 
-/// Text of a length; without one, as `type_name` writes it, text of any.
+/// Text with a maximum length; text of any length if there is none, as in `type_name`.
 fn length(arguments: Option<&str>, of: fn(u32) -> Scalar) -> Name {
     match arguments {
         None => Name::Scalar(Scalar::String),

@@ -1,4 +1,4 @@
-//! The columns of a table that a stream of zerobus-runtime fills in: each row is known by them.
+//! The stamped columns of a table: a stream of zerobus-runtime fills them in to identify each row.
 
 use std::fmt::{self, Display};
 
@@ -17,11 +17,11 @@ use super::{ColumnPath, DataType, Printable, Problem, Scalar, Table};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StampedColumns {
-    /// Who sent the row: STRING.
+    /// The column for the producer of the row: STRING.
     pub producer: String,
-    /// Which run of the producer sent it: BIGINT.
+    /// The column for the producer's run: BIGINT.
     pub epoch: String,
-    /// Which row of the producer it is: BIGINT.
+    /// The column for the row's number among the producer's rows: BIGINT.
     pub sequence: String,
 }
 
@@ -31,19 +31,19 @@ impl Default for StampedColumns {
     }
 }
 
-/// What a column is stamped with.
+/// The value that a column is stamped with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stamp {
-    /// Which run of the producer sent the row.
+    /// The producer's run that sent the row.
     Epoch,
-    /// Who sent the row.
+    /// The producer that sent the row.
     Producer,
-    /// Which row of the producer it is.
+    /// The row's number among the producer's rows.
     Sequence,
 }
 
 impl Stamp {
-    /// Every stamp, in the order in which they are named.
+    /// Every stamp, in the order of arguments and messages.
     pub const ALL: [Self; 3] = [Self::Producer, Self::Epoch, Self::Sequence];
 
     /// The name of the stamp: `producer`, `epoch` or `sequence`.
@@ -56,7 +56,7 @@ impl Stamp {
         }
     }
 
-    /// The type that its column has.
+    /// The type of its column.
     #[must_use]
     pub const fn scalar(self) -> Scalar {
         match self {
@@ -77,13 +77,13 @@ impl StampedColumns {
         }
     }
 
-    /// What a column is stamped with, if it is. Unity Catalog compares names without regard to case.
+    /// The stamp of a column, if it has one. Unity Catalog compares names without regard to case.
     #[must_use]
     pub fn stamp_of(&self, column: &str) -> Option<Stamp> {
         Stamp::ALL.into_iter().find(|stamp| self.of(*stamp).eq_ignore_ascii_case(column))
     }
 
-    /// Whether the rows of this table can be stamped in these columns.
+    /// Checks that the rows of this table can be stamped in these columns.
     ///
     /// # Errors
     /// If the table does not have one of them, or has it with another type.
@@ -111,7 +111,7 @@ impl StampedColumns {
 pub struct StampProblems {
     /// The table's full name.
     pub table: String,
-    /// At least one problem: producer, epoch, sequence.
+    /// At least one problem, in the order producer, epoch, sequence.
     pub problems: Vec<Problem>,
 }
 

@@ -1,4 +1,4 @@
-//! A checked table: Zerobus can write to all of it.
+//! A checked table, all of which Zerobus can write to.
 
 use std::fmt::{self, Display};
 
@@ -33,7 +33,7 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Note {
-    /// Its place.
+    /// The path of its column; the root for the table as a whole.
     pub path: ColumnPath,
     /// The text.
     pub text: String,

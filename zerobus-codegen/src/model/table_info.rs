@@ -1,4 +1,4 @@
-//! The JSON of the tables API, parsed leniently; also the format of a snapshot.
+//! `TableInfo`: the JSON of the tables API, parsed leniently. It is also the format of a snapshot.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -16,7 +16,7 @@ use super::{Printable, snapshot_json};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TableInfo {
-    /// The table's own name, the last part of the full one.
+    /// The table's own name, the last part of its full name.
     pub name: String,
     /// The catalog's name.
     pub catalog_name: String,
@@ -119,8 +119,8 @@ fn text_of_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
     })
 }
 
-/// Properties are strings. Any other value is read as its JSON text, and null as an absent property. JSON keeps the
-/// last of two values of one key; which one is meant is not known.
+/// Properties are strings. Any other value is read as its JSON text, and null as an absent property. A property that
+/// appears twice is an error, because it is not known which value is meant.
 fn text_by_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     Ok(Option::<Properties>::deserialize(deserializer)?.map(|properties| properties.0).unwrap_or_default())
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::Printable;
 
-/// A table's full name, each part of it present and free of what Unity Catalog forbids in a name.
+/// A table's full name: all parts are present and have no characters that Unity Catalog forbids.
 ///
 /// Unity Catalog forbids the dot, the slash, the space and control characters in every object's name, so a
 /// `TableName` can neither leave a folder nor break out of a line.
@@ -26,7 +26,7 @@ pub struct TableName {
     table: String,
 }
 
-/// A text that is no table's full name.
+/// A text that is not the full name of a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a table's full name: {reason}; write catalog.schema.table, for example main.geo.earthquakes", Printable(.found))]
 pub struct TableNameError {
@@ -35,7 +35,7 @@ pub struct TableNameError {
 }
 
 impl TableName {
-    /// A name of its three parts.
+    /// The name with these three parts.
     ///
     /// # Errors
     /// If a part is empty or holds a character that Unity Catalog forbids.

@@ -1,7 +1,7 @@
 //! `type_json`: a column's type as Spark writes it in JSON.
 //!
 //! ```text
-//! column := field | type | "" | "{}" | "null"        the last three say nothing
+//! column := field | type | "" | "{}" | "null"        the last three have no type
 //! field  := {"name": string, "type": type, "nullable": bool = true, "metadata": object = {}}
 //! type   := string                                    "integer", "decimal(10,2)", ...
 //!         | {"type": "array", "elementType": type, ...}
@@ -18,13 +18,13 @@ use super::repeated_key::KeysOnce;
 use super::sql_type::{MAX_NESTING, SqlField, SqlType};
 use super::type_text;
 
-/// What a column's `type_json` says.
+/// The content of a column's `type_json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TypeJson {
-    /// The column's name, only where the whole field was given.
+    /// The column's name, if the whole field was given.
     pub(crate) name: Option<String>,
     pub(crate) sql_type: SqlType,
-    /// Only where the whole field was given.
+    /// Whether the column is nullable, if the whole field was given.
     pub(crate) nullable: Option<bool>,
     pub(crate) metadata: Metadata,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Metadata {
     pub(crate) source: Option<ColumnSource>,
 }
 
-/// Reads a column's `type_json`; `Ok(None)` where it says nothing.
+/// Reads a column's `type_json`; `Ok(None)` if it has no type.
 ///
 /// # Errors
 /// With the reason, if the text is not JSON of the grammar above.
@@ -62,9 +62,9 @@ pub(crate) fn parse(text: &str) -> Result<Option<TypeJson>, String> {
     }
 }
 
-/// Reads JSON as deep as the deepest type that is followed; `serde_json` by itself stops before.
+/// Reads JSON up to the nesting that the deepest supported type needs; `serde_json` has a lower limit by default.
 ///
-/// A level of types is at most a struct's object, its list of fields and a field.
+/// One level of types has at most three levels of JSON: a struct's object, its list of fields and a field.
 fn read_json(text: &str) -> Result<Value, String> {
     let mut depth = 0_usize;
     for c in text.bytes() {
@@ -73,7 +73,7 @@ fn read_json(text: &str) -> Result<Value, String> {
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        // Brackets in a comment count as well, hence the room to spare.
+        // Brackets in comments are counted too, so the limit has some slack.
         if depth > 4 * MAX_NESTING {
             return Err(format!("it nests deeper than {MAX_NESTING} levels"));
         }
@@ -131,8 +131,8 @@ fn parse_field(value: &Value, depth: usize) -> Result<SqlField, String> {
     })
 }
 
-/// The metadata, and the type that hides there: Spark writes CHAR and VARCHAR as `"string"` and keeps the real type,
-/// that of the whole column, in `__CHAR_VARCHAR_TYPE_STRING`.
+/// Reads the metadata, and the real type of the column if it is there: Spark writes CHAR and VARCHAR as `"string"` and
+/// keeps the type of the whole column in `__CHAR_VARCHAR_TYPE_STRING`.
 fn read_metadata(field: &Map<String, Value>) -> (Metadata, Option<SqlType>) {
     let Some(metadata) = field.get("metadata").and_then(Value::as_object) else {
         return (Metadata::default(), None);
@@ -146,7 +146,7 @@ fn read_metadata(field: &Map<String, Value>) -> (Metadata, Option<SqlType>) {
     (read, hidden)
 }
 
-/// A type with the lengths of its texts, from the same type as SQL writes it.
+/// Adds the lengths of CHAR and VARCHAR to a type, from the same type in SQL.
 fn with_lengths(sql_type: SqlType, written: Option<&SqlType>) -> SqlType {
     let Some(written) = written else { return sql_type };
     match (sql_type, written) {

@@ -1,4 +1,4 @@
-//! `type_text`: a column's type as SQL writes it.
+//! `type_text`: a column's type in SQL.
 //!
 //! ```text
 //! type   := "array" "<" type ">"
@@ -8,12 +8,12 @@
 //! field  := name ":" type [ "not" "null" ] [ "comment" quoted ]
 //! name   := "`" { any but "`" | "``" } "`" | any but ":"
 //! ```
-//! Keywords are compared without regard to case. The types of a statement have a grammar of their own, in `ddl::types`.
+//! Keywords are compared without regard to case. Types in statements have their own grammar, in `ddl::types`.
 
 use super::sql_text::unquoted;
 use super::sql_type::{MAX_NESTING, SqlField, SqlType};
 
-/// Reads a type as the catalog's SQL writes it.
+/// Reads a type in the catalog's SQL.
 ///
 /// # Errors
 /// With the reason, if the text does not follow the grammar above.
@@ -95,12 +95,12 @@ impl<'a> Scanner<'a> {
             if !rest.starts_with('`') {
                 return Ok(name);
             }
-            // A doubled backtick is an escaped one.
+            // A doubled backtick is an escaped backtick.
             name.push('`');
         }
     }
 
-    /// A type without parts; it may be of several words (`interval day to second`).
+    /// A type without parts; its name may have several words (`interval day to second`).
     fn named(&mut self, first: &'a str) -> Result<SqlType, String> {
         if first.is_empty() {
             return Err(self.unexpected("a type"));

@@ -1,4 +1,4 @@
-//! Names of one scope, each used once.
+//! Unique names within a scope.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,12 +6,12 @@ use std::collections::{HashMap, HashSet};
 #[derive(Debug, Default)]
 pub(crate) struct UniqueNames {
     taken: HashSet<String>,
-    /// The number to try next for a name that was taken, so that many equal names cost no more than different ones.
+    /// The next number to try for a taken name, so that many equal names cost no more than different ones.
     next: HashMap<String, usize>,
 }
 
 impl UniqueNames {
-    /// Takes a name as it is; whether it was free.
+    /// Takes a name, and returns whether it was free.
     pub(crate) fn take(&mut self, name: &str) -> bool {
         self.taken.insert(name.to_owned())
     }

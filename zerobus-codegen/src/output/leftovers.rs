@@ -1,7 +1,7 @@
 //! Temporary files that killed runs left behind.
 //!
-//! A file is written aside and then takes the other's place. The one aside is locked while it is written, so that what
-//! a killed run left can be distinguished from a file that another run is writing.
+//! A file is written as a temporary file, which then replaces the old one. The temporary file is locked while it is
+//! written, so leftovers of a killed run can be distinguished from a file that another run is writing.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -10,13 +10,13 @@ use std::path::Path;
 
 use crate::Error;
 
-/// Marks a file aside as one that is being written.
+/// Marks a temporary file as being written.
 pub(super) fn lock(aside: &File) {
-    // Where a file system has no locks, what a killed run leaves stays there.
+    // On a file system without locks, leftovers are never removed.
     let _ = aside.try_lock();
 }
 
-/// Removes what killed runs left in a folder; a folder that is not there has nothing.
+/// Removes the leftovers of killed runs from a folder, if the folder exists.
 pub(crate) fn sweep(folder: &Path) -> Result<(), Error> {
     let failed = |source| Error::Read { path: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
@@ -27,14 +27,14 @@ pub(crate) fn sweep(folder: &Path) -> Result<(), Error> {
     for entry in entries {
         let path = entry.map_err(failed)?.path();
         if path.file_name().is_some_and(is_aside) && is_left_behind(&path) {
-            // One that cannot be removed does no harm.
+            // A leftover that cannot be removed does no harm.
             let _ = fs::remove_file(&path);
         }
     }
     Ok(())
 }
 
-/// Whether it is a name as `zerobus_tables.rs.4711.tmp`.
+/// Whether it is a name such as `zerobus_tables.rs.4711.tmp`.
 fn is_aside(name: &OsStr) -> bool {
     let parts = name.to_str().and_then(|name| name.strip_suffix(".tmp")?.rsplit_once('.'));
     parts.is_some_and(|(file, process)| {

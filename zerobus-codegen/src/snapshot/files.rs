@@ -1,4 +1,4 @@
-//! Where the files of a source are: on the disk, or in a commit of git.
+//! File trees that sources are read from: the disk, or a git commit.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -8,10 +8,10 @@ pub(crate) trait FileTree {
     /// Whether a path is a folder.
     fn is_folder(&self, path: &Path) -> io::Result<bool>;
 
-    /// What is in a folder.
+    /// The paths of the entries of a folder.
     fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
 
-    /// What is in a file.
+    /// The content of a file.
     fn bytes(&self, file: &Path) -> io::Result<Vec<u8>>;
 }
 

@@ -1,4 +1,4 @@
-//! Which files of a folder are read, and in which order.
+//! The files of a folder that are read, and their order.
 
 use std::cmp::Ordering;
 use std::io;
@@ -11,12 +11,12 @@ use super::files::FileTree;
 pub(super) struct Folder {
     /// Snapshots, by name.
     pub(super) json: Vec<PathBuf>,
-    /// Statements, in the order in which a tool for migrations runs them.
+    /// Statements, in the order in which a migration tool runs them.
     pub(super) sql: Vec<PathBuf>,
 }
 
 impl Folder {
-    /// Looks into a folder, but not into folders in it. Hidden files, and those that undo a migration, are left out.
+    /// Lists a folder, without subfolders. Hidden files and files that undo a migration are left out.
     pub(super) fn read(files: &dyn FileTree, path: &Path) -> io::Result<Self> {
         let mut folder = Self::default();
         for file in files.entries(path)? {
@@ -41,7 +41,7 @@ pub(super) fn extension(file: &Path) -> Option<String> {
     Some(file.extension()?.to_str()?.to_lowercase())
 }
 
-/// `3_orders.down.sql`, and Flyway's `U3__orders.sql`.
+/// Whether a file undoes a migration: `3_orders.down.sql`, or Flyway's `U3__orders.sql`.
 fn undoes(name: &str) -> bool {
     let flyway = name
         .strip_prefix('U')
@@ -49,7 +49,7 @@ fn undoes(name: &str) -> bool {
     flyway || name.to_lowercase().ends_with(".down.sql")
 }
 
-/// By number where names hold numbers, so that 10 comes behind 9; Flyway's repeatable files (`R__`) at the end.
+/// Orders names with numbers by value, so that 10 comes after 9. Flyway's repeatable files (`R__`) come last.
 fn order(a: &Path, b: &Path) -> Ordering {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (a, b) = (name(a), name(b));
@@ -57,8 +57,7 @@ fn order(a: &Path, b: &Path) -> Ordering {
     key(&a).cmp(&key(&b)).then_with(|| a.cmp(&b))
 }
 
-/// A name split into numbers and text; numbers compare by value, as digits without leading zeros, the longer the
-/// greater.
+/// Splits a name into numbers and text. Numbers are digits without leading zeros, so a longer one is greater.
 fn parts(name: &str) -> Vec<(usize, String)> {
     let mut parts: Vec<(usize, String)> = Vec::new();
     let mut rest = name;

@@ -2,7 +2,7 @@
 //!
 //! | in the record | result |
 //! |---|---|
-//! | a field that is no column | rescued |
+//! | a field that is not a column | rescued |
 //! | a value that its nullable column does not take | rescued, and the column is NULL |
 //! | a value that its NOT NULL column does not take, or none | the record is refused |
 //! | a value for the rescue column itself | the record is refused |

@@ -1,7 +1,7 @@
-//! One message of many files, with everything that it refers to inside it.
+//! Gathers one message from many files into a descriptor, with all types that it uses nested in it.
 //!
-//! Messages inside the message keep their place. Others move into it, side by side; a map's entry goes with the message
-//! that has the map, since protobuf demands it there.
+//! Types nested in the message keep their place. Others move into it, side by side. A map's entry stays in the message
+//! that has the map, as protobuf requires.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,16 +10,16 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, Fi
 use super::{DescriptorError, check, has_named_type};
 use crate::model::UniqueNames;
 
-/// How many names of messages an error lists.
+/// How many message names an error lists.
 const LISTED: usize = 10;
 
-/// The descriptor of a message as a stream is opened with it: imported and sibling messages are inside it, and type
-/// names are absolute without a package.
+/// The descriptor of a message for opening a stream: imported and sibling messages are nested in it, and type names are
+/// absolute without a package.
 ///
-/// `message` is the full name, `shop.Order`. Messages that it does not use are left out, as are extensions. A message
-/// from outside whose name is taken gets a number behind it; names of messages are not on the wire of a row.
+/// `message` is the full name, `shop.Order`. Messages that it does not use are left out, and so are extensions. If the
+/// name of a moved message is taken, a number is appended; message names do not appear in encoded rows.
 ///
-/// A proto3 field without `optional` is not written where it is zero or empty, so it arrives as NULL: use `optional`.
+/// A proto3 field without `optional` is not written if it is zero or empty, so it arrives as NULL: use `optional`.
 ///
 /// # Errors
 /// If the files do not have the message, or a type that it uses.
@@ -44,14 +44,14 @@ pub fn descriptor_of(files: &FileDescriptorSet, message: &str) -> Result<Descrip
     Ok(Gathering::new(&types, name, root, &used).descriptor(root))
 }
 
-/// A type of the files.
+/// A type in the files.
 #[derive(Debug, Clone, Copy)]
 enum Type<'a> {
     Enum(&'a EnumDescriptorProto),
     Message(&'a DescriptorProto),
 }
 
-/// Every type of the files, by its full name: `shop.Order.Line`.
+/// Every type in the files, by its full name: `shop.Order.Line`.
 #[derive(Debug, Default)]
 struct Types<'a> {
     by_name: BTreeMap<String, Type<'a>>,
@@ -83,7 +83,7 @@ impl<'a> Types<'a> {
         self.by_name.extend(enums.iter().map(|inner| (join(scope, inner.name()), Type::Enum(inner))));
     }
 
-    /// The full name of a field's type: an absolute name is itself, a relative one is looked for from the inside out.
+    /// The full name of a field's type; a relative name is resolved from the innermost scope outwards.
     fn resolve(&self, scope: &str, name: &str) -> Option<&str> {
         if let Some(absolute) = name.strip_prefix('.') {
             return self.by_name.get_key_value(absolute).map(|(name, _)| name.as_str());
@@ -100,8 +100,7 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// The full names of the types that a message uses, itself first, each once, in the order in which fields name
-    /// them.
+    /// The full names of the types that a message uses, each once: first itself, then in the order of the fields.
     fn used_by<'b>(&'b self, root: &'b str) -> Result<Vec<&'b str>, DescriptorError> {
         let mut used = vec![root];
         let mut seen = HashSet::from([root]);
@@ -132,20 +131,20 @@ impl<'a> Types<'a> {
     }
 }
 
-/// Where each type that is used has its place in the new descriptor.
+/// The place of each used type in the new descriptor.
 struct Gathering<'a> {
     types: &'a Types<'a>,
     /// The full name of the message.
     root: &'a str,
-    /// The types that stay inside the message that has them.
+    /// The types that stay in their message.
     kept: HashSet<&'a str>,
     /// The types that move into the root.
     moved: Vec<&'a str>,
-    /// The absolute name that each used type gets, by its full name.
+    /// The new absolute name of each used type, by its full name.
     places: HashMap<&'a str, String>,
     /// The names that are taken in the root's scope.
     taken: UniqueNames,
-    /// The names that the values of moved enums get, by the enum's full name.
+    /// The new names of the values of moved enums, by the enum's full name.
     values: HashMap<&'a str, Vec<String>>,
 }
 
@@ -159,7 +158,7 @@ impl<'a> Gathering<'a> {
             gathering.keep(name, &is_used);
         }
         gathering.take_names_of(message);
-        // An entry's name begins with that of the message that has the map.
+        // An entry's new name begins with that of the message that has the map, so entries come last.
         let (entries, others): (Vec<&str>, Vec<&str>) = used.iter().partition(|name| gathering.is_kept_entry(name));
         for name in others.into_iter().chain(entries) {
             gathering.place(name);
@@ -168,8 +167,8 @@ impl<'a> Gathering<'a> {
         gathering
     }
 
-    /// Keeps a type where it is, if it may stay there: what is inside the root, with all that it is inside of, and
-    /// entries.
+    /// Marks a type as kept if it can stay in place: a type inside the root, with the messages around it, or an entry
+    /// of a used message.
     fn keep(&mut self, name: &'a str, is_used: &HashSet<&str>) {
         if let Some(inner) = self.inside_root(name) {
             let ends = inner.match_indices('.').map(|(at, _)| self.root.len() + at).skip(1).chain([name.len()]);
@@ -179,7 +178,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// The rest of the name of a type that is the root or inside it.
+    /// The part of a type's name after the root's; `None` if the type is not the root or inside it.
     fn inside_root<'b>(&self, name: &'b str) -> Option<&'b str> {
         name.strip_prefix(self.root).filter(|inner| inner.is_empty() || inner.starts_with('.'))
     }
@@ -212,7 +211,7 @@ impl<'a> Gathering<'a> {
         self.places.insert(name, place);
     }
 
-    /// Names the values of the enums that move: they are names of the scope that the enum moves into.
+    /// Names the values of moved enums. They belong to the same scope as the enum, so they must be unique there.
     fn name_values(&mut self) {
         for name in &self.moved {
             if let Some(Type::Enum(inner)) = self.types.by_name.get(*name) {
@@ -243,9 +242,9 @@ impl<'a> Gathering<'a> {
         gathered
     }
 
-    /// A message with the names that its fields' types have now, and what is kept inside it.
+    /// A message with the new type names of its fields and the kept types inside it.
     fn message(&self, name: &str, message: &DescriptorProto) -> DescriptorProto {
-        // What only holds a message that is used has no rows, and its fields' types are not here.
+        // A message that only encloses a used one is not used in rows, and the types of its fields were not gathered.
         let is_used = self.places.contains_key(name);
         let mut gathered = if is_used {
             DescriptorProto {
@@ -283,7 +282,7 @@ impl<'a> Gathering<'a> {
         gathered
     }
 
-    /// The name that a value of an enum has now.
+    /// The new name of an enum's value.
     fn value_name<'b>(&'b self, enumeration: &str, value: &'b str) -> &'b str {
         let (Some(Type::Enum(inner)), Some(names)) =
             (self.types.by_name.get(enumeration), self.values.get(enumeration))
@@ -294,7 +293,7 @@ impl<'a> Gathering<'a> {
         values.find(|(old, _)| old.name() == value).map_or(value, |(_, name)| name)
     }
 
-    /// An enum that moves.
+    /// A moved enum, with the new names of its values.
     fn enumeration(&self, name: &str, inner: &EnumDescriptorProto) -> EnumDescriptorProto {
         let mut moved = inner.clone();
         for (value, name) in moved.value.iter_mut().zip(self.values.get(name).into_iter().flatten()) {
