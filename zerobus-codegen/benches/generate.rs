@@ -1,4 +1,4 @@
-//! How long it takes to generate 1,000 tables of 50 columns: `cargo bench -p zerobus-codegen`.
+//! Measures the generation of 1,000 tables with 50 columns each: `cargo bench -p zerobus-codegen`.
 #![allow(clippy::unwrap_used, reason = "a benchmark's panic is its verdict")]
 
 use std::fs;
@@ -13,7 +13,7 @@ fn main() {
     divan::main();
 }
 
-/// Columns of every kind, most of them with a comment, as tables have them.
+/// A column; ten consecutive ones have ten kinds of types. All have a comment.
 fn column(position: usize) -> Value {
     let types = [
         json!("long"),

@@ -1,20 +1,20 @@
-//! The catalog client: tables of a workspace, or of the open-source server, as its REST API describes them.
+//! The catalog client: reads tables from the REST API of a workspace or of the open-source server.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `credentials` | what proves the caller's identity |
-//! | `host` | a workspace's address, as typed or copied from a browser |
+//! | `credentials` | the caller's credentials |
+//! | `host` | a workspace's address |
 //! | `listing` | the tables of a catalog, page by page |
 //! | `login` | host and credentials: arguments, then environment, then a profile |
-//! | `profile` | the INI of `~/.databrickscfg` |
+//! | `profile` | the INI format of `~/.databrickscfg` |
 //! | `pattern` | which tables to fetch |
 //! | `roots` | the trusted root certificates |
-//! | `principal` | who asks |
-//! | `privileges` | what a principal may do |
+//! | `principal` | the principal that the credentials belong to |
+//! | `privileges` | the privileges of a principal |
 //! | `transport` | requests with retries: deadline, backoff, `Retry-After` |
 //! | `refusal` | the message of an error response, in any of its formats |
 //! | `error` | errors with a remedy |
-//! | `snapshot_text` | the snapshot file of a table |
+//! | `snapshot_text` | the text of a table's snapshot |
 
 mod credentials;
 mod error;
@@ -137,7 +137,7 @@ impl Catalog {
                         let Some(name) = names.get(place) else { break };
                         let answer = self.table(name);
                         done(name);
-                        // Nobody panics with the lock held.
+                        // No code panics while it holds the lock.
                         answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, answer));
                     }
                 });

@@ -6,20 +6,20 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `cells` | the cells of a notebook source |
-//! | `lexer` | text to lexemes, by sqlparser's tokenizer |
+//! | `lexer` | splits text into lexemes with sqlparser's tokenizer |
 //! | `statements` | the boundaries of statements |
 //! | `cursor` | a cursor over a statement: words, names, strings, parentheses |
 //! | `script` | all statements, in order of execution |
 //! | `context` | the current catalog and schema, set by USE |
 //! | `table_set`, `draft` | the tables so far, and the changes that statements make to one |
-//! | `create_table`, `column`, `clauses` | CREATE TABLE, its columns and constraints, its clauses |
+//! | `create_table`, `column`, `clauses` | CREATE TABLE, its columns and constraints, and its clauses |
 //! | `types`, `expression` | a column's type, and where a DEFAULT ends |
 //! | `alter`, `alter_column` | ALTER TABLE |
 //! | `untouched` | statements that change no table's columns |
 //! | `likely_type` | suggestions for unknown types |
 //! | `table_info` | the `TableInfo` that a catalog would return for a table |
-//! | `write` | `TableInfo` to `CREATE TABLE` and the grants that a writer needs |
-//! | `dedup` | statements over the columns that a stream stamps |
+//! | `write` | writes `CREATE TABLE`, and the grants that a writer needs |
+//! | `dedup` | statements that use the stamped columns to remove duplicates |
 //! | `problem` | problems and warnings, with their places |
 
 mod alter;

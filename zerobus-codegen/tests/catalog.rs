@@ -95,7 +95,7 @@ fn a_wrong_secret_is_reported_without_the_secret() {
     assert_eq!(
         error.to_string(),
         "not allowed to read a token for the client me: Client authentication failed (invalid_client); check \
-         DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, and that the secret has not run out"
+         DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, and that the secret has not expired"
     );
 }
 
@@ -109,13 +109,16 @@ fn each_shape_of_an_error_is_reported() {
             error_of(403, r#"{"error_code":"PERMISSION_DENIED","message":"no USE SCHEMA","details":[]}"#),
             "no USE SCHEMA",
         ),
-        (error_of(403, ""), "status 403 without a word; have USE CATALOG, USE SCHEMA and SELECT granted"),
+        (error_of(403, ""), "status 403 without a message; grant USE CATALOG, USE SCHEMA and SELECT"),
         (error_of(401, r#"{"error": "invalid_token"}"#), "invalid_token; check that the token is whole"),
         (error_of(400, "<html><body>Bad Gateway</body></html>"), "status 400 with a web page"),
         (error_of(400, "plain\u{1b}[2J text"), "status 400: plain\\u{1b}[2J text"),
         (error_of(200, "<!DOCTYPE html><title>Log in</title>"), "got a web page; check that the host is the URL"),
-        (error_of(200, "[]"), "got what is not the JSON expected"),
-        (error_of(200, *b"{\"name\": \"\xff\"}"), "got what is not text in UTF-8; check that the host is the URL"),
+        (error_of(200, "[]"), "got a response other than the expected JSON"),
+        (
+            error_of(200, *b"{\"name\": \"\xff\"}"),
+            "got a response that is not UTF-8 text; check that the host is the URL",
+        ),
         (error_of(400, *b"what\xff"), "status 400: what\u{fffd}"),
         (error_of(200, table("main.geo.other").to_string()), "got the table main.geo.other"),
     ] {
@@ -491,7 +494,7 @@ fn certificates_are_the_systems_those_of_the_environment_or_of_a_file() {
     assert!(code == 1 && err.contains("missing.pem") && err.contains("SSL_CERT_FILE"), "{err}");
     fs::write(missing, "no certificate").unwrap();
     let (code, err) = program(&[], &with(["--ca-file"], missing));
-    assert!(code == 1 && err.contains("no certificate in it"), "{err}");
+    assert!(code == 1 && err.contains("it has no certificate"), "{err}");
 }
 
 #[test]

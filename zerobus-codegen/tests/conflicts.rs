@@ -159,7 +159,9 @@ fn partition_columns_of_one_place_are_reported() {
     let warnings: Vec<String> = table.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
-        ["b: its partition_index 0 is also that of column `a`, which is assumed to be before it; fetch the table again"]
+        [
+            "b: its partition_index 0 is also that of column `a`, which is assumed to be before it; fetch the table again"
+        ]
     );
 }
 

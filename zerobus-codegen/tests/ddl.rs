@@ -115,7 +115,7 @@ fn an_unreadable_statement_is_reported_with_its_line() {
     assert_eq!(
         wrong("CREATE TABLE a.b.c AS SELECT 1"),
         "line 1, column 20: table a.b.c: the table's columns come from a query; write them out in parentheses, or `fetch` the \
-         table once it is there"
+         table once it exists"
     );
     assert_eq!(
         wrong("CREATE TABLE a.b.c (x ARRAY<INT)"),
@@ -123,8 +123,8 @@ fn an_unreadable_statement_is_reported_with_its_line() {
     );
     assert_eq!(
         wrong("CREATE TABLE a.b.c (x BIGNIT); CREATE TABLE a.b.d (y STIRNG)"),
-        "line 1, column 23: table a.b.c: column x: `BIGNIT` is no type of Databricks SQL; did you mean BIGINT?\n\
-         line 1, column 54: table a.b.d: column y: `STIRNG` is no type of Databricks SQL; did you mean STRING?"
+        "line 1, column 23: table a.b.c: column x: `BIGNIT` is not a type of Databricks SQL; did you mean BIGINT?\n\
+         line 1, column 54: table a.b.d: column y: `STIRNG` is not a type of Databricks SQL; did you mean STRING?"
     );
     assert!(wrong("CREATE TABLE a.b.c (x INT COMMENT y)").contains("expected a string in quotes, found `y`"));
     assert_eq!(
@@ -284,9 +284,12 @@ fn an_expression_that_cannot_be_printed_is_reported() {
         if hostile == "a -- b\nc" || hostile.is_empty() {
             continue;
         }
-        assert!(sql.starts_with("-- The default of `a` is not one expression, and is left out.\nCREATE"), "{sql}");
+        assert!(
+            sql.starts_with("-- The default of `a` is not a single expression, so it is left out.\nCREATE"),
+            "{sql}"
+        );
         let error = ddl::create_table(&with("delta.generationExpression")).unwrap_err().to_string();
-        assert!(error.contains("a: its expression") && error.contains("is not one expression of SQL"), "{error}");
+        assert!(error.contains("a: its expression") && error.contains("is not a single SQL expression"), "{error}");
     }
 }
 
@@ -386,7 +389,7 @@ fn the_type_of_a_generated_column_stays_a_type() {
         ["date -- x", "date, x int", "date) ; drop table x; --", "da/**/te", "nonsense", "date not null", "date `"]
     {
         let report = table(bad).unwrap_err();
-        assert!(report.problems[0].found.contains("is no type of Databricks SQL"), "{bad}: {report}");
+        assert!(report.problems[0].found.contains("is not a type of Databricks SQL"), "{bad}: {report}");
     }
 }
 

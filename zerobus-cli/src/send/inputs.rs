@@ -107,6 +107,9 @@ fn format(arguments: &Send, path: Option<&Path>) -> Result<Format, Failure> {
             "this build cannot read {}; `cargo install zerobus-cli` includes all formats",
             path.display()
         ))),
-        _ => Err(Failure::text(format!("the name of {} does not show its format; name it with --format", path.display()))),
+        _ => Err(Failure::text(format!(
+            "the name of {} does not show its format; name it with --format",
+            path.display()
+        ))),
     }
 }

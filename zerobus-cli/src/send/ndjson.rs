@@ -10,9 +10,7 @@ use crate::failure::Failure;
 /// Reads a file to its end.
 pub(super) fn read(mut file: Source, target: &Target<'_>) -> Result<Flow, Failure> {
     if starts_with_an_array(&mut file)? {
-        return Err(Failure::text(
-            "it is a JSON array, and NDJSON has one object per line; `jq -c '.[]'` converts it",
-        ));
+        return Err(Failure::text("it is a JSON array, and NDJSON has one object per line; `jq -c '.[]'` converts it"));
     }
     let mut reading = Reading::new(target.skip);
     while reading.read(&mut file)? {

@@ -1,4 +1,4 @@
-//! What proves the caller's identity to a catalog, and the text that is never printed.
+//! The caller's credentials for a catalog, and `Secret`, a text that is never printed.
 
 use std::fmt::{self, Debug};
 
@@ -8,7 +8,7 @@ use std::fmt::{self, Debug};
 pub enum Credentials {
     /// No credentials: by default the open-source server requires none.
     None,
-    /// A service principal, by OAuth.
+    /// A service principal that logs in by OAuth.
     OAuth {
         /// The client's id.
         client_id: String,

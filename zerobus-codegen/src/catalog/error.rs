@@ -9,7 +9,7 @@ use crate::Printable;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
-    /// The response is not that of the API: a login page, a proxy's page.
+    /// The response is not from the API: for example, it is a login page or a proxy's page.
     #[error(
         "asked {} for {}, got {}; check that the host is the URL of a workspace and that no proxy answers in its place",
         Printable(.url), Printable(.what), Printable(.found)
@@ -19,7 +19,7 @@ pub enum CatalogError {
         url: String,
         /// The requested object.
         what: String,
-        /// The response instead.
+        /// What the response was instead.
         found: String,
     },
     /// A certificate file cannot be used.

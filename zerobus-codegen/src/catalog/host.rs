@@ -1,15 +1,15 @@
-//! A workspace's address, as it is typed or copied from a browser.
+//! Parses a workspace's address as typed or copied from a browser.
 //!
 //! ```text
 //! [scheme "://"] authority ["/" path] ["?" query] ["#" fragment]
 //! ```
 //!
-//! Scheme and authority are kept; of the query `o=<id>`, which names the workspace where one host serves many.
+//! Scheme and authority are kept, and `o=<id>` of the query, which names the workspace if one host serves several.
 
 use super::CatalogError;
 use super::credentials::Credentials;
 
-/// Where to ask, and which workspace.
+/// A host, and the workspace on it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Host {
     /// Scheme and authority, without a slash at the end.
@@ -18,10 +18,10 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Takes an address apart.
+    /// Parses an address.
     ///
     /// # Errors
-    /// If it is no address, or credentials would travel unencrypted to another machine.
+    /// If it is not an address, or credentials would be sent unencrypted to another machine.
     pub(super) fn parse(text: &str, credentials: &Credentials) -> Result<Self, CatalogError> {
         // The text before an @ may be a password.
         let shown = text.rsplit('@').next().unwrap_or_default();
@@ -45,32 +45,34 @@ impl Host {
             None | Some("") => None,
             Some(id) if is_workspace_id(id) => Some(id.to_owned()),
             Some(_) => {
-                return Err(refused("its ?o= is no workspace's id, which is of digits; correct it or leave it out"));
+                return Err(refused(
+                    "its ?o= is not a workspace's id, which has only digits; correct it or leave it out",
+                ));
             }
         };
         Ok(Self { url, workspace_id })
     }
 }
 
-/// Whether it is the address of this machine.
+/// Whether the address is on this machine.
 pub(super) fn is_loopback(url: &str) -> bool {
     let uri = url.parse::<ureq::http::Uri>().ok();
     uri.is_some_and(|uri| matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]")))
 }
 
-/// Whether two addresses are of the same host and, where both say, of the same workspace.
+/// Whether two addresses have the same host and, if both name one, the same workspace.
 pub(super) fn is_same(a: &str, b: &str) -> bool {
     let ((_, a, rest_a), (_, b, rest_b)) = (parts(a), parts(b));
     let ids = (query(rest_a, "o"), query(rest_b, "o"));
     a.eq_ignore_ascii_case(b) && !matches!(ids, (Some(a), Some(b)) if a != b)
 }
 
-/// Whether a text is a workspace's id, and so fit for a header.
+/// Whether a text is a workspace's id, and so is safe in a header.
 pub(super) fn is_workspace_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Scheme, authority, and the rest.
+/// Splits an address into scheme, authority and the rest.
 fn parts(text: &str) -> (&str, &str, &str) {
     let text = text.trim();
     let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));

@@ -6,16 +6,16 @@ use serde::de::DeserializeOwned;
 use super::{Catalog, CatalogError, TablePattern, segment};
 use crate::{TableName, TableNameError};
 
-/// The schema of metadata in every catalog.
+/// The schema with metadata that every catalog has.
 const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// The tables of a pattern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listing {
-    /// Sorted by name.
+    /// The tables, sorted by name.
     pub tables: Vec<ListedTable>,
-    /// What the catalog lists under names that Unity Catalog forbids, so that it cannot be fetched.
+    /// Entries with names that Unity Catalog forbids; they cannot be fetched.
     pub invalid: Vec<TableNameError>,
 }
 
@@ -53,7 +53,7 @@ struct Page<T> {
 }
 
 impl Catalog {
-    /// The tables of a pattern. A pattern of one table needs no request.
+    /// The tables that match a pattern. A pattern that names one table needs no request.
     ///
     /// # Errors
     /// If the catalog or schema does not exist, the credentials do not permit listing it, or the catalog cannot be

@@ -1,5 +1,5 @@
-//! Host and credentials, by the rules of Databricks' unified authentication: arguments, then the environment, then a
-//! profile of `~/.databrickscfg`.
+//! The login: host and credentials by the rules of Databricks' unified authentication, from arguments, then the
+//! environment, then a profile of `~/.databrickscfg`.
 
 use std::env;
 use std::fs;
@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    /// A login from these variables and the text of a profiles' file.
+    /// A login from these variables and the text of a profile file.
     fn login(variables: &[(&str, &str)], profiles: Option<&str>) -> Result<Login, String> {
         login_with(&LoginOptions::default(), variables, profiles)
     }
@@ -275,7 +275,7 @@ mod tests {
             assert!(!error.contains("s3cret") && !error.contains("pw"), "{error}");
         }
         let broken = login(&[], Some("[DEFAULT]\nsome secret text\n")).unwrap_err();
-        assert_eq!(broken, "FILE: line 2 is no `key = value`; correct it");
+        assert_eq!(broken, "FILE: line 2 is not `key = value`; correct it");
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl FromStr for TablePattern {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || TablePatternError { found: text.to_owned() };
         let parts: Vec<&str> = text.split('.').collect();
-        // A table's name checks each of its parts; `t` fills a place that a star leaves open.
+        // `TableName` checks each part; `t` stands in for the parts that are stars.
         match parts[..] {
             [catalog, "*"] | [catalog, "*", "*"] => {
                 TableName::new(catalog, "t", "t").map(|name| Self::Catalog { catalog: name.catalog().to_owned() }).ok()

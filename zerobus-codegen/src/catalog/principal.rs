@@ -1,18 +1,18 @@
-//! Who asks, as the workspace knows the caller.
+//! The principal that the credentials belong to, as the workspace describes it.
 
 use serde::Deserialize;
 
 use super::{Catalog, CatalogError};
 
-/// The caller of a workspace.
+/// A principal of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Principal {
-    /// The workspace's number of the caller.
+    /// The principal's id in the workspace.
     pub id: String,
-    /// What the caller itself was allowed in the workspace, such as `workspace-access`; groups may allow more.
+    /// The entitlements granted to the principal itself, such as `workspace-access`; its groups may have more.
     pub entitlements: Vec<String>,
-    /// The names of the caller's groups.
+    /// The names of the principal's groups.
     pub groups: Vec<String>,
 }
 
@@ -37,10 +37,10 @@ struct Group {
 }
 
 impl Catalog {
-    /// Who the credentials belong to.
+    /// The principal that the credentials belong to.
     ///
     /// # Errors
-    /// If the credentials may not ask, or the workspace does not answer this, as an open-source catalog.
+    /// If the credentials do not permit the request, or the server does not support it, like the open-source server.
     pub fn principal(&self) -> Result<Principal, CatalogError> {
         let answer: Answer = self.get("/api/2.0/preview/scim/v2/Me", "the caller's entitlements")?;
         Ok(Principal {

@@ -1,4 +1,4 @@
-//! What a principal may do, as the catalog reports it.
+//! The privileges of a principal, as the catalog reports them.
 
 use serde::Deserialize;
 
@@ -9,9 +9,9 @@ use crate::{Securable, TableName};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Privilege {
-    /// As SQL has it: `SELECT`, `USE CATALOG`, `ALL PRIVILEGES`.
+    /// The name in SQL: `SELECT`, `USE CATALOG`, `ALL PRIVILEGES`.
     pub name: String,
-    /// Whether an object above hands it down, and it was not granted on the object itself.
+    /// Whether it is inherited from a parent object and not granted on the object itself.
     pub is_inherited: bool,
 }
 
@@ -35,11 +35,11 @@ struct Effective {
 }
 
 impl Catalog {
-    /// The privileges of a principal on a table, its schema or its catalog, as far as they were granted to the
-    /// principal itself.
+    /// The privileges of a principal on a table, its schema or its catalog. Grants to the principal's groups are not
+    /// included.
     ///
     /// # Errors
-    /// If the credentials may not ask, or the catalog cannot be reached.
+    /// If the credentials do not permit the request, or the catalog cannot be reached.
     pub fn privileges(
         &self,
         on: Securable,

@@ -1,6 +1,6 @@
-//! The INI of `~/.databrickscfg`: sections in brackets, `key = value` lines, comments behind `#` or `;`.
+//! Parses the INI format of `~/.databrickscfg`: sections in brackets, `key = value` lines, comments after `#` or `;`.
 
-/// The settings of one profile; what is empty is not there.
+/// The settings of one profile; an empty setting counts as missing.
 #[derive(Default)]
 pub(super) struct Profile {
     pub(super) host: Option<String>,
@@ -13,7 +13,8 @@ pub(super) struct Profile {
 /// Every profile of the file with its name, in order.
 ///
 /// # Errors
-/// With the line that is neither a section, a setting nor a comment; its text is not shown, because it may be a secret.
+/// With the number of a line that is neither a section, a setting nor a comment. Its text may be a secret, so it is not
+/// shown.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, Profile)>, String> {
     let mut profiles: Vec<(String, Profile)> = Vec::new();
     for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
@@ -26,7 +27,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, Profile)>, String> {
             continue;
         }
         let (key, value) =
-            line.split_once('=').ok_or_else(|| format!("line {number} is no `key = value`; correct it"))?;
+            line.split_once('=').ok_or_else(|| format!("line {number} is not `key = value`; correct it"))?;
         if profiles.is_empty() {
             profiles.push(("DEFAULT".to_owned(), Profile::default()));
         }
@@ -45,7 +46,7 @@ impl Profile {
             "host" => &mut self.host,
             "token" => &mut self.token,
             "workspace_id" => &mut self.workspace_id,
-            // Profiles hold settings of other tools as well.
+            // Profiles also hold settings of other tools.
             _ => return,
         };
         *setting = Some(value.to_owned()).filter(|value| !value.is_empty());

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// The code and the message of an error's body, or what is known of it.
+/// The code and the message of an error response, as far as its body has them.
 pub(super) struct Refusal {
     pub(super) code: String,
     pub(super) message: String,
@@ -29,7 +29,7 @@ impl Refusal {
 fn fallback(status: u16, body: &str) -> String {
     let body = body.trim();
     if body.is_empty() {
-        return format!("status {status} without a word");
+        return format!("status {status} without a message");
     }
     if looks_like_html(body) {
         return format!("status {status} with a web page");
@@ -38,7 +38,7 @@ fn fallback(status: u16, body: &str) -> String {
     format!("status {status}: {start}")
 }
 
-/// Whether a body is a web page: a login, or a proxy's message.
+/// Whether a body is a web page, such as a login page or a proxy's message.
 pub(super) fn looks_like_html(body: &str) -> bool {
     body.trim_start().starts_with('<')
 }

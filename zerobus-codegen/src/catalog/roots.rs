@@ -8,15 +8,15 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::CatalogError;
 
-/// The system's certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, and those of a file beside them.
+/// Trusts the system's certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, and in addition those of a file.
 ///
-/// Where a system has none, as in a container without any, those of Mozilla that are built in are trusted.
+/// If the system has none, as in a minimal container, the built-in certificates of Mozilla are trusted.
 pub(super) fn tls_config(ca_file: Option<&Path>) -> Result<TlsConfig, CatalogError> {
     let system = rustls_native_certs::load_native_certs();
     for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
         let Some(path) = std::env::var_os(name).filter(|path| !path.is_empty()) else { continue };
         if system.certs.is_empty() {
-            let reason = system.errors.first().map_or_else(|| "no certificate in it".to_owned(), ToString::to_string);
+            let reason = system.errors.first().map_or_else(|| "it has no certificate".to_owned(), ToString::to_string);
             return Err(CatalogError::Certificates { path: path.into(), reason: format!("{reason} ({name})") });
         }
     }
@@ -38,7 +38,7 @@ fn read(path: &Path) -> Result<Vec<Certificate<'static>>, CatalogError> {
         }
     }
     if certificates.is_empty() {
-        return Err(wrong("no certificate in it, in the form PEM (-----BEGIN CERTIFICATE-----)".to_owned()));
+        return Err(wrong("it has no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned()));
     }
     Ok(certificates)
 }

@@ -1,12 +1,12 @@
-//! The file that is kept of a table: only what matters for the schema, in a stable order, so that a diff of two
-//! snapshots is a diff of two schemas.
+//! The text of a table's snapshot: only what matters for the schema, in a stable order, so that a diff of two snapshots
+//! is a diff of two schemas.
 
 use serde_json::{Map, Value};
 
 use crate::TableInfo;
 use crate::model::properties;
 
-/// The keys of a field's metadata that say something about the schema.
+/// The keys of a field's metadata that matter for the schema.
 const METADATA: &[&str] = &["CURRENT_DEFAULT", "__CHAR_VARCHAR_TYPE_STRING", "comment", "delta.generationExpression"];
 
 impl TableInfo {
@@ -32,8 +32,8 @@ impl TableInfo {
     }
 }
 
-/// The JSON with its keys in order and without the metadata that changes while the schema does not; text that is no
-/// JSON as it is.
+/// The JSON with sorted keys and without metadata that changes independently of the schema. Text that is not JSON is
+/// unchanged.
 fn canonical(text: &str) -> String {
     serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |value| sorted(value).to_string())
 }
@@ -48,7 +48,7 @@ fn sorted(value: Value) -> Value {
                 let value = if key == "metadata" { metadata(value) } else { sorted(value) };
                 (key, value)
             });
-            // The map keeps either this order or its own, which is the same.
+            // Depending on its features, `serde_json` keeps this order or sorts the keys, which gives the same order.
             Value::Object(entries.collect::<Map<_, _>>())
         }
         other => other,

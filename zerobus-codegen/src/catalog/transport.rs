@@ -1,4 +1,5 @@
-//! Requests with retries: a total deadline, jittered backoff, and `Retry-After` if the server sends one.
+//! The transport: requests with retries, with a total deadline, jittered backoff, and `Retry-After` if the server
+//! sends one.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,21 +13,21 @@ use super::refusal::{Refusal, looks_like_html};
 use super::roots::tls_config;
 use super::{CatalogError, Login, Secret};
 
-/// A table's JSON may be large, a list of them more so; beyond this a server is not to be believed.
+/// The maximum size of a response, far above that of any list of tables.
 const BODY_LIMIT: u64 = 256 << 20;
 
-/// How often to try a server that cannot be reached at all.
+/// How often to try a server that cannot be reached.
 const UNREACHABLE_ATTEMPTS: u32 = 4;
 
-/// How long to ask, and how long to wait between two attempts.
+/// The limits of retries: the total time, and the waits between attempts.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// The time for everything that is asked of a catalog, from its connection on.
+    /// The total time for all requests to a catalog, starting with the connection.
     pub deadline: Duration,
-    /// The first wait after a failed attempt; each further one may be twice as long.
+    /// The first wait after a failed attempt; each further wait may be twice as long.
     pub first_wait: Duration,
-    /// The longest wait of the client's own choosing.
+    /// The longest wait, unless the server asks for a longer one.
     pub longest_wait: Duration,
 }
 
@@ -40,18 +41,18 @@ impl Default for RetryPolicy {
     }
 }
 
-/// One thing to ask of a server.
+/// A request to a server.
 pub(super) struct Request<'a> {
     pub(super) url: String,
     pub(super) bearer: Option<&'a Secret>,
     pub(super) basic: Option<&'a Secret>,
-    /// The body of a POST; a GET without.
+    /// The body of a POST; `None` for a GET.
     pub(super) form: Option<&'a str>,
-    /// What is asked for, for messages.
+    /// The requested object, for messages.
     pub(super) what: String,
 }
 
-/// Sends a request until the server answers or refuses it finally, or the deadline passes.
+/// Sends requests, each until the server answers, refuses it for good, or the deadline passes.
 #[derive(Debug)]
 pub(super) struct Transport {
     agent: ureq::Agent,
@@ -60,11 +61,11 @@ pub(super) struct Transport {
     workspace_id: Option<String>,
 }
 
-/// How an attempt ended that did not succeed.
+/// The failure of an attempt.
 enum AttemptError {
-    /// Asking again would not help.
+    /// A retry would not help.
     Final(CatalogError),
-    /// Asking again may help, after this wait if the server named one.
+    /// A retry may help, after this wait if the server gave one.
     Passing { message: String, wait: Option<Duration>, source: Option<Box<ureq::Error>> },
 }
 
@@ -79,24 +80,24 @@ impl Transport {
             config = config.tls_config(tls_config(login.ca_file.as_deref())?);
         }
         if is_loopback(&login.host) {
-            // A proxy would take this machine for its own.
+            // For a proxy, a loopback address would be the proxy's own machine.
             config = config.proxy(None);
         }
         let (agent, workspace_id) = (config.build().into(), login.workspace_id.clone());
         Ok(Self { agent, retry_policy, started: Instant::now(), workspace_id })
     }
 
-    /// The answer's JSON.
+    /// Sends a request, and parses the JSON of the response.
     pub(super) fn json<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, CatalogError> {
         let body = self.text(request)?;
         serde_json::from_str(&body).map_err(|error| {
             let found = if looks_like_html(&body) {
                 "a web page".to_owned()
             } else if request.basic.is_some() {
-                // The parser may quote what it did not expect, and here that may be a token.
-                "what is not the JSON expected".to_owned()
+                // The parser's message may quote the text, which may be a token here.
+                "a response other than the expected JSON".to_owned()
             } else {
-                format!("what is not the JSON expected ({error})")
+                format!("a response other than the expected JSON ({error})")
             };
             CatalogError::Answer { url: request.url.clone(), what: request.what.clone(), found }
         })
@@ -159,7 +160,7 @@ impl Transport {
             read => read.map_err(|error| attempt_error(request, error))?,
         };
         if parts.status.is_success() {
-            return String::from_utf8(bytes).map_err(|_| unbelievable("what is not text in UTF-8"));
+            return String::from_utf8(bytes).map_err(|_| unbelievable("a response that is not UTF-8 text"));
         }
         let text = String::from_utf8_lossy(&bytes);
         let wait = parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
@@ -193,7 +194,7 @@ impl Transport {
     }
 }
 
-/// A request that got no answer.
+/// The error of a request without a response.
 fn attempt_error(request: &Request<'_>, error: ureq::Error) -> AttemptError {
     let passing = matches!(
         error,
@@ -206,7 +207,7 @@ fn attempt_error(request: &Request<'_>, error: ureq::Error) -> AttemptError {
     AttemptError::Final(CatalogError::Unreachable { url: request.url.clone(), source })
 }
 
-/// A request that was answered with an error.
+/// The error of a request that the server answered with an error status.
 fn refused(request: &Request<'_>, status: StatusCode, body: &str, wait: Option<Duration>) -> AttemptError {
     let Refusal { code, message } = Refusal::read(status.as_u16(), body);
     if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
@@ -228,8 +229,8 @@ fn denied(what: String, message: String, remedy: &'static str) -> CatalogError {
     CatalogError::Denied { what, message, remedy }
 }
 
-const BAD_CLIENT: &str = "check DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, and that the secret has not run out";
-const BAD_TOKEN: &str = "check that the token is whole, of this workspace, and has not run out";
+const BAD_CLIENT: &str = "check DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, and that the secret has not expired";
+const BAD_TOKEN: &str = "check that the token is complete, belongs to this workspace and has not expired";
 const NO_CREDENTIALS: &str =
     "set DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or log in with `databricks configure`";
-const NO_GRANT: &str = "have USE CATALOG, USE SCHEMA and SELECT granted to the owner of these credentials";
+const NO_GRANT: &str = "grant USE CATALOG, USE SCHEMA and SELECT to the owner of these credentials";

@@ -1,4 +1,4 @@
-//! ALTER TABLE: applies each action to the table that the statements so far have built.
+//! ALTER TABLE: applies each action to the table as built so far.
 //!
 //! ```text
 //! alter    := ALTER [ STREAMING ] TABLE [ IF EXISTS ] name ( RENAME TO name | action )
@@ -13,7 +13,7 @@
 //!           | CLUSTER BY ( names | AUTO | NONE ) | DEFAULT COLLATION ( name | string ) | RECOVER PARTITIONS | PARTITION any
 //!           | ( ENABLE | DISABLE | INHERIT ) PREDICTIVE OPTIMIZATION
 //! ```
-//! Anything else is an error, and so is an action that the table does not allow, since its result is unknown.
+//! Anything else is an error. So is an action that the table does not allow, since its result is unknown.
 
 use sqlparser::tokenizer::Token;
 
@@ -22,7 +22,7 @@ use super::draft::{Draft, Kind};
 use super::problem::DdlProblem;
 use crate::likely;
 
-/// An action that was followed, or why it was not.
+/// The result of an action: `Err` if it could not be applied.
 pub(super) type Done = Result<(), DdlProblem>;
 
 impl Cursor<'_, '_> {
@@ -56,8 +56,8 @@ impl Cursor<'_, '_> {
         match likely {
             Some(likely) => self.expected(&format!("an action of ALTER TABLE, likely {likely}")),
             None => self.problem(format!(
-                "this action of ALTER TABLE is not followed, from {} on; write the table as CREATE TABLE makes it after the \
-                 action",
+                "this action of ALTER TABLE is not supported, from {} on; write the resulting table as CREATE \
+                 TABLE",
                 self.found()
             )),
         }
@@ -83,7 +83,7 @@ impl Cursor<'_, '_> {
             return Ok(());
         }
         if self.take(&["PARTITION"]) {
-            // A partition's place or values, but not its columns.
+            // The action is about a partition's location or values, not about columns.
             self.rest = &[];
             return Ok(());
         }

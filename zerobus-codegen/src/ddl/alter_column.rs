@@ -8,8 +8,8 @@
 //! added    := [ IF NOT EXISTS ] path type { property } [ FIRST | AFTER name ]
 //! altered  := path ( { COMMENT string | FIRST | AFTER name } | TYPE type | SET NOT NULL | DROP NOT NULL
 //!           | SET DEFAULT expression | DROP DEFAULT | SYNC IDENTITY | SET MASK any | DROP MASK | ( SET | UNSET ) TAGS any
-//!           | [ name ] type { COMMENT string | FIRST | AFTER name } )                        CHANGE COLUMN alone
-//! path     := name { "." name }                              into a STRUCT; `element`, `key` and `value` go into the others
+//!           | [ name ] type { COMMENT string | FIRST | AFTER name } )                        only CHANGE COLUMN
+//! path     := name { "." name }              a field of a STRUCT; `element`, `key` and `value` for an ARRAY and a MAP
 //! ```
 
 use std::collections::BTreeMap;
@@ -142,7 +142,7 @@ impl Cursor<'_, '_> {
         }
     }
 
-    /// `CHANGE COLUMN old [new] type …`, as Hive has it.
+    /// `CHANGE COLUMN old [new] type …`, Hive's syntax.
     fn change(&mut self, draft: &mut Draft, path: &[String]) -> Done {
         let at = self.clone();
         let mut ahead = self.clone();

@@ -1,36 +1,36 @@
-//! The cells of a notebook source, as exported by Databricks. Any other text is one cell.
+//! The cells of a notebook source that Databricks exported. Any other text is one cell.
 //!
 //! ```text
 //! source := cell { [ m " COMMAND ----------" ] cell } [ down any ]
-//! m      := "--" | "#" | "//"                              what begins a comment in the notebook's own language
+//! m      := "--" | "#" | "//"                              starts a comment in the notebook's language
 //! cell   := { m " Databricks notebook source" | m " DBTITLE " any | blank } body
-//! body   := m " MAGIC %" command { m " MAGIC " line }      in another language, or in SQL said once more
-//!         | "%" command { line }                           the same, as copied from the screen
-//!         | { line }                                       in the notebook's own language
+//! body   := m " MAGIC %" command { m " MAGIC " line }      in the command's language, which may be SQL
+//!         | "%" command { line }                           the same, copied from the screen
+//!         | { line }                                       in the notebook's language
 //! down   := "-- +goose Down" | "-- +migrate Down" | "-- migrate:down" | "-- //@UNDO"
 //! ```
-//! The first line with content, `m " Databricks notebook source"`, has the language: SQL unless it begins with `#` or
-//! `//`. What undoes a migration is not part of what it does. What is cut away is replaced by spaces, so that places
-//! count from the beginning of the text.
+//! The first line with content, `m " Databricks notebook source"`, shows the language: SQL unless it begins with `#` or
+//! `//`. The part that undoes a migration (`down`) is not read. Removed text is replaced by spaces, so that places in
+//! the whole text stay the same.
 
 use super::problem::{DdlProblem, Place};
 
 /// A cell in SQL.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cell {
-    /// The SQL, its first line the cell's first.
+    /// The SQL; its first line is the cell's first line.
     pub(super) sql: String,
     /// The line of the text in which the cell begins.
     pub(super) line: u32,
 }
 
-/// The marks of a notebook's source.
+/// The marks in a notebook's source.
 struct Marks {
     source: &'static str,
     command: &'static str,
     magic: &'static str,
     title: &'static str,
-    /// The language of a cell that names none, if that is not SQL.
+    /// The language of cells without a command, if it is not SQL.
     language: Option<&'static str>,
 }
 
@@ -58,14 +58,14 @@ const MARKS: [Marks; 3] = [
         language: Some("Scala"),
     },
 ];
-/// What the part of a migration begins with that takes it back.
+/// The first lines of the part that undoes a migration.
 const DOWN: &[&str] = &["-- +goose down", "-- +migrate down", "-- migrate:down", "-- //@undo"];
-/// Commands of a cell that create and alter no table.
+/// Commands whose cells cannot create or alter a table.
 const HARMLESS: &[&str] = &["conda", "fs", "md", "md-sandbox", "pip", "sh", "uv"];
-/// Commands of a cell that may.
+/// Commands whose cells may create or alter a table.
 const OTHERS: &[&str] = &["python", "r", "run", "scala"];
 
-/// The cells in SQL, and a warning for each that may define tables and is not read.
+/// The cells in SQL, and a warning for each cell that may define tables but is not read.
 pub(super) fn cells(text: &str) -> (Vec<Cell>, Vec<DdlProblem>) {
     let (mut cells, mut warnings) = (Vec::new(), Vec::new());
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -117,7 +117,7 @@ impl Marks {
         cells
     }
 
-    /// Whether a line names another language where the cell before has not said that it is over.
+    /// Whether a line begins a cell in another language without a separator after the cell before.
     fn begins_cell(&self, line: &str, before: &[&str]) -> bool {
         let in_magic = before.iter().any(|line| line.starts_with(self.magic));
         let known = |text: &str| {
@@ -136,8 +136,8 @@ impl Marks {
         !(line.is_empty() || line == self.source || line.starts_with(self.title))
     }
 
-    /// The SQL of a cell; of one in another language the language, and the line in which it begins, from 0, if it may
-    /// define tables.
+    /// The SQL of a cell. For a cell in another language, the error has the language and, if the cell may define
+    /// tables, the line where it begins, counted from 0.
     fn read(&self, lines: &[&str]) -> Result<String, (Option<u32>, String)> {
         let Some(at) = lines.iter().position(|line| self.is_content(line)) else { return Ok(String::new()) };
         let line = u32::try_from(at).unwrap_or(u32::MAX);
@@ -158,7 +158,7 @@ impl Marks {
         Ok(plain.join("\n"))
     }
 
-    /// The line with spaces in place of what marks it as part of a cell in another language.
+    /// The line with spaces in place of its MAGIC mark.
     fn without_magic(&self, line: &str) -> String {
         match line.strip_prefix(self.magic) {
             Some(rest) => format!("{}{rest}", " ".repeat(self.magic.len())),
@@ -174,7 +174,7 @@ fn defines_tables(lines: &[&str]) -> bool {
     any(&["create", "alter", "replace"]) && any(&["table"]) || any(&["saveastable", "writeto", "deltatable"])
 }
 
-/// The command in lower case that a line begins with, and what follows it.
+/// The command at the start of a line, in lower case, and the text after it.
 fn command(line: &str) -> Option<(String, &str)> {
     let rest = line.trim_start().strip_prefix('%')?;
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());

@@ -23,7 +23,7 @@ use super::draft::{Draft, Kind, Position};
 use super::problem::DdlProblem;
 use crate::likely;
 
-/// What a clause is about; a table has one clause about each.
+/// The subject of a clause; a table has at most one clause for each.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Subject {
     Buckets,
@@ -31,7 +31,7 @@ enum Subject {
     Comment,
     Filter,
     Format,
-    /// How rows are laid out: by partitions or by clusters, which exclude each other.
+    /// The layout of rows: partitions and clusters exclude each other.
     Layout,
     Location,
     Options,
@@ -61,7 +61,7 @@ const CLAUSES: &[(&[&str], Subject)] = &[
 ];
 
 impl Cursor<'_, '_> {
-    /// Takes every clause of the table, up to the end of the statement.
+    /// Reads every clause of the table, up to the end of the statement.
     pub(super) fn clauses(&mut self, draft: &mut Draft) -> Result<(), DdlProblem> {
         let mut seen: Vec<(&[&str], Subject)> = Vec::new();
         while !self.is_at_end() {
@@ -78,7 +78,7 @@ impl Cursor<'_, '_> {
         Ok(())
     }
 
-    /// What follows the first words of a clause.
+    /// Reads the rest of a clause after its first words.
     fn clause(&mut self, words: &[&str], draft: &mut Draft) -> Result<(), DdlProblem> {
         match words[0] {
             "CLUSTER" => self.cluster(draft)?,
@@ -98,7 +98,7 @@ impl Cursor<'_, '_> {
             "TBLPROPERTIES" => draft.properties.extend(self.properties()?),
             "TRIGGER" => self.trigger()?,
             "WITH" => self.row_filter()?,
-            // AS and FLOW: the query that fills the table has nothing more about its columns.
+            // AS and FLOW: the query that fills the table does not affect its columns.
             _ => self.rest = &[],
         }
         Ok(())
@@ -133,14 +133,14 @@ impl Cursor<'_, '_> {
             if !inside.is_at_end() {
                 inside.expect_token(&Token::Comma)?;
                 if inside.is_at_end() {
-                    return Err(inside.expected("a property behind the comma"));
+                    return Err(inside.expected("a property after the comma"));
                 }
             }
         }
         Ok(properties)
     }
 
-    /// A collation's name, in quotes where SHOW CREATE TABLE writes it.
+    /// A collation's name; SHOW CREATE TABLE writes it in quotes.
     pub(super) fn collation_name(&mut self) -> Result<(), DdlProblem> {
         if self.string().is_err() {
             self.name("a collation's name")?;
@@ -183,7 +183,7 @@ impl Cursor<'_, '_> {
                     Ok(known) if known.sql_type != column.field.sql_type => {
                         return Err(at.problem(format!("column {name} has another type among the columns")));
                     }
-                    // The type alone may be repeated.
+                    // Only the type may be repeated.
                     Ok(_) if column.is_bare() => {}
                     Ok(_) => {
                         let found = format!("column {name} is among the columns; move its clauses there");
@@ -194,8 +194,7 @@ impl Cursor<'_, '_> {
             }
             let column = draft.field_mut(std::slice::from_ref(&name));
             let name = column.map(|column| column.name.clone());
-            let name =
-                name.map_err(|reason| at.problem(format!("the table is partitioned by a column, and {reason}")))?;
+            let name = name.map_err(|reason| at.problem(format!("the table cannot be partitioned: {reason}")))?;
             if draft.partitions.contains(&name) {
                 return Err(at.problem(format!("the table is partitioned by column {name} twice")));
             }
@@ -213,9 +212,7 @@ impl Cursor<'_, '_> {
         let at = self.clone();
         let columns = self.names("columns")?;
         for (i, column) in columns.iter().enumerate() {
-            draft
-                .type_mut(column)
-                .map_err(|reason| at.problem(format!("the table is clustered by a column, and {reason}")))?;
+            draft.type_mut(column).map_err(|reason| at.problem(format!("the table cannot be clustered: {reason}")))?;
             if has_name(&columns[..i], column) {
                 return Err(at.problem(format!("the table is clustered by column {} twice", column.join("."))));
             }
@@ -277,7 +274,7 @@ impl Cursor<'_, '_> {
     }
 }
 
-/// The error of a clause after one about the same.
+/// The text of the error for a second clause with the same subject.
 fn second(before: &[&str], words: &[&str]) -> String {
     let (before, words) = (before.join(" "), words.join(" "));
     if before == words {

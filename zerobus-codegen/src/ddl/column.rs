@@ -34,7 +34,7 @@ pub(super) enum Item {
     Constraint(Constraint),
 }
 
-/// A constraint, as far as it matters here.
+/// A constraint, with the parts that matter here.
 pub(super) enum Constraint {
     Check {
         name: Option<String>,
@@ -56,7 +56,7 @@ impl Constraint {
             Self::Check { name, expression } => draft.add_check(name, expression),
             Self::Expectation => Ok(()),
             Self::Foreign(columns) => {
-                let missing = |reason| format!("the foreign key is of a column, and {reason}");
+                let missing = |reason| format!("the foreign key is invalid: {reason}");
                 columns.iter().try_for_each(|column| draft.field_mut(column).map(drop).map_err(missing))
             }
             Self::PrimaryKey { name, columns } => {
@@ -146,7 +146,7 @@ impl Cursor<'_, '_> {
         self.options()
     }
 
-    /// What follows a constraint and says nothing of the columns.
+    /// Reads the options after a constraint, which do not affect the columns.
     fn options(&mut self) -> Result<(), DdlProblem> {
         const OPTIONS: &[&[&str]] = &[
             &["DEFERRABLE"],
@@ -168,13 +168,13 @@ impl Cursor<'_, '_> {
         Ok(())
     }
 
-    /// A column with everything that belongs to it.
+    /// Reads a column with its properties.
     pub(super) fn column(&mut self) -> Result<Column, DdlProblem> {
         let name = self.name("a column's name")?;
         self.column_named(&name)
     }
 
-    /// What follows a column's name.
+    /// Reads the rest of a column after its name.
     pub(super) fn column_named(&mut self, name: &str) -> Result<Column, DdlProblem> {
         if matches!(self.token(), None | Some(Token::Comma)) {
             return Err(self.expected(&format!("the type of column {name}")));
@@ -188,14 +188,14 @@ impl Cursor<'_, '_> {
         Ok(column)
     }
 
-    /// Takes one property of a column; returns whether there was one.
+    /// Reads one property of a column; returns whether there was one.
     fn property(&mut self, column: &mut Column, once: &mut Once) -> Result<bool, DdlProblem> {
         let at = self.clone();
         if self.take(&["NOT", "NULL"]) {
             once.check(&at, "NOT NULL", "NULL")?;
             column.field.nullable = false;
         } else if self.take(&["NULL"]) {
-            // A column is nullable unless something says that it is not.
+            // A column is nullable by default.
             once.check(&at, "NULL", "NULL")?;
         } else if self.looks_at(&["COLLATE"]) {
             self.collation(&mut column.field.sql_type)?;
@@ -247,7 +247,7 @@ impl Cursor<'_, '_> {
                 column.checks.push((name, expression));
             }
         } else if name.is_some() {
-            return Err(self.expected("PRIMARY KEY, FOREIGN KEY, REFERENCES or CHECK behind the constraint's name"));
+            return Err(self.expected("PRIMARY KEY, FOREIGN KEY, REFERENCES or CHECK after the constraint's name"));
         } else {
             return Ok(false);
         }
@@ -287,12 +287,12 @@ impl Cursor<'_, '_> {
     }
 }
 
-/// What the clauses of a column so far are about; a column has one clause about each.
+/// The subjects of a column's clauses so far; a column has at most one clause for each.
 #[derive(Default)]
 pub(super) struct Once(Vec<&'static str>);
 
 impl Once {
-    /// Rejects a clause after one about the same.
+    /// Rejects a second clause with the same subject.
     pub(super) fn check(&mut self, at: &Cursor<'_, '_>, clause: &str, about: &'static str) -> Result<(), DdlProblem> {
         if self.0.contains(&about) {
             return Err(at.problem(format!("a clause of the same kind precedes {clause}; keep one of the two")));

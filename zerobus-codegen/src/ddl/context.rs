@@ -1,14 +1,14 @@
-//! The current catalog and schema, set by USE, for names without them.
+//! The context of names: the current catalog and schema, set by USE.
 
 use super::cursor::Cursor;
 use super::problem::{DdlProblem, Place};
 
-/// Where unqualified names belong at a point of the statements.
+/// The catalog and schema of unqualified names at a point in the statements.
 #[derive(Debug, Default)]
 pub(super) struct Context {
     catalog: Option<String>,
     schema: Option<String>,
-    /// A USE that could not be read: until the next one, nothing is known.
+    /// The place of a USE that could not be read: until the next one, the context is unknown.
     unread: Option<Place>,
 }
 
@@ -32,7 +32,7 @@ impl Context {
         };
         cursor.finish("the end of the statement")?;
         match (&name[..], catalog) {
-            // A catalog that is chosen brings its schema `default` along.
+            // USE CATALOG also selects the schema `default`.
             ([catalog], true) => (self.catalog, self.schema) = (Some(catalog.clone()), Some("default".to_owned())),
             ([schema], false) => self.schema = Some(schema.clone()),
             ([catalog, schema], false) => (self.catalog, self.schema) = (Some(catalog.clone()), Some(schema.clone())),
@@ -73,7 +73,7 @@ impl Context {
         Ok([catalog, schema, table])
     }
 
-    /// The parts of a schema's name that are given or known.
+    /// The full name of a schema, completed from the context.
     pub(super) fn schema(&self, parts: &[String]) -> Option<[String; 2]> {
         match parts {
             [schema] => Some([self.catalog.clone()?, schema.clone()]),

@@ -1,4 +1,4 @@
-//! CREATE TABLE.
+//! Reads CREATE TABLE.
 //!
 //! ```text
 //! create := ( CREATE [ OR ( REPLACE | REFRESH ) ] [ PRIVATE ] { EXTERNAL | LIVE | STREAMING } TABLE | REPLACE TABLE )
@@ -18,7 +18,7 @@ use super::draft::{Draft, Kind, Position};
 use super::problem::{DdlProblem, Place};
 use crate::likely;
 
-/// What happens to a table of this name that is there already.
+/// What happens if a table with the name already exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
     Refused,
@@ -31,7 +31,7 @@ pub(super) struct Create {
     pub(super) place: Place,
     pub(super) name: [String; 3],
     pub(super) existing: Existing,
-    /// The table, or why its columns are not known.
+    /// The table, or the problems that make it unknown.
     pub(super) table: Result<Draft, Vec<DdlProblem>>,
 }
 
@@ -51,7 +51,7 @@ pub(super) fn read(cursor: &mut Cursor<'_, '_>, context: &Context) -> Result<Opt
     let full_name = draft.full_name();
     let table = body(cursor, draft).map_err(|problems| problems.into_iter().map(|p| p.of(&full_name)).collect());
     let existing = match (replaces, keeps) {
-        // Both at once say nothing.
+        // Both together are invalid.
         (false, false) | (true, true) => Existing::Refused,
         (false, true) => Existing::Kept,
         (true, false) => Existing::Replaced,
@@ -59,7 +59,7 @@ pub(super) fn read(cursor: &mut Cursor<'_, '_>, context: &Context) -> Result<Opt
     Ok(Some(Create { place, name, existing, table }))
 }
 
-/// The words up to TABLE: what kind of table it is, and whether it replaces one.
+/// Reads the words up to TABLE: the kind of table, and whether it replaces an existing one.
 fn head(cursor: &mut Cursor<'_, '_>) -> Result<Option<(Kind, bool)>, DdlProblem> {
     if cursor.take(&["REPLACE", "TABLE"]) {
         return Ok(Some((Kind::Managed, true)));
@@ -88,7 +88,7 @@ fn body(cursor: &mut Cursor<'_, '_>, mut draft: Draft) -> Result<Draft, Vec<DdlP
     let inside = cursor.parentheses("the columns").map_err(|problem| vec![problem])?;
     let mut problems = items(inside, &mut draft);
     if let Err(problem) = cursor.clauses(&mut draft) {
-        // A column that could not be read may be the one that a clause misses.
+        // The clause may refer to a column that could not be read.
         if problems.is_empty() {
             problems.push(problem);
         }
@@ -113,7 +113,7 @@ fn without_columns(cursor: &Cursor<'_, '_>) -> DdlProblem {
         return cursor.expected("a list of columns in parentheses");
     }
     cursor.problem(format!(
-        "the table's columns {from}; write them out in parentheses, or `fetch` the table once it is there"
+        "the table's columns {from}; write them out in parentheses, or `fetch` the table once it exists"
     ))
 }
 
@@ -165,7 +165,7 @@ fn separator(inside: &mut Cursor<'_, '_>) -> Result<(), DdlProblem> {
         return Ok(());
     }
     inside.expect_token(&Token::Comma)?;
-    if inside.is_at_end() { Err(inside.expected("a column behind the comma")) } else { Ok(()) }
+    if inside.is_at_end() { Err(inside.expected("a column after the comma")) } else { Ok(()) }
 }
 
 /// The words that a clause of a column begins with.
@@ -182,7 +182,7 @@ const CLAUSES: &[&str] = &[
     "REFERENCES",
 ];
 
-/// The error for text after a column that is no clause of it.
+/// The error for text after a column that is not one of its clauses.
 fn behind_column(inside: &Cursor<'_, '_>, name: &str) -> DdlProblem {
     let mut ahead = inside.clone();
     let column = ahead.name("").is_ok() && ahead.sql_type().is_ok();
@@ -197,14 +197,14 @@ fn behind_column(inside: &Cursor<'_, '_>, name: &str) -> DdlProblem {
             let likely = likely(word, CLAUSES.iter().copied()).unwrap_or_default();
             inside.expected(&format!("a comma or a clause of column {name}, likely {likely}"))
         }
-        _ if column => inside.problem(format!("expected a comma behind column {name}, found {}", inside.found())),
+        _ if column => inside.problem(format!("expected a comma after column {name}, found {}", inside.found())),
         _ => inside.expected(&format!("a comma or a clause of column {name}")),
     }
 }
 
 /// Skips the item with an error, which begins at `start`, and the comma after it.
 ///
-/// A comma inside parentheses, or inside the angle brackets of a type, is the item's own. Of a type that is not closed,
+/// A comma inside parentheses, or inside the angle brackets of a type, belongs to the item. If a type is not closed,
 /// the next comma ends the item.
 fn skip_item<'s, 'a>(inside: &mut Cursor<'s, 'a>, start: Cursor<'s, 'a>) {
     let mut whole = start;
@@ -225,7 +225,7 @@ fn skip_to_comma(inside: &mut Cursor<'_, '_>) -> bool {
             Token::LParen => parentheses += 1,
             Token::RParen => parentheses -= 1,
             Token::Gt if angles > 0 => angles -= 1,
-            // Elsewhere it compares two values.
+            // Elsewhere `<` compares two values.
             _ if opens_type && inside.token() == Some(&Token::Lt) => angles += 1,
             Token::Comma if parentheses <= 0 && angles == 0 => return true,
             _ => {}

@@ -7,14 +7,14 @@ use super::problem::{DdlProblem, Place};
 use super::statements::{is, takes};
 use crate::model::unquoted;
 
-/// What is left of a statement, or of the parentheses in one.
+/// The rest of a statement, or of the parentheses in one.
 #[derive(Debug, Clone)]
 pub(super) struct Cursor<'s, 'a> {
     pub(super) rest: &'s [Lexeme<'a>],
     end: End,
 }
 
-/// The end, for errors there, and its text.
+/// The place and the text of the end, for errors there.
 #[derive(Debug, Clone, Copy)]
 struct End {
     place: Place,
@@ -39,7 +39,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         self.rest.first().map(|lexeme| &lexeme.token)
     }
 
-    /// Goes past one lexeme.
+    /// Skips one lexeme.
     pub(super) fn step(&mut self) {
         self.rest = self.rest.split_first().map_or(self.rest, |(_, rest)| rest);
     }
@@ -72,7 +72,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         if self.take_token(token) { Ok(()) } else { Err(self.expected(&format!("`{token}`"))) }
     }
 
-    /// A word of the grammar in upper case, if one comes next; a name in backticks is none.
+    /// The next lexeme as a keyword in upper case, if it is a word without backticks.
     pub(super) fn keyword(&self) -> Option<String> {
         match self.token()? {
             Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_uppercase()),
@@ -93,13 +93,13 @@ impl<'s, 'a> Cursor<'s, 'a> {
                 return Err(self.expected(&format!("{what}; put each part that begins with a digit in backticks")));
             }
             Some(Token::Word(word)) => word.value.clone(),
-            // A name may begin with a digit, and be one.
+            // A name may begin with a digit, or consist of digits.
             Some(Token::Number(number, false)) if number.bytes().all(|b| b.is_ascii_digit()) => number.clone(),
             Some(Token::DoubleQuotedString(name)) => {
-                let hint = format!("{what} in backticks (`{name}`), for quotes are for strings");
+                let hint = format!("{what} in backticks (`{name}`), because quotes are for strings");
                 return Err(self.expected(&hint));
             }
-            Some(Token::LBracket) => return Err(self.expected(&format!("{what}, in backticks where it needs any"))),
+            Some(Token::LBracket) => return Err(self.expected(&format!("{what}, in backticks if it needs them"))),
             _ => return Err(self.expected(what)),
         };
         let at = self.clone();
@@ -107,7 +107,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         if let [Lexeme { token: Token::Minus | Token::Div, apart: false, .. }, ..] = self.rest {
             return Err(at.expected(&format!("{what}; put a name that is not of letters, digits and `_` in backticks")));
         }
-        // `main_${env}`: what is glued to a name is a part of it.
+        // `main_${env}`: a variable directly after a name is part of the name.
         if let [Lexeme { token: Token::Placeholder(_) | Token::LBrace, apart: false, .. }, ..] = self.rest {
             return Err(self.expected(what));
         }
@@ -130,7 +130,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
             Token::Colon if self.rest.get(1).is_some_and(|next| !next.apart) => text(&self.rest[..2]),
             Token::Word(word) if is_template(&word.value) => self.rest[0].text.trim_matches('`').to_owned(),
             Token::Word(_) if is(&self.rest[0], "IDENTIFIER") && self.rest.get(1)?.token == Token::LParen => {
-                let text = "IDENTIFIER(…) is worked out when the statement runs; write the name out";
+                let text = "IDENTIFIER(…) is evaluated when the statement runs; write the name out";
                 return Some(self.problem(text));
             }
             _ => return None,
@@ -166,7 +166,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         Ok(string)
     }
 
-    /// The text of strings in a row, which are one.
+    /// The text of adjacent strings, which form one string.
     pub(super) fn strings(&mut self) -> Result<String, DdlProblem> {
         let mut text = self.string()?;
         while let Ok(more) = self.string() {
@@ -227,7 +227,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         if self.is_at_end() { Ok(()) } else { Err(self.expected(expected)) }
     }
 
-    /// The error of something else standing here than is expected.
+    /// The error for an unexpected lexeme here.
     pub(super) fn expected(&self, what: &str) -> DdlProblem {
         if let Some(variable) = self.variable() {
             return variable;
@@ -262,7 +262,7 @@ fn is_template(name: &str) -> bool {
     holds("${", "}") || holds("{{", "}}")
 }
 
-/// The place after a lexeme of one line.
+/// The place after a lexeme that is on one line.
 fn behind(lexeme: &Lexeme<'_>) -> Place {
     let width = u32::try_from(lexeme.text.chars().count()).unwrap_or(0);
     Place { column: lexeme.place.column.saturating_add(width), ..lexeme.place }

@@ -1,10 +1,10 @@
-//! Statements over the columns that a stream stamps: each row once, and the rows that are missing.
+//! Statements that use the stamped columns: to remove duplicates, and to find missing rows.
 
 use super::write::quoted_table;
 use crate::model::sql_text::{quoted, quoted_name};
 use crate::{StampProblems, StampedColumns, Table, is_column_name};
 
-/// Words that are no name without quotes, in Databricks SQL or in DuckDB.
+/// Words that need quotes as names, in Databricks SQL or in DuckDB.
 const RESERVED: &str = "all analyse analyze and anti any array as asc asymmetric authorization between both case cast check collate \
     column constraint create cross current_date current_time current_timestamp current_user default deferrable \
     desc describe distinct do else end escape except execute exists false fetch filter for foreign from full \
@@ -14,8 +14,8 @@ const RESERVED: &str = "all analyse analyze and anti any array as asc asymmetric
     session_user show some sql struct summarize symmetric table then to trailing true union unique unknown \
     unpivot user using values variadic when where window with within";
 
-/// The statements of a table whose rows may be there more than once: a view that has each once, a flow that keeps each
-/// once, and a query of those that are missing.
+/// The statements for a table that may have duplicate rows: a view with each row once, a flow that keeps each row once,
+/// and a query for missing rows.
 ///
 /// # Errors
 /// If the table does not have these columns, or has them with other types.
@@ -24,7 +24,7 @@ pub fn dedup(table: &Table, columns: &StampedColumns) -> Result<String, StampPro
     Ok(statements(table, columns))
 }
 
-/// A name as every engine takes it: without quotes where it can be, since engines quote by different marks.
+/// A name that every engine accepts: without quotes if possible, since engines use different quotes.
 fn name_of(column: &str) -> String {
     let is_reserved = RESERVED.split(' ').any(|word| column.eq_ignore_ascii_case(word));
     if !is_reserved && is_column_name(column) { column.to_owned() } else { quoted_name(column) }

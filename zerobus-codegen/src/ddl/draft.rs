@@ -1,10 +1,10 @@
-//! A table under construction, and the changes that statements can make to its columns.
+//! The draft of a table, and the changes that statements can make to its columns.
 
 use std::collections::BTreeMap;
 
 use crate::model::{ColumnSource, SqlField, SqlType};
 
-/// What a table is, by the clauses that say so.
+/// The kind of a table, as its clauses define it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     External,
@@ -12,7 +12,7 @@ pub(super) enum Kind {
     Streaming,
 }
 
-/// A table as the statements so far make it.
+/// A table as built by the statements so far.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
     /// Catalog, schema, table.
@@ -22,7 +22,7 @@ pub(super) struct Draft {
     pub(super) comment: Option<String>,
     /// The columns, as the fields of a struct.
     pub(super) row: SqlType,
-    /// Where a column's values come from if no row brings them, by the column's name in lower case.
+    /// The sources of values that rows do not have, by the column's name in lower case.
     pub(super) sources: BTreeMap<String, ColumnSource>,
     /// Partition columns, outermost first.
     pub(super) partitions: Vec<String>,
@@ -30,23 +30,23 @@ pub(super) struct Draft {
     pub(super) primary_key: Option<PrimaryKey>,
 }
 
-/// A primary key by its name, if the statement has one.
+/// A primary key, with its name if the statement has one.
 #[derive(Debug, Clone)]
 pub(super) struct PrimaryKey(pub(super) Option<String>);
 
-/// A column as a statement writes it.
+/// A column as a statement defines it.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
     pub(super) field: SqlField,
     pub(super) source: Option<ColumnSource>,
-    /// The primary key, if this column alone is it.
+    /// The primary key, if it is this column alone.
     pub(super) primary_key: Option<PrimaryKey>,
-    /// Checks by name, as the column's own clauses state them.
+    /// The CHECK constraints in the column's own clauses, with their names.
     pub(super) checks: Vec<(Option<String>, String)>,
 }
 
 impl Column {
-    /// Whether it has a name and a type and nothing else.
+    /// Whether the column has only a name and a type.
     pub(super) const fn is_bare(&self) -> bool {
         let Self { field, source, primary_key, checks } = self;
         field.nullable && field.comment.is_none() && source.is_none() && primary_key.is_none() && checks.is_empty()
@@ -84,7 +84,7 @@ impl Draft {
         if let SqlType::Struct(fields) = &self.row { fields } else { &[] }
     }
 
-    /// Adds a column, or a field where the path leads into one.
+    /// Adds a column, or a field if the path leads into a STRUCT.
     pub(super) fn add(&mut self, parent: &[String], column: Column, position: &Position) -> Result<(), String> {
         let fields = fields_mut(&mut self.row, parent)?;
         let name = column.field.name.clone();
@@ -157,7 +157,7 @@ impl Draft {
     /// Sets or removes a column's default; computed columns stay unchanged.
     pub(super) fn set_source(&mut self, path: &[String], source: Option<ColumnSource>) -> Result<(), String> {
         let name = self.field_mut(path)?.name.to_lowercase();
-        let [_] = path else { return Err(format!("`{}` is no column, and has no default", path.join("."))) };
+        let [_] = path else { return Err(format!("`{}` is not a column, so it has no default", path.join("."))) };
         if let Some(ColumnSource::Generated(_) | ColumnSource::Identity { .. }) = self.sources.get(&name) {
             return Err(format!("`{name}` is computed by the table, and has no default"));
         }
@@ -173,7 +173,7 @@ impl Draft {
         type_mut(&mut self.row, path)
     }
 
-    /// A CHECK constraint is a property of the table, as Delta keeps it.
+    /// Adds a CHECK constraint, which Delta stores as a property of the table.
     pub(super) fn add_check(&mut self, name: Option<String>, expression: String) -> Result<(), String> {
         let count = self.properties.keys().filter(|key| key.starts_with(CHECKS)).count();
         let name = name.unwrap_or_else(|| format!("check_{}", count + 1));
@@ -197,7 +197,7 @@ impl Draft {
         self.primary_key = None;
     }
 
-    /// Drops a constraint. A primary key without a name has one that Databricks chose, so any unknown name may be that.
+    /// Drops a constraint. Databricks chooses a name for an unnamed primary key, so an unknown name may be that key's.
     pub(super) fn drop_constraint(&mut self, name: &str) {
         let is_check = self.properties.remove(&format!("{CHECKS}{}", name.to_lowercase())).is_some();
         let is_key = |PrimaryKey(key): &PrimaryKey| key.as_ref().is_none_or(|key| key.eq_ignore_ascii_case(name));
@@ -207,10 +207,10 @@ impl Draft {
     }
 }
 
-/// What the properties of CHECK constraints begin with.
+/// The prefix of the properties of CHECK constraints.
 const CHECKS: &str = "delta.constraints.";
 
-/// The last part of a path, and what leads to it.
+/// The last part of a path, and the parts before it.
 fn split(path: &[String]) -> Result<(&String, &[String]), String> {
     path.split_last().ok_or_else(|| "a column's name is missing".to_owned())
 }
@@ -219,7 +219,7 @@ fn split(path: &[String]) -> Result<(&String, &[String]), String> {
 fn fields_mut<'a>(of: &'a mut SqlType, path: &[String]) -> Result<&'a mut Vec<SqlField>, String> {
     match type_mut(of, path)? {
         SqlType::Struct(fields) => Ok(fields),
-        _ => Err(format!("`{}` is no STRUCT", path.join("."))),
+        _ => Err(format!("`{}` is not a STRUCT", path.join("."))),
     }
 }
 
@@ -242,7 +242,7 @@ fn type_mut<'a>(of: &'a mut SqlType, path: &[String]) -> Result<&'a mut SqlType,
     Ok(found)
 }
 
-/// Names are compared without regard to case, as Databricks compares them.
+/// The index of a field. Names are compared without regard to case, as in Databricks.
 fn place_of(fields: &[SqlField], name: &str) -> Option<usize> {
     let name = name.to_lowercase();
     fields.iter().position(|field| field.name.to_lowercase() == name)
@@ -257,7 +257,7 @@ fn move_to(fields: &mut Vec<SqlField>, from: usize, position: &Position) -> Resu
     };
     fields.insert(to.unwrap_or(from), field);
     match (to, position) {
-        (None, Position::After(name)) => Err(format!("there is no column `{name}` to go behind")),
+        (None, Position::After(name)) => Err(format!("there is no column `{name}` to put it after")),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Finds the end of an expression by sqlparser's grammar of expressions. Only the tokens that can follow one are ours.
+//! Expressions: finds where one ends, with sqlparser's parser. Only the tokens that can follow one are decided here.
 
 use sqlparser::dialect::DatabricksDialect;
 use sqlparser::parser::Parser;
@@ -18,7 +18,7 @@ impl Cursor<'_, '_> {
         }
         let most = limit(self.rest);
         let end = length(&self.rest[..most]).or_else(|reason| {
-            // An expression in parentheses ends with them.
+            // An expression in parentheses ends at the closing one.
             let mut ahead = self.clone();
             match ahead.parentheses("a value") {
                 Ok(_) => Ok(self.rest.len() - ahead.rest.len()),
@@ -27,9 +27,9 @@ impl Cursor<'_, '_> {
         });
         let end = end.map_err(|reason| {
             if most == 0 {
-                return self.expected(&format!("a value behind {behind}"));
+                return self.expected(&format!("a value after {behind}"));
             }
-            self.problem(format!("the value behind {behind} cannot be read ({reason}); put it in parentheses"))
+            self.problem(format!("the value after {behind} cannot be read ({reason}); put it in parentheses"))
         })?;
         let (expression, rest) = self.rest.split_at(end);
         self.rest = rest;
@@ -37,18 +37,18 @@ impl Cursor<'_, '_> {
     }
 }
 
-/// An expression of the catalog's, as a statement can hold it.
+/// An expression from the catalog, safe to print in a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Printed {
-    /// As it is.
+    /// Without parentheses.
     Bare(String),
-    /// In parentheses, which say where it ends.
+    /// In parentheses, which mark its end.
     InParentheses(String),
 }
 
-/// The text as an expression that stays in its place, without its comments; `None` if it would not.
+/// The text as a single expression without comments; `None` if it could end early and inject SQL.
 pub(super) fn printed(written: &str) -> Option<Printed> {
-    // In the midst of a statement it may begin no other, nor end this one.
+    // Embedded in a statement, it must not begin another statement or end this one.
     let embedded = format!("- {written}");
     let (lexemes, unread) = lexemes(&embedded, 1);
     let one = statements(&lexemes).first().is_some_and(|statement| statement.len() == lexemes.len());
@@ -64,7 +64,7 @@ pub(super) fn printed(written: &str) -> Option<Printed> {
     is_balanced(inside).then_some(Printed::InParentheses(expression))
 }
 
-/// Whether every parenthesis that is opened is closed, and no other.
+/// Whether the parentheses are balanced.
 fn is_balanced(lexemes: &[Lexeme<'_>]) -> bool {
     let mut depth = 0_usize;
     for lexeme in lexemes {
@@ -78,8 +78,8 @@ fn is_balanced(lexemes: &[Lexeme<'_>]) -> bool {
     depth == 0
 }
 
-/// How many lexemes an expression has at most: up to a comma, a parenthesis that it does not open, or NOT NULL, which
-/// is a clause of the column here unless IS precedes it.
+/// The maximum number of lexemes of an expression: up to a comma, an unmatched closing parenthesis, or NOT NULL, which
+/// is a clause of the column unless IS precedes it.
 fn limit(lexemes: &[Lexeme<'_>]) -> usize {
     let mut depth = 0_usize;
     for (at, lexeme) in lexemes.iter().enumerate() {
@@ -99,7 +99,7 @@ fn is_not_null(lexemes: &[Lexeme<'_>]) -> bool {
     takes(&lexemes[1..], &["NOT", "NULL"]).is_some() && !is(&lexemes[0], "IS")
 }
 
-/// How many lexemes the expression at the beginning has.
+/// The number of lexemes of the expression at the start.
 fn length(lexemes: &[Lexeme<'_>]) -> Result<usize, String> {
     let (mut tokens, mut ends): (Vec<TokenWithSpan>, Vec<usize>) = (Vec::new(), vec![0]);
     let mut at = 0;
@@ -120,7 +120,7 @@ fn length(lexemes: &[Lexeme<'_>]) -> Result<usize, String> {
     }
 }
 
-/// The token for sqlparser's parser at the beginning, and the number of lexemes that it replaces.
+/// The token at the start for sqlparser's parser, and the number of lexemes that it replaces.
 ///
 /// Only the tokens between operands decide where an expression ends. So a call, CASE … END, an interval and adjacent
 /// strings are each one operand, and an operator that the parser does not know is replaced by one that it knows.
@@ -134,7 +134,7 @@ fn parsed(lexemes: &[Lexeme<'_>]) -> (Token, usize) {
     match (&first.token, next) {
         (Token::LParen, _) => group(lexemes).map_or((Token::LParen, 1), operand),
         (Token::Lt, Some(Token::Gt)) => (Token::Neq, 2),
-        // Shifts, of two or three signs.
+        // Shifts: `>>` and `>>>`.
         (Token::Gt, Some(Token::Gt)) => {
             (Token::Plus, lexemes.iter().take_while(|lexeme| lexeme.token == Token::Gt).count())
         }
@@ -145,7 +145,7 @@ fn parsed(lexemes: &[Lexeme<'_>]) -> (Token, usize) {
         (Token::Word(_), _) if is(first, "DIV") => (Token::Div, 1),
         (Token::Word(_), _) if is(first, "IN") => (Token::Eq, 1),
         (Token::Word(_), _) if takes(lexemes, &["NOT", "IN"]).is_some() => (Token::Eq, 2),
-        // The type of a number is its suffix: `1.5D`, `5L`, `0.1BD`.
+        // A suffix is the type of a number: `1.5D`, `5L`, `0.1BD`.
         (Token::Number(..), Some(Token::Word(_))) if NUMBER_TYPES.iter().any(|word| is(&lexemes[1], word)) => {
             operand(2)
         }
@@ -166,7 +166,7 @@ fn is_typed(lexemes: &[Lexeme<'_>]) -> bool {
     TYPES.iter().any(|word| is(&lexemes[0], word)) && lexemes.get(1).is_some_and(is_string)
 }
 
-/// How many lexemes there are up to the parenthesis that closes the first one.
+/// The number of lexemes up to the parenthesis that closes the first one.
 fn group(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     let mut depth = 0_usize;
     for (at, lexeme) in lexemes.iter().enumerate() {
@@ -182,9 +182,9 @@ fn group(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     None
 }
 
-/// How many lexemes a call is, or a type with its digits: a name and parentheses.
+/// The number of lexemes of a call, or of a type with parameters: a name and parentheses.
 fn call(lexemes: &[Lexeme<'_>]) -> Option<usize> {
-    // Behind these, parentheses are an operand of their own, or a list.
+    // After these, parentheses are a separate operand or a list.
     const OPERATORS: &[&str] = &[
         "ALL", "AND", "ANY", "BETWEEN", "DIV", "ELSE", "ESCAPE", "FROM", "ILIKE", "IN", "IS", "LIKE", "NOT", "OR",
         "REGEXP", "RLIKE", "SOME", "THEN", "WHEN",
@@ -196,7 +196,7 @@ fn call(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     group(&lexemes[1..]).map(|width| width + 1)
 }
 
-/// How many lexemes CASE … END is.
+/// The number of lexemes of CASE … END.
 fn case(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     if !(takes(lexemes, &["CASE"]).is_some() && lexemes.iter().any(|lexeme| is(lexeme, "WHEN"))) {
         return None;
@@ -212,7 +212,7 @@ fn case(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     None
 }
 
-/// How many lexemes an interval is: `INTERVAL '1 day'`, `INTERVAL 1 DAY 2 HOURS`, `INTERVAL '1-2' YEAR TO MONTH`.
+/// The number of lexemes of an interval: `INTERVAL '1 day'`, `INTERVAL 1 DAY 2 HOURS`, `INTERVAL '1-2' YEAR TO MONTH`.
 fn interval(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     const UNITS: &[&str] = &[
         "YEAR",

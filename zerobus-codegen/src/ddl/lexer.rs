@@ -1,5 +1,5 @@
-//! A text of SQL as lexemes, each with its place. sqlparser's tokenizer cuts the text; white space and comments are
-//! gone, so that a comment cannot hide in a type.
+//! The lexer: splits SQL text into lexemes with their places, using sqlparser's tokenizer. White space and comments are
+//! dropped, so that a comment cannot hide in a type.
 
 use std::any::TypeId;
 
@@ -12,16 +12,16 @@ use super::problem::{DdlProblem, Place};
 #[derive(Debug, Clone)]
 pub(super) struct Lexeme<'a> {
     pub(super) token: Token,
-    /// As it is written.
+    /// The text as written.
     pub(super) text: &'a str,
     pub(super) place: Place,
     /// Whether white space or a comment precedes it.
     pub(super) apart: bool,
-    /// Whether it is the first of its line.
+    /// Whether it is the first on its line.
     pub(super) first: bool,
 }
 
-/// Databricks' dialect, with the raw strings that sqlparser knows in its generic dialect alone (`r'C:\new'`), and
+/// Databricks' dialect, with raw strings (`r'C:\new'`), which sqlparser supports only in its generic dialect, and with
 /// letters beyond ASCII in words, so that an error can name the word.
 #[derive(Debug)]
 struct Databricks;
@@ -60,8 +60,8 @@ impl Dialect for Databricks {
     }
 }
 
-/// The lexemes of a text whose first line is this one, and what stops the tokenizer, if anything does: the lexemes
-/// before that are good.
+/// The lexemes of a text whose first line has this number. If the tokenizer stops early, also the problem; the lexemes
+/// before it are valid.
 pub(super) fn lexemes(text: &str, first_line: u32) -> (Vec<Lexeme<'_>>, Option<DdlProblem>) {
     let mut tokens = Vec::new();
     let ended = Tokenizer::new(&Databricks, text).with_unescape(false).tokenize_with_location_into_buf(&mut tokens);
@@ -88,7 +88,7 @@ pub(super) fn lexemes(text: &str, first_line: u32) -> (Vec<Lexeme<'_>>, Option<D
     (lexemes, problem)
 }
 
-/// Adds a lexeme; `>>` and `<>`, which may end or enclose types, as two.
+/// Adds a lexeme. `>>` and `<>` become two, because they may be brackets of types.
 fn push<'a>(lexemes: &mut Vec<Lexeme<'a>>, lexeme: Lexeme<'a>) {
     let (first, second) = match lexeme.text {
         ">>" => (Token::Gt, Token::Gt),
@@ -107,7 +107,7 @@ fn place(location: Location, first_line: u32) -> Place {
     Place { line: first_line.saturating_add(number(location.line) - 1), column: number(location.column) }
 }
 
-/// What is wrong where the tokenizer stops.
+/// The reason why the tokenizer stopped.
 fn unreadable(rest: &str, message: &str) -> String {
     let what = match rest.trim_start().chars().next() {
         Some('/') => "a comment that begins with `/*` here is not closed",
@@ -119,7 +119,7 @@ fn unreadable(rest: &str, message: &str) -> String {
     what.to_owned()
 }
 
-/// From lines and columns, which only grow, to places in bytes.
+/// Converts lines and columns, which only increase, to byte offsets.
 struct Walk<'a> {
     text: &'a str,
     at: usize,

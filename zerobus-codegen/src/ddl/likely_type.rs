@@ -2,7 +2,7 @@
 
 use crate::likely;
 
-/// The types that other databases have, and what they are here.
+/// The types of other databases, and their equivalents in Databricks SQL.
 const FOREIGN: &[(&str, &[&str])] = &[
     ("BIGINT", &["BIGSERIAL", "HUGEINT", "INT64", "INT8", "SERIAL", "UINT32", "UNSIGNED"]),
     ("BINARY", &["BLOB", "BYTEA", "BYTES", "IMAGE", "LONGBLOB", "RAW", "VARBINARY"]),
@@ -47,7 +47,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("STRUCT<…>", &["RECORD", "ROW", "TUPLE"]),
 ];
 
-/// The types that a mistyped word may be.
+/// The types that are suggested for a misspelled word.
 const TYPES: &[&str] = &[
     "ARRAY",
     "BIGINT",
@@ -76,7 +76,7 @@ const TYPES: &[&str] = &[
     "VARIANT",
 ];
 
-/// The type that a word in upper case is likely meant to be.
+/// The type that a word in upper case likely means.
 pub(super) fn likely_type(word: &str) -> Option<&'static str> {
     let foreign = FOREIGN.iter().find(|(_, names)| names.contains(&word)).map(|&(ours, _)| ours);
     foreign.or_else(|| likely(word, TYPES.iter().copied()))

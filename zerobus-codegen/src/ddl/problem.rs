@@ -14,19 +14,19 @@ pub struct Place {
     pub column: u32,
 }
 
-/// Something at a place in a text of statements: what keeps a definition from being read, or a warning about one.
+/// A problem or a warning at a place in a text of statements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DdlProblem {
-    /// Where.
+    /// The place.
     pub place: Place,
-    /// What was found, and what is likely meant.
+    /// What was found, and a suggestion if there is one.
     pub text: String,
-    /// The full name of the table that it is about, where that is known.
+    /// The full name of the table, if it is known.
     pub table: Option<String>,
 }
 
-/// Everything that keeps a text of statements from being read; at least one problem.
+/// All problems of a text of statements; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DdlError {
     problems: Vec<DdlProblem>,
@@ -50,12 +50,12 @@ impl DdlProblem {
         Self { place, text: text.into(), table: None }
     }
 
-    /// The same, about this column.
+    /// Adds the column to the text.
     pub(super) fn of_column(self, column: &str) -> Self {
         Self { text: format!("column {column}: {}", self.text), ..self }
     }
 
-    /// The same, about this table.
+    /// Sets the table.
     pub(super) fn of(mut self, table: &str) -> Self {
         self.table.get_or_insert_with(|| table.to_owned());
         self

@@ -1,4 +1,4 @@
-//! Applies statements in order and collects the tables that they build.
+//! A script: applies statements in order and collects the tables that they build.
 //!
 //! ```text
 //! statement := create                                                  CREATE … TABLE, in `create_table`
@@ -24,7 +24,7 @@ use super::table_set::TableSet;
 use super::untouched::untouched;
 use crate::TableInfo;
 
-/// The tables that texts of statements build up, one text after the other, as the files of a folder of migrations do.
+/// The tables that a sequence of texts of statements builds, such as the files of a folder of migrations.
 ///
 /// ```
 /// use zerobus_codegen::ddl::Script;
@@ -35,7 +35,7 @@ use crate::TableInfo;
 /// assert!(first.problems.is_empty());
 /// assert_eq!(
 ///     second.problems[0].to_string(),
-///     "line 1, column 81: table main.geo.x: column a: `BIGNIT` is no type of Databricks SQL; did you mean BIGINT?"
+///     "line 1, column 81: table main.geo.x: column a: `BIGNIT` is not a type of Databricks SQL; did you mean BIGINT?"
 /// );
 /// let tables: Vec<_> = script.tables().collect();
 /// assert_eq!(tables.len(), 1);
@@ -51,14 +51,14 @@ pub struct Script {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Findings {
-    /// What could not be read, in the order of the text. A table that a problem is about is not among the tables.
+    /// Problems in the order of the text. A table with a problem is not among the tables.
     pub problems: Vec<DdlProblem>,
-    /// What was read, but may mean something else than the reader expects.
+    /// Warnings about statements that were read, but may have another effect than assumed.
     pub warnings: Vec<DdlProblem>,
 }
 
 impl Script {
-    /// Follows the statements of one more text. USE holds to the end of its text.
+    /// Applies the statements of one more text. USE applies to the end of its text.
     pub fn read(&mut self, text: &str) -> Findings {
         let number = self.texts;
         self.texts += 1;
@@ -88,12 +88,12 @@ impl Script {
     }
 }
 
-/// Whether the last statement is over.
+/// Whether the last statement is complete.
 fn is_over(lexemes: &[Lexeme<'_>]) -> bool {
     lexemes.last().is_none_or(|last| last.token == Token::SemiColon)
 }
 
-/// The reading of one text.
+/// The state while one text is read.
 struct Run<'t> {
     tables: &'t mut TableSet,
     text: usize,
@@ -102,7 +102,7 @@ struct Run<'t> {
 }
 
 impl Run<'_> {
-    /// Follows a statement; of one that is not whole, what is wrong is that it is not.
+    /// Applies a statement. Problems of an incomplete one are dropped: the text's own problem is already reported.
     fn statement(&mut self, lexemes: &[Lexeme<'_>], whole: bool) {
         let before = self.findings.problems.len();
         if let Err(problem) = self.follow(&mut Cursor::new(lexemes)) {
@@ -157,13 +157,13 @@ impl Run<'_> {
         let name = self.table_name(cursor)?;
         let full_name = name.join(".");
         let Some(entry) = self.tables.find(&name) else {
-            let what = "no statement before this one creates the table, so what ALTER TABLE makes of it is not known; put its CREATE TABLE first";
+            let what = "no statement before this one creates the table, so the result of ALTER TABLE is not known; put its CREATE TABLE first";
             return if perhaps { Ok(()) } else { Err(DdlProblem::new(place, what).of(&full_name)) };
         };
         if cursor.looks_at(&["RENAME", "TO"]) {
             return self.rename_table(cursor, &name);
         }
-        // The problem of the unknown table is reported already.
+        // The problem that made the table unknown is already reported.
         let Some(draft) = &mut entry.draft else { return Ok(()) };
         let outcome = cursor.alter(draft).map_err(|problem| problem.of(&full_name));
         if outcome.is_err() {
@@ -177,7 +177,7 @@ impl Run<'_> {
         let place = cursor.place();
         let mut parts = cursor.dotted_name("the table's new name")?;
         cursor.finish("the end of ALTER TABLE")?;
-        // Parts that are not written are those of the old name.
+        // Missing parts are taken from the old name.
         let kept = 3_usize.saturating_sub(parts.len());
         parts.splice(0..0, name[..kept].iter().cloned());
         let to: [String; 3] = self.context.table(parts, place)?;
@@ -232,7 +232,7 @@ impl Run<'_> {
         let place = cursor.place();
         let (table, column) = (cursor.take(&["TABLE"]), cursor.take(&["COLUMN"]));
         if !table && !column {
-            // A catalog's or a schema's comment is not kept.
+            // The comment of a catalog or a schema is ignored.
             return Ok(());
         }
         let parts = cursor.dotted_name("a name")?;
@@ -249,7 +249,7 @@ impl Run<'_> {
         self.comment_column(&parts, place, comment)
     }
 
-    /// A column's name begins with as many parts of the table's as are written.
+    /// Applies COMMENT ON COLUMN. The column's name may begin with one, two or all three parts of the table's name.
     fn comment_column(&mut self, parts: &[String], place: Place, comment: Option<String>) -> Result<(), DdlProblem> {
         for length in (1..=3.min(parts.len() - 1)).rev() {
             let Ok(name) = self.context.table(parts[..length].to_vec(), place) else { continue };

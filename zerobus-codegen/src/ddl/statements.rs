@@ -3,18 +3,18 @@
 //! ```text
 //! cell      := { statement [ ";" | go ] }
 //! go        := "GO" [ number ]                             alone on its line
-//! statement := block | { any }                             up to ";", to go, or to where the next one plainly begins
+//! statement := block | { any }                             up to ";", to go, or to the plain start of the next one
 //! block     := [ label ":" ] BEGIN … END [ label ] | [CREATE [OR REPLACE]] PROCEDURE … BEGIN … END
 //! ```
-//! A statement plainly begins at CREATE … TABLE, REPLACE TABLE, ALTER TABLE, DROP TABLE, COMMENT ON and USE CATALOG |
-//! SCHEMA | DATABASE, each with a name behind it; at the beginning of a line, and in no parentheses, also at CREATE and
-//! what can be created, INSERT INTO | OVERWRITE, GRANT and REVOKE … ON, and USE.
+//! A statement plainly starts at CREATE … TABLE, REPLACE TABLE, ALTER TABLE, DROP TABLE, COMMENT ON and USE CATALOG |
+//! SCHEMA | DATABASE, each followed by a name. At the start of a line and outside of parentheses, it also starts at
+//! CREATE followed by an object that can be created, INSERT INTO | OVERWRITE, GRANT and REVOKE … ON, and USE.
 
 use sqlparser::tokenizer::Token;
 
 use super::lexer::Lexeme;
 
-/// The statements of a cell, without what ends them; an empty one is left out.
+/// The statements of a cell, without their terminators; empty ones are left out.
 pub(super) fn statements<'s, 'a>(lexemes: &'s [Lexeme<'a>]) -> Vec<&'s [Lexeme<'a>]> {
     let mut statements = Vec::new();
     let mut rest = lexemes;
@@ -31,7 +31,7 @@ pub(super) fn statements<'s, 'a>(lexemes: &'s [Lexeme<'a>]) -> Vec<&'s [Lexeme<'
     statements
 }
 
-/// Where a statement ends that is no block.
+/// The number of lexemes of a statement that is not a block.
 fn plain(lexemes: &[Lexeme<'_>]) -> usize {
     let mut depth = 0_usize;
     for (at, lexeme) in lexemes.iter().enumerate() {
@@ -61,7 +61,7 @@ fn go(lexemes: &[Lexeme<'_>]) -> usize {
     }
 }
 
-/// Whether a statement plainly begins here, behind these lexemes of the one before and so deep in parentheses.
+/// Whether a statement plainly starts here, after these lexemes of the one before and at this depth of parentheses.
 fn begins(before: &[Lexeme<'_>], rest: &[Lexeme<'_>], depth: usize) -> bool {
     // SHOW CREATE TABLE and EXPLAIN contain a statement and do not run it; CREATE OR continues.
     let goes_on = before.last().is_some_and(|last| is(last, "SHOW") || is(last, "OR"));
@@ -87,13 +87,13 @@ fn inserts(lexemes: &[Lexeme<'_>]) -> bool {
     takes(lexemes, &["INSERT", "INTO"]).or_else(|| takes(lexemes, &["INSERT", "OVERWRITE"])).is_some()
 }
 
-/// Whether privileges are granted or revoked here, and no column has this name.
+/// Whether this is GRANT or REVOKE, and not a column with that name.
 fn grants(lexemes: &[Lexeme<'_>]) -> bool {
     let mut statement = lexemes.iter().take_while(|lexeme| lexeme.token != Token::SemiColon);
     (is(&lexemes[0], "GRANT") || is(&lexemes[0], "REVOKE")) && statement.any(|lexeme| is(lexeme, "ON"))
 }
 
-/// What follows the words between CREATE and TABLE, and TABLE.
+/// The lexemes after TABLE and the words that can precede it.
 fn table<'s, 'a>(lexemes: &'s [Lexeme<'a>]) -> Option<&'s [Lexeme<'a>]> {
     const BETWEEN: &[&str] =
         &["EXTERNAL", "LIVE", "OR", "PRIVATE", "REFRESH", "REPLACE", "STREAMING", "TEMP", "TEMPORARY"];
@@ -101,7 +101,7 @@ fn table<'s, 'a>(lexemes: &'s [Lexeme<'a>]) -> Option<&'s [Lexeme<'a>]> {
     takes(&lexemes[between..], &["TABLE"])
 }
 
-/// Whether what follows CREATE is plainly something to create, and no column of this name.
+/// Whether CREATE is followed by an object that can be created, so that it is not a column with that name.
 fn creates(lexemes: &[Lexeme<'_>]) -> bool {
     const KINDS: &[&str] =
         &["CATALOG", "DATABASE", "FUNCTION", "MATERIALIZED", "OR", "PROCEDURE", "SCHEMA", "VIEW", "VOLUME"];
@@ -109,7 +109,7 @@ fn creates(lexemes: &[Lexeme<'_>]) -> bool {
         && lexemes.get(1).is_some_and(|lexeme| !matches!(lexeme.token, Token::Comma) && !is(lexeme, "ON"))
 }
 
-/// Whether a name may follow: privileges (`GRANT CREATE TABLE ON SCHEMA …`) go on with ON or a comma.
+/// Whether a name may follow: in a list of privileges (`GRANT CREATE TABLE ON SCHEMA …`), ON or a comma does.
 fn names_something(lexemes: &[Lexeme<'_>]) -> bool {
     lexemes.first().is_some_and(|lexeme| {
         !matches!(lexeme.token, Token::Comma | Token::SemiColon | Token::RParen)
@@ -118,7 +118,7 @@ fn names_something(lexemes: &[Lexeme<'_>]) -> bool {
     })
 }
 
-/// The end of a block that begins here: after its END.
+/// The end of a block that starts here: after its END.
 fn block(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     let begin = if is_block(lexemes) {
         0
@@ -139,7 +139,7 @@ fn block(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     for (at, lexeme) in lexemes.iter().enumerate().skip(begin) {
         let before = at.checked_sub(1).map(|at| &lexemes[at]);
         if before.is_some_and(|before| is(before, "END")) {
-            // END CASE, END IF: the END has been counted.
+            // END CASE, END IF: the END is already counted.
             continue;
         }
         depth += usize::from(is(lexeme, "BEGIN") || is(lexeme, "CASE") || opens(lexeme, before));
@@ -155,7 +155,7 @@ fn block(lexemes: &[Lexeme<'_>]) -> Option<usize> {
     Some(lexemes.len())
 }
 
-/// Whether BEGIN begins a block here, and not a transaction.
+/// Whether BEGIN starts a block here, not a transaction.
 pub(super) fn is_block(lexemes: &[Lexeme<'_>]) -> bool {
     let Some(behind) = takes(lexemes, &["BEGIN"]) else { return false };
     behind.first().is_some_and(|next| {
@@ -163,7 +163,7 @@ pub(super) fn is_block(lexemes: &[Lexeme<'_>]) -> bool {
     })
 }
 
-/// Whether a word opens what an END of its own closes; `IF (…)` and `REPEAT(…)` are functions elsewhere.
+/// Whether a word opens a part that has its own END; `IF (…)` and `REPEAT(…)` are functions elsewhere.
 fn opens(lexeme: &Lexeme<'_>, before: Option<&Lexeme<'_>>) -> bool {
     let opens = ["FOR", "IF", "LOOP", "REPEAT", "WHILE"].iter().any(|word| is(lexeme, word));
     let begins = before.is_none_or(|before| {
@@ -178,7 +178,7 @@ pub(super) fn is(lexeme: &Lexeme<'_>, expected: &str) -> bool {
     matches!(&lexeme.token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected))
 }
 
-/// What follows these words, if they all come first.
+/// The lexemes after these words, if the lexemes begin with all of them.
 pub(super) fn takes<'s, 'a>(lexemes: &'s [Lexeme<'a>], words: &[&str]) -> Option<&'s [Lexeme<'a>]> {
     let (first, rest) = lexemes.split_at_checked(words.len())?;
     first.iter().zip(words).all(|(lexeme, word)| is(lexeme, word)).then_some(rest)

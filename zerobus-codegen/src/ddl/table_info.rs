@@ -48,7 +48,7 @@ impl Draft {
     }
 }
 
-/// The type as `type_json` has it.
+/// The type in the format of `type_json`.
 fn type_json(sql_type: &SqlType) -> Value {
     match sql_type {
         SqlType::Array(element) => {
@@ -70,7 +70,7 @@ fn field_json(field: &SqlField) -> Value {
     json!({"name": field.name, "type": type_json(&field.sql_type), "nullable": field.nullable, "metadata": metadata})
 }
 
-/// The name that Spark's JSON has for a type; one with a collation, or that Zerobus does not carry, as it was written.
+/// The name of a type in Spark's JSON. Types with a collation, or that Zerobus does not support, stay as written.
 fn spark_name(name: &str) -> String {
     match resolve(name) {
         Name::Scalar(_) if name.contains(' ') => name.to_owned(),
@@ -85,7 +85,7 @@ fn spark_name(name: &str) -> String {
     }
 }
 
-/// The type as `type_text` has it.
+/// The type in the format of `type_text`.
 fn type_text(sql_type: &SqlType) -> String {
     match sql_type {
         SqlType::Array(element) => format!("array<{}>", type_text(element)),

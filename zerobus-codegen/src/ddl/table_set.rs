@@ -1,4 +1,4 @@
-//! The tables built so far.
+//! The set of tables that statements built so far.
 
 use std::collections::HashMap;
 
@@ -10,18 +10,18 @@ use super::problem::DdlProblem;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) name: [String; 3],
-    /// What the table is; `None` if a statement about it could not be read, so that it is not known.
+    /// The table; `None` if it is unknown because a statement about it could not be read.
     pub(super) draft: Option<Draft>,
-    /// The text that created it, counted from 0.
+    /// The number of the text that created it, counted from 0.
     pub(super) text: usize,
 }
 
 /// Every table, in the order of creation.
 #[derive(Debug, Default)]
 pub(super) struct TableSet {
-    /// A table that was dropped leaves an empty place.
+    /// A dropped table leaves `None`.
     entries: Vec<Option<Entry>>,
-    /// Where a table is among the entries, by its name in lower case: Unity Catalog compares names without regard to
+    /// The index of each table in `entries`, by its name in lower case: Unity Catalog compares names without regard to
     /// case.
     places: HashMap<String, usize>,
 }
@@ -39,7 +39,7 @@ impl TableSet {
     /// Adds the table that a statement creates. Returns a warning if it exists already.
     ///
     /// # Errors
-    /// With everything that keeps the statement from being read, or from being run.
+    /// With all problems that prevent the statement from being read or run.
     pub(super) fn create(&mut self, create: Create, text: usize) -> Result<Option<DdlProblem>, Vec<DdlProblem>> {
         let Create { place, name, existing, table } = create;
         let full_name = name.join(".");
@@ -56,7 +56,7 @@ impl TableSet {
             Some(entry) if existing == Existing::Replaced => *entry = Entry { name, draft, text },
             Some(entry) if existing == Existing::Kept => {
                 let differs = draft.zip(entry.draft.as_ref()).is_some_and(|(new, old)| new.row != old.row);
-                let what = "the table is there already, so this statement changes nothing, and its columns are others";
+                let what = "the table exists already, so this statement changes nothing, but its columns differ";
                 warning = differs.then(|| DdlProblem::new(place, what).of(&full_name));
             }
             Some(_) => {
@@ -68,7 +68,7 @@ impl TableSet {
         if problems.is_empty() { Ok(warning) } else { Err(problems) }
     }
 
-    /// Takes a table out.
+    /// Removes a table.
     pub(super) fn remove(&mut self, name: &[String; 3]) {
         if let Some(place) = self.places.remove(&key(name)) {
             self.entries[place] = None;

@@ -1,4 +1,4 @@
-//! The types of a statement.
+//! Reads the types in statements.
 //!
 //! ```text
 //! type     := ARRAY "<" type ">"
@@ -26,7 +26,7 @@ use super::problem::DdlProblem;
 use crate::model::{MAX_NESTING, SqlField, SqlType};
 
 impl Cursor<'_, '_> {
-    /// The type that comes next.
+    /// Reads the next type.
     pub(super) fn sql_type(&mut self) -> Result<SqlType, DdlProblem> {
         self.nested_type(0)
     }
@@ -99,12 +99,12 @@ impl Cursor<'_, '_> {
             } else if matches!(self.token(), Some(Token::Comma | Token::Gt)) {
                 return Ok(field);
             } else {
-                return Err(self.expected(&format!("`,` or `>` behind field {}", field.name)));
+                return Err(self.expected(&format!("`,` or `>` after field {}", field.name)));
             }
         }
     }
 
-    /// Takes `COLLATE name` into a type that is a STRING.
+    /// Reads `COLLATE name`, and adds it to a STRING.
     pub(super) fn collation(&mut self, of: &mut SqlType) -> Result<(), DdlProblem> {
         if *of != SqlType::named("string") {
             return Err(self.problem("COLLATE can follow only STRING, and only once"));
@@ -154,7 +154,7 @@ impl Cursor<'_, '_> {
         Ok(SqlType::named(&format!("{word}{arguments}")))
     }
 
-    /// Rejects suffixes of types in other databases.
+    /// Rejects type suffixes of other databases.
     fn no_type_behind(&self, word: &str) -> Result<(), DdlProblem> {
         if self.token() == Some(&Token::LBracket) || self.looks_at(&["ARRAY"]) {
             return Err(self.problem(format!("an array of {word} is ARRAY<{word}>")));
@@ -173,7 +173,7 @@ impl Cursor<'_, '_> {
             numbers.push(inside.integer()?);
         }
         if numbers.iter().any(|&number| number < 0) {
-            return Err(inside.problem("a type takes no negative number"));
+            return Err(inside.problem("a type has no negative parameter"));
         }
         inside.finish("`)`")?;
         Ok(numbers)
@@ -204,18 +204,18 @@ impl Cursor<'_, '_> {
 
 fn unknown(found: &str, word: &str) -> String {
     match likely_type(word) {
-        Some(likely) => format!("{found} is no type of Databricks SQL; did you mean {likely}?"),
-        None => format!("{found} is no type of Databricks SQL"),
+        Some(likely) => format!("{found} is not a type of Databricks SQL; did you mean {likely}?"),
+        None => format!("{found} is not a type of Databricks SQL"),
     }
 }
 
 fn wrong_digits(word: &str, most: usize) -> String {
     match word {
-        "DECIMAL" | "DEC" | "NUMERIC" => format!("{word} takes its digits and its scale, as in {word}(10,2)"),
+        "DECIMAL" | "DEC" | "NUMERIC" => format!("{word} takes a precision and a scale, as in {word}(10,2)"),
         "CHAR" | "CHARACTER" | "VARCHAR" => {
             format!("{word} takes one length, as in {word}(255); without a length use STRING")
         }
-        _ if most == 0 => format!("{word} takes nothing in parentheses; leave them out"),
+        _ if most == 0 => format!("{word} has no parameters; leave the parentheses out"),
         _ => format!("{word} takes one number at most"),
     }
 }

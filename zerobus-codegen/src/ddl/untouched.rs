@@ -1,10 +1,10 @@
-//! Statements that change no table's columns, recognised by their first words, and statements that may change them but
-//! are not supported.
+//! Statements that do not change the columns of tables, recognised by their first words; and statements that may change
+//! them but are not supported.
 //!
 //! ```text
-//! untouched := one of DATA, SESSION and PRIVILEGES, and what follows
-//!            | ( CREATE | ALTER | DROP ) { MODIFIERS } one of OBJECTS, and what follows
-//! unread    := one of UNREAD, WITH SCHEMA EVOLUTION among the rest, a block, EXECUTE IMMEDIATE, CALL
+//! untouched := one of DATA, SESSION and PRIVILEGES, then any
+//!            | ( CREATE | ALTER | DROP ) { MODIFIERS } one of OBJECTS, then any
+//! unread    := one of UNREAD, any statement WITH SCHEMA EVOLUTION, a block, EXECUTE IMMEDIATE, CALL
 //! ```
 //! A statement that begins with any other word is an error.
 
@@ -23,7 +23,7 @@ const DATA: &[&str] = &[
 ];
 /// Statements about the session.
 const SESSION: &[&str] = &["ADD", "BEGIN", "COMMIT", "DECLARE", "RESET", "ROLLBACK", "SET", "START"];
-/// Statements about who may do what.
+/// Statements about privileges.
 const PRIVILEGES: &[&str] = &["DENY", "GRANT", "REVOKE"];
 /// Words between CREATE, ALTER or DROP and the object.
 const MODIFIERS: &[&str] = &[
@@ -44,7 +44,7 @@ const MODIFIERS: &[&str] = &[
     "TEMP",
     "TEMPORARY",
 ];
-/// Objects that are no tables.
+/// Objects other than tables.
 const OBJECTS: &[&str] = &[
     "BLOOMFILTER",
     "CATALOG",
@@ -72,24 +72,24 @@ const UNREAD: &[(&[&str], &str)] = &[
     (&["RESTORE"], "RESTORE returns a table to the columns of an earlier version, which is unknown here"),
     (&["UNDROP"], "UNDROP brings back a table that is not known here"),
 ];
-/// What begins the steps of a script.
+/// The words that begin the steps of a script.
 const STEPS: &[&str] = &["CASE", "FOR", "IF", "LOOP", "REPEAT", "WHILE"];
 
-/// Goes past a statement that leaves every table's columns alone; a warning if it may not, but likely does.
+/// Checks a statement that should not change any table's columns. Returns a warning if it may, but likely does not.
 ///
 /// # Errors
-/// If it may well not, or is no statement of Databricks SQL.
+/// If it likely changes columns, or is not a statement of Databricks SQL.
 pub(super) fn untouched(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
     let Some(word) = cursor.keyword() else { return opening(cursor) };
     let begins = |words: &[&str]| words.contains(&word.as_str());
     if let Some((_, why)) = UNREAD.iter().find(|(words, _)| cursor.looks_at(words)) {
-        return Err(cursor.problem(format!("{why}; write the table as CREATE TABLE makes it, or `fetch` it")));
+        return Err(cursor.problem(format!("{why}; write the resulting table as CREATE TABLE, or `fetch` it")));
     }
     if is_block(cursor.rest) || begins(STEPS) || is_labelled(cursor) {
         return script(cursor);
     }
     match word.as_str() {
-        "CALL" => Ok(Some("a procedure may create and alter tables; what CALL does is not followed".to_owned())),
+        "CALL" => Ok(Some("a procedure may create and alter tables; the effect of CALL is not known here".to_owned())),
         "CREATE" | "ALTER" | "DROP" => object(cursor),
         "EXECUTE" => immediate(cursor),
         _ if begins(DATA) || begins(SESSION) || begins(PRIVILEGES) => Ok(evolution(cursor)),
@@ -97,11 +97,11 @@ pub(super) fn untouched(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlPr
     }
 }
 
-/// A statement that begins with no word.
+/// A statement that does not begin with a word.
 fn opening(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
     match cursor.token() {
         Some(Token::LParen) => Ok(None),
-        Some(Token::Sharp) => Err(cursor.problem("`#` begins no comment in SQL; write `--`")),
+        Some(Token::Sharp) => Err(cursor.problem("`#` does not begin a comment in SQL; write `--`")),
         Some(Token::Mod) => Err(cursor.problem("`%` begins a cell of a notebook, and only at the beginning of a line")),
         _ => Err(cursor.expected("a statement")),
     }
@@ -113,13 +113,15 @@ fn unknown(cursor: &Cursor<'_, '_>, word: &str) -> DdlProblem {
     let found = cursor.found();
     match likely(word, known) {
         Some(likely) => {
-            cursor.problem(format!("{found} begins no statement of Databricks SQL; did you mean {likely}?"))
+            cursor.problem(format!("{found} does not begin a statement of Databricks SQL; did you mean {likely}?"))
         }
-        None => cursor.problem(format!("{found} begins no statement of Databricks SQL; is a `;` or a `--` missing?")),
+        None => {
+            cursor.problem(format!("{found} does not begin a statement of Databricks SQL; is a `;` or a `--` missing?"))
+        }
     }
 }
 
-/// CREATE, ALTER or DROP of something that is no table.
+/// CREATE, ALTER or DROP of an object other than a table.
 fn object(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
     let mut ahead = cursor.clone();
     ahead.step();
@@ -130,11 +132,11 @@ fn object(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
     while MODIFIERS.iter().any(|modifier| ahead.take(&[modifier])) {}
     if ahead.looks_at(&["TABLE"]) && foreign {
         return Ok(Some(
-            "a foreign table is one of another system, to which Zerobus does not write; it is left out".to_owned(),
+            "a foreign table belongs to another system, to which Zerobus cannot write, so it is left out".to_owned(),
         ));
     }
     if ahead.looks_at(&["TABLE"]) {
-        return Ok(Some("a temporary table is seen in its own session only, and left out".to_owned()));
+        return Ok(Some("a temporary table exists only in its session, so it is left out".to_owned()));
     }
     let Some(word) = ahead.keyword().filter(|word| OBJECTS.contains(&word.as_str())) else {
         let known: Vec<&'static str> = [OBJECTS, &["TABLE"]].concat();
@@ -145,7 +147,7 @@ fn object(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
     let renamed = ["CATALOG", "DATABASE", "SCHEMA"].contains(&word.as_str()) && has(&ahead, &["RENAME"]);
     if cursor.looks_at(&["ALTER"]) && renamed {
         return Err(
-            cursor.problem("RENAME of a catalog or a schema is not followed; write its tables with the new name")
+            cursor.problem("RENAME of a catalog or a schema is not supported; write its tables with the new name")
         );
     }
     Ok(None)
@@ -164,7 +166,7 @@ fn script(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
     Ok(None)
 }
 
-/// EXECUTE IMMEDIATE of a text: nothing if that leaves every table alone.
+/// EXECUTE IMMEDIATE: returns `None` if its text does not change any table.
 fn immediate(cursor: &Cursor<'_, '_>) -> Result<Option<String>, DdlProblem> {
     let mut ahead = cursor.clone();
     ahead.expect(&["EXECUTE", "IMMEDIATE"])?;

@@ -1,5 +1,5 @@
-//! Writes `CREATE TABLE` and a writer's grants from `TableInfo`. Every name is in backticks and every comment in
-//! quotes; an expression from the catalog is printed only if it cannot end early.
+//! Writes `CREATE TABLE`, and the grants that a writer needs, from `TableInfo`. Every name is in backticks and every
+//! comment in quotes; an expression from the catalog is printed only if it cannot end early.
 
 use std::fmt::Write as _;
 
@@ -14,19 +14,18 @@ use crate::{ColumnInfo, ColumnPath, Problem, Report, Securable, Table, TableInfo
 /// The property that enables DEFAULT in Delta.
 const DEFAULTS: &str = "delta.feature.allowColumnDefaults";
 
-/// The statements that create the table: CREATE TABLE, with the properties that its columns need, and ALTER TABLE for
+/// The statements that create the table: CREATE TABLE with the properties that its columns need, and ALTER TABLE for
 /// each CHECK constraint.
 ///
-/// They read back to the same table. A default that cannot be printed is left out, and a comment says so.
+/// Reading them gives the same table. A default that cannot be printed is left out, and a comment says so.
 ///
 /// # Errors
-/// If the table is not one that Zerobus can write to, or the expression of a generated column or of a constraint cannot
-/// be printed.
+/// If Zerobus cannot write to the table, or the expression of a generated column or of a constraint cannot be printed.
 pub fn create_table(info: &TableInfo) -> Result<String, Report> {
     statements(info, &Table::try_from(info)?)
 }
 
-/// The same of a table that is checked already, with every column, those that are left out of its rows among them.
+/// The same for a table that is already checked. All columns are included, also those that `skip` omits from rows.
 pub(crate) fn statements(info: &TableInfo, table: &Table) -> Result<String, Report> {
     let mut statement = Statement::default();
     for (_, column) in by_position(info) {
@@ -39,13 +38,13 @@ pub(crate) fn statements(info: &TableInfo, table: &Table) -> Result<String, Repo
     Ok(statement.sql(info, table))
 }
 
-/// The grants that a service principal needs to write to the table through Zerobus, each given explicitly.
+/// The explicit grants that a service principal needs to write to the table through Zerobus.
 #[must_use]
 pub fn grants(table: &Table, grantee: &str) -> String {
     grants_on(&table.name, grantee)
 }
 
-/// The same for a table of which nothing but the name is known.
+/// The same for a table of which only the name is known.
 #[must_use]
 pub fn grants_on(table: &TableName, grantee: &str) -> String {
     let needed: [(Securable, &[&str]); 3] = [
@@ -68,14 +67,14 @@ pub fn grant(privileges: &[&str], on: Securable, table: &TableName, grantee: &st
     format!("GRANT {} ON {kind} {} TO {};", privileges.join(", "), name.join("."), quoted_name(grantee))
 }
 
-/// The full name of a table as SQL has it, each part in backticks.
+/// The full name of a table in SQL, each part in backticks.
 #[must_use]
 pub fn quoted_table(table: &TableName) -> String {
     [table.catalog(), table.schema(), table.table()].map(quoted_name).join(".")
 }
 
-/// Whether a type of the catalog's reads back as itself, and so ends where it should. What Zerobus does not carry is
-/// not checked elsewhere: a column that the table computes may be of any type.
+/// Whether a type from the catalog reads back as itself, so that it cannot inject SQL. This matters for types that
+/// Zerobus does not support, which nothing else checks: a column that the table computes may have any type.
 fn stays_a_type(written: &SqlType) -> bool {
     let text = sql_type(written);
     let (lexemes, unread) = lexemes(&text, 1);
@@ -84,10 +83,10 @@ fn stays_a_type(written: &SqlType) -> bool {
     unread.is_none() && cursor.is_at_end() && read.is_ok_and(|read| sql_type(&read) == text)
 }
 
-/// What the statements of a table are put together from.
+/// The parts of the statements for a table.
 #[derive(Default)]
 struct Statement {
-    /// What cannot be said in SQL, as comments.
+    /// SQL comments about parts that cannot be expressed in SQL.
     comments: Vec<String>,
     columns: Vec<String>,
     properties: Vec<(String, String)>,
@@ -105,7 +104,7 @@ impl Statement {
             }
         };
         if !stays_a_type(&read.sql_type) {
-            let found = format!("its type `{}` is no type of Databricks SQL", sql_type(&read.sql_type));
+            let found = format!("its type `{}` is not a type of Databricks SQL", sql_type(&read.sql_type));
             let path = ColumnPath::root().join(&column.name);
             return self.problems.push(Problem::new(
                 &path,
@@ -123,7 +122,7 @@ impl Statement {
         self.columns.push(column_line(&field, &source));
     }
 
-    /// The clause that says where a column's value comes from.
+    /// The clause for the source of a column's value.
     fn source(&mut self, column: &str, source: &ColumnSource) -> String {
         match source {
             ColumnSource::Default(expression) => {
@@ -132,7 +131,8 @@ impl Statement {
                     Some(Printed::InParentheses(expression)) => format!("({expression})"),
                     None => {
                         let name = quoted_name(column);
-                        self.comments.push(format!("-- The default of {name} is not one expression, and is left out."));
+                        self.comments
+                            .push(format!("-- The default of {name} is not a single expression, so it is left out."));
                         return String::new();
                     }
                 };
@@ -156,7 +156,7 @@ impl Statement {
             Some(Printed::Bare(expression) | Printed::InParentheses(expression)) => expression,
             None => {
                 let path = ColumnPath::root().join(of);
-                let found = format!("its expression `{expression}` is not one expression of SQL");
+                let found = format!("its expression `{expression}` is not a single SQL expression");
                 self.problems.push(Problem::new(&path, found, "fetch the table again, or write the statement by hand"));
                 String::new()
             }
