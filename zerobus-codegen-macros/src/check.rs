@@ -47,7 +47,7 @@ pub(crate) fn check(message: &mut Message<'_>, errors: &mut Errors) {
     }
 }
 
-/// Attributes that mean nothing for a type of this shape.
+/// Reports attributes that have no meaning for a type of this shape.
 fn container(message: &Message<'_>, errors: &mut Errors) {
     let container = &message.container;
     let single = "is for a struct of columns, and this is a single value; remove it";
@@ -118,7 +118,7 @@ fn names(fields: &[Field<'_>], errors: &mut Errors) {
     }
 }
 
-/// Names of the constants of `column_names`: they are in capitals, so columns that differ can collide.
+/// Reports equal names of the constants of `column_names`: they are in capitals, so different columns can collide.
 fn constants(fields: &[Field<'_>], errors: &mut Errors) {
     let mut seen: HashMap<String, &Member> = HashMap::new();
     for field in fields {
@@ -146,7 +146,7 @@ fn numbers(fields: &[Field<'_>], errors: &mut Errors) {
     }
 }
 
-/// Parses the column type that `type` declares, if it does. Returns whether it is valid.
+/// Parses the column type that `type` declares, if there is one. Returns whether it is valid.
 fn declared(field: &mut Field<'_>, errors: &mut Errors) -> bool {
     let Some(literal) = &field.declared else { return true };
     // A larger number is reported by `numbers`.
@@ -163,7 +163,7 @@ fn declared(field: &mut Field<'_>, errors: &mut Errors) -> bool {
     true
 }
 
-/// Whether a column can have the DECIMAL's precision and scale.
+/// Whether a DECIMAL column can have this precision and scale.
 fn converted(conversion: Option<&Conversion>, errors: &mut Errors) -> bool {
     let Some(Conversion::Convert(Target::Decimal(precision, scale))) = conversion else { return true };
     let digits = (precision.base10_parse::<u8>(), scale.base10_parse::<u8>());

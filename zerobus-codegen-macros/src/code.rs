@@ -130,7 +130,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// A constant expression: whether encoding the field runs only code of the runtime and the derive.
+    /// A constant expression: whether encoding the field runs only the runtime's and the derive's code.
     pub(crate) fn is_plain(&self) -> TokenStream {
         match self.conversion {
             None => {
@@ -190,8 +190,8 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The field of the value that is written. A field may come from the caller of a macro, so `self` has the span of
-    /// the functions around and not the field's.
+    /// The expression `&self.field`. The field may come from the caller of a macro, so `self` has the span of the
+    /// generated functions, not that of the field.
     fn own(&self) -> TokenStream {
         let member = &self.member;
         quote!(&self.#member)
@@ -231,7 +231,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The value inside an `Option`, or its default.
+    /// An expression for the value inside an `Option`, or for its default.
     fn or(&self, default: Option<&Function>) -> TokenStream {
         let (Self { ty, runtime, .. }, own) = (self, self.own());
         let default = default.map_or_else(|| quote!(::core::default::Default::default), ToTokens::to_token_stream);
@@ -281,8 +281,8 @@ pub(crate) fn out() -> Ident {
     local("out")
 }
 
-/// A local variable of the generated code, which the user's functions and closures do not see: `with = out` is their
-/// function.
+/// A local variable of the generated code. The user's functions and closures cannot see it: `with = out` is the
+/// user's function.
 pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
@@ -299,7 +299,7 @@ fn at(path: &Path, span: Span) -> TokenStream {
 /// Calls a function of unknown argument type. Method lookup picks the first trait that applies, most references first.
 fn named(runtime: &Path, ty: &Type, function: &dyn ToTokens, span: Span) -> TokenStream {
     let (function, field) = (function.to_token_stream(), local("field"));
-    // Lints take code with the function's span for the user's.
+    // Lints treat code with the function's span as the user's code.
     let import = quote!(use #runtime::__private::with::possibilities::*;);
     let with = at(runtime, span);
     let with = quote_spanned!(span=> #with::__private::with);
@@ -310,7 +310,7 @@ fn named(runtime: &Path, ty: &Type, function: &dyn ToTokens, span: Span) -> Toke
 }
 
 /// The runtime function that passes a closure its argument: the value inside the field's `Option` and `Vec`, or the
-/// layer of the annotated type. `None` if the annotated type is no layer of the field.
+/// layer of the annotated type. `None` if the annotated type is not a layer of the field.
 fn layer(ty: &Type, closure: &Closure) -> Option<Ident> {
     let layers = layers(ty);
     let found = match &closure.argument {
@@ -342,7 +342,7 @@ fn layers(ty: &Type) -> Vec<(&'static str, &Type)> {
     layers
 }
 
-/// Whether the type is `u8`. A `Vec<u8>` is a BINARY and not an ARRAY.
+/// Whether the type is `u8`. A `Vec<u8>` is a BINARY, not an ARRAY.
 fn is_u8(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.is_ident("u8"))
 }

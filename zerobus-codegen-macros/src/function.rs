@@ -74,7 +74,7 @@ fn arguments(input: ParseStream<'_>, tokens: &mut TokenStream) -> syn::Result<Op
     Ok(argument)
 }
 
-/// Everything up to the next item of the attribute. A comma alone is no end: `a::<B, C>(d)` contains one.
+/// Everything up to the next item of the attribute. A comma is not always the end: `a::<B, C>(d)` contains one.
 fn body(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut body = TokenStream::new();
     while !input.is_empty() && !is_end(input) {

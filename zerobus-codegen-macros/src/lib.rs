@@ -186,7 +186,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `json` | any `Serialize` fills a VARIANT as its JSON; an `Option` that is `None` is NULL |
 /// | `with = path`, `with = \|value\| …` | the column is the result of the function or closure, called with a reference to the value |
 /// | `type = "VARCHAR(20)"` | the column's type, for a struct without a snapshot: the compiler checks the field against it, and a row with a text longer than its CHAR or VARCHAR, in characters, is rejected |
-/// | `stamp = "producer"`, `"epoch"`, `"sequence"` | the stream fills in the column: who sent the row (a STRING), in which run, and as which row (BIGINTs), whatever the field holds |
+/// | `stamp = "producer"`, `"epoch"`, `"sequence"` | the stream fills in the column with the producer of the row (a STRING), its run, or the number of the row (BIGINTs); the field's value is ignored |
 /// | `number = n` | the protobuf field number; by default the previous field's number plus 1, starting at 1 |
 ///
 /// ```

@@ -29,7 +29,7 @@ const RULES: [(&str, RenameRule); 8] = [
 ];
 
 impl RenameRule {
-    /// The rule of this name.
+    /// The rule with this name.
     pub(crate) fn new(text: &LitStr) -> syn::Result<Self> {
         let found = text.value();
         let known = || RULES.iter().map(|(name, _)| *name);
@@ -42,7 +42,7 @@ impl RenameRule {
         Err(syn::Error::new(text.span(), format!("unknown rule `{found}`; {remedy}")))
     }
 
-    /// Whether it puts dashes between words.
+    /// Whether the rule puts dashes between words.
     pub(crate) const fn has_dashes(self) -> bool {
         matches!(self, Self::Kebab | Self::ScreamingKebab)
     }

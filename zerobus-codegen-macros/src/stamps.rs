@@ -1,4 +1,4 @@
-//! The columns that the stream fills in: `#[zerobus(stamp = "…")]`.
+//! Stamps: the columns that the stream fills in, `#[zerobus(stamp = "…")]`.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -8,7 +8,7 @@ use crate::Errors;
 use crate::column_check::{for_static, is_known, written};
 use crate::model::{Field, Message};
 
-/// A row has each stamp once, or none at all: a row is known by the three together.
+/// Checks that a row has each stamp once, or none: only the three together identify a row.
 pub(crate) fn check(fields: &[Field<'_>], errors: &mut Errors) {
     let mut seen: Vec<(Stamp, &Field<'_>)> = Vec::new();
     // A field with an error may be the one whose stamp is missing.
@@ -29,7 +29,7 @@ pub(crate) fn check(fields: &[Field<'_>], errors: &mut Errors) {
     let missing: Vec<String> = Stamp::ALL.into_iter().filter(|stamp| !has(*stamp)).map(quoted).collect();
     if !missing.is_empty() {
         let message = format!(
-            "a row is known by producer, epoch and sequence together; add a field with the stamp {}",
+            "producer, epoch and sequence identify a row together; add a field with the stamp {}",
             missing.join(", and one with the stamp ")
         );
         errors.extend(syn::Error::new(first.span, message));
@@ -44,9 +44,9 @@ fn quoted(stamp: Stamp) -> String {
 pub(crate) struct Stamps {
     /// The constant `STAMPS` of the row.
     pub(crate) constant: Option<TokenStream>,
-    /// One constant per stamp that compares its column with what is written there.
+    /// One constant per stamp that compares its column with the stamp's type.
     pub(crate) checks: TokenStream,
-    /// What the row is as a value inside another one: an error, if it is stamped.
+    /// For a stamped row, the error if it is used as a value inside another row.
     pub(crate) nested: Option<TokenStream>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn stamps(fields: &[&Field<'_>], message: &Message<'_>) -> Stamps {
     let outside = is_known.then(|| quote!(#(const _: () = { #checks };)*));
     let nested = fields.iter().find_map(|field| field.stamp).map(|attribute| {
         let text = format!(
-            "struct `{}` is stamped, and a stream stamps a row and no STRUCT inside it; remove `stamp`, or nest a struct \
+            "struct `{}` is stamped, and a stream stamps rows, not a STRUCT inside a row; remove `stamp`, or nest a struct \
              without it",
             message.ident
         );

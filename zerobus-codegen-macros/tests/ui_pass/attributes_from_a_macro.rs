@@ -1,5 +1,5 @@
-//! Every attribute accepts what a `macro_rules!` macro passes on: literals, paths, closures, expressions, and names of
-//! the macro's crate.
+//! Every attribute accepts what a `macro_rules!` macro can pass on: literals, paths, closures, expressions, and names
+//! from the macro's crate.
 #![deny(warnings)]
 
 use zerobus_runtime::{Date, Timestamp, ZerobusMessage};

@@ -1,5 +1,5 @@
-//! The code of the derive passes the lints that a crate may deny, inside a module without a prelude, and with the
-//! runtime under another name.
+//! The derive's code passes every lint that a crate may deny, compiles in a module without a prelude, and works with a
+//! renamed runtime.
 #![deny(
     warnings,
     rust_2018_idioms,
@@ -32,7 +32,7 @@ mod rows {
 
     type Maybe<T> = ::std::option::Option<T>;
 
-    /// Names that the derive's code must not take for its own.
+    /// Names that the derive's code must not mistake for those of the prelude.
     #[allow(dead_code)]
     struct Some;
     #[allow(dead_code)]

@@ -1,10 +1,10 @@
 //! The user's functions can have any name, and traits with methods for every type can be in scope: the derive's code
-//! uses neither by accident.
+//! never calls either by accident.
 #![deny(warnings)]
 
 use zerobus_runtime::{Encoder, ZerobusMessage};
 
-/// Methods by the names that the derive's code would call.
+/// Methods with names that the derive's code calls.
 mod methods {
     #[allow(dead_code)]
     pub trait ForEveryType {
@@ -39,7 +39,7 @@ mod methods {
 #[allow(unused_imports)]
 use methods::ForEveryType as _;
 
-/// A constant whose name the derive's code could hide.
+/// A constant that a variable of the derive's code could shadow.
 const COLUMN: &str = "column";
 
 fn field(value: &u8) -> String {

@@ -14,7 +14,7 @@ struct Location {
     longitude: f64,
 }
 
-/// Fields in another order than the columns, borrowed values, and few of the nullable columns.
+/// Fields in another order than the columns, borrowed values, and only some of the nullable columns.
 #[derive(ZerobusMessage)]
 #[zerobus(table = "main.geo.earthquakes")]
 struct Quake<'a> {
@@ -50,7 +50,7 @@ fn main() {
         ]
     );
     assert_eq!(descriptor.name(), "Earthquakes");
-    // The service finds the fields of a STRUCT by their names; the numbers are those that the struct is written with.
+    // The service matches the fields of a STRUCT by name; the numbers are those of the derive.
     let location = descriptor.nested_type.iter().find(|nested| nested.field.iter().any(|field| field.name() == "latitude"));
     let numbers: Vec<_> = location.unwrap().field.iter().map(|field| (field.name(), field.number())).collect();
     assert_eq!(numbers, [("latitude", 1), ("longitude", 2)]);
