@@ -1,5 +1,5 @@
-//! Writes the modules that `tests/goldens_compile.rs` and `tests/flavors.rs` compile: every golden of zerobus-codegen,
-//! found by walking; and the snapshots and types that `tests/end_to_end.rs` and `tests/stamped.rs` run with.
+//! Writes the modules with every golden of zerobus-codegen that `tests/goldens_compile.rs` and `tests/flavors.rs`
+//! compile, and the snapshots and types that `tests/end_to_end.rs` and `tests/stamped.rs` use.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a build script's panic is its message")]
 
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use zerobus_codegen::{Files, Flavor, StampedColumns, configure};
 
-/// A table with columns for stamps.
+/// A table with stamped columns.
 const STAMPED: &str = r#"{"name":"stamped","catalog_name":"main","schema_name":"iot","table_type":"MANAGED",
 "data_source_format":"DELTA","columns":[
 {"name":"n","type_name":"LONG","type_text":"bigint","position":0,"nullable":false},
@@ -36,7 +36,7 @@ fn main() {
     fs::write(out.join("goldens.rs"), plain).unwrap();
     fs::write(out.join("goldens_prost.rs"), prost).unwrap();
 
-    // A snapshot is named for its table; the emulator takes a folder of them.
+    // Snapshots are named after their tables; the emulator reads a folder of them.
     let schemas = out.join("schemas");
     fs::create_dir_all(&schemas).unwrap();
     for table in ["main.edge.a_view", "main.geo.earthquakes", "main.sales.orders", "main.types.every_type"] {
@@ -61,7 +61,7 @@ fn main() {
         stamping.compile([&stamped]).unwrap();
     }
 
-    // With everything that makes a type pleasant, a file a table.
+    // With every option that adds convenience, and one file per table.
     let cases = ["geo_earthquakes", "sales_orders", "types_every_type", "types_map_keys", "edge_names"];
     for (flavor, folder) in [(Flavor::Typed, "useful"), (Flavor::Prost, "useful_prost")] {
         let inputs = cases.map(|case| goldens.join(case).join("input.json"));

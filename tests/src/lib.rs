@@ -1,4 +1,4 @@
-//! What crosses crates: end to end, and judges that we did not write. The tests are in `tests/`.
+//! Tests across crates: end to end, and against independent implementations. They are in `tests/`.
 
 /// The README's examples compile.
 #[cfg(doctest)]

@@ -1,5 +1,4 @@
-//! A struct to CREATE TABLE and back: the table that would hold the rows has the descriptor that the rows are sent
-//! with.
+//! The CREATE TABLE of a struct: the table that it creates has the descriptor with which the struct's rows are sent.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::collections::BTreeMap;
@@ -24,7 +23,7 @@ struct Order<'a> {
     float: f32,
     double: f64,
     yes: bool,
-    // A keyword of SQL.
+    // An SQL keyword.
     select: &'a str,
     bytes: Option<&'a [u8]>,
     day: Date,

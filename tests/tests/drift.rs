@@ -1,5 +1,4 @@
-//! Drift against the emulator: a program that was built from the table before sends its rows to the table after, for
-//! every type to every type.
+//! Drift against the emulator: for every change of type, a program built from the old table sends rows to the new one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::fmt::Write as _;
@@ -10,7 +9,7 @@ use zerobus_codegen::{Drift, Severity, Table, ddl};
 use zerobus_emulator::Emulator;
 use zerobus_runtime::{Client, ErrorKind};
 
-/// Every scalar type, with values that a column of it takes, its extremes among them; the first fits into most others.
+/// Every scalar type with values that its columns accept, including the extremes. The first value fits most types.
 fn types() -> Vec<(&'static str, Vec<Value>)> {
     let ints = |values: &[i32]| values.iter().map(|&n| Value::I32(n)).collect();
     let longs = |values: &[i64]| values.iter().map(|&n| Value::I64(n)).collect();
@@ -41,7 +40,7 @@ fn types() -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
-/// What a value means to a reader of its column.
+/// The meaning of a value to a reader of its column.
 #[derive(Debug, Clone, PartialEq)]
 enum Meaning {
     Date(i32),
@@ -53,7 +52,7 @@ enum Meaning {
     WallClock(i64),
 }
 
-/// A decimal number in one spelling.
+/// A decimal number in a canonical spelling.
 fn number(text: &str) -> Option<Meaning> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
@@ -79,8 +78,8 @@ fn meaning(column: &str, value: &Value) -> Meaning {
     }
 }
 
-/// What SQL makes of a value where a column's type is changed: CAST, and `PARSE_JSON` from text to VARIANT. `None`
-/// where there is no such conversion, or it depends on a session's time zone.
+/// The value after SQL's conversion to the column's type: CAST, and `PARSE_JSON` from text to VARIANT. `None` if there
+/// is no conversion, or it depends on a session's time zone.
 fn converted(meaning: &Meaning, column: &str) -> Option<Meaning> {
     match (meaning, column.split('(').next().unwrap()) {
         (Meaning::Number(n), "TINYINT" | "SMALLINT" | "INT" | "BIGINT" | "DECIMAL") => Some(Meaning::Number(n.clone())),
@@ -105,7 +104,7 @@ fn converted(meaning: &Meaning, column: &str) -> Option<Meaning> {
     }
 }
 
-/// Where in its column the type is.
+/// Where the type occurs in its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrapping {
     Array,
@@ -154,7 +153,7 @@ impl Wrapping {
     }
 }
 
-/// A row of one column, encoded by the descriptor of a program.
+/// A row of one column, encoded with a program's descriptor.
 fn row(descriptor: &DescriptorProto, wrapping: Wrapping, value: &Value) -> Vec<u8> {
     let file = FileDescriptorProto {
         name: Some("row.proto".to_owned()),
@@ -168,19 +167,19 @@ fn row(descriptor: &DescriptorProto, wrapping: Wrapping, value: &Value) -> Vec<u
     prost::Message::encode_to_vec(&row)
 }
 
-/// What became of the rows of an old program.
+/// What happened to the rows of an old program.
 #[derive(Debug, PartialEq)]
 enum Fate {
     /// The stream did not open.
     NotOpened,
-    /// It opened; these values were taken.
+    /// It opened, and these values were accepted.
     Took(Vec<Value>),
 }
 
 async fn fate(client: &Client, table: &Table, old: &DescriptorProto, wrapping: Wrapping, values: &[Value]) -> Fate {
     let mut taken = Vec::new();
     for value in values {
-        // One stream a value: a row that is refused ends its stream.
+        // One stream per value, since a refused row ends its stream.
         let opened = client.encoded_stream(table.name.to_string(), old).open().await;
         let stream = match opened {
             Ok(stream) => stream,
@@ -197,7 +196,7 @@ async fn fate(client: &Client, table: &Table, old: &DescriptorProto, wrapping: W
     Fate::Took(taken)
 }
 
-/// The class that the fate of the rows earns.
+/// The class of drift that follows from the fate of the rows.
 fn class(old: &str, new: &str, values: &[Value], fate: &Fate) -> Severity {
     let Fate::Took(taken) = fate else { return Severity::Breaking };
     let keeps_its_meaning =
@@ -211,7 +210,7 @@ fn class(old: &str, new: &str, values: &[Value], fate: &Fate) -> Severity {
     }
 }
 
-/// The tables of one column each: `v` of every type.
+/// A table for every type, with the single column `v`.
 fn tables(wrapping: Wrapping) -> Vec<(&'static str, Vec<Value>, Table)> {
     let types = types().into_iter().filter(|(scalar, _)| wrapping.takes(scalar));
     let table = |(number, (scalar, values)): (usize, (&'static str, Vec<Value>))| {
@@ -257,7 +256,7 @@ async fn matrix(wrapping: Wrapping) {
     assert!(wrong.is_empty(), "{wrapping:?}\n{}", wrong.join("\n"));
 }
 
-/// Whether the descriptors of two tables differ in nothing but the message's name.
+/// Whether the descriptors of two tables differ only in the message's name.
 fn same_wire(old: &Table, new: &Table) -> bool {
     let unnamed = |table: &Table| zerobus_codegen::descriptor("Row", &table.row);
     unnamed(old) == unnamed(new)

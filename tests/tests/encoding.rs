@@ -1,5 +1,5 @@
-//! What the derive writes is, byte for byte, what prost writes of the same data, and prost-reflect reads it back.
-// The compiler follows the schema constants of forty nested structs deeper than its default of 128 steps.
+//! The derive encodes rows to the same bytes as prost, and prost-reflect reads them back.
+// Evaluating the schema constants of forty nested structs exceeds the compiler's default limit of 128.
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -11,7 +11,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet};
 use zerobus_runtime::{Date, Decimal, Encoder, Timestamp, Variant, ZerobusMessage};
 
-/// A row of every wire type, as this workspace writes it.
+/// A row with every wire type, for this workspace.
 #[derive(ZerobusMessage, Debug, Clone)]
 struct Ours {
     tiny: i8,
@@ -38,7 +38,7 @@ struct Ours {
 
 #[derive(ZerobusMessage, Debug, Clone)]
 struct OurInner {
-    // Nullable: prost leaves a map's value out when it equals the default, required fields and all.
+    // Nullable, because prost omits a map's value that equals the default, even if it has required fields.
     name: Option<String>,
     deep: Option<Box<OurDeep>>,
 }
@@ -49,7 +49,7 @@ struct OurDeep {
     label: String,
 }
 
-/// The same row, as prost writes it.
+/// The same row for prost.
 #[derive(prost::Message, PartialEq)]
 struct Theirs {
     #[prost(int32, required, tag = "1")]
@@ -220,7 +220,7 @@ proptest! {
         prop_assert_eq!(&ours, &theirs);
         let message = DynamicMessage::decode(message_of(Ours::descriptor()), &ours[..]).unwrap();
         prop_assert_eq!(message.unknown_fields().count(), 0);
-        // prost-reflect writes fields in the order of their numbers, as both of ours do; maps it keeps in no order.
+        // prost-reflect also writes fields in the order of their numbers, but maps in any order.
         if row.by_name.len() < 2 && row.by_number.len() < 2 {
             prop_assert_eq!(Theirs::decode(&message.encode_to_vec()[..]).unwrap().encode_to_vec(), theirs);
         }
@@ -256,7 +256,7 @@ fn the_ends_of_every_range_arrive() {
     assert!(Theirs::decode(&bytes[..]).unwrap().double.unwrap().is_nan());
 }
 
-/// Nests one struct in another, down to one that holds a number.
+/// Nests structs; the innermost holds a number.
 macro_rules! nest {
     ($last:ident) => {
         #[derive(ZerobusMessage)]

@@ -1,4 +1,4 @@
-//! The whole path: a client with typed or JSON rows, the emulator, a Delta table, and what goes wrong on the way.
+//! End to end: a client with typed or JSON rows, the emulator, a Delta table, and errors along the way.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::collections::HashMap;
@@ -216,7 +216,7 @@ async fn a_struct_of_ones_own_fills_the_same_table() {
 async fn an_unreachable_endpoint_is_an_error_and_nothing_hangs() {
     let data = tempfile::tempdir().unwrap();
     let emulator = emulator(data.path()).await;
-    // Bound and dropped: nothing listens there.
+    // Bound and dropped, so nothing listens there.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let client = client(&emulator).endpoint(format!("http://{gone}")).build().unwrap();
     let opening = client.stream::<Earthquakes>().open();
@@ -275,7 +275,7 @@ async fn a_view_cannot_be_opened() {
     assert_eq!(error.code().map(ServerCode::code), Some(4024));
 }
 
-/// The error, its sources and its remedy name what a reader needs.
+/// Checks that the error, its sources and its remedy name what a reader needs.
 fn assert_names(error: &Error, names: &[&str], remedy: &str) {
     let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     let text = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");

@@ -1,5 +1,4 @@
-//! The client against the emulator's faults, over real sockets: every accepted row reaches the table despite each of
-//! them.
+//! The client against the emulator's faults, over real sockets: every accepted row reaches the table.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::collections::BTreeSet;
@@ -45,7 +44,7 @@ fn quake(n: usize) -> Quake {
     }
 }
 
-/// Sends the rows while the faults strike; the ids that the table then holds, in its order.
+/// Sends the rows while the faults strike, and returns the ids in the table, in its order.
 async fn send_through(faults: &[&str]) -> Vec<String> {
     let mut builder = Emulator::builder().schemas(Path::new(env!("OUT_DIR")).join("schemas")).seed(7);
     for fault in faults {
@@ -71,13 +70,13 @@ fn every_id() -> BTreeSet<String> {
     (0..ROWS).map(|n| quake(n).id).collect()
 }
 
-/// Every row is there; some may be there twice, which is what at least once means.
+/// Checks that every row is in the table; with at-least-once delivery, some may be there twice.
 async fn loses_nothing(faults: &[&str]) {
     let ids = send_through(faults).await;
     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), every_id(), "{faults:?}");
 }
 
-/// Every row is there, once and in its order.
+/// Checks that every row is in the table once, in order.
 async fn disturbs_nothing(faults: &[&str]) {
     let ids = send_through(faults).await;
     assert!(ids.iter().eq(every_id().iter()), "{faults:?}");

@@ -1,4 +1,4 @@
-//! The catalog client of zerobus-codegen against the emulator's catalog: what is fetched is what the generators take.
+//! The catalog client of zerobus-codegen against the emulator's catalog: the generators accept the fetched tables.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn schemas() -> PathBuf {
     Path::new(env!("OUT_DIR")).join("schemas")
 }
 
-/// The catalog client waits for its answers, so it gets a thread of its own.
+/// The catalog client blocks, so it runs on its own thread.
 async fn fetch(emulator: &Emulator, secret: &str, table: &'static str) -> Result<TableInfo, String> {
     let (url, id, secret) = (emulator.url().to_owned(), emulator.client_id().to_owned(), Secret::new(secret));
     let fetched = tokio::task::spawn_blocking(move || {

@@ -1,5 +1,5 @@
 //! The two flavors of a table: both compile for every golden, have the table's descriptor, and encode to the same
-//! bytes, which prost-reflect decodes by the descriptor that is sent.
+//! bytes, which prost-reflect decodes with that descriptor.
 #![deny(warnings, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -67,7 +67,7 @@ fn encoded(row: &impl ZerobusMessage) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// What a reader makes of the bytes who knows the sent descriptor alone.
+/// Decodes the bytes with only the sent descriptor.
 fn decoded(descriptor: DescriptorProto, bytes: &[u8]) -> DynamicMessage {
     let name = descriptor.name().to_owned();
     let file = FileDescriptorProto {
@@ -207,7 +207,7 @@ fn prost_orders(
     }
 }
 
-/// A row with a value in every column of every type, and one with the least that it must have.
+/// A row of every type, with a value in every column or only in the required ones.
 fn typed_every_type(of: &str, n: i64, is_full: bool) -> typed_flavor::EveryType {
     use typed_flavor::every_type::{CStruct, NStruct};
     let time = Timestamp::from_micros(n).unwrap();

@@ -1,5 +1,5 @@
-//! Every golden of zerobus-codegen compiles without a warning: as it is, inside a module whose names shadow the
-//! prelude, and with the runtime under another name.
+//! Every golden of zerobus-codegen compiles without a warning, inside a module whose names shadow the prelude, and with
+//! a renamed runtime.
 #![deny(warnings, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -14,7 +14,7 @@ use zerobus_runtime::ZerobusMessage;
 
 use names::{renamed, shadows};
 
-/// The goldens as they are, a module each.
+/// The goldens, one module each.
 #[allow(unused_imports, reason = "the names that are in the way should not matter")]
 mod goldens {
     use super::shadows;

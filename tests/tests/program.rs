@@ -21,13 +21,13 @@ const AFTER: &str = "
     CREATE TABLE main.sales.orders (id BIGINT NOT NULL, total DECIMAL(12, 2));
     CREATE TABLE main.sales.stock (id BIGINT, counted DATE);";
 
-/// A repository, and the catalog that its tables live in.
+/// A repository, and the catalog with its tables.
 struct Repository {
     folder: tempfile::TempDir,
     emulator: Emulator,
 }
 
-/// What the program said.
+/// The output of the program.
 struct Said {
     code: i32,
     out: String,
@@ -41,7 +41,7 @@ impl Repository {
         Self { folder, emulator }
     }
 
-    /// The catalog's tables become these.
+    /// Replaces the catalog's tables with these.
     async fn alter(self, tables: &str) -> Self {
         self.emulator.shutdown().await;
         let emulator = serve(self.folder.path(), tables).await;
@@ -52,7 +52,7 @@ impl Repository {
         self.folder.path().join("schemas")
     }
 
-    /// The snapshots that are there.
+    /// The snapshots in the repository.
     fn snapshots(&self) -> Vec<String> {
         let names =
             fs::read_dir(self.schemas()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

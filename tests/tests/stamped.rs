@@ -1,4 +1,4 @@
-//! Generated rows of a table with stamps, of both flavors: the stream fills in their columns.
+//! Generated rows of a table with stamped columns, in both flavors: the stream fills in the columns.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ mod prost_flavor {
 use prost_flavor::main::iot::Stamped as Prost;
 use typed_flavor::main::iot::Stamped as Typed;
 
-/// Sends ten rows that say something else of their stamps, on two streams of one folder.
+/// Sends ten rows with other values in the stamped columns, on two streams with the same spool folder.
 async fn send<T: ZerobusMessage>(emulator: &Emulator, spool: &Path, row: impl Fn(i64) -> T) {
     let client = Client::builder().endpoint(emulator.url()).workspace_url(emulator.url());
     let client = client.credentials(emulator.client_id(), emulator.client_secret()).build().unwrap();
@@ -35,7 +35,7 @@ async fn send<T: ZerobusMessage>(emulator: &Emulator, spool: &Path, row: impl Fn
     }
 }
 
-/// The rows in the table have the stamps of one producer and two runs, one for each row.
+/// Checks that the rows have the stamps of one producer and two runs, unique for each row.
 async fn check_stamps(emulator: &Emulator) {
     let rows = emulator.rows(TABLE).await.unwrap();
     let numbers = |name: &str| rows.iter().map(|row| row[name].as_i64().unwrap()).collect::<BTreeSet<_>>();

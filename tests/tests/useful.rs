@@ -1,5 +1,5 @@
-//! Generated types as one uses them: literals, setters, column names, equality, and serde, whose JSON prost-reflect
-//! reads by the descriptor that is sent, as the service does on its JSON path.
+//! Typical uses of generated types: literals, setters, column names, equality, and serde. prost-reflect reads serde's
+//! JSON with the sent descriptor, as the service does on its JSON path.
 #![deny(warnings, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -35,7 +35,7 @@ fn pool(descriptor: DescriptorProto) -> MessageDescriptor {
     pool.get_message_by_name(&name).unwrap()
 }
 
-/// The row as the service reads its JSON, and as it reads its bytes.
+/// Reads the row's JSON and its bytes as the service does.
 fn read_both<T: ZerobusMessage + Serialize>(row: &T) -> (DynamicMessage, DynamicMessage) {
     let message = pool(T::descriptor());
     let json = serde_json::to_string(row).unwrap();
@@ -48,7 +48,7 @@ fn read_both<T: ZerobusMessage + Serialize>(row: &T) -> (DynamicMessage, Dynamic
     (of_json, DynamicMessage::decode(message, out.as_slice()).unwrap())
 }
 
-/// A row of every type, in the forms in which other programs write it.
+/// A row of every type, in forms that other programs write.
 fn lenient() -> Value {
     json!({
         "c_byte": -128, "c_short": 32767, "c_int": 1, "c_long": i64::MIN, "c_float": "NaN", "c_double": "-Infinity",
@@ -62,7 +62,7 @@ fn lenient() -> Value {
     })
 }
 
-/// The same row as it is written.
+/// The same row in the forms that we write.
 fn strict() -> Value {
     json!({
         "c_byte": -128, "c_short": 32767, "c_int": 1, "c_long": i64::MIN, "c_float": "NaN", "c_double": "-Infinity",
@@ -165,11 +165,11 @@ fn types_without_floats_are_equal_and_have_hashes() {
     let names = || tables::edge::Names { camel_case: Some(1), ..Default::default() };
     assert_eq!(distinct([names(), names()]), 1);
     assert_eq!(distinct([names(), tables::edge::Names::default()]), 2);
-    // A HashMap has no hash.
+    // A `HashMap` does not implement `Hash`.
     is_eq::<tables::types::MapKeys>();
 }
 
-/// What is wrong with a row of the prost flavor, if anything is.
+/// The error for a row of the prost flavor, if it is refused.
 fn refused<T: ZerobusMessage>(row: &T) -> Option<String> {
     let mut out = Encoder::new();
     row.encode_to(&mut out);

@@ -1,21 +1,22 @@
-//! Sends rows of your own struct, which the compiler checks against the table, into a Delta table.
+//! Sends rows of your own struct, which the compiler checks against the table, to a Delta table.
 //!
-//! Change the type of a field, or its name, and see what the compiler says.
+//! Change the type or the name of a field, and see the compiler's error.
 
 use std::borrow::Cow;
 
 use zerobus_emulator::Emulator;
 use zerobus_runtime::{Client, ZerobusMessage};
 
-/// What devices send: text that the rows borrow from.
+/// The lines that devices send; the rows borrow from this text.
 const LINES: &str = "\
     a-17;1763700000000;21.5;93;46.9480,7.4474;indoor,office
     a-18;1763700000250;;17;47.3769,8.5417;
     b-02;1763700001999;-3.25;64;46.0207,7.7491;outdoor";
 
-/// A row of `main.iot.readings`: the snapshot in `schemas` says what the table is.
+/// A row of `main.iot.readings`; the snapshot in `schemas` describes the table.
 ///
-/// Nullable columns may be left out, here `firmware`; the order is free; integers may be narrower than their column.
+/// Nullable columns can be omitted, here `firmware`. Fields can have any order, and integers can be narrower than their
+/// column.
 #[derive(ZerobusMessage)]
 #[zerobus(table = "main.iot.readings", rename_all = "camelCase")]
 struct Reading<'a> {

@@ -1,8 +1,8 @@
-//! Delivery at least once over a bad network, and the duplicates that it leaves, recognized by their stamps.
+//! At-least-once delivery over a bad network, and how stamps identify the resulting duplicates.
 //!
-//! The emulator, in this process, drops connections and acknowledgements, and the program is stopped and started again
-//! while rows are on the way. Every row is in the table, some more than once. A row keeps its stamps however often it
-//! is delivered, so the view that `zerobus-codegen ddl --dedup` prints has each row once:
+//! The emulator, in this process, drops connections and acknowledgements, and the producer is stopped and started again
+//! while rows are in flight. Every row is in the table, some more than once. All copies of a row have the same stamps,
+//! so the view that `zerobus-codegen ddl --dedup` prints has each row once:
 //!
 //! ```console
 //! cargo run -p duplicates-example
@@ -21,7 +21,7 @@ use main::iot::Readings;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where the emulator keeps its tables, and the stream its spool; made anew by every run.
+/// The folder of the emulator's tables and the stream's spool; every run starts with an empty one.
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/duplicates");
 const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/readings.sql");
 const TABLE: &str = match Readings::TABLE {
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// One run of a producer: all but the last end before their rows are durable, and leave the rest in the spool.
+/// One run of a producer. All runs but the last end before their rows are durable, and leave the rest in the spool.
 async fn send_some(client: &Client, spool: &Path, run: u32) -> Result<(), Failure> {
     let stream = client
         .stream::<Readings>()
@@ -79,7 +79,7 @@ async fn send_some(client: &Client, spool: &Path, run: u32) -> Result<(), Failur
     Ok(())
 }
 
-/// Counts the rows as they are, and as their stamps tell them apart.
+/// Counts the rows in the table, and the distinct stamps.
 async fn show(emulator: &Emulator) -> Result<(), Failure> {
     let rows = emulator.rows(TABLE).await?;
     let stamps: HashSet<_> =

@@ -1,7 +1,7 @@
-//! A producer whose figures Prometheus reads: `cargo run -p prometheus-example`, then open <http://127.0.0.1:9464>.
+//! A producer with metrics for Prometheus: `cargo run -p prometheus-example`, then open <http://127.0.0.1:9464>.
 //!
-//! `dashboard.json` beside this file is a dashboard for Grafana. With the argument `--once` the program sends its rows,
-//! prints what Prometheus would read, and ends.
+//! `dashboard.json` beside this file is a dashboard for Grafana. With the argument `--once`, the program sends some
+//! rows, prints the metrics and exits.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use zerobus_runtime::{Client, JsonStream};
 
 const TABLE: &str = "main.iot.readings";
 
-/// Seconds, from a fast acknowledgement to one that a program should worry about.
+/// The bounds of the histogram in seconds, from a fast acknowledgement to a worrying one.
 const LATENCIES: [f64; 9] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Failure> {
     let is_once = std::env::args().any(|argument| argument == "--once");
     let buckets = Matcher::Full("messaging.client.operation.duration".to_owned());
     let prometheus = PrometheusBuilder::new().set_buckets_for_metric(buckets, &LATENCIES)?;
-    // The address of a test is free; the one of a program is known to Prometheus.
+    // A test uses any free port; Prometheus needs a fixed one.
     let port = if is_once { 0 } else { 9464 };
     let (recorder, exporter) = prometheus.with_http_listener(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).build()?;
     let figures = recorder.handle();

@@ -1,4 +1,4 @@
-//! What the table itself says, read back from its Delta files after the stream was closed.
+//! Facts about the rows in the table, read back from its Delta files after the stream was closed.
 
 use std::fmt::{self, Display};
 

@@ -1,4 +1,4 @@
-//! The feed: a week of the USGS's earthquakes as GeoJSON, and the row that each event becomes.
+//! The feed: a week of earthquakes from the USGS as GeoJSON, and the conversion of each event to a row.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -20,7 +20,7 @@ struct Collection {
 struct Event {
     id: String,
     geometry: Geometry,
-    /// Kept as text: the column `properties` takes it whole.
+    /// Kept as text, because the column `properties` stores all of it.
     properties: Box<RawValue>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn rows() -> Result<Vec<Earthquakes>, Failure> {
 
 fn row(event: Event) -> Result<Earthquakes, Failure> {
     let properties: Properties = serde_json::from_str(event.properties.get())?;
-    // The unit has a name: milliseconds in the feed, microseconds in the column.
+    // The feed has milliseconds, the column microseconds; `from_millis` names the unit.
     let time = Timestamp::from_millis(properties.time)?;
     let (longitude, latitude, depth_km) = event.geometry.coordinates;
     Ok(Earthquakes {

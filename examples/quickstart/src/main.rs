@@ -1,8 +1,8 @@
-//! A week of real earthquakes into a Delta table, through types that `build.rs` made of the table's schema.
+//! Sends a week of real earthquakes to a Delta table, using types that `build.rs` generated from the table's schema.
 //!
-//! As it stands it runs against the emulator, in this process. With `ZEROBUS_SERVER_ENDPOINT`,
-//! `DATABRICKS_WORKSPACE_URL`, `DATABRICKS_CLIENT_ID` and `DATABRICKS_CLIENT_SECRET` set, the same program writes to a
-//! real workspace.
+//! By default it runs against the emulator, in this process. With `ZEROBUS_SERVER_ENDPOINT`,
+//! `DATABRICKS_WORKSPACE_URL`, `DATABRICKS_CLIENT_ID` and `DATABRICKS_CLIENT_SECRET` set, it writes to a real
+//! workspace.
 
 mod facts;
 mod feed;
@@ -19,7 +19,7 @@ use main::geo::Earthquakes;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where the emulator keeps its tables; made anew by every run.
+/// The folder of the emulator's tables; every run starts with an empty one.
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/quickstart");
 const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
 const TABLE: &str = match Earthquakes::TABLE {
@@ -54,7 +54,7 @@ async fn start_emulator() -> Result<Emulator, Failure> {
     Ok(Emulator::builder().schemas(SCHEMAS).data(data).start().await?)
 }
 
-/// Sends every event of the feed and closes the stream: after that, every row is durable.
+/// Sends every event of the feed and closes the stream; then every row is durable.
 async fn send_all(client: &Client) -> Result<(), Failure> {
     let rows = feed::rows()?;
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} rows")?;
@@ -74,7 +74,7 @@ async fn send_all(client: &Client) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads the table back, and says how others can.
+/// Reads the table back, and prints how to read it with other tools.
 async fn show_table(emulator: &Emulator) -> Result<(), Failure> {
     let path = emulator.table_path(TABLE).ok_or("the emulator has no such table")?.canonicalize()?;
     println!("{}", facts::Facts::of(&emulator.rows(TABLE).await?)?);

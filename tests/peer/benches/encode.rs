@@ -1,4 +1,4 @@
-//! Encoding alone: typed rows into a batch against prost's `encode_to_vec`, a thousand rows at a time.
+//! Measures encoding alone: typed rows into a batch compared with prost's `encode_to_vec`, a thousand rows at a time.
 //!
 //! `cargo bench --bench encode` in this folder.
 
@@ -14,7 +14,7 @@ fn main() {
     divan::main();
 }
 
-/// Our types, into a buffer that has the room, as a stream does it.
+/// Our types, into a buffer with enough capacity, as a stream does it.
 #[divan::bench(types = [Flat, Nested, Wide])]
 fn ours<T: Numbered + ZerobusMessage>(bencher: Bencher) {
     let mut rows = Pool::<T>::new();
@@ -28,7 +28,7 @@ fn ours<T: Numbered + ZerobusMessage>(bencher: Bencher) {
     );
 }
 
-/// What the official client asks for.
+/// `encode_to_vec`, as the official client requires.
 #[divan::bench(types = [ProstFlat, ProstNested, ProstWide])]
 fn prost<T: Numbered + Message>(bencher: Bencher) {
     let mut rows = Pool::<T>::new();

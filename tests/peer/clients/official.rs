@@ -1,4 +1,4 @@
-//! The official client: rows that prost encodes, one by one or a thousand in a call.
+//! The official client: sends rows that prost encodes, one by one or a thousand per call.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -32,7 +32,7 @@ pub(crate) async fn run(plan: Plan) -> Result<Report, Failure> {
     }
 }
 
-/// The descriptor is ours: `tests/descriptors.rs` proves that it is the one that the official converter makes.
+/// The descriptor is ours; `tests/descriptors.rs` proves that it equals the official converter's.
 async fn proto<T: Message + Numbered, O: ZerobusMessage>(plan: &Plan, table: &'static str) -> Result<Report, Failure> {
     let sdk = ZerobusSdk::builder().endpoint(&plan.url).build()?;
     let builder = sdk.stream_builder().table(table).headers_provider(Arc::new(Headers(table)));
@@ -65,7 +65,7 @@ async fn json(plan: &Plan, table: &'static str) -> Result<Report, Failure> {
     let sdk = ZerobusSdk::builder().endpoint(&plan.url).build()?;
     let builder = sdk.stream_builder().table(table).headers_provider(Arc::new(Headers(table)));
     let stream = Arc::new(builder.json().build().await?);
-    // A row of plain fields always serializes.
+    // A row of plain fields cannot fail to serialize.
     let encode = |row: &JsonFlat| JsonString(serde_json::to_string(row).unwrap_or_default());
     drive(plan, stream, encode).await
 }
@@ -83,7 +83,7 @@ where
     Ok(report)
 }
 
-/// What the official client takes.
+/// A record of the official client.
 trait Record {
     async fn single(self, stream: &ZerobusStream) -> ZerobusResult<i64>;
     async fn many(records: impl Iterator<Item = Self>, stream: &ZerobusStream) -> ZerobusResult<Option<i64>>;

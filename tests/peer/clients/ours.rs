@@ -1,4 +1,4 @@
-//! Our client: typed rows, one by one.
+//! Our client: sends typed rows one by one.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ async fn close<T>(stream: Arc<IngestStream<T>>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A token for a server that asks for none.
+/// A token for a server that does not check it.
 #[derive(Debug)]
 struct Static;
 

@@ -1,4 +1,4 @@
-//! Alternating runs of the programs, the medians of their figures, and the tables that show them.
+//! The comparison: runs the programs alternately, and prints tables with the medians of their figures.
 //!
 //! Every run has its own server and client. The runs of one table alternate, A B C A B C, so that other load on the
 //! machine slows all of them alike.
@@ -14,16 +14,16 @@ use crate::Failure;
 use crate::measure::Report;
 use crate::server::Summary;
 
-/// What is compared, and how often.
+/// Which comparisons run, and how often.
 #[derive(Debug, Parser)]
 pub struct Options {
     /// Runs of each program in each comparison.
     #[arg(long, default_value_t = 5)]
     pub runs: usize,
-    /// These comparisons alone.
+    /// Run only these comparisons.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<Section>,
-    /// Where the tables are written as Markdown.
+    /// Write the tables as Markdown to this file.
     #[arg(long)]
     pub write: Option<PathBuf>,
 }
@@ -33,17 +33,17 @@ pub struct Options {
 pub enum Section {
     /// Whether the same rows arrive.
     Content,
-    /// CPU and rows a second, for each shape of rows.
+    /// CPU and rows per second, for each shape of rows.
     Throughput,
-    /// Allocations a row.
+    /// Allocations per row.
     Allocations,
     /// Peak memory.
     Memory,
-    /// CPU and rows a second where acknowledgements come late.
+    /// CPU and rows per second with late acknowledgements.
     Delays,
-    /// From `send` to durable.
+    /// The time from `send` to durable.
     Latency,
-    /// CPU and rows a second over TLS.
+    /// CPU and rows per second over TLS.
     Tls,
 }
 
@@ -53,7 +53,7 @@ struct Client {
     name: &'static str,
     program: &'static str,
     arguments: &'static [&'static str],
-    /// Rows of a run that takes about a second.
+    /// The number of rows for a run of about a second.
     rows: u64,
 }
 
@@ -67,7 +67,7 @@ const THOUSAND: Client = Client {
 };
 const CLIENTS: [Client; 3] = [OURS, SINGLE, THOUSAND];
 
-/// Shapes with the factor by which a row of the shape is heavier than a flat one.
+/// The shapes, each with the factor by which its rows cost more than flat ones.
 const SHAPES: [(&str, &str, u64); 4] = [
     ("flat", "10 columns, 120 bytes", 1),
     ("wide", "1 KB", 4),
@@ -110,11 +110,11 @@ fn programs() -> Result<PathBuf, Failure> {
     Ok(own.parent().ok_or("a program lies in a folder")?.to_owned())
 }
 
-/// The arguments that all clients get.
+/// The arguments for all clients.
 #[derive(Debug, Clone, Copy)]
 struct Case<'a> {
     name: &'a str,
-    /// How much heavier a row is than a flat one, or how much shorter a run is than usual.
+    /// By which factor a row costs more than a flat one, or a run is shorter than usual.
     weight: u64,
     client: &'a [&'a str],
     server: &'a [&'a str],
@@ -164,7 +164,7 @@ impl Bench {
     }
 
     fn delays(&self) -> Result<String, Failure> {
-        // With room for every row of the run, as the official client has it by default.
+        // With room for every row of the run, which is the official client's default.
         let client = &["--budget", "2000000000"];
         let servers = ["0", "20", "200", "1000"].map(|delay| ["--ack-delay-ms", delay]);
         let cases =
@@ -178,12 +178,12 @@ impl Bench {
         let (name, server) = ("10 columns, 120 bytes", &["--tls", &path]);
         let case = Case { name, weight: 2, server, certificate: Some(&certificate), ..Case::default() };
         let table = self.rates("over TLS", &[case]);
-        // Nothing is left behind, however it ended.
+        // The file is removed even after an error.
         let _ = std::fs::remove_file(&certificate);
         table
     }
 
-    /// A line for each client in each case, with its CPU and rows a second, and how many times ours that is.
+    /// A line for each client in each case: its CPU and rows per second, also relative to ours.
     fn rates(&self, what: &str, cases: &[Case<'_>]) -> Result<String, Failure> {
         let pairs: Vec<(&Case<'_>, Client)> =
             cases.iter().flat_map(|case| CLIENTS.map(|client| (case, client))).collect();
@@ -255,7 +255,7 @@ impl Bench {
         Ok(table)
     }
 
-    /// Streams that have sent a row and wait: what one of them holds.
+    /// The memory of an idle stream that has sent a row.
     fn idle(&self, table: &mut String) -> Result<(), Failure> {
         writeln!(table, "\n| an idle stream | KiB |\n|---|--:|")?;
         for client in [OURS, SINGLE] {
@@ -289,7 +289,7 @@ impl Bench {
         Ok(table)
     }
 
-    /// Runs of several programs in turns; the reports of each.
+    /// Runs several programs alternately, and returns the reports of each.
     fn alternate(
         &self,
         programs: usize,
@@ -304,7 +304,7 @@ impl Bench {
         Ok(reports)
     }
 
-    /// One run of a client against a server of its own; every row must arrive.
+    /// One run of a client against its own server; every row must arrive.
     fn once(
         &self,
         client: Client,
@@ -319,7 +319,7 @@ impl Bench {
         Ok((report, summary))
     }
 
-    /// What a client reports when it is done.
+    /// Runs a client and returns its report.
     fn report(
         &self,
         client: Client,
@@ -340,7 +340,7 @@ impl Bench {
     }
 }
 
-/// A server of one run; it ends with it.
+/// The server of one run; dropping it ends the process.
 struct Server {
     child: Child,
     output: BufReader<ChildStdout>,
@@ -356,7 +356,7 @@ impl Server {
         Ok(server)
     }
 
-    /// What has arrived on the stream that ended next.
+    /// The summary of the next stream that ends.
     fn summary(&mut self) -> Result<Summary, Failure> {
         Ok(serde_json::from_str(&self.line()?)?)
     }
@@ -373,7 +373,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

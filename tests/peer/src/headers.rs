@@ -1,4 +1,4 @@
-//! The headers of the official client's calls, for a server that asks for no token.
+//! The headers of the official client's calls, for a server that does not check the token.
 
 use std::collections::HashMap;
 

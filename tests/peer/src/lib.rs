@@ -1,20 +1,20 @@
-//! This workspace held against the official client.
+//! Comparison of this workspace with the official client.
 //!
-//! `tests/descriptors.rs` compares what both make of a table, `tests/wire` what both put on the wire. The programs
-//! compare what a row costs: a neutral server, and for each client a program of its own, so that what is measured is
-//! one client and nothing else.
+//! `tests/descriptors.rs` compares the descriptors of tables, `tests/wire` the bytes on the wire. The programs compare
+//! the cost of a row: a neutral server, and a separate program for each client, so that each measurement covers one
+//! client only.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `rows` | the rows, as our types and as prost's |
-//! | `plan` | what a client is to do: how many rows of which shape, how |
+//! | `rows` | the rows, in our types and in prost's |
+//! | `plan` | the plan of a client: how many rows of which shape it sends, and how |
 //! | `headers` | the headers of the official client's calls |
 //! | `../clients` | the two clients, which only their programs compile |
-//! | `measure` | CPU, memory, allocations, latency of this process |
-//! | `scan` | requests read from the wire without decoding a row |
+//! | `measure` | CPU, memory, allocations and latency of this process |
+//! | `scan` | reading requests from the wire without decoding rows |
 //! | `server` | the neutral server |
-//! | `recorder` | a server that takes down what a client sends |
-//! | `compare` | alternating runs of the programs, medians, the tables |
+//! | `recorder` | a server that records what a client sends |
+//! | `compare` | alternating runs of the programs, medians and tables |
 
 pub mod compare;
 pub mod headers;
@@ -25,7 +25,7 @@ pub mod rows;
 pub mod scan;
 pub mod server;
 
-/// The types of `schemas/`, as zerobus-codegen writes them.
+/// The types that zerobus-codegen generates from `schemas/`.
 pub mod tables {
     zerobus_runtime::include_tables!();
 }

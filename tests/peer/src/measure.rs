@@ -1,4 +1,4 @@
-//! What this process uses: CPU, memory and allocations; and the latency of rows.
+//! Measurements: CPU, memory and allocations of this process, and the latency of rows.
 
 use std::time::Duration;
 
@@ -9,30 +9,30 @@ use stats_alloc::INSTRUMENTED_SYSTEM;
 
 use crate::Failure;
 
-/// What a client prints when it has run its plan.
+/// The report that a client prints after its plan.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Rows sent and acknowledged.
     pub rows: u64,
-    /// From the first `send` until every row is durable.
+    /// The time from the first `send` until every row is durable.
     pub wall_ns: u64,
-    /// CPU time of the process over that time, user and system.
+    /// CPU time of the process during that time, user and system.
     pub cpu_ns: u64,
-    /// The part of it that the kernel used.
+    /// The part of the CPU time that the kernel used.
     pub system_ns: u64,
     /// Peak resident memory of the process, in bytes.
     pub peak_bytes: u64,
-    /// The same before the first `send`: the program, the rows that are sent, the open connection.
+    /// The same before the first `send`: the program, the rows to send, the open connection.
     pub idle_bytes: u64,
-    /// Allocations and reallocations over that time; zero in a program that does not count them.
+    /// Allocations and reallocations during that time; zero in a program that does not count them.
     pub allocations: u64,
-    /// From `send` to durable: the median.
+    /// The median time from `send` to durable.
     pub p50_ns: u64,
-    /// From `send` to durable: 99 of 100 rows are faster.
+    /// The 99th percentile of the time from `send` to durable.
     pub p99_ns: u64,
 }
 
-/// The state of the process at one moment.
+/// The resource usage of the process at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     at: std::time::Instant,
@@ -43,7 +43,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// The state now.
+    /// The current usage.
     ///
     /// # Errors
     /// If the system does not report it.
@@ -59,7 +59,7 @@ impl Usage {
         })
     }
 
-    /// What was used since then.
+    /// The report of the usage since then.
     ///
     /// # Errors
     /// If the system does not report it.

@@ -1,4 +1,4 @@
-//! What a client is to do, and the pace at which it does it.
+//! The plan of a client: what it sends, and at which rate.
 
 use std::future::Future;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use crate::measure::{Report, Usage};
 pub enum Shape {
     /// Ten columns of 120 bytes.
     Flat,
-    /// The same as JSON.
+    /// The rows of `Flat` as JSON.
     Json,
     /// Structs three deep and an array of structs.
     Nested,
@@ -24,25 +24,25 @@ pub enum Shape {
     Wide,
 }
 
-/// How many rows a call takes.
+/// How many rows each call sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Calls {
     /// One by one.
     Single,
-    /// A thousand; our client has no such call, and sends one by one.
+    /// A thousand; our client has no such call and sends them one by one.
     Thousand,
 }
 
 /// The tokio runtime that a client runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Threads {
-    /// As `#[tokio::main]` has it: a worker for each core.
+    /// The runtime of `#[tokio::main]`: a worker per core.
     Many,
-    /// One thread for all.
+    /// One thread for everything.
     One,
 }
 
-/// What a client is to do.
+/// The plan of a client.
 #[derive(Debug, Clone, Parser)]
 pub struct Plan {
     /// The server's address.
@@ -51,19 +51,19 @@ pub struct Plan {
     /// The form of the rows.
     #[arg(long, default_value = "flat")]
     pub shape: Shape,
-    /// How many rows are sent.
+    /// How many rows to send.
     #[arg(long, default_value_t = 1_000_000)]
     pub rows: u64,
-    /// Opens this many streams instead, which send a row each and then wait.
+    /// Open this many streams instead; each sends one row and then waits.
     #[arg(long)]
     pub idle: Option<u64>,
-    /// How many rows a call takes.
+    /// How many rows each call sends.
     #[arg(long, default_value = "single")]
     pub calls: Calls,
-    /// Rows per second; as many as possible if none is given.
+    /// Rows per second; by default as many as possible.
     #[arg(long)]
     pub rate: Option<u32>,
-    /// The bytes that our client may hold; its default if none is given. The official client counts requests instead.
+    /// The byte budget of our client, instead of its default. The official client counts requests instead.
     #[arg(long)]
     pub budget: Option<usize>,
     /// How long the first row of a batch may wait in our client, in microseconds.
@@ -76,13 +76,13 @@ pub struct Plan {
 
 /// A client with an open stream.
 pub trait Sender {
-    /// What the client returns for a row that it has accepted.
+    /// What the client returns for an accepted row.
     type Offset: Send + 'static;
 
-    /// Sends the rows of these numbers, of which there is at least one; the offset of the last.
+    /// Sends the rows with these numbers, at least one, and returns the offset of the last.
     fn send(&mut self, rows: Range<u64>) -> impl Future<Output = Result<Self::Offset, Failure>>;
 
-    /// Waits until the row of this offset is durable, on a task of its own.
+    /// Waits until the row with this offset is durable; runs on its own task.
     fn wait(&self, offset: Self::Offset) -> impl Future<Output = Result<(), Failure>> + Send + 'static;
 
     /// Waits until every row is durable.
@@ -90,7 +90,7 @@ pub trait Sender {
 }
 
 impl Plan {
-    /// Runs a client on the runtime that the plan asks for, and prints its report.
+    /// Runs a client on the plan's runtime, and prints its report.
     ///
     /// # Errors
     /// If the client fails.
@@ -122,9 +122,9 @@ impl Plan {
         before.report(self.rows, &mut latencies)
     }
 
-    /// Sends rows in bursts of a millisecond, or one by one where that is slower, and times the last row of a burst.
+    /// Sends rows in one burst per millisecond, or one by one at lower rates, and times the last row of a burst.
     ///
-    /// At most five hundred bursts a second are timed, so that the timing of a row costs little beside the row.
+    /// At most five hundred bursts per second are timed, so that timing costs little compared with sending.
     async fn paced(&self, sender: &mut impl Sender, rate: u32) -> Result<Vec<Duration>, Failure> {
         let burst = u64::from(rate.div_ceil(1000));
         let mut ticks = interval(Duration::from_secs(1).mul_f64(burst_share(burst, rate)));

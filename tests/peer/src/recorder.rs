@@ -1,12 +1,12 @@
-//! The recorder: a token endpoint and a gRPC server on one port that take down what a client sends.
+//! The recorder: a token endpoint and a gRPC server on one port that record what a client sends.
 //!
-//! It knows no table and checks nothing. What it answers is a script, so that every client meets the same server.
+//! It has no tables and checks nothing. A script defines its responses, so every client sees the same server.
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `tap` | the frames of a connection, as they pass |
+//! | `tap` | counts the frames of a connection |
 //! | `token` | the token endpoint |
-//! | `call` | the call: what the script answers, and what the client sent |
+//! | `call` | the calls: the script's responses, and what the client sent |
 
 mod call;
 mod tap;
@@ -24,17 +24,17 @@ use tokio::task::JoinHandle;
 use crate::Failure;
 use tap::{Frames, Tap};
 
-/// What the server does to the calls of a client.
+/// How the server treats the calls of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Script {
-    /// The first call is asked to close after its first acknowledgement; it ends when the client has opened the next,
-    /// or has waited for that in vain.
+    /// The first call gets a close signal after its first acknowledgement. It ends when the client opens the next call,
+    /// or after a timeout.
     CloseSignal,
     /// The first call ends with PERMISSION_DENIED.
     PermissionDenied,
-    /// Every call is refused when it has created its stream.
+    /// Every call is refused after it has created its stream.
     Refused,
-    /// The first call is reset after its second row, of which only the first is acknowledged.
+    /// The first call is reset after its second row; only its first row is acknowledged.
     Reset,
     /// Every row is acknowledged.
     Serve,
@@ -45,22 +45,22 @@ pub enum Script {
 /// Everything that a client sent.
 #[derive(Debug, Default, Clone)]
 pub struct Recording {
-    /// What the token endpoint was asked, in order.
+    /// The requests to the token endpoint, in order.
     pub tokens: Vec<TokenRequest>,
     /// The calls, in order.
     pub calls: Vec<Call>,
-    /// HTTP/2 pings, over all connections.
+    /// The number of HTTP/2 pings on all connections.
     pub pings: usize,
 }
 
-/// One request of the token endpoint.
+/// One request to the token endpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenRequest {
     /// `POST`.
     pub method: String,
     /// The path and the query.
     pub path: String,
-    /// The headers by their lower-case name; of `authorization`, the scheme alone.
+    /// The headers by their lower-case names; for `authorization` only the scheme.
     pub headers: BTreeMap<String, String>,
     /// The fields of the form; `authorization_details` is JSON.
     pub form: BTreeMap<String, Value>,
@@ -69,28 +69,28 @@ pub struct TokenRequest {
 /// One call.
 #[derive(Debug, Default, Clone)]
 pub struct Call {
-    /// The path: the method that was called.
+    /// The path, which names the method.
     pub path: String,
-    /// The metadata by its lower-case name.
+    /// The metadata by lower-case names.
     pub metadata: BTreeMap<String, String>,
     /// Whether the first message came before the server had sent the headers of its response.
     pub sends_before_headers: bool,
     /// The messages, without their gRPC frame.
     pub messages: Vec<Bytes>,
-    /// How the request side ended.
+    /// How the client ended its side of the call.
     pub end: Option<End>,
     /// Whether the client had opened the next call before the server ended this one.
     pub next_call_first: bool,
 }
 
-/// How a request side ends.
+/// How the request side of a call ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// With END_STREAM, and the client reads what the server still has to say.
+    /// With END_STREAM; the client still reads the rest of the response.
     HalfClosed,
-    /// With END_STREAM, and then with RST_STREAM before the server has ended its side.
+    /// With END_STREAM, and then with RST_STREAM before the server ends its side.
     HalfClosedAndReset,
-    /// With RST_STREAM, or with the connection.
+    /// With RST_STREAM, or when the connection ends.
     Reset,
     /// The server ended the call first.
     Server,
@@ -104,25 +104,25 @@ pub struct Recorder {
     serving: JoinHandle<()>,
 }
 
-/// What the connections of a recorder share.
+/// The state that a recorder's connections share.
 #[derive(Debug)]
 struct Shared {
     script: Script,
     recording: Mutex<Recording>,
     frames: Frames,
-    /// Notified of every call that begins.
+    /// The number of calls that have begun.
     called: tokio::sync::watch::Sender<usize>,
 }
 
 impl Shared {
-    /// A client that dies in the middle leaves whole entries, so a poisoned lock is a sound one.
+    /// Entries are always complete, even if a connection panics, so a poisoned lock can be used.
     fn recording(&self) -> MutexGuard<'_, Recording> {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Recorder {
-    /// Starts on a port of its own.
+    /// Starts on a free port.
     ///
     /// # Errors
     /// If it cannot listen.
@@ -142,7 +142,7 @@ impl Recorder {
         &self.url
     }
 
-    /// How many HTTP/2 pings have come so far.
+    /// The number of HTTP/2 pings so far.
     #[must_use]
     pub fn pings(&self) -> usize {
         self.shared.frames.pings()
@@ -162,7 +162,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((socket, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            // A client that goes away in the middle ends its own connection and nothing else.
+            // A client that disappears ends only its own connection.
             if let Err(error) = connection(socket, shared).await {
                 eprintln!("recorder: a connection ended: {error}");
             }
@@ -170,7 +170,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Serves HTTP/2 where the connection begins with its preface, the token endpoint elsewhere.
+/// Serves HTTP/2 if the connection begins with its preface, otherwise the token endpoint.
 async fn connection(mut socket: TcpStream, shared: Arc<Shared>) -> Result<(), Failure> {
     socket.set_nodelay(true)?;
     let mut first = [0; 3];

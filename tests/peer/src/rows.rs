@@ -1,38 +1,38 @@
-//! The rows: the same values as the types that zerobus-codegen makes, and as what prost derives.
+//! The rows: the same values in the types that zerobus-codegen generates and in types that prost derives.
 
 use serde::Serialize;
 use zerobus_runtime::Timestamp;
 
 pub use crate::tables::main::peer::{Flat, Nested, Wide, nested};
 
-/// The number of rows made before a run; they are sent again and again, each time with the row's number as its id.
+/// The number of rows made before a run; they are sent repeatedly, each time with the row's number as id.
 const POOL: u64 = 1000;
 
-/// A row that a run makes and numbers.
+/// A row with a number.
 pub trait Numbered: Send + 'static {
-    /// The row of this number.
+    /// The row with this number.
     fn new(n: u64) -> Self;
 
-    /// Numbers it anew.
+    /// Sets the number.
     fn number(&mut self, n: u64);
 }
 
-/// Rows to be sent.
+/// The rows to send.
 #[derive(Debug)]
 pub struct Pool<T>(Vec<T>);
 
 impl<T: Numbered> Pool<T> {
-    /// Rows of all the values that a run sends.
+    /// Makes the rows for a run.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "making rows is no default")]
+    #[expect(clippy::new_without_default, reason = "a pool of rows has no natural default")]
     pub fn new() -> Self {
         Self((0..POOL).map(T::new).collect())
     }
 
-    /// The row of this number.
+    /// The row with this number.
     #[inline]
     pub fn row(&mut self, n: u64) -> &T {
-        // The length is a constant, so that this is a multiplication.
+        // The length is a constant, so the compiler turns the remainder into a multiplication.
         let row = &mut self.0[(n % POOL) as usize];
         row.number(n);
         row
@@ -147,7 +147,7 @@ pub struct ProstReading {
     pub value: Option<f64>,
 }
 
-/// The flat row as both clients send it in JSON.
+/// The flat row that both clients send as JSON.
 #[expect(missing_docs, reason = "the columns of main.peer.flat")]
 #[derive(Debug, Clone, Serialize)]
 pub struct JsonFlat {
@@ -163,7 +163,7 @@ pub struct JsonFlat {
     pub message: Option<String>,
 }
 
-/// 2026-01-01 in microseconds, and one second for every row.
+/// 2026-01-01 plus one second per row, in microseconds.
 #[expect(clippy::cast_possible_wrap, reason = "rows are few")]
 const fn micros(n: u64) -> i64 {
     1_767_225_600_000_000 + (n % POOL) as i64 * 1_000_123
@@ -179,7 +179,7 @@ fn fraction(n: u64) -> f64 {
     (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64 / (1_u64 << 24) as f64
 }
 
-/// Text of this length that differs from row to row.
+/// Text with this length that differs from row to row.
 fn text(n: u64, len: usize) -> String {
     let words = ["temperature", "above", "threshold", "since", "maintenance", "of", "unit", "check", "valve"];
     let mut text = format!("{n:04}");
@@ -213,7 +213,7 @@ macro_rules! numbered {
     )*};
 }
 
-/// The flat row in each of its types; only the type of the time differs.
+/// The flat row for each of its types; only the type of the time differs.
 macro_rules! flat {
     ($row:ident, $n:ident, $time:expr) => {
         $row {

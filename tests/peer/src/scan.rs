@@ -1,4 +1,4 @@
-//! Requests read from the wire without decoding a row: gRPC's frames, the envelope, and where each record lies.
+//! Reads requests from the wire without decoding rows: gRPC's frames, the envelope, and the place of each record.
 //!
 //! ```text
 //! 00 LLLLLLLL                     gRPC: not compressed, length of the message
@@ -23,45 +23,45 @@ const PROTO: u8 = 0x12;
 const JSON: u8 = 0x1a;
 const RECORDS: u8 = 0x0a;
 
-/// What a request is.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
-    /// The one that creates the stream.
+    /// It creates the stream.
     Create,
-    /// One that brings rows, with its offset.
+    /// It has rows and this offset.
     Rows(u64),
 }
 
-/// What has arrived.
+/// Counts of what has arrived.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Arrived {
-    /// Requests that bring rows.
+    /// Requests with rows.
     pub requests: u64,
     /// Rows.
     pub rows: u64,
-    /// Their bytes, without key and length.
+    /// The bytes of the rows, without key and length.
     pub bytes: u64,
     /// The sum of the rows' hashes; zero if they are not hashed.
     pub hash: u64,
 }
 
-/// Whether rows are hashed as they come.
+/// Whether rows are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// Each is hashed.
+    /// Every row is hashed.
     Hashed,
-    /// They are only counted.
+    /// Rows are only counted.
     Counted,
 }
 
-/// Cuts the bytes of a call into messages.
+/// Splits the bytes of a call into messages.
 #[derive(Debug, Default)]
 pub struct Messages {
     partial: Vec<u8>,
 }
 
 impl Messages {
-    /// Takes more bytes and yields each message that is now complete.
+    /// Adds bytes, and calls `each` with every message that is complete.
     ///
     /// # Errors
     /// If a message is compressed, or `each` fails.
@@ -94,7 +94,7 @@ impl Messages {
     }
 }
 
-/// The length that a message has with its frame; that of the frame alone while it is not whole.
+/// The length of a message with its frame; if the frame is incomplete, the length of the frame.
 fn wanted(bytes: &[u8]) -> Result<usize, Failure> {
     match bytes {
         [0, a, b, c, d, ..] => Ok(GRPC_FRAME + u32::from_be_bytes([*a, *b, *c, *d]) as usize),
@@ -103,10 +103,10 @@ fn wanted(bytes: &[u8]) -> Result<usize, Failure> {
     }
 }
 
-/// Reads a request and counts what it brings.
+/// Reads a request and counts its rows.
 ///
 /// # Errors
-/// If it is not of the protocol.
+/// If it does not follow the protocol.
 pub fn request(message: &[u8], content: Content, arrived: &mut Arrived) -> Result<Request, Failure> {
     let (key, mut body) = field(&mut { message })?;
     if key == CREATE_STREAM {
@@ -148,7 +148,7 @@ fn count(record: &[u8], content: Content, arrived: &mut Arrived) {
     }
 }
 
-/// FNV-1a: short, and good enough for rows that nobody chose to collide.
+/// FNV-1a: simple, and good enough for rows that are not made to collide.
 fn hash(record: &[u8]) -> u64 {
     record.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,5 +1,5 @@
-//! The neutral server: it creates streams, reads requests from the wire without decoding a row, and acknowledges
-//! cumulatively, once for each HTTP/2 frame that completes a request.
+//! The neutral server: creates streams, reads requests from the wire without decoding rows, and acknowledges
+//! cumulatively, once per HTTP/2 frame that completes a request.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -22,10 +22,10 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use crate::Failure;
 use crate::scan::{Arrived, Content, Messages, Request, request};
 
-/// How the server behaves.
+/// The server's options.
 #[derive(Debug, Clone, Parser)]
 pub struct Options {
-    /// How long after its arrival a request is acknowledged.
+    /// The delay between the arrival of a request and its acknowledgement.
     #[arg(long, default_value_t = 0)]
     pub ack_delay_ms: u64,
     /// Acknowledge nothing before this many rows have arrived.
@@ -42,10 +42,10 @@ pub struct Options {
     pub tls: Option<PathBuf>,
 }
 
-/// What the server prints when a stream has ended.
+/// The summary that the server prints when a stream ends.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Summary {
-    /// Requests that brought rows.
+    /// Requests with rows.
     pub requests: u64,
     /// Rows.
     pub rows: u64,
@@ -55,7 +55,7 @@ pub struct Summary {
     pub hash: u64,
 }
 
-/// Serves on a port of its own, whose address it prints first, until it is killed.
+/// Serves on a free port until it is killed; prints the address first.
 ///
 /// # Errors
 /// If it cannot listen.
@@ -76,7 +76,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     }
 }
 
-/// A certificate for localhost that nobody but the client of this run trusts.
+/// Makes a certificate for localhost that only this run's client trusts.
 fn acceptor(file: &PathBuf) -> Result<TlsAcceptor, Failure> {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
     std::fs::write(file, made.cert.pem())?;
@@ -116,7 +116,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(socket: S, options: Options) -
 struct Call {
     options: Options,
     arrived: Arrived,
-    /// Offsets that are to be acknowledged, and when.
+    /// The offsets to acknowledge, and the time for each.
     due: VecDeque<(Instant, u64)>,
     is_created: bool,
 }
@@ -194,7 +194,7 @@ impl Call {
 fn ack(offset: u64) -> Bytes {
     let mut inner = vec![0x08];
     prost::encoding::encode_varint(offset, &mut inner);
-    // Both lengths are at most 13, of one byte each.
+    // Both lengths are at most 13, so each takes one byte.
     #[expect(clippy::cast_possible_truncation, reason = "a varint has at most ten bytes")]
     let len = inner.len() as u8;
     let mut ack = vec![0, 0, 0, 0, len + 2, 0x12, len];

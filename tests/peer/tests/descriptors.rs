@@ -1,8 +1,8 @@
-//! The descriptor that opens our streams is the one that the official client sends: its converter's, resolved in its
-//! pool.
+//! The descriptor that opens our streams equals the one that the official client sends, which its converter makes and
+//! its pool resolves.
 //!
-//! Where the official pool takes no descriptor, since a message has the name of a field beside it, ours still resolves
-//! in prost-reflect, in protox and in a real protoc.
+//! The official pool rejects descriptors in which a message has the name of a sibling field. In these cases ours still
+//! resolves in prost-reflect, in protox and in a real protoc.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 #[path = "../../../zerobus-codegen/tests/arbitrary/mod.rs"]
@@ -32,7 +32,7 @@ fn ours(table: &Value) -> Result<Table, Report> {
     Table::try_from(&serde_json::from_value::<TableInfo>(table.clone()).unwrap())
 }
 
-/// What the official converter makes of the columns that a row carries; its type names are relative.
+/// The official converter's descriptor for the columns of a row; its type names are relative.
 fn converted(table: &Value, ours: &Table) -> Result<DescriptorProto, SchemaError> {
     let columns: Vec<UcColumn> = table["columns"]
         .as_array()
@@ -44,18 +44,18 @@ fn converted(table: &Value, ours: &Table) -> Result<DescriptorProto, SchemaError
     descriptor_from_uc_columns(&columns, ours.descriptor().name())
 }
 
-/// The official type takes no null where it takes nothing.
+/// Removes keys that are null: the official type accepts missing keys, but not null.
 fn without_nulls(column: &Value) -> Value {
     let object = column.as_object().unwrap().clone();
     Value::Object(object.into_iter().filter(|(_, value)| !value.is_null()).collect())
 }
 
-/// How a descriptor of ours was judged.
+/// The result of comparing a descriptor of ours.
 #[derive(Debug, PartialEq)]
 enum Judgement {
-    /// It is the one that the official client sends.
+    /// It equals the one that the official client sends.
     Equal,
-    /// The official client can send none, and ours resolves.
+    /// The official client cannot send one, and ours resolves.
     Resolves,
 }
 
@@ -73,13 +73,13 @@ fn judge(converted: &DescriptorProto, ours: &DescriptorProto) -> Judgement {
     }
 }
 
-/// Whether a message has the name of a field beside it.
+/// Whether a message has the name of a sibling field.
 fn has_clash(message: &DescriptorProto) -> bool {
     let is_field = |name: &str| message.field.iter().any(|field| field.name() == name);
     message.nested_type.iter().any(|nested| is_field(nested.name()) || has_clash(nested))
 }
 
-/// Resolves a descriptor by three implementations of protobuf.
+/// Resolves a descriptor with three implementations of protobuf.
 fn resolves_everywhere(descriptor: &DescriptorProto) {
     let name = "row.proto";
     let file = FileDescriptorProto {
@@ -135,7 +135,7 @@ proptest! {
     }
 }
 
-/// Every table's `.proto` through one run of protoc; the messages come back in the same order.
+/// Compiles every table's `.proto` in one run of protoc; the messages are in the same order.
 fn compiled(tables: &[Table]) -> Vec<DescriptorProto> {
     let folder = tempfile::tempdir().unwrap();
     let mut protoc = Command::new(protoc_bin_vendored::protoc_bin_path().unwrap());
@@ -151,8 +151,8 @@ fn compiled(tables: &[Table]) -> Vec<DescriptorProto> {
     set.file.into_iter().map(|mut file| file.message_type.remove(0)).collect()
 }
 
-/// The JSON of as many tables as are asked for, the same ones every time. `ZEROBUS_TABLES` asks for more than a usual
-/// run, and `ZEROBUS_TABLES_OUT` keeps them as snapshots, for `.ci/many-tables`.
+/// The JSON of generated tables, the same ones in every run. For `.ci/many-tables`, `ZEROBUS_TABLES` sets their number
+/// and `ZEROBUS_TABLES_OUT` the folder in which they are kept as snapshots.
 fn generated_tables() -> Vec<Value> {
     let wanted = std::env::var("ZEROBUS_TABLES").map_or(1_000, |wanted| wanted.parse().unwrap());
     let mut runner = TestRunner::deterministic();
@@ -170,7 +170,7 @@ fn generated_tables() -> Vec<Value> {
     tables
 }
 
-/// protoc decides on the package, leaves `proto3_optional` away, and names the entries of maps; the rest is equal.
+/// protoc's descriptor differs only in the package, the missing `proto3_optional`, and the names of map entries.
 #[test]
 fn protoc_makes_our_descriptor_of_our_proto_file() {
     let mut equal = (0, 0);
@@ -189,7 +189,7 @@ fn protoc_makes_our_descriptor_of_our_proto_file() {
     assert!(protoc > tables.len() / 2, "only {protoc} have the entries that protoc names");
 }
 
-/// What the official converter refuses, we refuse; what we refuse beyond that, the service refuses.
+/// We refuse everything that the official converter refuses; what we refuse beyond that, the service refuses.
 #[test]
 fn what_is_refused_there_is_refused_here() {
     for (name, column_type) in [

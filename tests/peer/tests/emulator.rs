@@ -1,4 +1,4 @@
-//! The official client against our emulator: it finds the service that it knows, and every row is there.
+//! The official client against our emulator: it works as with the service, and every row arrives.
 
 use std::fs;
 
@@ -28,7 +28,7 @@ fn json(id: i64) -> JsonString {
 }
 
 async fn emulator(faults: &[Fault]) -> Emulator {
-    // One for each test: they run at the same time in one process.
+    // One folder per test, since the tests run concurrently in one process.
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let snapshot = serde_json::to_string(&ddl::tables(DDL).expect("it is a table")[0]).expect("it is JSON");
     fs::write(folder.path().join(format!("{TABLE}.json")), snapshot).expect("the temporary folder can be written");
@@ -36,7 +36,7 @@ async fn emulator(faults: &[Fault]) -> Emulator {
     faults.iter().fold(builder, |builder, fault| builder.fault(fault.clone())).start().await.expect("it starts")
 }
 
-/// A stream of the official client; with a descriptor if its rows are PROTO.
+/// A stream of the official client, with a descriptor if its rows are protobuf.
 async fn stream(emulator: &Emulator, is_proto: bool) -> ZerobusStream {
     let sdk = ZerobusSdk::builder().endpoint(emulator.url()).unity_catalog_url(emulator.url()).build();
     let sdk = sdk.expect("the client takes the emulator's address");

@@ -1,5 +1,5 @@
-//! A table's descriptor in each of its forms opens a stream of the emulator, and the same row arrives through each:
-//! ours, protoc's of our `.proto`, and what `descriptor_of` makes of protoc's.
+//! Every form of a table's descriptor opens a stream in the emulator, and the same row arrives through each: ours,
+//! protoc's from our `.proto`, and the one that `descriptor_of` makes from protoc's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 #[path = "../../../zerobus-codegen/tests/arbitrary/mod.rs"]
@@ -19,7 +19,7 @@ use zerobus_codegen::{Table, TableInfo, ddl, descriptor_of, proto};
 use zerobus_emulator::Emulator;
 use zerobus_runtime::Client;
 
-/// Maps whose entries have a name that is taken: by another map, by a field, by a struct, and inside a struct.
+/// Maps whose entry names are taken by another map, by a field, by a struct, and inside a struct.
 const TAKEN: &str = "
     CREATE TABLE main.any.two_maps (a_b MAP<STRING, INT>, aB MAP<STRING, INT>) USING DELTA;
     CREATE TABLE main.any.clash (Loc STRUCT<x: INT>, a_b MAP<STRING, INT>, aB MAP<STRING, STRUCT<x: INT>>) USING DELTA;
@@ -28,7 +28,7 @@ const TAKEN: &str = "
     CREATE TABLE main.any.list (tags ARRAY<STRUCT<key: STRING, value: INT>>, TagsEntry STRING) USING DELTA;
 ";
 
-/// The tables, with a snapshot of each in the folder.
+/// Reads the tables, and writes a snapshot of each to the folder.
 fn tables(folder: &Path) -> Vec<Table> {
     let mut infos = ddl::tables(TAKEN).unwrap();
     let mut runner = TestRunner::deterministic();
@@ -44,7 +44,7 @@ fn tables(folder: &Path) -> Vec<Table> {
     tables.collect()
 }
 
-/// Every table's `.proto` through one run of protoc.
+/// Compiles every table's `.proto` in one run of protoc.
 fn compiled(tables: &[Table]) -> Vec<FileDescriptorProto> {
     let folder = tempfile::tempdir().unwrap();
     let mut protoc = Command::new(protoc_bin_vendored::protoc_bin_path().unwrap());
@@ -105,7 +105,7 @@ fn value(kind: Kind) -> Value {
         Kind::Int32 => Value::I32(7),
         Kind::Int64 => Value::I64(9),
         Kind::Message(message) => Value::Message(filled(&message)),
-        // A text that DECIMAL and VARIANT take, too.
+        // DECIMAL and VARIANT also accept this text.
         Kind::String => Value::String("1".to_owned()),
         other => panic!("{other:?} is no type of a column"),
     }

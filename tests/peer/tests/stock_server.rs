@@ -1,5 +1,5 @@
-//! Our client against a stock gRPC server, grpcio's: our emulator and our client share an HTTP/2 stack, so that what
-//! both get wrong about it would show in neither.
+//! Our client against a stock gRPC server, grpcio's. Our emulator and our client share an HTTP/2 stack, so a test of
+//! one against the other would miss a common error.
 //!
 //! `ZEROBUS_WHEEL_NEWEST` names a Python interpreter whose environment has `grpcio` and `grpcio-tools`; without it
 //! these tests do nothing.
@@ -18,7 +18,7 @@ use zerobus_runtime::{Client, JsonStream, TableName, Token, TokenFuture, TokenPr
 
 const ROWS: u64 = 500;
 
-/// What the server reports when it ends.
+/// The report that the server prints at its end.
 #[derive(Debug, Deserialize)]
 struct Report {
     calls: Vec<Call>,
@@ -40,7 +40,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts one, if there is a Python to run it.
+    /// Starts a server, if a Python interpreter is configured.
     async fn start(script: &str, options: &[&str]) -> Option<Self> {
         let Some(python) = std::env::var("ZEROBUS_WHEEL_NEWEST").ok().filter(|path| !path.is_empty()) else {
             eprintln!("left out: ZEROBUS_WHEEL_NEWEST is not set");
@@ -85,7 +85,7 @@ impl TokenProvider for Fixed {
 }
 
 async fn open(server: &Server) -> JsonStream {
-    // A keep-alive this short would show on the wire if it were HTTP/2's.
+    // Such a short keep-alive would be visible on the wire if it used HTTP/2 pings.
     let client = Client::builder().endpoint(&server.url).token_provider(Fixed).keep_alive(Duration::from_secs(1));
     let soon = Duration::from_millis(20);
     client.build().unwrap().json_stream("main.peer.flat").backoff(soon, soon).max_batch_rows(7).open().await.unwrap()
@@ -96,7 +96,7 @@ async fn report(script: &str, options: &[&str]) -> Option<Report> {
     let server = Server::start(script, options).await?;
     let stream = open(&server).await;
     for id in 0..ROWS {
-        // Requests of some rows each, several of them at a time.
+        // Several requests with some rows each are in flight at a time.
         stream.send(&json!({ "id": id, "text": "x".repeat(usize::try_from(id % 97).unwrap() * 40) })).await.unwrap();
         if id == ROWS / 2 {
             stream.flush().await.unwrap();
@@ -151,7 +151,7 @@ async fn whatever_ends_a_call_every_row_arrives_on_the_next() {
     }
 }
 
-/// Such a server ends a connection for HTTP/2 pings without data, by default for the third within five minutes.
+/// A gRPC server closes a connection with too many HTTP/2 pings without data; by default the third within five minutes.
 #[tokio::test]
 async fn an_idle_stream_keeps_its_connection() {
     let strict = ["grpc.http2.max_ping_strikes=1", "grpc.http2.min_ping_interval_without_data_ms=300000"];
@@ -159,7 +159,7 @@ async fn an_idle_stream_keeps_its_connection() {
     let stream = open(&server).await;
     let first = stream.send(&json!({ "id": 0 })).await.unwrap();
     stream.wait(first).await.unwrap();
-    // Real time: the keep-alive that is asked for here is a second.
+    // Real time, because the configured keep-alive is a second.
     tokio::time::sleep(Duration::from_millis(3500)).await;
     let second = stream.send(&json!({ "id": 1 })).await.unwrap();
     stream.wait(second).await.unwrap();

@@ -1,4 +1,4 @@
-//! The program `zerobus-codegen`, for `tests/program.rs`: only a package's own programs are built for its tests.
+//! The program `zerobus-codegen` for `tests/program.rs`. Cargo builds only a package's own programs for its tests.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

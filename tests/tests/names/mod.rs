@@ -1,13 +1,13 @@
-//! The names among which generated code has to compile: the runtime under another, and those of the prelude taken.
+//! Names for compiling generated code: a renamed runtime, and names that shadow the prelude.
 
 /// The runtime under another name.
 pub(crate) mod renamed {
     pub(crate) use zerobus_runtime::*;
 }
 
-/// Names that would win over those of the prelude.
+/// Names that shadow those of the prelude.
 pub(crate) mod shadows {
-    #![allow(dead_code, reason = "these names are there to be in the way")]
+    #![allow(dead_code, reason = "these names exist only to shadow others")]
     pub(crate) struct Option;
     pub(crate) struct Result;
     pub(crate) struct Some;

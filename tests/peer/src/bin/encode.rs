@@ -1,4 +1,4 @@
-//! Encodes rows and nothing else, for the profiler: `encode ours flat 100000`.
+//! Only encodes rows, for the profiler: `encode ours flat 100000`.
 
 use std::hint::black_box;
 
@@ -16,11 +16,11 @@ struct Arguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum By {
-    /// Our types, into a buffer that is there already, as the stream does it.
+    /// Our types, into a reused buffer, as a stream does it.
     Ours,
-    /// `encode_to_vec`, as the official client asks for it.
+    /// `encode_to_vec`, as the official client requires.
     Prost,
-    /// `encode` into a buffer that is there already.
+    /// `encode` into a reused buffer.
     ProstInto,
 }
 
@@ -72,7 +72,7 @@ fn prost_into<T: Numbered + Message>(rows: u64) {
         if out.len() > 32 * 1024 {
             out.clear();
         }
-        // A Vec grows as it must.
+        // A `Vec` grows as needed, so encoding cannot fail.
         let _ = pool.row(n).encode(&mut out);
         black_box(&out);
     }

@@ -1,4 +1,4 @@
-//! The program of the official client that is measured.
+//! The official client as a program, for measurements.
 
 #[path = "../../clients/official.rs"]
 mod official;

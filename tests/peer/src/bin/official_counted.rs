@@ -1,4 +1,5 @@
-//! The program of the official client that counts its allocations, which would disturb the other figures.
+//! The official client as a program that counts its allocations. It is separate because counting distorts the other
+//! figures.
 
 #[path = "../../clients/official.rs"]
 mod official;

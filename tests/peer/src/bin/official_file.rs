@@ -1,4 +1,4 @@
-//! The official client with a file of JSON lines: what a producer of a few lines does with it, a thousand rows a call.
+//! The official client with a file of JSON lines: a minimal producer that sends a thousand rows per call.
 //!
 //! It checks nothing: each line is sent unchanged.
 

@@ -1,4 +1,4 @@
-//! The program of our client that is measured.
+//! Our client as a program, for measurements.
 
 #[path = "../../clients/ours.rs"]
 mod ours;

@@ -1,4 +1,4 @@
-//! The program of our client that counts its allocations, which would disturb the other figures.
+//! Our client as a program that counts its allocations. It is separate because counting distorts the other figures.
 
 #[path = "../../clients/ours.rs"]
 mod ours;

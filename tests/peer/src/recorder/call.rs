@@ -1,4 +1,4 @@
-//! The calls: what the script answers, and what the client sent.
+//! The calls of a recorder: sends the script's responses, and records what the client sent.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -20,8 +20,8 @@ use super::tap::Tap;
 use super::{Call, End, Script, Shared};
 use crate::Failure;
 
-/// How long a client is given to do what not all clients do: to send before the headers of the response, to reset a
-/// call after its END_STREAM.
+/// How long to wait for things that only some clients do: send before the headers of the response, or reset a call
+/// after its END_STREAM.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Serves one connection.
@@ -55,7 +55,7 @@ fn metadata(headers: &HeaderMap) -> BTreeMap<String, String> {
 /// One call.
 struct Served {
     shared: Arc<Shared>,
-    /// Its place in the recording.
+    /// Its index in the recording.
     place: usize,
     body: RecvStream,
     buffer: BytesMut,
@@ -93,7 +93,7 @@ impl Served {
         }
     }
 
-    /// Ends the call before it has begun.
+    /// Refuses the call before a stream is created.
     fn refuse(&mut self, respond: &mut SendResponse<Bytes>, status: &'static str) -> Result<(), Failure> {
         self.record(|call| call.end = Some(End::Server));
         let mut response = head();
@@ -112,7 +112,7 @@ impl Served {
         self.end(responses).await
     }
 
-    /// Ends the call after the client's END_STREAM, unless the client resets it before.
+    /// Ends the call after the client's END_STREAM, unless the client resets it first.
     async fn end(&mut self, responses: &mut SendStream<Bytes>) -> Result<(), Failure> {
         if timeout(PATIENCE, poll_fn(|cx| responses.poll_reset(cx))).await.is_ok() {
             self.record(|call| call.end = Some(End::HalfClosedAndReset));
@@ -121,10 +121,10 @@ impl Served {
         trailers(responses, "0", "")
     }
 
-    /// Announces the end with the first acknowledgement, and ends the call when the client has opened the next.
+    /// Sends the close signal before the first acknowledgement, and ends the call when the client has opened the next.
     async fn close(&mut self, responses: &mut SendStream<Bytes>) -> Result<(), Failure> {
         let first = self.message().await?;
-        // Well before the acknowledgement, so that every task of the client knows of it when it sends the next row.
+        // Well before the acknowledgement, so that every task of the client has seen it before the next row.
         let duration = Some(prost_types::Duration { seconds: 2, nanos: 0 });
         say(responses, Payload::CloseStreamSignal(CloseStreamSignal { duration }))?;
         sleep(PATIENCE).await;
@@ -171,7 +171,7 @@ impl Served {
         say(responses, Payload::IngestRecordResponse(ack))
     }
 
-    /// The next message, which is recorded; nothing at the end of the request side.
+    /// Reads and records the next message; `None` at the end of the request side.
     async fn message(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
             if let Some(message) = take(&mut self.buffer) {
@@ -201,7 +201,7 @@ impl Served {
     }
 }
 
-/// A whole message of the buffer.
+/// Takes a complete message from the buffer.
 fn take(buffer: &mut BytesMut) -> Option<Bytes> {
     let length = u32::from_be_bytes(buffer.get(1..5)?.try_into().ok()?) as usize;
     if buffer.len() < 5 + length {

@@ -1,4 +1,4 @@
-//! The frames of a connection, counted as they pass (RFC 9113, section 4.1).
+//! A tap on a connection that counts HTTP/2 frames as they are read (RFC 9113, section 4.1).
 
 use std::io;
 use std::pin::Pin;
@@ -14,25 +14,25 @@ const HEADER: usize = 9;
 const PING: u8 = 6;
 const ACK: u8 = 1;
 
-/// What was counted, over all connections.
+/// The counts over all connections.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Frames(Arc<AtomicUsize>);
 
 impl Frames {
-    /// Pings of the client; answers to the server's own do not count.
+    /// Pings from the client; acknowledgements of the server's pings do not count.
     pub(super) fn pings(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-/// A connection whose bytes are looked at on their way in.
+/// A connection whose incoming bytes are inspected.
 #[derive(Debug)]
 pub(super) struct Tap {
     socket: TcpStream,
-    /// What was read to see which protocol it is.
+    /// The bytes that were read to detect the protocol.
     first: Vec<u8>,
     frames: Frames,
-    /// The bytes that belong to what comes before the next frame's header.
+    /// The number of bytes before the next frame's header.
     skip: usize,
     header: Vec<u8>,
 }

@@ -1,4 +1,4 @@
-//! The token endpoint: records the request, and answers `token-1`, `token-2`, and so on.
+//! The token endpoint of a recorder: records requests, and returns `token-1`, `token-2`, and so on.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -25,7 +25,7 @@ pub(super) async fn serve(tap: Tap, shared: Arc<Shared>) -> Result<(), Failure> 
 
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    // A client that dies in the middle of its body has asked for nothing that could be compared.
+    // A client that disappears during its body has sent nothing that could be compared.
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let number = {
         let mut recording = shared.recording();

@@ -1,8 +1,8 @@
-//! Two recordings held against each other, after a small normalisation; each difference has a name.
+//! Compares two recordings after a small normalisation; each difference has a name.
 //!
-//! Normalised: the port in `host`, the length of a body, the order of JSON's keys and of headers. What a descriptor
-//! says beyond names and types of fields (the package in front of type names, `proto3_optional`, `json_name`) are
-//! differences of their own.
+//! Normalised are the port in `host`, the length of a body, and the order of JSON keys and headers. Properties of a
+//! descriptor beyond names and types of fields (the package in type names, `proto3_optional`, `json_name`) are separate
+//! differences.
 
 #[path = "../../../../zerobus-codegen/tests/judged/mod.rs"]
 mod judged;
@@ -21,7 +21,7 @@ use zerobus_runtime::wire::ingest_record_batch_request::Batch;
 use zerobus_runtime::wire::ingest_record_request::Record;
 use zerobus_runtime::wire::{CreateIngestStreamRequest, EphemeralStreamRequest};
 
-/// The differences, by name, with what each side did.
+/// The differences by name, with the values of both sides.
 pub(crate) fn differences(script: Script, ours: &Recording, theirs: &Recording) -> BTreeMap<String, String> {
     let mut compare = Compare { script, differences: BTreeMap::new() };
     compare.equal("number of tokens", &ours.tokens.len(), &theirs.tokens.len());
@@ -32,7 +32,7 @@ pub(crate) fn differences(script: Script, ours: &Recording, theirs: &Recording) 
     for (ours, theirs) in ours.calls.iter().zip(&theirs.calls) {
         compare.call(ours, theirs);
     }
-    // A client that gave up earlier has that as its difference.
+    // For a client that gave up earlier, the number of calls is the difference.
     if ours.calls.len() == theirs.calls.len() {
         compare.rows(ours, theirs);
     }
@@ -78,7 +78,7 @@ impl Compare {
         self.equal("end", &ours.end, &theirs.end);
         self.equal("opens the next call before the end", &ours.next_call_first, &theirs.next_call_first);
         let (ours, theirs) = (self.requests(&ours.messages), self.requests(&theirs.messages));
-        // Two tasks of the official client decide on which call a row goes that comes with the signal.
+        // In the official client it is a race which call sends a row that comes with the signal.
         if self.script != Script::CloseSignal {
             self.equal("number of requests", &ours.len(), &theirs.len());
         }
@@ -107,8 +107,8 @@ impl Compare {
         }
     }
 
-    /// What protoc made of our `.proto` has a package in front of its type names, and no `proto3_optional`; Python
-    /// leaves `json_name` away.
+    /// protoc's descriptor of our `.proto` has a package in its type names and no `proto3_optional`; Python omits
+    /// `json_name`.
     fn descriptor(&mut self, ours: &DescriptorProto, theirs: &DescriptorProto) {
         let name = theirs.field.iter().find_map(|field| field.type_name.clone()).unwrap_or_default();
         let package = name.split(&format!(".{}.", theirs.name())).next().unwrap_or_default();
@@ -130,7 +130,7 @@ impl Compare {
         }
     }
 
-    /// The rows of all calls, in order; one that is sent again since its acknowledgement came late counts once.
+    /// Compares the rows of all calls, in order; a row that is sent again after a late acknowledgement counts once.
     fn rows(&mut self, ours: &Recording, theirs: &Recording) {
         let mut rows = |recording: &Recording| {
             let requests = recording.calls.iter().flat_map(|call| self.requests(&call.messages)).collect::<Vec<_>>();
@@ -149,7 +149,7 @@ impl Compare {
         self.equal("records", &ours, &theirs);
     }
 
-    /// Reads messages; what prost does not write as it was read holds something unknown.
+    /// Reads messages. If prost encodes one differently, it has unknown content.
     fn requests(&mut self, messages: &[Bytes]) -> Vec<Request> {
         let mut requests = Vec::new();
         for message in messages {
@@ -161,7 +161,7 @@ impl Compare {
     }
 }
 
-/// Something of every field, those of nested messages included.
+/// A property of every field, including those of nested messages.
 fn of_fields(message: &DescriptorProto, of: &dyn Fn(&FieldDescriptorProto) -> Option<String>) -> Vec<Option<String>> {
     message.field.iter().map(of).chain(message.nested_type.iter().flat_map(|nested| of_fields(nested, of))).collect()
 }
@@ -181,7 +181,7 @@ enum Request {
     Ingest(Ingest),
 }
 
-/// Rows, however they were sent.
+/// The rows of a request of any kind.
 #[derive(Debug)]
 struct Ingest {
     offset: Option<i64>,

@@ -9,20 +9,20 @@ use std::path::Path;
 /// An official client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Peer {
-    /// The crate of crates.io.
+    /// The crate on crates.io.
     Crate,
-    /// The newest wheel of PyPI.
+    /// The newest wheel on PyPI.
     WheelNewest,
-    /// The wheel 1.0.0.
+    /// The wheel of version 1.0.0.
     Wheel10,
 }
 
 impl Peer {
-    /// In the order of the table's columns.
+    /// All peers, in the order of the table's columns.
     pub(crate) const ALL: [Self; 3] = [Self::Crate, Self::WheelNewest, Self::Wheel10];
 }
 
-/// Every difference that is listed, for the peers that have it.
+/// Every listed difference, for each peer that has it.
 pub(crate) fn read() -> BTreeSet<(String, Peer)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../zerobus-emulator/CONFORMANCE.md");
     let text = fs::read_to_string(path).unwrap();

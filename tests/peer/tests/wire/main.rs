@@ -1,4 +1,4 @@
-//! What our client puts on the wire, held against what the official clients put there.
+//! Compares what our client sends on the wire with what the official clients send.
 //!
 //! Every difference is listed in the section "On the wire" of the emulator's CONFORMANCE.md, with its reason. A
 //! difference that is not listed fails, and so does one that is listed and not found.
@@ -22,11 +22,11 @@ use zerobus_peer::recorder::{Recorder, Recording, Script};
 use list::Peer;
 use rows::{Case, Encoding, Shape};
 
-/// Who asks for tokens, in every recording.
+/// The client id of token requests, in every recording.
 const CLIENT_ID: &str = "wire-id";
 const CLIENT_SECRET: &str = "wire-secret";
 
-/// Every script once; every shape of row in both encodings where all goes well.
+/// Every script once; the script without faults with every shape of row in both encodings.
 fn cases() -> Vec<Case> {
     let shapes = [Shape::Flat, Shape::Nested, Shape::Every];
     let encodings = [Encoding::Proto, Encoding::Json];
@@ -70,7 +70,7 @@ async fn every_difference_on_the_wire_is_listed_with_its_reason() {
     assert!(stale.is_empty(), "listed in CONFORMANCE.md and not found: {stale:#?}");
 }
 
-/// Ends as a client that dies: nothing waits for it, and what it sent is recorded.
+/// If a client dies, nothing waits for it, and what it sent is recorded.
 #[tokio::test]
 async fn a_recorder_outlives_its_client() {
     let recorder = Recorder::start(Script::Serve).await.unwrap();

@@ -1,4 +1,4 @@
-//! Our client: typed rows, or the same values as JSON.
+//! Runs our client: it sends typed rows, or the same values as JSON.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use zerobus_runtime::{Accepts, Client, StreamBuilder, ZerobusMessage};
 use crate::rows::{self, Case, Encoding, Shape};
 use crate::{CLIENT_ID, CLIENT_SECRET};
 
-/// Opens, sends three rows one by one, flushes, closes. What the script refuses ends the run.
+/// Opens a stream, sends three rows one by one, flushes and closes. A refusal by the script ends the run.
 pub(crate) async fn run(url: &str, case: Case) {
     let client = Client::builder().endpoint(url).workspace_url(url).credentials(CLIENT_ID, CLIENT_SECRET);
     let client = client.build().unwrap();

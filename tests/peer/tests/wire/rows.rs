@@ -1,4 +1,4 @@
-//! The rows of a case, the same values for every client: as JSON, and as our types.
+//! The rows of a case: the same values for every client, as JSON and in our types.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use zerobus_runtime::{Date, Decimal, Timestamp, TimestampNtz, Variant};
 /// How many rows a case has.
 pub(crate) const ROWS: i64 = 3;
 
-/// One recording.
+/// The parameters of one recording.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) script: Script,
@@ -25,7 +25,7 @@ pub(crate) enum Encoding {
     Proto,
 }
 
-/// Which table the rows are of.
+/// The table of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     Every,
@@ -42,7 +42,7 @@ impl Shape {
         }
     }
 
-    /// The rows as every JSON client sends them.
+    /// The rows as JSON clients send them.
     pub(crate) fn json(self) -> Vec<Value> {
         (0..ROWS).map(|n| self.row(n)).collect()
     }
@@ -115,7 +115,7 @@ fn every_json(n: i64) -> Value {
     })
 }
 
-/// The rows of [`every_json`].
+/// The rows of [`every_json`] in our types.
 pub(crate) fn everies() -> Vec<EveryType> {
     (0..ROWS).map(every).collect()
 }

@@ -1,5 +1,5 @@
-//! The official crate, as its documentation has it used: the schema from the columns of Unity Catalog, resolved in its
-//! pool.
+//! Runs the official crate, used as its documentation shows: the schema comes from the columns of Unity Catalog, and
+//! its pool resolves it.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use zerobus_codegen::message_name;
 use crate::rows::{Case, Encoding, Shape};
 use crate::{CLIENT_ID, CLIENT_SECRET};
 
-/// Opens, sends three rows one by one, flushes, closes. What the script refuses ends the run.
+/// Opens a stream, sends three rows one by one, flushes and closes. A refusal by the script ends the run.
 pub(crate) async fn run(url: &str, case: Case) {
     let sdk = ZerobusSdk::builder().endpoint(url).unity_catalog_url(url).build().unwrap();
     let builder = sdk.stream_builder().table(case.shape.table()).oauth(CLIENT_ID, CLIENT_SECRET);

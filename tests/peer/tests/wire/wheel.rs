@@ -1,4 +1,4 @@
-//! The official wheels, each by the interpreter of its own environment.
+//! Runs the official wheels, each with the interpreter of its own environment.
 
 use std::env;
 use std::fs;
@@ -32,7 +32,7 @@ fn interpreter(peer: Peer) -> Option<String> {
     env::var(variable(peer)).ok().filter(|path| !path.is_empty())
 }
 
-/// Opens, sends three rows one by one, flushes, closes. What the script refuses ends the run.
+/// Opens a stream, sends three rows one by one, flushes and closes. A refusal by the script ends the run.
 pub(crate) async fn run(peer: Peer, url: &str, case: Case) {
     let folder = tempfile::tempdir().unwrap();
     let table = table(case.shape);
