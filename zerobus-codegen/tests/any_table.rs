@@ -1,5 +1,5 @@
-//! Any table: the outputs of a valid one hold exactly its columns, an invalid one reports all problems, and nothing
-//! panics.
+//! Property tests with generated tables: the outputs of a valid one have exactly its columns, an invalid one reports
+//! all problems, and nothing panics.
 #![cfg(feature = "generate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 #![allow(clippy::needless_pass_by_value, reason = "`json!` reads best as an argument")]
@@ -20,7 +20,7 @@ fn one_column(column: Value) -> Result<Table, Report> {
     checked(json!({"name": "t", "catalog_name": "c", "schema_name": "s", "columns": [column]}))
 }
 
-/// How many fields a struct holds, those inside it as well.
+/// The number of fields of a struct, including nested ones.
 fn count(row: &Struct) -> usize {
     row.fields.iter().map(|field| 1 + inside(&field.data_type).map_or(0, count)).sum()
 }
@@ -75,7 +75,7 @@ proptest! {
         prop_assert!(File::from_source("t.proto", &proto).is_ok(), "{}", proto);
     }
 
-    /// The three notations say the same, where they say anything.
+    /// The three notations have the same type, if they have one.
     #[test]
     fn every_notation_of_a_type_becomes_the_same_field(columns in columns(false)) {
         for part in &columns {
@@ -93,7 +93,7 @@ proptest! {
         }
     }
 
-    /// Any answer of a server: a table or a report, and no character of it that moves a terminal's cursor.
+    /// Any response of a server gives a table or a report, without characters that move a terminal's cursor.
     #[test]
     fn garbage_is_reported(
         name in any::<String>(),
@@ -124,7 +124,7 @@ proptest! {
         }
     }
 
-    /// A type written by a machine gone mad.
+    /// A random type, mostly invalid.
     #[test]
     fn tokens_of_a_type_in_any_order(
         tokens in proptest::collection::vec(proptest::sample::select(vec![
@@ -161,7 +161,7 @@ fn nesting_is_followed_for_a_hundred_levels() {
     }
 }
 
-/// The same as text, for `serde_json::Value` itself would not go that deep.
+/// The same as text, because `serde_json::Value` does not support such depth.
 fn nested_text(levels: usize) -> Value {
     let open = r#"{"type":"struct","fields":[{"name":"a","type":"#.repeat(levels);
     json!({"name": "deep", "type_json": format!("{open}\"integer\"{}", "}]}".repeat(levels))})

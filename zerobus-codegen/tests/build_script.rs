@@ -12,7 +12,7 @@ fn golden(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(case).join("input.json")
 }
 
-/// A folder of snapshots of these cases, and an empty one for what is made of them.
+/// A folder with the snapshots of these cases, and an empty one for the output.
 fn folders(cases: &[&str]) -> (TempDir, TempDir) {
     let schemas = tempfile::tempdir().unwrap();
     for case in cases {

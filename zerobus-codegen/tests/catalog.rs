@@ -178,7 +178,7 @@ fn a_host_that_is_not_there_is_named() {
     assert!(std::error::Error::source(&error).is_some());
 }
 
-/// A catalog of schemas and tables that answers page by page, some of them empty.
+/// A catalog of schemas and tables that responds page by page; some pages are empty.
 fn pages(request: &Request) -> Reply {
     let page = |entries: Value, next: Option<&str>| {
         let mut page = entries;
@@ -253,7 +253,7 @@ fn an_endless_listing_is_an_error() {
 
 #[test]
 fn several_tables_are_requested_at_once() {
-    // Nobody is answered before eight wait; a ninth that came too early would be seen.
+    // No request gets a response before eight are waiting, so a ninth that came too early would be seen.
     let gate = Arc::new((Mutex::new((0, 0)), Condvar::new()));
     let at_gate = Arc::clone(&gate);
     let server = Server::start(move |request, _| {
@@ -345,7 +345,7 @@ fn live_drift_is_reported_by_the_exit_code() {
     assert!(given_up.err.contains("allow more time (--timeout)"), "{}", given_up.err);
 }
 
-/// What a run writes into a folder.
+/// The files that a run writes to a folder.
 fn fetch_with(server: &Server, out: &std::path::Path, arguments: &[&str]) -> cli::Outcome {
     let out = out.to_str().unwrap();
     cli::run([&["zerobus-codegen", "fetch", "--host", &server.url, "--out", out], arguments].concat())
@@ -358,7 +358,7 @@ fn what_matches_nothing_is_an_error() {
     let nothing = fetch_with(&empty, out.path(), &["main.geo.*"]);
     assert_eq!(nothing.code, 1);
     assert!(nothing.err.starts_with("error: main.geo.*: no table is there, or visible"), "{}", nothing.err);
-    // The others are fetched all the same.
+    // The other tables are still fetched.
     let one = fetch_with(&server, out.path(), &["nowhere.at.*", "main.geo.*"]);
     assert_eq!((one.code, files(out.path())), (1, vec!["main.geo.a.json".to_owned(), "main.geo.b.json".to_owned()]));
 }
@@ -403,7 +403,7 @@ fn nothing_is_pruned_where_the_catalog_does_not_answer() {
         assert_eq!(fetch_with(&server, out.path(), &["main.geo.*", "--prune"]).code, 1);
         assert_eq!(files(out.path()), ["main.geo.a.json"]);
     }
-    // A table that was named is gone: that is what prune is for.
+    // A named table no longer exists, which is a case for --prune.
     let server = Server::start(|_, _| Reply::new(404, ""));
     assert_eq!(fetch_with(&server, out.path(), &["main.geo.a", "--prune"]).code, 0);
     assert!(files(out.path()).is_empty());
@@ -436,7 +436,7 @@ fn a_host_can_be_copied_from_a_browser() {
         assert_eq!(host(text).unwrap(), with(id), "{text}");
     }
     for (text, expected) in [
-        ("https://x.test/?o=1%0d%0aevil", "its ?o= is no workspace's id"),
+        ("https://x.test/?o=1%0d%0aevil", "its ?o= is not a workspace's id"),
         ("https:///path", "write it as https://<instance>"),
         ("", "write it as https://<instance>"),
         ("http://x.test/?o=1", "credentials go over https only"),
@@ -461,7 +461,7 @@ fn the_workspace_is_named_where_one_host_serves_many() {
     assert_eq!(plain.header("x-databricks-workspace-id"), None);
 }
 
-/// The program, with these variables and no others that it reads.
+/// The program with only these variables among those that it reads.
 fn program(variables: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_zerobus-codegen"))
         .env_clear()

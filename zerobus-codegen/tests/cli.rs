@@ -1,4 +1,4 @@
-//! The command line, as a person or a CI job calls it.
+//! Tests of the command line, used as by a person or a CI job.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

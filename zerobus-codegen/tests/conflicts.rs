@@ -1,4 +1,4 @@
-//! The parts of a column's description contradict each other: what is used, and the warning about the rest.
+//! Contradictions between the parts of a column's description: which part is used, and the warning.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn table(columns: &[Value]) -> Table {
     Table::try_from(&info).unwrap()
 }
 
-/// The type that is used, and the warnings.
+/// The type that is used, and its warnings.
 fn column(mut description: Value) -> (String, Vec<String>) {
     description["name"] = json!("c");
     let table = table(&[description]);
@@ -254,7 +254,7 @@ fn a_deep_type_is_refused_in_every_notation() {
 
 #[test]
 fn a_hundred_levels_are_carried_and_one_more_is_not() {
-    // Each pair is two levels: an ARRAY, and the STRUCT in it.
+    // Each pair has two levels: an ARRAY, and the STRUCT in it.
     let nested = |pairs: usize, inner: &str| json!({"name": "c", "type_text": format!("{}{inner}{}", "array<struct<a:".repeat(pairs), ">>".repeat(pairs))});
     let read = |description: Value| {
         let json = json!({"name": "t", "catalog_name": "main", "schema_name": "s", "columns": [description]});

@@ -1,4 +1,4 @@
-//! CREATE TABLE in and out: every type, NOT NULL and comments at every depth, and untrusted text that stays escaped.
+//! Reading and writing CREATE TABLE: every type, NOT NULL and comments at every depth, and escaped untrusted text.
 #![cfg(feature = "ddl")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -137,19 +137,19 @@ fn text(info: &TableInfo) -> String {
     ddl::create_table(info).unwrap()
 }
 
-/// What a table is, but for the notes on how its types were written.
+/// The table without the notes on how its types were written.
 fn essence(table: &Table) -> impl PartialEq + std::fmt::Debug + use<> {
     let comment = table.comment.clone();
     (table.name.clone(), comment, table.row.clone(), table.partition_columns.clone(), table.omitted_columns.clone())
 }
 
-/// A table of these columns, each as the catalog describes it.
+/// A table with these columns, described as by the catalog.
 fn info(columns: &[serde_json::Value]) -> TableInfo {
     let json = serde_json::json!({"name": "t", "catalog_name": "c", "schema_name": "s", "columns": columns});
     serde_json::from_value(json).unwrap()
 }
 
-/// A column by its whole `type_json` alone.
+/// A column described only by its whole `type_json`.
 fn by_json(
     name: &str,
     data_type: &serde_json::Value,
@@ -168,7 +168,7 @@ fn the_corpus_survives_a_round_trip_through_sql() {
         let case = case.unwrap().path();
         let info: TableInfo = serde_json::from_str(&fs::read_to_string(case.join("input.json")).unwrap()).unwrap();
         let Ok(table) = Table::try_from(&info) else { continue };
-        // SQL numbers its columns without gaps, so a table with one comes back closed up.
+        // SQL numbers columns without gaps, so gaps in a table's positions disappear.
         if case.ends_with("edge_type_json_shapes") {
             continue;
         }
@@ -338,7 +338,7 @@ proptest! {
         prop_assert_eq!(essence(&one(&sql)), essence(&Table::try_from(&info).unwrap()), "{}", sql);
     }
 
-    /// An expression of the catalog's stays one expression, or is not printed.
+    /// An expression from the catalog is printed as a single expression or not at all.
     #[test]
     fn a_default_stays_in_its_place(default in "[a-z0-9'\"`(),; *+/\\\\#-]{0,24}") {
         let field = serde_json::json!({"name": "a", "type": "integer", "metadata": {"CURRENT_DEFAULT": default}});

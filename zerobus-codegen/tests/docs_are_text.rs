@@ -1,4 +1,4 @@
-//! rustdoc renders an untrusted comment as text: no warning, no doctest, no link, no HTML of its author.
+//! rustdoc renders an untrusted comment as text: it causes no warning, doctest, link or HTML.
 #![cfg(feature = "generate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// What generated code needs of the runtime, so that rustdoc needs no other crate.
+/// The items of the runtime that generated code needs, so that rustdoc needs no other crate.
 const RUNTIME: &str = "//! A crate.\n#![deny(missing_docs, rustdoc::all)]\n\
     #![allow(dead_code, reason = \"only the docs matter\")]\n\
     extern crate self as zerobus_runtime;\n";

@@ -1,10 +1,10 @@
-//! Drift, column by column, in the service's own terms.
+//! Tests of drift: the class and the reason of each kind of change.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
 use serde_json::{Value, json};
 use zerobus_codegen::{Day, Drift, Policy, Severity, Table, TableInfo, Threshold, Verdict};
 
-/// A table of columns written as `name type [NOT NULL] [GENERATED]`.
+/// A table with columns written as `name type [NOT NULL] [GENERATED]`.
 fn table(columns: &[&str]) -> Table {
     let columns: Vec<Value> =
         columns.iter().enumerate().map(|(position, column)| self::column(position, column)).collect();
@@ -24,7 +24,7 @@ fn column(position: usize, text: &str) -> Value {
     column
 }
 
-/// The severity and every change, a line each.
+/// The severity and every change, one per line.
 fn drift(old: &[&str], new: &[&str]) -> (Option<Severity>, Vec<String>) {
     let drift = Drift::between(&table(old), &table(new));
     let found = drift.changes.iter().map(|change| change.to_string().split(';').next().unwrap().to_owned());
@@ -256,7 +256,7 @@ fn generated_columns_are_added_dropped_and_changed() {
     is_safe(&["a int", "b int GENERATED"], &["a int", "b int"], &["b: made a plain column, INT"]);
     breaks(&["a int", "b int GENERATED"], &["a int", "b int NOT NULL"], &["b: made a plain column, INT NOT NULL"]);
     assert_eq!(drift(&["a int", "b int GENERATED"], &["a int", "b int GENERATED"]), (None, vec![]));
-    // A field of the same name is not the column.
+    // A field with the same name is not the column.
     breaks(
         &["s struct<b:int>", "b int"],
         &["s struct<c:date>", "b int GENERATED"],

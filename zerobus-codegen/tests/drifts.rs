@@ -1,5 +1,5 @@
-//! Goldens of drift: `drifts/<case>/old.sql`, `new.sql` and perhaps a `zerobus.toml`, and what `diff` says of them, in
-//! every format, in `expected.*`.
+//! Goldens of drift: `drifts/<case>/old.sql`, `new.sql` and optionally `zerobus.toml`, and the output of `diff` in
+//! every format in `expected.*`.
 //!
 //! `UPDATE_GOLDENS=1` updates them.
 #![cfg(feature = "cli")]
@@ -46,7 +46,7 @@ fn every_case_matches_its_golden() {
     let mut wrong = Vec::new();
     for case in cases() {
         for format in FORMATS {
-            // One case has everything; text is enough of the others.
+            // One case has every format; text is enough for the others.
             if format != "text" && !case.ends_with("allowed") {
                 continue;
             }

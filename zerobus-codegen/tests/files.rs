@@ -1,4 +1,4 @@
-//! Generated files: written only when they change, checked without regard to their ends of lines, left alone by
+//! Generated files: they are written only when they change, checked without regard to line ends, and not changed by
 //! rustfmt.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use zerobus_codegen::cli::{Outcome, run};
 use zerobus_codegen::{Files, Options, Snapshots, Table, configure, rust};
 
-/// Snapshots of the goldens of good tables, and what is generated of them.
+/// The snapshots of the goldens of valid tables, and the files generated from them.
 struct Generated {
     schemas: TempDir,
     out: TempDir,
@@ -48,7 +48,7 @@ impl Generated {
         assert!(outcome.err.contains(expected), "{expected}: {}", outcome.err);
     }
 
-    /// How many files a run changes.
+    /// The number of files that a run changes.
     fn changed(&self) -> String {
         let outcome = self.run("generate");
         let last = outcome.out.lines().last().unwrap().to_owned();
@@ -102,7 +102,7 @@ fn the_files_together_are_the_one_file() {
             Some(path) => fs::read_to_string(many.out.path().join(path.strip_suffix("\");").unwrap())).unwrap(),
         })
         .collect();
-    // A type that is broken into lines, which depends on how far it is indented, has a comma behind its last argument.
+    // Whether a type is broken into lines depends on its indentation; if so, its last argument is followed by a comma.
     let tokens =
         |text: &str| text.parse::<proc_macro2::TokenStream>().unwrap().to_string().replace(", >", ">").replace(' ', "");
     let one = fs::read_to_string(one.out.path().join("zerobus_tables.rs")).unwrap();
@@ -169,7 +169,7 @@ fn text_with_the_other_end_of_lines_is_the_same_text() {
     assert_eq!(generated.changed(), "0 files changed");
     for file in text_files() {
         let text = fs::read_to_string(&file).unwrap();
-        // What is replaced has one end of lines throughout.
+        // A replaced file has the same line end throughout.
         fs::write(&file, text.replacen("main", "niam", 2)).unwrap();
         generated.check(&format!("{} differs", file.display()));
         assert_eq!(generated.changed(), "1 files changed");
@@ -216,7 +216,7 @@ fn a_build_script_writes_the_same_files() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// For any content of the file: after a run it is right, and a check agrees before and after.
+    /// For any content of the file: a run corrects it, and a check reports it correctly before and after.
     #[test]
     fn any_file_becomes_what_it_should_be(kept in 0.0..1.0_f64, rest in "[\r\n a/]{0,20}") {
         let generated = Generated::new(&[]);

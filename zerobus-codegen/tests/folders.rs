@@ -1,5 +1,5 @@
-//! Goldens of folders of snapshots: `folders/<case>/*.json` or `*.sql`, what `ddl` and `generate` say of them in
-//! `expected.ddl` and `expected.generate`, and the `.proto` files together in `expected.proto`.
+//! Goldens of folders of snapshots: `folders/<case>/*.json` or `*.sql`, the outputs of `ddl` and `generate` in
+//! `expected.ddl` and `expected.generate`, and all `.proto` files in `expected.proto`.
 //!
 //! `UPDATE_GOLDENS=1` updates them.
 #![cfg(feature = "cli")]
@@ -25,13 +25,13 @@ fn zerobus_codegen(arguments: &[&str]) -> Outcome {
     run([&["zerobus-codegen"], arguments].concat())
 }
 
-/// What the program said, with the case's folder as `CASE`.
+/// The program's output, with the case's folder as `CASE`.
 fn output(outcome: &Outcome, case: &Path) -> String {
     let Outcome { out, err, code, .. } = outcome;
     format!("{out}{err}exit code {code}\n").replace(case.to_str().unwrap(), "CASE")
 }
 
-/// Every output of a case, by the name of its golden.
+/// The outputs of a case, by the names of their goldens.
 fn outputs(case: &Path) -> [(&'static str, String); 3] {
     let (schemas, out) = (case.to_str().unwrap(), tempfile::tempdir().unwrap());
     let folder = out.path().to_str().unwrap();

@@ -1,4 +1,4 @@
-//! A build that changes nothing leaves cargo nothing to do: cargo itself is the judge.
+//! Builds without changes are fresh according to cargo.
 #![cfg(feature = "generate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -25,13 +25,13 @@ const BUILD: &str = "fn main() -> Result<(), zerobus_codegen::Error> {
 }
 ";
 
-/// The types themselves need the runtime; this package only looks at their text.
+/// The types would need the runtime, so this package only includes their text as a string.
 const MAIN: &str = "fn main() {
     print!(\"{}\", include_str!(concat!(env!(\"OUT_DIR\"), \"/zerobus_tables.rs\")));
 }
 ";
 
-/// Packages share a target folder, so one is built at a time.
+/// Packages share a target folder, so they are built one at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
 struct Package {
@@ -52,7 +52,7 @@ impl Package {
         write("Cargo.toml", &MANIFEST.replace("ZEROBUS_CODEGEN", codegen.to_str().unwrap()));
         write("build.rs", BUILD);
         write("src/main.rs", MAIN);
-        // The versions of this workspace, so that nothing is asked of a registry.
+        // The workspace's lock file, so that cargo does not access a registry.
         fs::copy(codegen.join("../Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fresh");
         let package = Self { _turn: turn, folder, target };
@@ -70,7 +70,7 @@ impl Package {
         self.run().0
     }
 
-    /// Builds; returns for which packages cargo had something to do, and what it said on standard error.
+    /// Builds; returns the packages that were not fresh, and cargo's standard error.
     fn run(&self) -> (Vec<String>, String) {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
@@ -104,7 +104,7 @@ fn a_build_that_changes_nothing_is_fresh() {
     let written = package.written();
     assert_eq!(package.build(), Vec::<String>::new(), "nothing changed");
 
-    // The script runs again, finds the same bytes, and leaves the file alone.
+    // The script runs again, finds the same bytes, and does not touch the file.
     let snapshot = package.folder.path().join("schemas/geo_earthquakes.json");
     let text = fs::read_to_string(&snapshot).unwrap();
     fs::write(&snapshot, text.replace("\"owner\": \"data-platform@example.com\"", "\"owner\": \"somebody\"")).unwrap();

@@ -1,7 +1,7 @@
 //! Goldens by folder: `goldens/<case>/input.json` and the generated outputs.
 //!
-//! A good table has `expected.rs`, `expected_prost.rs`, `expected.proto` and `report.txt` with its notes, if it has any; a bad one has
-//! `report.txt` with its problems alone. `UPDATE_GOLDENS=1` updates them.
+//! A valid table has `expected.rs`, `expected_prost.rs`, `expected.proto`, and `report.txt` if it has notes; an invalid
+//! one only has `report.txt` with its problems. `UPDATE_GOLDENS=1` updates them.
 #![cfg(feature = "prost")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 

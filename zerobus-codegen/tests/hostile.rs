@@ -1,5 +1,4 @@
-//! No name, comment or default of a table leaves its place: in Rust, in `.proto`, in SQL, in a file's name, on a
-//! terminal.
+//! No name, comment or default of a table can inject anything into Rust, `.proto`, SQL, a file name or a terminal.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -11,7 +10,7 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 use zerobus_codegen::{Table, TableInfo, cli, ddl, proto, rust};
 
-/// Text that ends, opens or hides something in one of the languages that we write.
+/// Text that ends, opens or hides something in one of our output languages.
 fn hostile() -> impl Strategy<Value = String> {
     let token = select(vec![
         "*/",
@@ -75,7 +74,7 @@ fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![proptest::collection::vec(token, 0..8).prop_map(|tokens| tokens.concat()), any::<String>()]
 }
 
-/// A name that may pass for one, or not at all.
+/// A name that may or may not be valid.
 fn hostile_name() -> impl Strategy<Value = String> {
     prop_oneof![2 => hostile(), 3 => "[A-Za-z_][A-Za-z0-9_]{0,6}", 1 => "[!-~]{1,6}"]
 }
@@ -90,13 +89,13 @@ struct Names {
 }
 
 fn names() -> impl Strategy<Value = Names> {
-    // Of a table's and a column's name only identifiers are good: most of them are, so that most tables are.
+    // Only identifiers are valid names of tables and columns. Most of these are, so that most tables are valid.
     let mostly_good = || prop_oneof![1 => hostile_name(), 6 => "[A-Za-z_][A-Za-z0-9_]{0,6}"];
     (hostile_name(), hostile_name(), mostly_good(), mostly_good(), mostly_good())
         .prop_map(|(catalog, schema, table, column, field)| Names { catalog, schema, table, column, field })
 }
 
-/// A table of two columns, the second a struct of one field.
+/// A table with two columns; the second is a struct with one field.
 fn table_json(names: &Names, comment: &str, default: &str) -> Value {
     let metadata = json!({"comment": comment, "CURRENT_DEFAULT": default});
     let inner = json!({"name": names.field, "type": "integer", "nullable": true, "metadata": metadata});
@@ -116,7 +115,7 @@ fn only_module(items: &[syn::Item]) -> &[syn::Item] {
     &module.content.as_ref().unwrap().1
 }
 
-/// A struct of this many fields, with docs and our two attributes.
+/// Checks that it is a struct with this many fields, docs and our two attributes.
 fn check_struct(item: &syn::Item, fields: usize, table: Option<&str>) {
     let syn::Item::Struct(item) = item else { panic!("a struct") };
     assert_eq!(item.fields.len(), fields);
@@ -169,7 +168,7 @@ fn check_sql(info: &TableInfo, table: &Table) {
     assert_eq!((&back.name, &back.row, &back.comment), (&table.name, &table.row, &table.comment), "{sql}");
 }
 
-/// What a terminal shows: lines, and no character that moves its cursor or turns its direction.
+/// Checks text for a terminal: it has no characters that move the cursor or change the writing direction.
 fn check_terminal(text: &str) {
     let rewrites = |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{2028}' | '\u{202e}' | '\u{feff}'));
     assert!(!text.contains(rewrites), "{text:?}");

@@ -1,4 +1,4 @@
-//! How the program behaves: quiet, for programs, killed, misused.
+//! The program's behaviour with `--quiet`, in JSON, after a kill, and with wrong arguments.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -83,7 +83,7 @@ fn what_a_killed_run_left_is_removed_and_what_another_run_writes_is_not() {
     for name in ["notes.txt.12.tmp", "a.rs.tmp", "a.rs.12x.tmp", "12.tmp"] {
         fs::write(file(name), "somebody else's").unwrap();
     }
-    // Another run writes this one at the moment.
+    // Another run is writing this one.
     let busy = File::create(file("zerobus_tables.rs.4712.tmp")).unwrap();
     busy.lock().unwrap();
     let folders = ["--rust-out", path(&out), "--proto-out", path(&out)];
@@ -172,14 +172,14 @@ fn invalid_options_of_drift_are_reported() {
     }
 }
 
-/// Runs git in a folder, with an author of its own.
+/// Runs git in a folder, with a fixed author.
 fn git(folder: &Path, arguments: &[&str]) {
     let identity = ["-c", "user.name=n", "-c", "user.email=e@example.com", "-c", "init.defaultBranch=main"];
     let output = Command::new("git").arg("-C").arg(folder).args(identity).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The program itself, run in a folder.
+/// Runs the program in a folder.
 fn program(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let output =
         Command::new(env!("CARGO_BIN_EXE_zerobus-codegen")).args(arguments).current_dir(folder).output().unwrap();
@@ -214,16 +214,16 @@ fn a_branch_is_compared_with_a_commit_of_git() {
     assert_eq!(program(Path::new("/"), &["diff", "--git", "v1", folder.to_str().unwrap()]).1, expected);
     let (code, out, _) = program(&folder, &["diff", "--git", "HEAD", "1_a ä.sql"]);
     assert_eq!((code, out.lines().next()), (3, Some("main.geo.a: safe")));
-    // The place of a dropped table is that on the disk.
+    // The place of a dropped table is its path on disk.
     let (_, out, _) = program(&service, &["diff", "--git", "v1", "--format", "github"]);
     assert!(out.contains("::error file=schemas/2_b.sql,title=breaking drift of main.geo.b::"), "{out}");
-    // A folder that was not there has new tables; one that is nowhere is an error.
+    // The tables of a folder that did not exist are new; a folder that exists on neither side is an error.
     fs::create_dir(service.join("more")).unwrap();
     fs::write(service.join("more/d.sql"), "CREATE TABLE main.geo.d (id BIGINT);").unwrap();
     assert_eq!(program(&service, &["diff", "--git", "v1", "more"]).0, 3);
     let (code, _, err) = program(&service, &["diff", "--git", "v1", "nowhere"]);
     assert!(code == 1 && err.contains("nowhere"), "{err}");
-    // What git does not know, and what only looks like an option.
+    // References that git does not have, and one that looks like an option.
     for reference in ["nothing", "--help", "v1:service"] {
         let (code, out, err) = program(&service, &["diff", &format!("--git={reference}")]);
         assert_eq!((code, out.as_str()), (1, ""), "{err}");

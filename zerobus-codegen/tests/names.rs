@@ -1,4 +1,4 @@
-//! Names of tables: each depends only on its own table, and no two are equal.
+//! Names of tables in the outputs: each depends only on its own table, and all are different.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -45,7 +45,7 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Names that are likely to be spelled the same.
+/// Names that are likely to get the same spelling.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof!["[ab1_]{1,4}", "[a-c]{1,2}_?[0-9]{1,2}", "self", "crate", "type", "_?events_?2024_?"]
 }
@@ -70,7 +70,7 @@ proptest! {
                 prop_assert_eq!(Some(text), all.get(file), "{}", file);
             }
         }
-        // The file that includes the others has some lines more.
+        // The file that includes the others has some more lines.
         let lines = |files: &BTreeMap<String, String>| -> HashSet<String> {
             files["zerobus_tables.rs"].lines().skip(1).map(|line| line.trim().to_owned()).collect()
         };
@@ -91,7 +91,7 @@ proptest! {
         }
         let is_proto = |file: &String| Path::new(file).extension().is_some_and(|ending| ending == "proto");
         for file in written(&tables, &[]).into_keys().filter(is_proto) {
-            // Python's module: what is no letter is one underscore, and case counts for nothing on some disks.
+            // In the name of a Python module a hyphen becomes an underscore, and some disks ignore case.
             let module: String = file.to_lowercase().chars().map(|c| if c == '-' { '_' } else { c }).collect();
             prop_assert!(files.insert(module), "{}", file);
         }

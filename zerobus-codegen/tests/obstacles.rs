@@ -1,5 +1,4 @@
-//! Obstacles are reported early, in the same words wherever a table is read; and columns that Zerobus cannot
-//! carry can be left out.
+//! Obstacles are reported early, with the same text wherever a table is read; and unsupported columns can be omitted.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -15,7 +14,7 @@ use tempfile::TempDir;
 use zerobus_codegen::cli::{Outcome, run};
 use zerobus_codegen::{Error, Obstacle, Skip, Snapshots, Table, TableInfo, configure};
 
-/// A table with everything for which the service refuses one, or is reported to.
+/// A table with every obstacle.
 fn refused() -> Value {
     let field = |name: &str, data_type: &str, metadata: Value| {
         let field = json!({"name": name, "type": data_type, "nullable": true, "metadata": metadata});
@@ -66,7 +65,7 @@ fn shown(folder: &TempDir) -> &str {
     folder.path().to_str().unwrap()
 }
 
-/// Every warning is there, and nothing else that looks like one.
+/// Checks that the text has exactly these warnings.
 #[track_caller]
 fn has_all_warnings(output: &str) {
     for expected in WARNINGS {

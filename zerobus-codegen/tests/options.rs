@@ -1,4 +1,4 @@
-//! The options: from build.rs, from a file, from the command line, all to the same effect.
+//! Options have the same effect in build.rs, in a file and on the command line.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -11,14 +11,14 @@ fn golden(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(case).join("input.json")
 }
 
-/// What a build makes of the tables of these cases.
+/// The output of a build with the tables of these cases.
 fn built(configuration: Configuration, cases: &[&str]) -> Result<String, Error> {
     let out = tempfile::tempdir().unwrap();
     configuration.out_dir(out.path()).compile(cases.iter().map(|case| golden(case)))?;
     Ok(fs::read_to_string(out.path().join("zerobus_tables.rs")).unwrap())
 }
 
-/// What the program makes of the earthquakes and the orders, with these arguments.
+/// The output of the program for the tables earthquakes and orders, with these arguments.
 fn generated(arguments: &[&str]) -> String {
     let out = tempfile::tempdir().unwrap();
     let (one, other) = (golden("geo_earthquakes"), golden("sales_orders"));
@@ -223,7 +223,7 @@ fn a_path_matches_without_regard_to_case_and_by_whole_names() {
         assert!(!matches(configure().type_attribute(path, "#[non_exhaustive]")), "{path}");
     }
     assert!(matches(configure().extern_type("MAIN.GEO.EARTHQUAKES.TIME", "crate::Time")));
-    // Nothing is generated inside of a type of one's own.
+    // Nothing is generated inside of a user's type.
     let own = configure().extern_type("main.geo.earthquakes.location", "crate::Place");
     assert!(matches(own.clone()));
     assert!(!matches(own.type_attribute("main.geo.earthquakes.location", "#[non_exhaustive]")));
@@ -233,7 +233,7 @@ const STAMPED: &str = "CREATE TABLE main.iot.readings (n INT, producer STRING, R
 CREATE TABLE main.iot.others (producer STRING, epoch BIGINT, sequence BIGINT);
 CREATE TABLE main.shop.orders (id BIGINT);";
 
-/// What a build makes of the tables above.
+/// The output of a build with the tables above.
 fn stamped(configuration: Configuration) -> Result<String, Error> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("tables.sql"), STAMPED).unwrap();
@@ -251,7 +251,7 @@ fn stamps_are_named_by_table_and_the_longest_path_counts() {
     }
     let text = stamped(both().flavor(Flavor::Prost)).unwrap();
     assert_eq!(text.matches("const STAMPS: ").count(), 2, "{text}");
-    // As the table spells it.
+    // The name is spelled as in the table.
     assert!(text.contains("epoch: \"Run\""), "{text}");
     assert!(!stamped(configure()).unwrap().contains("stamp"));
 }
@@ -301,7 +301,7 @@ fn the_file_the_arguments_and_build_rs_name_the_same_stamps() {
     assert_eq!(generated(&["--stamp", "main.iot.readings=producer,Run,sequence"]), by_file);
     let of_run = StampedColumns { epoch: "Run".to_owned(), ..StampedColumns::default() };
     assert_eq!(stamped(configure().stamp("main.iot.readings", of_run)).unwrap(), by_file);
-    // The statements are for the columns that the types stamp.
+    // The statements use the stamped columns of the types.
     let (code, out, _) = run(&["ddl", "--dedup", "--config", config.to_str().unwrap()]);
     assert!(code == 0 && out.contains("PARTITION BY producer, Run, sequence"), "{out}");
     assert_eq!(out.matches("CREATE OR REPLACE VIEW").count(), 1, "the tables that are stamped alone");

@@ -1,4 +1,4 @@
-//! protox, a judge that we did not write, makes of our `.proto` the descriptor that we send.
+//! protox, an independent compiler, compiles our `.proto` to the descriptor that we send.
 #![cfg(feature = "generate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -23,7 +23,7 @@ impl FileResolver for Memory {
     }
 }
 
-/// The message that protox makes of the `.proto` of a table.
+/// The message to which protox compiles the `.proto` of a table.
 fn parsed(table: &Table) -> DescriptorProto {
     let mut resolver = ChainFileResolver::new();
     resolver.add(Memory(proto::file(table)));
@@ -35,19 +35,19 @@ fn parsed(table: &Table) -> DescriptorProto {
     file.message_type.into_iter().next().unwrap()
 }
 
-/// Holds the `.proto` of a table against its descriptor.
+/// Compares the `.proto` of a table with its descriptor.
 fn judge(table: &Table) {
     let package = format!(".{}", proto::package(table));
     let judged = Judged::compare(&table.descriptor(), &parsed(table), &package);
     assert!(judged.differences().is_empty(), "{}\n{:#?}", proto::file(table), judged.differences());
-    // A column's map is named as protoc does it, unless the name is taken; only inside a struct the path counts.
+    // The entry of a column's map is named as by protoc, unless the name is taken. In a struct, our name has the path.
     for entry in judged.entries() {
         let is_nested = entry.matches('.').count() > 2;
         assert!(is_nested || has_odd_name(table, entry), "{entry}\n{}", proto::file(table));
     }
 }
 
-/// Whether the entry of a column's map is not named for the column alone, or the column's name is one of underscores.
+/// Whether the entry of a column's map is not named after the column only, or the column's name is all underscores.
 fn has_odd_name(table: &Table, entry: &str) -> bool {
     let descriptor = table.descriptor();
     let field = descriptor.field.iter().find(|field| field.type_name() == entry).unwrap();

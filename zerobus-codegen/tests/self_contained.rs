@@ -1,4 +1,4 @@
-//! Descriptors supplied by users: which are self-contained, and how a message becomes so; prost-reflect is the judge.
+//! Descriptors supplied by users: which are self-contained, and how to make one; prost-reflect checks the results.
 #![cfg(feature = "generate")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -26,7 +26,7 @@ message Order {
   optional google.protobuf.Timestamp placed = 5;
   optional Status status = 6;
   oneof paid { money.Amount cash = 7; string card = 8; }
-  // A name that what moves in would like to have.
+  // A field with the name of a type that moves in.
   optional string Amount = 9;
 
   message Line {
@@ -54,7 +54,7 @@ message Amount { string currency = 1; optional int64 cents = 2; repeated int32 p
 enum Status { NONE = 0; }
 "#;
 
-/// Files from memory, and the well-known ones.
+/// Files in memory, and the well-known ones.
 struct Memory;
 
 impl FileResolver for Memory {
@@ -76,7 +76,7 @@ fn shop() -> FileDescriptorSet {
     compiler.file_descriptor_set()
 }
 
-/// The message of a descriptor alone, in a file without a package, as the service resolves it.
+/// Resolves the message of a single descriptor in a file without a package, as the service does.
 fn alone(descriptor: &DescriptorProto) -> MessageDescriptor {
     let file = FileDescriptorProto {
         name: Some("alone.proto".to_owned()),
@@ -154,7 +154,7 @@ fn moved_messages_get_free_names_and_unused_ones_are_left_out() {
 fn a_message_that_is_nested_itself_can_be_a_row() {
     let descriptor = descriptor_of(&shop(), "shop.Order.Line").unwrap();
     assert_eq!(descriptor.name(), "Line");
-    // The message that it is nested in is one that it uses, and moves in without what else is inside it.
+    // It uses the message in which it is nested; that message moves in, without its other nested messages.
     alone(&descriptor);
     assert_eq!(self_contained_package(&descriptor), Ok(String::new()));
 }
@@ -169,7 +169,7 @@ fn a_missing_message_is_an_error_that_names_those_in_the_files() {
          shop.Order.Line.Wrapper.Inner, shop.Order.Line.Wrapper.Unused"
     );
     assert!(error.remedy().unwrap().contains("package"));
-    // As protoc writes it without --include_imports.
+    // The output of protoc without --include_imports.
     let mut files = shop();
     files.file.retain(|file| file.name() == "shop.proto");
     let error = descriptor_of(&files, "shop.Order").unwrap_err();
@@ -192,7 +192,7 @@ fn absolute_names_of_one_package_are_self_contained_and_others_are_not() {
         assert_eq!(of(&[("place", name)]), Ok(package.to_owned()), "{name}");
     }
     assert_eq!(of(&[("me", ".Reading")]), Ok(String::new()), "a message may hold itself");
-    // The package has the name of the message: only the second name tells them apart.
+    // The package has the message's name, so only the second name distinguishes them.
     assert_eq!(of(&[("a", ".Reading.Reading.Place"), ("b", ".Reading.Reading")]), Ok("Reading".to_owned()));
     for name in
         ["Place", "Reading.Place", "", ".Place", ".google.protobuf.Timestamp", ".Reading.Other", ".Reading.", "."]
@@ -227,7 +227,7 @@ fn a_descriptor_that_is_no_message_is_an_error_and_depth_and_width_are_followed(
     assert_eq!(self_contained_package(&wide), Ok(String::new()));
 }
 
-/// Files of one source; its imports are the well-known ones.
+/// The files of a single source, which imports well-known ones.
 fn files(source: &'static str) -> FileDescriptorSet {
     struct Source(&'static str);
     impl FileResolver for Source {
@@ -311,7 +311,7 @@ fn names_that_are_no_identifiers_and_types_without_a_name_are_errors() {
     assert_eq!(error, DescriptorError::UnknownType { field: "p.A.f".to_owned(), type_name: String::new() });
 }
 
-/// Each would take minutes if its cost were the square of its size.
+/// Each would take minutes if the cost were quadratic.
 #[test]
 fn many_equal_names_and_names_of_many_parts_cost_no_more_than_their_length() {
     let count = 30_000;
@@ -333,7 +333,7 @@ fn many_equal_names_and_names_of_many_parts_cost_no_more_than_their_length() {
     assert_eq!(self_contained_package(&nested), Ok(name[1..name.len() - ".A.A".len()].to_owned()));
 }
 
-/// A set of files whose messages refer to each other in any way.
+/// A set of files whose messages refer to each other in random ways.
 fn any_files() -> impl Strategy<Value = FileDescriptorSet> {
     let name = prop::sample::select(vec!["A", "B", "C", "a", "Entry"]);
     let shape = (name, vec((prop::sample::select(vec!["a", "b", "A", "B", "C"]), any::<prop::sample::Index>()), 0..4));
@@ -350,7 +350,7 @@ fn any_files() -> impl Strategy<Value = FileDescriptorSet> {
                 for (number, ((name, _), nest)) in messages.iter().enumerate() {
                     let name = format!("{name}{place}{number}");
                     let scope = if package.is_empty() { String::new() } else { format!("{package}.") };
-                    // Half of the messages lie inside the one before.
+                    // Half of the messages are nested in the message before.
                     match file.message_type.last_mut() {
                         Some(outer) if nest.index(2) == 0 => {
                             names.push(format!("{scope}{}.{name}", outer.name()));
@@ -412,7 +412,7 @@ proptest! {
             let descriptor = descriptor_of(&files, &name).unwrap();
             prop_assert_eq!(self_contained_package(&descriptor), Ok(String::new()));
             alone(&descriptor);
-            // Once is enough: what is self-contained stays as it is.
+            // Gathering is idempotent: a self-contained message does not change.
             let file = FileDescriptorProto { message_type: vec![descriptor.clone()], ..FileDescriptorProto::default() };
             let again = descriptor_of(&FileDescriptorSet { file: vec![file] }, descriptor.name()).unwrap();
             prop_assert_eq!(again, descriptor);

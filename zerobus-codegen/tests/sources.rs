@@ -1,4 +1,4 @@
-//! Where tables are read from: every encoding, every kind of file and folder, and nothing that hides the good tables.
+//! Sources of tables: every encoding, every kind of file and folder; a bad source does not hide valid tables.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -30,7 +30,7 @@ fn generate(path: &Path) -> Outcome {
     run(["zerobus-codegen", "generate", "--ddl", path.to_str().unwrap()])
 }
 
-/// The tables of a path, and its failures, a line each.
+/// The tables of a path and its failures, one per line.
 fn read(path: &Path) -> (Vec<String>, Vec<String>) {
     let read = Snapshots::read([path]).unwrap();
     let tables = read.tables.iter().map(|snapshot| snapshot.table.name.to_string()).collect();

@@ -1,6 +1,6 @@
-//! Spark's own parser is the judge of CREATE TABLE: `spark/statements.jsonl` holds what it made of each statement,
-//! written by `spark/judge.py`. The statements are from a generator, half of them with tokens deleted, swapped or put
-//! in.
+//! Compares our reading of CREATE TABLE with Spark's parser: `spark/statements.jsonl` has Spark's result for each
+//! statement, written by `spark/judge.py`. The statements are generated; half of them have tokens deleted, swapped or
+//! inserted.
 #![cfg(feature = "ddl")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's panic is its verdict")]
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use zerobus_codegen::ddl::Script;
 use zerobus_codegen::{ColumnInfo, TableInfo};
 
-/// Expressions are compared without their comments and white space, in which Spark keeps them.
+/// Expressions are compared without comments and white space, which Spark keeps.
 fn bare(expression: &Value) -> Value {
     let Some(text) = expression.as_str() else { return Value::Null };
     let mut bare = String::new();
@@ -44,7 +44,7 @@ fn end_of_comment(text: &str) -> usize {
     at
 }
 
-/// A type without what says nothing here: whether elements may be null, and how a STRING is collated.
+/// A type without the parts that do not matter here: whether elements may be null, and the collation of a STRING.
 fn plain(data_type: &Value) -> Value {
     match data_type["type"].as_str() {
         Some("array") => json!({"array": plain(&data_type["elementType"])}),

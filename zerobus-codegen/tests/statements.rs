@@ -1,4 +1,4 @@
-//! Goldens of SQL: `statements/<case>/*.sql`, read in order, and their tables and reports in `expected.txt`.
+//! Goldens of SQL: `statements/<case>/*.sql`, read in order, and the resulting tables and reports in `expected.txt`.
 //!
 //! `UPDATE_GOLDENS=1` updates them.
 #![cfg(feature = "ddl")]

@@ -1,16 +1,16 @@
-//! Tables of every kind that Zerobus carries, as the tables API would describe them.
+//! Generators of supported tables of every kind, in the format of the tables API.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-/// A type as a table may have it.
+/// A type that a table can have.
 #[derive(Debug, Clone)]
 pub(crate) enum Type {
     Array(Box<Type>),
     Map(&'static str, Box<Type>),
-    /// A single value: its name in `type_json`, its name in SQL.
+    /// A scalar: its name in `type_json`, and its name in SQL.
     Scalar(&'static str, &'static str),
     Struct(Vec<Part>),
 }
@@ -44,7 +44,7 @@ const SCALARS: &[(&str, &str)] = &[
 
 const KEYS: &[&str] = &["boolean", "byte", "short", "integer", "long", "string", "date", "timestamp"];
 
-/// Names that have hurt a generator before.
+/// Names that are difficult for generators.
 const NAMES: &[&str] = &[
     "id",
     "type",
@@ -107,7 +107,7 @@ fn scalar() -> impl Strategy<Value = Type> {
     select(SCALARS).prop_map(|(json, sql)| Type::Scalar(json, sql))
 }
 
-/// A scalar or a struct, then what may hold one.
+/// A scalar or a struct, and the types that can contain one.
 pub(crate) fn any_type(comments: bool) -> impl Strategy<Value = Type> {
     scalar().prop_recursive(4, 24, 5, move |inner| {
         let element = inner
@@ -204,13 +204,13 @@ fn sql_of(json: &str) -> &'static str {
 }
 
 impl Part {
-    /// The whole field, as `type_json` usually has it.
+    /// The whole field, the usual form of `type_json`.
     pub(crate) fn field_json(&self) -> Value {
         let metadata = self.comment.as_ref().map_or_else(|| json!({}), |comment| json!({"comment": comment}));
         json!({"name": self.name, "type": self.r#type.json(), "nullable": self.nullable, "metadata": metadata})
     }
 
-    /// The column, its position apart.
+    /// The column without its position.
     pub(crate) fn column_json(&self, position: usize) -> Value {
         let mut column = json!({
             "name": self.name,
@@ -227,7 +227,7 @@ impl Part {
     }
 }
 
-/// The JSON of a table of these columns, which leave a gap at every third position.
+/// The JSON of a table with these columns, with a gap at every third position.
 pub(crate) fn table_json(name: &str, columns: &[Part]) -> Value {
     let columns: Vec<Value> =
         columns.iter().enumerate().map(|(place, column)| column.column_json(place + place / 3)).collect();

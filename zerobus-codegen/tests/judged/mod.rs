@@ -4,18 +4,17 @@ use std::fmt::Debug;
 
 use prost_types::{DescriptorProto, FieldDescriptorProto, MessageOptions};
 
-/// One table's descriptor and the compiler's message, which is in a package.
+/// The result of comparing a table's descriptor with the compiler's message, which is in a package.
 pub(crate) struct Judged<'a> {
-    /// `.main.sales`, or nothing.
+    /// The package: `.main.sales`, or empty.
     pub(crate) package: &'a str,
     differences: Vec<String>,
-    /// The entries of maps that the compiler names otherwise, or writes as ordinary messages.
+    /// The map entries that have other names in the compiler's message, or are ordinary messages there.
     entries: Vec<String>,
 }
 
 impl<'a> Judged<'a> {
-    /// Compares everything; the package's prefix and `proto3_optional`, which proto2 does not know, are the only things
-    /// that are not equal by themselves.
+    /// Compares everything. Only the package's prefix and `proto3_optional`, which proto2 does not have, may differ.
     pub(crate) fn compare(ours: &DescriptorProto, theirs: &DescriptorProto, package: &'a str) -> Self {
         let mut judged = Self { package, differences: Vec::new(), entries: Vec::new() };
         let scope = format!(".{}", ours.name());
@@ -24,12 +23,12 @@ impl<'a> Judged<'a> {
         judged
     }
 
-    /// What differs and must not.
+    /// The differences that are not allowed.
     pub(crate) fn differences(&self) -> &[String] {
         &self.differences
     }
 
-    /// The entries of maps that differ since a compiler names them by itself.
+    /// The map entries that differ because a compiler chooses their names.
     pub(crate) fn entries(&self) -> &[String] {
         &self.entries
     }
@@ -37,7 +36,7 @@ impl<'a> Judged<'a> {
     fn message(&mut self, ours_at: &str, theirs_at: &str, ours: &DescriptorProto, theirs: &DescriptorProto) {
         self.equal(ours_at, "number of fields", &ours.field.len(), &theirs.field.len());
         self.equal(ours_at, "number of messages", &ours.nested_type.len(), &theirs.nested_type.len());
-        // Nested messages come in the same order, under any name.
+        // Nested messages are in the same order, with any names.
         for (ours, theirs) in ours.nested_type.iter().zip(&theirs.nested_type) {
             let ours_at = format!("{ours_at}.{}", ours.name());
             if is_entry(ours) && (ours.name() != theirs.name() || !is_entry(theirs)) {

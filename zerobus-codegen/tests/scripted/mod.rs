@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What the server was asked.
+/// A request to the server.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
     /// Method and path with its query: `GET /api`.
@@ -15,7 +15,7 @@ pub(crate) struct Request {
     pub(crate) body: String,
 }
 
-/// What it answers.
+/// A response of the server.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -45,7 +45,7 @@ impl Request {
 }
 
 impl Server {
-    /// Serves on a free port until the test's process ends; the script also receives the request's number, from 0.
+    /// Serves on a free port until the test's process ends. The script also gets the number of the request, from 0.
     pub(crate) fn start(script: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -78,7 +78,7 @@ fn serve(connection: &TcpStream, seen: &Mutex<Vec<Request>>, script: &dyn Fn(&Re
     let headers: String = headers.iter().flat_map(|(name, value)| [name, ": ", value.as_str(), "\r\n"]).collect();
     let length = body.len();
     let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n");
-    // A client that has gone away is part of some scripts.
+    // In some scripts the client disconnects.
     let _ = { connection }.write_all(&[head.as_bytes(), &body].concat());
 }
 
