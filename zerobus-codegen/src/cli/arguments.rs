@@ -23,7 +23,7 @@ pub(super) use judging::{Format, Judging, ReportFormat};
     after_help = "\
 Examples:
   zerobus-codegen fetch main.geo.earthquakes --out schemas                take a snapshot
-  zerobus-codegen generate --schemas schemas --rust-out src/generated     make code of it
+  zerobus-codegen generate --schemas schemas --rust-out src/generated     generate code from it
   zerobus-codegen check --schemas schemas --live                          in CI: has the table drifted?
   zerobus-codegen ddl --schemas schemas                                   create the table elsewhere
 
@@ -65,20 +65,20 @@ Examples:
   zerobus-codegen fetch 'main.geo.*' main.sales.orders       every table of a schema, and one more
   zerobus-codegen fetch 'main.*'                             every table of a catalog
   zerobus-codegen fetch main.geo.earthquakes --host http://127.0.0.1:8080
-  zerobus-codegen fetch 'main.geo.*' --prune                 and without the snapshots of tables that are gone
-  zerobus-codegen fetch 'main.geo.*' --prune --check         in CI: is every snapshot the newest?
+  zerobus-codegen fetch 'main.geo.*' --prune                 also remove snapshots of dropped tables
+  zerobus-codegen fetch 'main.geo.*' --prune --check         in CI: is every snapshot up to date?
 
-Of a pattern's tables, those that Zerobus cannot write to are left out with a note. A name or pattern that matches no table
+Tables of a pattern that Zerobus cannot write to are left out with a note. A name or pattern that matches no table
 is an error.
 
-The host may be copied from a browser; its ?o= is the workspace's id, as is DATABRICKS_WORKSPACE_ID. HTTPS_PROXY, HTTP_PROXY,
+The host may be copied from a browser; its ?o= sets the workspace's id, as does DATABRICKS_WORKSPACE_ID. HTTPS_PROXY, HTTP_PROXY,
 ALL_PROXY and NO_PROXY are read.
 
 Exit codes:
   0  every snapshot is written, or with --check matches the catalog
   1  an error, or with --check a snapshot that differs
 
-Credentials, the first that is there:
+Credentials; the first of these that is set:
   DATABRICKS_TOKEN                                    a token
   DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET   a service principal, by OAuth
   --profile NAME or DATABRICKS_CONFIG_PROFILE         a profile of ~/.databrickscfg
@@ -153,10 +153,10 @@ pub(super) struct Login {
 Examples:
   zerobus-codegen generate --schemas schemas --rust-out src/generated
   zerobus-codegen generate --schemas schemas --proto-out proto --descriptor-out descriptors
-  zerobus-codegen generate --schemas schemas            says what is wrong, writes nothing
+  zerobus-codegen generate --schemas schemas            only reports problems
   zerobus-codegen generate --ddl tables.sql --rust-out src/generated --derive .=::serde::Serialize
 
-What is written:
+Output:
   --rust-out        zerobus_tables.rs, all tables in modules of their catalog and schema;
                     with --files per-table the tables themselves in the folder zerobus_tables
   --proto-out       <catalog.schema.table>.proto, proto2
@@ -333,7 +333,7 @@ Exit codes:
   3  safe drift: a nullable column was added, a column was made nullable or wider
   4  breaking drift: a column was dropped, renamed, retyped or moved, NOT NULL was added
   5  some rows refused: a column was made narrower
-  6  silently wrong: a column was given another meaning, as INT to DATE
+  6  silently wrong: a column was given another meaning, such as INT to DATE
 
 The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes exit with 0.")]
 pub struct Check {
@@ -359,11 +359,11 @@ Examples:
 
 Exit codes:
   0  no drift
-  1  an error: a snapshot that is broken or not there
+  1  an error: a broken or missing snapshot
   3  safe drift: a nullable column was added, a column was made nullable or wider
   4  breaking drift: a column was dropped, renamed, retyped or moved, NOT NULL was added
   5  some rows refused: a column was made narrower
-  6  silently wrong: a column was given another meaning, as INT to DATE
+  6  silently wrong: a column was given another meaning, such as INT to DATE
 
 The worst class decides. With --fail-on, or fail-on in [drift] of zerobus.toml, lesser classes exit with 0.")]
 pub struct Diff {
@@ -380,7 +380,7 @@ pub struct Diff {
     pub(super) config: Config,
 }
 
-/// Print the statements that create the tables of snapshots, and the grants that writing to them needs.
+/// Print the statements that create the tables of snapshots, and the grants needed to write to them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -40,7 +40,7 @@ fn statements(table: &Table, columns: &StampedColumns) -> String {
     let (name, view, target) = (quoted_table(&table.name), sibling("_once"), sibling("_kept_once"));
     let comment = quoted(&format!("Each row of {} once, however often it was delivered.", table.name));
     format!(
-        "-- Each row once, computed when it is read; rows without stamps as they are.\n\
+        "-- Each row once, computed on read; rows without stamps are unchanged.\n\
          CREATE OR REPLACE VIEW {view} COMMENT {comment} AS\n\
          SELECT * FROM {name}\n\
          QUALIFY {sequence} IS NULL\n  \
@@ -54,7 +54,7 @@ fn statements(table: &Table, columns: &StampedColumns) -> String {
          SEQUENCE BY {sequence}\n\
          STORED AS SCD TYPE 1;\n\
          \n\
-         -- The rows that are missing, as ranges of their numbers.\n\
+         -- Missing rows, as ranges of their numbers.\n\
          SELECT {producer}, {epoch}, previous + 1 AS first_missing, {sequence} - 1 AS last_missing\n\
          FROM (\n  SELECT {producer}, {epoch}, {sequence},\n    \
          LAG({sequence}) OVER (PARTITION BY {producer} ORDER BY {epoch}, {sequence}) AS previous\n  \
