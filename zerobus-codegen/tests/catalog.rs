@@ -110,7 +110,7 @@ fn each_shape_of_an_error_is_reported() {
             "no USE SCHEMA",
         ),
         (error_of(403, ""), "status 403 without a message; grant USE CATALOG, USE SCHEMA and SELECT"),
-        (error_of(401, r#"{"error": "invalid_token"}"#), "invalid_token; check that the token is whole"),
+        (error_of(401, r#"{"error": "invalid_token"}"#), "invalid_token; check that the token is complete"),
         (error_of(400, "<html><body>Bad Gateway</body></html>"), "status 400 with a web page"),
         (error_of(400, "plain\u{1b}[2J text"), "status 400: plain\\u{1b}[2J text"),
         (error_of(200, "<!DOCTYPE html><title>Log in</title>"), "got a web page; check that the host is the URL"),

@@ -212,14 +212,14 @@ fn the_reason_of_a_retype_is_its_own() {
         ("int", "tinyint", "out of the narrower range"),
         ("string", "char(2)", "a longer text"),
         ("string", "variant", "not JSON"),
-        ("string", "decimal(3,1)", "no decimal number"),
+        ("string", "decimal(3,1)", "a text that is not a decimal number"),
         ("decimal(3,1)", "char(2)", "whose text is longer"),
         ("decimal(3,1)", "decimal(2,1)", "with more digits"),
         ("decimal(3,1)", "variant", "a JSON number"),
         ("decimal(3,1)", "string", "as its text"),
         ("variant", "string", "quotes"),
         ("variant", "decimal(3,1)", "JSON that is not a decimal number"),
-        ("tinyint", "int", "every value that it took before"),
+        ("tinyint", "int", "every value that it accepted before"),
     ] {
         assert!(reason(old, new).contains(expected), "{old} to {new}: {}", reason(old, new));
     }

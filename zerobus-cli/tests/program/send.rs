@@ -169,7 +169,7 @@ async fn a_checkpoint_goes_on_where_rows_are_durable_and_takes_what_a_file_grew_
     bench.write("orders.ndjson", lines(0..10));
     let run = bench.run(&arguments).await;
     assert_eq!(run.code, 1);
-    assert!(run.err.contains("it is another file"), "{run:?}");
+    assert!(run.err.contains("it is not the checkpoint's file"), "{run:?}");
     let other = bench.run(&["send", "main.shop.other", "orders.ndjson", "--checkpoint", "state.json"]).await;
     assert!(other.err.contains("the checkpoint is of main.shop.orders"), "{other:?}");
     let full = bench.run(&["send", TABLE, "orders.ndjson", "--checkpoint", "/proc/state.json"]).await;
