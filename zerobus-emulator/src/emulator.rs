@@ -9,7 +9,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use zerobus_codegen::{Printable, TableName};
+use tokio::time::Instant;
+use zerobus_codegen::{Printable, Table, TableName};
 
 use crate::activity::Activity;
 use crate::app::Access;
@@ -287,14 +288,17 @@ impl Emulator {
         drop(self.server);
         let sink = Arc::clone(&self.app.sink);
         drop(self.app);
-        let drained = async {
-            self.streams.recv().await;
+        let end = Instant::now() + grace;
+        if tokio::time::timeout_at(end, self.streams.recv()).await.is_err() {
+            tracing::warn!("streams were still open when the emulator stopped; rows that were not acked may be lost");
+        }
+        let closed = async {
             // A table that is being created now would be created in a folder that is another emulator's, or removed.
             let _ = self.preparing.await;
             sink.close().await;
         };
-        if tokio::time::timeout(grace, drained).await.is_err() {
-            tracing::warn!("streams were still open when the emulator stopped; rows that were not acked may be lost");
+        if tokio::time::timeout_at(end + Duration::from_secs(1), closed).await.is_err() {
+            tracing::warn!("the disk was still busy when the emulator stopped; rows that were not acked may be lost");
         }
     }
 }
@@ -504,7 +508,9 @@ impl Builder {
             tokens: Arc::new(tokens),
         };
         let server = tokio::spawn(server::serve(app.clone(), listener));
-        let preparing = tokio::spawn(prepare(app.clone()));
+        let tables = app.catalog().all_writable().collect();
+        let preparing =
+            tokio::spawn(prepare(Arc::clone(&app.sink), tables, Arc::clone(&app.activity), app.stopping.clone()));
         let scheme = app.scheme();
         Ok(Emulator { app, url: format!("{scheme}://{}", reachable(address)), stop, streams, server, preparing })
     }
@@ -541,15 +547,14 @@ impl Builder {
 }
 
 /// Creates missing tables and counts the rows of the others, while the emulator serves.
-async fn prepare(app: App) {
-    let tables: Vec<_> = app.catalog().all_writable().collect();
-    let App { sink, activity, stopping, .. } = app;
+async fn prepare(sink: Arc<Sink>, tables: Vec<Arc<Table>>, activity: Arc<Activity>, stopping: watch::Receiver<bool>) {
     for table in tables {
+        let name = table.name.to_string();
+        let holding = sink.holding(&table).await;
         if app::is_stopped(&stopping) {
             return;
         }
-        let name = table.name.to_string();
-        match (sink.holding(&table).await, sink.prepare(&table).await) {
+        match (holding, sink.prepare(&table).await) {
             // Rows that arrived during the count would count twice.
             (Ok(holding), Ok(())) if activity.is_new(&name) => activity.found(&name, holding.rows),
             (Ok(_), Ok(())) => {}
