@@ -49,7 +49,7 @@ pub use problem::{DdlError, DdlProblem, Place};
 pub use script::{Findings, Script};
 #[cfg(feature = "cli")]
 pub(crate) use write::statements;
-pub use write::{create_table, grant, grants, grants_on, quoted_table};
+pub use write::{NEEDED, create_table, grant, grants, grants_on, quoted_table};
 
 pub use crate::model::sql_text::quoted_name;
 

@@ -231,6 +231,14 @@ fn a_wide_struct_is_not_a_deep_one() {
 }
 
 #[test]
+fn brackets_in_a_comment_are_not_nesting() {
+    let comment = "[{ \\ \" ".repeat(1_000);
+    let whole = json!({"name": "c", "type": "long", "nullable": true, "metadata": {"comment": comment}});
+    let (used, warnings) = column(json!({"type_json": whole.to_string()}));
+    assert!(used == "BIGINT" && warnings.is_empty(), "{used}, {warnings:?}");
+}
+
+#[test]
 fn a_deep_type_is_refused_in_every_notation() {
     let refused = |description: Value| {
         let json = json!({"name": "t", "catalog_name": "main", "schema_name": "s", "columns": [description]});

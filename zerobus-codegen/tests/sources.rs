@@ -187,7 +187,12 @@ fn a_broken_type_json_is_a_warning_that_names_what_is_lost() {
     assert!(outcome.err.starts_with("warning: "), "{}", outcome.err);
     let expected = "table main.iot.a: id: its type_json cannot be read (EOF while parsing a value";
     assert!(outcome.err.contains(expected), "{}", outcome.err);
+    assert!(outcome.err.contains("its type_text is used"), "{}", outcome.err);
     assert!(outcome.err.contains("NOT NULL of nested fields, is not known; fetch the table again"), "{}", outcome.err);
+    let snapshot = snapshot.replace("type_text", "type_name").replace("struct<x:int>", "LONG");
+    std::fs::write(folder.path().join("a.json"), snapshot).unwrap();
+    let outcome = run(["zerobus-codegen", "generate", "--schemas", folder.path().to_str().unwrap()]);
+    assert!(outcome.err.contains("its type_name is used"), "{}", outcome.err);
 }
 
 #[test]

@@ -5,14 +5,6 @@ use zerobus_codegen::{Catalog, CatalogError, Privilege, Securable, TableName, dd
 use super::finding::{Findings, Layer};
 use super::setup::Setup;
 
-/// The privileges that writing needs, from the catalog down. Those on the table must be granted by name and on the
-/// table itself.
-const NEEDED: [(Securable, &[&str]); 3] = [
-    (Securable::Catalog, &["USE CATALOG"]),
-    (Securable::Schema, &["USE SCHEMA"]),
-    (Securable::Table, &["SELECT", "MODIFY"]),
-];
-
 /// Checks the grants. Returns the statements for the missing ones, or for all if the grants cannot be read.
 ///
 /// A missing grant is only a warning: grants to the principal's groups are not reported. The token check is decisive.
@@ -45,7 +37,7 @@ type Missing = Vec<(Securable, Vec<&'static str>)>;
 
 fn missing(catalog: &Catalog, name: &TableName, principal: &str) -> Result<Missing, CatalogError> {
     let mut missing = Vec::new();
-    for (on, needed) in NEEDED {
+    for (on, needed) in ddl::NEEDED {
         let has = catalog.privileges(on, name, principal)?;
         let lacking: Vec<&str> = needed.iter().filter(|needed| !is_granted(on, needed, &has)).copied().collect();
         if !lacking.is_empty() {

@@ -38,6 +38,14 @@ pub(crate) fn statements(info: &TableInfo, table: &Table) -> Result<String, Repo
     Ok(statement.sql(info, table))
 }
 
+/// The privileges that writing to a table needs, from the catalog down. Those on the table must be granted by name and
+/// on the table itself.
+pub const NEEDED: [(Securable, &[&str]); 3] = [
+    (Securable::Catalog, &["USE CATALOG"]),
+    (Securable::Schema, &["USE SCHEMA"]),
+    (Securable::Table, &["SELECT", "MODIFY"]),
+];
+
 /// The explicit grants that a service principal needs to write to the table through Zerobus.
 #[must_use]
 pub fn grants(table: &Table, grantee: &str) -> String {
@@ -47,12 +55,7 @@ pub fn grants(table: &Table, grantee: &str) -> String {
 /// The same for a table of which only the name is known.
 #[must_use]
 pub fn grants_on(table: &TableName, grantee: &str) -> String {
-    let needed: [(Securable, &[&str]); 3] = [
-        (Securable::Catalog, &["USE CATALOG"]),
-        (Securable::Schema, &["USE SCHEMA"]),
-        (Securable::Table, &["SELECT", "MODIFY"]),
-    ];
-    needed.into_iter().map(|(on, privileges)| grant(privileges, on, table, grantee) + "\n").collect()
+    NEEDED.into_iter().map(|(on, privileges)| grant(privileges, on, table, grantee) + "\n").collect()
 }
 
 /// The statement that grants privileges on a table, its schema or its catalog.

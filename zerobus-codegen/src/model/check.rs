@@ -302,8 +302,9 @@ impl<'a> Check<'a> {
         match origin {
             Origin::BrokenJson(reason) => {
                 let text = format!(
-                    "its type_json cannot be read ({reason}), and its type_text is used: whether the table computes the \
-                     column, and NOT NULL of nested fields, is not known; fetch the table again"
+                    "its type_json cannot be read ({reason}), and its {} is used: whether the table computes the \
+                     column, and NOT NULL of nested fields, is not known; fetch the table again",
+                    part.name()
                 );
                 self.warning(path, text);
             }

@@ -20,6 +20,17 @@ pub(super) enum Part {
     Text,
 }
 
+impl Part {
+    /// Its name in the tables API.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "type_json",
+            Self::Name => "type_name",
+            Self::Text => "type_text",
+        }
+    }
+}
+
 /// The part of the description that has the type.
 pub(super) enum Origin {
     /// Another part than `type_json`, which cannot be read for this reason.

@@ -82,11 +82,10 @@ fn texts(path: &ColumnPath, column: &ColumnInfo, used: &SqlType, part: Part) -> 
 
 /// The contradiction with `type_name`, if the type was read from another part.
 fn names(path: &ColumnPath, column: &ColumnInfo, used: &SqlType, part: Part) -> Option<Note> {
-    let from = match part {
-        Part::Json => "type_json",
-        Part::Text => "type_text",
-        Part::Name => return None,
-    };
+    if part == Part::Name {
+        return None;
+    }
+    let from = part.name();
     let name = column.type_name.as_deref()?.trim().to_lowercase();
     let digits = column.type_precision.filter(|&precision| precision > 0);
     let name = match (name.as_str(), digits) {

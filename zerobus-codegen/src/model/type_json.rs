@@ -66,14 +66,19 @@ pub(crate) fn parse(text: &str) -> Result<Option<TypeJson>, String> {
 ///
 /// One level of types has at most three levels of JSON: a struct's object, its list of fields and a field.
 fn read_json(text: &str) -> Result<Value, String> {
-    let mut depth = 0_usize;
+    let (mut depth, mut is_quoted, mut is_escaped) = (0_usize, false, false);
     for c in text.bytes() {
         match c {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_quoted,
+            b'"' => is_quoted = !is_quoted,
+            // Comments may have any number of brackets.
+            _ if is_quoted => {}
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        // Brackets in comments are counted too, so the limit has some slack.
+        // The column's own object, and what it may have besides a type.
         if depth > 4 * MAX_NESTING {
             return Err(format!("it nests deeper than {MAX_NESTING} levels"));
         }
