@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use zerobus_runtime::{DeadLetter, DeadLetterFile, Undelivered};
+use zerobus_runtime::{DeadLetter, DeadLetterFile};
 
 use crate::failure::Failure;
 
@@ -20,11 +20,6 @@ impl DeadLetters {
     /// Adds a row.
     pub(crate) fn add(&mut self, letter: &DeadLetter) -> Result<(), Failure> {
         self.0.append(letter).map_err(|error| self.failure(error))
-    }
-
-    /// Adds rows that the server refused or that were returned.
-    pub(crate) fn returned(&mut self, rows: &Undelivered) -> Result<(), Failure> {
-        rows.letters().try_for_each(|letter| self.add(&letter))
     }
 
     /// Waits until every row is on disk.

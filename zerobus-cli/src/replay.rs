@@ -8,7 +8,7 @@
 mod survey;
 mod under_way;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use zerobus_codegen::TableName;
@@ -53,7 +53,8 @@ struct Replaying<'a> {
 
 /// The stream of one table.
 struct Target {
-    plan: RowPlan,
+    /// For each unit of integer times that a letter may name.
+    plans: HashMap<Option<TimeUnit>, RowPlan>,
     stream: EncodedStream,
 }
 
@@ -103,10 +104,7 @@ impl<'a> Replaying<'a> {
             receipt.possibly_twice += target.stream.stats().rows_replayed;
         }
         let left = self.under_way.finish().await?;
-        match &self.failure {
-            Some(_) => receipt.undelivered = left,
-            None => receipt.refused = left,
-        }
+        (receipt.refused, receipt.undelivered) = (left.refused, left.undelivered);
         receipt.error = self.failure.map(|failure| failure.to_string());
         receipt.streams = self.ids.all();
         Ok(receipt)
@@ -116,15 +114,15 @@ impl<'a> Replaying<'a> {
 impl Target {
     async fn open(arguments: &Replay, table: &str, ids: &StreamIds) -> Result<Self, Failure> {
         let name: TableName = table.parse().map_err(|error| Failure::new("a row has no table", error))?;
-        let mut plan = arguments.rows.plan(&name, &arguments.login).await?;
-        if arguments.rows.time_unit.is_none() {
-            // JSON streams use this unit.
-            plan = plan.integer_times(TimeUnit::Micros);
-        }
+        let plan = arguments.rows.plan(&name, &arguments.login).await?;
         let stream = arguments.login.client()?.encoded_stream(plan.table(), plan.descriptor()).on_event(ids.hook());
         // Every row may be refused again, and each needs its own reason.
         let stream = stream.max_rejected_rows(usize::MAX).open().await?;
-        Ok(Self { plan, stream })
+        let units = [TimeUnit::Micros, TimeUnit::Millis, TimeUnit::Nanos, TimeUnit::Secs];
+        let plans = units.into_iter().map(|unit| (Some(unit), plan.clone().integer_times(unit)));
+        // A letter that names none has the unit of the arguments, if any.
+        let plans = plans.chain([(None, plan.clone())]).collect();
+        Ok(Self { plans, stream })
     }
 
     async fn send(&self, letter: &DeadLetter) -> Result<Offset, Error> {
@@ -132,7 +130,8 @@ impl Target {
             return self.stream.send(letter.bytes()).await;
         }
         let mut out = Encoder::new();
-        self.plan.encode(&self.plan.json(letter.bytes()), &mut out)?;
+        let plan = &self.plans[&letter.integer_times()];
+        plan.encode(&plan.json(letter.bytes()), &mut out)?;
         self.stream.send(out.as_slice()).await
     }
 }

@@ -75,7 +75,7 @@ use plan::StructPlan;
 pub(crate) use problem::RowProblem;
 
 use crate::error::{Error, Fault};
-use crate::letter::Original;
+use crate::letter::{DeadLetter, Original, Times};
 use crate::message::Encoder;
 use crate::record_kind::RecordKind;
 use crate::stream::{Accepts, sealed};
@@ -248,20 +248,58 @@ impl Accepts<DynamicRow<'_>> for Dynamic {
     }
 
     fn original(row: &DynamicRow<'_>) -> Original {
-        Original { kind: RecordKind::Json, row: row.to_json().into(), is_whole: true }
+        let kept = match row.source {
+            #[cfg(feature = "arrow")]
+            Source::Arrow(rows, number) => rows.json(number),
+            Source::Cells(columns, cells) => columns.json(cells),
+            Source::Json(text) => Kept { text: text.to_vec(), is_whole: true },
+            Source::Value(value) => Kept { text: value.to_string().into_bytes(), is_whole: true },
+        };
+        let times = match row.plan.options.integer_times {
+            None => Times::Unnamed,
+            Some(TimeUnit::Micros) => Times::Micros,
+            Some(TimeUnit::Millis) => Times::Millis,
+            Some(TimeUnit::Nanos) => Times::Nanos,
+            Some(TimeUnit::Secs) => Times::Secs,
+        };
+        Original { times, ..Original::new(RecordKind::Json, kept.text, kept.is_whole) }
     }
 }
 
+/// A row as JSON text.
+struct Kept {
+    text: Vec<u8>,
+    /// Whether a plan writes the same row from it.
+    is_whole: bool,
+}
+
 impl DynamicRow<'_> {
-    /// The row as JSON text, from which [`RowPlan::json`] writes the same row: for keeping the row.
+    /// The row as JSON text, as its dead letter holds it.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        match self.source {
-            #[cfg(feature = "arrow")]
-            Source::Arrow(rows, number) => rows.json(number).to_string().into_bytes(),
-            Source::Cells(columns, cells) => columns.json(cells).to_string().into_bytes(),
-            Source::Json(text) => text.to_vec(),
-            Source::Value(value) => value.to_string().into_bytes(),
+        Dynamic::original(self).row.into()
+    }
+
+    /// The dead letter of this row, which was refused with this error before it was sent.
+    ///
+    /// It is [partial](DeadLetter::is_partial) if JSON does not hold the whole row: too many or too few cells, bytes
+    /// that are not UTF-8, a number with the other decimal mark, nested values that are not JSON.
+    #[must_use]
+    pub fn dead_letter(&self, reason: &Error) -> DeadLetter {
+        DeadLetter::unaccepted(self.plan.table().to_owned(), Dynamic::original(self), reason)
+    }
+}
+
+impl DeadLetter {
+    /// The unit of integers in columns of times, if the row is JSON; `None` if none was named.
+    #[must_use]
+    pub const fn integer_times(&self) -> Option<TimeUnit> {
+        match self.times {
+            Times::Micros => Some(TimeUnit::Micros),
+            Times::Millis => Some(TimeUnit::Millis),
+            Times::Nanos => Some(TimeUnit::Nanos),
+            Times::Secs => Some(TimeUnit::Secs),
+            Times::Unnamed => None,
         }
     }
 }

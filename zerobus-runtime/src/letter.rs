@@ -13,6 +13,7 @@
 //! | `time` | when it was refused |
 //! | `source` | where it was read: a file and a line |
 //! | `partial` | `true` if `row` is only the part that could be written |
+//! | `times` | the unit of integer times in JSON: `secs`, `millis`, `nanos` or `unnamed`; `micros` if it is absent |
 //! | `row` | the row in base64 |
 //! | `json` | for readers: the row as JSON, if it decodes |
 //!
@@ -53,6 +54,7 @@ pub struct DeadLetter {
     pub(crate) time: Option<Timestamp>,
     pub(crate) source: Option<String>,
     pub(crate) is_partial: bool,
+    pub(crate) times: Times,
     pub(crate) row: Bytes,
     /// One line of JSON.
     pub(crate) json: Option<Box<RawValue>>,
@@ -66,6 +68,21 @@ pub struct Original {
     pub(crate) row: Bytes,
     /// Whether no part of the row is missing.
     pub(crate) is_whole: bool,
+    pub(crate) times: Times,
+}
+
+/// The unit of integers in columns of times, in a row of JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Times {
+    /// As JSON streams have them.
+    #[default]
+    Micros,
+    Millis,
+    Nanos,
+    Secs,
+    /// The row's plan names none, so it refuses them.
+    Unnamed,
 }
 
 /// A refused row on its way to the sink.
@@ -105,6 +122,8 @@ struct Line<'a> {
     source: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "is_default", default)]
     partial: bool,
+    #[serde(skip_serializing_if = "is_default", default)]
+    times: Times,
     #[serde(borrow)]
     row: Cow<'a, str>,
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
@@ -115,20 +134,18 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-impl DeadLetter {
-    /// A row, as JSON text, that was refused before it was sent.
-    ///
-    /// For programs that read rows from elsewhere; a stream makes the dead letters of its own rows.
-    #[must_use]
-    pub fn refused(table: impl Into<String>, json: &[u8], reason: &Error) -> Self {
-        let original = Original { kind: RecordKind::Json, row: Bytes::copy_from_slice(json), is_whole: true };
-        Self::unaccepted(table.into(), original, reason)
+impl Original {
+    /// A row without integer times, or with times in microseconds.
+    pub(crate) fn new(kind: RecordKind, row: impl Into<Bytes>, is_whole: bool) -> Self {
+        Self { kind, row: row.into(), is_whole, times: Times::Micros }
     }
+}
 
+impl DeadLetter {
     /// The readable part of something that is not a row: `zerobus replay` keeps it and never sends it.
     #[must_use]
     pub fn unreadable(table: impl Into<String>, bytes: &[u8], reason: impl Into<String>) -> Self {
-        let original = Original { kind: RecordKind::Json, row: Bytes::copy_from_slice(bytes), is_whole: false };
+        let original = Original::new(RecordKind::Json, Bytes::copy_from_slice(bytes), false);
         let reason = Fault::Recorded { kind: ErrorKind::Rejected, text: reason.into(), code: None };
         Self::unaccepted(table.into(), original, &reason.into())
     }
@@ -150,6 +167,7 @@ impl DeadLetter {
             time: Timestamp::try_from(SystemTime::now()).ok(),
             source: None,
             is_partial: !original.is_whole,
+            times: original.times,
             row: original.row,
             json,
         }
@@ -300,6 +318,7 @@ impl DeadLetter {
             time: self.time.map(|time| time.to_string().into()),
             source: self.source.as_deref().map(Into::into),
             partial: self.is_partial,
+            times: self.times,
             row: BASE64_STANDARD.encode(&self.row).into(),
             json: self.json.as_deref(),
         };
@@ -327,6 +346,7 @@ impl DeadLetter {
             time: time.transpose()?,
             source: line.source.map(Cow::into_owned),
             is_partial: line.partial,
+            times: line.times,
             row: row.into(),
             json: line.json.map(ToOwned::to_owned),
         })

@@ -9,7 +9,7 @@ use prost_types::DescriptorProto;
 
 use crate::core::ReturnedBatch;
 use crate::error::{Error, Fault};
-use crate::letter::{DeadLetter, json_of, json_on_one_line, read_lines};
+use crate::letter::{DeadLetter, Times, json_of, json_on_one_line, read_lines};
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
@@ -161,6 +161,7 @@ impl Undelivered {
             time: None,
             source: None,
             is_partial: false,
+            times: Times::Micros,
             row: row.bytes,
             json,
         }

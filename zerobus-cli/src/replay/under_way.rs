@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zerobus_runtime::{DeadLetter, EncodedStream, Error, Offset};
+use zerobus_runtime::{DeadLetter, EncodedStream, Error, ErrorKind, Offset};
 
 use crate::failure::Failure;
 use crate::replace::Replacement;
@@ -31,13 +31,22 @@ pub(super) struct UnderWay {
     bytes: usize,
     path: PathBuf,
     left: Replacement,
-    rows_left: u64,
+    rows_left: Left,
+}
+
+/// How many rows stay in the file.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Left {
+    /// Because they were refused.
+    pub(super) refused: u64,
+    /// Because something else failed.
+    pub(super) undelivered: u64,
 }
 
 impl UnderWay {
     pub(super) fn new(path: &Path) -> Result<Self, Failure> {
         let left = Replacement::of(path).map_err(|error| unwritten(path, error))?;
-        Ok(Self { rows: VecDeque::new(), bytes: 0, path: path.to_owned(), left, rows_left: 0 })
+        Ok(Self { rows: VecDeque::new(), bytes: 0, path: path.to_owned(), left, rows_left: Left::default() })
     }
 
     /// Adds a row; waits for rows before it if there are too many.
@@ -51,7 +60,7 @@ impl UnderWay {
     }
 
     /// Settles all rows, replaces the file with those that stay, and returns their number.
-    pub(super) async fn finish(mut self) -> Result<u64, Failure> {
+    pub(super) async fn finish(mut self) -> Result<Left, Failure> {
         while !self.rows.is_empty() {
             self.settle_first().await?;
         }
@@ -65,20 +74,26 @@ impl UnderWay {
     async fn settle_first(&mut self) -> Result<(), Failure> {
         let Some((letter, fate)) = self.rows.pop_front() else { return Ok(()) };
         self.bytes -= letter.bytes().len();
-        let letter = match fate {
-            Fate::Kept => letter,
-            Fate::Refused(error) => letter.with_reason(&error),
+        let error = match fate {
+            Fate::Kept => None,
+            Fate::Refused(error) => Some(error),
             Fate::Sent(stream, offset) => {
                 let settled = stream.receipt(offset).await;
                 // The letter holds the row, so the stream need not keep refused rows.
                 drop(stream.take_rejected());
                 match settled {
                     Ok(_) => return Ok(()),
-                    Err(error) => letter.with_reason(&error),
+                    Err(error) => Some(error),
                 }
             }
         };
-        self.rows_left += 1;
+        // A partial letter is kept because it is one.
+        let is_refused = error.as_ref().map_or(letter.is_partial(), |error| error.kind() == ErrorKind::Rejected);
+        *(if is_refused { &mut self.rows_left.refused } else { &mut self.rows_left.undelivered }) += 1;
+        let letter = match error {
+            Some(error) => letter.with_reason(&error),
+            None => letter,
+        };
         letter.write_to(self.left.file()).map_err(|error| unwritten(&self.path, error))
     }
 }

@@ -80,8 +80,9 @@ impl Lanes {
             // All rows of a request are sent at once, so a large request would be a burst.
             stream = stream.max_rows_per_second(rate).max_batch_rows((rate / 10).max(1));
         }
-        // Rows that the server refuses count towards `--max-rejected`.
-        let most = usize::try_from(arguments.max_rejected).unwrap_or(usize::MAX);
+        // Rows that the server refuses count towards `--max-rejected`. A stream that allows none returns all rows in
+        // flight for the refused one.
+        let most = usize::try_from(arguments.max_rejected).unwrap_or(usize::MAX).max(1);
         stream = stream.max_rejected_rows(most).rejected_within(Duration::MAX);
         let mut streams = Vec::with_capacity(lanes);
         for lane in 0..lanes {
@@ -114,9 +115,13 @@ impl Lanes {
         self.streams.iter().map(|stream| stream.acked().map_or(0, |offset| offset.value() + 1)).collect()
     }
 
-    /// The rows that the server refused.
-    pub(super) fn take_rejected(&self) -> impl Iterator<Item = Undelivered> {
-        self.streams.iter().filter_map(IngestStream::take_rejected)
+    pub(super) const fn len(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// The rows that the server refused, each with its lane.
+    pub(super) fn take_rejected(&self) -> impl Iterator<Item = (usize, Undelivered)> {
+        self.streams.iter().enumerate().filter_map(|(lane, stream)| Some((lane, stream.take_rejected()?)))
     }
 
     pub(super) fn totals(&self) -> Totals {
@@ -131,16 +136,16 @@ impl Lanes {
 
     /// Waits until every row is durable, within a time limit if one is given. Returns the errors of the lanes that
     /// failed.
-    pub(super) async fn close(&self, within: Option<Duration>) -> Vec<CloseError> {
+    pub(super) async fn close(&self, within: Option<Duration>) -> Vec<(usize, CloseError)> {
         // The streams deliver concurrently, so waiting for one after another takes only as long as the slowest.
         let until = within.map(|within| tokio::time::Instant::now() + within);
         let mut errors = Vec::new();
-        for stream in &self.streams {
+        for (lane, stream) in self.streams.iter().enumerate() {
             let closed = match until {
                 None => stream.close().await,
                 Some(until) => stream.close_within(until.saturating_duration_since(tokio::time::Instant::now())).await,
             };
-            errors.extend(closed.err());
+            errors.extend(closed.err().map(|error| (lane, error)));
         }
         errors
     }

@@ -120,6 +120,15 @@ impl Records {
     }
 }
 
+impl Record<'_> {
+    /// The cells as they are, with commas between them.
+    pub(super) fn joined(&self) -> Vec<u8> {
+        let starts = std::iter::once(&0).chain(self.ends);
+        let cells: Vec<&[u8]> = starts.zip(self.ends).map(|(start, end)| &self.bytes[*start..*end]).collect();
+        cells.join(&b',')
+    }
+}
+
 impl<'a> Texts<'a> {
     /// Adds a row; cells that are empty or equal to `null` are NULL.
     ///

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use zerobus_runtime::dynamic::{CellColumns, DynamicRow, RowPlan};
-use zerobus_runtime::{CloseError, DeadLetter, Error, ErrorKind, Undelivered};
+use zerobus_runtime::{CloseError, DeadLetter, Error, ErrorKind, Offset};
 
 use super::checkpoint::Checkpoint;
 use super::lanes::{Lanes, Sent};
@@ -65,6 +65,10 @@ pub(super) struct Sender<'a> {
     is_open: bool,
     /// Rows that were refused, before they were sent or by the server.
     refused: u64,
+    /// For each lane, the offset of the first row that was refused and is kept nowhere: the checkpoint stays before it.
+    held: Vec<u64>,
+    /// Whether a dead letter could not be written. The checkpoint stays where it is, since its row is kept nowhere.
+    has_lost_letters: bool,
 }
 
 impl<'a> Sender<'a> {
@@ -76,6 +80,7 @@ impl<'a> Sender<'a> {
         progress: &'a Progress,
     ) -> Result<Self, Failure> {
         let now = Instant::now();
+        let held = vec![u64::MAX; lanes.len()];
         Ok(Self {
             plan,
             lanes,
@@ -94,6 +99,8 @@ impl<'a> Sender<'a> {
             read: 0,
             is_open: false,
             refused: 0,
+            held,
+            has_lost_letters: false,
         })
     }
 
@@ -203,7 +210,7 @@ impl<'a> Sender<'a> {
             rows.clear();
             places.clear();
             if let Line::TooLong(bytes) = line {
-                self.unreadable(place, &format!("found a line of {bytes} bytes, expected at most {LONGEST}"))?;
+                self.unreadable(place, &[], &format!("found a line of {bytes} bytes, expected at most {LONGEST}"))?;
             }
         }
         self.rows(&rows, |row| places[row]).await
@@ -225,7 +232,7 @@ impl<'a> Sender<'a> {
             texts.clear();
             places.clear();
             if let Err(reason) = added {
-                self.unreadable(place, &reason)?;
+                self.unreadable(place, &record.joined(), &reason)?;
             }
         }
         self.cells_at(&columns, &texts, &places).await
@@ -283,18 +290,18 @@ impl<'a> Sender<'a> {
         let source = place.source(&self.names);
         self.count_refused(&source, &error.to_string(), 1)?;
         if let Some(letters) = &mut self.dead_letters {
-            letters.add(&DeadLetter::refused(self.plan.table(), &row.to_json(), error).with_source(source))?;
+            letters.add(&row.dead_letter(error).with_source(source))?;
         }
         Ok(Sent::REFUSED)
     }
 
     /// Handles a row that could not be read.
-    fn unreadable(&mut self, place: Place, reason: &str) -> Result<(), Failure> {
+    fn unreadable(&mut self, place: Place, bytes: &[u8], reason: &str) -> Result<(), Failure> {
         self.begin();
         let source = place.source(&self.names);
         self.count_refused(&source, reason, 1)?;
         if let Some(letters) = &mut self.dead_letters {
-            letters.add(&DeadLetter::unreadable(self.plan.table(), &[], reason).with_source(source))?;
+            letters.add(&DeadLetter::unreadable(self.plan.table(), bytes, reason).with_source(source))?;
         }
         self.done(Sent::REFUSED)
     }
@@ -314,29 +321,42 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// Writes rows that the server refused to the dead letters, and saves the checkpoint.
+    /// Takes rows that the server refused aside, and saves the checkpoint.
     fn note(&mut self) -> Result<(), Failure> {
         self.next_note = Instant::now() + EVERY;
-        // The offsets are read first: rows refused below them become dead letters before the checkpoint counts them.
+        // The offsets are read first: rows refused below them are taken aside before the checkpoint counts them.
         let settled = self.lanes.settled();
-        let rejected: Vec<Undelivered> = self.lanes.take_rejected().collect();
-        let counted = rejected.iter().try_for_each(|rows| self.returned(rows));
-        if let Some(letters) = &mut self.dead_letters {
-            letters.sync()?;
+        let mut failure = None;
+        for (lane, rows) in self.lanes.take_rejected().collect::<Vec<_>>() {
+            let letters: Vec<DeadLetter> = rows.letters().collect();
+            failure = failure.or(self.take_aside(lane, &letters).err());
         }
-        self.marks.settle(&settled, |input, rows| self.checkpoint.reached(input, rows));
-        self.checkpoint.save()?;
+        let synced = self.dead_letters.as_mut().map_or(Ok(()), DeadLetters::sync);
+        self.has_lost_letters |= synced.is_err();
+        failure = failure.or(synced.err());
+        if !self.has_lost_letters {
+            let settled: Vec<u64> = settled.iter().zip(&self.held).map(|(settled, held)| *settled.min(held)).collect();
+            self.marks.settle(&settled, |input, rows| self.checkpoint.reached(input, rows));
+            self.checkpoint.save()?;
+        }
         self.progress.show(self.read, self.refused, self.lanes.totals());
-        counted
+        failure.map_or(Ok(()), Err)
     }
 
-    /// Handles rows that the server refused.
-    fn returned(&mut self, rows: &Undelivered) -> Result<(), Failure> {
-        if let Some(letters) = &mut self.dead_letters {
-            letters.returned(rows)?;
+    /// Keeps rows that the server refused as dead letters, and counts them.
+    fn take_aside(&mut self, lane: usize, letters: &[DeadLetter]) -> Result<(), Failure> {
+        let Some(first) = letters.first() else { return Ok(()) };
+        if let Some(file) = &mut self.dead_letters {
+            let kept = letters.iter().try_for_each(|letter| file.add(letter));
+            self.has_lost_letters |= kept.is_err();
+            kept?;
         }
-        let reason = rows.rows().next().map_or_else(String::new, |row| row.reason.to_string());
-        self.count_refused("the server", &reason, rows.len())
+        let counted = self.count_refused("the server", &first.reason().to_string(), letters.len() as u64);
+        if counted.is_err() && self.dead_letters.is_none() {
+            // They are read again once they are fixed.
+            self.held[lane] = self.held[lane].min(first.offset().map_or(0, Offset::value));
+        }
+        counted
     }
 
     /// Waits until the accepted rows are durable, and returns the receipt.
@@ -349,20 +369,28 @@ impl<'a> Sender<'a> {
             Ending::Whole => Vec::new(),
         };
         errors.extend(unnoted.map(|failure| failure.to_string()));
-        // Rows that the server refused count as refused, not as undelivered.
         let mut undelivered = 0;
-        for error in failed {
-            let rows = error.clone().into_undelivered();
-            let refused = |rows: &Undelivered| rows.rows().all(|row| row.reason.kind() == ErrorKind::Rejected);
-            if let Some(rows) = rows.as_ref().filter(|rows| error.kind() == ErrorKind::Rejected && refused(rows)) {
-                errors.extend(self.returned(rows).err().map(|failure| failure.to_string()));
+        let settled = self.lanes.settled();
+        for (lane, error) in failed {
+            let text = error.to_string();
+            let Some(rows) = error.into_undelivered() else {
+                errors.extend(is_whole.then_some(text));
                 continue;
+            };
+            // All others were given up, perhaps for the refusal of another row.
+            let is_refused = |letter: &DeadLetter| {
+                let is_settled = letter.offset().is_some_and(|offset| offset.value() < settled[lane]);
+                is_settled && letter.reason().kind() == ErrorKind::Rejected
+            };
+            let refused: Vec<DeadLetter> = rows.letters().filter(is_refused).collect();
+            errors.extend(self.take_aside(lane, &refused).err().map(|failure| failure.to_string()));
+            let lost = rows.len() - refused.len() as u64;
+            if lost > 0 {
+                let kept = self.keep(rows.letters().filter(|letter| !is_refused(letter)));
+                errors.extend(kept.err().map(|failure| failure.to_string()));
+                errors.push(text);
             }
-            let kept = self.keep(rows, &mut errors);
-            undelivered += kept;
-            if is_whole || kept > 0 {
-                errors.push(error.to_string());
-            }
+            undelivered += lost;
         }
         let noted = self.note().err().map(|failure| failure.to_string());
         errors.extend(noted.filter(|failure| !errors.contains(failure)));
@@ -387,7 +415,7 @@ impl<'a> Sender<'a> {
 
     /// Closes the lanes, and saves the checkpoint meanwhile. If all inputs were read, the wait has no limit until a
     /// signal arrives; then `grace` is the limit. One more signal ends the wait.
-    async fn drain(&mut self, ending: &Ending, grace: Duration) -> (Vec<CloseError>, Option<Failure>) {
+    async fn drain(&mut self, ending: &Ending, grace: Duration) -> (Vec<(usize, CloseError)>, Option<Failure>) {
         let lanes = self.lanes.clone();
         let closing = async {
             if ending.is_whole() {
@@ -415,15 +443,13 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Keeps rows that were not delivered as dead letters, and returns their number.
-    fn keep(&mut self, rows: Option<Undelivered>, errors: &mut Vec<String>) -> u64 {
-        let Some(rows) = rows else { return 0 };
+    /// Keeps rows that were not delivered as dead letters.
+    fn keep(&mut self, mut letters: impl Iterator<Item = DeadLetter>) -> Result<(), Failure> {
         // With a checkpoint, running the same command again sends them, so `replay` would send them twice.
-        if let Some(letters) = self.dead_letters.as_mut().filter(|_| !self.checkpoint.is_on_disk()) {
-            let kept = letters.returned(&rows).and_then(|()| letters.sync());
-            errors.extend(kept.err().map(|failure| failure.to_string()));
+        match self.dead_letters.as_mut().filter(|_| !self.checkpoint.is_on_disk()) {
+            Some(file) => letters.try_for_each(|letter| file.add(&letter)).and_then(|()| file.sync()),
+            None => Ok(()),
         }
-        rows.len()
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
+#[cfg(target_os = "linux")]
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -178,7 +180,7 @@ async fn a_file_that_was_replaced_is_not_taken_for_the_one_of_the_checkpoint() {
     bench.write("day.ndjson", lines(1_000..1_200));
     let run = bench.run(&arguments).await;
     assert_eq!(run.code, 1, "{run:?}");
-    assert!(run.err.contains("day.ndjson: it is not the checkpoint's file"), "{run:?}");
+    assert!(run.err.contains("day.ndjson: it is not the checkpoint's file, since it begins differently"), "{run:?}");
     assert_eq!(bench.ids().await, (0..100).collect::<Vec<_>>());
 }
 
@@ -258,21 +260,57 @@ async fn text_that_is_no_utf_8_is_one_refused_row_kept_as_it_is() {
     assert_eq!(letters[1].source(), Some("latin.csv, line 3"));
 }
 
+/// A disk of two pages; none without the right to mount one.
+#[cfg(target_os = "linux")]
+fn small_disk(bench: &Bench) -> Option<PathBuf> {
+    let disk = bench.path("disk");
+    fs::create_dir(&disk).unwrap();
+    let mut mount = std::process::Command::new("mount");
+    let mount = mount.args(["-t", "tmpfs", "-o", "size=8k", "none"]).arg(&disk).stderr(Stdio::null()).status();
+    mount.is_ok_and(|status| status.success()).then_some(disk)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_runs_full_under_the_dead_letters_loses_no_row() {
+    let ddl = "CREATE TABLE main.shop.small (n INT, t TINYINT) USING DELTA;";
+    let bench = Bench::with(ddl, |builder| builder).await;
+    let Some(disk) = small_disk(&bench) else { return };
+    fs::write(disk.join("full"), [0; 4096]).unwrap();
+    bench.write("wide.sql", ddl.replace("TINYINT", "INT"));
+    // The server refuses every second row, and its letters do not fit on a page.
+    let row = |n: i64| format!("{{\"n\":{n},\"t\":{}}}\n", n % 2 * 1_000);
+    bench.write("rows.ndjson", (0..60).map(row).collect::<String>());
+    let arguments = [
+        &["send", "main.shop.small", "rows.ndjson", "--ddl", "wide.sql", "--json", "--checkpoint", "state.json"][..],
+        &["--dead-letters", "disk/dead.ndjson", "--max-rejected", "100"],
+    ]
+    .concat();
+    let run = bench.run(&arguments).await;
+    fs::remove_file(disk.join("full")).unwrap();
+    std::process::Command::new("mount").args(["-o", "remount,size=1m"]).arg(&disk).status().unwrap();
+    let again = bench.run(&arguments).await;
+    let dead = bench.read("disk/dead.ndjson");
+    std::process::Command::new("umount").arg(&disk).status().unwrap();
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(error(&run).contains("cannot write the dead letters to disk/dead.ndjson"), "{run:?}");
+    assert_eq!(again.code, 3, "{again:?}");
+    let stored = bench.emulator.rows("main.shop.small").await.unwrap();
+    let mut numbers: Vec<i64> = stored.iter().map(|row| row["n"].as_i64().unwrap()).collect();
+    for letter in dead.lines() {
+        let letter: serde_json::Value = serde_json::from_str(letter).unwrap();
+        numbers.push(letter["json"]["n"].as_i64().unwrap());
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers, (0..60).collect::<Vec<_>>());
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_runs_full_under_the_checkpoint_stops_it_and_no_row_counts_that_is_not_durable() {
     let bench = Bench::new().await;
-    let disk = bench.path("disk");
-    fs::create_dir(&disk).unwrap();
-    // A disk of two pages. Without the right to mount one, there is nothing to test.
-    let mount = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=8k", "none"])
-        .arg(&disk)
-        .stderr(Stdio::null())
-        .status();
-    if !mount.is_ok_and(|status| status.success()) {
-        return;
-    }
+    let Some(disk) = small_disk(&bench) else { return };
     bench.write("rows.ndjson", lines(0..20_000));
     let arguments = ["send", TABLE, "rows.ndjson", "--json", "--checkpoint", "disk/state.json", "--rate", "20000"];
     let mut command = bench.program(&arguments);

@@ -157,6 +157,43 @@ async fn rows_that_the_server_refuses_are_found_kept_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_row_that_the_server_refuses_takes_no_other_with_it() {
+    let ddl = "CREATE TABLE main.shop.small (n INT, t TINYINT) USING DELTA;";
+    let bench = Bench::with(ddl, |builder| builder).await;
+    bench.write("wide.sql", ddl.replace("TINYINT", "INT"));
+    let row = |n: i64, t: i64| format!("{{\"n\":{n},\"t\":{t}}}\n");
+    let rows = |t: i64| (0..10_000).map(|n| row(n, if n == 8_000 { t } else { 1 })).collect::<String>();
+    for letters in [true, false] {
+        bench.emulator.rows("main.shop.small").await.unwrap();
+        bench.write("rows.ndjson", rows(1_000));
+        let checkpoint = format!("state-{letters}");
+        let mut arguments = vec!["send", "main.shop.small", "rows.ndjson", "--ddl", "wide.sql", "--json"];
+        arguments.extend(["--checkpoint", &checkpoint]);
+        if letters {
+            arguments.extend(["--dead-letters", "dead.ndjson"]);
+        }
+        let before = bench.emulator.rows("main.shop.small").await.unwrap().len();
+        let run = bench.run(&arguments).await;
+        assert_eq!((run.code, figures(&run).2), (1, 1), "{run:?}");
+        // With a dead letter the same command continues after the row, else with the row, once it is fixed.
+        bench.write("rows.ndjson", rows(1));
+        let run = bench.run(&arguments).await;
+        assert_eq!(run.code, 0, "{run:?}");
+        let stored = bench.emulator.rows("main.shop.small").await.unwrap();
+        let mut numbers: Vec<i64> = stored[before..].iter().map(|row| row["n"].as_i64().unwrap()).collect();
+        numbers.sort_unstable();
+        if letters {
+            assert_eq!(numbers, (0..10_000).filter(|n| *n != 8_000).collect::<Vec<_>>());
+            let dead = bench.read("dead.ndjson");
+            assert!(dead.lines().count() == 1 && dead.contains("8000"), "{dead}");
+        } else {
+            numbers.dedup();
+            assert_eq!(numbers, (0..10_000).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_goes_on_where_rows_are_durable_and_takes_what_a_file_grew_by() {
     let bench = Bench::new().await;
     bench.write("orders.ndjson", lines(0..500));
@@ -169,7 +206,7 @@ async fn a_checkpoint_goes_on_where_rows_are_durable_and_takes_what_a_file_grew_
     bench.write("orders.ndjson", lines(0..10));
     let run = bench.run(&arguments).await;
     assert_eq!(run.code, 1);
-    assert!(run.err.contains("it is not the checkpoint's file"), "{run:?}");
+    assert!(run.err.contains("it is not the checkpoint's file, since it is shorter"), "{run:?}");
     let other = bench.run(&["send", "main.shop.other", "orders.ndjson", "--checkpoint", "state.json"]).await;
     assert!(other.err.contains("the checkpoint is of main.shop.orders"), "{other:?}");
     let full = bench.run(&["send", TABLE, "orders.ndjson", "--checkpoint", "/proc/state.json"]).await;

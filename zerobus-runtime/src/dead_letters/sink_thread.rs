@@ -11,7 +11,7 @@ use super::{BoxError, DeadLetters};
 use crate::core::ReturnedBatch;
 use crate::error::{Error, Fault};
 use crate::event::{Hooks, StreamEvent, log};
-use crate::letter::{DeadLetter, Letter, json_of, json_on_one_line};
+use crate::letter::{DeadLetter, Letter, Times, json_of, json_on_one_line};
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
 use crate::shared::{LetterThread, Shared, inside_sink};
@@ -87,6 +87,7 @@ impl SinkThread {
             time: Timestamp::try_from(SystemTime::now()).ok(),
             source: None,
             is_partial: false,
+            times: Times::Micros,
             // Rows of a spool may have another schema, which has another number.
             json: self.json(self.kind, &row, part.batch.schema == 0),
             row,

@@ -37,8 +37,8 @@ mod values;
 mod write;
 
 use arrow_array::RecordBatch;
-use serde_json::Value;
 
+use super::Kept;
 use super::plan::{ColumnPlan, Seen};
 use super::{DynamicRow, RowPlan, RowProblem, Source, refused};
 use crate::error::Error;
@@ -107,11 +107,11 @@ impl<'a> ArrowRows<'a> {
         (0..self.rows).filter_map(|number| self.row(number))
     }
 
-    /// The row as JSON, from which [`RowPlan::json`] writes the same row: for keeping the row. `null` past the
-    /// last row.
-    #[must_use]
-    pub fn json(&self, number: usize) -> Value {
-        if number < self.rows { json::object(&self.columns, number) } else { Value::Null }
+    /// The row as JSON.
+    pub(super) fn json(&self, number: usize) -> Kept {
+        let mut is_whole = true;
+        let text = json::object(&self.columns, number, &mut is_whole).into_bytes();
+        Kept { text, is_whole }
     }
 
     pub(super) fn write(&self, row: usize, out: &mut Encoder) -> Result<(), RowProblem> {

@@ -1,11 +1,11 @@
 //! Text cells into a row, as from a CSV file: the header says once which column each cell belongs to.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use zerobus_codegen::Scalar;
 
 use super::plan::{Seen, Shape, missing};
 use super::problem::quoted;
-use super::{DynamicRow, RowPlan, RowProblem, Source, UnknownColumns, json, scalar};
+use super::{DynamicRow, Kept, RowPlan, RowProblem, Source, UnknownColumns, json, scalar};
 use crate::message::Encoder;
 
 /// The columns of a header.
@@ -47,10 +47,15 @@ impl<'p> CellColumns<'p> {
         DynamicRow { plan: self.plan, source: Source::Cells(self, cells) }
     }
 
-    /// The row of these cells as JSON, from which [`RowPlan::json`] writes the same row: for keeping the row.
-    #[must_use]
-    pub fn json(&self, cells: &[Option<&str>]) -> Value {
-        let mut object = Map::new();
+    /// The row of these cells as JSON.
+    pub(super) fn json(&self, cells: &[Option<&str>]) -> Kept {
+        // Which cell belongs to which column is not known.
+        if cells.len() != self.places.len() {
+            let text = cells.iter().map(|cell| cell.map(Value::from)).collect::<Value>().to_string();
+            return Kept { text: text.into_bytes(), is_whole: false };
+        }
+        let mut is_whole = true;
+        let mut fields = Vec::with_capacity(cells.len());
         for (cell, place) in cells.iter().zip(&self.places) {
             let Some(column) = place.map(|place| &self.plan.row.columns[place]) else { continue };
             let Some(text) = cell.or((!column.slot.nullable && column.slot.shape.is_text()).then_some("")) else {
@@ -58,13 +63,16 @@ impl<'p> CellColumns<'p> {
             };
             let value = match column.slot.shape {
                 Shape::Scalar(Scalar::Variant) | Shape::List(_) | Shape::Map(..) | Shape::Struct(_) => {
-                    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+                    json::kept(text, &mut is_whole)
                 }
-                Shape::Scalar(scalar) => Value::from(scalar::plain(scalar, text, self.plan.options)),
+                Shape::Scalar(scalar) => {
+                    is_whole &= !scalar::has_other_mark(scalar, text, self.plan.options);
+                    Value::from(scalar::plain(scalar, text, self.plan.options)).to_string()
+                }
             };
-            object.insert(column.name.clone(), value);
+            fields.push(format!("{}:{value}", Value::from(column.name.as_str())));
         }
-        Value::Object(object)
+        Kept { text: format!("{{{}}}", fields.join(",")).into_bytes(), is_whole }
     }
 
     pub(super) fn write(&self, cells: &[Option<&str>], out: &mut Encoder) -> Result<(), RowProblem> {

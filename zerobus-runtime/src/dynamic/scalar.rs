@@ -99,15 +99,23 @@ pub(super) fn plain(scalar: Scalar, cell: &str, options: Options) -> Cow<'_, str
 
 /// Writes a cell of text, where a comma may stand before a fraction.
 pub(super) fn cell(scalar: Scalar, field: u32, cell: &str, options: Options, out: &mut Encoder) -> Written {
-    let is_number = matches!(scalar, Scalar::Decimal { .. } | Scalar::Double | Scalar::Float);
-    let (other, expected) = match options.mark {
-        DecimalMark::Comma => ('.', "comma"),
-        DecimalMark::Point => (',', "point"),
-    };
-    if is_number && cell.contains(other) {
-        return Err(RowProblem::new(quoted(cell), format!("{scalar} with a decimal {expected}")));
+    if has_other_mark(scalar, cell, options) {
+        let mark = match options.mark {
+            DecimalMark::Comma => "comma",
+            DecimalMark::Point => "point",
+        };
+        return Err(RowProblem::new(quoted(cell), format!("{scalar} with a decimal {mark}")));
     }
     text(scalar, field, &plain(scalar, cell, options), out)
+}
+
+/// Whether a number's cell has the mark that is not the plan's.
+pub(super) fn has_other_mark(scalar: Scalar, cell: &str, options: Options) -> bool {
+    let other = match options.mark {
+        DecimalMark::Comma => '.',
+        DecimalMark::Point => ',',
+    };
+    matches!(scalar, Scalar::Decimal { .. } | Scalar::Double | Scalar::Float) && cell.contains(other)
 }
 
 /// Writes a DECIMAL, a DOUBLE or a FLOAT from its JSON: a number or a string.

@@ -38,7 +38,7 @@ pub trait Accepts<R: ?Sized>: sealed::Sealed {
     fn original(row: &R) -> Original {
         let mut out = Encoder::new();
         let is_whole = Self::write(row, &mut out).is_ok();
-        Original { kind: RecordKind::Proto, row: out.into_bytes().into(), is_whole }
+        Original::new(RecordKind::Proto, out.into_bytes(), is_whole)
     }
 }
 
@@ -106,7 +106,7 @@ impl<T: ZerobusMessage> Accepts<T> for T {
         row.encode_to(&mut out);
         // A value that is too long is in the bytes; one that has no encoding is missing.
         let is_whole = out.is_whole();
-        Original { kind: RecordKind::Proto, row: out.into_bytes().into(), is_whole }
+        Original::new(RecordKind::Proto, out.into_bytes(), is_whole)
     }
 }
 
@@ -141,8 +141,8 @@ impl<R: Serialize + ?Sized> Accepts<R> for Json {
         let is_strict = row.serialize(Strict(&mut serde_json::Serializer::new(std::io::sink()))).is_ok();
         let is_written = row.serialize(&mut serde_json::Serializer::new(&mut text)).is_ok();
         match SALVAGED.take().filter(|text| !text.is_empty()) {
-            Some(text) => Original { kind: RecordKind::Json, row: text.into(), is_whole: true },
-            None => Original { kind: RecordKind::Json, row: text.into(), is_whole: is_strict && is_written },
+            Some(text) => Original::new(RecordKind::Json, text, true),
+            None => Original::new(RecordKind::Json, text, is_strict && is_written),
         }
     }
 }

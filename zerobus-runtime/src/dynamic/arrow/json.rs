@@ -1,75 +1,106 @@
-//! A row of a batch as JSON, from which a plan writes the same row: for keeping the row.
+//! A row of a batch as JSON text, for keeping the row.
+//!
+//! `is_whole` becomes false if a plan would not write the same row from the text.
+
+use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use zerobus_codegen::Scalar;
 
 use super::ColumnPlan;
 use super::arrays::small;
 use super::values::{Kind, Values};
 use super::write::{DAY, LONGEST, decimal_text};
+use crate::dynamic::json::kept;
 use crate::dynamic::plan::{Shape, Slot};
 use crate::dynamic::scalar::micros;
 use crate::values::{Date, TimestampNtz};
 
 /// The fields of a row or of a struct.
-pub(super) fn object(fields: &[(&ColumnPlan, Values<'_>)], row: usize) -> Value {
-    let fields = fields.iter().map(|(column, values)| (column.name.clone(), value(&column.slot, values, row)));
-    Value::Object(fields.filter(|(_, value)| !value.is_null()).collect())
+pub(super) fn object(fields: &[(&ColumnPlan, Values<'_>)], row: usize, is_whole: &mut bool) -> String {
+    let fields = fields.iter().filter_map(|(column, values)| {
+        let value = value(&column.slot, values, row, is_whole);
+        (value != "null").then(|| entry(&column.name, &value))
+    });
+    braced(&fields.collect::<Vec<_>>())
 }
 
-fn value(slot: &Slot, values: &Values<'_>, row: usize) -> Value {
+fn entry(name: &str, value: &str) -> String {
+    format!("{}:{value}", quoted(name))
+}
+
+fn braced(entries: &[String]) -> String {
+    format!("{{{}}}", entries.join(","))
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+fn value(slot: &Slot, values: &Values<'_>, row: usize, is_whole: &mut bool) -> String {
     if values.is_null(row) {
-        return Value::Null;
+        return Value::Null.to_string();
     }
     match (&values.kind, &slot.shape) {
-        (Kind::Boolean(values), _) => values.value(row).into(),
-        (Kind::Bytes(values), Shape::Scalar(Scalar::Binary)) => BASE64_STANDARD.encode(values.at(row)).into(),
-        (Kind::Bytes(values), _) => String::from_utf8_lossy(values.at(row)).into(),
-        (Kind::Days(values), _) => day(values[row].into()),
-        (Kind::Decimal(values), _) => decimal_text(values.at(row), &mut [0; LONGEST]).into(),
-        (Kind::Dictionary(places, values), _) => value(slot, values, places[row]),
+        (Kind::Boolean(values), _) => values.value(row).to_string(),
+        (Kind::Bytes(values), Shape::Scalar(Scalar::Binary)) => quoted(&BASE64_STANDARD.encode(values.at(row))),
+        (Kind::Bytes(values), _) => {
+            let text = String::from_utf8_lossy(values.at(row));
+            *is_whole &= text.as_bytes() == values.at(row);
+            quoted(&text)
+        }
+        (Kind::Days(values), _) => day(values[row].into(), is_whole),
+        (Kind::Decimal(values), _) => quoted(&decimal_text(values.at(row), &mut [0; LONGEST])),
+        (Kind::Dictionary(places, values), _) => value(slot, values, places[row], is_whole),
         (Kind::Float(values), _) => {
             let digits = values.digits(row);
             // A value without a JSON number is text, which a plan accepts.
-            serde_json::from_str(&digits).unwrap_or_else(|_| Value::from(digits.replace("inf", "Infinity")))
+            let number = serde_json::from_str(&digits);
+            number.unwrap_or_else(|_| Value::from(digits.replace("inf", "Infinity"))).to_string()
         }
         (Kind::Integer(values), _) => {
             let value = values.at(row);
-            i64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from)
+            i64::try_from(value).map_or_else(|_| quoted(&value.to_string()), |value| value.to_string())
         }
         (Kind::List(ranges, values), Shape::List(element)) => {
-            ranges.at(row).map(|place| self::value(element, values, place)).collect()
+            let items = ranges.at(row).map(|place| self::value(element, values, place, is_whole));
+            format!("[{}]", items.collect::<Vec<_>>().join(","))
         }
         (Kind::Map(offsets, entries), Shape::Map(_, slots)) => {
             let (key, element) = &**slots;
             let (keys, values) = &**entries;
-            let entry = |place| (name(&self::value(key, keys, place)), self::value(element, values, place));
-            Value::Object((small(offsets[row])..small(offsets[row + 1])).map(entry).collect::<Map<_, _>>())
+            let mut names = HashSet::new();
+            let entries = (small(offsets[row])..small(offsets[row + 1])).map(|place| {
+                let name = name(self::value(key, keys, place, is_whole));
+                let entry = entry(&name, &self::value(element, values, place, is_whole));
+                *is_whole &= names.insert(name);
+                entry
+            });
+            braced(&entries.collect::<Vec<_>>())
         }
-        (Kind::MillisOfDay(values), _) => day(values[row].div_euclid(DAY)),
-        (Kind::Struct(fields), _) => object(fields, row),
-        (Kind::Text(values), Shape::Scalar(scalar)) if *scalar != Scalar::Variant => values.at(row).into(),
-        (Kind::Text(values), _) => {
-            let text = values.at(row);
-            serde_json::from_str(text).unwrap_or_else(|_| text.into())
-        }
+        (Kind::MillisOfDay(values), _) => day(values[row].div_euclid(DAY), is_whole),
+        (Kind::Struct(fields), _) => object(fields, row, is_whole),
+        (Kind::Text(values), Shape::Scalar(scalar)) if *scalar != Scalar::Variant => quoted(values.at(row)),
+        (Kind::Text(values), _) => kept(values.at(row), is_whole),
         (Kind::Time(unit, values), shape) => {
             let time = micros(*unit, values[row].into()).and_then(|micros| TimestampNtz::from_micros(micros).ok());
             let zone = if matches!(shape, Shape::Scalar(Scalar::Timestamp)) { "Z" } else { "" };
-            time.map_or_else(|| values[row].into(), |time| format!("{time}{zone}").into())
+            *is_whole &= time.is_some();
+            time.map_or_else(|| values[row].to_string(), |time| quoted(&format!("{time}{zone}")))
         }
-        (Kind::List(..) | Kind::Map(..) | Kind::Null, _) => Value::Null,
+        (Kind::List(..) | Kind::Map(..) | Kind::Null, _) => Value::Null.to_string(),
     }
 }
 
-fn day(days: i64) -> Value {
+fn day(days: i64, is_whole: &mut bool) -> String {
     let date = i32::try_from(days).ok().and_then(|days| Date::from_days(days).ok());
-    date.map_or_else(|| days.into(), |date| date.to_string().into())
+    *is_whole &= date.is_some();
+    date.map_or_else(|| days.to_string(), |date| quoted(&date.to_string()))
 }
 
-/// A map's key in JSON.
-fn name(key: &Value) -> String {
-    key.as_str().map_or_else(|| key.to_string(), ToOwned::to_owned)
+/// A map's key as text, from its JSON.
+fn name(key: String) -> String {
+    serde_json::from_str(&key).unwrap_or(key)
 }

@@ -56,7 +56,7 @@ fn reason() -> Error {
 /// A row of this many bytes that `send` refuses.
 fn post(shared: &Arc<Shared>, bytes: usize, is_whole: bool) -> Error {
     let (row, reason) = (Bytes::from(vec![0; bytes]), reason());
-    shared.post(Original { kind: RecordKind::Proto, row, is_whole }, &reason);
+    shared.post(Original::new(RecordKind::Proto, row, is_whole), &reason);
     reason
 }
 
