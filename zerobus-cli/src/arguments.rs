@@ -69,6 +69,12 @@ pub(crate) fn program() -> clap::Command {
     program
 }
 
+/// A text of `zerobus-codegen` that names a command, with the command of this program.
+#[cfg(feature = "codegen")]
+pub(crate) fn with_own_commands(text: &str) -> String {
+    text.replace("`zerobus-codegen ", "`zerobus ")
+}
+
 /// Puts this program's name into the examples of the commands of `zerobus-codegen`.
 #[cfg(feature = "codegen")]
 fn with_own_name(command: clap::Command) -> clap::Command {
@@ -157,7 +163,7 @@ pub(crate) struct Send {
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<String>,
     /// The format of the files; by default it follows from their names (.ndjson, .jsonl, .json, .csv, .tsv, .parquet,
-    /// .arrow, .feather).
+    /// .parq, .arrow, .arrows, .ipc, .feather).
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     #[command(flatten)]

@@ -98,8 +98,8 @@ fn main() -> ExitCode {
         Command::Codegen(command) => {
             let outcome = command.run(verbosity.into());
             // The reader may be gone (`| head`); the exit code still counts.
-            let _ = io::stdout().write_all(outcome.out.as_bytes());
-            let _ = io::stderr().write_all(outcome.err.as_bytes());
+            let _ = io::stdout().write_all(arguments::with_own_commands(&outcome.out).as_bytes());
+            let _ = io::stderr().write_all(arguments::with_own_commands(&outcome.err).as_bytes());
             ExitCode::from(outcome.code)
         }
         Command::Emulator(arguments) => {

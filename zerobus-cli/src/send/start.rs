@@ -33,8 +33,10 @@ impl Start {
         if known.is_none_or(is_it) {
             return Ok(Self::new(&start));
         }
+        let is_shorter = known.is_some_and(|known| known.bytes > start.len() as u64);
+        let why = if is_shorter { "it is shorter" } else { "it begins differently" };
         Err(Failure::text(format!(
-            "{}: it is not the checkpoint's file, since it begins differently; name another --checkpoint to send all of it",
+            "{}: it is not the checkpoint's file, since {why}; name another --checkpoint to send all of it",
             path.display()
         )))
     }
