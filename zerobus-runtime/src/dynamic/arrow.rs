@@ -25,12 +25,14 @@
 //! | `arrays` | arrays of plain values, and one value of them |
 //! | `values` | the arrays of a batch, matched with the columns |
 //! | `direct` | values that are written unchanged |
+//! | `point` | a decimal as digits |
 //! | `write` | one value into its column |
 //! | `json` | a row as JSON |
 
 mod arrays;
 mod direct;
 mod json;
+mod point;
 #[cfg(test)]
 mod tests;
 mod values;

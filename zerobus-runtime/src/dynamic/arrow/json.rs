@@ -11,8 +11,9 @@ use zerobus_codegen::Scalar;
 
 use super::ColumnPlan;
 use super::arrays::small;
+use super::point::{LONGEST, decimal_text};
 use super::values::{Kind, Values};
-use super::write::{DAY, LONGEST, decimal_text};
+use super::write::DAY;
 use crate::dynamic::json::kept;
 use crate::dynamic::plan::{Shape, Slot};
 use crate::dynamic::scalar::micros;

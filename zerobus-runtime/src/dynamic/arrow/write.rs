@@ -1,15 +1,14 @@
 //! One value of an array into its column.
 
-use std::borrow::Cow;
-
 use zerobus_codegen::Scalar;
 
 use super::ColumnPlan;
 use super::arrays::{Decimal, Decimals, Floats, small};
+use super::point::{LONGEST, POWERS_OF_TEN, decimal_text, point};
 use super::values::{Kind, Values};
 use crate::dynamic::plan::{Shape, Slot};
 use crate::dynamic::scalar::{self, Number};
-use crate::dynamic::{RowPlan, RowProblem, decimal, digits, json};
+use crate::dynamic::{RowPlan, RowProblem, decimal, json};
 use crate::message::{Encoder, WireType};
 type Written = Result<(), RowProblem>;
 
@@ -177,130 +176,4 @@ fn exact(scalar: Scalar, field: u32, values: &Decimals<'_>, row: usize, out: &mu
         return Ok(());
     }
     decimal::write((precision, scale), field, &decimal_text(decimal, &mut buffer), out)
-}
-
-/// A decimal as plain digits, or with an exponent where its scale is not within Arrow's bounds for 128 bits.
-pub(super) fn decimal_text(decimal: Decimal, buffer: &mut [u8; LONGEST]) -> Cow<'_, str> {
-    match decimal {
-        Decimal::Narrow(value, scale) => match usize::try_from(scale) {
-            #[expect(clippy::expect_used, reason = "a sign, digits and a point are ASCII")]
-            Ok(scale) if scale <= MOST_SCALE => str::from_utf8(point(value, scale, buffer)).expect("ASCII").into(),
-            _ => format!("{value}e{}", -i16::from(scale)).into(),
-        },
-        Decimal::Wide(text) => text.into(),
-    }
-}
-
-/// The first number with more digits than a DECIMAL has, by its digits.
-const POWERS_OF_TEN: [u128; MOST_SCALE + 1] = {
-    let mut powers = [1; MOST_SCALE + 1];
-    let mut digits = 1;
-    while digits <= MOST_SCALE {
-        powers[digits] = 10 * powers[digits - 1];
-        digits += 1;
-    }
-    powers
-};
-
-/// The most digits after the point that are written without an allocation; Arrow's decimals of 128 bits have no more.
-const MOST_SCALE: usize = 38;
-
-/// A sign, the 39 digits of the largest number, a point, and a zero before it.
-pub(super) const LONGEST: usize = 42;
-
-/// A number as plain digits, with a point before the last `scale` of them.
-fn point(value: i128, scale: usize, buffer: &mut [u8; LONGEST]) -> &[u8] {
-    let magnitude = value.unsigned_abs();
-    // A 64-bit division is much cheaper than a 128-bit one.
-    let mut start = match (u64::try_from(magnitude), digits::POWERS_OF_TEN.get(scale)) {
-        (Ok(small), Some(power)) => {
-            let mut end = put(small % power, scale, LONGEST, buffer);
-            if scale > 0 {
-                end -= 1;
-                buffer[end] = b'.';
-            }
-            put(small / power, 1, end, buffer)
-        }
-        _ => long_point(magnitude, scale, buffer),
-    };
-    if value < 0 {
-        start -= 1;
-        buffer[start] = b'-';
-    }
-    &buffer[start..]
-}
-
-/// The numbers below 100, of two digits each.
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[b'0'; 2]; 100];
-    let mut number = 0;
-    while number < 100 {
-        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
-        number += 1;
-    }
-    pairs
-};
-
-/// Writes a number of at least this many digits before `end`; returns its start.
-fn put(mut number: u64, least: usize, end: usize, buffer: &mut [u8; LONGEST]) -> usize {
-    let mut start = end;
-    while number >= 10 || end - start + 1 < least {
-        start -= 2;
-        [buffer[start], buffer[start + 1]] = PAIRS[(number % 100) as usize];
-        number /= 100;
-    }
-    if number > 0 || end - start < least {
-        start -= 1;
-        buffer[start] = b'0' + (number % 10) as u8;
-    }
-    start
-}
-
-/// Writes a number of any length with its point at the end of the buffer; returns its start.
-fn long_point(mut number: u128, scale: usize, buffer: &mut [u8; LONGEST]) -> usize {
-    let (mut start, mut written) = (LONGEST, 0);
-    while number > 0 || written <= scale {
-        if written == scale && scale > 0 {
-            start -= 1;
-            buffer[start] = b'.';
-        }
-        start -= 1;
-        buffer[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        written += 1;
-    }
-    start
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn numbers_of_64_bits_are_written_as_longer_ones_are(value in any::<u64>(), bits in 0..64, scale in 0..=19_usize) {
-            let value = i128::from(value >> bits);
-            let (mut short, mut long) = ([0; LONGEST], [0; LONGEST]);
-            let text = point(value, scale, &mut short);
-            let start = long_point(value.unsigned_abs(), scale, &mut long);
-            prop_assert_eq!(text, &long[start..]);
-        }
-    }
-
-    #[test]
-    fn a_decimal_is_written_with_its_point() {
-        for (value, scale, expected) in [
-            (0, 0, "0"),
-            (0, 2, "0.00"),
-            (1999, 2, "19.99"),
-            (-5, 2, "-0.05"),
-            (-5, 0, "-5"),
-            (i128::MIN, 0, "-170141183460469231731687303715884105728"),
-            (i128::MIN, 38, "-1.70141183460469231731687303715884105728"),
-        ] {
-            assert_eq!(point(value, scale, &mut [0; LONGEST]), expected.as_bytes());
-        }
-    }
 }
