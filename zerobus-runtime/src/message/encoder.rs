@@ -241,12 +241,12 @@ impl Encoder {
     #[cfg(feature = "arrow")]
     #[inline]
     pub(crate) fn short_field(&mut self, number: u32, bytes: u128, len: u8) {
-        let (key, size) = match Key::new(number, WireType::Delimited) {
-            Key::One(key) => (u128::from(key), 1),
-            Key::Two(key) => (u128::from(u16::from_le_bytes(key)), 2),
-            Key::Long(_) => return self.delimited_field(number, &bytes.to_le_bytes()[..usize::from(len)]),
-        };
-        self.store(key | u128::from(len) << (8 * size) | bytes << (8 * size + 8), size + 1 + usize::from(len));
+        let (text, size) = (bytes << 8 | u128::from(len), 1 + usize::from(len));
+        match Key::new(number, WireType::Delimited) {
+            Key::One(key) => self.store(text << 8 | u128::from(key), 1 + size),
+            Key::Two(key) => self.store(text << 16 | u128::from(u16::from_le_bytes(key)), 2 + size),
+            Key::Long(_) => self.delimited_field(number, &bytes.to_le_bytes()[..usize::from(len)]),
+        }
     }
 
     /// Writes a whole field that is an integer, usually a long one, in one store.
@@ -266,13 +266,19 @@ impl Encoder {
     #[cfg(feature = "arrow")]
     #[inline]
     fn store(&mut self, word: u128, len: usize) {
-        let (word, end) = (word.to_le_bytes(), self.bytes.len() + len);
+        let end = self.bytes.len() + len;
         // A buffer that is nearly full is not grown for unused bytes.
-        if self.bytes.capacity() - self.bytes.len() < word.len() {
-            return self.raw(&word[..len]);
+        if self.bytes.capacity() - self.bytes.len() < size_of_val(&word) {
+            return self.store_in_little_room(word, len);
         }
-        self.raw(&word);
+        self.raw(&word.to_le_bytes());
         self.bytes.truncate(end);
+    }
+
+    #[cfg(feature = "arrow")]
+    #[cold]
+    fn store_in_little_room(&mut self, word: u128, len: usize) {
+        self.raw(&word.to_le_bytes()[..len]);
     }
 
     /// Writes the length of what `content` writes, and then that.

@@ -15,10 +15,17 @@ pub(super) enum Bytes<'a> {
 
 #[derive(Debug)]
 pub(super) enum Decimals<'a> {
-    I32(&'a [i32], i8),
-    I64(&'a [i64], i8),
-    I128(&'a [i128], i8),
-    I256(&'a Decimal256Array),
+    /// Their digits as integers, and how many of them follow the point.
+    Narrow(Unscaled<'a>, i8),
+    Wide(&'a Decimal256Array),
+}
+
+/// The digits of decimals as integers.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Unscaled<'a> {
+    I32(&'a [i32]),
+    I64(&'a [i64]),
+    I128(&'a [i128]),
 }
 
 /// A decimal value.
@@ -80,10 +87,28 @@ impl Bytes<'_> {
 impl Decimals<'_> {
     pub(super) fn at(&self, row: usize) -> Decimal {
         match self {
-            Self::I32(values, scale) => Decimal::Narrow(values[row].into(), *scale),
-            Self::I64(values, scale) => Decimal::Narrow(values[row].into(), *scale),
-            Self::I128(values, scale) => Decimal::Narrow(values[row], *scale),
-            Self::I256(values) => Decimal::Wide(values.value_as_string(row)),
+            Self::Narrow(values, scale) => Decimal::Narrow(values.at(row), *scale),
+            Self::Wide(values) => Decimal::Wide(values.value_as_string(row)),
+        }
+    }
+}
+
+impl Unscaled<'_> {
+    #[inline]
+    pub(super) fn at(self, row: usize) -> i128 {
+        match self {
+            Self::I32(values) => values[row].into(),
+            Self::I64(values) => values[row].into(),
+            Self::I128(values) => values[row],
+        }
+    }
+
+    /// Whether all of them, without their signs, are below this.
+    pub(super) fn are_below(self, limit: u128) -> bool {
+        match self {
+            Self::I32(values) => values.iter().all(|value| u128::from(value.unsigned_abs()) < limit),
+            Self::I64(values) => values.iter().all(|value| u128::from(value.unsigned_abs()) < limit),
+            Self::I128(values) => values.iter().all(|value| value.unsigned_abs() < limit),
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Columns whose values are written unchanged from the array: none is converted, and none can be refused.
+//! Columns whose values are written as the array has them: none needs a check, and none can be refused.
 
 use arrow_array::{BooleanArray, StringViewArray};
 
-use super::arrays::{Bytes, Texts};
+use super::arrays::{Bytes, Texts, Unscaled};
+use super::point;
 use crate::message::Encoder;
 
 /// The values of such a column.
@@ -10,6 +11,8 @@ use crate::message::Encoder;
 pub(super) enum Direct<'a> {
     Booleans(&'a BooleanArray),
     Bytes(Bytes<'a>),
+    /// Decimals with this many digits after the point.
+    Decimals(Unscaled<'a>, usize),
     Doubles(&'a [f64]),
     Floats(&'a [f32]),
     Ints(&'a [i32]),
@@ -23,11 +26,13 @@ const LONGEST_IN_VIEW: u8 = 12;
 
 impl Direct<'_> {
     /// Writes the value of a row, which is not null.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call for each value costs as much as many a value")]
+    #[inline(always)]
     pub(super) fn write(&self, field: u32, row: usize, out: &mut Encoder) {
         match self {
-            Self::Booleans(booleans) => out.varint_field(field, booleans.value(row).into()),
+            Self::Booleans(booleans) => out.varint_field(field, booleans.values().value(row).into()),
             Self::Bytes(bytes) => out.delimited_field(field, bytes.at(row)),
+            Self::Decimals(values, places) => point::write(field, values.at(row), *places, out),
             Self::Doubles(doubles) => out.fixed_64_field(field, doubles[row].to_le_bytes()),
             Self::Floats(floats) => out.fixed_32_field(field, floats[row].to_le_bytes()),
             Self::Ints(ints) => out.varint_field(field, i64::from(ints[row]).cast_unsigned()),

@@ -4,12 +4,72 @@ use std::borrow::Cow;
 
 use super::arrays::Decimal;
 use crate::dynamic::digits;
+use crate::message::Encoder;
 
 /// The most digits after the point that are written without an allocation; Arrow's decimals of 128 bits have no more.
 const MOST_SCALE: usize = 38;
 
 /// A sign, the 39 digits of the largest number, a point, and a zero before it.
 pub(super) const LONGEST: usize = 42;
+
+/// Writes a decimal with this many digits after its point.
+#[inline]
+pub(super) fn write(field: u32, value: i128, places: usize, out: &mut Encoder) {
+    match short(value, places) {
+        Some((text, length)) => out.short_field(field, text, length),
+        None => out.delimited_field(field, point(value, places, &mut [0; LONGEST])),
+    }
+}
+
+/// A decimal of at most ten digits as text in a word, its first byte the lowest, and the length of that text.
+#[inline]
+fn short(value: i128, places: usize) -> Option<(u128, u8)> {
+    let magnitude = u64::try_from(value.unsigned_abs()).ok()?;
+    if magnitude >= digits::POWERS_OF_TEN[10] || places >= 10 {
+        return None;
+    }
+    let power = digits::POWERS_OF_TEN[places];
+    let mut text = Word::default();
+    if places > 0 {
+        text.put(magnitude % power, places);
+        text.put_byte(b'.');
+    }
+    text.put(magnitude / power, 1);
+    if value < 0 {
+        text.put_byte(b'-');
+    }
+    Some((text.bytes, u8::try_from(text.length).ok()?))
+}
+
+/// A text of up to 16 bytes, which is written from its end.
+#[derive(Default)]
+struct Word {
+    bytes: u128,
+    length: usize,
+}
+
+impl Word {
+    #[inline]
+    fn put_byte(&mut self, byte: u8) {
+        self.bytes = self.bytes << 8 | u128::from(byte);
+        self.length += 1;
+    }
+
+    /// A number of at least this many digits.
+    #[inline]
+    fn put(&mut self, mut number: u64, least: usize) {
+        let mut written = 0;
+        while number >= 10 || written + 1 < least {
+            self.bytes = self.bytes << 16 | u128::from(u16::from_le_bytes(PAIRS[(number % 100) as usize]));
+            number /= 100;
+            written += 2;
+        }
+        self.length += written;
+        if number > 0 || written < least {
+            self.put_byte(b'0' + (number % 10) as u8);
+        }
+    }
+}
 
 /// A decimal as plain digits, or with an exponent where its scale is not within Arrow's bounds for 128 bits.
 pub(super) fn decimal_text(decimal: Decimal, buffer: &mut [u8; LONGEST]) -> Cow<'_, str> {
@@ -112,6 +172,16 @@ mod tests {
             let text = point(value, scale, &mut short);
             let start = long_point(value.unsigned_abs(), scale, &mut long);
             prop_assert_eq!(text, &long[start..]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn short_decimals_are_written_as_longer_ones_are(value in -9_999_999_999..=9_999_999_999_i64, bits in 0..34, scale in 0..10_usize) {
+            let value = i128::from(value >> bits);
+            let (text, length) = short(value, scale).unwrap();
+            let mut buffer = [0; LONGEST];
+            prop_assert_eq!(&text.to_le_bytes()[..usize::from(length)], point(value, scale, &mut buffer));
         }
     }
 

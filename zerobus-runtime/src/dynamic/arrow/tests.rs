@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Float32Array, Float64Array, Int32Array, Int64Array,
-    RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray,
+    Array, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Decimal32Array, Decimal64Array, Decimal128Array,
+    Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, StringViewArray,
+    TimestampMicrosecondArray,
 };
 use proptest::prelude::*;
 
@@ -70,6 +71,21 @@ proptest! {
     }
 
     #[test]
+    fn decimals_are_written_as_if_they_were_converted(
+        tens in values(-999_999_999..=999_999_999_i32),
+        longs in values(-99_999_999_999_999_999..=99_999_999_999_999_999_i64),
+        long_ones in values(-(10_i128.pow(38) - 1)..10_i128.pow(38)),
+        scale in 0..=9_i8,
+    ) {
+        let column = "decimal(38,9)";
+        check("decimal(9,9)", Decimal32Array::from(tens.clone()).with_precision_and_scale(9, 9).unwrap())?;
+        check(column, Decimal32Array::from(tens).with_precision_and_scale(9, scale).unwrap())?;
+        check(column, Decimal64Array::from(longs).with_precision_and_scale(18, scale).unwrap())?;
+        check("decimal(38,38)", Decimal128Array::from(long_ones.clone()).with_precision_and_scale(38, 38).unwrap())?;
+        check("decimal(38,0)", Decimal128Array::from(long_ones).with_precision_and_scale(38, 0).unwrap())?;
+    }
+
+    #[test]
     fn texts_and_bytes_are_written_as_if_they_were_converted(
         texts in values(".{0,40}"),
         bytes in values(prop::collection::vec(any::<u8>(), 0..40)),
@@ -89,6 +105,8 @@ fn a_value_that_its_column_refuses_is_not_written_as_it_is() {
         ("timestamp", batch(micros(TIMES.end() + 1))),
         ("timestamp_ntz", batch(micros(TIMES.start() - 1))),
         ("date", batch(Date32Array::from(vec![0, DAYS.end() + 1]))),
+        ("decimal(3,1)", batch(Decimal128Array::from(vec![999, -1000]).with_precision_and_scale(4, 1).unwrap())),
+        ("decimal(3,1)", batch(Decimal128Array::from(vec![50, 55]).with_precision_and_scale(4, 2).unwrap())),
         ("varchar(1)", batch(StringArray::from(vec!["a", "bc"]))),
         ("int", batch(Int64Array::from(vec![0, i64::MAX]))),
     ] {

@@ -11,8 +11,9 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit as ArrowUnit};
 use zerobus_codegen::Scalar;
 
-use super::arrays::{Bytes, Decimals, Floats, Integers, Ranges, Texts};
+use super::arrays::{Bytes, Decimals, Floats, Integers, Ranges, Texts, Unscaled};
 use super::direct::Direct;
+use super::point::POWERS_OF_TEN;
 use super::{ColumnPlan, Seen};
 use crate::dynamic::plan::{Shape, Slot, StructPlan};
 use crate::dynamic::problem::quoted;
@@ -102,6 +103,12 @@ impl<'a> Values<'a> {
         Ok(Self { nulls, kind, direct })
     }
 
+    /// The values, if each of them is written unchanged and none is null.
+    #[inline]
+    pub(super) const fn all_direct(&self) -> Option<&Direct<'a>> {
+        if self.nulls.is_some() { None } else { self.direct.as_ref() }
+    }
+
     #[inline]
     pub(super) fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
@@ -140,6 +147,11 @@ fn direct<'a>(scalar: Scalar, kind: &Kind<'a>) -> Option<Direct<'a>> {
         (Scalar::Binary, Kind::Bytes(bytes)) => Direct::Bytes(*bytes),
         (Scalar::Boolean, Kind::Boolean(booleans)) => Direct::Booleans(booleans),
         (Scalar::Date, Kind::Days(days)) if days.iter().all(is_day) => Direct::Ints(days),
+        (Scalar::Decimal { precision, scale }, Kind::Decimal(Decimals::Narrow(values, places))) => {
+            let places = usize::try_from(*places).ok().filter(|places| *places <= scale.into())?;
+            let limit = POWERS_OF_TEN[usize::from(precision - scale) + places];
+            values.are_below(limit).then_some(Direct::Decimals(*values, places))?
+        }
         (Scalar::Double, Kind::Float(Floats::F64(doubles))) => Direct::Doubles(doubles),
         (Scalar::Float, Kind::Float(Floats::F32(floats))) => Direct::Floats(floats),
         (Scalar::Int | Scalar::Long, Kind::Integer(Integers::I32(ints))) => Direct::Ints(ints),
@@ -217,15 +229,18 @@ fn flat(array: &ArrayRef) -> Option<Kind<'_>> {
         DataType::Float32 => Kind::Float(Floats::F32(array.as_primitive::<Float32Type>().values())),
         DataType::Float64 => Kind::Float(Floats::F64(array.as_primitive::<Float64Type>().values())),
         DataType::Decimal32(_, scale) => {
-            Kind::Decimal(Decimals::I32(array.as_primitive::<Decimal32Type>().values(), *scale))
+            let values = Unscaled::I32(array.as_primitive::<Decimal32Type>().values());
+            Kind::Decimal(Decimals::Narrow(values, *scale))
         }
         DataType::Decimal64(_, scale) => {
-            Kind::Decimal(Decimals::I64(array.as_primitive::<Decimal64Type>().values(), *scale))
+            let values = Unscaled::I64(array.as_primitive::<Decimal64Type>().values());
+            Kind::Decimal(Decimals::Narrow(values, *scale))
         }
         DataType::Decimal128(_, scale) => {
-            Kind::Decimal(Decimals::I128(array.as_primitive::<Decimal128Type>().values(), *scale))
+            let values = Unscaled::I128(array.as_primitive::<Decimal128Type>().values());
+            Kind::Decimal(Decimals::Narrow(values, *scale))
         }
-        DataType::Decimal256(..) => Kind::Decimal(Decimals::I256(array.as_primitive::<Decimal256Type>())),
+        DataType::Decimal256(..) => Kind::Decimal(Decimals::Wide(array.as_primitive::<Decimal256Type>())),
         DataType::Date32 => Kind::Days(array.as_primitive::<Date32Type>().values()),
         DataType::Date64 => Kind::MillisOfDay(array.as_primitive::<Date64Type>().values()),
         DataType::Timestamp(unit, _) => time(*unit, array),

@@ -3,8 +3,8 @@
 use zerobus_codegen::Scalar;
 
 use super::ColumnPlan;
-use super::arrays::{Decimal, Decimals, Floats, small};
-use super::point::{LONGEST, POWERS_OF_TEN, decimal_text, point};
+use super::arrays::{Decimals, Floats, small};
+use super::point::{LONGEST, decimal_text};
 use super::values::{Kind, Values};
 use crate::dynamic::plan::{Shape, Slot};
 use crate::dynamic::scalar::{self, Number};
@@ -31,7 +31,8 @@ fn left(segment: &str) -> impl Fn(RowProblem) -> RowProblem {
     }
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "a call for each value costs as much as many a value")]
+#[inline(always)]
 fn value(slot: &Slot, values: &Values<'_>, row: usize, plan: &RowPlan, out: &mut Encoder) -> Written {
     if values.is_null(row) {
         return null(slot);
@@ -43,10 +44,17 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize, plan: &RowPlan, out: &mut
     converted(slot, values, row, plan, out)
 }
 
+/// As `value`, for one that is inside of another.
+#[inline(never)]
+fn inner(slot: &Slot, values: &Values<'_>, row: usize, plan: &RowPlan, out: &mut Encoder) -> Written {
+    value(slot, values, row, plan, out)
+}
+
 /// Writes a value that is not null in the form of its column.
+#[inline(never)]
 pub(super) fn converted(slot: &Slot, values: &Values<'_>, row: usize, plan: &RowPlan, out: &mut Encoder) -> Written {
     match (&values.kind, &slot.shape) {
-        (Kind::Dictionary(places, values), _) => value(slot, values, places[row], plan, out),
+        (Kind::Dictionary(places, values), _) => inner(slot, values, places[row], plan, out),
         (Kind::Null, _) => null(slot),
         (Kind::Text(texts), Shape::Scalar(scalar)) if *scalar != Scalar::Variant => {
             scalar::text(*scalar, slot.number, texts.at(row), out)
@@ -68,14 +76,18 @@ fn null(slot: &Slot) -> Written {
 fn nested(slot: &Slot, (kind, row): (&Kind<'_>, usize), plan: &RowPlan, out: &mut Encoder) -> Written {
     match (kind, &slot.shape) {
         (Kind::List(ranges, values), Shape::List(element)) => {
-            ranges.at(row).try_for_each(|place| value(element, values, place, plan, out)).map_err(left("element"))
+            if let Some(direct) = values.all_direct() {
+                ranges.at(row).for_each(|place| direct.write(element.number, place, out));
+                return Ok(());
+            }
+            ranges.at(row).try_for_each(|place| inner(element, values, place, plan, out)).map_err(left("element"))
         }
         (Kind::Map(offsets, entries), Shape::Map(_, slots)) => {
             let ((keys, values), (key, element)) = (&**entries, &**slots);
             (small(offsets[row])..small(offsets[row + 1])).try_for_each(|place| {
                 within(slot.number, out, |out| {
-                    value(key, keys, place, plan, out).map_err(left("key"))?;
-                    value(element, values, place, plan, out).map_err(left("value"))
+                    inner(key, keys, place, plan, out).map_err(left("key"))?;
+                    inner(element, values, place, plan, out).map_err(left("value"))
                 })
             })
         }
@@ -164,16 +176,5 @@ fn exact(scalar: Scalar, field: u32, values: &Decimals<'_>, row: usize, out: &mu
     let Scalar::Decimal { precision, scale } = scalar else {
         return Err(RowProblem::new("a decimal", scalar.to_string()));
     };
-    let decimal = values.at(row);
-    let mut buffer = [0; LONGEST];
-    if let Decimal::Narrow(value, places) = decimal
-        && let Ok(places) = usize::try_from(places)
-        && places <= usize::from(scale)
-        && value.unsigned_abs() < POWERS_OF_TEN[usize::from(precision - scale) + places]
-    {
-        // It fits, so its digits need no check.
-        out.delimited_field(field, point(value, places, &mut buffer));
-        return Ok(());
-    }
-    decimal::write((precision, scale), field, &decimal_text(decimal, &mut buffer), out)
+    decimal::write((precision, scale), field, &decimal_text(values.at(row), &mut [0; LONGEST]), out)
 }
