@@ -237,7 +237,8 @@ pub(crate) struct Cells {
 /// Send rows again that were refused or returned, after the cause is fixed.
 ///
 /// The file was written by `send --dead-letters` or `Undelivered::write_to`. Rows that become durable are removed from
-/// it; rows that fail again stay.
+/// it; rows that fail again stay. Rows that the file holds only in part (`partial`) are not sent: send them from their
+/// source.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use zerobus_runtime::dynamic::{CellColumns, DynamicRow, RowPlan};
-use zerobus_runtime::{CloseError, DeadLetter, Error, ErrorKind, Offset};
+use zerobus_runtime::{CloseError, DeadLetter, Error, ErrorKind, Offset, Undelivered};
 
 use super::checkpoint::Checkpoint;
 use super::lanes::{Lanes, Sent};
@@ -370,24 +370,11 @@ impl<'a> Sender<'a> {
         };
         errors.extend(unnoted.map(|failure| failure.to_string()));
         let mut undelivered = 0;
-        let settled = self.lanes.settled();
         for (lane, error) in failed {
             let text = error.to_string();
-            let Some(rows) = error.into_undelivered() else {
-                errors.extend(is_whole.then_some(text));
-                continue;
-            };
-            // All others were given up, perhaps for the refusal of another row.
-            let is_refused = |letter: &DeadLetter| {
-                let is_settled = letter.offset().is_some_and(|offset| offset.value() < settled[lane]);
-                is_settled && letter.reason().kind() == ErrorKind::Rejected
-            };
-            let refused: Vec<DeadLetter> = rows.letters().filter(is_refused).collect();
-            errors.extend(self.take_aside(lane, &refused).err().map(|failure| failure.to_string()));
-            let lost = rows.len() - refused.len() as u64;
-            if lost > 0 {
-                let kept = self.keep(rows.letters().filter(|letter| !is_refused(letter)));
-                errors.extend(kept.err().map(|failure| failure.to_string()));
+            let rows = error.into_undelivered();
+            let lost = rows.as_ref().map_or(0, |rows| self.returned(lane, rows, &mut errors));
+            if lost > 0 || (rows.is_none() && is_whole) {
                 errors.push(text);
             }
             undelivered += lost;
@@ -443,7 +430,23 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Keeps rows that were not delivered as dead letters.
+    /// Keeps the rows that a failed lane returned. Those that the server refused count as refused; the number of the
+    /// others, which were given up, is returned.
+    fn returned(&mut self, lane: usize, rows: &Undelivered, errors: &mut Vec<String>) -> u64 {
+        let settled = self.lanes.settled()[lane];
+        // A row that was given up has the reason of the failure, which may be the refusal of another row.
+        let is_refused = |letter: &DeadLetter| {
+            letter.reason().kind() == ErrorKind::Rejected
+                && letter.offset().is_some_and(|offset| offset.value() < settled)
+        };
+        let refused: Vec<DeadLetter> = rows.letters().filter(is_refused).collect();
+        errors.extend(self.take_aside(lane, &refused).err().map(|failure| failure.to_string()));
+        let kept = self.keep(rows.letters().filter(|letter| !is_refused(letter)));
+        errors.extend(kept.err().map(|failure| failure.to_string()));
+        rows.len() - refused.len() as u64
+    }
+
+    /// Keeps rows that were given up as dead letters.
     fn keep(&mut self, mut letters: impl Iterator<Item = DeadLetter>) -> Result<(), Failure> {
         // With a checkpoint, running the same command again sends them, so `replay` would send them twice.
         match self.dead_letters.as_mut().filter(|_| !self.checkpoint.is_on_disk()) {
