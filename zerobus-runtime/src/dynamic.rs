@@ -42,6 +42,7 @@
 //! | `lexer` | the tokens of that text |
 //! | `literal` | an expected name in that text |
 //! | `json` | JSON text into a row, or the reason of its refusal |
+//! | `kept` | a row as JSON text, for its dead letter |
 //! | `cells` | cells of text into a row |
 //! | `arrow` | rows of Arrow's record batches, with the feature `arrow` |
 //! | `scalar` | one value into its column |
@@ -57,6 +58,7 @@ mod decimal;
 mod digits;
 mod direct;
 mod json;
+mod kept;
 mod lexer;
 mod literal;
 mod plan;
@@ -71,6 +73,7 @@ pub use zerobus_codegen::{Table, TableInfo};
 #[cfg(feature = "arrow")]
 pub use arrow::ArrowRows;
 pub use cells::CellColumns;
+use kept::Kept;
 use plan::StructPlan;
 pub(crate) use problem::RowProblem;
 
@@ -264,13 +267,6 @@ impl Accepts<DynamicRow<'_>> for Dynamic {
         };
         Original { times, ..Original::new(RecordKind::Json, kept.text, kept.is_whole) }
     }
-}
-
-/// A row as JSON text.
-struct Kept {
-    text: Vec<u8>,
-    /// Whether a plan writes the same row from it.
-    is_whole: bool,
 }
 
 impl DynamicRow<'_> {

@@ -40,7 +40,7 @@ mod write;
 
 use arrow_array::RecordBatch;
 
-use super::Kept;
+use super::kept::Kept;
 use super::plan::{ColumnPlan, Seen};
 use super::{DynamicRow, RowPlan, RowProblem, Source, refused};
 use crate::error::Error;

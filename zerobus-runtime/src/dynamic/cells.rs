@@ -3,9 +3,10 @@
 use serde_json::Value;
 use zerobus_codegen::Scalar;
 
+use super::kept::{self, Kept};
 use super::plan::{Seen, Shape, missing};
 use super::problem::quoted;
-use super::{DynamicRow, Kept, RowPlan, RowProblem, Source, UnknownColumns, json, scalar};
+use super::{DynamicRow, RowPlan, RowProblem, Source, UnknownColumns, json, scalar};
 use crate::message::Encoder;
 
 /// The columns of a header.
@@ -63,16 +64,16 @@ impl<'p> CellColumns<'p> {
             };
             let value = match column.slot.shape {
                 Shape::Scalar(Scalar::Variant) | Shape::List(_) | Shape::Map(..) | Shape::Struct(_) => {
-                    json::kept(text, &mut is_whole)
+                    kept::nested(text, &mut is_whole)
                 }
                 Shape::Scalar(scalar) => {
                     is_whole &= !scalar::has_other_mark(scalar, text, self.plan.options);
-                    Value::from(scalar::plain(scalar, text, self.plan.options)).to_string()
+                    kept::string(&scalar::plain(scalar, text, self.plan.options))
                 }
             };
-            fields.push(format!("{}:{value}", Value::from(column.name.as_str())));
+            fields.push((&column.name, value));
         }
-        Kept { text: format!("{{{}}}", fields.join(",")).into_bytes(), is_whole }
+        Kept { text: kept::object(fields).into_bytes(), is_whole }
     }
 
     pub(super) fn write(&self, cells: &[Option<&str>], out: &mut Encoder) -> Result<(), RowProblem> {

@@ -65,15 +65,6 @@ pub(super) fn write_cell(plan: &RowPlan, slot: &Slot, text: &str, out: &mut Enco
     parse(plan, text.as_bytes(), |context, parser| Cell { slot, context, out }.deserialize(parser))
 }
 
-/// JSON text of a value as it is, with its digits and its keys, for a row that is kept; a string if it is not JSON.
-pub(super) fn kept(text: &str, is_whole: &mut bool) -> String {
-    if let Ok(json) = serde_json::from_str::<&serde_json::value::RawValue>(text) {
-        return json.get().to_owned();
-    }
-    *is_whole = false;
-    serde_json::Value::from(text).to_string()
-}
-
 fn parse<'de>(
     plan: &RowPlan,
     text: &'de [u8],

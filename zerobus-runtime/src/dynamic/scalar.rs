@@ -89,9 +89,8 @@ pub(super) fn text(scalar: Scalar, field: u32, text: &str, out: &mut Encoder) ->
 
 /// A cell as a JSON string: with a point before a fraction.
 pub(super) fn plain(scalar: Scalar, cell: &str, options: Options) -> Cow<'_, str> {
-    let is_number = matches!(scalar, Scalar::Decimal { .. } | Scalar::Double | Scalar::Float);
     // With a decimal comma a point is not accepted: the number stays unchanged, and is refused.
-    if is_number && options.mark == DecimalMark::Comma && !cell.contains('.') {
+    if has_fraction(scalar) && options.mark == DecimalMark::Comma && !has_other_mark(scalar, cell, options) {
         return cell.replace(',', ".").into();
     }
     cell.into()
@@ -115,7 +114,11 @@ pub(super) fn has_other_mark(scalar: Scalar, cell: &str, options: Options) -> bo
         DecimalMark::Comma => '.',
         DecimalMark::Point => ',',
     };
-    matches!(scalar, Scalar::Decimal { .. } | Scalar::Double | Scalar::Float) && cell.contains(other)
+    has_fraction(scalar) && cell.contains(other)
+}
+
+const fn has_fraction(scalar: Scalar) -> bool {
+    matches!(scalar, Scalar::Decimal { .. } | Scalar::Double | Scalar::Float)
 }
 
 /// Writes a DECIMAL, a DOUBLE or a FLOAT from its JSON: a number or a string.

@@ -26,7 +26,7 @@ const LONGEST_IN_VIEW: u8 = 12;
 
 impl Direct<'_> {
     /// Writes the value of a row, which is not null.
-    #[expect(clippy::inline_always, reason = "a call for each value costs as much as many a value")]
+    #[expect(clippy::inline_always, reason = "a call would cost as much as the value itself")]
     #[inline(always)]
     pub(super) fn write(&self, field: u32, row: usize, out: &mut Encoder) {
         match self {

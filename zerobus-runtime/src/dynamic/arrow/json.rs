@@ -14,7 +14,7 @@ use super::arrays::small;
 use super::point::{LONGEST, decimal_text};
 use super::values::{Kind, Values};
 use super::write::DAY;
-use crate::dynamic::json::kept;
+use crate::dynamic::kept::{self, string};
 use crate::dynamic::plan::{Shape, Slot};
 use crate::dynamic::scalar::micros;
 use crate::values::{Date, TimestampNtz};
@@ -23,21 +23,9 @@ use crate::values::{Date, TimestampNtz};
 pub(super) fn object(fields: &[(&ColumnPlan, Values<'_>)], row: usize, is_whole: &mut bool) -> String {
     let fields = fields.iter().filter_map(|(column, values)| {
         let value = value(&column.slot, values, row, is_whole);
-        (value != "null").then(|| entry(&column.name, &value))
+        (value != "null").then_some((&column.name, value))
     });
-    braced(&fields.collect::<Vec<_>>())
-}
-
-fn entry(name: &str, value: &str) -> String {
-    format!("{}:{value}", quoted(name))
-}
-
-fn braced(entries: &[String]) -> String {
-    format!("{{{}}}", entries.join(","))
-}
-
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+    kept::object(fields)
 }
 
 fn value(slot: &Slot, values: &Values<'_>, row: usize, is_whole: &mut bool) -> String {
@@ -46,14 +34,14 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize, is_whole: &mut bool) -> S
     }
     match (&values.kind, &slot.shape) {
         (Kind::Boolean(values), _) => values.value(row).to_string(),
-        (Kind::Bytes(values), Shape::Scalar(Scalar::Binary)) => quoted(&BASE64_STANDARD.encode(values.at(row))),
+        (Kind::Bytes(values), Shape::Scalar(Scalar::Binary)) => string(&BASE64_STANDARD.encode(values.at(row))),
         (Kind::Bytes(values), _) => {
             let text = String::from_utf8_lossy(values.at(row));
             *is_whole &= text.as_bytes() == values.at(row);
-            quoted(&text)
+            string(&text)
         }
         (Kind::Days(values), _) => day(values[row].into(), is_whole),
-        (Kind::Decimal(values), _) => quoted(&decimal_text(values.at(row), &mut [0; LONGEST])),
+        (Kind::Decimal(values), _) => string(&decimal_text(values.at(row), &mut [0; LONGEST])),
         (Kind::Dictionary(places, values), _) => value(slot, values, places[row], is_whole),
         (Kind::Float(values), _) => {
             let digits = values.digits(row);
@@ -63,7 +51,7 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize, is_whole: &mut bool) -> S
         }
         (Kind::Integer(values), _) => {
             let value = values.at(row);
-            i64::try_from(value).map_or_else(|_| quoted(&value.to_string()), |value| value.to_string())
+            i64::try_from(value).map_or_else(|_| string(&value.to_string()), |value| value.to_string())
         }
         (Kind::List(ranges, values), Shape::List(element)) => {
             let items = ranges.at(row).map(|place| self::value(element, values, place, is_whole));
@@ -73,23 +61,21 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize, is_whole: &mut bool) -> S
             let (key, element) = &**slots;
             let (keys, values) = &**entries;
             let mut names = HashSet::new();
-            let entries = (small(offsets[row])..small(offsets[row + 1])).map(|place| {
+            kept::object((small(offsets[row])..small(offsets[row + 1])).map(|place| {
                 let name = name(self::value(key, keys, place, is_whole));
-                let entry = entry(&name, &self::value(element, values, place, is_whole));
-                *is_whole &= names.insert(name);
-                entry
-            });
-            braced(&entries.collect::<Vec<_>>())
+                *is_whole &= names.insert(name.clone());
+                (name, self::value(element, values, place, is_whole))
+            }))
         }
         (Kind::MillisOfDay(values), _) => day(values[row].div_euclid(DAY), is_whole),
         (Kind::Struct(fields), _) => object(fields, row, is_whole),
-        (Kind::Text(values), Shape::Scalar(scalar)) if *scalar != Scalar::Variant => quoted(values.at(row)),
-        (Kind::Text(values), _) => kept(values.at(row), is_whole),
+        (Kind::Text(values), Shape::Scalar(scalar)) if *scalar != Scalar::Variant => string(values.at(row)),
+        (Kind::Text(values), _) => kept::nested(values.at(row), is_whole),
         (Kind::Time(unit, values), shape) => {
             let time = micros(*unit, values[row].into()).and_then(|micros| TimestampNtz::from_micros(micros).ok());
             let zone = if matches!(shape, Shape::Scalar(Scalar::Timestamp)) { "Z" } else { "" };
             *is_whole &= time.is_some();
-            time.map_or_else(|| values[row].to_string(), |time| quoted(&format!("{time}{zone}")))
+            time.map_or_else(|| values[row].to_string(), |time| string(&format!("{time}{zone}")))
         }
         (Kind::List(..) | Kind::Map(..) | Kind::Null, _) => Value::Null.to_string(),
     }
@@ -98,7 +84,7 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize, is_whole: &mut bool) -> S
 fn day(days: i64, is_whole: &mut bool) -> String {
     let date = i32::try_from(days).ok().and_then(|days| Date::from_days(days).ok());
     *is_whole &= date.is_some();
-    date.map_or_else(|| days.to_string(), |date| quoted(&date.to_string()))
+    date.map_or_else(|| days.to_string(), |date| string(&date.to_string()))
 }
 
 /// A map's key as text, from its JSON.

@@ -31,7 +31,7 @@ fn left(segment: &str) -> impl Fn(RowProblem) -> RowProblem {
     }
 }
 
-#[expect(clippy::inline_always, reason = "a call for each value costs as much as many a value")]
+#[expect(clippy::inline_always, reason = "a call would cost as much as the value itself")]
 #[inline(always)]
 fn value(slot: &Slot, values: &Values<'_>, row: usize, plan: &RowPlan, out: &mut Encoder) -> Written {
     if values.is_null(row) {
