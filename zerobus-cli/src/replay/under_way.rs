@@ -89,7 +89,8 @@ impl UnderWay {
         };
         // A partial letter is kept because it is one.
         let is_refused = error.as_ref().map_or(letter.is_partial(), |error| error.kind() == ErrorKind::Rejected);
-        *(if is_refused { &mut self.rows_left.refused } else { &mut self.rows_left.undelivered }) += 1;
+        let left = if is_refused { &mut self.rows_left.refused } else { &mut self.rows_left.undelivered };
+        *left += 1;
         let letter = match error {
             Some(error) => letter.with_reason(&error),
             None => letter,
