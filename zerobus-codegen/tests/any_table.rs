@@ -93,7 +93,7 @@ proptest! {
         }
     }
 
-    /// Any response of a server gives a table or a report, without characters that move a terminal's cursor.
+    /// Any response of a server becomes a table or a report, without characters that move a terminal's cursor.
     #[test]
     fn garbage_is_reported(
         name in any::<String>(),
