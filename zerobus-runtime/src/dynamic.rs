@@ -45,6 +45,7 @@
 //! | `kept` | a row as JSON text, for its dead letter |
 //! | `cells` | cells of text into a row |
 //! | `arrow` | rows of Arrow's record batches, with the feature `arrow` |
+//! | `letters` | dead letters into rows |
 //! | `scalar` | one value into its column |
 //! | `time` | times and dates from text |
 //! | `decimal` | decimals from digits |
@@ -59,6 +60,7 @@ mod digits;
 mod direct;
 mod json;
 mod kept;
+mod letters;
 mod lexer;
 mod literal;
 mod plan;
@@ -78,7 +80,7 @@ use plan::StructPlan;
 pub(crate) use problem::RowProblem;
 
 use crate::error::{Error, Fault};
-use crate::letter::{DeadLetter, Original, Times};
+use crate::letter::{DeadLetter, Fingerprint, MessageSchema, Original};
 use crate::message::Encoder;
 use crate::record_kind::RecordKind;
 use crate::stream::{Accepts, sealed};
@@ -88,6 +90,8 @@ use crate::stream::{Accepts, sealed};
 pub struct RowPlan {
     table: String,
     descriptor: DescriptorProto,
+    /// Of the descriptor.
+    fingerprint: Option<Fingerprint>,
     row: StructPlan,
     /// The columns that the table computes itself.
     computed: Vec<String>,
@@ -100,6 +104,8 @@ struct Options {
     integer_times: Option<TimeUnit>,
     unknown: UnknownColumns,
     mark: DecimalMark,
+    /// Whether a VARIANT is a text that holds JSON, as in rows of JSON streams.
+    has_variant_texts: bool,
 }
 
 /// The unit of an integer time.
@@ -139,9 +145,11 @@ impl RowPlan {
     /// The plan of a table.
     #[must_use]
     pub fn new(table: &Table) -> Self {
+        let descriptor = table.descriptor();
         Self {
             table: table.name.to_string(),
-            descriptor: table.descriptor(),
+            fingerprint: MessageSchema::new(descriptor.clone()).map(|schema| Fingerprint::of(&schema)),
+            descriptor,
             row: StructPlan::new(&table.row),
             computed: table.omitted_columns.clone(),
             options: Options::default(),
@@ -194,6 +202,15 @@ impl RowPlan {
         DynamicRow { plan: self, source: Source::Value(value) }
     }
 
+    /// The row of a dead letter or of an undelivered row: the row that it was, also if the table's columns have moved, or
+    /// if times and VARIANTs were written differently than this plan's are.
+    ///
+    /// It is refused if only [a part](DeadLetter::is_partial) of it was kept.
+    #[must_use]
+    pub const fn letter<'a>(&'a self, letter: &'a DeadLetter) -> DynamicRow<'a> {
+        DynamicRow { plan: self, source: Source::Letter(letter) }
+    }
+
     /// The columns of text cells, by the names in a header.
     ///
     /// # Errors
@@ -224,6 +241,7 @@ enum Source<'a> {
     Arrow(&'a ArrowRows<'a>, usize),
     Cells(&'a CellColumns<'a>, &'a [Option<&'a str>]),
     Json(&'a [u8]),
+    Letter(&'a DeadLetter),
     Value(&'a Value),
 }
 
@@ -243,9 +261,10 @@ impl Accepts<DynamicRow<'_>> for Dynamic {
             #[cfg(feature = "arrow")]
             Source::Arrow(rows, number) => rows.write(number, out),
             Source::Cells(columns, cells) => columns.write(cells, out),
-            Source::Json(text) => json::write_row(row.plan, text, out),
+            Source::Json(text) => json::write_row(row.plan, text, row.plan.options, out),
+            Source::Letter(letter) => letters::write(row.plan, letter, out),
             // A number is written with the digits that round-trip, so that a DECIMAL is what was meant.
-            Source::Value(value) => json::write_row(row.plan, value.to_string().as_bytes(), out),
+            Source::Value(value) => json::write_row(row.plan, value.to_string().as_bytes(), row.plan.options, out),
         };
         written.map_err(refused)
     }
@@ -255,17 +274,12 @@ impl Accepts<DynamicRow<'_>> for Dynamic {
             #[cfg(feature = "arrow")]
             Source::Arrow(rows, number) => rows.json(number),
             Source::Cells(columns, cells) => columns.json(cells),
+            Source::Letter(letter) => return letters::original(row.plan, letter),
             Source::Json(text) => Kept { text: text.to_vec(), is_whole: true },
             Source::Value(value) => Kept { text: value.to_string().into_bytes(), is_whole: true },
         };
-        let times = match row.plan.options.integer_times {
-            None => Times::Unnamed,
-            Some(TimeUnit::Micros) => Times::Micros,
-            Some(TimeUnit::Millis) => Times::Millis,
-            Some(TimeUnit::Nanos) => Times::Nanos,
-            Some(TimeUnit::Secs) => Times::Secs,
-        };
-        Original { times, ..Original::new(RecordKind::Json, kept.text, kept.is_whole) }
+        let dialect = row.plan.options.dialect();
+        Original { dialect, ..Original::new(RecordKind::Json, kept.text, kept.is_whole) }
     }
 }
 
@@ -282,20 +296,9 @@ impl DynamicRow<'_> {
     /// that are not UTF-8, a number with the other decimal mark, nested values that are not JSON.
     #[must_use]
     pub fn dead_letter(&self, reason: &Error) -> DeadLetter {
-        DeadLetter::unaccepted(self.plan.table().to_owned(), Dynamic::original(self), reason)
-    }
-}
-
-impl DeadLetter {
-    /// The unit of integers in columns of times, if the row is JSON; `None` if none was named.
-    #[must_use]
-    pub const fn integer_times(&self) -> Option<TimeUnit> {
-        match self.times {
-            Times::Micros => Some(TimeUnit::Micros),
-            Times::Millis => Some(TimeUnit::Millis),
-            Times::Nanos => Some(TimeUnit::Nanos),
-            Times::Secs => Some(TimeUnit::Secs),
-            Times::Unnamed => None,
+        match self.source {
+            Source::Letter(letter) => letter.clone().with_reason(reason),
+            _ => DeadLetter::unaccepted(self.plan.table().to_owned(), Dynamic::original(self), reason),
         }
     }
 }

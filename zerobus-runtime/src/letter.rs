@@ -13,13 +13,27 @@
 //! | `time` | when it was refused |
 //! | `source` | where it was read: a file and a line |
 //! | `partial` | `true` if `row` is only the part that could be written |
+//! | `schema` | the fingerprint of the descriptor that a protobuf row has |
 //! | `times` | the unit of integer times in JSON: `secs`, `millis`, `nanos` or `unnamed`; `micros` if it is absent |
+//! | `variants` | `values` if a VARIANT in JSON is its value; if it is absent, a text that holds JSON |
 //! | `row` | the row in base64 |
-//! | `json` | for readers: the row as JSON, if it decodes |
+//! | `json` | the row as JSON, if it decodes: for readers, and for a table whose field numbers have changed |
 //!
-//! Keys that are absent have no value; unknown keys are ignored. The file `decoded` writes a protobuf message as JSON.
+//! Keys that are absent have no value; unknown keys are ignored.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `origin` | where rows come from: their table, encoding and schemas |
+//! | `message_schema` | the schema of rows that are protobuf messages |
+//! | `fingerprint` | the fingerprint of a descriptor |
+//! | `dialect` | how a row of JSON writes times and VARIANTs |
+//! | `decoded` | a protobuf message as JSON |
 
 mod decoded;
+mod dialect;
+mod fingerprint;
+mod message_schema;
+mod origin;
 
 use std::borrow::Cow;
 use std::io;
@@ -31,7 +45,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub(crate) use decoded::json_of;
+use decoded::json_of;
+pub(crate) use dialect::{Dialect, Times, Variants};
+pub(crate) use fingerprint::Fingerprint;
+pub(crate) use message_schema::MessageSchema;
+pub(crate) use origin::Origin;
 
 use crate::core::ReturnedBatch;
 use crate::error::{Error, ErrorKind, Fault, ServerCode};
@@ -54,7 +72,10 @@ pub struct DeadLetter {
     pub(crate) time: Option<Timestamp>,
     pub(crate) source: Option<String>,
     pub(crate) is_partial: bool,
-    pub(crate) times: Times,
+    /// Of a protobuf row.
+    pub(crate) schema: Option<Fingerprint>,
+    /// Of a row of JSON.
+    pub(crate) dialect: Dialect,
     pub(crate) row: Bytes,
     /// One line of JSON.
     pub(crate) json: Option<Box<RawValue>>,
@@ -68,21 +89,8 @@ pub struct Original {
     pub(crate) row: Bytes,
     /// Whether no part of the row is missing.
     pub(crate) is_whole: bool,
-    pub(crate) times: Times,
-}
-
-/// The unit of integers in columns of times, in a row of JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Times {
-    /// As JSON streams have them.
-    #[default]
-    Micros,
-    Millis,
-    Nanos,
-    Secs,
-    /// The row's plan names none, so it refuses them.
-    Unnamed,
+    /// Of a row of JSON.
+    pub(crate) dialect: Dialect,
 }
 
 /// A refused row on its way to the sink.
@@ -122,8 +130,12 @@ struct Line<'a> {
     source: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "is_default", default)]
     partial: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    schema: Option<Fingerprint>,
     #[serde(skip_serializing_if = "is_default", default)]
     times: Times,
+    #[serde(skip_serializing_if = "is_default", default)]
+    variants: Variants,
     #[serde(borrow)]
     row: Cow<'a, str>,
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
@@ -135,9 +147,9 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Original {
-    /// A row without integer times, or with times in microseconds.
+    /// A message, or a row of JSON in the dialect of JSON streams.
     pub(crate) fn new(kind: RecordKind, row: impl Into<Bytes>, is_whole: bool) -> Self {
-        Self { kind, row: row.into(), is_whole, times: Times::Micros }
+        Self { kind, row: row.into(), is_whole, dialect: Dialect::default() }
     }
 }
 
@@ -167,7 +179,8 @@ impl DeadLetter {
             time: Timestamp::try_from(SystemTime::now()).ok(),
             source: None,
             is_partial: !original.is_whole,
-            times: original.times,
+            schema: None,
+            dialect: original.dialect,
             row: original.row,
             json,
         }
@@ -187,6 +200,18 @@ impl DeadLetter {
         self.column = reason.column();
         self.time = Timestamp::try_from(SystemTime::now()).ok();
         self
+    }
+
+    /// The same row after it was sent again and returned by another stream, as that stream's letter tells.
+    ///
+    /// Its attempts are those of both, and the table may contain it if one of them says so.
+    #[must_use]
+    pub fn returned_again(mut self, again: &Self) -> Self {
+        self.attempts = self.attempts.saturating_add(again.attempts);
+        if again.persisted == Persisted::Possibly {
+            self.persisted = Persisted::Possibly;
+        }
+        self.with_reason(&again.reason)
     }
 
     /// The row's table, as `catalog.schema.table`.
@@ -318,7 +343,9 @@ impl DeadLetter {
             time: self.time.map(|time| time.to_string().into()),
             source: self.source.as_deref().map(Into::into),
             partial: self.is_partial,
-            times: self.times,
+            schema: self.schema,
+            times: self.dialect.times,
+            variants: self.dialect.variants,
             row: BASE64_STANDARD.encode(&self.row).into(),
             json: self.json.as_deref(),
         };
@@ -346,7 +373,8 @@ impl DeadLetter {
             time: time.transpose()?,
             source: line.source.map(Cow::into_owned),
             is_partial: line.partial,
-            times: line.times,
+            schema: line.schema,
+            dialect: Dialect { times: line.times, variants: line.variants },
             row: row.into(),
             json: line.json.map(ToOwned::to_owned),
         })

@@ -1,34 +1,78 @@
 //! The schemas of a stream's rows: the program's own, and those of rows in its spool.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
+use prost::Message;
+use prost_types::DescriptorProto;
 
 use crate::core::{Begin, Schema};
+use crate::letter::{Fingerprint, MessageSchema};
 use crate::transport::first_message;
+use crate::wire::CreateIngestStreamRequest;
 
-/// The schemas of a stream, by number: each is an encoded `CreateIngestStreamRequest`. The program's own is 0.
+/// The schemas of a stream, by number. The program's own is 0.
 #[derive(Debug, Clone)]
-pub(crate) struct Schemas(Arc<Mutex<Vec<Bytes>>>);
+pub(crate) struct Schemas(Arc<Mutex<Vec<Arc<Known>>>>);
+
+#[derive(Debug)]
+struct Known {
+    /// An encoded `CreateIngestStreamRequest`.
+    request: Bytes,
+    /// What it says of the rows; read on first use, since only returned rows need it.
+    messages: OnceLock<Option<Messages>>,
+}
+
+/// The schema of rows that are messages, and its fingerprint.
+type Messages = (Arc<MessageSchema>, Fingerprint);
 
 impl Schemas {
     pub(crate) fn new(own: Bytes) -> Self {
-        Self(Arc::new(Mutex::new(vec![own])))
+        Self(Arc::new(Mutex::new(vec![Known::new(own)])))
+    }
+
+    /// The schemas of rows that no stream of this process has.
+    pub(crate) fn none() -> Self {
+        Self(Arc::default())
     }
 
     /// The number of a schema, assigned on first use.
     #[cfg(feature = "spool")]
     pub(crate) fn number(&self, schema: &Bytes) -> Schema {
         let mut schemas = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        schemas.iter().position(|known| known == schema).unwrap_or_else(|| {
-            schemas.push(schema.clone());
+        schemas.iter().position(|known| known.request == schema).unwrap_or_else(|| {
+            schemas.push(Known::new(schema.clone()));
             schemas.len() - 1
         })
     }
 
     /// The first message of a call that sends rows of this schema.
     pub(crate) fn create(&self, schema: Schema, begin: &Begin) -> Bytes {
-        let schemas = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        first_message(schemas.get(schema).map_or(&[], |schema| schema), begin)
+        let known = self.known(schema);
+        first_message(known.as_ref().map_or(&[], |known| &known.request), begin)
     }
+
+    /// The schema of this number and its fingerprint, if its rows are messages.
+    pub(crate) fn messages(&self, schema: Schema) -> Option<Messages> {
+        let known = self.known(schema)?;
+        known.messages.get_or_init(|| messages(&known.request)).clone()
+    }
+
+    fn known(&self, schema: Schema) -> Option<Arc<Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(schema).cloned()
+    }
+}
+
+impl Known {
+    fn new(request: Bytes) -> Arc<Self> {
+        Arc::new(Self { request, messages: OnceLock::new() })
+    }
+}
+
+/// What a request says of rows that are messages.
+fn messages(request: &Bytes) -> Option<Messages> {
+    let request = CreateIngestStreamRequest::decode(request.clone()).ok()?;
+    let schema = MessageSchema::new(DescriptorProto::decode(request.descriptor_proto?).ok()?)?;
+    let fingerprint = Fingerprint::of(&schema);
+    Some((Arc::new(schema), fingerprint))
 }

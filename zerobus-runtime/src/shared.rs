@@ -31,7 +31,6 @@ use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use prost_types::DescriptorProto;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -47,9 +46,11 @@ use waiters::Waiters;
 
 use crate::core::{Action, Batch, Heard, Pull, Refused, ReturnedBatch, Session, Settings};
 use crate::error::Error;
+use crate::letter::{Fingerprint, Origin};
 use crate::message::Encoder;
 use crate::offset::{Offset, Offsets};
 use crate::persisted::Persisted;
+use crate::schemas::Schemas;
 use crate::stats::Stats;
 use crate::undelivered::Undelivered;
 
@@ -60,8 +61,7 @@ pub(crate) struct Shared {
     driver: Notify,
     start: Instant,
     budget: Option<Arc<Budget>>,
-    /// The descriptor of the rows, if they are messages.
-    descriptor: Option<Arc<DescriptorProto>>,
+    schemas: Schemas,
     /// The desk that passes refused rows to a sink.
     desk: Option<Arc<dyn LetterThread>>,
     /// Wakes the spool's writer.
@@ -89,14 +89,14 @@ pub(crate) struct Inner {
 impl Shared {
     #[cfg(test)]
     pub(crate) fn new(settings: Settings, budget: Option<Arc<Budget>>) -> Arc<Self> {
-        Self::with_desk(settings, budget, None, None)
+        Self::with_desk(settings, budget, Schemas::none(), None)
     }
 
     /// As `new`, for a stream whose refused rows go to a sink, if there is a desk.
     pub(crate) fn with_desk(
         mut settings: Settings,
         budget: Option<Arc<Budget>>,
-        descriptor: Option<Arc<DescriptorProto>>,
+        schemas: Schemas,
         desk: Option<Arc<dyn LetterThread>>,
     ) -> Arc<Self> {
         if let Some(budget) = &budget {
@@ -122,7 +122,7 @@ impl Shared {
             driver: Notify::new(),
             start: Instant::now(),
             budget,
-            descriptor,
+            schemas,
             desk,
             #[cfg(feature = "spool")]
             bell,
@@ -396,12 +396,15 @@ impl Shared {
         self.lock().session.settings().table.clone()
     }
 
+    /// The fingerprint of the program's own rows; none if they are JSON.
+    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
+        self.schemas.messages(0).map(|(_, fingerprint)| fingerprint)
+    }
+
     /// Rows that the session returned, if there are some.
     pub(crate) fn undelivered(&self, parts: Vec<ReturnedBatch>) -> Option<Undelivered> {
-        let inner = self.lock();
-        let Settings { table, kind, .. } = inner.session.settings();
-        let rows = Undelivered::new(table.clone(), *kind, parts)?;
-        Some(rows.described_by(self.descriptor.clone()))
+        let (table, kind) = (self.table(), self.lock().session.settings().kind);
+        Undelivered::new(Origin { table, kind, schemas: self.schemas.clone() }, parts)
     }
 
     /// Logs lost rows at ERROR, if the stream ended and no handle is left to take them.

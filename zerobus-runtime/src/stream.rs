@@ -223,8 +223,8 @@ impl<T> IngestStream<T> {
     /// rows and can be passed again.
     ///
     /// # Errors
-    /// As `send`, and [`Configuration`](crate::ErrorKind::Configuration) if the rows are for another table or have
-    /// another encoding.
+    /// As `send`, and [`Configuration`](crate::ErrorKind::Configuration) if the rows are for another table, or have
+    /// another encoding or schema.
     pub async fn send_undelivered(&self, rows: &mut Undelivered) -> Result<Option<Offset>, Error> {
         self.handle.send_undelivered(rows).await
     }

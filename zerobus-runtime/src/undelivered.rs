@@ -2,17 +2,15 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
-
-use bytes::Bytes;
-use prost_types::DescriptorProto;
 
 use crate::core::ReturnedBatch;
 use crate::error::{Error, Fault};
-use crate::letter::{DeadLetter, Times, json_of, json_on_one_line, read_lines};
+use crate::letter::{DeadLetter, Fingerprint, Origin, read_lines};
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
+use crate::schemas::Schemas;
+use bytes::Bytes;
 
 /// Rows that were accepted and are not known to be durable, with the reason of each.
 ///
@@ -38,10 +36,7 @@ use crate::record_kind::RecordKind;
 /// [`IngestStream::send_undelivered`]: crate::IngestStream::send_undelivered
 #[derive(Debug, Clone)]
 pub struct Undelivered {
-    table: String,
-    kind: RecordKind,
-    /// For decoding protobuf rows into JSON.
-    descriptor: Option<Arc<DescriptorProto>>,
+    origin: Origin,
     parts: VecDeque<Part>,
 }
 
@@ -70,21 +65,15 @@ pub struct UndeliveredRow {
 
 impl Undelivered {
     /// The returned rows, if there are any.
-    pub(crate) fn new(table: String, kind: RecordKind, parts: Vec<ReturnedBatch>) -> Option<Self> {
+    pub(crate) fn new(origin: Origin, parts: Vec<ReturnedBatch>) -> Option<Self> {
         let parts: VecDeque<_> = parts.into_iter().map(Part::Batch).collect();
-        (!parts.is_empty()).then_some(Self { table, kind, descriptor: None, parts })
-    }
-
-    /// As `new`, for rows that have this descriptor.
-    pub(crate) fn described_by(mut self, descriptor: Option<Arc<DescriptorProto>>) -> Self {
-        self.descriptor = descriptor;
-        self
+        (!parts.is_empty()).then_some(Self { origin, parts })
     }
 
     /// The table of these rows, as `catalog.schema.table`.
     #[must_use]
     pub fn table(&self) -> &str {
-        &self.table
+        &self.origin.table
     }
 
     /// How many rows there are.
@@ -121,7 +110,9 @@ impl Undelivered {
     pub fn letters(&self) -> impl Iterator<Item = DeadLetter> + '_ {
         self.parts.iter().flat_map(|part| -> Box<dyn Iterator<Item = DeadLetter>> {
             match part {
-                Part::Batch(batch) => Box::new(rows_of(batch).map(|row| self.letter(row, batch))),
+                Part::Batch(batch) => {
+                    Box::new(rows_of(batch).map(|row| self.origin.returned(row.offset, row.bytes, batch)))
+                }
                 Part::Letter(_, letter) => Box::new(std::iter::once(DeadLetter::clone(letter))),
             }
         })
@@ -142,33 +133,16 @@ impl Undelivered {
         found.ok_or_else(|| Fault::Undelivered { line: 1, problem: "there is no row".to_owned() }.into())
     }
 
-    fn letter(&self, row: UndeliveredRow, part: &ReturnedBatch) -> DeadLetter {
-        let json = match (self.kind, &self.descriptor) {
-            (RecordKind::Json, _) => json_on_one_line(&row.bytes),
-            // Rows of a spool may have another schema, which has another number.
-            (RecordKind::Proto, Some(descriptor)) if part.batch.schema == 0 => json_of(descriptor, &row.bytes),
-            (RecordKind::Proto, _) => None,
-        };
-        DeadLetter {
-            table: self.table.clone(),
-            kind: self.kind,
-            offset: Some(row.offset),
-            lane: None,
-            persisted: row.persisted,
-            column: row.reason.column(),
-            reason: row.reason,
-            attempts: part.batch.attempts,
-            time: None,
-            source: None,
-            is_partial: false,
-            times: Times::Micros,
-            row: row.bytes,
-            json,
-        }
+    pub(crate) const fn kind(&self) -> RecordKind {
+        self.origin.kind
     }
 
-    pub(crate) const fn kind(&self) -> RecordKind {
-        self.kind
+    /// The schemas of the rows, some more than once; none for JSON, and for rows whose letter does not say.
+    pub(crate) fn schemas(&self) -> impl Iterator<Item = Option<Fingerprint>> {
+        self.parts.iter().map(|part| match part {
+            Part::Batch(part) => self.origin.fingerprint(part.batch.schema),
+            Part::Letter(_, letter) => letter.schema,
+        })
     }
 
     /// The first row. [`drop_first`](Self::drop_first) removes it.
@@ -234,13 +208,11 @@ fn take_letter(found: &mut Option<Undelivered>, letter: DeadLetter) -> Result<()
         return Err("`send` refused the row, so no stream has accepted it; `zerobus replay` sends it".to_owned());
     };
     let rows = found.get_or_insert_with(|| Undelivered {
-        table: letter.table.clone(),
-        kind: letter.kind,
-        descriptor: None,
+        origin: Origin { table: letter.table.clone(), kind: letter.kind, schemas: Schemas::none() },
         parts: VecDeque::new(),
     });
-    if rows.table != letter.table || rows.kind != letter.kind {
-        let (encoding, table) = (rows.kind.name(), &rows.table);
+    if rows.table() != letter.table || rows.kind() != letter.kind {
+        let (encoding, table) = (rows.kind().name(), rows.table());
         return Err(format!("a {} row for {}, after rows in {encoding} for {table}", letter.kind.name(), letter.table));
     }
     rows.parts.push_back(Part::Letter(offset, Box::new(letter)));

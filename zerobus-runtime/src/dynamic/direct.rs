@@ -18,8 +18,8 @@ use crate::message::{Encoder, WireType};
 type Written = Option<()>;
 
 /// Writes a row.
-pub(super) fn write_row(plan: &RowPlan, text: &[u8], out: &mut Encoder) -> Written {
-    let mut row = Direct { text: Lexer::new(text)?, options: plan.options };
+pub(super) fn write_row(plan: &RowPlan, text: &[u8], options: Options, out: &mut Encoder) -> Written {
+    let mut row = Direct { text: Lexer::new(text)?, options };
     row.fields(&plan.row, out)?;
     row.text.is_at_end().then_some(())
 }
@@ -151,6 +151,7 @@ impl Direct<'_> {
     #[inline]
     fn scalar(&mut self, first: u8, scalar: Scalar, field: u32, out: &mut Encoder) -> Written {
         match (first, scalar) {
+            (_, Scalar::Variant) if self.options.has_variant_texts => return None,
             (_, Scalar::Variant) => out.delimited_field(field, self.text.value()?.as_bytes()),
             (b'"', Scalar::String) => out.delimited_field(field, &self.text.string()?),
             (b'"', _) => return self.text(scalar, field, out),

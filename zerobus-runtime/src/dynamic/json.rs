@@ -40,19 +40,19 @@ impl Context<'_> {
     }
 }
 
-/// Writes a row.
-pub(super) fn write_row(plan: &RowPlan, text: &[u8], out: &mut Encoder) -> Result<(), RowProblem> {
+/// Writes a row. Its options may be others than the plan's.
+pub(super) fn write_row(plan: &RowPlan, text: &[u8], options: Options, out: &mut Encoder) -> Result<(), RowProblem> {
     let start = out.len();
-    if direct::write_row(plan, text, out).is_some() {
+    if direct::write_row(plan, text, options, out).is_some() {
         return Ok(());
     }
     out.truncate(start);
-    parse_row(plan, text, out)
+    parse_row(plan, text, options, out)
 }
 
 /// As `write_row`, with a parser, which knows why a row is refused.
-pub(super) fn parse_row(plan: &RowPlan, text: &[u8], out: &mut Encoder) -> Result<(), RowProblem> {
-    parse(plan, text, |context, parser| Row { plan: &plan.row, context, out }.deserialize(parser))
+pub(super) fn parse_row(plan: &RowPlan, text: &[u8], options: Options, out: &mut Encoder) -> Result<(), RowProblem> {
+    parse(plan, text, options, |context, parser| Row { plan: &plan.row, context, out }.deserialize(parser))
 }
 
 /// Writes a value of a column, from a cell of JSON text.
@@ -62,18 +62,19 @@ pub(super) fn write_cell(plan: &RowPlan, slot: &Slot, text: &str, out: &mut Enco
         return Ok(());
     }
     out.truncate(start);
-    parse(plan, text.as_bytes(), |context, parser| Cell { slot, context, out }.deserialize(parser))
+    parse(plan, text.as_bytes(), plan.options, |context, parser| Cell { slot, context, out }.deserialize(parser))
 }
 
 fn parse<'de>(
     plan: &RowPlan,
     text: &'de [u8],
+    options: Options,
     write: impl FnOnce(
         &mut Context<'_>,
         &mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>,
     ) -> Result<(), serde_json::Error>,
 ) -> Result<(), RowProblem> {
-    let mut context = Context { options: plan.options, computed: &plan.computed, problem: None };
+    let mut context = Context { options, computed: &plan.computed, problem: None };
     let mut parser = serde_json::Deserializer::from_slice(text);
     let written = write(&mut context, &mut parser).and_then(|()| parser.end());
     match (written, context.problem) {
@@ -253,6 +254,7 @@ impl Cell<'_, '_, '_> {
         }
         let number = self.slot.number;
         let written = match scalar {
+            Scalar::Variant if self.context.options.has_variant_texts => scalar::variant_text(number, json, self.out),
             Scalar::Variant => {
                 self.out.delimited_field(number, json.as_bytes());
                 Ok(())

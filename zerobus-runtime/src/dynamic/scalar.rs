@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use base64::Engine as _;
+use serde::de::IgnoredAny;
 use zerobus_codegen::Scalar;
 
 use super::problem::quoted;
@@ -143,6 +144,17 @@ pub(super) fn digits(scalar: Scalar, field: u32, json: &str, out: &mut Encoder) 
         [b'{', ..] => Err(RowProblem::new("an object", expected())),
         _ => Err(RowProblem::new("a boolean", expected())),
     }
+}
+
+/// Writes a VARIANT from the JSON of a text that holds JSON.
+pub(super) fn variant_text(field: u32, json: &str, out: &mut Encoder) -> Written {
+    let refused = |found| Err(RowProblem::new(found, "VARIANT as a text that holds JSON"));
+    let Ok(text) = serde_json::from_str::<String>(json) else { return refused("a value that is no text".to_owned()) };
+    if serde_json::from_str::<IgnoredAny>(&text).is_err() {
+        return refused(quoted(&text));
+    }
+    out.delimited_field(field, text.as_bytes());
+    Ok(())
 }
 
 /// A number that is whole, however it was written.

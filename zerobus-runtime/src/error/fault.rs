@@ -69,6 +69,11 @@ pub(crate) enum Fault {
     Option { option: &'static str, found: String, expected: &'static str },
     #[error("these are {}, and the stream takes {}", Printable(.found), Printable(.expected))]
     OtherRows { found: String, expected: String },
+    #[error(
+        "these rows of {} were encoded with another descriptor than the stream has, or do not say with which; write them \
+         to a file for `zerobus replay`, which sends rows by the names of their columns", Printable(.table)
+    )]
+    OtherSchema { table: String },
     #[error("the task of the stream panicked, in code of this crate or of a hook")]
     Panicked,
     #[error("Zerobus takes no personal access token, and no other credentials are set")]
@@ -257,6 +262,7 @@ impl Fault {
             | Self::NoExactlyOnce { .. }
             | Self::Option { .. }
             | Self::OtherRows { .. }
+            | Self::OtherSchema { .. }
             | Self::PersonalToken
             | Self::Table(_)
             | Self::Thread { .. }

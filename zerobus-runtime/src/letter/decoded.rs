@@ -19,13 +19,15 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto};
 use serde_json::value::RawValue;
 
+use super::MessageSchema;
+
 /// How deep messages may be nested.
 const DEEPEST: u32 = 100;
 
 /// The message as one line of JSON; `None` if it does not follow its descriptor.
-pub(crate) fn json_of(descriptor: &DescriptorProto, message: &[u8]) -> Option<Box<RawValue>> {
+pub(super) fn json_of(schema: &MessageSchema, message: &[u8]) -> Option<Box<RawValue>> {
     let mut out = String::new();
-    Writer { root: descriptor, out: &mut out, left: DEEPEST }.message(descriptor, message)?;
+    Writer { schema, out: &mut out, left: DEEPEST }.message(schema.root(), message)?;
     RawValue::from_string(out).ok()
 }
 
@@ -39,7 +41,7 @@ enum Wire<'a> {
 }
 
 struct Writer<'d, 'o> {
-    root: &'d DescriptorProto,
+    schema: &'d MessageSchema,
     out: &'o mut String,
     left: u32,
 }
@@ -70,7 +72,8 @@ impl<'d> Writer<'d, '_> {
             return self.value(field, *found.last()?);
         }
         if let Some(entry) = self
-            .nested(field)
+            .schema
+            .message_of(field)
             .filter(|nested| nested.options.as_ref().is_some_and(prost_types::MessageOptions::map_entry))
         {
             return self.map(entry, found);
@@ -91,10 +94,13 @@ impl<'d> Writer<'d, '_> {
         self.list('{', '}', found, |this, wire| {
             let Wire::Bytes(message) = wire else { return None };
             let parts = fields(message)?;
-            let first = |number| parts.get(&number).and_then(|found| found.last().copied());
-            this.key(key, first(1)?)?;
+            let part = |field: &FieldDescriptorProto, number| match parts.get(&number) {
+                Some(found) => found.last().copied(),
+                None => zero(field.r#type()),
+            };
+            this.key(key, part(key, 1)?)?;
             this.out.push(':');
-            this.value(value, first(2)?)
+            this.value(value, part(value, 2)?)
         })
     }
 
@@ -131,22 +137,11 @@ impl<'d> Writer<'d, '_> {
 
     fn value(&mut self, field: &FieldDescriptorProto, wire: Wire<'_>) -> Option<()> {
         if let (Type::Message, Wire::Bytes(bytes)) = (field.r#type(), wire) {
-            let nested = self.nested(field)?;
+            let nested = self.schema.message_of(field)?;
             return self.message(nested, bytes);
         }
         self.out.push_str(&scalar(field.r#type(), wire)?);
         Some(())
-    }
-
-    /// The message type of a field, inside the root: `.Reading.Place` is `Place` in `Reading`.
-    fn nested(&self, field: &FieldDescriptorProto) -> Option<&'d DescriptorProto> {
-        let mut names = field.type_name().split('.').skip_while(|name| *name != self.root.name());
-        names.next()?;
-        let mut found = self.root;
-        for name in names {
-            found = found.nested_type.iter().find(|nested| nested.name() == name)?;
-        }
-        Some(found)
     }
 }
 
@@ -201,6 +196,17 @@ fn not_finite(value: f64) -> String {
 fn low(bits: u64) -> u32 {
     let [a, b, c, d, ..] = bits.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
+}
+
+/// What a part of a map's entry is if the entry lacks it.
+const fn zero<'a>(kind: Type) -> Option<Wire<'a>> {
+    Some(match kind {
+        Type::Double | Type::Fixed64 | Type::Sfixed64 => Wire::Fixed64([0; 8]),
+        Type::Float | Type::Fixed32 | Type::Sfixed32 => Wire::Fixed32([0; 4]),
+        Type::Bytes | Type::Message | Type::String => Wire::Bytes(&[]),
+        Type::Group => return None,
+        _ => Wire::Varint(0),
+    })
 }
 
 const fn is_delimited(kind: Type) -> bool {

@@ -14,8 +14,10 @@ use super::storage::{DiskFile, Folder, Storage};
 use super::walk::Item;
 use crate::core::{Batch, ReturnedBatch};
 use crate::error::{Error, ErrorKind, Fault};
+use crate::letter::Origin;
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
+use crate::schemas::Schemas;
 use crate::undelivered::Undelivered;
 
 /// The folder of a spool that no stream has open.
@@ -158,9 +160,11 @@ impl SpoolFolder {
         let mut count = 0;
         for (sequence, _) in self.names()? {
             let Some(segment) = Segment::open(&self.storage, sequence)? else { continue };
+            let schemas = Schemas::new(segment.schema.clone());
+            let origin = Origin { table: self.table.clone(), kind: self.kind, schemas };
             self.read(&segment, |request| {
                 let done = settled.saturating_sub(request.row).min(request.rows.into());
-                if let Some(rows) = self.undelivered(request, done) {
+                if let Some(rows) = undelivered(&origin, request, done) {
                     count += rows.len();
                     rows.write_to(&mut *out)?;
                 }
@@ -169,21 +173,6 @@ impl SpoolFolder {
         }
         out.flush()?;
         Ok(count)
-    }
-
-    /// The rows of a request after the first ones, if any are left.
-    fn undelivered(&self, request: Request, done: u64) -> Option<Undelivered> {
-        let Request { body, row: first, rows, .. } = request;
-        let text = "the row was left in the spool".to_owned();
-        let reason = Fault::Recorded { kind: ErrorKind::Storage, text, code: None }.into();
-        let since = Duration::ZERO;
-        // Whether it was sent before is unknown.
-        let batch = Batch { body, first, rows, since, sent_at: since, attempts: 1, schema: 0, sequence: 0 };
-        let mut rows = Undelivered::new(self.table.clone(), self.kind, vec![ReturnedBatch { batch, reason }])?;
-        for _ in 0..done {
-            rows.drop_first();
-        }
-        (!rows.is_empty()).then_some(rows)
     }
 
     /// Reads every whole request of a segment; returns whether it holds anything else.
@@ -227,4 +216,19 @@ impl SpoolFolder {
         let folder = || self.claim.path().display().to_string();
         answer.map_err(|error| Fault::Spool { folder: folder(), refusal: error.into() }.into())
     }
+}
+
+/// The rows of a request after the first ones, if any are left.
+fn undelivered(origin: &Origin, request: Request, done: u64) -> Option<Undelivered> {
+    let Request { body, row: first, rows, .. } = request;
+    let text = "the row was left in the spool".to_owned();
+    let reason = Fault::Recorded { kind: ErrorKind::Storage, text, code: None }.into();
+    let since = Duration::ZERO;
+    // Whether it was sent before is unknown.
+    let batch = Batch { body, first, rows, since, sent_at: since, attempts: 1, schema: 0, sequence: 0 };
+    let mut rows = Undelivered::new(origin.clone(), vec![ReturnedBatch { batch, reason }])?;
+    for _ in 0..done {
+        rows.drop_first();
+    }
+    (!rows.is_empty()).then_some(rows)
 }

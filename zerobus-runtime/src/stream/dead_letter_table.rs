@@ -8,13 +8,13 @@ use zerobus_codegen::{DataType, Field, Scalar, Struct};
 use super::{JsonStream, block_on};
 use crate::dead_letters::{BoxError, DeadLetters, Sink};
 use crate::error::ServerCode;
-use crate::letter::DeadLetter;
+use crate::letter::{DeadLetter, Fingerprint, Times, Variants};
 use crate::message::Presence;
 use crate::persisted::Persisted;
 use crate::values::Timestamp;
 
 /// The columns of the table: the keys of a line.
-const COLUMNS: [(&str, Scalar, Presence); 16] = [
+const COLUMNS: [(&str, Scalar, Presence); 19] = [
     ("table", Scalar::String, Presence::Required),
     ("encoding", Scalar::String, Presence::Required),
     ("offset", Scalar::Long, Presence::Optional),
@@ -29,6 +29,9 @@ const COLUMNS: [(&str, Scalar, Presence); 16] = [
     ("time", Scalar::Timestamp, Presence::Optional),
     ("source", Scalar::String, Presence::Optional),
     ("partial", Scalar::Boolean, Presence::Required),
+    ("schema", Scalar::String, Presence::Optional),
+    ("times", Scalar::String, Presence::Required),
+    ("variants", Scalar::String, Presence::Required),
     ("row", Scalar::Binary, Presence::Required),
     ("json", Scalar::String, Presence::Optional),
 ];
@@ -50,6 +53,9 @@ struct Record<'a> {
     time: Option<i64>,
     source: Option<&'a str>,
     partial: bool,
+    schema: Option<Fingerprint>,
+    times: Times,
+    variants: Variants,
     row: String,
     json: Option<&'a str>,
 }
@@ -119,6 +125,9 @@ impl Sink for JsonStream {
             time: letter.time.map(Timestamp::as_micros),
             source: letter.source(),
             partial: letter.is_partial,
+            schema: letter.schema,
+            times: letter.dialect.times,
+            variants: letter.dialect.variants,
             row: BASE64_STANDARD.encode(&letter.row),
             json: letter.json(),
         };
@@ -151,6 +160,9 @@ mod tests {
             time: None,
             source: None,
             partial: false,
+            schema: None,
+            times: Times::Micros,
+            variants: Variants::Text,
             row: String::new(),
             json: None,
         };

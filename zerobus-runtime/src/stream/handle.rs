@@ -128,13 +128,18 @@ impl Handle {
         Ok(last)
     }
 
-    /// Checks that the rows are for this table and in the encoding of this stream.
+    /// Checks that the rows are for this table, and in the encoding and with the schema of this stream.
     pub(super) fn check_origin(&self, rows: &Undelivered) -> Result<(), Error> {
+        let own = self.shared().fingerprint();
         let inner = self.shared().lock();
         let Settings { table, kind, .. } = inner.session.settings();
         // Unity Catalog's names are the same in upper and lower case.
         if rows.table().eq_ignore_ascii_case(table) && rows.kind() == *kind {
-            return Ok(());
+            // The field numbers of another schema may be those of other columns.
+            if rows.schemas().all(|schema| schema == own) {
+                return Ok(());
+            }
+            return Err(Fault::OtherSchema { table: table.clone() }.into());
         }
         let found = format!("{} rows of {}", rows.kind().name(), rows.table());
         let expected = format!("{} rows of {table}", kind.name());

@@ -184,7 +184,7 @@ impl<T> Lanes<T> {
     ///
     /// # Errors
     /// As [`send`](Self::send), and [`Configuration`](crate::ErrorKind::Configuration) if the rows are for another
-    /// table or have another encoding.
+    /// table, or have another encoding or schema.
     pub async fn send_undelivered(&self, rows: &mut Undelivered) -> Result<Option<LaneOffset>, Error> {
         self.inner.check_open()?;
         self.inner.handles[0].check_origin(rows)?;

@@ -10,6 +10,7 @@ use super::{Handle, IngestStream, StreamBuilder};
 use crate::dead_letters::SinkThread;
 use crate::driver::{Driver, DriverGuard};
 use crate::error::{Error, Fault};
+use crate::letter::Origin;
 use crate::meter::Meter;
 use crate::shared::{LetterThread, Shared};
 
@@ -52,11 +53,10 @@ impl<T> StreamBuilder<T> {
         // A spooled stream buffers on disk, so it does not share the client's budget.
         let budget = self.client.budget().filter(|_| !is_spooled).cloned();
         let desk = self.dead_letters.clone().map(|sink| {
-            let (table, descriptor) = (settings.table.clone(), self.descriptor.clone());
-            Arc::new(SinkThread { sink, hooks: self.hooks.clone(), table, kind, descriptor, lane })
-                as Arc<dyn LetterThread>
+            let origin = Origin { table: settings.table.clone(), kind, schemas: schemas.clone() };
+            Arc::new(SinkThread { sink, hooks: self.hooks.clone(), origin, lane }) as Arc<dyn LetterThread>
         });
-        let shared = Shared::with_desk(settings, budget, self.descriptor.clone(), desk);
+        let shared = Shared::with_desk(settings, budget, schemas.clone(), desk);
         #[cfg(feature = "spool")]
         if let Some(spool) = opened.spool {
             spool.start(&shared);

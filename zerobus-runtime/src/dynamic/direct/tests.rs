@@ -84,9 +84,9 @@ const PIECES: [&str; 24] = [
 /// Checks that a text is written as the parser writes it, if it is written at all.
 fn check(plan: &RowPlan, text: &[u8]) -> Result<(), TestCaseError> {
     let mut direct = Encoder::new();
-    if write_row(plan, text, &mut direct).is_some() {
+    if write_row(plan, text, plan.options, &mut direct).is_some() {
         let mut parsed = Encoder::new();
-        let written = json::parse_row(plan, text, &mut parsed);
+        let written = json::parse_row(plan, text, plan.options, &mut parsed);
         let text = String::from_utf8_lossy(text);
         prop_assert!(written.is_ok(), "{text}: {}", written.unwrap_err());
         prop_assert_eq!(direct.as_slice(), parsed.as_slice(), "{}", text);
@@ -122,7 +122,7 @@ proptest! {
 fn rows_that_fit_need_no_parser() {
     for row in ROWS {
         let plan = &PLANS[3];
-        assert!(write_row(plan, row.as_bytes(), &mut Encoder::new()).is_some(), "{row}");
+        assert!(write_row(plan, row.as_bytes(), plan.options, &mut Encoder::new()).is_some(), "{row}");
         check(plan, row.as_bytes()).unwrap();
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{Details, Error, Fault, Status};
 use crate::letter::Original;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
+use crate::schemas::Schemas;
 
 /// The thread of a sink that the test runs itself.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ fn with_sink(max_rejected_bytes: usize) -> (Arc<Shared>, u64) {
     let mut settings = Settings::new("main.test.rows", RecordKind::Proto);
     settings.max_rejected_bytes = max_rejected_bytes;
     (settings.backoff_min, settings.backoff_max) = (Duration::from_nanos(1), Duration::from_nanos(1));
-    let shared = Shared::with_desk(settings, None, None, Some(Arc::new(Played)));
+    let shared = Shared::with_desk(settings, None, Schemas::none(), Some(Arc::new(Played)));
     let call = open(&shared);
     (shared, call)
 }
