@@ -1,7 +1,7 @@
 //! Backoff with jitter, and the budget of attempts between two acknowledgements.
 //!
-//! Progress is what the server makes durable. A connection that opens and makes nothing durable is a failed attempt
-//! like one that does not open, so a server that accepts and drops connections is not retried forever.
+//! Progress is a row that the server makes durable or refuses individually. A connection that opens and settles no row is
+//! a failed attempt like one that does not open, so a server that accepts and drops connections is not retried forever.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Retry {
         Self { failures: 0, random }
     }
 
-    /// The server made rows durable: resets the budget.
+    /// Rows were settled: resets the budget.
     pub(super) const fn progress(&mut self) {
         self.failures = 0;
     }

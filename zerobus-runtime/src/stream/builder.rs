@@ -175,7 +175,7 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// How many consecutive attempts may fail without an acknowledgement between them; 20 by default.
+    /// How many consecutive attempts may fail before a row is acknowledged or refused; 20 by default.
     pub fn max_attempts(mut self, attempts: impl Into<Option<u32>>) -> Self {
         self.settings.max_attempts = attempts.into();
         self
