@@ -238,7 +238,9 @@ pub(crate) struct Cells {
 ///
 /// The file was written by `send --dead-letters` or `Undelivered::write_to`. Rows that become durable are removed from
 /// it; rows that fail again stay. Rows that the file holds only in part (`partial`) are not sent: send them from their
-/// source.
+/// source. A row that was sent before and not acknowledged may be in the table twice; the receipt counts these.
+///
+/// If the table's columns have changed since, rows are sent by the names of their columns.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -254,6 +256,9 @@ pub(crate) struct Replay {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) rows: Rows,
+    /// How long rows may take to become durable after Ctrl-C or SIGTERM.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) grace: Duration,
     /// Print the receipt as one JSON document.
     #[arg(long)]
     pub(crate) json: bool,

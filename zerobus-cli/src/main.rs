@@ -15,6 +15,7 @@
 //! | `replace` | a file whose content is replaced atomically |
 //! | `emulator` | `emulator`: runs the program `zerobus-emulator` |
 //! | `manual` | `completions` and `man` |
+//! | `signal` | Ctrl-C and SIGTERM |
 //! | `terminal` | output to stdout and stderr |
 //! | `failure` | an error with its causes |
 
@@ -28,6 +29,7 @@ mod replace;
 mod replay;
 mod schema;
 mod send;
+mod signal;
 mod terminal;
 mod workspace;
 

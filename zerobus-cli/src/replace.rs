@@ -1,10 +1,13 @@
 //! Atomic replacement of a file: readers, and a run after a crash, see either the old content or the new.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+/// How many links to links are followed, as Linux does.
+const MOST_LINKS: usize = 40;
 
 /// The new content of a file, in a temporary file beside it until it is complete.
 pub(crate) struct Replacement {
@@ -15,8 +18,9 @@ pub(crate) struct Replacement {
 impl Replacement {
     /// Starts with empty content.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok(Self { path: path.to_owned(), file: NamedTempFile::new_in(folder)? })
+        let path = behind_links(path);
+        let file = NamedTempFile::new_in(folder_of(&path))?;
+        Ok(Self { path, file })
     }
 
     /// The file to write the content to.
@@ -28,6 +32,23 @@ impl Replacement {
     pub(crate) fn commit(self) -> io::Result<()> {
         self.file.as_file().sync_all()?;
         self.file.persist(&self.path)?;
+        // Without this, the old content may be back after a loss of power.
+        #[cfg(unix)]
+        File::open(folder_of(&self.path))?.sync_all()?;
         Ok(())
     }
+}
+
+/// The file that a symbolic link leads to: a link that is replaced itself would leave that file as it was.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(next) = fs::read_link(&path) else { break };
+        path = folder_of(&path).join(next);
+    }
+    path
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

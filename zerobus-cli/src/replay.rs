@@ -2,24 +2,31 @@
 //! others stay, with their new reason.
 //!
 //! The file is never held in memory. It is read twice: first to check that every line can be read, then to send the
-//! rows. Rows that stay are written to a file beside it, which replaces it at the end, so that a killed run loses
-//! nothing.
+//! rows. Rows that stay are written to a file beside it, which replaces it at the end. A killed run leaves the file as
+//! it was; a run that is stopped by a signal settles what it sent, and replaces the file.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `survey` | the file: its lock, and the check of its lines |
+//! | `target` | the stream of one table, and what became of its rows |
+//! | `under_way` | rows that are not settled yet, and the file of those that stay |
 
 mod survey;
+mod target;
 mod under_way;
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use zerobus_codegen::TableName;
-use zerobus_runtime::dynamic::{RowPlan, TimeUnit};
-use zerobus_runtime::{DeadLetter, EncodedStream, Encoder, Error, ErrorKind, Offset};
+use zerobus_runtime::DeadLetter;
 
-use crate::Outcome;
 use crate::arguments::Replay;
 use crate::failure::Failure;
 use crate::send::{Receipt, StreamIds};
+use crate::{Outcome, signal};
 use survey::Survey;
+use target::Target;
 use under_way::{Fate, UnderWay};
 
 /// Sends the rows and prints a receipt.
@@ -27,15 +34,9 @@ pub(crate) async fn run(arguments: Replay) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let survey = Survey::of(&arguments.file)?;
     let mut replaying = Replaying::new(&arguments)?;
-    for letter in survey.letters()? {
-        replaying.send(letter?).await?;
-    }
-    let mut receipt = replaying.close().await?;
-    receipt.table = survey.tables();
-    receipt.read = survey.rows();
-    let left = receipt.refused + receipt.undelivered;
-    receipt.durable = receipt.read - left;
-    receipt.time = started.elapsed();
+    let sent = replaying.rows(&survey).await;
+    let receipt = replaying.finish(sent, &survey).await;
+    let receipt = Receipt { time: started.elapsed(), ..receipt };
     receipt.print(arguments.json);
     Ok(receipt.outcome())
 }
@@ -45,17 +46,12 @@ struct Replaying<'a> {
     arguments: &'a Replay,
     ids: StreamIds,
     /// The stream of each table; `None` if it could not be opened.
-    targets: BTreeMap<String, Option<Target>>,
+    targets: BTreeMap<String, Option<Rc<Target>>>,
     under_way: UnderWay,
+    /// Whether a signal asked the program to stop: no more rows are sent.
+    is_stopped: bool,
     /// The first failure other than a refused row.
     failure: Option<Failure>,
-}
-
-/// The stream of one table.
-struct Target {
-    /// For each unit of integer times that a letter may name.
-    plans: HashMap<Option<TimeUnit>, RowPlan>,
-    stream: EncodedStream,
 }
 
 impl<'a> Replaying<'a> {
@@ -65,73 +61,145 @@ impl<'a> Replaying<'a> {
             ids: StreamIds::default(),
             targets: BTreeMap::new(),
             under_way: UnderWay::new(&arguments.file)?,
+            is_stopped: false,
             failure: None,
         })
     }
 
-    /// Sends a row, and settles rows before it if too many are under way.
-    async fn send(&mut self, letter: DeadLetter) -> Result<(), Failure> {
-        self.open(letter.table()).await;
-        let fate = match self.targets.get(letter.table()) {
-            // A partial letter lacks some values, so sending it would store a different row.
-            Some(Some(target)) if !letter.is_partial() => match target.send(&letter).await {
-                Ok(offset) => Fate::Sent(target.stream.clone(), offset),
-                Err(error) => Fate::Refused(error),
-            },
-            _ => Fate::Kept,
-        };
-        self.under_way.push(letter, fate).await
+    /// Sends the rows until the file ends or fails. After a signal the remaining rows stay in the file.
+    async fn rows(&mut self, survey: &Survey<'_>) -> Result<(), Failure> {
+        let stop = signal::stop();
+        tokio::pin!(stop);
+        for letter in survey.letters()? {
+            let letter = letter?;
+            let fate = tokio::select! {
+                biased;
+                stopped = &mut stop, if !self.is_stopped => Err(stopped),
+                fate = self.fate(&letter) => Ok(fate),
+            };
+            let fate = match fate {
+                Ok(fate) => fate,
+                Err(stopped) => {
+                    stopped?;
+                    self.stop().await;
+                    Fate::Kept
+                }
+            };
+            self.under_way.push(letter, fate);
+            while self.under_way.is_full() {
+                let settled = tokio::select! {
+                    biased;
+                    stopped = &mut stop, if !self.is_stopped => Err(stopped),
+                    settled = self.under_way.settle_first() => Ok(settled),
+                };
+                match settled {
+                    Ok(settled) => settled?,
+                    Err(stopped) => {
+                        stopped?;
+                        self.stop().await;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// Opens the stream of a table at its first row.
-    async fn open(&mut self, table: &str) {
-        if self.targets.contains_key(table) {
-            return;
+    /// Sends no more rows. What is under way is settled within the grace period.
+    async fn stop(&mut self) {
+        self.note_stop();
+        self.close().await;
+    }
+
+    fn note_stop(&mut self) {
+        self.is_stopped = true;
+        let failure = || Failure::text("it was stopped; the same command sends the rows that are left");
+        self.failure.get_or_insert_with(failure);
+    }
+
+    /// Sends a row, if its table's stream is open.
+    async fn fate(&mut self, letter: &DeadLetter) -> Fate {
+        // A partial letter lacks some values, so sending it would store a different row.
+        if self.is_stopped || letter.is_partial() {
+            return Fate::Kept;
+        }
+        let Some(target) = self.target(letter.table()).await else { return Fate::Kept };
+        match target.send(letter).await {
+            Ok(offset) => Fate::Sent(target, offset),
+            Err(error) => Fate::Unsent(error),
+        }
+    }
+
+    /// The stream of a table, opened at its first row.
+    async fn target(&mut self, table: &str) -> Option<Rc<Target>> {
+        if let Some(target) = self.targets.get(table) {
+            return target.clone();
         }
         let opened = Target::open(self.arguments, table, &self.ids).await;
-        let target = opened.map_err(|failure| self.failure.get_or_insert(failure)).ok();
-        self.targets.insert(table.to_owned(), target);
+        let target = opened.map_err(|failure| self.failure.get_or_insert(failure)).ok().map(Rc::new);
+        self.targets.insert(table.to_owned(), target.clone());
+        target
     }
 
-    /// Waits until every row is settled, and replaces the file with the rows that stay.
-    async fn close(mut self) -> Result<Receipt, Failure> {
-        let mut receipt = Receipt::default();
+    /// Waits until the rows under way are settled. The wait has no limit until a signal arrives; then `--grace` is the
+    /// limit, and one more signal ends it.
+    async fn close(&mut self) {
+        if !self.is_stopped {
+            tokio::select! {
+                () = self.close_within(None) => return,
+                _ = signal::stop() => self.note_stop(),
+            }
+        }
+        tokio::select! {
+            () = self.close_within(Some(self.arguments.grace)) => {}
+            _ = signal::stop() => self.close_within(Some(Duration::ZERO)).await,
+        }
+    }
+
+    async fn close_within(&self, within: Option<Duration>) {
+        // The streams deliver concurrently, so waiting for one after another takes only as long as the slowest.
+        let until = within.map(|within| tokio::time::Instant::now() + within);
         for target in self.targets.values().flatten() {
-            let closed = target.stream.close().await;
-            if let Some(error) = closed.err().filter(|error| error.kind() != ErrorKind::Rejected) {
+            target.close(until).await;
+        }
+    }
+
+    /// Waits until every row is settled, replaces the file with the rows that stay, and returns the receipt.
+    async fn finish(mut self, sent: Result<(), Failure>, survey: &Survey<'_>) -> Receipt {
+        if let Err(failure) = sent {
+            // The rows behind it were not read.
+            self.is_stopped = true;
+            self.under_way.keep_the_file();
+            self.failure.get_or_insert(failure);
+        }
+        self.close().await;
+        let mut possibly_twice = 0;
+        for target in self.targets.values().flatten() {
+            if let Some(error) = target.error() {
                 self.failure.get_or_insert(Failure::new("the rows were not delivered", error));
             }
-            receipt.possibly_twice += target.stream.stats().rows_replayed;
+            possibly_twice += target.rows_replayed();
         }
-        let left = self.under_way.finish().await?;
-        (receipt.refused, receipt.undelivered) = (left.refused, left.undelivered);
-        receipt.error = self.failure.map(|failure| failure.to_string());
-        receipt.streams = self.ids.all();
-        Ok(receipt)
-    }
-}
-
-impl Target {
-    async fn open(arguments: &Replay, table: &str, ids: &StreamIds) -> Result<Self, Failure> {
-        let name: TableName = table.parse().map_err(|error| Failure::new("a row has no table", error))?;
-        let plan = arguments.rows.plan(&name, &arguments.login).await?;
-        let stream = arguments.login.client()?.encoded_stream(plan.table(), plan.descriptor()).on_event(ids.hook());
-        // Every row may be refused again, and each needs its own reason.
-        let stream = stream.max_rejected_rows(usize::MAX).open().await?;
-        let units = [TimeUnit::Micros, TimeUnit::Millis, TimeUnit::Nanos, TimeUnit::Secs];
-        let plans = units.into_iter().map(|unit| (Some(unit), plan.clone().integer_times(unit)));
-        // A letter that names none has the unit of the arguments, if any.
-        let plans = plans.chain([(None, plan.clone())]).collect();
-        Ok(Self { plans, stream })
-    }
-
-    async fn send(&self, letter: &DeadLetter) -> Result<Offset, Error> {
-        if !letter.is_json() {
-            return self.stream.send(letter.bytes()).await;
+        let (settled, replaced) = self.under_way.finish().await;
+        if let Err(failure) = replaced {
+            self.failure.get_or_insert(failure);
         }
-        let mut out = Encoder::new();
-        let plan = &self.plans[&letter.integer_times()];
-        plan.encode(&plan.json(letter.bytes()), &mut out)?;
-        self.stream.send(out.as_slice()).await
+        if settled.durable > 0 && !settled.is_replaced {
+            let failure = self.failure.take().map(|failure| format!("{failure}; ")).unwrap_or_default();
+            self.failure = Some(Failure::text(format!(
+                "{failure}{} was not replaced: the rows that are durable now are still in it, and a replay sends them again",
+                self.arguments.file.display()
+            )));
+        }
+        Receipt {
+            table: survey.tables(),
+            read: survey.rows(),
+            durable: settled.durable,
+            refused: settled.refused,
+            undelivered: survey.rows() - settled.durable - settled.refused,
+            possibly_twice: possibly_twice + settled.possibly_twice,
+            streams: self.ids.all(),
+            error: self.failure.map(|failure| failure.to_string()),
+            ..Receipt::default()
+        }
     }
 }

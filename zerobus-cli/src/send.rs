@@ -13,7 +13,6 @@
 //! | `reader` | the thread that reads the files, one after another |
 //! | `sender` | sending rows, and keeping refused ones |
 //! | `lanes` | the streams that carry the rows |
-//! | `signal` | Ctrl-C and SIGTERM |
 //! | `marks` | the lane and offset of each row that is not settled |
 //! | `checkpoint` | the file that records how many rows are durable |
 //! | `start` | the checksum that recognises a file by its first bytes |
@@ -35,7 +34,6 @@ mod reader;
 mod receipt;
 mod records;
 mod sender;
-mod signal;
 mod source;
 mod start;
 

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 
 /// Waits for Ctrl-C or SIGTERM.
-pub(super) async fn stop() -> Result<(), Failure> {
+pub(crate) async fn stop() -> Result<(), Failure> {
     let failed = |error| Failure::new("cannot listen for signals", error);
     #[cfg(unix)]
     {

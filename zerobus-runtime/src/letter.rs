@@ -202,16 +202,15 @@ impl DeadLetter {
         self
     }
 
-    /// The same row after it was sent again and returned by another stream, as that stream's letter tells.
-    ///
-    /// Its attempts are those of both, and the table may contain it if one of them says so.
+    /// The same row after it was sent again and returned: its attempts add up, and the table may contain it if one of
+    /// its streams says so.
     #[must_use]
-    pub fn returned_again(mut self, again: &Self) -> Self {
-        self.attempts = self.attempts.saturating_add(again.attempts);
-        if again.persisted == Persisted::Possibly {
+    pub fn returned_again(mut self, attempts: u32, persisted: Persisted, reason: &Error) -> Self {
+        self.attempts = self.attempts.saturating_add(attempts);
+        if persisted == Persisted::Possibly {
             self.persisted = Persisted::Possibly;
         }
-        self.with_reason(&again.reason)
+        self.with_reason(reason)
     }
 
     /// The row's table, as `catalog.schema.table`.

@@ -1,11 +1,13 @@
-//! Rows under way: sent, but not settled yet. It also writes the file of the rows that stay.
+//! Rows under way: read, but not settled yet. It also writes the file of the rows that stay.
 
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use zerobus_runtime::{DeadLetter, EncodedStream, Error, ErrorKind, Offset};
+use zerobus_runtime::{DeadLetter, Error, ErrorKind, Offset, Persisted};
 
+use super::target::Target;
 use crate::failure::Failure;
 use crate::replace::Replacement;
 
@@ -17,12 +19,12 @@ const MOST_ROWS: usize = 16_384;
 
 /// What happened to a row so far.
 pub(super) enum Fate {
-    /// It was not sent.
+    /// It is not sent.
     Kept,
-    /// It was refused before it was sent.
-    Refused(Error),
     /// It was accepted by this stream.
-    Sent(EncodedStream, Offset),
+    Sent(Rc<Target>, Offset),
+    /// The stream did not accept it.
+    Unsent(Error),
 }
 
 /// The rows in their order; they are settled from the front.
@@ -30,72 +32,92 @@ pub(super) struct UnderWay {
     rows: VecDeque<(DeadLetter, Fate)>,
     bytes: usize,
     path: PathBuf,
-    left: Replacement,
-    rows_left: Left,
+    /// The rows that stay; `None` if the file is not replaced.
+    left: Option<Replacement>,
+    settled: Settled,
 }
 
-/// How many rows stay in the file.
+/// How many rows are settled.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Left {
-    /// Because they were refused.
+pub(super) struct Settled {
+    pub(super) durable: u64,
+    /// Durable rows that an earlier run may have stored.
+    pub(super) possibly_twice: u64,
+    /// Rows that stay because they were refused.
     pub(super) refused: u64,
-    /// Because something else failed.
-    pub(super) undelivered: u64,
+    /// Whether the file was replaced with the rows that stay.
+    pub(super) is_replaced: bool,
 }
 
 impl UnderWay {
     pub(super) fn new(path: &Path) -> Result<Self, Failure> {
-        let left = Replacement::of(path).map_err(|error| unwritten(path, error))?;
-        Ok(Self { rows: VecDeque::new(), bytes: 0, path: path.to_owned(), left, rows_left: Left::default() })
+        let left = Some(Replacement::of(path).map_err(|error| unwritten(path, error))?);
+        Ok(Self { rows: VecDeque::new(), bytes: 0, path: path.to_owned(), left, settled: Settled::default() })
     }
 
-    /// Adds a row; waits for rows before it if there are too many.
-    pub(super) async fn push(&mut self, letter: DeadLetter, fate: Fate) -> Result<(), Failure> {
+    /// Adds a row.
+    pub(super) fn push(&mut self, letter: DeadLetter, fate: Fate) {
         self.bytes += letter.bytes().len();
         self.rows.push_back((letter, fate));
-        while self.bytes > MOST_BYTES || self.rows.len() > MOST_ROWS {
-            self.settle_first().await?;
-        }
-        Ok(())
     }
 
-    /// Settles all rows, replaces the file with those that stay, and returns their number.
-    pub(super) async fn finish(mut self) -> Result<Left, Failure> {
+    /// Whether the first rows must be settled before more are added.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes > MOST_BYTES || self.rows.len() > MOST_ROWS
+    }
+
+    /// Leaves the file as it was, since not all rows that stay are known.
+    pub(super) fn keep_the_file(&mut self) {
+        self.left = None;
+    }
+
+    /// Settles all rows, and replaces the file with those that stay, unless writing them failed.
+    pub(super) async fn finish(mut self) -> (Settled, Result<(), Failure>) {
+        let mut written = Ok(());
         while !self.rows.is_empty() {
-            self.settle_first().await?;
+            written = written.and(self.settle_first().await);
         }
-        // The file keeps its permissions.
-        let permissions =
-            fs::metadata(&self.path).and_then(|found| self.left.file().set_permissions(found.permissions()));
-        permissions.and_then(|()| self.left.commit()).map_err(|error| unwritten(&self.path, error))?;
-        Ok(self.rows_left)
+        let replaced = written.and_then(|()| self.replace());
+        (self.settled, replaced)
     }
 
-    async fn settle_first(&mut self) -> Result<(), Failure> {
+    fn replace(&mut self) -> Result<(), Failure> {
+        let Some(mut left) = self.left.take() else { return Ok(()) };
+        // The file keeps its permissions.
+        let permissions = fs::metadata(&self.path).map(|found| found.permissions());
+        let replaced = permissions.and_then(|kept| left.file().set_permissions(kept)).and_then(|()| left.commit());
+        self.settled.is_replaced = replaced.is_ok();
+        replaced.map_err(|error| unwritten(&self.path, error))
+    }
+
+    /// Settles the first row. If the future is dropped, the row stays the first.
+    pub(super) async fn settle_first(&mut self) -> Result<(), Failure> {
+        let sent = match self.rows.front() {
+            Some((_, Fate::Sent(target, offset))) => Some(target.settled(*offset).await),
+            _ => None,
+        };
         let Some((letter, fate)) = self.rows.pop_front() else { return Ok(()) };
         self.bytes -= letter.bytes().len();
-        let error = match fate {
-            Fate::Kept => None,
-            Fate::Refused(error) => Some(error),
-            Fate::Sent(stream, offset) => {
-                let settled = stream.receipt(offset).await;
-                // The letter holds the row, so the stream need not keep refused rows.
-                drop(stream.take_rejected());
-                match settled {
-                    Ok(_) => return Ok(()),
-                    Err(error) => Some(error),
-                }
+        let (is_refused, letter) = match (sent, fate) {
+            (Some(Ok(())), _) => {
+                self.settled.durable += 1;
+                self.settled.possibly_twice += u64::from(letter.persisted() == Persisted::Possibly);
+                return Ok(());
             }
+            (Some(Err(again)), _) => {
+                (again.is_refused, letter.returned_again(again.attempts, again.persisted, &again.reason))
+            }
+            (None, Fate::Unsent(error)) => (error.kind() == ErrorKind::Rejected, letter.with_reason(&error)),
+            // A partial letter is kept because it is one.
+            (None, _) => (letter.is_partial(), letter),
         };
-        // A partial letter is kept because it is one.
-        let is_refused = error.as_ref().map_or(letter.is_partial(), |error| error.kind() == ErrorKind::Rejected);
-        let left = if is_refused { &mut self.rows_left.refused } else { &mut self.rows_left.undelivered };
-        *left += 1;
-        let letter = match error {
-            Some(error) => letter.with_reason(&error),
-            None => letter,
-        };
-        letter.write_to(self.left.file()).map_err(|error| unwritten(&self.path, error))
+        self.settled.refused += u64::from(is_refused);
+        let Some(left) = &mut self.left else { return Ok(()) };
+        let written = letter.write_to(left.file()).map_err(|error| unwritten(&self.path, error));
+        if written.is_err() {
+            self.keep_the_file();
+        }
+        written
     }
 }
 

@@ -15,11 +15,11 @@ use super::piece::{Piece, Rows};
 use super::progress::Progress;
 use super::records::{Records, Texts};
 use super::source::LONGEST;
-use super::{Receipt, StreamIds, signal};
+use super::{Receipt, StreamIds};
 use crate::arguments::Send;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
-use crate::terminal;
+use crate::{signal, terminal};
 
 /// How often the checkpoint is saved.
 const EVERY: Duration = Duration::from_millis(200);

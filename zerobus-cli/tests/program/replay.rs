@@ -4,7 +4,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
+#[cfg(target_os = "linux")]
+use crate::support::finish;
 use crate::support::{Bench, TABLE, figures};
+#[cfg(unix)]
+use crate::support::{Run, signal};
 
 /// The line of a dead letter with a refused row of the table.
 fn letter(table: &str, row: &str) -> String {
@@ -99,4 +103,177 @@ async fn a_refused_row_never_returns_as_another_row() {
     assert_eq!((run.code, figures(&run)), (3, (7, 2, 5)), "{run:?}");
     assert_eq!(bench.rows().await[1]["at"], 1_700_000_000_000_000_i64);
     assert_eq!(bench.rows().await[0]["at"], 1_700_000_000_000_000_i64);
+}
+
+/// The lines of a file of dead letters.
+fn letters(bench: &Bench, name: &str) -> Vec<Value> {
+    bench.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A table and the dead letters of rows that the server refused, since the columns were wider in the program's schema.
+async fn refused_by_the_server(ddl: &str, rows: &str) -> Bench {
+    let bench = Bench::with(ddl, |builder| builder).await;
+    bench.write("wide.sql", ddl.replace("TINYINT", "INT"));
+    bench.write("rows.ndjson", rows);
+    let arguments = ["send", "main.shop.small", "rows.ndjson", "--ddl", "wide.sql"];
+    let run = bench.run(&[&arguments[..], &["--dead-letters", "dead.ndjson", "--max-rejected", "1000"]].concat()).await;
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(letters(&bench, "dead.ndjson").iter().all(|letter| letter["encoding"] == "proto"));
+    bench
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_returns_by_the_names_of_its_columns_after_they_have_moved() {
+    let ddl =
+        "CREATE TABLE main.shop.small (n TINYINT, a STRING, b STRING, at TIMESTAMP, v VARIANT, m MAP<STRING, INT>);";
+    let row =
+        "{\"n\":1000,\"a\":\"A\",\"b\":\"B\",\"at\":\"2026-01-31T12:00:00Z\",\"v\":{\"k\":[1.50]},\"m\":{\"\":0}}\n";
+    let before = refused_by_the_server(ddl, row).await;
+    let moved =
+        "CREATE TABLE main.shop.small (m MAP<STRING, INT>, v VARIANT, b STRING, a STRING, n INT, at TIMESTAMP);";
+    let bench = Bench::with(moved, |builder| builder).await;
+    bench.write("dead.ndjson", before.read("dead.ndjson"));
+    let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (0, (1, 1, 0)), "{run:?}");
+    let stored = bench.emulator.rows("main.shop.small").await.unwrap();
+    let expected = json!({
+        "n": 1000, "a": "A", "b": "B", "at": 1_769_860_800_000_000_i64, "v": "{\"k\":[1.5]}", "m": {"": 0},
+    });
+    assert_eq!(stored, [expected]);
+
+    // Without a descriptor that is known and without JSON, nobody can tell what the numbers of its fields mean.
+    let mut letter = letters(&before, "dead.ndjson").remove(0);
+    letter.as_object_mut().unwrap().retain(|key, _| key != "json");
+    bench.write("dead.ndjson", format!("{letter}\n"));
+    let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (3, (1, 0, 1)), "{run:?}");
+    let left = letters(&bench, "dead.ndjson");
+    assert!(left[0]["reason"].as_str().unwrap().contains("a message with another descriptor"), "{left:?}");
+    assert_eq!((&left[0]["row"], &left[0]["schema"]), (&letter["row"], &letter["schema"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variant_returns_as_it_was_meant() {
+    let bench = Bench::new().await;
+    // A JSON stream has JSON as a text, and `send` has the value.
+    let text = "{\"id\":1,\"extra\":\"{\\\"a\\\":1}\"}";
+    bench.write("json.ndjson", letter(TABLE, text));
+    bench.write(
+        "rows.ndjson",
+        format!("{}\n{{\"id\":3,\"name\":3,\"extra\":{{\"a\":1}}}}\n", text.replace("\"id\":1", "\"id\":2,\"name\":2")),
+    );
+    let sent = ["send", TABLE, "rows.ndjson", "--dead-letters", "sent.ndjson", "--max-rejected", "9", "--json"];
+    let run = bench.run(&sent).await;
+    assert_eq!((run.code, figures(&run)), (3, (2, 0, 2)), "{run:?}");
+    let fixed = letters(&bench, "sent.ndjson").into_iter().map(|mut letter| {
+        let row = String::from_utf8(BASE64_STANDARD.decode(letter["row"].as_str().unwrap()).unwrap()).unwrap();
+        letter["row"] = BASE64_STANDARD.encode(row.replace("\"name\":2,", "").replace("\"name\":3,", "")).into();
+        format!("{letter}\n")
+    });
+    bench.write("sent.ndjson", fixed.collect::<String>());
+    for file in ["json.ndjson", "sent.ndjson"] {
+        let run = bench.run(&["replay", file, "--json"]).await;
+        assert_eq!((run.code, figures(&run).2), (0, 0), "{run:?}");
+    }
+    let stored: Vec<Value> = bench.rows().await.into_iter().map(|row| row["extra"].clone()).collect();
+    // The emulator shows a VARIANT as its JSON text: an object, a text, an object.
+    assert_eq!(stored, ["{\"a\":1}", "\"{\\\"a\\\":1}\"", "{\"a\":1}"]);
+
+    // A value that a JSON stream cannot have meant as JSON is refused, and names its column.
+    bench.write(
+        "json.ndjson",
+        [letter(TABLE, "{\"id\":1,\"extra\":7}"), letter(TABLE, "{\"id\":1,\"extra\":\"{\"}")].concat(),
+    );
+    let run = bench.run(&["replay", "json.ndjson", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (3, (2, 0, 2)), "{run:?}");
+    for letter in letters(&bench, "json.ndjson") {
+        assert!(letter["reason"].as_str().unwrap().starts_with("column extra: found"), "{letter}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_rows_that_are_refused_again_hold_up_none_behind_them() {
+    let ddl = "CREATE TABLE main.shop.small (n TINYINT, pad STRING);";
+    let pad = "x".repeat(500_000);
+    let rows: String = (0..40).map(|_| format!("{{\"n\":1000,\"pad\":\"{pad}\"}}\n")).collect();
+    let bench = refused_by_the_server(ddl, &rows).await;
+    let good = letter("main.shop.small", "{\"n\":7}");
+    bench.write("dead.ndjson", bench.read("dead.ndjson") + &good);
+    // With the schema that the rows have, only the server can refuse them.
+    let run = bench.run(&["replay", "dead.ndjson", "--ddl", "wide.sql", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (3, (41, 1, 40)), "{run:?}");
+    let left = letters(&bench, "dead.ndjson");
+    assert_eq!(left.len(), 40);
+    // Each was sent before, and again.
+    assert!(left.iter().all(|letter| letter["attempts"].as_u64().unwrap() >= 2 && letter["persisted"] == "possibly"));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_is_stopped_keeps_what_is_not_durable_and_the_next_counts_it() {
+    let bench = Bench::new().await;
+    bench.emulator.inject("ack-delay=600s".parse().unwrap());
+    bench.write("dead.ndjson", (0..10).map(|id| letter(TABLE, &format!("{{\"id\":{id}}}"))).collect::<String>());
+    let mut command = bench.program(&["replay", "dead.ndjson", "--json", "--grace", "0"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    while bench.ids().await.len() < 10 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    signal(&child, "-INT");
+    let run: Run = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap().into()).await.unwrap();
+    assert_eq!((run.code, figures(&run)), (1, (10, 0, 0)), "{run:?}");
+    assert_eq!(run.json()["rows_undelivered"], 10);
+    assert!(run.json()["error"].as_str().unwrap().starts_with("it was stopped; the same command"), "{run:?}");
+    let left = letters(&bench, "dead.ndjson");
+    assert_eq!(left.len(), 10);
+    assert!(left.iter().all(|letter| letter["persisted"] == "possibly" && letter["attempts"] == 2), "{left:?}");
+
+    let next = Bench::new().await;
+    next.write("dead.ndjson", bench.read("dead.ndjson"));
+    let run = next.run(&["replay", "dead.ndjson", "--json"]).await;
+    assert_eq!((run.code, figures(&run)), (0, (10, 10, 0)), "{run:?}");
+    assert_eq!(run.json()["rows_possibly_twice"], 10, "{run:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_the_file_stays_a_link() {
+    let bench = Bench::new().await;
+    std::fs::create_dir(bench.path("folder")).unwrap();
+    bench.write("folder/dead.ndjson", [letter(TABLE, "{\"id\":1}"), letter(TABLE, "{\"id\":\"x\"}")].concat());
+    std::os::unix::fs::symlink("folder/dead.ndjson", bench.path("second")).unwrap();
+    std::os::unix::fs::symlink("second", bench.path("first")).unwrap();
+    for file in ["first", "folder/dead.ndjson"] {
+        let run = bench.run(&["replay", file]).await;
+        assert_eq!(run.code, 3, "{run:?}");
+        assert_eq!(letters(&bench, "folder/dead.ndjson").len(), 1, "{file}");
+    }
+    assert_eq!(bench.ids().await, [1]);
+    assert!(bench.path("first").is_symlink() && bench.path("second").is_symlink());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_does_not_take_what_is_left_is_named_and_what_is_durable_is_counted() {
+    let bench = Bench::new().await;
+    let rows: String = (0..20)
+        .map(|id| letter(TABLE, &format!("{{\"id\":{}}}", if id < 10 { id.to_string() } else { format!("\"x{id}\"") })))
+        .collect();
+    bench.write("dead.ndjson", &rows);
+    // A limit of one KiB on the length of files; the signal that comes with it is ignored.
+    let program = bench.program(&["replay", "dead.ndjson", "--json"]);
+    let mut limited = std::process::Command::new("/bin/sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""]).arg(program.get_program());
+    limited.args(program.get_args()).current_dir(bench.folder.path()).env_clear();
+    limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let run = finish(limited).await;
+    assert_eq!((run.code, figures(&run).1), (1, 10), "{run:?}");
+    let error = run.json()["error"].as_str().unwrap().to_owned();
+    assert!(
+        error.contains("cannot write what is left to dead.ndjson") && error.contains("was not replaced"),
+        "{error}"
+    );
+    assert_eq!(bench.read("dead.ndjson"), rows);
+    assert_eq!(bench.ids().await.len(), 10);
 }

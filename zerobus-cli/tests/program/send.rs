@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
+#[cfg(unix)]
+use crate::support::signal;
 use crate::support::{Bench, Run, TABLE, figures, finish, lines};
 use serde_json::{Value, json};
 
@@ -212,11 +214,6 @@ async fn a_checkpoint_goes_on_where_rows_are_durable_and_takes_what_a_file_grew_
     let full = bench.run(&["send", TABLE, "orders.ndjson", "--checkpoint", "/proc/state.json"]).await;
     assert_eq!(full.code, 1);
     assert!(full.err.contains("cannot write the checkpoint /proc/state.json"), "{full:?}");
-}
-
-#[cfg(unix)]
-fn signal(child: &std::process::Child, name: &str) {
-    assert!(std::process::Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
 #[cfg(unix)]

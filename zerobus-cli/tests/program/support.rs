@@ -125,3 +125,8 @@ impl From<Output> for Run {
 pub(crate) async fn finish(mut command: Command) -> Run {
     tokio::task::spawn_blocking(move || command.output().unwrap().into()).await.unwrap()
 }
+
+#[cfg(unix)]
+pub(crate) fn signal(child: &std::process::Child, name: &str) {
+    assert!(std::process::Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
