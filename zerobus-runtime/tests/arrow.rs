@@ -88,6 +88,8 @@ fn numbers_of_every_width_are_written_where_they_fit() {
     refused("int", Float64Array::from(vec![1.5]), "found the number 1.5, expected INT");
     refused("float", Float64Array::from(vec![1e300]), "expected FLOAT");
     refused("bigint not null", Int64Array::from(vec![Some(1), None]), "column c: found null, expected BIGINT NOT NULL");
+    check("variant", UInt64Array::from(vec![u64::MAX, 7]), &[json!(u64::MAX), json!(7)]);
+    check("decimal(20,0)", UInt64Array::from(vec![u64::MAX]), &[json!(u64::MAX)]);
 }
 
 #[test]

@@ -49,10 +49,7 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize, is_whole: &mut bool) -> S
             let number = serde_json::from_str(&digits);
             number.unwrap_or_else(|_| Value::from(digits.replace("inf", "Infinity"))).to_string()
         }
-        (Kind::Integer(values), _) => {
-            let value = values.at(row);
-            i64::try_from(value).map_or_else(|_| string(&value.to_string()), |value| value.to_string())
-        }
+        (Kind::Integer(values), _) => values.at(row).to_string(),
         (Kind::List(ranges, values), Shape::List(element)) => {
             let items = ranges.at(row).map(|place| self::value(element, values, place, is_whole));
             format!("[{}]", items.collect::<Vec<_>>().join(","))
@@ -62,6 +59,8 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize, is_whole: &mut bool) -> S
             let (keys, values) = &**entries;
             let mut names = HashSet::new();
             kept::object((small(offsets[row])..small(offsets[row + 1])).map(|place| {
+                // A null key becomes the text "null".
+                *is_whole &= !keys.is_null(place);
                 let name = name(self::value(key, keys, place, is_whole));
                 *is_whole &= names.insert(name.clone());
                 (name, self::value(element, values, place, is_whole))
