@@ -562,6 +562,8 @@ async fn a_stopped_folder_is_listed_verified_and_exported() {
     let mut text = Vec::new();
     assert_eq!(spool.export(&mut text).unwrap(), 1000);
     drop(spool);
+    let first = zerobus_runtime::DeadLetter::read_from(&text[..]).next().unwrap().unwrap();
+    assert!(first.json().unwrap().starts_with("{\"n\":0"), "{first:?}");
 
     let mut rows = Undelivered::read_from(&text[..]).unwrap();
     let server = Scripted::new(Call::serve).start().await;

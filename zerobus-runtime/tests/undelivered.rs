@@ -170,6 +170,36 @@ async fn rows_go_on_any_stream_of_their_table_and_encoding_and_on_no_other() {
 }
 
 #[tokio::test]
+async fn rows_go_on_no_stream_whose_fields_have_other_numbers() {
+    let gate = Gate::closed();
+    let server = gate.server().start().await;
+    let rows = left_of(&server, 3).await;
+    gate.open();
+    let client = server.client();
+
+    // Another name of the message, and another order of the same fields.
+    let mut same = Row::descriptor();
+    same.name = Some("Other".to_owned());
+    same.field.reverse();
+    let mut swapped = Row::descriptor();
+    let numbers: Vec<_> = swapped.field.iter().rev().map(|field| field.number).collect();
+    swapped.field.iter_mut().zip(numbers).for_each(|(field, number)| field.number = number);
+    let mut renamed = Row::descriptor();
+    renamed.field[1].name = Some("padding".to_owned());
+    for mut rows in [rows.clone(), read(&bytes_of(&rows))] {
+        for other in [&swapped, &renamed] {
+            let stream = client.encoded_stream(TABLE, other).open().await.unwrap();
+            let refused = stream.send_undelivered(&mut rows).await.unwrap_err();
+            assert_eq!((refused.kind(), rows.len()), (ErrorKind::Configuration, 3), "{refused}");
+            assert!(refused.to_string().contains("zerobus replay"), "{refused}");
+        }
+        let stream = client.encoded_stream(TABLE, &same).open().await.unwrap();
+        stream.send_undelivered(&mut rows).await.unwrap();
+        assert_eq!(stream.close().await.unwrap().rows, 3);
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_may_be_in_the_table_stays_so_on_every_way() {
     let gate = Gate::closed();
     let server = {
