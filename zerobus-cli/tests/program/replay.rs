@@ -195,7 +195,7 @@ async fn a_variant_returns_as_it_was_meant() {
 async fn many_large_rows_that_are_refused_again_hold_up_none_behind_them() {
     let ddl = "CREATE TABLE main.shop.small (n TINYINT, pad STRING);";
     let pad = "x".repeat(500_000);
-    let rows: String = (0..40).map(|_| format!("{{\"n\":1000,\"pad\":\"{pad}\"}}\n")).collect();
+    let rows = format!("{{\"n\":1000,\"pad\":\"{pad}\"}}\n").repeat(40);
     let bench = refused_by_the_server(ddl, &rows).await;
     let good = letter("main.shop.small", "{\"n\":7}");
     bench.write("dead.ndjson", bench.read("dead.ndjson") + &good);
