@@ -285,7 +285,8 @@ impl DeadLetter {
         &self.row
     }
 
-    /// The row as one line of JSON, as a JSON stream accepts it: times are integers, decimals text, BINARY is base64.
+    /// The row as one line of JSON, as a JSON stream accepts it: times are integers, decimals text, BINARY is base64. A row
+    /// whose schema is known at run time and that `send` refused is as the program passed it; `RowPlan::letter` reads both.
     ///
     /// `None` if the row does not decode.
     #[must_use]

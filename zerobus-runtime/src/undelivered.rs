@@ -96,8 +96,8 @@ impl Undelivered {
     /// Writes every row as a line of JSON, with its reason: the format of [dead letters](crate::DeadLetter).
     ///
     /// A line holds `table`, `encoding` (`proto` or `json`), `offset`, `persisted` (`no` or `possibly`), `reason`,
-    /// `kind`, `column` if it is known, `code` and `state` if the service sent them, and the row itself: `row` in
-    /// base64 and, where it decodes, `json` for readers.
+    /// `kind`, `column` if it is known, `code` and `state` if the service sent them, the fingerprint of the `schema` of a
+    /// message, and the row itself: `row` in base64 and, where it decodes, `json`.
     ///
     /// # Errors
     /// If `out` fails.
