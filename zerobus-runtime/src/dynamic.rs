@@ -18,6 +18,8 @@
 //! | VARIANT | any JSON | a JSON string as a string; a cell as JSON text |
 //! | ARRAY, MAP, STRUCT | an array, an object, an object | a cell as JSON text |
 //!
+//! Digits in a text are an integer: a column of times takes them if the unit is set.
+//!
 //! Column names are compared without regard to case, as in Unity Catalog. `null` is NULL, and refused if the
 //! column is NOT NULL, in an array and as a map's value. A column that occurs twice, or is not in the table, is
 //! refused; [`RowPlan::unknown_columns`] can leave unknown ones out.
@@ -68,6 +70,8 @@ mod problem;
 mod scalar;
 mod time;
 
+use std::sync::Arc;
+
 use prost_types::DescriptorProto;
 use serde_json::Value;
 pub use zerobus_codegen::{Table, TableInfo};
@@ -90,12 +94,18 @@ use crate::stream::{Accepts, sealed};
 pub struct RowPlan {
     table: String,
     descriptor: DescriptorProto,
-    /// Of the descriptor.
-    fingerprint: Option<Fingerprint>,
+    message: Option<Arc<Message>>,
     row: StructPlan,
     /// The columns that the table computes itself.
     computed: Vec<String>,
     options: Options,
+}
+
+/// The descriptor of a plan, for reading messages that have it.
+#[derive(Debug)]
+struct Message {
+    schema: MessageSchema,
+    fingerprint: Fingerprint,
 }
 
 /// The options of a plan.
@@ -104,8 +114,9 @@ struct Options {
     integer_times: Option<TimeUnit>,
     unknown: UnknownColumns,
     mark: DecimalMark,
-    /// Whether a VARIANT is a text that holds JSON, as in rows of JSON streams.
-    has_variant_texts: bool,
+    /// Whether the row is as JSON streams have it: a VARIANT is a text that holds JSON, and an empty ARRAY or MAP may be
+    /// absent, since a message does not tell the two apart.
+    is_of_json_stream: bool,
 }
 
 /// The unit of an integer time.
@@ -148,7 +159,7 @@ impl RowPlan {
         let descriptor = table.descriptor();
         Self {
             table: table.name.to_string(),
-            fingerprint: MessageSchema::new(descriptor.clone()).map(|schema| Fingerprint::of(&schema)),
+            message: Message::of(&descriptor).map(Arc::new),
             descriptor,
             row: StructPlan::new(&table.row),
             computed: table.omitted_columns.clone(),
@@ -225,6 +236,13 @@ impl RowPlan {
     /// If the row is not JSON or does not fit the table; of the kind [`Rejected`](crate::ErrorKind::Rejected).
     pub fn encode(&self, row: &DynamicRow<'_>, out: &mut Encoder) -> Result<(), Error> {
         <Dynamic as Accepts<DynamicRow<'_>>>::write(row, out)
+    }
+}
+
+impl Message {
+    fn of(descriptor: &DescriptorProto) -> Option<Self> {
+        let schema = MessageSchema::new(descriptor.clone())?;
+        Some(Self { fingerprint: Fingerprint::of(&schema), schema })
     }
 }
 

@@ -17,7 +17,7 @@
 //! | `times` | the unit of integer times in JSON: `secs`, `millis`, `nanos` or `unnamed`; `micros` if it is absent |
 //! | `variants` | `values` if a VARIANT in JSON is its value; if it is absent, a text that holds JSON |
 //! | `row` | the row in base64 |
-//! | `json` | the row as JSON, if it decodes: for readers, and for a table whose field numbers have changed |
+//! | `json` | the row as JSON, if it decodes: for readers, for a table whose field numbers have changed, and if `row` is absent |
 //!
 //! Keys that are absent have no value; unknown keys are ignored.
 //!
@@ -45,7 +45,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use decoded::json_of;
+pub(crate) use decoded::json_of;
 pub(crate) use dialect::{Dialect, Times, Variants};
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use message_schema::MessageSchema;
@@ -136,7 +136,7 @@ struct Line<'a> {
     times: Times,
     #[serde(skip_serializing_if = "is_default", default)]
     variants: Variants,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     row: Cow<'a, str>,
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     json: Option<&'a RawValue>,

@@ -88,6 +88,8 @@ fn numbers_of_every_width_are_written_where_they_fit() {
     refused("int", Float64Array::from(vec![1.5]), "found the number 1.5, expected INT");
     refused("float", Float64Array::from(vec![1e300]), "expected FLOAT");
     refused("bigint not null", Int64Array::from(vec![Some(1), None]), "column c: found null, expected BIGINT NOT NULL");
+    // A shorter float is the DOUBLE that it equals, whose digits are others.
+    check("double", Float32Array::from(vec![0.1]), &[json!(f64::from(0.1_f32))]);
     check("variant", UInt64Array::from(vec![u64::MAX, 7]), &[json!(u64::MAX), json!(7)]);
     check("decimal(20,0)", UInt64Array::from(vec![u64::MAX]), &[json!(u64::MAX)]);
 }
@@ -186,6 +188,26 @@ fn lists_maps_and_structs_are_written_as_they_nest() {
     let mut holes = ListBuilder::new(Int32Builder::new());
     holes.append_value([Some(1), None]);
     refused("array<int>", holes.finish(), "column c.element: found null, expected INT NOT NULL");
+}
+
+#[test]
+fn what_is_refused_is_refused_again_from_its_dead_letter() {
+    let beyond = 9_007_199_254_740_994.0;
+    let cases: [(&str, ArrayRef, bool); 4] = [
+        ("bigint", Arc::new(Float64Array::from(vec![beyond])), false),
+        ("variant", Arc::new(Float64Array::from(vec![f64::NAN])), true),
+        ("variant", Arc::new(Float64Array::from(vec![f64::INFINITY])), true),
+        ("timestamp", Arc::new(StringArray::from(vec!["1700000000"])), false),
+    ];
+    for (column, array, is_partial) in cases {
+        let plan = plan(&[("c", column)]);
+        let batch = batch(vec![("c", array)]);
+        let rows = plan.arrow(&batch).unwrap();
+        let error = plan.encode(&rows.row(0).unwrap(), &mut Encoder::new()).unwrap_err();
+        let letter = rows.row(0).unwrap().dead_letter(&error);
+        assert_eq!(letter.is_partial(), is_partial, "{letter:?}");
+        assert!(plan.encode(&plan.letter(&letter), &mut Encoder::new()).is_err(), "{letter:?}");
+    }
 }
 
 #[test]

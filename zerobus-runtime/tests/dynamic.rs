@@ -203,7 +203,22 @@ fn what_a_plan_takes_besides_is_asked_for_by_name() {
         let plan = plan.clone().integer_times(unit);
         let row = format!(r#"{{"at":{number},"wall":{number},"day":17569}}"#);
         let micros = 1_517_966_773_000_000_i64;
-        check(&plan, &row, &json!({"at": micros, "wall": micros, "day": 17_569}));
+        let expected = json!({"at": micros, "wall": micros, "day": 17_569});
+        check(&plan, &row, &expected);
+        // Digits in a text are an integer as well: cells have nothing else.
+        check(&plan, &format!(r#"{{"at":"{number}","wall":"{number}","day":"17569"}}"#), &expected);
+        let columns = plan.cells(["at", "wall", "day"]).unwrap();
+        assert_eq!(decoded(&plan, &columns.row(&[Some(number), Some(number), Some("17569")])), Ok(expected));
+    }
+    for column in ["at", "wall", "day"] {
+        let found = format!("column {column}: found the number 2026, expected");
+        let row = format!(r#"{{"{column}":"2026"}}"#);
+        for error in [
+            decoded(&plan, &plan.json(&row)).unwrap_err(),
+            decoded(&plan, &plan.cells([column]).unwrap().row(&[Some("2026")])).unwrap_err(),
+        ] {
+            assert!(error.starts_with(&found), "{error}");
+        }
     }
     let micros = plan.clone().integer_times(TimeUnit::Micros);
     let expected = "column at: found the number 9223372036854775807, expected TIMESTAMP within the years 0001 to 9999";

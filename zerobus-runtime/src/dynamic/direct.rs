@@ -139,7 +139,7 @@ impl Direct<'_> {
         while more {
             nested(number, out, |out| {
                 let name = self.text.string()?;
-                scalar::text(key, 1, str::from_utf8(&name).ok()?, out).ok()?;
+                scalar::text(key, 1, str::from_utf8(&name).ok()?, self.options, out).ok()?;
                 self.text.take(b':')?;
                 self.value(value, out)
             })?;
@@ -151,7 +151,7 @@ impl Direct<'_> {
     #[inline]
     fn scalar(&mut self, first: u8, scalar: Scalar, field: u32, out: &mut Encoder) -> Written {
         match (first, scalar) {
-            (_, Scalar::Variant) if self.options.has_variant_texts => return None,
+            (_, Scalar::Variant) if self.options.is_of_json_stream => return None,
             (_, Scalar::Variant) => out.delimited_field(field, self.text.value()?.as_bytes()),
             (b'"', Scalar::String) => out.delimited_field(field, &self.text.string()?),
             (b'"', _) => return self.text(scalar, field, out),
@@ -177,7 +177,7 @@ impl Direct<'_> {
             out.varint_field(field, micros.cast_unsigned());
             return Some(());
         }
-        scalar::text(scalar, field, str::from_utf8(&text).ok()?, out).ok()
+        scalar::text(scalar, field, str::from_utf8(&text).ok()?, self.options, out).ok()
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 use zerobus_codegen::Scalar;
 
-use super::plan::{Seen, Shape, Slot, StructPlan};
+use super::plan::{Seen, Shape, Slot, StructPlan, missing};
 use super::problem::quoted;
 use super::scalar::{self, Number};
 use super::{Options, RowPlan, RowProblem, UnknownColumns, direct};
@@ -174,7 +174,9 @@ impl Row<'_, '_, '_> {
             let written = map.next_value_seed(Cell { slot: &column.slot, context, out });
             context.leave(written, &column.name)?;
         }
-        plan.check_complete(&seen).map_err(|problem| context.refuse(problem))
+        let may_lack_lists = context.options.is_of_json_stream;
+        let absent = plan.absent(&seen).find(|column| !(may_lack_lists && column.slot.shape.is_repeated()));
+        absent.map_or(Ok(()), |column| Err(context.refuse(missing(column))))
     }
 }
 
@@ -254,12 +256,12 @@ impl Cell<'_, '_, '_> {
         }
         let number = self.slot.number;
         let written = match scalar {
-            Scalar::Variant if self.context.options.has_variant_texts => scalar::variant_text(number, json, self.out),
+            Scalar::Variant if self.context.options.is_of_json_stream => scalar::variant_text(number, json, self.out),
             Scalar::Variant => {
                 self.out.delimited_field(number, json.as_bytes());
                 Ok(())
             }
-            _ => scalar::digits(scalar, number, json, self.out),
+            _ => scalar::digits(scalar, number, json, self.context.options, self.out),
         };
         written.map_err(|problem| self.context.refuse(problem))
     }
@@ -314,7 +316,8 @@ impl<'de> Visitor<'de> for Cell<'_, '_, '_> {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
         let Shape::Scalar(scalar) = self.slot.shape else { return self.other(&quoted(text)) };
-        scalar::text(scalar, self.slot.number, text, self.out).map_err(|problem| self.context.refuse(problem))
+        scalar::text(scalar, self.slot.number, text, self.context.options, self.out)
+            .map_err(|problem| self.context.refuse(problem))
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
@@ -414,6 +417,6 @@ impl Visitor<'_> for MapKeySeed<'_, '_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        scalar::text(self.key, 1, text, self.out).map_err(|problem| self.context.refuse(problem))
+        scalar::text(self.key, 1, text, self.context.options, self.out).map_err(|problem| self.context.refuse(problem))
     }
 }

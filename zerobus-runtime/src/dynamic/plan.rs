@@ -76,10 +76,12 @@ impl StructPlan {
 
     /// Refuses a row that lacks a column.
     pub(super) fn check_complete(&self, seen: &Seen) -> Result<(), RowProblem> {
-        match self.required.iter().find(|place| !seen.has(**place)) {
-            None => Ok(()),
-            Some(place) => Err(missing(&self.columns[*place])),
-        }
+        self.absent(seen).next().map_or(Ok(()), |column| Err(missing(column)))
+    }
+
+    /// The columns that a row lacks and must have.
+    pub(super) fn absent(&self, seen: &Seen) -> impl Iterator<Item = &ColumnPlan> {
+        self.required.iter().filter(|place| !seen.has(**place)).map(|place| &self.columns[*place])
     }
 }
 
@@ -114,6 +116,11 @@ impl Shape {
             DataType::Scalar(scalar) => Self::Scalar(*scalar),
             DataType::Struct(row) => Self::Struct(StructPlan::new(row)),
         }
+    }
+
+    /// Whether a message has no value where there are no elements.
+    pub(super) const fn is_repeated(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Map(..))
     }
 
     /// Whether every text is a valid value, including the empty one.

@@ -45,8 +45,14 @@ pub(super) fn number(scalar: Scalar, field: u32, number: Number, options: Option
     }
 }
 
-/// Writes a text: a JSON string, or the key of a map.
-pub(super) fn text(scalar: Scalar, field: u32, text: &str, out: &mut Encoder) -> Written {
+/// Writes a text: a JSON string, a cell, or the key of a map.
+pub(super) fn text(scalar: Scalar, field: u32, text: &str, options: Options, out: &mut Encoder) -> Written {
+    // The value types would take an integer as microseconds or days, but a unit is never guessed.
+    if matches!(scalar, Scalar::Date | Scalar::Timestamp | Scalar::TimestampNtz)
+        && let Ok(whole) = text.parse()
+    {
+        return integer_time(scalar, field, whole, options, out);
+    }
     match scalar {
         Scalar::Binary => {
             let bytes = BASE64.decode(text).map_err(|_| RowProblem::new(quoted(text), "BINARY as base64"))?;
@@ -106,7 +112,7 @@ pub(super) fn cell(scalar: Scalar, field: u32, cell: &str, options: Options, out
         };
         return Err(RowProblem::new(quoted(cell), format!("{scalar} with a decimal {mark}")));
     }
-    text(scalar, field, &plain(scalar, cell, options), out)
+    text(scalar, field, &plain(scalar, cell, options), options, out)
 }
 
 /// Whether a number's cell has the mark that is not the plan's.
@@ -123,14 +129,16 @@ const fn has_fraction(scalar: Scalar) -> bool {
 }
 
 /// Writes a DECIMAL, a DOUBLE or a FLOAT from its JSON: a number or a string.
-pub(super) fn digits(scalar: Scalar, field: u32, json: &str, out: &mut Encoder) -> Written {
+pub(super) fn digits(scalar: Scalar, field: u32, json: &str, options: Options, out: &mut Encoder) -> Written {
     let expected = || scalar.to_string();
     match json.as_bytes() {
-        [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => text(scalar, field, &json[1..json.len() - 1], out),
+        [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => {
+            text(scalar, field, &json[1..json.len() - 1], options, out)
+        }
         [b'"', ..] => {
             let unescaped: String =
                 serde_json::from_str(json).map_err(|error| RowProblem::new(error.to_string(), expected()))?;
-            text(scalar, field, &unescaped, out)
+            text(scalar, field, &unescaped, options, out)
         }
         [b'-' | b'0'..=b'9', ..] => {
             if let Scalar::Decimal { precision, scale } = scalar {

@@ -25,7 +25,7 @@ use super::MessageSchema;
 const DEEPEST: u32 = 100;
 
 /// The message as one line of JSON; `None` if it does not follow its descriptor.
-pub(super) fn json_of(schema: &MessageSchema, message: &[u8]) -> Option<Box<RawValue>> {
+pub(crate) fn json_of(schema: &MessageSchema, message: &[u8]) -> Option<Box<RawValue>> {
     let mut out = String::new();
     Writer { schema, out: &mut out, left: DEEPEST }.message(schema.root(), message)?;
     RawValue::from_string(out).ok()

@@ -10,7 +10,7 @@ use serde_json::Value;
 use zerobus_codegen::Scalar;
 
 use super::ColumnPlan;
-use super::arrays::small;
+use super::arrays::{Floats, small};
 use super::point::{LONGEST, decimal_text};
 use super::values::{Kind, Values};
 use super::write::DAY;
@@ -43,12 +43,7 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize, is_whole: &mut bool) -> S
         (Kind::Days(values), _) => day(values[row].into(), is_whole),
         (Kind::Decimal(values), _) => string(&decimal_text(values.at(row), &mut [0; LONGEST])),
         (Kind::Dictionary(places, values), _) => value(slot, values, places[row], is_whole),
-        (Kind::Float(values), _) => {
-            let digits = values.digits(row);
-            // A value without a JSON number is text, which a plan accepts.
-            let number = serde_json::from_str(&digits);
-            number.unwrap_or_else(|_| Value::from(digits.replace("inf", "Infinity"))).to_string()
-        }
+        (Kind::Float(values), Shape::Scalar(scalar)) => float(*scalar, values, row, is_whole),
         (Kind::Integer(values), _) => values.at(row).to_string(),
         (Kind::List(ranges, values), Shape::List(element)) => {
             let items = ranges.at(row).map(|place| self::value(element, values, place, is_whole));
@@ -76,7 +71,24 @@ fn value(slot: &Slot, values: &Values<'_>, row: usize, is_whole: &mut bool) -> S
             *is_whole &= time.is_some();
             time.map_or_else(|| values[row].to_string(), |time| string(&format!("{time}{zone}")))
         }
-        (Kind::List(..) | Kind::Map(..) | Kind::Null, _) => Value::Null.to_string(),
+        (Kind::Float(_) | Kind::List(..) | Kind::Map(..) | Kind::Null, _) => Value::Null.to_string(),
+    }
+}
+
+/// A float with the digits from which a plan writes the same value. A value without a JSON number is text, which a plan
+/// accepts, except in a VARIANT.
+fn float(scalar: Scalar, values: &Floats<'_>, row: usize, is_whole: &mut bool) -> String {
+    let value = values.at(row);
+    if !value.is_finite() {
+        *is_whole &= scalar != Scalar::Variant;
+        return string(&value.to_string().replace("inf", "Infinity"));
+    }
+    match scalar {
+        // A shorter float has other digits than the DOUBLE of the same value.
+        Scalar::Double => value.to_string(),
+        // Without a fraction it would be an integer, which may have any digits.
+        Scalar::Byte | Scalar::Int | Scalar::Long | Scalar::Short => format!("{value:?}"),
+        _ => values.digits(row),
     }
 }
 

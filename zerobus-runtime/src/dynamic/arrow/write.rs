@@ -57,7 +57,7 @@ pub(super) fn converted(slot: &Slot, values: &Values<'_>, row: usize, plan: &Row
         (Kind::Dictionary(places, values), _) => inner(slot, values, places[row], plan, out),
         (Kind::Null, _) => null(slot),
         (Kind::Text(texts), Shape::Scalar(scalar)) if *scalar != Scalar::Variant => {
-            scalar::text(*scalar, slot.number, texts.at(row), out)
+            scalar::text(*scalar, slot.number, texts.at(row), plan.options, out)
         }
         (Kind::Text(texts), _) => json::write_cell(plan, slot, texts.at(row), out),
         (kind, Shape::Scalar(scalar)) => plain(*scalar, slot.number, (kind, row), plan, out),
@@ -115,7 +115,7 @@ fn plain(scalar: Scalar, field: u32, (kind, row): (&Kind<'_>, usize), plan: &Row
             out.varint_field(field, values.value(row).into());
             Ok(())
         }
-        Kind::Bytes(values) => bytes(scalar, field, values.at(row), out),
+        Kind::Bytes(values) => bytes(scalar, field, values.at(row), plan, out),
         Kind::Days(values) => scalar::days(field, values[row].into(), out),
         Kind::Decimal(values) => exact(scalar, field, values, row, out),
         Kind::Float(values) => float(scalar, field, (values, row), plan, out),
@@ -126,13 +126,13 @@ fn plain(scalar: Scalar, field: u32, (kind, row): (&Kind<'_>, usize), plan: &Row
     }
 }
 
-fn bytes(scalar: Scalar, field: u32, bytes: &[u8], out: &mut Encoder) -> Written {
+fn bytes(scalar: Scalar, field: u32, bytes: &[u8], plan: &RowPlan, out: &mut Encoder) -> Written {
     if scalar == Scalar::Binary {
         out.delimited_field(field, bytes);
         return Ok(());
     }
     match str::from_utf8(bytes) {
-        Ok(text) => scalar::text(scalar, field, text, out),
+        Ok(text) => scalar::text(scalar, field, text, plan.options, out),
         Err(_) => Err(RowProblem::new("bytes that are not UTF-8", scalar.to_string())),
     }
 }
