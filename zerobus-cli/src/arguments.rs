@@ -238,9 +238,11 @@ pub(crate) struct Cells {
 ///
 /// The file was written by `send --dead-letters` or `Undelivered::write_to`. Rows that become durable are removed from
 /// it; rows that fail again stay. Rows that the file holds only in part (`partial`) are not sent: send them from their
-/// source. A row that was sent before and not acknowledged may be in the table twice; the receipt counts these.
+/// source. A row that was sent before and not acknowledged may be in the table twice; the receipt counts these. A run that
+/// is killed leaves the file as it was, so the next one sends all of its rows again.
 ///
-/// If the table's columns have changed since, rows are sent by the names of their columns.
+/// If the table's columns have changed since, rows are sent by the names of their columns. To mend a row by hand, edit
+/// `json` and remove `row`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,5 +1,6 @@
 //! Atomic replacement of a file: readers, and a run after a crash, see either the old content or the new.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,11 @@ impl Replacement {
     /// Starts with empty content.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let path = behind_links(path);
-        let file = NamedTempFile::new_in(folder_of(&path))?;
+        // A killed process leaves it there, so its name says whose it is.
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(".");
+        let file = tempfile::Builder::new().prefix(&name).tempfile_in(folder_of(&path))?;
         Ok(Self { path, file })
     }
 
@@ -28,8 +33,18 @@ impl Replacement {
         self.file.as_file_mut()
     }
 
-    /// Syncs the new content to disk and replaces the file with it.
+    /// Syncs the new content to disk and replaces the file with it. A file that exists keeps its permissions, and its
+    /// owner where the system allows that.
     pub(crate) fn commit(self) -> io::Result<()> {
+        if let Ok(found) = fs::metadata(&self.path) {
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::{MetadataExt as _, fchown};
+                // Only root may give a file away.
+                let _ = fchown(self.file.as_file(), Some(found.uid()), Some(found.gid()));
+            }
+            self.file.as_file().set_permissions(found.permissions())?;
+        }
         self.file.as_file().sync_all()?;
         self.file.persist(&self.path)?;
         // Without this, the old content may be back after a loss of power.

@@ -157,7 +157,7 @@ impl<'a> Replaying<'a> {
 
     async fn close_within(&self, within: Option<Duration>) {
         // The streams deliver concurrently, so waiting for one after another takes only as long as the slowest.
-        let until = within.map(|within| tokio::time::Instant::now() + within);
+        let until = within.and_then(|within| tokio::time::Instant::now().checked_add(within));
         for target in self.targets.values().flatten() {
             target.close(until).await;
         }
@@ -173,6 +173,7 @@ impl<'a> Replaying<'a> {
         }
         self.close().await;
         let mut possibly_twice = 0;
+        // Sent again does not tell which rows: some may be refused, and are then not in the table at all.
         for target in self.targets.values().flatten() {
             if let Some(error) = target.error() {
                 self.failure.get_or_insert(Failure::new("the rows were not delivered", error));
@@ -196,7 +197,7 @@ impl<'a> Replaying<'a> {
             durable: settled.durable,
             refused: settled.refused,
             undelivered: survey.rows() - settled.durable - settled.refused,
-            possibly_twice: possibly_twice + settled.possibly_twice,
+            possibly_twice: (possibly_twice + settled.possibly_twice).min(settled.durable),
             streams: self.ids.all(),
             error: self.failure.map(|failure| failure.to_string()),
             ..Receipt::default()

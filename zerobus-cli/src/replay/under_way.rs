@@ -1,7 +1,6 @@
 //! Rows under way: read, but not settled yet. It also writes the file of the rows that stay.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -57,7 +56,7 @@ impl UnderWay {
 
     /// Adds a row.
     pub(super) fn push(&mut self, letter: DeadLetter, fate: Fate) {
-        self.bytes += letter.bytes().len();
+        self.bytes += bytes_of(&letter);
         self.rows.push_back((letter, fate));
     }
 
@@ -82,10 +81,8 @@ impl UnderWay {
     }
 
     fn replace(&mut self) -> Result<(), Failure> {
-        let Some(mut left) = self.left.take() else { return Ok(()) };
-        // The file keeps its permissions.
-        let permissions = fs::metadata(&self.path).map(|found| found.permissions());
-        let replaced = permissions.and_then(|kept| left.file().set_permissions(kept)).and_then(|()| left.commit());
+        let Some(left) = self.left.take() else { return Ok(()) };
+        let replaced = left.commit();
         self.settled.is_replaced = replaced.is_ok();
         replaced.map_err(|error| unwritten(&self.path, error))
     }
@@ -97,7 +94,7 @@ impl UnderWay {
             _ => None,
         };
         let Some((letter, fate)) = self.rows.pop_front() else { return Ok(()) };
-        self.bytes -= letter.bytes().len();
+        self.bytes -= bytes_of(&letter);
         let (is_refused, letter) = match (sent, fate) {
             (Some(Ok(())), _) => {
                 self.settled.durable += 1;
@@ -119,6 +116,11 @@ impl UnderWay {
         }
         written
     }
+}
+
+/// What a letter takes: the JSON of a message may be far longer than the message.
+fn bytes_of(letter: &DeadLetter) -> usize {
+    letter.bytes().len() + letter.json().map_or(0, str::len)
 }
 
 fn unwritten(path: &Path, error: std::io::Error) -> Failure {
