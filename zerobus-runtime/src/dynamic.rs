@@ -84,7 +84,7 @@ use plan::StructPlan;
 pub(crate) use problem::RowProblem;
 
 use crate::error::{Error, Fault};
-use crate::letter::{DeadLetter, Fingerprint, MessageSchema, Original};
+use crate::letter::{Columns, DeadLetter, Fingerprint, MessageSchema, Original};
 use crate::message::Encoder;
 use crate::record_kind::RecordKind;
 use crate::stream::{Accepts, sealed};
@@ -95,6 +95,7 @@ pub struct RowPlan {
     table: String,
     descriptor: DescriptorProto,
     message: Option<Arc<Message>>,
+    columns: Columns,
     row: StructPlan,
     /// The columns that the table computes itself.
     computed: Vec<String>,
@@ -160,6 +161,7 @@ impl RowPlan {
         Self {
             table: table.name.to_string(),
             message: Message::of(&descriptor).map(Arc::new),
+            columns: Columns::of(&table.row),
             descriptor,
             row: StructPlan::new(&table.row),
             computed: table.omitted_columns.clone(),
@@ -200,6 +202,11 @@ impl RowPlan {
     #[must_use]
     pub const fn descriptor(&self) -> &DescriptorProto {
         &self.descriptor
+    }
+
+    /// The kinds of the table's columns.
+    pub(crate) const fn columns(&self) -> &Columns {
+        &self.columns
     }
 
     /// A row that is JSON text.

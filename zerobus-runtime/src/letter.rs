@@ -14,6 +14,7 @@
 //! | `source` | where it was read: a file and a line |
 //! | `partial` | `true` if `row` is only the part that could be written |
 //! | `schema` | the fingerprint of the descriptor that a protobuf row has |
+//! | `columns` | the kind of each column of a protobuf row, by its path; absent if the stream does not know them |
 //! | `times` | the unit of integer times in JSON: `secs`, `millis`, `nanos` or `unnamed`; `micros` if it is absent |
 //! | `variants` | `values` if a VARIANT in JSON is its value; if it is absent, a text that holds JSON |
 //! | `row` | the row in base64 |
@@ -26,9 +27,11 @@
 //! | `origin` | where rows come from: their table, encoding and schemas |
 //! | `message_schema` | the schema of rows that are protobuf messages |
 //! | `fingerprint` | the fingerprint of a descriptor |
+//! | `columns` | the kinds of a message's columns |
 //! | `dialect` | how a row of JSON writes times and VARIANTs |
 //! | `decoded` | a protobuf message as JSON |
 
+mod columns;
 mod decoded;
 mod dialect;
 mod fingerprint;
@@ -45,6 +48,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub(crate) use columns::Columns;
 pub(crate) use decoded::json_of;
 pub(crate) use dialect::{Dialect, Times, Variants};
 pub(crate) use fingerprint::Fingerprint;
@@ -74,6 +78,8 @@ pub struct DeadLetter {
     pub(crate) is_partial: bool,
     /// Of a protobuf row.
     pub(crate) schema: Option<Fingerprint>,
+    /// Of a protobuf row, if they are known.
+    pub(crate) columns: Option<Columns>,
     /// Of a row of JSON.
     pub(crate) dialect: Dialect,
     pub(crate) row: Bytes,
@@ -132,6 +138,8 @@ struct Line<'a> {
     partial: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     schema: Option<Fingerprint>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    columns: Option<Columns>,
     #[serde(skip_serializing_if = "is_default", default)]
     times: Times,
     #[serde(skip_serializing_if = "is_default", default)]
@@ -180,6 +188,7 @@ impl DeadLetter {
             source: None,
             is_partial: !original.is_whole,
             schema: None,
+            columns: None,
             dialect: original.dialect,
             row: original.row,
             json,
@@ -344,6 +353,7 @@ impl DeadLetter {
             source: self.source.as_deref().map(Into::into),
             partial: self.is_partial,
             schema: self.schema,
+            columns: self.columns.clone(),
             times: self.dialect.times,
             variants: self.dialect.variants,
             row: BASE64_STANDARD.encode(&self.row).into(),
@@ -374,6 +384,7 @@ impl DeadLetter {
             source: line.source.map(Cow::into_owned),
             is_partial: line.partial,
             schema: line.schema,
+            columns: line.columns,
             dialect: Dialect { times: line.times, variants: line.variants },
             row: row.into(),
             json: line.json.map(ToOwned::to_owned),

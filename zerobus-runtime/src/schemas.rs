@@ -7,7 +7,7 @@ use prost::Message;
 use prost_types::DescriptorProto;
 
 use crate::core::{Begin, Schema};
-use crate::letter::{Fingerprint, MessageSchema};
+use crate::letter::{Columns, Fingerprint, MessageSchema};
 use crate::transport::first_message;
 use crate::wire::CreateIngestStreamRequest;
 
@@ -21,6 +21,8 @@ struct Known {
     request: Bytes,
     /// What it says of the rows; read on first use, since only returned rows need it.
     messages: OnceLock<Option<Messages>>,
+    /// The kinds of the columns, if the program knows them.
+    columns: OnceLock<Columns>,
 }
 
 /// The schema of rows that are messages, and its fingerprint.
@@ -58,6 +60,18 @@ impl Schemas {
         known.messages.get_or_init(|| messages(&known.request)).clone()
     }
 
+    /// Says what the columns of the program's own rows are.
+    pub(crate) fn describe_own(&self, columns: Columns) {
+        if let Some(own) = self.known(0) {
+            own.columns.get_or_init(|| columns);
+        }
+    }
+
+    /// The kinds of the columns of this schema, if they are known.
+    pub(crate) fn columns(&self, schema: Schema) -> Option<Columns> {
+        self.known(schema)?.columns.get().cloned()
+    }
+
     fn known(&self, schema: Schema) -> Option<Arc<Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(schema).cloned()
     }
@@ -65,7 +79,7 @@ impl Schemas {
 
 impl Known {
     fn new(request: Bytes) -> Arc<Self> {
-        Arc::new(Self { request, messages: OnceLock::new() })
+        Arc::new(Self { request, messages: OnceLock::new(), columns: OnceLock::new() })
     }
 }
 

@@ -194,6 +194,42 @@ async fn a_variant_returns_as_it_was_meant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_stays_where_its_column_means_something_else_now() {
+    let cases = [
+        ("DATE", "TIMESTAMP_NTZ", "\"2026-01-31\""),
+        ("ARRAY<DATE>", "ARRAY<TIMESTAMP>", "[\"2026-01-31\"]"),
+        ("INT", "DATE", "20484"),
+        ("BIGINT", "TIMESTAMP", "1769860800"),
+        ("TIMESTAMP", "BIGINT", "\"2026-01-31T12:00:00Z\""),
+        ("STRING", "BINARY", "\"abcd\""),
+        ("STRUCT<v: STRING>", "STRUCT<v: VARIANT>", "{\"v\":\"123\"}"),
+        ("FLOAT", "DOUBLE", "0.1"),
+    ];
+    for (before, after, value) in cases {
+        let ddl = |t: &str| format!("CREATE TABLE main.shop.small (n TINYINT, c {t});");
+        let row = format!("{{\"n\":1000,\"c\":{value}}}\n");
+        let refused = refused_by_the_server(&ddl(before), &row).await;
+        let bench = Bench::with(&ddl(after).replace("TINYINT", "INT"), |builder| builder).await;
+        bench.write("dead.ndjson", refused.read("dead.ndjson"));
+        let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+        assert_eq!((run.code, figures(&run)), (3, (1, 0, 1)), "{before} to {after}: {run:?}");
+        let reason = letters(&bench, "dead.ndjson")[0]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.starts_with("column c") && reason.contains("as the column was"), "{reason}");
+    }
+    // Wider types of the same kind are fine.
+    for (before, after, value) in
+        [("INT", "BIGINT", "7"), ("DECIMAL(4,2)", "DECIMAL(9,2)", "1.25"), ("VARCHAR(3)", "STRING", "\"a\"")]
+    {
+        let ddl = |t: &str| format!("CREATE TABLE main.shop.small (n TINYINT, c {t});");
+        let refused = refused_by_the_server(&ddl(before), &format!("{{\"n\":1000,\"c\":{value}}}\n")).await;
+        let bench = Bench::with(&ddl(after).replace("TINYINT", "INT"), |builder| builder).await;
+        bench.write("dead.ndjson", refused.read("dead.ndjson"));
+        let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+        assert_eq!((run.code, figures(&run)), (0, (1, 1, 0)), "{before} to {after}: {run:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_is_mended_by_hand_in_its_json() {
     let ddl = "CREATE TABLE main.shop.small (n TINYINT, a STRING);";
     let bench = refused_by_the_server(ddl, "{\"n\":1000,\"a\":\"A\"}\n").await;

@@ -19,6 +19,12 @@ pub(super) fn write(plan: &RowPlan, letter: &DeadLetter, out: &mut Encoder) -> R
     if letter.is_partial {
         return Err(RowProblem::new("a part of a row", "a whole row, since the values that it lacks are not kept"));
     }
+    let other = letter.columns.as_ref().and_then(|columns| columns.difference(&plan.columns));
+    if let Some((path, found, expected)) = other {
+        let mut problem = RowProblem::new(format!("{found}, as the column was when the row was written"), expected);
+        problem.leave(path);
+        return Err(problem);
+    }
     match form(plan, letter)? {
         Form::Json(text, dialect) => json::write_row(plan, text, plan.options.with(dialect), out),
         Form::Message => {

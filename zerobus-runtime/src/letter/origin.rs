@@ -35,6 +35,7 @@ impl Origin {
             source: None,
             is_partial: false,
             schema: self.fingerprint(batch.schema),
+            columns: self.schemas.columns(batch.schema),
             dialect: Dialect::default(),
             json: self.json(batch.schema, &row),
             row,
@@ -43,10 +44,10 @@ impl Origin {
 
     /// The letter of a row that `send` refused.
     pub(crate) fn unaccepted(&self, original: Original, reason: &Error) -> DeadLetter {
-        let own = (original.kind == RecordKind::Proto).then(|| (self.fingerprint(0), self.json(0, &original.row)));
+        let own = (original.kind == RecordKind::Proto).then(|| self.json(0, &original.row));
         let letter = DeadLetter::unaccepted(self.table.clone(), original, reason);
         match own {
-            Some((schema, json)) => DeadLetter { schema, json, ..letter },
+            Some(json) => DeadLetter { schema: self.fingerprint(0), columns: self.schemas.columns(0), json, ..letter },
             None => letter,
         }
     }

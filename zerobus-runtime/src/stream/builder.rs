@@ -14,6 +14,7 @@ use crate::core::Settings;
 use crate::dead_letters::DeadLetters;
 use crate::error::{Error, Fault};
 use crate::event::{Hooks, StreamEvent};
+use crate::letter::Columns;
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
 
@@ -41,6 +42,8 @@ pub struct StreamBuilder<T> {
     pub(super) client: Client,
     pub(super) settings: Settings,
     pub(super) descriptor: Option<Arc<DescriptorProto>>,
+    /// What the columns are, if the kind of stream knows.
+    pub(super) columns: Option<Columns>,
     pub(super) hooks: Hooks,
     pub(super) dead_letters: Option<DeadLetters>,
     #[cfg(feature = "spool")]
@@ -56,6 +59,7 @@ impl<T> Clone for StreamBuilder<T> {
             client: self.client.clone(),
             settings: self.settings.clone(),
             descriptor: self.descriptor.clone(),
+            columns: self.columns.clone(),
             hooks: self.hooks.clone(),
             dead_letters: self.dead_letters.clone(),
             #[cfg(feature = "spool")]
@@ -68,11 +72,17 @@ impl<T> Clone for StreamBuilder<T> {
 }
 
 impl<T> StreamBuilder<T> {
+    /// The same stream, whose rows have these columns.
+    pub(crate) fn of_columns(self, columns: Columns) -> Self {
+        Self { columns: Some(columns), ..self }
+    }
+
     pub(crate) fn new(client: Client, table: &str, kind: RecordKind, descriptor: Option<DescriptorProto>) -> Self {
         let (settings, descriptor) = (Settings::new(table, kind), descriptor.map(Arc::new));
         Self {
             client,
             settings,
+            columns: None,
             descriptor,
             hooks: Hooks::default(),
             dead_letters: None,

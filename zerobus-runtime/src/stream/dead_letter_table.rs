@@ -14,7 +14,7 @@ use crate::persisted::Persisted;
 use crate::values::Timestamp;
 
 /// The columns of the table: the keys of a line.
-const COLUMNS: [(&str, Scalar, Presence); 19] = [
+const COLUMNS: [(&str, Scalar, Presence); 20] = [
     ("table", Scalar::String, Presence::Required),
     ("encoding", Scalar::String, Presence::Required),
     ("offset", Scalar::Long, Presence::Optional),
@@ -30,6 +30,7 @@ const COLUMNS: [(&str, Scalar, Presence); 19] = [
     ("source", Scalar::String, Presence::Optional),
     ("partial", Scalar::Boolean, Presence::Required),
     ("schema", Scalar::String, Presence::Optional),
+    ("columns", Scalar::String, Presence::Optional),
     ("times", Scalar::String, Presence::Required),
     ("variants", Scalar::String, Presence::Required),
     ("row", Scalar::Binary, Presence::Required),
@@ -54,6 +55,7 @@ struct Record<'a> {
     source: Option<&'a str>,
     partial: bool,
     schema: Option<Fingerprint>,
+    columns: Option<String>,
     times: Times,
     variants: Variants,
     row: String,
@@ -126,6 +128,7 @@ impl Sink for JsonStream {
             source: letter.source(),
             partial: letter.is_partial,
             schema: letter.schema,
+            columns: letter.columns.as_ref().map(serde_json::to_string).transpose()?,
             times: letter.dialect.times,
             variants: letter.dialect.variants,
             row: BASE64_STANDARD.encode(&letter.row),
@@ -161,6 +164,7 @@ mod tests {
             source: None,
             partial: false,
             schema: None,
+            columns: None,
             times: Times::Micros,
             variants: Variants::Text,
             row: String::new(),

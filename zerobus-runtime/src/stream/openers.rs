@@ -5,6 +5,7 @@ use prost_types::DescriptorProto;
 
 use super::{Encoded, Json, Prost, StreamBuilder};
 use crate::client::Client;
+use crate::letter::Columns;
 use crate::message::ZerobusMessage;
 use crate::record_kind::RecordKind;
 
@@ -17,6 +18,7 @@ impl Client {
         }
         let table = T::TABLE.unwrap_or_default();
         let builder = StreamBuilder::new(self.clone(), table, RecordKind::Proto, Some(T::descriptor()));
+        let builder = builder.of_columns(Columns::of(&T::SCHEMA.row()));
         #[cfg(feature = "spool")]
         if let Some(stamps) = T::STAMPS {
             return builder.stamp(stamps.into());
@@ -71,6 +73,7 @@ impl Client {
     #[cfg(feature = "dynamic")]
     pub fn dynamic_stream(&self, plan: &crate::dynamic::RowPlan) -> StreamBuilder<crate::dynamic::Dynamic> {
         let descriptor = plan.descriptor().clone();
-        StreamBuilder::new(self.clone(), plan.table(), RecordKind::Proto, Some(descriptor))
+        let builder = StreamBuilder::new(self.clone(), plan.table(), RecordKind::Proto, Some(descriptor));
+        builder.of_columns(plan.columns().clone())
     }
 }

@@ -49,6 +49,9 @@ impl<T> StreamBuilder<T> {
     /// A stream, or one lane of several, and its driver.
     pub(super) fn prepare(self: Arc<Self>, opened: Opened, lane: Option<usize>) -> Prepared<T> {
         let Opened { table, settings, schemas, .. } = opened;
+        if let Some(columns) = &self.columns {
+            schemas.describe_own(columns.clone());
+        }
         let (kind, is_spooled) = (settings.kind, settings.spool.is_some());
         // A spooled stream buffers on disk, so it does not share the client's budget.
         let budget = self.client.budget().filter(|_| !is_spooled).cloned();
