@@ -33,6 +33,8 @@ use crate::letter::DeadLetter;
 ///   position by them loses no dead letter when it is killed; a spool keeps the row until then, except exactly once.
 /// - **A sink that fails or panics** loses nothing: the row stays with `take_rejected` and `close`, the stream goes on,
 ///   and emits [`DeadLetterFailed`](crate::StreamEvent::DeadLetterFailed). The next row goes to the sink again.
+/// - **[`close_within`](crate::IngestStream::close_within)** does not wait longer for the sink: rows that it does not
+///   have then are returned, or stay in the spool. It may still take the one that it is working on.
 /// - [`max_rejected_rows`](crate::StreamBuilder::max_rejected_rows) still applies to rows that the server refuses.
 ///
 /// ```no_run

@@ -355,8 +355,10 @@ impl Shared {
 
     /// Ends a closing stream at once; unsettled rows are returned with this reason.
     pub(crate) fn end(&self, reason: Error) {
-        self.change(|inner| inner.session.end(reason));
-        self.end_letters();
+        self.change(|inner| {
+            inner.session.end(reason.clone());
+            inner.end_letters(reason);
+        });
         self.letters_changed();
     }
 

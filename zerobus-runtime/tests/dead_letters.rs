@@ -224,6 +224,25 @@ async fn a_sink_that_hangs_does_not_hold_up_close_within() {
     drop(go);
 }
 
+#[tokio::test]
+async fn close_within_returns_each_refused_row_behind_a_sink_that_hangs() {
+    let server = refusing(b"bad").await;
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let sink = DeadLetters::callback(move |_| Ok(gone.lock().unwrap().recv()?));
+    let stream = rows(&server, sink).max_rejected_bytes(1 << 20).open().await.unwrap();
+    let large = |n| Row { n, pad: format!("bad{}", "x".repeat(400_000)) };
+    stream.send_all((0..5).map(large)).await.unwrap();
+    // Until it has refused those that it takes.
+    while stream.stats().rows_returned < 5 {
+        tokio::task::yield_now().await;
+    }
+    let left = stream.close_within(Duration::from_millis(50)).await.unwrap_err().into_undelivered().unwrap();
+    assert_eq!(left.rows().map(|row| number(&row.bytes)).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    drop(go);
+    stream.close().await.unwrap();
+}
+
 #[test]
 fn blocking_handles_and_lanes_share_a_sink() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -469,4 +488,33 @@ async fn a_spool_keeps_a_refused_row_until_the_sink_has_it() {
     stream.close().await.unwrap();
     let settled = zerobus_runtime::SpoolFolder::open(spool.path()).unwrap();
     assert_eq!(settled.export(std::io::sink()).unwrap(), 0, "the sink has the row, so the spool has none");
+}
+
+#[cfg(feature = "spool")]
+#[tokio::test]
+async fn close_within_leaves_rows_that_the_sink_did_not_take_in_the_spool() {
+    let server = refusing(b"bad").await;
+    let spool = tempfile::tempdir().unwrap();
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let sink = DeadLetters::callback(move |letter| match letter.offset().unwrap().value() {
+        7 => Err("no".into()),
+        _ => Ok(gone.lock().unwrap().recv()?),
+    });
+    let stream = rows(&server, sink).spool(spool.path()).open().await.unwrap();
+    stream.send_all((0..40).map(row)).await.unwrap();
+    while stream.stats().rows_durable < 36 {
+        tokio::task::yield_now().await;
+    }
+    // The sink failed for row 7, and hangs with row 17.
+    let error = stream.close_within(Duration::from_millis(50)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.to_string().starts_with("3 rows stay in the spool"), "{error}");
+    let left = error.into_undelivered().unwrap();
+    assert_eq!(left.rows().map(|row| number(&row.bytes)).collect::<Vec<_>>(), [7]);
+    let (sink, letters) = keeping();
+    let next = rows(&server, sink).spool(spool.path()).open().await.unwrap();
+    next.close().await.unwrap();
+    assert_eq!(numbers(&letters), [17, 27, 37], "each row is returned, or in the folder");
+    drop(go);
 }

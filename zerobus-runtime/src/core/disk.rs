@@ -32,18 +32,41 @@ impl Session {
             self.cut();
         }
         let linger_end = if self.open.is_empty() { None } else { self.open.since().checked_add(self.linger()) };
-        // With exactly-once delivery, a refused request is below the server's watermark, and cannot be sent again.
-        let held = self.held.filter(|_| self.persistent.is_none());
-        let settled = held.map_or(self.settled, |row| row.min(self.settled));
+        let is_held = self.held_on_disk().is_some();
+        let settled = self.done_with();
         let read = self.wanted_from_disk();
         let is_over = self.is_over();
         let Some(spool) = &mut self.spool else {
             return Job { note: None, write: Vec::new(), settled, read: None, until: None, is_last: is_over };
         };
         let write: Vec<_> = spool.unwritten.iter().cloned().collect();
-        let is_last = is_over && write.is_empty() && held.is_none();
+        let is_last = is_over && write.is_empty() && (!is_held || spool.is_sink_over);
         let note = self.persistent.as_ref().and_then(|persistent| persistent.unnoted());
         Job { note, write, settled, read, until: linger_end, is_last }
+    }
+
+    /// The row below which the disk need not keep any.
+    pub(super) fn done_with(&self) -> u64 {
+        self.held_on_disk().map_or(self.settled, |row| row.min(self.settled))
+    }
+
+    /// The first refused row that the disk keeps.
+    fn held_on_disk(&self) -> Option<u64> {
+        // With exactly-once delivery, a refused request is below the server's watermark, and cannot be sent again.
+        self.held.filter(|_| self.persistent.is_none())
+    }
+
+    /// Whether a refused row that is held is on disk, so that the next process can send it.
+    pub(crate) fn can_stay_on_disk(&self, row: u64) -> bool {
+        self.persistent.is_none() && self.spool.as_ref().is_some_and(|spool| row >= spool.freed)
+    }
+
+    /// Leaves the refused rows from this one on to the next process, since nobody waits for the sink any more.
+    pub(crate) fn leave_from(&mut self, row: Option<u64>) {
+        self.held = row;
+        if let Some(spool) = &mut self.spool {
+            spool.is_sink_over = true;
+        }
     }
 
     /// What the window wants from disk now.

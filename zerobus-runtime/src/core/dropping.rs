@@ -29,12 +29,17 @@ impl Session {
     }
 
     /// Drops the rows below this one, which are the oldest on disk. Rows in flight are given up as
-    /// well. Returns the row below which all are settled.
+    /// well. Returns the row below which all may leave the disk.
     pub(crate) fn drop_oldest(&mut self, now: Duration, end: u64) -> u64 {
         self.seen = self.seen.max(now);
         let is_written = self.spool.as_ref().is_some_and(|spool| spool.is_written_below(end));
-        if !is_written || self.persistent.is_some() || self.is_over() || end <= self.settled {
-            return self.settled;
+        if !is_written || self.persistent.is_some() || self.is_over() {
+            return self.done_with();
+        }
+        if end <= self.settled {
+            // Refused rows that wait for the sink stay in memory.
+            self.spool.iter_mut().for_each(|spool| spool.freed = spool.freed.max(end));
+            return self.done_with().max(end);
         }
         let was_calling = self.end_calls_with_rows_below(end);
         while let Some(front) = self.window.front().filter(|front| front.first < end) {

@@ -25,6 +25,10 @@ pub(crate) struct Spooled {
     /// All unreadable rows, so that each can be asked for.
     pub(super) all_lost: Vec<Range<u64>>,
     pub(super) dropped: Dropped,
+    /// Rows below were dropped from the disk.
+    pub(super) freed: u64,
+    /// The sink gets no more rows: those that are held for it are for the next process.
+    pub(super) is_sink_over: bool,
     /// Gives up a session whose handles are all gone: the remaining rows stay on disk.
     pub(super) ends_at: Option<Duration>,
     /// Why the disk takes nothing now.
@@ -56,6 +60,8 @@ impl Spooled {
             lost: VecDeque::new(),
             all_lost: Vec::new(),
             dropped: Dropped::default(),
+            freed: 0,
+            is_sink_over: false,
             ends_at: None,
             failure: None,
             leftovers: Persisted::No,
@@ -96,6 +102,7 @@ impl Spooled {
 
     /// Drops these rows, the oldest of all, with those of them that could not be read.
     pub(super) fn let_go(&mut self, rows: Range<u64>) {
+        self.freed = rows.end;
         self.disk.start = self.disk.start.max(rows.end);
         self.lost.retain_mut(|lost| {
             lost.start = lost.start.max(rows.end);

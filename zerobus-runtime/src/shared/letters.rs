@@ -62,6 +62,10 @@ pub(super) struct Letters {
     queued: u64,
     done: u64,
     taken: u64,
+    /// Why the sink gets no more rows, if the stream was ended without waiting for it.
+    ended: Option<Error>,
+    /// How many refused rows that the sink did not take stay in the spool.
+    left: u64,
     /// Whether a thread passes them on.
     is_running: bool,
     /// Whether rows became settled since the driver looked.
@@ -157,6 +161,9 @@ impl Shared {
             let mut inner = self.lock();
             let most = inner.session.settings().max_rejected_bytes;
             let letters = &mut inner.letters;
+            if letters.ended.is_some() {
+                return letters.forget(reason.clone());
+            }
             if !letters.queue.is_empty() && letters.bytes() + original.row.len() > most {
                 letters.forget(reason.clone());
                 drop(inner);
@@ -225,26 +232,12 @@ impl Shared {
     pub(crate) fn take_letter_news(&self) -> bool {
         std::mem::take(&mut self.lock().letters.has_news)
     }
-
-    /// Stops waiting for the sink: rows that it has not taken are returned.
-    pub(super) fn end_letters(&self) {
-        let mut inner = self.lock();
-        let letters = &mut inner.letters;
-        let left: Vec<_> = letters.put_down().into_iter().chain(letters.queue.drain(..)).collect();
-        letters.done = letters.queued;
-        for letter in left {
-            letters.keep(letter);
-        }
-        inner.session.hold_from(None);
-        drop(inner);
-        self.ring();
-    }
 }
 
 impl Inner {
     /// Moves the rows that the server refused into the queue for the sink.
     pub(super) fn collect_letters(&mut self) {
-        if self.letters.number.is_none() {
+        if self.letters.number.is_none() || self.letters.ended.is_some() {
             return;
         }
         let most = self.session.settings().max_rejected_bytes;
@@ -258,6 +251,37 @@ impl Inner {
             }
         }
         self.session.hold_from(self.letters.first());
+    }
+
+    /// Stops waiting for the sink of a session that is over: rows that it has not taken stay in the spool, or are
+    /// returned.
+    pub(super) fn end_letters(&mut self, reason: Error) {
+        if self.letters.number.is_none() || self.letters.ended.is_some() {
+            return;
+        }
+        let letters = &mut self.letters;
+        letters.ended = Some(reason);
+        let waiting: Vec<_> = letters.put_down().into_iter().chain(letters.queue.drain(..)).collect();
+        letters.done = letters.queued;
+        let uncollected = self.session.take_rejected().into_iter().map(Letter::Returned);
+        let mut left = None;
+        for letter in waiting.into_iter().chain(uncollected) {
+            match letter {
+                Letter::Returned(part) if self.session.can_stay_on_disk(part.batch.first) => {
+                    left.get_or_insert(part.batch.first);
+                    letters.left += u64::from(part.batch.rows);
+                }
+                letter => letters.keep(letter),
+            }
+        }
+        self.session.leave_from(left);
+    }
+
+    /// How many rows of a stream that has ended stay in the spool, and why.
+    pub(crate) fn kept(&self) -> Option<(u64, Error)> {
+        let rows = self.session.kept() + self.letters.left;
+        let cause = self.session.error().or(self.letters.ended.as_ref()).filter(|_| rows > 0)?;
+        Some((rows, cause.clone()))
     }
 
     /// Whether the sink has the row of this refusal, as a whole; `None` while that is undecided.

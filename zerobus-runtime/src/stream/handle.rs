@@ -268,10 +268,10 @@ impl Handle {
     /// The report of a finished stream, or an error with the rows that it returns.
     pub(super) fn report(&self) -> Result<Report, CloseError> {
         let returned = self.shared().undelivered(self.shared().take_returned());
-        let kept = self.shared().lock().session.kept();
-        let error = match self.error() {
-            Some(cause) if kept > 0 => Some(Fault::SpoolKeeps { rows: kept, cause }.into()),
-            error => error,
+        let kept = self.shared().lock().kept();
+        let error = match kept {
+            Some((rows, cause)) => Some(Fault::SpoolKeeps { rows, cause }.into()),
+            None => self.error(),
         };
         match (returned, error) {
             (None, None) => {

@@ -489,9 +489,8 @@ impl Inner {
 impl Inner {
     /// Whether rows stay in the spools of lanes that gave up.
     fn kept(&self) -> Option<Error> {
-        let kept = self.handles.iter().map(|handle| handle.shared().lock().session.kept());
-        let rows: u64 = kept.sum();
-        let cause = (0..self.set.len()).find_map(|lane| self.set.error(lane)).filter(|_| rows > 0)?;
+        let kept = self.handles.iter().filter_map(|handle| handle.shared().lock().kept());
+        let (rows, cause) = kept.reduce(|(rows, cause), (more, _)| (rows + more, cause))?;
         Some(Fault::SpoolKeeps { rows, cause }.into())
     }
 }

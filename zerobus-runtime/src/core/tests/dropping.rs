@@ -147,6 +147,21 @@ fn settled_rows_are_not_dropped() {
 }
 
 #[test]
+fn refused_rows_leave_a_full_disk_before_rows_are_dropped_and_stay_on_it_at_the_end() {
+    let mut disk = with_rows_on_disk();
+    disk.pull();
+    disk.keep();
+    disk.world.session.hold_from(Some(1));
+    assert_eq!(disk.drop_oldest(2), 2, "row 1 is in memory");
+    assert!(disk.reported(dropped).is_empty());
+    let session = &disk.world.session;
+    assert_eq!([1, 2].map(|row| session.can_stay_on_disk(row)), [false, true]);
+    disk.world.session.hold_from(Some(2));
+    disk.fail();
+    assert_eq!(disk.drop_oldest(8), 2, "the next process needs row 2");
+}
+
+#[test]
 fn a_stream_that_is_over_drops_nothing() {
     let mut disk = with_rows_on_disk();
     disk.fail();

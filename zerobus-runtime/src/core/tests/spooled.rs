@@ -187,6 +187,21 @@ fn a_refused_row_stays_on_disk_until_it_is_passed_on() {
 }
 
 #[test]
+fn a_refused_row_that_the_sink_will_not_get_stays_on_disk() {
+    let mut disk = Disk::streaming(spooling(0..0));
+    disk.push(3, LARGE);
+    disk.write();
+    disk.pull();
+    disk.keep();
+    disk.world.session.hold_from(Some(1));
+    disk.fail();
+    assert!(!disk.job().is_last);
+    disk.world.session.leave_from(Some(1));
+    let job = disk.job();
+    assert_eq!((job.settled, job.is_last), (1, true));
+}
+
+#[test]
 fn what_is_promised_stays_promised() {
     let mut disk = Disk::streaming(spooling(0..4));
     let promised = |disk: &Disk, row| disk.world.session.is_promised(row).map(|result| result.is_ok());

@@ -159,6 +159,24 @@ fn refused_rows_stay_with_the_stream_while_too_many_wait_for_the_sink() {
 }
 
 #[test]
+fn a_stream_that_is_ended_returns_every_refused_row_and_queues_no_other() {
+    let (shared, call) = with_sink(20);
+    refuse(&shared, Some(call));
+    assert!(shared.next_letter().is_some(), "the sink hangs with the first");
+    for _ in 0..5 {
+        refuse(&shared, None);
+    }
+    shared.close();
+    shared.end(reason());
+    let returned: Vec<u64> = shared.take_returned().iter().map(|part| part.batch.first).collect();
+    assert_eq!(returned, [0, 1, 2, 3, 4, 5]);
+    let late = post(&shared, 1, true);
+    shared.fail(reason());
+    assert_eq!(has_letter(&shared, &late), Some(false));
+    assert!(shared.next_letter().is_none() && ask(&shared, Inner::is_finished));
+}
+
+#[test]
 fn a_thread_knows_whether_it_is_in_a_sink() {
     let (shared, _) = with_sink(100);
     assert!(!is_in_a_sink());
