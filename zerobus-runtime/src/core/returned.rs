@@ -14,6 +14,7 @@ const MOST_REASONS: usize = 1000;
 #[derive(Debug, Default)]
 pub(super) struct Returned {
     rejected: Vec<ReturnedBatch>,
+    /// The bytes of refused rows that neither the caller nor a sink has taken.
     rejected_bytes: usize,
     given_up: Vec<ReturnedBatch>,
     /// Why each row was refused, whether taken or not; in full for the newest.
@@ -83,6 +84,16 @@ impl Returned {
         std::mem::take(&mut self.rejected)
     }
 
+    /// Takes the refused rows for a sink; their bytes count until it has them.
+    pub(super) fn collect_rejected(&mut self) -> Vec<ReturnedBatch> {
+        std::mem::take(&mut self.rejected)
+    }
+
+    /// Refused rows with this many bytes were taken.
+    pub(super) const fn release(&mut self, bytes: usize) {
+        self.rejected_bytes = self.rejected_bytes.saturating_sub(bytes);
+    }
+
     /// Takes everything, oldest first.
     pub(super) fn take(&mut self) -> Vec<ReturnedBatch> {
         let mut all = self.take_rejected();
@@ -146,6 +157,16 @@ mod tests {
         assert!(returned.has_room(Duration::ZERO, 5, &settings()));
         assert!(!returned.has_room(Duration::ZERO, 6, &settings()));
         assert_eq!(returned.take_rejected().len(), 1);
+        assert!(returned.has_room(Duration::ZERO, 10, &settings()));
+    }
+
+    #[test]
+    fn rows_on_their_way_to_a_sink_count_until_it_has_them() {
+        let mut returned = Returned::default();
+        reject(&mut returned, Duration::ZERO, 0);
+        assert_eq!(returned.collect_rejected().len(), 1);
+        assert!(!returned.has_room(Duration::ZERO, 6, &settings()));
+        returned.release(5);
         assert!(returned.has_room(Duration::ZERO, 10, &settings()));
     }
 

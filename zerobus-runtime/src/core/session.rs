@@ -391,6 +391,16 @@ impl Session {
         self.returned.take_rejected()
     }
 
+    /// Takes refused rows for the sink: they count as waiting until [`release_rejected`](Self::release_rejected).
+    pub(crate) fn collect_rejected(&mut self) -> Vec<ReturnedBatch> {
+        self.returned.collect_rejected()
+    }
+
+    /// The sink or the caller has taken refused rows with this many bytes.
+    pub(crate) const fn release_rejected(&mut self, bytes: usize) {
+        self.returned.release(bytes);
+    }
+
     /// The rows that were left when the session gave up, without those that the server refused.
     pub(crate) fn take_given_up(&mut self) -> Vec<ReturnedBatch> {
         self.returned.take_given_up()

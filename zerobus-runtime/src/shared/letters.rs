@@ -190,8 +190,11 @@ impl Shared {
     /// The sink took this row.
     pub(crate) fn letter_taken(&self) {
         self.change(|inner| {
-            let is_done = inner.letters.put_down().is_some();
-            inner.letters.taken += u64::from(is_done);
+            let Some(letter) = inner.letters.put_down() else { return };
+            inner.letters.taken += 1;
+            if let Letter::Returned(part) = letter {
+                inner.session.release_rejected(part.batch.body.len());
+            }
         });
         self.letters_changed();
     }
@@ -241,7 +244,7 @@ impl Inner {
             return;
         }
         let most = self.session.settings().max_rejected_bytes;
-        let rejected = if self.letters.bytes() > most { Vec::new() } else { self.session.take_rejected() };
+        let rejected = if self.letters.bytes() > most { Vec::new() } else { self.session.collect_rejected() };
         for ReturnedBatch { mut batch, reason } in rejected {
             loop {
                 let rest = batch.split_off(1);
@@ -263,7 +266,7 @@ impl Inner {
         letters.ended = Some(reason);
         let waiting: Vec<_> = letters.put_down().into_iter().chain(letters.queue.drain(..)).collect();
         letters.done = letters.queued;
-        let uncollected = self.session.take_rejected().into_iter().map(Letter::Returned);
+        let uncollected = self.session.collect_rejected().into_iter().map(Letter::Returned);
         let mut left = None;
         for letter in waiting.into_iter().chain(uncollected) {
             match letter {
@@ -348,18 +351,21 @@ impl Inner {
     pub(super) fn take_returned(&mut self) -> Vec<ReturnedBatch> {
         // With a sink, the session's refused rows are the sink's.
         let Some(_) = self.letters.number else { return self.session.take_returned() };
-        let mut all = std::mem::take(&mut self.letters.kept);
+        let mut all = self.take_kept();
         all.append(&mut self.session.take_given_up());
         all
     }
 
     /// Refused rows that were not taken.
     pub(super) fn take_refused(&mut self) -> Vec<ReturnedBatch> {
-        if self.letters.number.is_some() {
-            std::mem::take(&mut self.letters.kept)
-        } else {
-            self.session.take_rejected()
-        }
+        if self.letters.number.is_some() { self.take_kept() } else { self.session.take_rejected() }
+    }
+
+    /// Rows that the server refused and the sink did not take.
+    fn take_kept(&mut self) -> Vec<ReturnedBatch> {
+        let kept = std::mem::take(&mut self.letters.kept);
+        self.session.release_rejected(kept.iter().map(|part| part.batch.body.len()).sum());
+        kept
     }
 }
 

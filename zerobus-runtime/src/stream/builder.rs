@@ -212,11 +212,11 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// The most bytes of refused rows kept for [`take_rejected`](crate::IngestStream::take_rejected); 16 MiB by
-    /// default.
+    /// The most bytes of refused rows that wait for [`take_rejected`](crate::IngestStream::take_rejected) or for the
+    /// [sink](Self::dead_letters); 16 MiB by default.
     ///
-    /// They do not count toward [`max_unacked_bytes`](Self::max_unacked_bytes). A refused row that exceeds this limit
-    /// ends the stream.
+    /// They do not count toward [`max_unacked_bytes`](Self::max_unacked_bytes). Rows that the sink failed to take wait
+    /// for `take_rejected`. A refused row that exceeds this limit ends the stream.
     pub const fn max_rejected_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_rejected_bytes = bytes;
         self

@@ -144,25 +144,37 @@ fn a_row_that_the_server_refused_is_settled_by_the_sink_and_not_those_before_it(
 }
 
 #[test]
-fn refused_rows_stay_with_the_stream_while_too_many_wait_for_the_sink() {
-    // A refused row takes 8 bytes, plus its key and length.
+fn rows_that_the_sink_does_not_take_count_for_the_limit_until_they_are_taken() {
     let (shared, call) = with_sink(20);
-    for (call, queued) in [(Some(call), 1), (None, 2), (None, 3), (None, 3), (None, 3)] {
-        refuse(&shared, call);
-        assert_eq!(ask(&shared, Inner::letters_queued), queued);
-    }
-    for _ in 0..3 {
+    let failed = |shared: &Shared| {
         assert!(shared.next_letter().is_some());
-        shared.letter_taken();
-    }
-    assert_eq!(ask(&shared, Inner::letters_queued), 5, "the sink gets them as it takes those before");
+        shared.letter_failed();
+    };
+    refuse(&shared, Some(call));
+    failed(&shared);
+    refuse(&shared, None);
+    failed(&shared);
+    assert_eq!(shared.take_rejected().len(), 2);
+    refuse(&shared, None);
+    failed(&shared);
+    refuse(&shared, None);
+    assert!(shared.next_letter().is_some());
+    shared.letter_taken();
+    refuse(&shared, None);
+    assert!(ask(&shared, |inner| inner.session.error().is_none()), "20 bytes");
+    refuse(&shared, None);
+    let error = ask(&shared, |inner| inner.session.error().cloned());
+    assert!(error.is_some_and(|error| matches!(error.fault(), Fault::TooManyRejected { .. })), "30 bytes");
+    let returned: Vec<u64> = shared.take_returned().iter().map(|part| part.batch.first).collect();
+    assert_eq!(returned, [2, 5], "the sink gets row 4");
 }
 
 #[test]
 fn a_stream_that_is_ended_returns_every_refused_row_and_queues_no_other() {
-    let (shared, call) = with_sink(20);
+    let (shared, call) = with_sink(60);
     refuse(&shared, Some(call));
     assert!(shared.next_letter().is_some(), "the sink hangs with the first");
+    post(&shared, 100, true);
     for _ in 0..5 {
         refuse(&shared, None);
     }
