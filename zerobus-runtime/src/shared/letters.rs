@@ -243,9 +243,8 @@ impl Inner {
         if self.letters.number.is_none() || self.letters.ended.is_some() {
             return;
         }
-        let most = self.session.settings().max_rejected_bytes;
-        let rejected = if self.letters.bytes() > most { Vec::new() } else { self.session.collect_rejected() };
-        for ReturnedBatch { mut batch, reason } in rejected {
+        // The session bounds them: what it has not passed on would count as settled.
+        for ReturnedBatch { mut batch, reason } in self.session.collect_rejected() {
             loop {
                 let rest = batch.split_off(1);
                 self.letters.push(Letter::Returned(ReturnedBatch { batch, reason: reason.clone() }));
@@ -262,13 +261,13 @@ impl Inner {
         if self.letters.number.is_none() || self.letters.ended.is_some() {
             return;
         }
+        self.collect_letters();
         let letters = &mut self.letters;
         letters.ended = Some(reason);
         let waiting: Vec<_> = letters.put_down().into_iter().chain(letters.queue.drain(..)).collect();
         letters.done = letters.queued;
-        let uncollected = self.session.collect_rejected().into_iter().map(Letter::Returned);
         let mut left = None;
-        for letter in waiting.into_iter().chain(uncollected) {
+        for letter in waiting {
             match letter {
                 Letter::Returned(part) if self.session.can_stay_on_disk(part.batch.first) => {
                     left.get_or_insert(part.batch.first);

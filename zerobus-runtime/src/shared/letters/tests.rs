@@ -144,6 +144,22 @@ fn a_row_that_the_server_refused_is_settled_by_the_sink_and_not_those_before_it(
 }
 
 #[test]
+fn a_refused_row_behind_a_large_one_that_send_refused_is_settled_by_the_sink() {
+    let (shared, call) = with_sink(20);
+    post(&shared, 100, true);
+    refuse(&shared, Some(call));
+    assert!(ask(&shared, |inner| inner.outcome(0)).is_none());
+    assert_eq!((ask(&shared, Inner::delivered), ask(&shared, Inner::letters_queued)), (0, 2));
+    for _ in 0..2 {
+        assert_eq!(ask(&shared, Inner::delivered), 0);
+        assert!(shared.next_letter().is_some());
+        shared.letter_taken();
+    }
+    assert_eq!(ask(&shared, Inner::delivered), 1);
+    assert!(ask(&shared, |inner| inner.outcome(0)).is_some_and(|outcome| outcome.is_err()));
+}
+
+#[test]
 fn rows_that_the_sink_does_not_take_count_for_the_limit_until_they_are_taken() {
     let (shared, call) = with_sink(20);
     let failed = |shared: &Shared| {
