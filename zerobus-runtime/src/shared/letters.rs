@@ -3,6 +3,7 @@
 //! A row that the server refused counts as settled only once the sink took or refused it. Only the sink's own thread
 //! does not wait for that.
 
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
+
+use queue::{Queue, offset_of};
 
 use super::{Inner, Settled, Shared};
 use crate::core::ReturnedBatch;
@@ -50,7 +53,7 @@ pub(crate) fn is_in_a_sink() -> bool {
 pub(super) struct Letters {
     /// The number of the stream in this process, if it has a sink.
     number: Option<u64>,
-    queue: VecDeque<Letter>,
+    queue: Queue,
     in_hand: Option<Letter>,
     /// Rows that the server refused and the sink did not take.
     kept: Vec<ReturnedBatch>,
@@ -84,27 +87,20 @@ impl Letters {
         self.number.is_some() && INSIDE.get() == self.number
     }
 
-    fn bytes(&self) -> usize {
-        self.queue.iter().map(Letter::len).sum()
-    }
-
     /// The first row that the server refused and the sink has not seen.
     fn first(&self) -> Option<u64> {
-        self.in_hand.iter().chain(&self.queue).find_map(|letter| match letter {
-            Letter::Returned(part) => Some(part.batch.first),
-            Letter::Unaccepted { .. } => None,
-        })
+        self.in_hand.as_ref().and_then(offset_of).or_else(|| self.queue.first_returned())
     }
 
     fn holds(&self, reason: &Error) -> bool {
         self.in_hand
             .iter()
-            .chain(&self.queue)
+            .chain(self.queue.iter())
             .any(|letter| matches!(letter, Letter::Unaccepted { reason: other, .. } if other.is_same(reason)))
     }
 
     fn push(&mut self, letter: Letter) {
-        self.queue.push_back(letter);
+        self.queue.push(letter);
         self.queued += 1;
     }
 
@@ -164,7 +160,7 @@ impl Shared {
             if letters.ended.is_some() {
                 return letters.forget(reason.clone());
             }
-            if !letters.queue.is_empty() && letters.bytes() + original.row.len() > most {
+            if !letters.queue.has_room(original.row.len(), most) {
                 letters.forget(reason.clone());
                 drop(inner);
                 tracing::error!(name: "zerobus.dead_letters.full", %reason, "the sink of refused rows is too slow for a row");
@@ -181,7 +177,7 @@ impl Shared {
     /// The next row for the sink; `None` ends the thread that asks.
     pub(crate) fn next_letter(&self) -> Option<Letter> {
         let mut inner = self.lock();
-        let next = inner.letters.queue.pop_front();
+        let next = inner.letters.queue.pop();
         inner.letters.is_running = next.is_some();
         inner.letters.in_hand.clone_from(&next);
         next
@@ -264,7 +260,7 @@ impl Inner {
         self.collect_letters();
         let letters = &mut self.letters;
         letters.ended = Some(reason);
-        let waiting: Vec<_> = letters.put_down().into_iter().chain(letters.queue.drain(..)).collect();
+        let waiting: Vec<_> = letters.put_down().into_iter().chain(letters.queue.take()).collect();
         letters.done = letters.queued;
         let mut left = None;
         for letter in waiting {
@@ -365,14 +361,5 @@ impl Inner {
         let kept = std::mem::take(&mut self.letters.kept);
         self.session.release_rejected(kept.iter().map(|part| part.batch.body.len()).sum());
         kept
-    }
-}
-
-impl Letter {
-    fn len(&self) -> usize {
-        match self {
-            Self::Returned(part) => part.batch.body.len(),
-            Self::Unaccepted { original, .. } => original.row.len(),
-        }
     }
 }

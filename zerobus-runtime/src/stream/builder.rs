@@ -217,6 +217,8 @@ impl<T> StreamBuilder<T> {
     ///
     /// They do not count toward [`max_unacked_bytes`](Self::max_unacked_bytes). Rows that the sink failed to take wait
     /// for `take_rejected`. A refused row that exceeds this limit ends the stream.
+    ///
+    /// Rows that `send` refuses end no stream: while as many bytes wait for the sink, it does not get another of them.
     pub const fn max_rejected_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_rejected_bytes = bytes;
         self

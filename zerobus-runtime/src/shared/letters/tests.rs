@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::{Inner, Shared};
+use super::queue::LETTER_BYTES;
 use super::{LetterThread, inside_sink, is_in_a_sink};
 use crate::core::{Action, Heard, Pull, Settings};
 use crate::error::{Details, Error, Fault, Status};
@@ -83,8 +84,8 @@ fn ask<T>(shared: &Shared, ask: impl FnOnce(&Inner) -> T) -> T {
 
 #[test]
 fn rows_wait_for_the_sink_up_to_the_limit_and_one_always_may() {
-    let (shared, _) = with_sink(10);
-    let first = post(&shared, 20, true);
+    let (shared, _) = with_sink(2 * LETTER_BYTES + 10);
+    let first = post(&shared, 1000, true);
     assert_eq!(has_letter(&shared, &first), None, "the first row may be of any length");
     let second = post(&shared, 1, true);
     assert_eq!(has_letter(&shared, &second), Some(false), "there is no room beside it");
@@ -97,8 +98,15 @@ fn rows_wait_for_the_sink_up_to_the_limit_and_one_always_may() {
 }
 
 #[test]
+fn rows_without_bytes_wait_up_to_the_limit_as_well() {
+    let (shared, _) = with_sink(2 * LETTER_BYTES);
+    let rows = [0; 3].map(|bytes| post(&shared, bytes, true));
+    assert_eq!(rows.map(|reason| has_letter(&shared, &reason)), [None, None, Some(false)]);
+}
+
+#[test]
 fn a_row_that_the_sink_has_in_part_or_not_is_known_by_its_refusal() {
-    let (shared, _) = with_sink(100);
+    let (shared, _) = with_sink(1000);
     let (part, failed, taken) = (post(&shared, 1, false), post(&shared, 1, true), post(&shared, 1, true));
     let outcomes: [fn(&Shared); 3] = [Shared::letter_taken, Shared::letter_failed, Shared::letter_taken];
     for outcome in outcomes {
