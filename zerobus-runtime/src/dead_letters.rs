@@ -11,6 +11,7 @@ mod sink_thread;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use file::DeadLetterFile;
@@ -22,8 +23,9 @@ use crate::letter::DeadLetter;
 /// Where a stream puts each row that the server or `send` refuses: see
 /// [`StreamBuilder::dead_letters`](crate::StreamBuilder::dead_letters).
 ///
-/// The sink gets each refused row once, in order, on a separate thread. It may be slow and it may use the stream,
-/// even close it. Streams and lanes with clones of one sink share it; each of them passes one row at a time.
+/// The sink gets each refused row once, in order, on a separate thread. It may be slow. Streams and lanes with clones of
+/// one sink share it; each of them passes one row at a time. The sink may use any of them, even close it: on its thread
+/// no call waits for rows that are on their way to this sink.
 ///
 /// - **A row that the sink took** is settled. [`take_rejected`](crate::IngestStream::take_rejected),
 ///   [`flush`](crate::IngestStream::flush) and [`close`](crate::IngestStream::close) do not report it.
@@ -50,7 +52,11 @@ use crate::letter::DeadLetter;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct DeadLetters(Arc<dyn Sink>);
+pub struct DeadLetters {
+    sink: Arc<dyn Sink>,
+    /// The number of the sink in this process; its clones have the same.
+    number: u64,
+}
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -75,7 +81,7 @@ impl DeadLetters {
     /// });
     /// ```
     pub fn callback(callback: impl Fn(&DeadLetter) -> Result<(), BoxError> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Callback(callback)))
+        Self::of(Callback(callback))
     }
 
     /// Appends each refused row to a file as a line of JSON, on disk before the row counts as settled.
@@ -86,15 +92,16 @@ impl DeadLetters {
     /// # Errors
     /// If the file cannot be opened, another process has locked it, or it ends in something other than a dead letter.
     pub fn file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Ok(Self(Arc::new(Mutex::new(DeadLetterFile::open(path)?))))
+        Ok(Self::of(Mutex::new(DeadLetterFile::open(path)?)))
     }
 
     pub(crate) fn of(sink: impl Sink + 'static) -> Self {
-        Self(Arc::new(sink))
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { sink: Arc::new(sink), number: NEXT.fetch_add(1, Ordering::Relaxed) }
     }
 
     fn deliver(&self, letter: &DeadLetter) -> Result<(), BoxError> {
-        self.0.deliver(letter)
+        self.sink.deliver(letter)
     }
 }
 
@@ -120,6 +127,6 @@ impl Sink for Mutex<DeadLetterFile> {
 
 impl fmt::Debug for DeadLetters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.sink.fmt(f)
     }
 }

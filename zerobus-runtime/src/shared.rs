@@ -115,7 +115,7 @@ impl Shared {
             armed: None,
             held: 0,
             is_abandoned: false,
-            letters: desk.as_ref().map_or_else(Letters::default, |_| Letters::numbered()),
+            letters: Letters::of_sink(desk.as_ref().map(|desk| desk.sink())),
         };
         let shared = Arc::new(Self {
             inner: Lock::new(inner),

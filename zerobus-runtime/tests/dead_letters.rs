@@ -6,7 +6,7 @@ mod scripted;
 
 use std::fs;
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::time::Duration;
 
 use scripted::{Call, Row, Scripted, Server, number};
@@ -209,6 +209,31 @@ async fn a_callback_may_use_its_own_stream_even_close_it() {
     stream.flush().await.unwrap();
     let report = stream.close().await.unwrap();
     assert_eq!((report.rows, report.stats.dead_letters), (20, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callback_may_use_the_lanes_that_share_it_even_close_them() {
+    let server = refusing(b"bad").await;
+    let own = Arc::<OnceLock<zerobus_runtime::Lanes<Row>>>::default();
+    let (runtime, inside) = (tokio::runtime::Handle::current(), Arc::clone(&own));
+    let both = Barrier::new(2);
+    let sink = DeadLetters::callback(move |_| {
+        let lanes = inside.get().unwrap();
+        // From here on, the sink has a row of each lane.
+        both.wait();
+        runtime.block_on(async {
+            lanes.flush().await.unwrap();
+            lanes.close().await.unwrap();
+        });
+        Ok(())
+    });
+    let lanes = rows(&server, sink).lanes(2.try_into().unwrap()).open().await.unwrap();
+    own.set(lanes.clone()).unwrap();
+    let sent = [lanes.send_unkeyed(&row(7)).await.unwrap(), lanes.send_unkeyed(&row(17)).await.unwrap()];
+    assert_ne!(sent[0].lane(), sent[1].lane());
+    let closed = tokio::time::timeout(Duration::from_secs(10), lanes.close()).await;
+    let reports = closed.expect("each callback waits for the other").unwrap();
+    assert_eq!(reports.iter().map(|report| report.stats.dead_letters).collect::<Vec<_>>(), [1, 1]);
 }
 
 #[tokio::test]

@@ -22,6 +22,10 @@ pub(crate) struct SinkThread {
 }
 
 impl LetterThread for SinkThread {
+    fn sink(&self) -> u64 {
+        self.sink.number
+    }
+
     fn start(self: Arc<Self>, shared: &Arc<Shared>) {
         let (passing, stream) = (Arc::clone(&self), Arc::clone(shared));
         let thread = thread::Builder::new().name("zerobus-refused".to_owned());

@@ -1,7 +1,7 @@
 //! Refused rows on their way to the stream's sink, if it has one.
 //!
-//! A row that the server refused counts as settled only once the sink took or refused it. Only the sink's own thread
-//! does not wait for that.
+//! A row that the server refused counts as settled only once the sink took or refused it. Only the sink's own threads
+//! do not wait for that.
 
 mod queue;
 #[cfg(test)]
@@ -11,7 +11,6 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use queue::{Queue, offset_of};
@@ -25,25 +24,28 @@ use crate::letter::{Letter, Original};
 const MOST_UNTAKEN: usize = 1000;
 
 thread_local! {
-    /// The number of the stream whose row is with the sink on this thread.
+    /// The number of the sink that has a row on this thread.
     static INSIDE: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 /// The thread that passes on the refused rows of a stream.
 pub(crate) trait LetterThread: Debug + Send + Sync {
+    /// The number of the sink in this process. Streams that share the sink share it.
+    fn sink(&self) -> u64;
+
     /// Starts the thread. It ends when no row is left.
     fn start(self: Arc<Self>, shared: &Arc<Shared>);
 }
 
 /// Calls the sink of this stream. A wait for the sink on this thread would wait for itself, so the thread is marked.
 pub(crate) fn inside_sink<R>(shared: &Shared, call: impl FnOnce() -> R) -> R {
-    INSIDE.set(shared.lock().letters.number);
+    INSIDE.set(shared.lock().letters.sink);
     let result = call();
     INSIDE.set(None);
     result
 }
 
-/// Whether this thread is in the sink of any stream.
+/// Whether this thread is in any sink.
 pub(crate) fn is_in_a_sink() -> bool {
     INSIDE.get().is_some()
 }
@@ -51,8 +53,8 @@ pub(crate) fn is_in_a_sink() -> bool {
 /// The refused rows of a stream with a sink.
 #[derive(Debug, Default)]
 pub(super) struct Letters {
-    /// The number of the stream in this process, if it has a sink.
-    number: Option<u64>,
+    /// The number of the sink, if there is one.
+    sink: Option<u64>,
     queue: Queue,
     in_hand: Option<Letter>,
     /// Rows that the server refused and the sink did not take.
@@ -76,15 +78,15 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    /// The letters of a stream with a sink.
-    pub(super) fn numbered() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { number: Some(NEXT.fetch_add(1, Ordering::Relaxed)), ..Self::default() }
+    /// The letters of a stream with this sink, if any.
+    pub(super) fn of_sink(sink: Option<u64>) -> Self {
+        Self { sink, ..Self::default() }
     }
 
-    /// Whether this thread is the sink's and has one of the rows: a wait for the sink would wait for itself.
+    /// Whether this thread is in the sink. A wait for the sink would wait for itself, or, where streams share the sink,
+    /// two of its threads for each other.
     fn is_inside(&self) -> bool {
-        self.number.is_some() && INSIDE.get() == self.number
+        self.sink.is_some() && INSIDE.get() == self.sink
     }
 
     /// The first row that the server refused and the sink has not seen.
@@ -236,7 +238,7 @@ impl Shared {
 impl Inner {
     /// Moves the rows that the server refused into the queue for the sink.
     pub(super) fn collect_letters(&mut self) {
-        if self.letters.number.is_none() || self.letters.ended.is_some() {
+        if self.letters.sink.is_none() || self.letters.ended.is_some() {
             return;
         }
         // The session bounds them: what it has not passed on would count as settled.
@@ -254,7 +256,7 @@ impl Inner {
     /// Stops waiting for the sink of a session that is over: rows that it has not taken stay in the spool, or are
     /// returned.
     pub(super) fn end_letters(&mut self, reason: Error) {
-        if self.letters.number.is_none() || self.letters.ended.is_some() {
+        if self.letters.sink.is_none() || self.letters.ended.is_some() {
             return;
         }
         self.collect_letters();
@@ -339,13 +341,13 @@ impl Inner {
 
     /// A refusal that `flush` has not reported.
     pub(crate) fn unreported_rejection(&mut self) -> Option<Error> {
-        if self.letters.number.is_some() { self.letters.unreported.take() } else { self.session.unreported_rejection() }
+        if self.letters.sink.is_some() { self.letters.unreported.take() } else { self.session.unreported_rejection() }
     }
 
     /// Every row that is returned, oldest first, without those on their way to the sink.
     pub(super) fn take_returned(&mut self) -> Vec<ReturnedBatch> {
         // With a sink, the session's refused rows are the sink's.
-        let Some(_) = self.letters.number else { return self.session.take_returned() };
+        let Some(_) = self.letters.sink else { return self.session.take_returned() };
         let mut all = self.take_kept();
         all.append(&mut self.session.take_given_up());
         all
@@ -353,7 +355,7 @@ impl Inner {
 
     /// Refused rows that were not taken.
     pub(super) fn take_refused(&mut self) -> Vec<ReturnedBatch> {
-        if self.letters.number.is_some() { self.take_kept() } else { self.session.take_rejected() }
+        if self.letters.sink.is_some() { self.take_kept() } else { self.session.take_rejected() }
     }
 
     /// Rows that the server refused and the sink did not take.

@@ -18,20 +18,28 @@ use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
 use crate::schemas::Schemas;
 
-/// The thread of a sink that the test runs itself.
+/// The thread of the sink with this number, run by the test.
 #[derive(Debug)]
-struct Played;
+struct Played(u64);
 
 impl LetterThread for Played {
+    fn sink(&self) -> u64 {
+        self.0
+    }
+
     fn start(self: Arc<Self>, _: &Arc<Shared>) {}
 }
 
 /// A stream with a sink, which keeps this many bytes of refused rows, and its open call.
 fn with_sink(max_rejected_bytes: usize) -> (Arc<Shared>, u64) {
+    with_shared_sink(max_rejected_bytes, 0)
+}
+
+fn with_shared_sink(max_rejected_bytes: usize, sink: u64) -> (Arc<Shared>, u64) {
     let mut settings = Settings::new("main.test.rows", RecordKind::Proto);
     settings.max_rejected_bytes = max_rejected_bytes;
     (settings.backoff_min, settings.backoff_max) = (Duration::from_nanos(1), Duration::from_nanos(1));
-    let shared = Shared::with_desk(settings, None, Schemas::none(), Some(Arc::new(Played)));
+    let shared = Shared::with_desk(settings, None, Schemas::none(), Some(Arc::new(Played(sink))));
     let call = open(&shared);
     (shared, call)
 }
@@ -218,4 +226,16 @@ fn a_thread_knows_whether_it_is_in_a_sink() {
     assert!(!is_in_a_sink());
     assert!(inside_sink(&shared, is_in_a_sink));
     assert!(!is_in_a_sink());
+}
+
+#[test]
+fn a_thread_in_a_sink_waits_for_no_stream_that_has_this_sink_and_for_all_others() {
+    let [first, second, other] = [0, 0, 1].map(|sink| {
+        let (shared, call) = with_shared_sink(100, sink);
+        refuse(&shared, Some(call));
+        shared
+    });
+    let waits = |shared: &Shared| ask(shared, |inner| inner.outcome(0).is_none() && !inner.has_passed_on(1));
+    assert_eq!(inside_sink(&first, || [&first, &second, &other].map(|shared| waits(shared))), [false, false, true]);
+    assert!(waits(&first) && waits(&second));
 }
