@@ -23,7 +23,8 @@ pub struct DeadLetterFile {
     file: File,
     /// How many bytes are whole lines.
     len: u64,
-    is_synced: bool,
+    /// How many of them were on disk after the last sync.
+    synced: u64,
     state: State,
 }
 
@@ -54,7 +55,7 @@ impl DeadLetterFile {
             let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
             if !file.metadata()?.is_file() {
                 // A device or a pipe has no lines to check, no lock, and nothing to sync.
-                return Ok(Self { path: path.to_owned(), file, len: 0, is_synced: true, state: State::Device });
+                return Ok(Self { path: path.to_owned(), file, len: 0, synced: 0, state: State::Device });
             }
             match file.try_lock() {
                 Ok(()) if !is_at(&file, path)? => continue,
@@ -66,7 +67,7 @@ impl DeadLetterFile {
             }
             let (len, end) = (end_of_lines(&mut file)?, file.metadata()?.len());
             let state = if len < end { State::Torn } else { State::Whole };
-            let mut opened = Self { path: path.to_owned(), file, len, is_synced: true, state };
+            let mut opened = Self { path: path.to_owned(), file, len, synced: len, state };
             opened.mend()?;
             return Ok(opened);
         }
@@ -88,7 +89,7 @@ impl DeadLetterFile {
         if self.state == State::Device {
             return self.file.write_all(&line);
         }
-        (self.is_synced, self.state) = (false, State::Torn);
+        self.state = State::Torn;
         self.file.write_all(&line).inspect_err(|_| {
             // If this fails as well, the next call tries again.
             let _ = self.mend();
@@ -101,16 +102,22 @@ impl DeadLetterFile {
     /// Waits until every line is on disk.
     ///
     /// # Errors
-    /// If the disk fails: lines appended since the last call may then be lost when the machine loses power.
+    /// If the disk fails. Lines since the last successful call are cut off then, since nobody can tell whether they are
+    /// on disk: their rows are the caller's again.
     pub fn sync(&mut self) -> io::Result<()> {
-        if !self.is_synced {
-            self.file.sync_data()?;
-            self.is_synced = true;
+        self.mend()?;
+        if self.synced < self.len {
+            sync_data(&self.file).inspect_err(|_| {
+                (self.len, self.state) = (self.synced, State::Torn);
+                // If this fails as well, the next call tries again.
+                let _ = self.mend();
+            })?;
+            self.synced = self.len;
         }
         Ok(())
     }
 
-    /// Cuts off a partial line.
+    /// Cuts off what follows the lines.
     fn mend(&mut self) -> io::Result<()> {
         if self.state == State::Torn {
             self.file.set_len(self.len)?;
@@ -118,6 +125,15 @@ impl DeadLetterFile {
         }
         Ok(())
     }
+}
+
+/// Waits until the contents are on disk.
+fn sync_data(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    if tests::DISK_FAILS.get() {
+        return Err(io::Error::other("the disk fails"));
+    }
+    file.sync_data()
 }
 
 /// Whether the path still names this file: another process may have replaced it before the lock was taken.
@@ -160,4 +176,45 @@ fn end_of_lines(file: &mut File) -> io::Result<u64> {
         return Ok(from);
     }
     Err(io::Error::new(io::ErrorKind::InvalidData, "it ends in a line that is no dead letter; name another file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+
+    use super::*;
+
+    thread_local! {
+        /// Every sync on this thread fails.
+        pub(super) static DISK_FAILS: Cell<bool> = const { Cell::new(false) };
+    }
+
+    fn letter(text: &str) -> DeadLetter {
+        DeadLetter::unreadable("a.b.c", text.as_bytes(), "it is not a row")
+    }
+
+    /// The rows in the file.
+    fn rows(file: &DeadLetterFile) -> Vec<String> {
+        let text = fs::read(file.path()).unwrap();
+        let letters = DeadLetter::read_from(&text[..]).map(Result::unwrap);
+        letters.map(|letter| String::from_utf8(letter.bytes().to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn lines_that_could_not_be_synced_are_not_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = DeadLetterFile::open(folder.path().join("refused.ndjson")).unwrap();
+        file.append(&letter("1")).unwrap();
+        file.sync().unwrap();
+        file.append(&letter("2")).unwrap();
+        file.append(&letter("3")).unwrap();
+        DISK_FAILS.set(true);
+        assert_eq!(file.sync().unwrap_err().to_string(), "the disk fails");
+        assert_eq!(rows(&file), ["1"]);
+        DISK_FAILS.set(false);
+        file.append(&letter("4")).unwrap();
+        file.sync().unwrap();
+        assert_eq!(rows(&file), ["1", "4"]);
+    }
 }
