@@ -10,6 +10,7 @@ mod driver;
 pub mod dynamic;
 mod error;
 mod event;
+mod folder_sync;
 mod insert;
 pub mod json;
 mod letter;

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Fault};
+use crate::folder_sync::sync_folder;
 use crate::letter::DeadLetter;
 
 /// How many bytes are read at a time to find the end of a line.
@@ -66,6 +67,10 @@ impl DeadLetterFile {
                 Err(TryLockError::Error(error)) => return Err(error),
             }
             let (len, end) = (end_of_lines(&mut file)?, file.metadata()?.len());
+            if end == 0 {
+                // It may be new: its lines would be lost with its name.
+                path.canonicalize()?.parent().map_or(Ok(()), sync_folder)?;
+            }
             let state = if len < end { State::Torn } else { State::Whole };
             let mut opened = Self { path: path.to_owned(), file, len, synced: len, state };
             opened.mend()?;
@@ -199,6 +204,21 @@ mod tests {
         let text = fs::read(file.path()).unwrap();
         let letters = DeadLetter::read_from(&text[..]).map(Result::unwrap);
         letters.map(|letter| String::from_utf8(letter.bytes().to_vec()).unwrap()).collect()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_name_of_a_new_file_is_durable_before_it_has_a_line() {
+        use crate::folder_sync::tests::SYNCED;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("refused.ndjson");
+        let mut file = DeadLetterFile::open(&path).unwrap();
+        assert_eq!(SYNCED.take(), [folder.path().canonicalize().unwrap()]);
+        file.append(&letter("1")).unwrap();
+        drop(file);
+        DeadLetterFile::open(&path).unwrap();
+        assert!(SYNCED.take().is_empty(), "it has lines, so its name is durable");
     }
 
     #[test]

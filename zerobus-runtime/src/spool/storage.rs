@@ -9,6 +9,8 @@ use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::folder_sync::sync_folder;
+
 /// A folder of files without subfolders.
 pub(crate) trait Storage: Send {
     type File: File;
@@ -256,16 +258,4 @@ impl File for DiskFile {
         self.file.sync_data()?;
         self.check_name()
     }
-}
-
-/// Makes the names of a folder durable, if the system can.
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    fs::File::open(path)?.sync_all()
-}
-
-/// Windows keeps names durable in its own journal, and cannot sync a folder.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
