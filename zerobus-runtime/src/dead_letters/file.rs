@@ -11,6 +11,9 @@ use crate::letter::DeadLetter;
 /// How many bytes are read at a time to find the end of a line.
 const STEP: u64 = 4096;
 
+/// More than a letter takes: the service's limit of 10 MB a row, in base64 and as escaped JSON.
+const LONGEST_LETTER: u64 = 128 * 1024 * 1024;
+
 /// The start of every line.
 const BEGIN: &[u8] = b"{\"table\":";
 
@@ -41,7 +44,8 @@ enum State {
 impl DeadLetterFile {
     /// Opens a file to append to, and creates it if it is missing.
     ///
-    /// A partial last line of a killed process is cut off: the row of that line was never settled.
+    /// A partial last line of a killed process is cut off: the row of that line was never settled. A last line that only
+    /// lacks its line break is completed.
     ///
     /// # Errors
     /// If the file cannot be opened, another process has locked it, or it ends in something other than a dead letter.
@@ -156,7 +160,8 @@ const fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// How many bytes the whole lines of a file take. What follows them must be the start of a dead letter.
+/// How many bytes the whole lines of a file take. What follows them must be the start of a dead letter; a whole one is
+/// given its line break.
 fn end_of_lines(file: &mut File) -> io::Result<u64> {
     let end = file.seek(SeekFrom::End(0))?;
     let mut from = end;
@@ -174,10 +179,15 @@ fn end_of_lines(file: &mut File) -> io::Result<u64> {
     if from == end {
         return Ok(end);
     }
-    let mut begin = Vec::new();
+    let mut rest = Vec::new();
     file.seek(SeekFrom::Start(from))?;
-    Read::by_ref(file).take(BEGIN.len() as u64).read_to_end(&mut begin)?;
-    if BEGIN.starts_with(&begin) {
+    Read::by_ref(file).take(LONGEST_LETTER).read_to_end(&mut rest)?;
+    if DeadLetter::read_from(&rest[..]).next().is_some_and(|letter| letter.is_ok()) {
+        file.write_all(b"\n")?;
+        sync_data(file)?;
+        return Ok(end + 1);
+    }
+    if BEGIN.starts_with(rest.get(..BEGIN.len()).unwrap_or(&rest)) {
         return Ok(from);
     }
     Err(io::Error::new(io::ErrorKind::InvalidData, "it ends in a line that is no dead letter; name another file"))
@@ -219,6 +229,22 @@ mod tests {
         drop(file);
         DeadLetterFile::open(&path).unwrap();
         assert!(SYNCED.take().is_empty(), "it has lines, so its name is durable");
+    }
+
+    #[test]
+    fn a_whole_letter_without_its_line_break_stays_and_part_of_one_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("refused.ndjson");
+        let mut text: Vec<u8> = ["1", "2"].iter().flat_map(|text| letter(text).line().unwrap()).collect();
+        text.pop();
+        fs::write(&path, &text).unwrap();
+        let mut file = DeadLetterFile::open(&path).unwrap();
+        file.append(&letter("3")).unwrap();
+        assert_eq!(rows(&file), ["1", "2", "3"]);
+        drop(file);
+        text.pop();
+        fs::write(&path, &text).unwrap();
+        assert_eq!(rows(&DeadLetterFile::open(&path).unwrap()), ["1"]);
     }
 
     #[test]
