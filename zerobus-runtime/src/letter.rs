@@ -314,8 +314,8 @@ impl DeadLetter {
     /// Reads what [`write_to`](Self::write_to), a sink, or [`Undelivered::write_to`](crate::Undelivered::write_to)
     /// wrote.
     ///
-    /// An error names the line, and the next lines can still be read; it is of the kind
-    /// [`Configuration`](ErrorKind::Configuration).
+    /// An error names the line; it is of the kind [`Configuration`](ErrorKind::Configuration). Behind a line that is no
+    /// dead letter the next ones are read; if the input itself fails, the iterator ends.
     ///
     /// ```no_run
     /// # fn f() -> Result<(), Box<dyn std::error::Error>> {
@@ -392,12 +392,21 @@ impl DeadLetter {
     }
 }
 
-/// The dead letter of each line that is not blank, with the line's number.
+/// The dead letter of each line that is not blank, with the line's number. It ends at an error of the input, which may
+/// last.
 pub(crate) fn read_lines(input: impl io::BufRead) -> impl Iterator<Item = (u64, Result<DeadLetter, Error>)> {
-    (1..).zip(input.lines()).filter_map(|(number, line)| {
-        let letter = match line {
-            Ok(line) if line.trim().is_empty() => return None,
-            Ok(line) => DeadLetter::parse(&line),
+    let mut lines = (1..).zip(input.split(b'\n'));
+    let mut has_failed = false;
+    let to_the_first_failure = std::iter::from_fn(move || {
+        let (number, line) = if has_failed { None } else { lines.next() }?;
+        has_failed = line.is_err();
+        Some((number, line))
+    });
+    to_the_first_failure.filter_map(|(number, line)| {
+        let letter = match line.map(String::from_utf8) {
+            Ok(Ok(line)) if line.trim().is_empty() => return None,
+            Ok(Ok(line)) => DeadLetter::parse(&line),
+            Ok(Err(error)) => Err(error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         Some((number, letter.map_err(|problem| Fault::Undelivered { line: number, problem }.into())))

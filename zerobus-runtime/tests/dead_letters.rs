@@ -463,10 +463,9 @@ async fn too_many_refused_rows_still_end_the_stream() {
 fn a_file_is_locked_and_what_a_killed_process_left_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("refused.ndjson");
-    let letter = r#"{"table":"a.b.c","encoding":"json","persisted":"no","kind":"rejected","reason":"x","row":"e30="}"#;
-    fs::write(&path, format!("{letter}\n{}", &letter[..30])).unwrap();
+    fs::write(&path, format!("{LETTER}\n{}", &LETTER[..30])).unwrap();
     let sink = DeadLetters::file(&path).unwrap();
-    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{letter}\n"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{LETTER}\n"));
     let locked = DeadLetters::file(&path).unwrap_err();
     assert_eq!(locked.kind(), ErrorKind::Storage);
     assert!(format!("{locked:?}").contains("another process has it open"), "{locked:?}");
@@ -475,6 +474,31 @@ fn a_file_is_locked_and_what_a_killed_process_left_is_cut_off() {
     let other = DeadLetters::file(&path).unwrap_err();
     assert!(format!("{other:?}").contains("no dead letter"), "{other:?}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2", "a file that is not ours is left alone");
+}
+
+const LETTER: &str =
+    r#"{"table":"a.b.c","encoding":"json","persisted":"no","kind":"rejected","reason":"x","row":"e30="}"#;
+
+#[test]
+fn reading_ends_at_an_error_of_the_input_and_goes_on_behind_a_line_that_is_no_letter() {
+    /// Gives these bytes and then fails for good.
+    struct Failing(&'static [u8], std::io::ErrorKind);
+
+    impl std::io::Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.0.is_empty() { Err(self.1.into()) } else { self.0.read(buffer) }
+        }
+    }
+
+    for kind in [std::io::ErrorKind::TimedOut, std::io::ErrorKind::InvalidData] {
+        let text = [b"\xff\n{}\n", LETTER.as_bytes(), b"\r\n\n{"].concat().leak();
+        let letters = DeadLetter::read_from(std::io::BufReader::new(Failing(text, kind)));
+        let found: Vec<_> = letters.take(9).map(|letter| letter.map_err(|error| error.to_string())).collect();
+        let errors = found.iter().map(|letter| letter.as_ref().err().map_or("", |error| error));
+        let expected = ["line 1 of", "line 2 of", "", "line 5 of"];
+        assert!(errors.clone().zip(expected).all(|(error, expected)| error.starts_with(expected)), "{found:?}");
+        assert_eq!(found.len(), 4, "{found:?}");
+    }
 }
 
 #[cfg(target_os = "linux")]
