@@ -3,6 +3,7 @@
 //! The token is the table's, as for a stream. A request that may succeed later is sent again, after the pause that the
 //! server asks for or one that doubles; a rejected token is renewed once. Delivery is at least once.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,9 +37,19 @@ struct Refused {
 /// The outcome of an attempt.
 enum Answer {
     Failed(Error),
+    /// The service may have stored the rows, and its answer did not arrive.
+    Lost(Error),
     /// The token was rejected.
     Rejected(Error),
     Stored,
+}
+
+/// How many rows were stored so far.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Inserted {
+    pub(crate) durable: u64,
+    /// How many of those behind them may be durable as well, since an answer was lost.
+    pub(crate) possibly: u64,
 }
 
 impl Client {
@@ -48,10 +59,13 @@ impl Client {
     /// as the service's limit of about 10 MB allows; every row is durable when this returns. From a few rows per second
     /// on, a stream is faster.
     ///
+    /// Delivery is at least once: a request whose answer is lost is sent again, so that its rows may be in the table
+    /// twice also when this returns without an error. That is logged at WARN, as `zerobus.insert.repeated`.
+    ///
     /// # Errors
     /// If a row does not serialize or exceeds the limit, or the service refuses or cannot be reached. The error's text
-    /// says how many rows, the first ones, are durable all the same; if a connection was lost, those of one more
-    /// request may be durable as well.
+    /// says how many rows, the first ones, are durable all the same, and how many behind them may be because an answer
+    /// was lost: those of one request.
     ///
     /// ```no_run
     /// # async fn f(client: zerobus_runtime::Client) -> Result<(), zerobus_runtime::Error> {
@@ -66,12 +80,14 @@ impl Client {
         rows: impl IntoIterator<Item = R>,
     ) -> Result<u64, Error> {
         let table: TableName = table.as_ref().parse().map_err(Fault::Table)?;
-        let mut durable = 0;
-        self.insert_requests(&table, rows, &mut durable).await.map_err(|cause| match durable {
-            0 => cause,
-            durable => Fault::InsertStopped { table: table.to_string(), durable, cause }.into(),
+        let mut inserted = Inserted::default();
+        self.insert_requests(&table, rows, &mut inserted).await.map_err(|cause| {
+            if inserted == Inserted::default() {
+                return cause;
+            }
+            Fault::InsertStopped { table: table.to_string(), inserted, cause }.into()
         })?;
-        Ok(durable)
+        Ok(inserted.durable)
     }
 
     /// As [`insert`](Self::insert), for a program without async.
@@ -93,24 +109,24 @@ impl Client {
         &self,
         table: &TableName,
         rows: impl IntoIterator<Item = R>,
-        durable: &mut u64,
+        inserted: &mut Inserted,
     ) -> Result<(), Error> {
         let mut request = Request::default();
         for row in rows {
             let row = encoded(&row)?;
             if !request.has_room(&row) {
-                *durable += self.insert_request(table, std::mem::take(&mut request)).await?;
+                self.insert_request(table, std::mem::take(&mut request), inserted).await?;
             }
             request.add(&row);
         }
         if request.rows > 0 {
-            *durable += self.insert_request(table, request).await?;
+            self.insert_request(table, request, inserted).await?;
         }
         Ok(())
     }
 
-    /// Sends one request until it is stored; returns how many rows it has.
-    async fn insert_request(&self, table: &TableName, request: Request) -> Result<u64, Error> {
+    /// Sends one request until it is stored.
+    async fn insert_request(&self, table: &TableName, request: Request, inserted: &mut Inserted) -> Result<(), Error> {
         let rows = request.rows;
         let body = request.into_body();
         let mut is_renewed = false;
@@ -121,8 +137,14 @@ impl Client {
             let post = Post { table: table.clone(), url: self.insert_url(table), agent: self.rest().clone() };
             let (sent, authorization) = (body.clone(), token.token.header()?);
             let answer = tokio::task::spawn_blocking(move || post.send(&sent, &authorization)).await;
-            let error = match answer.unwrap_or_else(|_| Answer::Failed(Fault::ShutDown.into())) {
-                Answer::Stored => return Ok(rows),
+            let error = match answer.unwrap_or_else(|_| Answer::Lost(Fault::ShutDown.into())) {
+                Answer::Stored => {
+                    if inserted.possibly > 0 {
+                        report_repeated(table, rows);
+                    }
+                    *inserted = Inserted { durable: inserted.durable + rows, possibly: 0 };
+                    return Ok(());
+                }
                 Answer::Rejected(error) => {
                     self.tokens().reject(table, token.number);
                     if is_renewed {
@@ -132,6 +154,10 @@ impl Client {
                     continue;
                 }
                 Answer::Failed(error) => error,
+                Answer::Lost(error) => {
+                    inserted.possibly = rows;
+                    error
+                }
             };
             if attempt >= ATTEMPTS || !error.is_retryable() {
                 return Err(error);
@@ -145,6 +171,15 @@ impl Client {
     fn insert_url(&self, table: &TableName) -> String {
         format!("{}/zerobus/v1/tables/{table}/insert", self.transport().endpoint)
     }
+}
+
+fn report_repeated(table: &TableName, rows: u64) {
+    tracing::warn!(
+        name: "zerobus.insert.repeated",
+        %table,
+        rows,
+        "an answer was lost and the rows were inserted again: they may be in the table twice"
+    );
 }
 
 /// A row as JSON, checked as a JSON stream checks it.
@@ -199,7 +234,8 @@ impl Post {
         let answer = request.header(header::CONTENT_TYPE, "application/json").send(body);
         let mut answer = match answer {
             Ok(answer) => answer,
-            Err(source) => return Answer::Failed(self.failed(source.into())),
+            Err(source) if has_left(&source) => return Answer::Lost(self.failed(source)),
+            Err(source) => return Answer::Failed(self.failed(source)),
         };
         let (status, retry_after) = (answer.status(), Refusal::retry_after(answer.headers()));
         if status == StatusCode::OK {
@@ -208,12 +244,30 @@ impl Post {
         // An unreadable response counts as empty.
         let text = answer.body_mut().read_to_string().unwrap_or_default();
         let Refused { error_code, message } = serde_json::from_str(&text).unwrap_or_default();
+        // It is not the service's own: a proxy does not know what the service did.
+        let is_lost = error_code.is_empty() && matches!(status.as_u16(), 500 | 502..=504);
         let refusal = Refusal { http_status: status.as_u16(), error: error_code, description: message, retry_after };
         let error = Fault::InsertRefused { table: self.table.to_string(), refusal }.into();
-        if status == StatusCode::UNAUTHORIZED { Answer::Rejected(error) } else { Answer::Failed(error) }
+        match status {
+            StatusCode::UNAUTHORIZED => Answer::Rejected(error),
+            _ if is_lost => Answer::Lost(error),
+            _ => Answer::Failed(error),
+        }
     }
 
-    fn failed(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
-        Fault::InsertFailed { table: self.table.to_string(), url: self.url.clone(), source }.into()
+    fn failed(&self, source: ureq::Error) -> Error {
+        Fault::InsertFailed { table: self.table.to_string(), url: self.url.clone(), source: source.into() }.into()
+    }
+}
+
+/// Whether a request that got no answer may have reached the service: not if there was no connection.
+fn has_left(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::HostNotFound
+        | ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => false,
+        ureq::Error::Io(source) => source.kind() != io::ErrorKind::ConnectionRefused,
+        _ => true,
     }
 }

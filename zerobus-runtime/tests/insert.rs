@@ -184,6 +184,47 @@ async fn a_refusal_has_its_kind_and_the_rows_before_it() {
     assert_eq!(server.asked().len(), 2, "what is no object is not sent");
 }
 
+#[tokio::test]
+async fn rows_whose_answer_was_lost_may_be_durable() {
+    let refused = (400, "", r#"{"error_code":"INVALID_PARAMETER_VALUE","message":"no"}"#);
+    let cause = "the service refused rows for main.shop.orders: HTTP 400, INVALID_PARAMETER_VALUE, no; compare the rows with the \
+                 table's schema";
+    let text = "x".repeat(3_000_000);
+    let rows: Vec<Value> = (0..8).map(|id| json!({"id": id, "text": text})).collect();
+    let (stored, lost, no_service) = ((200, "", "{}"), (999, "", ""), (502, "", "<html>"));
+    for (answers, expected) in [
+        (
+            vec![stored, lost, refused],
+            "the first 3 rows for main.shop.orders are durable, the next 3 may be, and those behind them are not",
+        ),
+        (
+            vec![no_service, refused],
+            "the first 3 rows for main.shop.orders may be durable, and those behind them are not",
+        ),
+        (
+            vec![lost, stored, refused],
+            "the first 3 rows for main.shop.orders are durable, and those behind them are not",
+        ),
+    ] {
+        let server = Server::start(&answers).await;
+        let error = server.client().insert(TABLE, &rows).await.unwrap_err();
+        assert_eq!((error.to_string(), error.kind()), (format!("{expected}: {cause}"), ErrorKind::Rejected));
+    }
+    let server = Server::start(&[(503, "", r#"{"error_code":"UNAVAILABLE","message":"later"}"#), refused]).await;
+    let error = server.client().insert(TABLE, &rows).await.unwrap_err();
+    assert_eq!(error.to_string(), cause, "the service itself did not take them");
+}
+
+#[tokio::test]
+async fn a_request_that_never_left_made_no_row_durable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = Server { url: format!("http://{}", listener.local_addr().unwrap()), asked: Arc::default() };
+    drop(listener);
+    let error = nobody.client().insert(TABLE, [json!({"id": 1})]).await.unwrap_err();
+    let expected = format!("rows for {TABLE} could not be inserted at ");
+    assert!(error.to_string().starts_with(&expected), "{error}");
+}
+
 #[test]
 fn a_program_without_async_inserts_as_well() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

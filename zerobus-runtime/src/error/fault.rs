@@ -7,6 +7,7 @@ use http::{HeaderMap, header};
 use zerobus_codegen::{DescriptorError, Printable, TableNameError};
 
 use super::{ConnectProblem, Details, Error, ErrorKind, ServerCode};
+use crate::insert::Inserted;
 use crate::offset::Offset;
 use crate::values::ValueError;
 
@@ -47,8 +48,8 @@ pub(crate) enum Fault {
     InsertFailed { table: String, url: String, source: BoxError },
     #[error("the service refused rows for {}: {refusal}", Printable(.table))]
     InsertRefused { table: String, refusal: Refusal },
-    #[error("the first {durable} rows for {} are durable, and those behind them are not{}", Printable(.table), Because(Some(.cause)))]
-    InsertStopped { table: String, durable: u64, cause: Error },
+    #[error("the first {}, and those behind them are not{}", Durable(.table, *.inserted), Because(Some(.cause)))]
+    InsertStopped { table: String, inserted: Inserted, cause: Error },
     #[error("{what} is not set")]
     Missing { what: &'static str },
     #[error(
@@ -159,6 +160,20 @@ struct Because<'a>(Option<&'a Error>);
 impl Display for Because<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |error| write!(f, ": {}", error.fault()))
+    }
+}
+
+/// How many rows of a table are durable, or may be.
+struct Durable<'a>(&'a str, Inserted);
+
+impl Display for Durable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (table, Inserted { durable, possibly }) = (Printable(self.0), self.1);
+        match (durable, possibly) {
+            (0, _) => write!(f, "{possibly} rows for {table} may be durable"),
+            (_, 0) => write!(f, "{durable} rows for {table} are durable"),
+            _ => write!(f, "{durable} rows for {table} are durable, the next {possibly} may be"),
+        }
     }
 }
 
