@@ -48,6 +48,8 @@ pub(super) fn read(file: Source, delimiter: Option<u8>, target: &Target<'_>) -> 
 /// The state of a file that is being read.
 struct Reading {
     file: Source,
+    /// Whether the end of the file was read.
+    is_over: bool,
     parser: Reader,
     /// The rows that were read and not sent yet, and the part of the next row that was read.
     records: Records,
@@ -72,7 +74,7 @@ impl Reading {
     fn new(file: Box<dyn io::Read>, delimiter: u8) -> Self {
         let parser = ReaderBuilder::new().delimiter(delimiter).build();
         let file = BufReader::with_capacity(PIECE, file);
-        Self { file, parser, records: Records::default(), skipped: 0, line: 1, length: 0 }
+        Self { file, is_over: false, parser, records: Records::default(), skipped: 0, line: 1, length: 0 }
     }
 
     /// The names in the first row.
@@ -103,7 +105,11 @@ impl Reading {
             if self.length == 0 {
                 self.line = self.parser.line() + self.skipped;
             }
-            let part = self.file.fill_buf()?;
+            // If the file grows from here on, that does not continue its last row.
+            self.is_over = self.is_over || self.file.fill_buf()?.is_empty();
+            // The parser takes the end of the file for the end of any row, but a line end for text within quotes.
+            let is_last = self.is_over && self.length > 0;
+            let part = if is_last { b"\n" } else { self.file.buffer() };
             // Empty lines are not rows. The parser would skip them too, but count them as part of the row before.
             let line_ends = part.iter().take_while(|byte| self.length == 0 && matches!(byte, b'\r' | b'\n')).count();
             if line_ends > 0 {
@@ -113,11 +119,16 @@ impl Reading {
             }
             let (bytes, ends) = self.records.room();
             let (result, read, bytes, ends) = self.parser.read_record(part, bytes, ends);
-            self.file.consume(read);
+            if !is_last {
+                self.file.consume(read);
+            }
             self.records.extend(bytes, ends);
             self.length += read;
             match result {
                 ReadRecordResult::End => return Ok(Next::End),
+                ReadRecordResult::InputEmpty if is_last => {
+                    return Err(io::Error::other("one of its quotes is never closed"));
+                }
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputEndsFull => self.records.grow_ends(),
                 ReadRecordResult::OutputFull => self.records.grow_bytes(),
@@ -240,7 +251,7 @@ mod tests {
 
     #[test]
     fn rows_are_the_same_wherever_the_parts_of_a_file_end() {
-        const FILE: &[u8] = b"a,b\r\n1,\"x, \"\"y\"\"\nz\"\r\n\r\n,NULL\n\"\xc3\xa4\",\xff\n\xc3,\xa4\nonly\n2,\"open";
+        const FILE: &[u8] = b"a,b\r\n1,\"x, \"\"y\"\"\nz\"\r\n\r\n,NULL\n\"\xc3\xa4\",\xff\n\xc3,\xa4\nonly\n2,last";
         let cell = |text: &str| Some(text.to_owned());
         let expected = vec![
             (2, Ok(vec![cell("1"), cell("x, \"y\"\nz")])),
@@ -248,12 +259,43 @@ mod tests {
             (6, Err("cell 2 is not UTF-8".to_owned())),
             (7, Err("cell 1 is not UTF-8".to_owned())),
             (8, Ok(vec![cell("only")])),
-            (9, Ok(vec![cell("2"), cell("open")])),
+            (9, Ok(vec![cell("2"), cell("last")])),
         ];
         for part in 1..=FILE.len() {
             let (header, found) = rows(Parts(FILE, part));
             assert_eq!(header, ["a", "b"]);
             assert_eq!(found, expected, "parts of {part} bytes");
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_open_at_the_end_of_the_file_is_an_error() {
+        for (last, is_open) in [
+            ("", false),
+            ("2", false),
+            ("2,", false),
+            ("2,b\"", false),
+            ("2,\"b\"", false),
+            ("2,\"b\"\"\"", false),
+            ("\"2", true),
+            ("2,\"", true),
+            ("2,\"b\n3,c\n", true),
+            ("2,\"b\"\"", true),
+        ] {
+            let file: &'static str = format!("a,b\n1,\"x\"\n{last}").leak();
+            for part in 1..=file.len() {
+                let mut reading = Reading::new(Box::new(Parts(file.as_bytes(), part)), b',');
+                reading.header().unwrap();
+                let end = loop {
+                    match reading.next() {
+                        Ok(Next::Row) => reading.end_row(true),
+                        Ok(Next::Wait) => drop(reading.records.take_whole(Records::default())),
+                        end => break end.map(drop).map_err(|error| (reading.line, error.to_string())),
+                    }
+                };
+                let expected = (3, "one of its quotes is never closed".to_owned());
+                assert_eq!(end, if is_open { Err(expected) } else { Ok(()) }, "{file:?} in parts of {part} bytes");
+            }
         }
     }
 

@@ -260,6 +260,20 @@ async fn text_that_is_no_utf_8_is_one_refused_row_kept_as_it_is() {
     assert_eq!(letters[1].source(), Some("latin.csv, line 3"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quote_that_is_open_at_the_end_of_a_file_is_an_error_and_swallows_no_row() {
+    let bench = Bench::new().await;
+    bench.write("open.csv", "id,name\n1,a\n2,\"b\n3,c\n4,d\n");
+    let arguments = ["send", TABLE, "open.csv", "--json", "--dead-letters", "dead", "--max-rejected", "9"];
+    let run = bench.run(&arguments).await;
+    assert_eq!((run.code, figures(&run)), (1, (1, 1, 0)), "{run:?}");
+    assert_eq!(error(&run), "open.csv: line 3 cannot be read: one of its quotes is never closed");
+    assert_eq!((bench.ids().await, bench.read("dead")), (vec![1], String::new()));
+    bench.write("header.csv", "id,\"name\n1,a\n");
+    let run = bench.run(&["send", TABLE, "header.csv", "--json"]).await;
+    assert_eq!(error(&run), "header.csv: its header cannot be read: one of its quotes is never closed");
+}
+
 /// A disk of two pages; none without the right to mount one.
 #[cfg(target_os = "linux")]
 fn small_disk(bench: &Bench) -> Option<PathBuf> {
