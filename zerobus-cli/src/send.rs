@@ -15,13 +15,14 @@
 //! | `lanes` | the streams that carry the rows |
 //! | `marks` | the lane and offset of each row that is not settled |
 //! | `checkpoint` | the file that records how many rows are durable |
-//! | `start` | the checksum that recognises a file by its first bytes |
+//! | `checksum` | the checksums by which it recognises a file and its rows |
 //! | `progress` | the progress bar, or a progress line every few seconds |
 //! | `receipt` | the figures of a run |
 
 #[cfg(feature = "parquet")]
 mod batches;
 mod checkpoint;
+mod checksum;
 mod csv;
 mod inputs;
 mod lanes;
@@ -35,7 +36,6 @@ mod receipt;
 mod records;
 mod sender;
 mod source;
-mod start;
 
 use tokio::sync::mpsc;
 use zerobus_runtime::dynamic::DecimalMark;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use zerobus_codegen::TableName;
 
+use super::checksum::Checksum;
 use super::inputs::Inputs;
-use super::start::Start;
 use crate::failure::Failure;
 use crate::replace::Replacement;
 
@@ -27,7 +27,7 @@ struct KeptFile {
     rows: u64,
     /// Recognises the file, so that another file with its name is not mistaken for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    start: Option<Start>,
+    start: Option<Checksum>,
 }
 
 /// The checkpoint of a run; without a path it exists only in memory.
@@ -64,7 +64,8 @@ impl Checkpoint {
             let name = input.name();
             let place = kept.files.iter().position(|kept| kept.file == name).unwrap_or(kept.files.len());
             let known = kept.files.get(place).and_then(|kept| kept.start.clone());
-            let start = input.path.as_deref().filter(|_| path.is_some()).map(|path| Start::of(path, known.as_ref()));
+            let start =
+                input.path.as_deref().filter(|_| path.is_some()).map(|path| Checksum::of_start(path, known.as_ref()));
             let start = start.transpose()?;
             match kept.files.get_mut(place) {
                 Some(kept) => kept.start = start,
