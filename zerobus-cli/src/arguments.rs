@@ -177,6 +177,8 @@ pub(crate) struct Send {
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     pub(crate) max_rejected: u64,
     /// Record in this file how many rows are durable; the same command continues from there.
+    ///
+    /// A last row without a line end is sent as it is. If the file grows there, the next run sends the whole row.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
     /// Keep rows in this folder until they are durable; the next run first sends what a killed run left there.

@@ -33,10 +33,10 @@ pub(super) fn parquet(path: &Path, target: &Target<'_>) -> Result<Flow, Failure>
     target.check_count(rows)?;
     let batches = builder
         .with_batch_size(batch_size(rows, u64::try_from(bytes).unwrap_or_default()))
-        .with_offset(usize::try_from(target.skip).unwrap_or(usize::MAX))
+        .with_offset(usize::try_from(target.done.rows).unwrap_or(usize::MAX))
         .build()
         .map_err(failed)?;
-    let mut read = target.skip;
+    let mut read = target.done.rows;
     for batch in batches {
         let batch = batch.map_err(|error| Failure::new(format_args!("row {} cannot be read", read + 1), error))?;
         read += batch.num_rows() as u64;
@@ -103,7 +103,7 @@ fn all<E: std::error::Error>(
     for batch in batches {
         let batch = batch.map_err(|error| Failure::new(format_args!("row {} cannot be read", read + 1), error))?;
         let rows = batch.num_rows();
-        let done = usize::try_from(target.skip.saturating_sub(read)).map_or(rows, |left| left.min(rows));
+        let done = usize::try_from(target.done.rows.saturating_sub(read)).map_or(rows, |left| left.min(rows));
         read += rows as u64;
         if done == rows {
             continue;

@@ -24,10 +24,28 @@ struct Kept {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct KeptFile {
     file: String,
-    rows: u64,
+    #[serde(flatten)]
+    done: Done,
     /// Recognises the file, so that another file with its name is not mistaken for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     start: Option<Checksum>,
+}
+
+/// The first rows of a file, which are done: durable, or refused for good.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Done {
+    /// How many rows.
+    pub(super) rows: u64,
+    /// The last of them, if it had no line end: once the file grows, it may be a part of a row.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) open: Option<Checksum>,
+}
+
+impl Done {
+    /// Whether a row has to be sent: it comes after those that are done, or it is more than the part that is done.
+    pub(super) fn lacks(&self, row: u64, read: impl FnOnce() -> Checksum) -> bool {
+        row > self.rows || (row == self.rows && self.open.is_some_and(|open| open != read()))
+    }
 }
 
 /// The checkpoint of a run; without a path it exists only in memory.
@@ -37,6 +55,8 @@ pub(super) struct Checkpoint {
     kept: Kept,
     /// The index of each input in `kept`.
     places: Vec<usize>,
+    /// For each input, its last row and how many rows it has, if that row has no line end.
+    ends: Vec<Option<(u64, Checksum)>>,
     is_saved: bool,
 }
 
@@ -63,17 +83,18 @@ impl Checkpoint {
         for input in &inputs.0 {
             let name = input.name();
             let place = kept.files.iter().position(|kept| kept.file == name).unwrap_or(kept.files.len());
-            let known = kept.files.get(place).and_then(|kept| kept.start.clone());
+            let known = kept.files.get(place).and_then(|kept| kept.start);
             let start =
                 input.path.as_deref().filter(|_| path.is_some()).map(|path| Checksum::of_start(path, known.as_ref()));
             let start = start.transpose()?;
             match kept.files.get_mut(place) {
                 Some(kept) => kept.start = start,
-                None => kept.files.push(KeptFile { file: name, rows: 0, start }),
+                None => kept.files.push(KeptFile { file: name, done: Done::default(), start }),
             }
             places.push(place);
         }
-        let mut checkpoint = Self { path: path.map(Path::to_owned), kept, places, is_saved: false };
+        let ends = vec![None; places.len()];
+        let mut checkpoint = Self { path: path.map(Path::to_owned), kept, places, ends, is_saved: false };
         // Saving here reports an unwritable path before the first row is sent.
         checkpoint.save()?;
         Ok(checkpoint)
@@ -84,9 +105,9 @@ impl Checkpoint {
         self.path.is_some()
     }
 
-    /// How many rows of each input are durable.
-    pub(super) fn done(&self) -> Vec<u64> {
-        self.places.iter().map(|place| self.kept.files[*place].rows).collect()
+    /// The rows of each input that are done.
+    pub(super) fn done(&self) -> Vec<Done> {
+        self.places.iter().map(|place| self.kept.files[*place].done).collect()
     }
 
     /// The names of the inputs.
@@ -94,13 +115,30 @@ impl Checkpoint {
         self.places.iter().map(|place| self.kept.files[*place].file.clone()).collect()
     }
 
-    /// Records that this many rows of an input are durable.
+    /// Records that this many rows of an input are done.
     pub(super) fn reached(&mut self, input: usize, rows: u64) {
-        let file = &mut self.kept.files[self.places[input]];
-        if rows > file.rows {
-            file.rows = rows;
+        let done = &mut self.kept.files[self.places[input]].done;
+        if rows > done.rows {
+            let open = self.ends[input].filter(|(last, _)| *last == rows).map(|(_, open)| open);
+            *done = Done { rows, open };
             self.is_saved = false;
         }
+    }
+
+    /// Notes that an input ends with this row, which has no line end.
+    pub(super) fn ends_with(&mut self, input: usize, row: u64, read: Checksum) {
+        self.ends[input] = Some((row, read));
+    }
+
+    /// Goes back to this many rows of an input, if more of them count as done. Returns whether it did.
+    pub(super) fn back_to(&mut self, input: usize, rows: u64) -> bool {
+        let done = &mut self.kept.files[self.places[input]].done;
+        let goes_back = rows < done.rows;
+        if goes_back {
+            *done = Done { rows, open: None };
+            self.is_saved = false;
+        }
+        goes_back
     }
 
     /// Replaces the file on disk, if something changed.

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 const MOST: u64 = 64 * 1024;
 
 /// A number of bytes and their checksum.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checksum {
     bytes: u64,
     crc32: u32,

@@ -4,8 +4,9 @@ use std::io::{self, BufRead as _, BufReader, Cursor, Read as _};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use super::checksum::Checksum;
 use super::piece::{Flow, Rows, Target};
-use super::records::{Records, Texts};
+use super::records::{Record, Records, Texts};
 use super::source::{LONGEST, PIECE, Source};
 use crate::failure::Failure;
 
@@ -25,7 +26,7 @@ pub(super) fn read(file: Source, delimiter: Option<u8>, target: &Target<'_>) -> 
         match reading.next() {
             Ok(Next::Row) => {
                 rows += 1;
-                reading.end_row(rows > target.skip);
+                reading.end_row(|row| target.done.lacks(rows, || Checksum::of(&row.joined())));
             }
             Ok(Next::Wait) => {
                 if reading.send(target, rows) == Flow::Stopped {
@@ -59,6 +60,8 @@ struct Reading {
     line: u64,
     /// How many bytes of the next row were read so far.
     length: usize,
+    /// The last row, if the file ends with it and without a line end.
+    open: Option<Checksum>,
 }
 
 /// The result of reading on.
@@ -74,14 +77,14 @@ impl Reading {
     fn new(file: Box<dyn io::Read>, delimiter: u8) -> Self {
         let parser = ReaderBuilder::new().delimiter(delimiter).build();
         let file = BufReader::with_capacity(PIECE, file);
-        Self { file, is_over: false, parser, records: Records::default(), skipped: 0, line: 1, length: 0 }
+        Self { file, is_over: false, parser, records: Records::default(), skipped: 0, line: 1, length: 0, open: None }
     }
 
     /// The names in the first row.
     fn header(&mut self) -> Result<Vec<String>, Failure> {
         let unreadable = "its header cannot be read";
         if let Next::Row = self.next().map_err(|error| Failure::new(unreadable, error))? {
-            self.end_row(true);
+            self.end_row(|_| true);
         }
         let header = self.records.take_whole(Records::default());
         let mut texts = Texts::default();
@@ -144,8 +147,12 @@ impl Reading {
     }
 
     /// Keeps the row that was read, or drops it.
-    fn end_row(&mut self, is_kept: bool) {
-        if is_kept {
+    fn end_row(&mut self, is_kept: impl FnOnce(Record<'_>) -> bool) {
+        let row = self.records.next(self.line);
+        // The end of the file ended it.
+        let open = self.is_over.then(|| Checksum::of(&row.joined()));
+        if is_kept(row) {
+            self.open = open;
             self.records.keep_row(self.line);
         } else {
             self.records.drop_row();
@@ -162,7 +169,7 @@ impl Reading {
             Some(Rows::Cells(records)) => records,
             _ => Records::default(),
         };
-        target.send(Rows::Cells(self.records.take_whole(spare)), rows)
+        target.send_open(Rows::Cells(self.records.take_whole(spare)), rows, self.open)
     }
 }
 
@@ -232,7 +239,7 @@ mod tests {
         loop {
             let next = reading.next().unwrap();
             if let Next::Row = next {
-                reading.end_row(true);
+                reading.end_row(|_| true);
                 continue;
             }
             // The buffer is reused, as between reader and sender.
@@ -288,7 +295,7 @@ mod tests {
                 reading.header().unwrap();
                 let end = loop {
                     match reading.next() {
-                        Ok(Next::Row) => reading.end_row(true),
+                        Ok(Next::Row) => reading.end_row(|_| true),
                         Ok(Next::Wait) => drop(reading.records.take_whole(Records::default())),
                         end => break end.map(drop).map_err(|error| (reading.line, error.to_string())),
                     }
@@ -319,7 +326,7 @@ mod tests {
         reading.header().unwrap();
         let error = loop {
             match reading.next() {
-                Ok(Next::Row) => reading.end_row(true),
+                Ok(Next::Row) => reading.end_row(|_| true),
                 Ok(_) => assert_eq!(reading.records.take_whole(Records::default()).len(), 1),
                 Err(error) => break error.to_string(),
             }

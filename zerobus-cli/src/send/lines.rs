@@ -105,7 +105,12 @@ impl Lines {
 
     /// Whether the next line is empty or all white space.
     pub(super) fn is_blank(&self) -> bool {
-        !self.is_too_long() && self.bytes[self.next.start..self.next.end].iter().all(u8::is_ascii_whitespace)
+        self.next_text().is_some_and(|text| text.iter().all(u8::is_ascii_whitespace))
+    }
+
+    /// The next line as far as it was read; `None` if it is too long.
+    pub(super) fn next_text(&self) -> Option<&[u8]> {
+        (!self.is_too_long()).then(|| &self.bytes[self.next.start..self.next.end])
     }
 
     /// Adds the next line, which is complete, under this number.

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead as _, Read};
 
+use super::checkpoint::Done;
+use super::checksum::Checksum;
 use super::lines::Lines;
 use super::piece::{Flow, Rows, Target};
 use super::source::Source;
@@ -12,7 +14,7 @@ pub(super) fn read(mut file: Source, target: &Target<'_>) -> Result<Flow, Failur
     if starts_with_an_array(&mut file)? {
         return Err(Failure::text("it is a JSON array, and NDJSON has one object per line; `jq -c '.[]'` converts it"));
     }
-    let mut reading = Reading::new(target.skip);
+    let mut reading = Reading::new(target.done);
     while reading.read(&mut file)? {
         // A pipe may deliver its next lines much later; the lines at hand are not held back until then.
         if reading.send(target) == Flow::Stopped {
@@ -29,6 +31,11 @@ fn starts_with_an_array(file: &mut Source) -> Result<bool, Failure> {
     Ok(start.trim_ascii_start().first() == Some(&b'['))
 }
 
+/// The checksum of a row. White space around it may be a part of its line end.
+fn checksum(line: &[u8]) -> Checksum {
+    Checksum::of(line.trim_ascii())
+}
+
 /// The state of a file that is read in parts; a part may end within a line.
 struct Reading {
     /// The lines that were read and not sent yet.
@@ -37,13 +44,15 @@ struct Reading {
     number: u64,
     /// How many of these lines are rows.
     rows: u64,
-    /// How many rows to skip.
-    skip: u64,
+    /// The rows to skip.
+    done: Done,
+    /// The last row, if the file ends with it and without a line end.
+    open: Option<Checksum>,
 }
 
 impl Reading {
-    fn new(skip: u64) -> Self {
-        Self { lines: Lines::default(), number: 0, rows: 0, skip }
+    fn new(done: Done) -> Self {
+        Self { lines: Lines::default(), number: 0, rows: 0, done, open: None }
     }
 
     /// Reads the next part of the file, and returns `false` at its end.
@@ -56,21 +65,25 @@ impl Reading {
         }
         // The last line may lack a line end.
         if read == 0 && self.lines.has_begun() {
-            self.end_line();
+            let open = self.lines.next_text().map(checksum);
+            let is_kept = self.end_line();
+            self.open = open.filter(|_| is_kept);
         }
         Ok(read > 0)
     }
 
-    /// Keeps the next line, which is complete, if it is a row to send.
-    fn end_line(&mut self) {
+    /// Keeps the next line, which is complete, if it is a row to send. Returns whether it is.
+    fn end_line(&mut self) -> bool {
         let is_row = !self.lines.is_blank();
         self.number += 1;
         self.rows += u64::from(is_row);
-        if is_row && self.rows > self.skip {
+        let is_kept = is_row && self.done.lacks(self.rows, || checksum(self.lines.next_text().unwrap_or_default()));
+        if is_kept {
             self.lines.keep(self.number);
         } else {
             self.lines.forget();
         }
+        is_kept
     }
 
     /// Sends the complete lines.
@@ -83,7 +96,7 @@ impl Reading {
             Some(Rows::Lines(lines)) => lines,
             _ => Lines::default(),
         };
-        target.send(Rows::Lines(self.lines.take_whole(spare)), self.rows)
+        target.send_open(Rows::Lines(self.lines.take_whole(spare)), self.rows, self.open)
     }
 }
 
@@ -99,7 +112,8 @@ mod tests {
 
     /// Reads a file in parts of this many bytes, and returns the numbers and texts of its rows.
     fn read(file: &[u8], part: usize, skip: u64) -> Vec<(u64, Option<Vec<u8>>)> {
-        let (mut reading, mut spare, mut rows) = (Reading::new(skip), Lines::default(), Vec::new());
+        let done = Done { rows: skip, open: None };
+        let (mut reading, mut spare, mut rows) = (Reading::new(done), Lines::default(), Vec::new());
         for mut part in file.chunks(part).chain([&[][..]]) {
             let is_end = part.is_empty();
             assert_eq!(reading.read(&mut part).unwrap(), !is_end);
@@ -129,6 +143,7 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_not_kept_and_counts() {
         let mut file = vec![b'x'; LONGEST + 1];
+        assert_eq!(read(&file, PIECE, 0), [(1, None)]);
         file.extend(b"\nshort\n");
         assert_eq!(read(&file, PIECE, 0), [(1, None), (2, Some(b"short".to_vec()))]);
         file.remove(0);

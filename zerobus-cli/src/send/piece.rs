@@ -2,6 +2,8 @@
 
 use tokio::sync::mpsc;
 
+use super::checkpoint::Done;
+use super::checksum::Checksum;
 use super::lines::Lines;
 use super::records::Records;
 use crate::failure::Failure;
@@ -14,6 +16,8 @@ pub(super) struct Piece {
     pub(super) rows: Rows,
     /// How many rows of the file were read up to the end of this piece, refused ones included.
     pub(super) read: u64,
+    /// The last row, if the file ends with it and without a line end.
+    pub(super) open: Option<Checksum>,
 }
 
 #[derive(Debug)]
@@ -63,13 +67,13 @@ pub(super) struct Target<'a> {
     pieces: &'a Pieces,
     spares: &'a Spares,
     input: usize,
-    /// How many of its rows to skip because they are durable.
-    pub(super) skip: u64,
+    /// The rows to skip.
+    pub(super) done: Done,
 }
 
 impl<'a> Target<'a> {
-    pub(super) const fn new(pieces: &'a Pieces, spares: &'a Spares, input: usize, skip: u64) -> Self {
-        Self { pieces, spares, input, skip }
+    pub(super) const fn new(pieces: &'a Pieces, spares: &'a Spares, input: usize, done: Done) -> Self {
+        Self { pieces, spares, input, done }
     }
 
     /// Rows that were sent, whose buffers can be reused.
@@ -77,17 +81,23 @@ impl<'a> Target<'a> {
         self.spares.try_recv().ok()
     }
 
+    /// Sends rows; `read` is how many rows of the file were read so far.
     pub(super) fn send(&self, rows: Rows, read: u64) -> Flow {
-        let piece = Piece { input: self.input, rows, read };
+        self.send_open(rows, read, None)
+    }
+
+    /// Sends rows, of which the last may have no line end.
+    pub(super) fn send_open(&self, rows: Rows, read: u64, open: Option<Checksum>) -> Flow {
+        let piece = Piece { input: self.input, rows, read, open };
         if self.pieces.blocking_send(Ok(piece)).is_ok() { Flow::Goes } else { Flow::Stopped }
     }
 
     /// Fails if the file has fewer rows than the checkpoint counts.
     pub(super) fn check_count(&self, read: u64) -> Result<(), Failure> {
-        if read >= self.skip {
+        let skip = self.done.rows;
+        if read >= skip {
             return Ok(());
         }
-        let skip = self.skip;
         Err(Failure::text(format!(
             "it has {read} rows, and the checkpoint says that {skip} of them are durable, so it is another file; remove the checkpoint to send all of it"
         )))

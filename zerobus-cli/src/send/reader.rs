@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 #[cfg(feature = "parquet")]
 use super::batches;
+use super::checkpoint::Done;
 use super::inputs::{Input, Inputs};
 use super::piece::{Flow, Pieces, Spares, Target};
 use super::{csv, ndjson, source};
@@ -15,21 +16,21 @@ use crate::failure::Failure;
 pub(super) struct Reading {
     inputs: Vec<Input>,
     delimiter: Option<u8>,
-    /// How many rows of each file are already durable.
-    done: Vec<u64>,
+    /// The rows of each file that are done.
+    done: Vec<Done>,
     counter: Arc<AtomicU64>,
 }
 
 impl Reading {
-    pub(super) fn new(inputs: &Inputs, cells: &Cells, done: Vec<u64>, counter: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(inputs: &Inputs, cells: &Cells, done: Vec<Done>, counter: Arc<AtomicU64>) -> Self {
         Self { inputs: inputs.0.clone(), delimiter: cells.delimiter, done, counter }
     }
 
     /// Reads every file to its end, or stops when the receiver is gone.
     pub(super) fn run(self, pieces: &Pieces, spares: &Spares) {
         for (place, input) in self.inputs.iter().enumerate() {
-            let skip = self.done.get(place).copied().unwrap_or_default();
-            let target = Target::new(pieces, spares, place, skip);
+            let done = self.done.get(place).copied().unwrap_or_default();
+            let target = Target::new(pieces, spares, place, done);
             match self.read(input, &target) {
                 Ok(Flow::Goes) => {}
                 Ok(Flow::Stopped) => return,

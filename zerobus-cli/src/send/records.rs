@@ -76,6 +76,13 @@ impl Records {
         self.ends.resize((2 * self.ends.len()).max(1024), 0);
     }
 
+    /// The row that was read, which begins on this line.
+    pub(super) fn next(&self, line: u64) -> Record<'_> {
+        let begin = self.end_of_rows();
+        let (bytes, ends) = (&self.bytes[begin.bytes..self.used.bytes], &self.ends[begin.ends..self.used.ends]);
+        Record { line, bytes, ends }
+    }
+
     /// Adds the row that was read, which is complete.
     pub(super) fn keep_row(&mut self, line: u64) {
         self.rows.push(Row { line, end: self.used });

@@ -151,8 +151,12 @@ impl<'a> Sender<'a> {
     }
 
     async fn piece(&mut self, piece: &Piece) -> Result<(), Failure> {
-        let Piece { input, ref rows, read } = *piece;
+        let Piece { input, ref rows, read, open } = *piece;
         self.at = (input, read - rows.len());
+        self.go_back(rows);
+        if let Some(open) = open {
+            self.checkpoint.ends_with(input, read, open);
+        }
         self.lanes.advance();
         match rows {
             #[cfg(feature = "parquet")]
@@ -168,6 +172,17 @@ impl<'a> Sender<'a> {
             Rows::Cells(records) => self.cells(input, records).await?,
         }
         Ok(())
+    }
+
+    /// Takes the first of these rows out of the checkpoint, if a part of it was taken for a row.
+    fn go_back(&mut self, rows: &Rows) {
+        let (input, before) = self.at;
+        if rows.len() > 0 && self.checkpoint.back_to(input, before) {
+            let (name, row) = (&self.names[input], before + 1);
+            terminal::remark(format_args!(
+                "{name}: row {row} was incomplete when it was sent; all of it is sent now, so the table may have both"
+            ));
+        }
     }
 
     /// Counts a row that was read.

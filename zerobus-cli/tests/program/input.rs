@@ -171,6 +171,62 @@ async fn a_file_that_grows_while_it_is_read_is_sent_as_far_as_it_is_whole() {
     assert_eq!(bench.ids().await, (0..200).collect::<Vec<_>>());
 }
 
+fn append(bench: &Bench, file: &str, text: &str) {
+    OpenOptions::new().append(true).open(bench.path(file)).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_row_that_was_sent_before_it_was_whole_is_sent_again_as_a_whole() {
+    let bench = Bench::new().await;
+    // The text of a file so far, and what it grows by: rows read and whether one of them was read in part before.
+    for (file, start, growth) in [
+        ("a.csv", "id,name\n1,a\n2,bo", &[("b\n3,c\n", 2, true), ("4,d", 1, false), ("\r\n5,e\n", 1, false)][..]),
+        ("b.csv", "id,name\n1,a\n2,\"b\"", &[("", 0, false), ("o", 1, true), ("b\n", 1, true), ("3,c\n", 1, false)]),
+        ("c.csv", "id,name\r1,a\r2,b", &[("\r3,c\r", 1, false)]),
+        ("d.ndjson", "{\"id\": 1}\n{\"id\": 2}", &[(" \r\n{\"id\": 3}", 1, false), ("\n{\"id\": 4}\n", 1, false)]),
+        ("e.ndjson", "{\"id\": 1}\n{\"id\": 2, \"na", &[("me\": \"bob\"}\n{\"id\": 3}\n", 2, true), ("", 0, false)]),
+    ] {
+        bench.write(file, start);
+        let letters = format!("{file}.dead");
+        let arguments = ["send", TABLE, file, "--json", "--checkpoint", "c", "--dead-letters", &letters];
+        let arguments = [&arguments[..], &["--max-rejected", "1"]].concat();
+        let run = bench.run(&arguments).await;
+        assert_eq!(figures(&run).0, 2, "{file}: {run:?}");
+        for (text, rows, is_cut) in growth {
+            append(&bench, file, text);
+            let run = bench.run(&arguments).await;
+            assert_eq!((run.code, figures(&run)), (0, (*rows, *rows, 0)), "{file}: {run:?}");
+            let remark = format!("{file}: row 2 was incomplete when it was sent; all of it is sent now");
+            assert_eq!(run.err.contains(&remark), *is_cut, "{file}: {run:?}");
+        }
+        assert_eq!(figures(&bench.run(&arguments).await).0, 0, "{file}");
+    }
+    let names: Vec<_> =
+        bench.rows().await.into_iter().filter(|row| row["id"] == 2).map(|row| row["name"].clone()).collect();
+    assert_eq!(names[..2], [json!("bo"), json!("bob")]);
+    assert_eq!(bench.read("e.ndjson.dead").lines().count(), 1, "the refused part of a row stays a dead letter");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_sent_again_as_a_whole_survives_a_kill() {
+    let bench = Bench::new().await;
+    bench.write("a.csv", "id,name\n1,a\n2,bo");
+    let arguments = ["send", TABLE, "a.csv", "--json", "--checkpoint", "c"];
+    assert_eq!(figures(&bench.run(&arguments).await), (2, 2, 0));
+    append(&bench, "a.csv", "b\n");
+    bench.emulator.inject("ack-delay=600s".parse().unwrap());
+    let mut child = bench.program(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while child.try_wait().unwrap().is_none() && !bench.read("c").contains("\"rows\":1") {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    child.kill().unwrap();
+    tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    bench.emulator.clear_faults();
+    let run = bench.run(&arguments).await;
+    assert_eq!((run.code, figures(&run)), (0, (1, 1, 0)), "{run:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_was_replaced_is_not_taken_for_the_one_of_the_checkpoint() {
     let bench = Bench::new().await;
