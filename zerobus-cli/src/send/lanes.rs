@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use zerobus_runtime::dynamic::{Dynamic, DynamicRow, RowPlan};
 use zerobus_runtime::{CloseError, Error, ErrorKind, IngestStream, Offset, StreamBuilder, Undelivered};
 
@@ -134,19 +135,14 @@ impl Lanes {
         })
     }
 
-    /// Waits until every row is durable, within a time limit if one is given. Returns the errors of the lanes that
-    /// failed.
-    pub(super) async fn close(&self, within: Option<Duration>) -> Vec<(usize, CloseError)> {
-        // The streams deliver concurrently, so waiting for one after another takes only as long as the slowest.
-        let until = within.map(|within| tokio::time::Instant::now() + within);
-        let mut errors = Vec::new();
-        for (lane, stream) in self.streams.iter().enumerate() {
-            let closed = match until {
-                None => stream.close().await,
-                Some(until) => stream.close_within(until.saturating_duration_since(tokio::time::Instant::now())).await,
-            };
-            errors.extend(closed.err().map(|error| (lane, error)));
-        }
-        errors
+    /// Waits until every row of a lane is durable, at the latest until this time. A future that is dropped before it is
+    /// ready loses nothing: the lane keeps the rows that it would have returned.
+    pub(super) async fn close(&self, lane: usize, until: Option<Instant>) -> Result<(), CloseError> {
+        let stream = &self.streams[lane];
+        let closed = match until {
+            None => stream.close().await,
+            Some(until) => stream.close_within(until.saturating_duration_since(Instant::now())).await,
+        };
+        closed.map(drop)
     }
 }

@@ -1,5 +1,6 @@
 //! Sends rows to the lanes, keeps refused rows as dead letters, and records progress in the checkpoint.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -376,24 +377,13 @@ impl<'a> Sender<'a> {
 
     /// Waits until the accepted rows are durable, and returns the receipt.
     pub(super) async fn close(mut self, ending: Ending, grace: Duration, ids: &StreamIds) -> Receipt {
-        let (failed, unnoted) = self.drain(&ending, grace).await;
         let is_whole = ending.is_whole();
         let mut errors: Vec<String> = match ending {
             Ending::Failed(failure) => vec![failure.to_string()],
             Ending::Stopped => vec!["it was stopped; the same command with the same --checkpoint continues".to_owned()],
             Ending::Whole => Vec::new(),
         };
-        errors.extend(unnoted.map(|failure| failure.to_string()));
-        let mut undelivered = 0;
-        for (lane, error) in failed {
-            let text = error.to_string();
-            let rows = error.into_undelivered();
-            let lost = rows.as_ref().map_or(0, |rows| self.returned(lane, rows, &mut errors));
-            if lost > 0 || (rows.is_none() && is_whole) {
-                errors.push(text);
-            }
-            undelivered += lost;
-        }
+        let undelivered = self.drain(is_whole, grace, &mut errors).await;
         let noted = self.note().err().map(|failure| failure.to_string());
         errors.extend(noted.filter(|failure| !errors.contains(failure)));
         let totals = self.lanes.totals();
@@ -416,33 +406,49 @@ impl<'a> Sender<'a> {
     }
 
     /// Closes the lanes, and saves the checkpoint meanwhile. If all inputs were read, the wait has no limit until a
-    /// signal arrives; then `grace` is the limit. One more signal ends the wait.
-    async fn drain(&mut self, ending: &Ending, grace: Duration) -> (Vec<(usize, CloseError)>, Option<Failure>) {
+    /// signal arrives; then `grace` is the limit. One more signal ends the wait. Returns the number of rows that were
+    /// given up.
+    async fn drain(&mut self, is_whole: bool, grace: Duration, errors: &mut Vec<String>) -> u64 {
         let lanes = self.lanes.clone();
-        let closing = async {
-            if ending.is_whole() {
-                tokio::select! {
-                    failed = lanes.close(None) => return failed,
-                    _ = signal::stop() => {}
-                }
-            }
-            tokio::select! {
-                failed = lanes.close(Some(grace)) => failed,
-                _ = signal::stop() => lanes.close(Some(Duration::ZERO)).await,
-            }
-        };
-        tokio::pin!(closing);
+        let mut until = (!is_whole).then(|| tokio::time::Instant::now() + grace);
+        let mut stop = pin!(signal::stop());
         let mut tick = tokio::time::interval(EVERY);
         let mut unnoted = None;
-        loop {
-            tokio::select! {
-                failed = &mut closing => return (failed, unnoted),
-                _ = tick.tick() => {
-                    let noted = self.note();
-                    unnoted = unnoted.or(noted.err());
+        let mut undelivered = 0;
+        // The streams deliver concurrently, so waiting for one after another takes only as long as the slowest.
+        for lane in 0..lanes.len() {
+            let mut closing = pin!(lanes.close(lane, until));
+            let closed = loop {
+                tokio::select! {
+                    // What a lane returns is kept before the checkpoint may count it.
+                    biased;
+                    closed = &mut closing => break closed,
+                    _ = &mut stop => {
+                        let now = tokio::time::Instant::now();
+                        until = Some(if until.is_none() { now + grace } else { now });
+                        stop.set(signal::stop());
+                        closing.set(lanes.close(lane, until));
+                    }
+                    _ = tick.tick() => unnoted = unnoted.or(self.note().err()),
                 }
+            };
+            if let Err(error) = closed {
+                undelivered += self.closed(lane, error, is_whole, errors);
             }
         }
+        errors.extend(unnoted.map(|failure| failure.to_string()));
+        undelivered
+    }
+
+    /// Keeps the rows that a lane returned at its end. Returns the number of those that were given up.
+    fn closed(&mut self, lane: usize, error: CloseError, is_whole: bool, errors: &mut Vec<String>) -> u64 {
+        let text = error.to_string();
+        let rows = error.into_undelivered();
+        let given_up = rows.as_ref().map_or(0, |rows| self.returned(lane, rows, errors));
+        if given_up > 0 || (rows.is_none() && is_whole) {
+            errors.push(text);
+        }
+        given_up
     }
 
     /// Keeps the rows that a failed lane returned. Those that the server refused count as refused; the number of the

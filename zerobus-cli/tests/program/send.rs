@@ -346,6 +346,42 @@ async fn lanes_share_the_rows_and_a_checkpoint_covers_them_all() {
     assert!(none.err.contains("a number from 1 to 64"), "{none:?}");
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_one_lane_refused_is_kept_while_another_lane_is_waited_for() {
+    let ddl = "CREATE TABLE main.shop.small (t TINYINT) USING DELTA;";
+    for signals in [&["-KILL"][..], &["-INT", "-INT"]] {
+        let bench = Bench::with(ddl, |builder| builder).await;
+        bench.write("wide.sql", ddl.replace("TINYINT", "INT"));
+        bench.write("refused.ndjson", "{\"t\": 1000}\n");
+        bench.write("unsettled.ndjson", "{\"t\": 1}\n");
+        bench.emulator.inject("ack-delay=600s".parse().unwrap());
+        // The answers come when the lanes are being closed.
+        bench.emulator.inject("latency=50ms".parse().unwrap());
+        // A lane without rows, one with each file.
+        let arguments =
+            ["send", "main.shop.small", "refused.ndjson", "unsettled.ndjson", "--ddl", "wide.sql", "--json"];
+        let kept = ["--lanes", "3", "--checkpoint", "state.json", "--dead-letters", "dead", "--max-rejected", "5"];
+        let mut command = bench.program(&[&arguments[..], &kept].concat());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let settled = |state: &str| state.contains("\"file\":\"refused.ndjson\",\"rows\":1");
+        while !std::fs::read_to_string(bench.path("state.json")).is_ok_and(|state| settled(&state)) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        for name in signals {
+            signal(&child, name);
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        }
+        let run: Run = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap().into()).await.unwrap();
+        let dead = bench.read("dead");
+        assert!(dead.lines().count() == 1 && dead.contains("1000"), "{signals:?}: {dead} {run:?}");
+        if signals.len() > 1 {
+            assert_eq!((run.code, figures(&run)), (1, (2, 0, 1)), "{run:?}");
+            assert_eq!(run.json()["rows_undelivered"], 1, "{run:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn input_that_is_nearly_right_is_named() {
     let bench = Bench::new().await;
