@@ -13,6 +13,7 @@
 //! | `reader` | the thread that reads the files, one after another |
 //! | `sender` | sending rows, and keeping refused ones |
 //! | `lanes` | the streams that carry the rows |
+//! | `letters` | the file of dead letters |
 //! | `marks` | the lane and offset of each row that is not settled |
 //! | `checkpoint` | the file that records how many rows are durable |
 //! | `checksum` | the checksums by which it recognises a file and its rows |
@@ -26,6 +27,7 @@ mod checksum;
 mod csv;
 mod inputs;
 mod lanes;
+mod letters;
 mod lines;
 mod marks;
 mod ndjson;
@@ -46,6 +48,7 @@ use crate::{Outcome, Verbosity};
 use checkpoint::Checkpoint;
 use inputs::Inputs;
 use lanes::Lanes;
+use letters::Letters;
 use progress::Progress;
 pub(crate) use receipt::{Receipt, StreamIds};
 use sender::{Ending, Sender};
@@ -62,7 +65,8 @@ pub(crate) async fn run(arguments: Send, verbosity: Verbosity) -> Result<Outcome
         plan = plan.decimal_mark(DecimalMark::Comma);
     }
     let ids = StreamIds::default();
-    let lanes = Lanes::open(&arguments, &plan, &ids).await?;
+    let letters = arguments.dead_letters.as_deref().map(Letters::open).transpose()?;
+    let lanes = Lanes::open(&arguments, &plan, letters.as_ref(), &ids).await?;
     let progress = Progress::new(inputs.bytes(), if arguments.json { Verbosity::Quiet } else { verbosity });
 
     let (pieces, received) = mpsc::channel(AHEAD);
@@ -71,7 +75,7 @@ pub(crate) async fn run(arguments: Send, verbosity: Verbosity) -> Result<Outcome
     let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(move || reading.run(&pieces, &spares));
     let reader = reader.map_err(|error| Failure::new("cannot start a thread", error))?;
 
-    let mut sender = Sender::new(&plan, lanes, &arguments, checkpoint, &progress)?;
+    let mut sender = Sender::new(&plan, lanes, &arguments, checkpoint, &progress).with_dead_letters(letters);
     let ending = sender.run(received, &sent).await;
     let receipt = sender.close(ending, arguments.grace, &ids).await;
     progress.finish();

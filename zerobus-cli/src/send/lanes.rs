@@ -8,6 +8,7 @@ use zerobus_runtime::dynamic::{Dynamic, DynamicRow, RowPlan};
 use zerobus_runtime::{CloseError, Error, ErrorKind, IngestStream, Offset, StreamBuilder, Undelivered};
 
 use super::StreamIds;
+use super::letters::Letters;
 use crate::arguments::Send;
 use crate::failure::Failure;
 
@@ -54,10 +55,16 @@ pub(super) struct Accepted {
     pub(super) offset: u64,
 }
 
-/// Gives the lane its own folder in the spool, if a spool is configured.
-fn spooled(stream: StreamBuilder<Dynamic>, spool: Option<&Path>, lane: usize) -> StreamBuilder<Dynamic> {
-    match spool {
-        Some(folder) => stream.spool(folder.join(format!("lane-{lane}"))),
+/// Gives the lane its own folder in the spool, which keeps refused rows until the file of dead letters has them.
+fn spooled(
+    stream: StreamBuilder<Dynamic>,
+    spool: &Path,
+    letters: Option<&Letters>,
+    lane: usize,
+) -> StreamBuilder<Dynamic> {
+    let stream = stream.spool(spool.join(format!("lane-{lane}")));
+    match letters {
+        Some(letters) => stream.dead_letters(letters.sink()),
         None => stream,
     }
 }
@@ -72,7 +79,12 @@ impl Sent {
 }
 
 impl Lanes {
-    pub(super) async fn open(arguments: &Send, plan: &RowPlan, ids: &StreamIds) -> Result<Self, Failure> {
+    pub(super) async fn open(
+        arguments: &Send,
+        plan: &RowPlan,
+        letters: Option<&Letters>,
+        ids: &StreamIds,
+    ) -> Result<Self, Failure> {
         let client = arguments.login.client()?;
         let lanes = arguments.lanes.get();
         let mut stream = client.dynamic_stream(plan).max_unacked_bytes((MOST_UNACKED / lanes).max(LEAST_UNACKED));
@@ -87,8 +99,11 @@ impl Lanes {
         stream = stream.max_rejected_rows(most).rejected_within(Duration::MAX);
         let mut streams = Vec::with_capacity(lanes);
         for lane in 0..lanes {
-            let opened = stream.clone().on_event(ids.hook());
-            streams.push(spooled(opened, arguments.spool.as_deref(), lane).open().await?);
+            let mut opened = stream.clone().on_event(ids.hook());
+            if let Some(spool) = &arguments.spool {
+                opened = spooled(opened, spool, letters, lane);
+            }
+            streams.push(opened.open().await?);
         }
         Ok(Self { streams, current: 0 })
     }

@@ -10,6 +10,7 @@ use zerobus_runtime::{CloseError, DeadLetter, Error, ErrorKind, Offset, Undelive
 
 use super::checkpoint::Checkpoint;
 use super::lanes::{Lanes, Sent};
+use super::letters::Letters;
 use super::lines::{Line, Lines};
 use super::marks::Marks;
 use super::piece::{Piece, Rows};
@@ -18,7 +19,6 @@ use super::records::{Records, Texts};
 use super::source::LONGEST;
 use super::{Receipt, StreamIds};
 use crate::arguments::Send;
-use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::{signal, terminal};
 
@@ -50,7 +50,7 @@ pub(super) struct Sender<'a> {
     /// The text that means NULL in a cell.
     null: Option<String>,
     names: Vec<String>,
-    dead_letters: Option<DeadLetters>,
+    dead_letters: Option<Letters>,
     max_rejected: u64,
     checkpoint: Checkpoint,
     marks: Marks,
@@ -79,16 +79,16 @@ impl<'a> Sender<'a> {
         arguments: &Send,
         checkpoint: Checkpoint,
         progress: &'a Progress,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let now = Instant::now();
         let held = vec![u64::MAX; lanes.len()];
-        Ok(Self {
+        Self {
             plan,
             lanes,
             columns: None,
             null: arguments.cells.null.clone(),
             names: checkpoint.names(),
-            dead_letters: arguments.dead_letters.as_deref().map(DeadLetters::open).transpose()?,
+            dead_letters: None,
             max_rejected: arguments.max_rejected,
             checkpoint,
             marks: Marks::default(),
@@ -102,7 +102,12 @@ impl<'a> Sender<'a> {
             refused: 0,
             held,
             has_lost_letters: false,
-        })
+        }
+    }
+
+    /// Keeps refused rows in this file.
+    pub(super) fn with_dead_letters(self, dead_letters: Option<Letters>) -> Self {
+        Self { dead_letters, ..self }
     }
 
     /// Sends all received rows until the input ends, a signal arrives or something fails. Buffers of sent rows go back
@@ -305,7 +310,7 @@ impl<'a> Sender<'a> {
         }
         let source = place.source(&self.names);
         self.count_refused(&source, &error.to_string(), 1)?;
-        if let Some(letters) = &mut self.dead_letters {
+        if let Some(letters) = &self.dead_letters {
             letters.add(&row.dead_letter(error).with_source(source))?;
         }
         Ok(Sent::REFUSED)
@@ -316,7 +321,7 @@ impl<'a> Sender<'a> {
         self.begin();
         let source = place.source(&self.names);
         self.count_refused(&source, reason, 1)?;
-        if let Some(letters) = &mut self.dead_letters {
+        if let Some(letters) = &self.dead_letters {
             letters.add(&DeadLetter::unreadable(self.plan.table(), bytes, reason).with_source(source))?;
         }
         self.done(Sent::REFUSED)
@@ -347,7 +352,8 @@ impl<'a> Sender<'a> {
             let letters: Vec<DeadLetter> = rows.letters().collect();
             failure = failure.or(self.take_aside(lane, &letters).err());
         }
-        let synced = self.dead_letters.as_mut().map_or(Ok(()), DeadLetters::sync);
+        failure = failure.or(self.count_taken().err());
+        let synced = self.dead_letters.as_ref().map_or(Ok(()), Letters::sync);
         self.has_lost_letters |= synced.is_err();
         failure = failure.or(synced.err());
         if !self.has_lost_letters {
@@ -359,10 +365,17 @@ impl<'a> Sender<'a> {
         failure.map_or(Ok(()), Err)
     }
 
+    /// Counts the rows that the server refused and a lane wrote to the dead letters.
+    fn count_taken(&mut self) -> Result<(), Failure> {
+        let taken = self.dead_letters.as_ref().map(Letters::take_uncounted).unwrap_or_default();
+        let Some(reason) = taken.first() else { return Ok(()) };
+        self.count_refused("the server", reason, taken.len() as u64)
+    }
+
     /// Keeps rows that the server refused as dead letters, and counts them.
     fn take_aside(&mut self, lane: usize, letters: &[DeadLetter]) -> Result<(), Failure> {
         let Some(first) = letters.first() else { return Ok(()) };
-        if let Some(file) = &mut self.dead_letters {
+        if let Some(file) = &self.dead_letters {
             let kept = letters.iter().try_for_each(|letter| file.add(letter));
             self.has_lost_letters |= kept.is_err();
             kept?;
@@ -470,7 +483,7 @@ impl<'a> Sender<'a> {
     /// Keeps rows that were given up as dead letters.
     fn keep(&mut self, mut letters: impl Iterator<Item = DeadLetter>) -> Result<(), Failure> {
         // With a checkpoint, running the same command again sends them, so `replay` would send them twice.
-        match self.dead_letters.as_mut().filter(|_| !self.checkpoint.is_on_disk()) {
+        match self.dead_letters.as_ref().filter(|_| !self.checkpoint.is_on_disk()) {
             Some(file) => letters.try_for_each(|letter| file.add(&letter)).and_then(|()| file.sync()),
             None => Ok(()),
         }

@@ -530,3 +530,62 @@ async fn what_a_killed_run_leaves_in_the_spool_is_sent_first_by_the_next() {
     let both = bench.run(&["send", TABLE, "a.ndjson", "--spool", "spool", "--checkpoint", "c"]).await;
     assert_eq!(both.code, 2, "{both:?}");
 }
+
+/// How many rows wait in the first lane of a spool, whether a program has it open or not.
+#[cfg(unix)]
+fn waiting(bench: &Bench) -> Option<u64> {
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(bench.path("spool/lane-0")).ok()? {
+        let file = file.ok()?;
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).ok()?;
+    }
+    let files = zerobus_runtime::SpoolFolder::open(copy.path()).ok()?.verify().ok()?;
+    Some(files.iter().map(|file| file.waiting).sum())
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_row_stays_in_the_spool_until_its_dead_letter_is_on_disk() {
+    let ddl = "CREATE TABLE main.shop.small (t TINYINT) USING DELTA;";
+    let bench = Bench::with(ddl, |builder| builder).await;
+    bench.write("wide.sql", ddl.replace("TINYINT", "INT"));
+    bench.emulator.inject("latency=100ms".parse().unwrap());
+    let arguments = ["send", "main.shop.small", "-", "--ddl", "wide.sql", "--json", "--spool", "spool"];
+    let arguments = [&arguments[..], &["--dead-letters", "dead", "--max-rejected", "5"]].concat();
+    let mut command = bench.program(&arguments);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"{\"t\": 1000}\n").unwrap();
+    for rows in [1, 0] {
+        while waiting(&bench) != Some(rows) {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+    signal(&child, "-KILL");
+    tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    drop(input);
+    let dead = bench.read("dead");
+    assert!(dead.lines().count() == 1 && dead.contains("1000"), "{dead}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_rows_of_a_spool_are_kept_once_and_too_many_stop_it() {
+    let ddl = "CREATE TABLE main.shop.small (t TINYINT) USING DELTA;";
+    let bench = Bench::with(ddl, |builder| builder).await;
+    bench.write("wide.sql", ddl.replace("TINYINT", "INT"));
+    // The first is refused before it is sent, two by the server.
+    bench.write("rows.ndjson", "{\"t\": \"x\"}\n{\"t\": 1}\n{\"t\": 1000}\n{\"t\": 2}\n{\"t\": 2000}\n");
+    for (most, expected, is_over) in [("3", (3, (5, 2, 3)), false), ("2", (1, (5, 2, 3)), true)] {
+        let arguments = ["send", "main.shop.small", "rows.ndjson", "--ddl", "wide.sql", "--json", "--spool", "spool"];
+        let arguments = [&arguments[..], &["--lanes", "2", "--dead-letters", most, "--max-rejected", most]].concat();
+        let run = bench.run(&arguments).await;
+        assert_eq!((run.code, figures(&run)), expected, "{run:?}");
+        let receipt = run.json();
+        let error = receipt["error"].as_str().unwrap_or_default();
+        assert_eq!(error.contains("3 rows were refused, and --max-rejected allows 2"), is_over, "{run:?}");
+        assert_eq!((&receipt["rows_undelivered"], &receipt["rows_spooled"]), (&json!(0), &json!(0)), "{run:?}");
+        let letters = bench.read(most);
+        let sources = letters.matches("\"source\":\"rows.ndjson, line 1\"").count();
+        assert_eq!((letters.lines().count(), sources), (3, 1), "{letters}");
+    }
+}
