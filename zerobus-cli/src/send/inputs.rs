@@ -38,8 +38,8 @@ impl Inputs {
         let (mut inputs, mut places): (Vec<Input>, Vec<Option<PathBuf>>) = Default::default();
         for name in names {
             for path in expand(name)? {
-                // Two names may refer to the same file.
-                let place = path.as_deref().map(fs::canonicalize).and_then(Result::ok);
+                // Two names may refer to the same file. A pipe without a name has no other path than the given one.
+                let place = path.as_deref().map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()));
                 if places.contains(&place) {
                     let name = path.as_deref().unwrap_or(Path::new("-")).display().to_string();
                     return Err(Failure::text(format!("{name} is named twice; its rows would be sent twice")));

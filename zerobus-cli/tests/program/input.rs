@@ -155,6 +155,30 @@ async fn a_pipe_with_a_name_is_read_to_its_end_and_takes_no_checkpoint() {
     assert!(run.err.contains("rows.ndjson cannot be read twice, so --checkpoint does not apply to it"), "{run:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn two_pipes_without_names_are_two_inputs() {
+    let bench = Bench::new().await;
+    bench.write("a", lines(0..10));
+    bench.write("b", lines(10..20));
+    // As a shell's `<(cat a) <(cat b)` names them.
+    let script = "cat a | { cat b | \"$0\" \"$@\" /dev/fd/3 /dev/fd/0; } 3<&0";
+    let program = env!("CARGO_BIN_EXE_zerobus");
+    let mut command = bench.program(&[]);
+    let environment: Vec<_> =
+        command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    command = std::process::Command::new("sh");
+    command.args(["-c", script, program, "send", TABLE, "--format", "ndjson", "--json"]);
+    command.current_dir(bench.folder.path()).envs(environment);
+    let run = finish(command).await;
+    assert_eq!((run.code, figures(&run)), (0, (20, 20, 0)), "{run:?}");
+    assert_eq!(bench.ids().await, (0..20).collect::<Vec<_>>());
+    for names in [["-", "-"], ["/dev/fd/0", "/dev/fd/0"]] {
+        let run = bench.run(&[&["send", TABLE, "--format", "ndjson"][..], &names].concat()).await;
+        assert!(run.err.contains(&format!("{} is named twice", names[0])), "{run:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_grows_while_it_is_read_is_sent_as_far_as_it_is_whole() {
     let bench = Bench::new().await;
