@@ -54,8 +54,7 @@ struct Reading {
     parser: Reader,
     /// The rows that were read and not sent yet, and the part of the next row that was read.
     records: Records,
-    /// How many line ends were skipped before rows; the parser did not see them.
-    skipped: u64,
+    line_ends: LineEnds,
     /// The line on which the next row begins.
     line: u64,
     /// How many bytes of the next row were read so far.
@@ -77,7 +76,16 @@ impl Reading {
     fn new(file: Box<dyn io::Read>, delimiter: u8) -> Self {
         let parser = ReaderBuilder::new().delimiter(delimiter).build();
         let file = BufReader::with_capacity(PIECE, file);
-        Self { file, is_over: false, parser, records: Records::default(), skipped: 0, line: 1, length: 0, open: None }
+        Self {
+            file,
+            is_over: false,
+            parser,
+            records: Records::default(),
+            line_ends: LineEnds::default(),
+            line: 1,
+            length: 0,
+            open: None,
+        }
     }
 
     /// The names in the first row.
@@ -106,23 +114,24 @@ impl Reading {
                 return Ok(Next::Wait);
             }
             if self.length == 0 {
-                self.line = self.parser.line() + self.skipped;
+                self.line = self.line_ends.count + 1;
             }
             // If the file grows from here on, that does not continue its last row.
             self.is_over = self.is_over || self.file.fill_buf()?.is_empty();
             // The parser takes the end of the file for the end of any row, but a line end for text within quotes.
             let is_last = self.is_over && self.length > 0;
             let part = if is_last { b"\n" } else { self.file.buffer() };
-            // Empty lines are not rows. The parser would skip them too, but count them as part of the row before.
+            // Empty lines are not rows. The parser would skip them too, but as a part of the next row.
             let line_ends = part.iter().take_while(|byte| self.length == 0 && matches!(byte, b'\r' | b'\n')).count();
             if line_ends > 0 {
-                self.skipped += memchr::memchr_iter(b'\n', &part[..line_ends]).count() as u64;
+                self.line_ends.add(&part[..line_ends]);
                 self.file.consume(line_ends);
                 continue;
             }
             let (bytes, ends) = self.records.room();
             let (result, read, bytes, ends) = self.parser.read_record(part, bytes, ends);
             if !is_last {
+                self.line_ends.add(&part[..read]);
                 self.file.consume(read);
             }
             self.records.extend(bytes, ends);
@@ -173,10 +182,41 @@ impl Reading {
     }
 }
 
+/// The line ends that were read: CR LF, LF or CR, in cells as well.
+#[derive(Debug, Default)]
+struct LineEnds {
+    count: u64,
+    /// Whether the last byte was CR: an LF that follows belongs to it.
+    is_after_cr: bool,
+}
+
+impl LineEnds {
+    /// Counts those in the next bytes of the file.
+    fn add(&mut self, bytes: &[u8]) {
+        for place in memchr::memchr2_iter(b'\r', b'\n', bytes) {
+            let is_after_cr = place.checked_sub(1).map_or(self.is_after_cr, |before| bytes[before] == b'\r');
+            self.count += u64::from(bytes[place] == b'\r' || !is_after_cr);
+        }
+        self.is_after_cr = bytes.last().map_or(self.is_after_cr, |last| *last == b'\r');
+    }
+}
+
 /// The complete first line, even if a pipe delivers it in parts, and the rest of the file.
 fn first_line(mut file: Source) -> io::Result<(Vec<u8>, Source)> {
     let mut first = Vec::new();
-    file.by_ref().take(LONGEST as u64).read_until(b'\n', &mut first)?;
+    while first.len() < LONGEST {
+        let part = match file.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            part => part?,
+        };
+        let end = memchr::memchr2(b'\r', b'\n', part);
+        let read = end.map_or(part.len(), |end| end + 1);
+        first.extend(&part[..read]);
+        file.consume(read);
+        if end.is_some() || read == 0 {
+            break;
+        }
+    }
     Ok((first, file))
 }
 
@@ -187,7 +227,7 @@ fn likely_delimiter(start: &[u8]) -> u8 {
     for byte in start {
         match byte {
             b'"' => is_quoted = !is_quoted,
-            b'\n' if !is_quoted => break,
+            b'\r' | b'\n' if !is_quoted => break,
             _ if is_quoted => {}
             byte => {
                 if let Some(place) = DELIMITERS.iter().position(|delimiter| delimiter == byte) {
@@ -211,6 +251,7 @@ mod tests {
             ("a;b;c\n1,5;2,5;3,5", b';'),
             ("a\tb\n", b'\t'),
             ("\"a,b,c\"|d\n", b'|'),
+            ("a;b\r1,1,1,1;2\r", b';'),
             ("only", b','),
             ("", b','),
         ] {
@@ -272,6 +313,22 @@ mod tests {
             let (header, found) = rows(Parts(FILE, part));
             assert_eq!(header, ["a", "b"]);
             assert_eq!(found, expected, "parts of {part} bytes");
+        }
+    }
+
+    #[test]
+    fn lines_are_counted_with_any_line_end() {
+        for (file, expected) in [
+            ("a,b\n1,2\n\n3,\"x\ny\"\n5,6\n7,8", [2, 4, 6, 7]),
+            ("a,b\r\n1,2\r\n\r\n3,\"x\r\ny\"\r\n5,6\r\n7,8", [2, 4, 6, 7]),
+            ("a,b\r1,2\r\r3,\"x\ry\"\r5,6\r7,8", [2, 4, 6, 7]),
+            ("a,b\r1,2\n\r3,\"x\n\ry\"\r\n5,6\n\n\r\r\n7,8", [2, 4, 7, 11]),
+        ] {
+            for part in 1..=file.len() {
+                let (_, rows) = rows(Parts(file.as_bytes(), part));
+                let lines: Vec<u64> = rows.iter().map(|(line, _)| *line).collect();
+                assert_eq!(lines, expected, "{file:?} in parts of {part} bytes");
+            }
         }
     }
 

@@ -155,6 +155,16 @@ async fn a_pipe_with_a_name_is_read_to_its_end_and_takes_no_checkpoint() {
     assert!(run.err.contains("rows.ndjson cannot be read twice, so --checkpoint does not apply to it"), "{run:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_csv_is_named_by_its_line_with_any_line_end() {
+    let bench = Bench::new().await;
+    for end in ["\n", "\r\n", "\r"] {
+        bench.write("a.csv", ["id;name", "1;a", "2;b,,,", "", "x;c"].join(end));
+        let run = bench.run(&["send", TABLE, "a.csv"]).await;
+        assert!(run.err.contains("refused: a.csv, line 5: column id: found the text \"x\""), "{end:?}: {run:?}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn two_pipes_without_names_are_two_inputs() {
