@@ -26,12 +26,8 @@ pub(super) fn open(input: &Input, counter: &Arc<AtomicU64>) -> io::Result<Source
     let file = Cursor::new(start.clone()).chain(rest);
     let plain: Box<dyn Read> = match start[..] {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file))),
-        #[cfg(feature = "zstd")]
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::new(file)?),
-        #[cfg(not(feature = "zstd"))]
-        [0x28, 0xb5, 0x2f, 0xfd] => {
-            return Err(io::Error::other("it is compressed with zstd, which this build does not support"));
-        }
+        // The magic number of a frame, or of one to skip.
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => zstd(file)?,
         [b'P', b'A', b'R', b'1'] => return Err(io::Error::other("it is a Parquet file; `--format parquet` reads it")),
         _ => Box::new(file),
     };
@@ -41,6 +37,16 @@ pub(super) fn open(input: &Input, counter: &Arc<AtomicU64>) -> io::Result<Source
         return Err(io::Error::other("it is UTF-16; convert it, as in `iconv -f utf-16 -t utf-8`"));
     }
     Ok(BufReader::with_capacity(PIECE, Box::new(Cursor::new(start).chain(rest))))
+}
+
+#[cfg(feature = "zstd")]
+fn zstd(file: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+    Ok(Box::new(zstd::stream::read::Decoder::new(file)?))
+}
+
+#[cfg(not(feature = "zstd"))]
+fn zstd(_: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+    Err(io::Error::other("it is compressed with zstd, which this build does not support"))
 }
 
 /// Reads the first four bytes, or fewer if the file is shorter.
