@@ -28,7 +28,10 @@ pub(super) fn open(input: &Input, counter: &Arc<AtomicU64>) -> io::Result<Source
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file))),
         // The magic number of a frame, or of one to skip.
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => zstd(file)?,
-        [b'P', b'A', b'R', b'1'] => return Err(io::Error::other("it is a Parquet file; `--format parquet` reads it")),
+        // Text can begin with the letters; in a Parquet file a control character follows.
+        [b'P', b'A', b'R', b'1', next, ..] if !matches!(next, b'\t' | b'\n' | b'\r' | b' '..) => {
+            return Err(io::Error::other("it is a Parquet file; `--format parquet` reads it"));
+        }
         _ => Box::new(file),
     };
     let (start, rest) = peek(plain)?;
@@ -49,10 +52,10 @@ fn zstd(_: impl Read + 'static) -> io::Result<Box<dyn Read>> {
     Err(io::Error::other("it is compressed with zstd, which this build does not support"))
 }
 
-/// Reads the first four bytes, or fewer if the file is shorter.
+/// Reads the first five bytes, or fewer if the file is shorter.
 fn peek<R: Read>(mut file: R) -> io::Result<(Vec<u8>, R)> {
-    let mut start = Vec::with_capacity(4);
-    file.by_ref().take(4).read_to_end(&mut start)?;
+    let mut start = Vec::with_capacity(5);
+    file.by_ref().take(5).read_to_end(&mut start)?;
     Ok((start, file))
 }
 

@@ -156,6 +156,27 @@ async fn a_pipe_with_a_name_is_read_to_its_end_and_takes_no_checkpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_taken_for_parquet_by_more_than_its_first_letters() {
+    let bench =
+        Bench::with("CREATE TABLE main.shop.orders (id BIGINT NOT NULL, par1 STRING) USING DELTA;", |it| it).await;
+    for (file, text) in [("a.csv", "PAR1,id\nx,1\n"), ("b.csv", "PAR1;id\r\nx;2\r\n"), ("c.tsv", "PAR1\tid\nx\t3\n")] {
+        bench.write(file, text);
+        let run = bench.run(&["send", TABLE, file, "--json"]).await;
+        assert_eq!((run.code, figures(&run)), (0, (1, 1, 0)), "{file}: {run:?}");
+    }
+    assert_eq!(bench.ids().await, [1, 2, 3]);
+    for rows in [0..0, 0..10] {
+        let mut whole = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut whole, ids_of(0..1).schema(), None).unwrap();
+        writer.write(&ids_of(rows)).unwrap();
+        writer.close().unwrap();
+        bench.write("d.csv", whole);
+        let run = bench.run(&["send", TABLE, "d.csv", "--json"]).await;
+        assert!(error(&run).contains("it is a Parquet file; `--format parquet` reads it"), "{run:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_of_csv_is_named_by_its_line_with_any_line_end() {
     let bench = Bench::new().await;
     for end in ["\n", "\r\n", "\r"] {

@@ -273,7 +273,7 @@ async fn an_unreadable_file_is_an_error_of_one_sentence() {
     bench.write("bad.ndjson", b"{\"id\":1}\n{\"id\":2,\"name\":\"\xff\"}\n");
     bench.write("wide.ndjson", b"\xff\xfe{\0}\0");
     bench.write("cut.ndjson.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03abc");
-    bench.write("rows.parquet", b"PAR1....");
+    bench.write("rows.parquet", b"PAR1\x15\x04..");
     bench.write("rows.arrow", b"ARROW1..");
     bench.write("rows.arrows", b"no arrow");
     bench.write("header.csv", "id,names\n1,a\n");
