@@ -37,7 +37,7 @@ impl Target {
         // Every row may be refused again, and each needs its own reason. What is under way bounds them.
         let stream = stream.max_rejected_rows(usize::MAX).max_rejected_bytes(usize::MAX);
         // Each takes a connection, so the rows behind many of them wait long.
-        let stream = stream.delivery_timeout(None);
+        let stream = stream.refusal_is_progress(true).delivery_timeout(None);
         Ok(Self { stream: stream.open().await?, plan, returned: RefCell::default() })
     }
 

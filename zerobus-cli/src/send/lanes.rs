@@ -97,6 +97,8 @@ impl Lanes {
         // flight for the refused one.
         let most = usize::try_from(arguments.max_rejected).unwrap_or(usize::MAX).max(1);
         stream = stream.max_rejected_rows(most).rejected_within(Duration::MAX);
+        // Each of them takes a connection, so the rows behind many of them wait long.
+        stream = stream.refusal_is_progress(true).delivery_timeout(None);
         let mut streams = Vec::with_capacity(lanes);
         for lane in 0..lanes {
             let mut opened = stream.clone().on_event(ids.hook());

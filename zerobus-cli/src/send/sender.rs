@@ -423,7 +423,7 @@ impl<'a> Sender<'a> {
     /// given up.
     async fn drain(&mut self, is_whole: bool, grace: Duration, errors: &mut Vec<String>) -> u64 {
         let lanes = self.lanes.clone();
-        let mut until = (!is_whole).then(|| tokio::time::Instant::now() + grace);
+        let (mut is_limited, mut until) = (!is_whole, if is_whole { None } else { end_of(grace) });
         let mut stop = pin!(signal::stop());
         let mut tick = tokio::time::interval(EVERY);
         let mut unnoted = None;
@@ -437,8 +437,8 @@ impl<'a> Sender<'a> {
                     biased;
                     closed = &mut closing => break closed,
                     _ = &mut stop => {
-                        let now = tokio::time::Instant::now();
-                        until = Some(if until.is_none() { now + grace } else { now });
+                        until = if is_limited { end_of(Duration::ZERO) } else { end_of(grace) };
+                        is_limited = true;
                         stop.set(signal::stop());
                         closing.set(lanes.close(lane, until));
                     }
@@ -488,6 +488,11 @@ impl<'a> Sender<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// The end of a time from now; none if it is too far away.
+fn end_of(time: Duration) -> Option<tokio::time::Instant> {
+    tokio::time::Instant::now().checked_add(time)
 }
 
 /// Where a row is in its file.

@@ -154,7 +154,9 @@ impl Session {
             let (offset, reason) = (crate::offset::Offset(batch.first), error.clone());
             self.actions.push_back(Action::Tell(StreamEvent::Rejected { offset, reason }));
             self.returned.reject(now, batch, error.clone());
-            self.progress(now);
+            if self.settings.refusal_is_progress {
+                self.progress(now);
+            }
         }
         Whole::GoesOn
     }

@@ -1,7 +1,8 @@
 //! Backoff with jitter, and the budget of attempts between two acknowledgements.
 //!
-//! Progress is a row that the server makes durable or refuses individually. A connection that opens and settles no row is
-//! a failed attempt like one that does not open, so a server that accepts and drops connections is not retried forever.
+//! Progress is what the server makes durable, and the rows that it refuses if the settings say so. A connection that opens
+//! and makes no progress is a failed attempt like one that does not open, so a server that accepts and drops connections
+//! is not retried forever.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ impl Retry {
         Self { failures: 0, random }
     }
 
-    /// Rows were settled: resets the budget.
+    /// There was progress: resets the budget.
     pub(super) const fn progress(&mut self) {
         self.failures = 0;
     }

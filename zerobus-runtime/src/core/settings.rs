@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) max_first_attempts: Option<u32>,
     /// How many rows the server may refuse individually within `rejected_within`.
     pub(crate) max_rejected_rows: usize,
+    /// Whether a row that the server refuses resets the budget of attempts.
+    pub(crate) refusal_is_progress: bool,
     pub(crate) rejected_within: Duration,
     /// The most bytes of refused rows waiting to be taken; they do not count toward `max_unacked_bytes`.
     pub(crate) max_rejected_bytes: usize,
@@ -96,6 +98,7 @@ impl Settings {
             max_attempts: Some(20),
             max_first_attempts: Some(4),
             max_rejected_rows: 100,
+            refusal_is_progress: false,
             rejected_within: Duration::from_secs(60),
             max_rejected_bytes: 16 * 1024 * 1024,
             max_rows_per_second: None,

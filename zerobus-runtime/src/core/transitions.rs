@@ -271,7 +271,9 @@ impl Session {
             let (offset, reason) = (Offset(batch.first), error.clone());
             self.actions.push_back(Action::Tell(StreamEvent::Rejected { offset, reason }));
             self.returned.reject(now, batch, error.clone());
-            self.progress(now);
+            if self.settings.refusal_is_progress {
+                self.progress(now);
+            }
         }
         Search::GoesOn
     }

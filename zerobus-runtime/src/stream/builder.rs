@@ -185,7 +185,7 @@ impl<T> StreamBuilder<T> {
         self
     }
 
-    /// How many consecutive attempts may fail before a row is acknowledged or refused; 20 by default.
+    /// How many consecutive attempts may fail without an acknowledgement between them; 20 by default.
     pub fn max_attempts(mut self, attempts: impl Into<Option<u32>>) -> Self {
         self.settings.max_attempts = attempts.into();
         self
@@ -203,6 +203,16 @@ impl<T> StreamBuilder<T> {
     /// Finding such a row takes two connections. With 0 the first one ends the stream.
     pub const fn max_rejected_rows(mut self, rows: usize) -> Self {
         self.settings.max_rejected_rows = rows;
+        self
+    }
+
+    /// Whether a row that the server refuses counts as progress, as one that it acknowledges does; no by default.
+    ///
+    /// Otherwise a stream whose rows are all refused ends after [`max_attempts`](Self::max_attempts), and pauses longer
+    /// from attempt to attempt. With `true`, only `max_rejected_rows` ends it: for rows that come from a file, which may
+    /// be refused one after another.
+    pub const fn refusal_is_progress(mut self, is_progress: bool) -> Self {
+        self.settings.refusal_is_progress = is_progress;
         self
     }
 
