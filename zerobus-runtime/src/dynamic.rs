@@ -84,9 +84,10 @@ use plan::StructPlan;
 pub(crate) use problem::RowProblem;
 
 use crate::error::{Error, Fault};
-use crate::letter::{Columns, DeadLetter, Fingerprint, MessageSchema, Original};
+use crate::letter::{DeadLetter, Original};
 use crate::message::Encoder;
 use crate::record_kind::RecordKind;
+use crate::schemas::{Columns, Fingerprint, MessageSchema};
 use crate::stream::{Accepts, sealed};
 
 /// How rows of one table are written: compiled once, and used for every row.

@@ -25,17 +25,11 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `origin` | where rows come from: their table, encoding and schemas |
-//! | `message_schema` | the schema of rows that are protobuf messages |
-//! | `fingerprint` | the fingerprint of a descriptor |
-//! | `columns` | the kinds of a message's columns |
 //! | `dialect` | how a row of JSON writes times and VARIANTs |
 //! | `decoded` | a protobuf message as JSON |
 
-mod columns;
 mod decoded;
 mod dialect;
-mod fingerprint;
-mod message_schema;
 mod origin;
 
 use std::borrow::Cow;
@@ -48,11 +42,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub(crate) use columns::Columns;
 pub(crate) use decoded::json_of;
 pub(crate) use dialect::{Dialect, Times, Variants};
-pub(crate) use fingerprint::Fingerprint;
-pub(crate) use message_schema::MessageSchema;
 pub(crate) use origin::Origin;
 
 use crate::core::ReturnedBatch;
@@ -60,6 +51,7 @@ use crate::error::{Error, ErrorKind, Fault, ServerCode};
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
+use crate::schemas::{Columns, Fingerprint};
 use crate::values::Timestamp;
 
 /// A row that was refused or not delivered, with the reason: the input of a [sink](crate::DeadLetters).

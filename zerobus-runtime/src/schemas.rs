@@ -1,4 +1,14 @@
 //! The schemas of a stream's rows: the program's own, and those of rows in its spool.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `message_schema` | the schema of rows that are protobuf messages |
+//! | `fingerprint` | the fingerprint of a descriptor |
+//! | `columns` | the kinds of a message's columns |
+
+mod columns;
+mod fingerprint;
+mod message_schema;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -6,8 +16,11 @@ use bytes::Bytes;
 use prost::Message;
 use prost_types::DescriptorProto;
 
+pub(crate) use columns::Columns;
+pub(crate) use fingerprint::Fingerprint;
+pub(crate) use message_schema::MessageSchema;
+
 use crate::core::{Begin, Schema};
-use crate::letter::{Columns, Fingerprint, MessageSchema};
 use crate::transport::first_message;
 use crate::wire::CreateIngestStreamRequest;
 

@@ -46,11 +46,11 @@ use waiters::Waiters;
 
 use crate::core::{Action, Batch, Heard, Pull, Refused, ReturnedBatch, Session, Settings};
 use crate::error::Error;
-use crate::letter::{Fingerprint, Origin};
+use crate::letter::Origin;
 use crate::message::Encoder;
 use crate::offset::{Offset, Offsets};
 use crate::persisted::Persisted;
-use crate::schemas::Schemas;
+use crate::schemas::{Fingerprint, Schemas};
 use crate::stats::Stats;
 use crate::undelivered::Undelivered;
 

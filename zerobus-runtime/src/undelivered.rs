@@ -5,11 +5,11 @@ use std::io;
 
 use crate::core::ReturnedBatch;
 use crate::error::{Error, Fault};
-use crate::letter::{DeadLetter, Fingerprint, Origin, read_lines};
+use crate::letter::{DeadLetter, Origin, read_lines};
 use crate::offset::Offset;
 use crate::persisted::Persisted;
 use crate::record_kind::RecordKind;
-use crate::schemas::Schemas;
+use crate::schemas::{Fingerprint, Schemas};
 use bytes::Bytes;
 
 /// Rows that were accepted and are not known to be durable, with the reason of each.

@@ -19,7 +19,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto};
 use serde_json::value::RawValue;
 
-use super::MessageSchema;
+use crate::schemas::MessageSchema;
 
 /// How deep messages may be nested.
 const DEEPEST: u32 = 100;

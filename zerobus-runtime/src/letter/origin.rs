@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::{DeadLetter, Dialect, Fingerprint, Original, json_of, json_on_one_line};
+use super::{DeadLetter, Dialect, Original, json_of, json_on_one_line};
 use crate::core::{ReturnedBatch, Schema};
 use crate::error::Error;
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
-use crate::schemas::Schemas;
+use crate::schemas::{Fingerprint, Schemas};
 
 /// What the rows of one stream have in common.
 #[derive(Debug, Clone)]

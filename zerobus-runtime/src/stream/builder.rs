@@ -14,9 +14,9 @@ use crate::core::Settings;
 use crate::dead_letters::DeadLetters;
 use crate::error::{Error, Fault};
 use crate::event::{Hooks, StreamEvent};
-use crate::letter::Columns;
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
+use crate::schemas::Columns;
 
 /// The options of a stream. [`open`](Self::open) opens it.
 ///

@@ -8,9 +8,10 @@ use zerobus_codegen::{DataType, Field, Scalar, Struct};
 use super::{JsonStream, block_on};
 use crate::dead_letters::{BoxError, DeadLetters, Sink};
 use crate::error::ServerCode;
-use crate::letter::{DeadLetter, Fingerprint, Times, Variants};
+use crate::letter::{DeadLetter, Times, Variants};
 use crate::message::Presence;
 use crate::persisted::Persisted;
+use crate::schemas::Fingerprint;
 use crate::values::Timestamp;
 
 /// The columns of the table: the keys of a line.

@@ -5,9 +5,9 @@ use prost_types::DescriptorProto;
 
 use super::{Encoded, Json, Prost, StreamBuilder};
 use crate::client::Client;
-use crate::letter::Columns;
 use crate::message::ZerobusMessage;
 use crate::record_kind::RecordKind;
+use crate::schemas::Columns;
 
 impl Client {
     /// A stream of rows of a Rust type, into that type's table.
