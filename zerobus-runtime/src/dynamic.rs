@@ -222,7 +222,7 @@ impl RowPlan {
     }
 
     /// The row of a dead letter or of an undelivered row: the row that it was, also if the table's columns have moved, or
-    /// if times and VARIANTs were written differently than this plan's are.
+    /// if times and VARIANT values were written differently than this plan's are.
     ///
     /// It is refused if only [a part](DeadLetter::is_partial) of it was kept.
     #[must_use]

@@ -25,7 +25,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `origin` | where rows come from: their table, encoding and schemas |
-//! | `dialect` | how a row of JSON writes times and VARIANTs |
+//! | `dialect` | how a row of JSON writes times and VARIANT values |
 //! | `decoded` | a protobuf message as JSON |
 
 mod decoded;
