@@ -184,7 +184,7 @@ fn lists_maps_and_structs_are_written_as_they_nest() {
         (field("lat", DataType::Float32), Arc::new(Float32Array::from(vec![None])) as ArrayRef),
     ]);
     check("struct<lat:double,lon:double>", place.clone(), &[json!({"lon": 8.5})]);
-    refused("struct<lat:double,alt:double>", place, "found the column the text \"LON\" in the batch");
+    refused("struct<lat:double,alt:double>", place, "found the column `LON` in the batch");
     let mut holes = ListBuilder::new(Int32Builder::new());
     holes.append_value([Some(1), None]);
     refused("array<int>", holes.finish(), "column c.element: found null, expected INT NOT NULL");

@@ -131,7 +131,10 @@ pub(crate) enum Fault {
     TokenProvider { table: String, source: BoxError },
     #[error("{} refused the token for {}: {}", Printable(.url), Printable(.table), .refusal)]
     TokenRefused { table: String, url: String, refusal: Refusal },
-    #[error("the server refused more than {rows} rows within {}{}", Seconds(*.within), Because(Some(.cause)))]
+    #[error(
+        "the server refused more than {rows} {}{}{}", if *.rows == 1 { "row" } else { "rows" }, Within(*.within),
+        Because(Some(.cause))
+    )]
     TooManyRejected { rows: usize, within: Duration, cause: Error },
     #[error("line {line} of the undelivered rows: {}", Printable(.problem))]
     Undelivered { line: u64, problem: String },
@@ -151,6 +154,15 @@ struct Seconds(Duration);
 impl Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} seconds", self.0.as_secs_f64())
+    }
+}
+
+/// A time window, unless it has no limit.
+struct Within(Duration);
+
+impl Display for Within {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Duration::MAX { Ok(()) } else { write!(f, " within {}", Seconds(self.0)) }
     }
 }
 

@@ -16,7 +16,6 @@ use super::direct::Direct;
 use super::point::POWERS_OF_TEN;
 use super::{ColumnPlan, Seen};
 use crate::dynamic::plan::{Shape, Slot, StructPlan};
-use crate::dynamic::problem::quoted;
 use crate::dynamic::{Options, RowProblem, TimeUnit, UnknownColumns};
 use crate::values::{Date, Timestamp};
 
@@ -88,7 +87,7 @@ fn unknown(plan: &StructPlan, name: &str) -> RowProblem {
         Some(likely) => format!("names of the table's columns; `{likely}` is one"),
         None => "names of the table's columns".to_owned(),
     };
-    RowProblem::new(format!("the column {} in the batch", quoted(name)), expected)
+    RowProblem::new(format!("the column `{name}` in the batch"), expected)
 }
 
 impl<'a> Values<'a> {
