@@ -24,7 +24,7 @@ use zerobus_runtime::DeadLetter;
 use crate::arguments::Replay;
 use crate::failure::Failure;
 use crate::send::{Receipt, StreamIds};
-use crate::{Outcome, signal};
+use crate::{Outcome, signal, terminal};
 use survey::Survey;
 use target::Target;
 use under_way::{Fate, UnderWay};
@@ -181,6 +181,12 @@ impl<'a> Replaying<'a> {
             possibly_twice += target.rows_replayed();
         }
         let (settled, replaced) = self.under_way.finish().await;
+        if settled.partial > 0 {
+            terminal::remark(format_args!(
+                "{} of the rows that stay are `partial`: the file has only a part of them, so send them from their source",
+                settled.partial
+            ));
+        }
         if let Err(failure) = replaced {
             self.failure.get_or_insert(failure);
         }

@@ -44,6 +44,8 @@ pub(super) struct Settled {
     pub(super) possibly_twice: u64,
     /// Rows that stay because they were refused.
     pub(super) refused: u64,
+    /// Those of them that the file has only in part.
+    pub(super) partial: u64,
     /// Whether the file was replaced with the rows that stay.
     pub(super) is_replaced: bool,
 }
@@ -109,6 +111,7 @@ impl UnderWay {
             (None, _) => (letter.is_partial(), letter),
         };
         self.settled.refused += u64::from(is_refused);
+        self.settled.partial += u64::from(letter.is_partial());
         let Some(left) = &mut self.left else { return Ok(()) };
         let written = letter.write_to(left.file()).map_err(|error| unwritten(&self.path, error));
         if written.is_err() {

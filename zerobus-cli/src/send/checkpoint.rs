@@ -44,7 +44,7 @@ pub(super) struct Done {
 impl Done {
     /// Whether a row has to be sent: it comes after those that are done, or it is more than the part that is done.
     pub(super) fn lacks(&self, row: u64, read: impl FnOnce() -> Checksum) -> bool {
-        row > self.rows || (row == self.rows && self.open.is_some_and(|open| open != read()))
+        row > self.rows || (row == self.rows && self.open.is_some_and(|open| open.is_shorter(&read())))
     }
 }
 

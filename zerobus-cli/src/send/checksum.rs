@@ -26,6 +26,11 @@ impl Checksum {
         Self { bytes: bytes.len() as u64, crc32: crc.sum() }
     }
 
+    /// Whether it is of fewer bytes.
+    pub(super) const fn is_shorter(&self, other: &Self) -> bool {
+        self.bytes < other.bytes
+    }
+
     /// The checksum of the first bytes of a file. Fails if the known one differs: a file that grew has the same start,
     /// and a file that replaced it has another.
     pub(super) fn of_start(path: &Path, known: Option<&Self>) -> Result<Self, Failure> {

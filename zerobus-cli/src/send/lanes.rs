@@ -1,6 +1,6 @@
 //! Lanes: one or more open streams that carry the rows. Rows on different lanes have no order.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -62,11 +62,20 @@ fn spooled(
     letters: Option<&Letters>,
     lane: usize,
 ) -> StreamBuilder<Dynamic> {
-    let stream = stream.spool(spool.join(format!("lane-{lane}")));
+    let stream = stream.spool(folder_of(spool, lane));
     match letters {
         Some(letters) => stream.dead_letters(letters.sink()),
         None => stream,
     }
+}
+
+/// How many lanes have a folder in the spool.
+fn lanes_of(spool: &Path) -> usize {
+    (0..usize::MAX).take_while(|lane| folder_of(spool, *lane).is_dir()).count()
+}
+
+fn folder_of(spool: &Path, lane: usize) -> PathBuf {
+    spool.join(format!("lane-{lane}"))
 }
 
 impl Sent {
@@ -86,7 +95,9 @@ impl Lanes {
         ids: &StreamIds,
     ) -> Result<Self, Failure> {
         let client = arguments.login.client()?;
-        let lanes = arguments.lanes.get();
+        // The rows that another run left in the spool are sent by the lanes that accepted them.
+        let left = arguments.spool.as_deref().map_or(0, lanes_of);
+        let lanes = arguments.lanes.get().max(left);
         let mut stream = client.dynamic_stream(plan).max_unacked_bytes((MOST_UNACKED / lanes).max(LEAST_UNACKED));
         if let Some(rate) = arguments.rate {
             let rate = rate.div_ceil(u32::try_from(lanes).unwrap_or(u32::MAX));

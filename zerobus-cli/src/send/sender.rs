@@ -186,7 +186,7 @@ impl<'a> Sender<'a> {
         if rows.len() > 0 && self.checkpoint.back_to(input, before) {
             let (name, row) = (&self.names[input], before + 1);
             terminal::remark(format_args!(
-                "{name}: row {row} was incomplete when it was sent; all of it is sent now, so the table may have both"
+                "{name}: row {row} was incomplete when it was sent; all of it is sent now, so the table, or the dead letters, may have the incomplete one"
             ));
         }
     }
@@ -335,9 +335,13 @@ impl<'a> Sender<'a> {
         if self.refused > self.max_rejected {
             let (most, refused) = (self.max_rejected, self.refused);
             let rows = if refused == 1 { "row was" } else { "rows were" };
-            return Err(Failure::text(format!(
-                "{refused} {rows} refused, and --max-rejected allows {most}; fix the rows, or allow more and keep them with --dead-letters"
-            )));
+            // The rows behind a refused one may be durable, and the file is known by its first bytes.
+            let advice = if self.checkpoint.is_on_disk() && self.dead_letters.is_none() {
+                "repeat the command with a higher --max-rejected and --dead-letters, since without them it sends the rows behind a refused one again"
+            } else {
+                "fix the rows, or allow more and keep them with --dead-letters"
+            };
+            return Err(Failure::text(format!("{refused} {rows} refused, and --max-rejected allows {most}; {advice}")));
         }
         Ok(())
     }
@@ -393,7 +397,10 @@ impl<'a> Sender<'a> {
         let is_whole = ending.is_whole();
         let mut errors: Vec<String> = match ending {
             Ending::Failed(failure) => vec![failure.to_string()],
-            Ending::Stopped => vec!["it was stopped; the same command with the same --checkpoint continues".to_owned()],
+            Ending::Stopped if self.checkpoint.is_on_disk() => {
+                vec!["it was stopped; the same command with the same --checkpoint continues".to_owned()]
+            }
+            Ending::Stopped => vec!["it was stopped".to_owned()],
             Ending::Whole => Vec::new(),
         };
         let undelivered = self.drain(is_whole, grace, &mut errors).await;
@@ -411,7 +418,8 @@ impl<'a> Sender<'a> {
                 (self.read + totals.rows_recovered)
                     .saturating_sub(totals.rows_durable + self.refused + totals.rows_on_disk),
             ),
-            possibly_twice: totals.rows_replayed,
+            // How often rows were sent again; some of them were refused.
+            possibly_twice: totals.rows_replayed.min(totals.rows_durable),
             time: self.started.elapsed(),
             streams: ids.all(),
             error: (!errors.is_empty()).then(|| errors.join("; ")),

@@ -89,6 +89,7 @@ async fn a_refused_row_never_returns_as_another_row() {
     assert_eq!(letters.lines().count(), 7);
     let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
     assert_eq!((run.code, figures(&run)), (3, (7, 0, 7)), "{run:?}");
+    assert!(run.err.contains("4 of the rows that stay are `partial`"), "{run:?}");
     assert!(bench.rows().await.is_empty());
     // With its unit named, the first row is what its file said. The second, once fixed, has the unit of its own letter.
     let dead = bench.read("dead.ndjson");

@@ -594,3 +594,42 @@ async fn refused_rows_of_a_spool_are_kept_once_and_too_many_stop_it() {
         assert_eq!((letters.lines().count(), sources), (3, 1), "{letters}");
     }
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_of_more_lanes_is_sent_whole() {
+    let bench = Bench::new().await;
+    bench.emulator.inject("ack-delay=600s".parse().unwrap());
+    bench.write("orders.ndjson", lines(0..3_000));
+    let arguments = ["send", TABLE, "orders.ndjson", "--json", "--spool", "spool", "--lanes", "3", "--grace", "0"];
+    let mut command = bench.program(&arguments);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while bench.ids().await.len() < 3_000 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    signal(&child, "-KILL");
+    tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    let next = Bench::new().await;
+    std::fs::rename(bench.path("spool"), next.path("spool")).unwrap();
+    let run = next.run(&["send", TABLE, "-", "--json", "--spool", "spool", "--lanes", "1"]).await;
+    assert_eq!((run.code, run.json()["rows_recovered"].as_u64()), (0, Some(3_000)), "{run:?}");
+    assert_eq!(next.ids().await, (0..3_000).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_row_that_was_cut_short_is_not_taken_for_one_that_grew() {
+    let bench = Bench::new().await;
+    // The start of the file, by which it is known, stays the same.
+    let rows = format!(
+        "id,name\n{}4000,whole",
+        (0..4_000).fold(String::new(), |rows, id| rows + &format!("{id},some longer name\n"))
+    );
+    assert!(rows.len() > 64 * 1024);
+    let arguments = ["send", TABLE, "orders.csv", "--json", "--checkpoint", "state.json"];
+    for (text, sent) in [(&rows[..], 4_001), (&rows[..rows.len() - 2], 0)] {
+        bench.write("orders.csv", text);
+        let run = bench.run(&arguments).await;
+        assert_eq!((run.code, figures(&run)), (0, (sent, sent, 0)), "{run:?}");
+    }
+    assert_eq!(bench.ids().await.len(), 4_001);
+}
