@@ -390,7 +390,9 @@ impl Shared {
     /// The stream's figures so far.
     pub(crate) fn stats(&self) -> Stats {
         let inner = self.lock();
-        Stats { dead_letters: inner.letters_taken(), ..Stats::of(&inner.session, self.now()) }
+        let stats = Stats::of(&inner.session, self.now());
+        let rows_on_disk = stats.rows_on_disk + inner.letters_left();
+        Stats { dead_letters: inner.letters_taken(), rows_on_disk, ..stats }
     }
 
     /// The full name of the table.

@@ -3,14 +3,17 @@
 //! A spool drops a row that the server refused once its sink has it. So with a spool the lanes themselves write such
 //! rows to the file; without one the sender takes them from the lanes, many at once.
 
-use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use zerobus_runtime::DeadLetter;
 
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
+
+/// When a row that could not be written is tried again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// The open file; clones share it.
 #[derive(Clone)]
@@ -20,12 +23,14 @@ struct Open {
     file: DeadLetters,
     /// The reasons of rows that lanes wrote and the sender has not counted.
     uncounted: Vec<String>,
+    /// Why a lane cannot write a row now.
+    failure: Option<String>,
 }
 
 impl Letters {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let file = DeadLetters::open(path)?;
-        Ok(Self(Arc::new(Mutex::new(Open { file, uncounted: Vec::new() }))))
+        Ok(Self(Arc::new(Mutex::new(Open { file, uncounted: Vec::new(), failure: None }))))
     }
 
     /// Adds a row.
@@ -41,7 +46,10 @@ impl Letters {
     /// The sink of a lane: a row is on disk when it returns.
     pub(super) fn sink(&self) -> zerobus_runtime::DeadLetters {
         let letters = self.clone();
-        zerobus_runtime::DeadLetters::callback(move |letter| letters.take(letter))
+        zerobus_runtime::DeadLetters::callback(move |letter| {
+            letters.take(letter);
+            Ok(())
+        })
     }
 
     /// The reasons of rows that lanes wrote since the last call.
@@ -49,14 +57,29 @@ impl Letters {
         std::mem::take(&mut self.lock().uncounted)
     }
 
-    fn take(&self, letter: &DeadLetter) -> Result<(), Box<dyn Error + Send + Sync>> {
+    /// Why a lane cannot write a row now.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.lock().failure.clone().map(Failure::text)
+    }
+
+    fn take(&self, letter: &DeadLetter) {
         // A row that the lane did not accept is written by the sender, which knows its place in the input.
         if letter.offset().is_none() {
-            return Ok(());
+            return;
         }
+        // The spool keeps the row until this returns. Meanwhile the sender ends the run.
+        while let Err(failure) = self.try_take(letter) {
+            self.lock().failure = Some(failure.to_string());
+            std::thread::sleep(AGAIN);
+        }
+    }
+
+    fn try_take(&self, letter: &DeadLetter) -> Result<(), Failure> {
         let mut open = self.lock();
-        open.file.add(letter).and_then(|()| open.file.sync()).map_err(|failure| failure.to_string())?;
+        open.file.add(letter)?;
+        open.file.sync()?;
         open.uncounted.push(letter.reason().to_string());
+        open.failure = None;
         Ok(())
     }
 

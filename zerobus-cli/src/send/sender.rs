@@ -357,6 +357,7 @@ impl<'a> Sender<'a> {
             failure = failure.or(self.take_aside(lane, &letters).err());
         }
         failure = failure.or(self.count_taken().err());
+        failure = failure.or(self.dead_letters.as_ref().and_then(Letters::failure));
         let synced = self.dead_letters.as_ref().map_or(Ok(()), Letters::sync);
         self.has_lost_letters |= synced.is_err();
         failure = failure.or(synced.err());
@@ -450,7 +451,15 @@ impl<'a> Sender<'a> {
                         stop.set(signal::stop());
                         closing.set(lanes.close(lane, until));
                     }
-                    _ = tick.tick() => unnoted = unnoted.or(self.note().err()),
+                    _ = tick.tick() => {
+                        let noted = self.note();
+                        if noted.is_err() && !is_limited {
+                            // A lane may wait for a disk that takes no dead letters.
+                            (is_limited, until) = (true, end_of(grace));
+                            closing.set(lanes.close(lane, until));
+                        }
+                        unnoted = unnoted.or(noted.err());
+                    }
                 }
             };
             if let Err(error) = closed {

@@ -633,3 +633,26 @@ async fn a_last_row_that_was_cut_short_is_not_taken_for_one_that_grew() {
     }
     assert_eq!(bench.ids().await.len(), 4_001);
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_row_whose_letter_cannot_be_written_stays_in_the_spool() {
+    let ddl = "CREATE TABLE main.shop.small (n INT, t TINYINT) USING DELTA;";
+    let bench = Bench::with(ddl, |builder| builder).await;
+    bench.write("wide.sql", ddl.replace("TINYINT", "INT"));
+    bench.write("rows.ndjson", "{\"n\":1,\"t\":5}\n{\"n\":2,\"t\":300}\n{\"n\":3,\"t\":6}\n");
+    let arguments = |file, letters| {
+        let common = ["--ddl", "wide.sql", "--json", "--spool", "spool", "--max-rejected", "9", "--grace", "1"];
+        [&["send", "main.shop.small", file, "--dead-letters", letters], &common[..]].concat()
+    };
+    let run = bench.run(&arguments("rows.ndjson", "/dev/full")).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    let (receipt, error) = (run.json(), run.json()["error"].to_string());
+    assert!(error.contains("cannot write the dead letters to /dev/full"), "{run:?}");
+    assert!(receipt["rows_spooled"].as_u64() >= Some(1) && receipt["rows_undelivered"] == 0, "{run:?}");
+    let run = bench.run(&arguments("-", "dead.ndjson")).await;
+    assert_eq!((run.code, run.json()["rows_refused"].as_u64()), (3, Some(1)), "{run:?}");
+    assert!(bench.read("dead.ndjson").contains("300"), "{}", bench.read("dead.ndjson"));
+    let run = bench.run(&arguments("-", "dead.ndjson")).await;
+    assert_eq!((run.code, run.json()["rows_recovered"].as_u64()), (0, Some(0)), "{run:?}");
+}

@@ -334,6 +334,11 @@ impl Inner {
         self.letters.done == self.letters.queued
     }
 
+    /// How many refused rows of a stream that has ended stay in the spool.
+    pub(super) const fn letters_left(&self) -> u64 {
+        self.letters.left
+    }
+
     /// How many refused rows the sink took.
     pub(super) const fn letters_taken(&self) -> u64 {
         self.letters.taken
