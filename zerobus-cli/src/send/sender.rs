@@ -452,13 +452,13 @@ impl<'a> Sender<'a> {
                         closing.set(lanes.close(lane, until));
                     }
                     _ = tick.tick() => {
-                        let noted = self.note();
-                        if noted.is_err() && !is_limited {
-                            // A lane may wait for a disk that takes no dead letters.
+                        unnoted = unnoted.or(self.note().err());
+                        // The lane would wait for ever for a disk that takes no dead letters.
+                        let waits = self.dead_letters.as_ref().is_some_and(|letters| letters.failure().is_some());
+                        if waits && !is_limited {
                             (is_limited, until) = (true, end_of(grace));
                             closing.set(lanes.close(lane, until));
                         }
-                        unnoted = unnoted.or(noted.err());
                     }
                 }
             };
