@@ -27,7 +27,7 @@ use crate::send::{Receipt, StreamIds};
 use crate::{Outcome, signal, terminal};
 use survey::Survey;
 use target::Target;
-use under_way::{Fate, UnderWay};
+use under_way::UnderWay;
 
 /// Sends the rows and prints a receipt.
 pub(crate) async fn run(arguments: Replay) -> Result<Outcome, Failure> {
@@ -68,65 +68,44 @@ impl<'a> Replaying<'a> {
 
     /// Sends the rows until the file ends or fails. After a signal the remaining rows stay in the file.
     async fn rows(&mut self, survey: &Survey<'_>) -> Result<(), Failure> {
-        let stop = signal::stop();
-        tokio::pin!(stop);
-        for letter in survey.letters()? {
+        let mut letters = survey.letters()?;
+        tokio::select! {
+            biased;
+            stopped = signal::stop() => stopped?,
+            sent = self.take_in(&mut letters) => return sent,
+        }
+        self.note_stop();
+        // What is under way must be settled before the rows behind it are kept.
+        self.close().await;
+        self.take_in(&mut letters).await
+    }
+
+    /// Takes in the rows, and sends them unless the program was asked to stop. A future that is dropped loses none.
+    async fn take_in(
+        &mut self,
+        letters: &mut impl Iterator<Item = Result<DeadLetter, Failure>>,
+    ) -> Result<(), Failure> {
+        for letter in letters {
             let letter = letter?;
-            let fate = tokio::select! {
-                biased;
-                stopped = &mut stop, if !self.is_stopped => Err(stopped),
-                fate = self.fate(&letter) => Ok(fate),
-            };
-            let fate = match fate {
-                Ok(fate) => fate,
-                Err(stopped) => {
-                    stopped?;
-                    self.stop().await;
-                    Fate::Kept
-                }
-            };
-            self.under_way.push(letter, fate);
+            let table = letter.table().to_owned();
+            // A partial letter lacks some values, so sending it would store a different row.
+            let is_sent = !self.is_stopped && !letter.is_partial();
+            self.under_way.push(letter);
+            if is_sent && let Some(target) = self.target(&table).await {
+                self.under_way.send_last(target).await;
+            }
             while self.under_way.is_full() {
-                let settled = tokio::select! {
-                    biased;
-                    stopped = &mut stop, if !self.is_stopped => Err(stopped),
-                    settled = self.under_way.settle_first() => Ok(settled),
-                };
-                match settled {
-                    Ok(settled) => settled?,
-                    Err(stopped) => {
-                        stopped?;
-                        self.stop().await;
-                    }
-                }
+                self.under_way.settle_first().await?;
             }
         }
         Ok(())
     }
 
-    /// Sends no more rows. What is under way is settled within the grace period.
-    async fn stop(&mut self) {
-        self.note_stop();
-        self.close().await;
-    }
-
+    /// Notes that no more rows are sent.
     fn note_stop(&mut self) {
         self.is_stopped = true;
         let failure = || Failure::text("it was stopped; the same command sends the rows that are left");
         self.failure.get_or_insert_with(failure);
-    }
-
-    /// Sends a row, if its table's stream is open.
-    async fn fate(&mut self, letter: &DeadLetter) -> Fate {
-        // A partial letter lacks some values, so sending it would store a different row.
-        if self.is_stopped || letter.is_partial() {
-            return Fate::Kept;
-        }
-        let Some(target) = self.target(letter.table()).await else { return Fate::Kept };
-        match target.send(letter).await {
-            Ok(offset) => Fate::Sent(target, offset),
-            Err(error) => Fate::Unsent(error),
-        }
     }
 
     /// The stream of a table, opened at its first row.

@@ -17,7 +17,7 @@ const MOST_BYTES: usize = 32 << 20;
 const MOST_ROWS: usize = 16_384;
 
 /// What happened to a row so far.
-pub(super) enum Fate {
+enum Fate {
     /// It is not sent.
     Kept,
     /// It was accepted by this stream.
@@ -56,10 +56,19 @@ impl UnderWay {
         Ok(Self { rows: VecDeque::new(), bytes: 0, path: path.to_owned(), left, settled: Settled::default() })
     }
 
-    /// Adds a row.
-    pub(super) fn push(&mut self, letter: DeadLetter, fate: Fate) {
+    /// Adds a row, which is kept unless it is sent.
+    pub(super) fn push(&mut self, letter: DeadLetter) {
         self.bytes += bytes_of(&letter);
-        self.rows.push_back((letter, fate));
+        self.rows.push_back((letter, Fate::Kept));
+    }
+
+    /// Sends the last row. If the future is dropped, it was not sent.
+    pub(super) async fn send_last(&mut self, target: Rc<Target>) {
+        let Some((letter, fate)) = self.rows.back_mut() else { return };
+        *fate = match target.send(letter).await {
+            Ok(offset) => Fate::Sent(target, offset),
+            Err(error) => Fate::Unsent(error),
+        };
     }
 
     /// Whether the first rows must be settled before more are added.
