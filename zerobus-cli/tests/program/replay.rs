@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 #[cfg(target_os = "linux")]
 use crate::support::finish;
-use crate::support::{Bench, TABLE, figures};
 #[cfg(unix)]
-use crate::support::{Run, signal};
+use crate::support::signal;
+use crate::support::{Bench, Run, TABLE, figures};
 
 /// The line of a dead letter with a refused row of the table.
 fn letter(table: &str, row: &str) -> String {
@@ -133,9 +133,7 @@ async fn a_message_returns_by_the_names_of_its_columns_after_they_have_moved() {
     let before = refused_by_the_server(ddl, row).await;
     let moved =
         "CREATE TABLE main.shop.small (m MAP<STRING, INT>, v VARIANT, b STRING, a STRING, n INT, at TIMESTAMP);";
-    let bench = Bench::with(moved, |builder| builder).await;
-    bench.write("dead.ndjson", before.read("dead.ndjson"));
-    let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+    let (bench, run) = replayed_into(moved, &before).await;
     assert_eq!((run.code, figures(&run)), (0, (1, 1, 0)), "{run:?}");
     let stored = bench.emulator.rows("main.shop.small").await.unwrap();
     let expected = json!({
@@ -207,12 +205,7 @@ async fn a_message_stays_where_its_column_means_something_else_now() {
         ("FLOAT", "DOUBLE", "0.1"),
     ];
     for (before, after, value) in cases {
-        let ddl = |t: &str| format!("CREATE TABLE main.shop.small (n TINYINT, c {t});");
-        let row = format!("{{\"n\":1000,\"c\":{value}}}\n");
-        let refused = refused_by_the_server(&ddl(before), &row).await;
-        let bench = Bench::with(&ddl(after).replace("TINYINT", "INT"), |builder| builder).await;
-        bench.write("dead.ndjson", refused.read("dead.ndjson"));
-        let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+        let (bench, run) = altered(before, after, value).await;
         assert_eq!((run.code, figures(&run)), (3, (1, 0, 1)), "{before} to {after}: {run:?}");
         let reason = letters(&bench, "dead.ndjson")[0]["reason"].as_str().unwrap().to_owned();
         assert!(reason.starts_with("column c") && reason.contains("as the column was"), "{reason}");
@@ -221,13 +214,24 @@ async fn a_message_stays_where_its_column_means_something_else_now() {
     for (before, after, value) in
         [("INT", "BIGINT", "7"), ("DECIMAL(4,2)", "DECIMAL(9,2)", "1.25"), ("VARCHAR(3)", "STRING", "\"a\"")]
     {
-        let ddl = |t: &str| format!("CREATE TABLE main.shop.small (n TINYINT, c {t});");
-        let refused = refused_by_the_server(&ddl(before), &format!("{{\"n\":1000,\"c\":{value}}}\n")).await;
-        let bench = Bench::with(&ddl(after).replace("TINYINT", "INT"), |builder| builder).await;
-        bench.write("dead.ndjson", refused.read("dead.ndjson"));
-        let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+        let (_, run) = altered(before, after, value).await;
         assert_eq!((run.code, figures(&run)), (0, (1, 1, 0)), "{before} to {after}: {run:?}");
     }
+}
+
+/// Replays a refused row after its column `c` has changed from one type to another.
+async fn altered(before: &str, after: &str, value: &str) -> (Bench, Run) {
+    let ddl = |t: &str| format!("CREATE TABLE main.shop.small (n TINYINT, c {t});");
+    let refused = refused_by_the_server(&ddl(before), &format!("{{\"n\":1000,\"c\":{value}}}\n")).await;
+    replayed_into(&ddl(after).replace("TINYINT", "INT"), &refused).await
+}
+
+/// Replays the dead letters of another bench into a table of its own.
+async fn replayed_into(ddl: &str, other: &Bench) -> (Bench, Run) {
+    let bench = Bench::with(ddl, |builder| builder).await;
+    bench.write("dead.ndjson", other.read("dead.ndjson"));
+    let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+    (bench, run)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,9 +267,7 @@ async fn empty_lists_that_must_not_be_null_return() {
     let ddl = format!("CREATE TABLE main.shop.small (n TINYINT, {columns});");
     let before = refused_by_the_server(&ddl, "{\"n\":1000,\"l\":[],\"m\":{},\"s\":{\"a\":[]}}\n").await;
     let moved = format!("CREATE TABLE main.shop.small (q INT, n INT, {columns});");
-    let bench = Bench::with(&moved, |builder| builder).await;
-    bench.write("dead.ndjson", before.read("dead.ndjson"));
-    let run = bench.run(&["replay", "dead.ndjson", "--json"]).await;
+    let (_, run) = replayed_into(&moved, &before).await;
     assert_eq!((run.code, figures(&run)), (0, (1, 1, 0)), "{run:?}");
 }
 
