@@ -58,6 +58,14 @@ fn keeping() -> (DeadLetters, Arc<Mutex<Vec<DeadLetter>>>) {
     (sink, letters)
 }
 
+/// A sink that hangs with its first letter until the sender is dropped.
+fn hanging() -> (DeadLetters, mpsc::Sender<()>) {
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let sink = DeadLetters::callback(move |_| Ok(gone.lock().unwrap().recv()?));
+    (sink, go)
+}
+
 fn json(letter: &DeadLetter) -> Value {
     serde_json::from_str(letter.json().unwrap()).unwrap()
 }
@@ -239,9 +247,7 @@ async fn a_callback_may_use_the_lanes_that_share_it_even_close_them() {
 #[tokio::test]
 async fn a_sink_that_hangs_does_not_hold_up_close_within() {
     let server = refusing(b"bad").await;
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let sink = DeadLetters::callback(move |_| Ok(gone.lock().unwrap().recv()?));
+    let (sink, go) = hanging();
     let stream = rows(&server, sink).open().await.unwrap();
     stream.send_all((0..20).map(row)).await.unwrap();
     let left = stream.close_within(Duration::from_millis(50)).await.unwrap_err().into_undelivered().unwrap();
@@ -252,9 +258,7 @@ async fn a_sink_that_hangs_does_not_hold_up_close_within() {
 #[tokio::test]
 async fn close_within_returns_each_refused_row_behind_a_sink_that_hangs() {
     let server = refusing(b"bad").await;
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let sink = DeadLetters::callback(move |_| Ok(gone.lock().unwrap().recv()?));
+    let (sink, go) = hanging();
     let stream = rows(&server, sink).max_rejected_bytes(1 << 20).open().await.unwrap();
     let large = |n| Row { n, pad: format!("bad{}", "x".repeat(400_000)) };
     stream.send_all((0..5).map(large)).await.unwrap();
@@ -516,9 +520,7 @@ async fn a_full_disk_loses_no_row() {
 async fn a_spool_keeps_a_refused_row_until_the_sink_has_it() {
     let server = refusing(b"bad").await;
     let (spool, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let sink = DeadLetters::callback(move |_| Ok(gone.lock().unwrap().recv()?));
+    let (sink, go) = hanging();
     let stream = rows(&server, sink).spool(spool.path()).open().await.unwrap();
     stream.send_all((0..10).map(row)).await.unwrap();
     while stream.stats().rows_durable < 9 {

@@ -168,14 +168,20 @@ fn what_is_written_after_the_end_of_a_stream_stays_on_disk() {
     assert_eq!(disk.world.session.take_returned().len(), 0, "both are on disk");
 }
 
-#[test]
-fn a_refused_row_stays_on_disk_until_it_is_passed_on() {
+/// Three rows on disk, of which the second was refused and is on its way to the sink.
+fn with_a_refused_row() -> Disk {
     let mut disk = Disk::streaming(spooling(0..0));
     disk.push(3, LARGE);
     disk.write();
     disk.pull();
     disk.keep();
     disk.world.session.hold_from(Some(1));
+    disk
+}
+
+#[test]
+fn a_refused_row_stays_on_disk_until_it_is_passed_on() {
+    let mut disk = with_a_refused_row();
     disk.world.session.close(Duration::ZERO);
     disk.pull();
     disk.world.end(disk.world.newest(), Ending::Ok);
@@ -188,12 +194,7 @@ fn a_refused_row_stays_on_disk_until_it_is_passed_on() {
 
 #[test]
 fn a_refused_row_that_the_sink_will_not_get_stays_on_disk() {
-    let mut disk = Disk::streaming(spooling(0..0));
-    disk.push(3, LARGE);
-    disk.write();
-    disk.pull();
-    disk.keep();
-    disk.world.session.hold_from(Some(1));
+    let mut disk = with_a_refused_row();
     disk.fail();
     assert!(!disk.job().is_last);
     disk.world.session.leave_from(Some(1));
