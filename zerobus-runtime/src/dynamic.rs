@@ -87,7 +87,7 @@ use crate::error::{Error, Fault};
 use crate::letter::{DeadLetter, Original};
 use crate::message::Encoder;
 use crate::record_kind::RecordKind;
-use crate::schemas::{Columns, Fingerprint, MessageSchema};
+use crate::schemas::{Columns, MessageSchema};
 use crate::stream::{Accepts, sealed};
 
 /// How rows of one table are written: compiled once, and used for every row.
@@ -95,19 +95,12 @@ use crate::stream::{Accepts, sealed};
 pub struct RowPlan {
     table: String,
     descriptor: DescriptorProto,
-    message: Option<Arc<Message>>,
+    message: Option<Arc<MessageSchema>>,
     columns: Columns,
     row: StructPlan,
     /// The columns that the table computes itself.
     computed: Vec<String>,
     options: Options,
-}
-
-/// The descriptor of a plan, for reading messages that have it.
-#[derive(Debug)]
-struct Message {
-    schema: MessageSchema,
-    fingerprint: Fingerprint,
 }
 
 /// The options of a plan.
@@ -161,7 +154,7 @@ impl RowPlan {
         let descriptor = table.descriptor();
         Self {
             table: table.name.to_string(),
-            message: Message::of(&descriptor).map(Arc::new),
+            message: MessageSchema::new(descriptor.clone()).map(Arc::new),
             columns: Columns::of(&table.row),
             descriptor,
             row: StructPlan::new(&table.row),
@@ -244,13 +237,6 @@ impl RowPlan {
     /// If the row is not JSON or does not fit the table; of the kind [`Rejected`](crate::ErrorKind::Rejected).
     pub fn encode(&self, row: &DynamicRow<'_>, out: &mut Encoder) -> Result<(), Error> {
         <Dynamic as Accepts<DynamicRow<'_>>>::write(row, out)
-    }
-}
-
-impl Message {
-    fn of(descriptor: &DescriptorProto) -> Option<Self> {
-        let schema = MessageSchema::new(descriptor.clone())?;
-        Some(Self { fingerprint: Fingerprint::of(&schema), schema })
     }
 }
 

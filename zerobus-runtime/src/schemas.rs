@@ -33,13 +33,10 @@ struct Known {
     /// An encoded `CreateIngestStreamRequest`.
     request: Bytes,
     /// What it says of the rows; read on first use, since only returned rows need it.
-    messages: OnceLock<Option<Messages>>,
+    messages: OnceLock<Option<Arc<MessageSchema>>>,
     /// The kinds of the columns, if the program knows them.
     columns: OnceLock<Columns>,
 }
-
-/// The schema of rows that are messages, and its fingerprint.
-type Messages = (Arc<MessageSchema>, Fingerprint);
 
 impl Schemas {
     pub(crate) fn new(own: Bytes) -> Self {
@@ -67,10 +64,15 @@ impl Schemas {
         first_message(known.as_ref().map_or(&[], |known| &known.request), begin)
     }
 
-    /// The schema of this number and its fingerprint, if its rows are messages.
-    pub(crate) fn messages(&self, schema: Schema) -> Option<Messages> {
+    /// The schema of this number, if its rows are messages.
+    pub(crate) fn messages(&self, schema: Schema) -> Option<Arc<MessageSchema>> {
         let known = self.known(schema)?;
-        known.messages.get_or_init(|| messages(&known.request)).clone()
+        known.messages.get_or_init(|| messages(&known.request).map(Arc::new)).clone()
+    }
+
+    /// The fingerprint of this schema; none if its rows are JSON.
+    pub(crate) fn fingerprint(&self, schema: Schema) -> Option<Fingerprint> {
+        self.messages(schema).map(|schema| schema.fingerprint())
     }
 
     /// Says what the columns of the program's own rows are.
@@ -97,9 +99,7 @@ impl Known {
 }
 
 /// What a request says of rows that are messages.
-fn messages(request: &Bytes) -> Option<Messages> {
+fn messages(request: &Bytes) -> Option<MessageSchema> {
     let request = CreateIngestStreamRequest::decode(request.clone()).ok()?;
-    let schema = MessageSchema::new(DescriptorProto::decode(request.descriptor_proto?).ok()?)?;
-    let fingerprint = Fingerprint::of(&schema);
-    Some((Arc::new(schema), fingerprint))
+    MessageSchema::new(DescriptorProto::decode(request.descriptor_proto?).ok()?)
 }

@@ -402,7 +402,7 @@ impl Shared {
 
     /// The fingerprint of the program's own rows; none if they are JSON.
     pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
-        self.schemas.messages(0).map(|(_, fingerprint)| fingerprint)
+        self.schemas.fingerprint(0)
     }
 
     /// Rows that the session returned, if there are some.

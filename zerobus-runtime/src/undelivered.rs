@@ -140,7 +140,7 @@ impl Undelivered {
     /// The schemas of the rows, some more than once; none for JSON, and for rows whose letter does not say.
     pub(crate) fn schemas(&self) -> impl Iterator<Item = Option<Fingerprint>> {
         self.parts.iter().map(|part| match part {
-            Part::Batch(part) => self.origin.fingerprint(part.batch.schema),
+            Part::Batch(part) => self.origin.schemas.fingerprint(part.batch.schema),
             Part::Letter(_, letter) => letter.schema,
         })
     }

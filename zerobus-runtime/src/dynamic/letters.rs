@@ -58,8 +58,9 @@ fn form<'a>(plan: &RowPlan, letter: &'a DeadLetter) -> Result<Form<'a>, RowProbl
         (RecordKind::Json, _) => Ok(Form::Json(&letter.row, letter.dialect)),
         (RecordKind::Proto, Some(json)) if letter.row.is_empty() => Ok(Form::Json(json, stream)),
         (RecordKind::Proto, None) if letter.row.is_empty() => Err(RowProblem::new("neither `row` nor `json`", "a row")),
-        (RecordKind::Proto, json) => match plan.message.as_ref().filter(|own| letter.schema == Some(own.fingerprint)) {
-            Some(own) => match json.zip(json_of(&own.schema, &letter.row)) {
+        (RecordKind::Proto, json) => match plan.message.as_ref().filter(|own| letter.schema == Some(own.fingerprint()))
+        {
+            Some(own) => match json.zip(json_of(own, &letter.row)) {
                 Some((json, row)) if !is_same(json, row.get().as_bytes()) => Err(two_rows()),
                 _ => Ok(Form::Message),
             },

@@ -8,7 +8,7 @@ use crate::core::{ReturnedBatch, Schema};
 use crate::error::Error;
 use crate::offset::Offset;
 use crate::record_kind::RecordKind;
-use crate::schemas::{Fingerprint, Schemas};
+use crate::schemas::Schemas;
 
 /// What the rows of one stream have in common.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl Origin {
             time: None,
             source: None,
             is_partial: false,
-            schema: self.fingerprint(batch.schema),
+            schema: self.schemas.fingerprint(batch.schema),
             columns: self.schemas.columns(batch.schema),
             dialect: Dialect::default(),
             json: self.json(batch.schema, &row),
@@ -47,20 +47,17 @@ impl Origin {
         let own = (original.kind == RecordKind::Proto).then(|| self.json(0, &original.row));
         let letter = DeadLetter::unaccepted(self.table.clone(), original, reason);
         match own {
-            Some(json) => DeadLetter { schema: self.fingerprint(0), columns: self.schemas.columns(0), json, ..letter },
+            Some(json) => {
+                DeadLetter { schema: self.schemas.fingerprint(0), columns: self.schemas.columns(0), json, ..letter }
+            }
             None => letter,
         }
-    }
-
-    /// The fingerprint of a schema; none if the rows are JSON.
-    pub(crate) fn fingerprint(&self, schema: Schema) -> Option<Fingerprint> {
-        self.schemas.messages(schema).map(|(_, fingerprint)| fingerprint)
     }
 
     fn json(&self, schema: Schema, row: &[u8]) -> Option<Box<RawValue>> {
         match self.kind {
             RecordKind::Json => json_on_one_line(row),
-            RecordKind::Proto => json_of(&self.schemas.messages(schema)?.0, row),
+            RecordKind::Proto => json_of(&*self.schemas.messages(schema)?, row),
         }
     }
 }

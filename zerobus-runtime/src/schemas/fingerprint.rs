@@ -8,11 +8,11 @@ use super::MessageSchema;
 
 /// A hash of what gives encoded rows their meaning: the number, name and type of each field, also of nested messages,
 /// and the values of enums. The names of messages and the order of fields do not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Fingerprint(u64);
 
 impl Fingerprint {
-    pub(crate) fn of(schema: &MessageSchema) -> Self {
+    pub(super) fn of(schema: &MessageSchema) -> Self {
         let mut hash = Fnv::default();
         let mut messages = vec![schema.root()];
         let mut place = 0;
